@@ -1,0 +1,1 @@
+"""One run: its journal, its order, its pace and its workers."""

@@ -1,0 +1,61 @@
+"""When a run must stop by itself: too many failures, or nothing but missing permissions; pure."""
+
+from dataclasses import dataclass
+
+from bulkreact.models import Outcome, Status
+from bulkreact.settings import Threshold
+
+# So many refusals for lack of permission in succession are the account's fault, not the rows'.
+PERMISSION_STREAK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that was refused for lack of permission."""
+
+    ordinal: int
+    customer_id: str
+    outcome: Outcome
+
+
+class FailureThreshold:
+    """Counts the rows settled by this process whose calls were made or tried."""
+
+    def __init__(self, threshold: Threshold, *, after: int) -> None:
+        self._threshold = threshold
+        self._after = after
+        self.settled = 0
+        self.failures = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one settled row."""
+        self.settled += 1
+        self.failures += outcome.status in {Status.FAILED, Status.UNKNOWN}
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the run must halt."""
+        return self.settled >= self._after and self._threshold.passed(self.failures, self.settled)
+
+
+class PermissionStreak:
+    """Watches for refusals in succession, before any success of the run, from more than one customer if there are."""
+
+    def __init__(self, *, customers: int, succeeded: bool) -> None:
+        self._several = customers > 1
+        self._succeeded = succeeded
+        self.refusals: list[Refusal] = []
+
+    def refused(self, refusal: Refusal) -> bool:
+        """Count a refusal and tell whether the streak is fatal."""
+        self.refusals.append(refusal)
+        return (
+            not self._succeeded
+            and len(self.refusals) >= PERMISSION_STREAK
+            and (not self._several or len({refusal.customer_id for refusal in self.refusals}) > 1)
+        )
+
+    def answered(self, *, success: bool) -> None:
+        """Note another answer: it ends the streak; a success ends the watch."""
+        self._succeeded = self._succeeded or success
+        self.refusals.clear()

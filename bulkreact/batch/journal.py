@@ -1,0 +1,186 @@
+"""The durable record of one run: made before anything is sent, and the only source of the results."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from bulkreact.batch import schema
+from bulkreact.batch.writer import connect
+from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
+from bulkreact.models import InputRow, RunState
+
+JOURNAL_NAME = "journal.sqlite3"
+LOCK_NAME = "journal.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is fixed for the whole life of a run; ``uuid`` is the name space of its request ids."""
+
+    id: str
+    uuid: str
+    version: str
+    command: str
+    operator: str
+    created_at: str
+    input_name: str
+    input_sha256: str
+    header: tuple[str, ...]
+    digest: str
+    row_limit: int | None
+    cloud: str
+    base_url: str
+    api_version: str
+    tenant_id: str | None
+    simulated: bool
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """Return what tells one partner API from another; simulators are all alike, whatever their port."""
+        return ("simulated", "") if self.simulated else (self.base_url, self.api_version)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """How the latest process that worked on a run ended; all None while it works, or after a kill."""
+
+    started_at: str
+    ended_at: str | None
+    state: RunState | None
+    exit_code: int | None
+    reason: str | None
+    configured_per_minute: float | None
+
+
+class Journal:
+    """An open journal, held by this process alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / JOURNAL_NAME
+        self._lock = FileLock(folder / LOCK_NAME, mode=0o600)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise AlreadyRunningError(
+                f"Another process is working on run {folder.name}. Wait until it has ended, then try again."
+            ) from None
+        self.connection = connect(self.path)
+        self.facts = read_facts(self.connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.connection.close()
+        self._lock.release()
+
+    def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
+        """Record that this process works on the run and return the session's number."""
+        return int(
+            self._execute(
+                "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (command, version, os.getpid(), configured_per_minute, now),
+            )
+        )
+
+    def end_session(self, session: int, *, state: RunState, exit_code: int, reason: str, now: str) -> None:
+        """Record how this process ended its work."""
+        self._execute(
+            "UPDATE sessions SET ended_at = ?, state = ?, exit_code = ?, reason = ? WHERE id = ?",
+            (now, state, exit_code, reason, session),
+        )
+
+    def include_left_out(self) -> None:
+        """Let rows that a limit had left out be sent as well."""
+        self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1", ())
+
+    def _execute(self, sql: str, values: tuple[str | int | float | None, ...]) -> int:
+        try:
+            return self.connection.execute(sql, values).lastrowid or 0
+        except sqlite3.OperationalError as error:
+            raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
+
+
+def create(folder: Path, rows: Iterable[InputRow]) -> None:
+    """Make a journal in a folder and put the rows of an input into it; its facts are still missing."""
+    path = folder / JOURNAL_NAME
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(connect(path)) as connection:
+        connection.executescript(schema.TABLES)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(schema.INSERT_ROW, (_values(ordinal, row) for ordinal, row in enumerate(rows, 1)))
+        connection.execute("COMMIT")
+
+
+def seal(folder: Path, facts: RunFacts) -> None:
+    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin."""
+    names = ", ".join(RunFacts.__dataclass_fields__)
+    marks = ", ".join("?" for _ in RunFacts.__dataclass_fields__)
+    values = [getattr(facts, name) for name in RunFacts.__dataclass_fields__ if name != "header"]
+    position = list(RunFacts.__dataclass_fields__).index("header")
+    values.insert(position, json.dumps(facts.header, ensure_ascii=False))
+    with closing(connect(folder / JOURNAL_NAME)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(schema.MARK_DUPLICATES)
+        if facts.row_limit is not None:
+            connection.execute(schema.LEAVE_OUT, (facts.row_limit,))
+        connection.execute(f"INSERT INTO run (one, {names}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
+        connection.execute("COMMIT")
+
+
+def read_facts(connection: sqlite3.Connection) -> RunFacts:
+    """Return the facts of a run; InputRefusedError when this is no journal of a run, or of a newer version."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != schema.VERSION:
+        raise InputRefusedError(f"The journal has format {version}, this program reads format {schema.VERSION}.")
+    names = ", ".join(RunFacts.__dataclass_fields__)
+    found = connection.execute(f"SELECT {names} FROM run").fetchone()  # noqa: S608 - our own names
+    if found is None:
+        raise InputRefusedError("The journal was never finished: the run did not begin.")
+    values = dict(zip(RunFacts.__dataclass_fields__, found, strict=True))
+    values["header"] = tuple(json.loads(values["header"]))
+    values["simulated"] = bool(values["simulated"])
+    return RunFacts(**values)
+
+
+def latest_session(connection: sqlite3.Connection) -> SessionEnd | None:
+    """Return how the latest session stands, None when there was none."""
+    found = connection.execute(
+        "SELECT started_at, ended_at, state, exit_code, reason, configured_per_minute "
+        "FROM sessions ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if found is None:
+        return None
+    started_at, ended_at, state, exit_code, reason, configured = found
+    return SessionEnd(started_at, ended_at, RunState(state) if state else None, exit_code, reason, configured)
+
+
+def read_only(folder: Path) -> sqlite3.Connection:
+    """Open a journal for reading, without disturbing a process that works on it."""
+    return sqlite3.connect(f"{(folder / JOURNAL_NAME).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _values(ordinal: int, row: InputRow) -> tuple[str | int | None, ...]:
+    target = row.target
+    return (
+        ordinal,
+        row.number,
+        json.dumps(row.cells, ensure_ascii=False, separators=(",", ":")),
+        target.customer_id if target else None,
+        target.subscription_id if target else None,
+        target.entitlement_id if target else None,
+        row.problem_code,
+        row.problem,
+        row.request_id,
+        int(row.lost),
+    )

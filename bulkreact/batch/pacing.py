@@ -1,0 +1,59 @@
+"""The pace of all calls together: evenly spaced, lower after throttling, creeping back up to the ceiling."""
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+SLOW_DOWN = 0.7
+# The share of the ceiling that one clean answer gives back.
+SPEED_UP = 0.005
+FLOOR_PER_SECOND = 0.1
+# The limiter is exchanged only for a rate that differs by more than this share.
+_NOTICEABLE = 0.02
+
+
+class Pace:
+    """Decides the rate, in calls per second."""
+
+    def __init__(self, ceiling: float) -> None:
+        self.ceiling = ceiling
+        self.rate = ceiling
+
+    def slow_down(self) -> None:
+        """Lower the rate after everybody was throttled."""
+        self.rate = min(self.ceiling, max(FLOOR_PER_SECOND, self.rate * SLOW_DOWN))
+
+    def speed_up(self) -> None:
+        """Raise the rate a little after a clean answer."""
+        self.rate = min(self.ceiling, self.rate + self.ceiling * SPEED_UP)
+
+
+class Pacer:
+    """Hands out turns at the rate of its pace; without a ceiling every turn comes at once."""
+
+    def __init__(self, calls_per_second: float | None) -> None:
+        self.pace = Pace(calls_per_second) if calls_per_second is not None else None
+        self._limiter: AsyncLimiter | None = None
+        self._limiter_rate = 0.0
+        # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
+        self._queue = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Wait for the next turn."""
+        if self.pace is None:
+            return
+        async with self._queue:
+            limiter = self._limiter
+            rate = self.pace.rate
+            if limiter is None or abs(rate - self._limiter_rate) > _NOTICEABLE * self._limiter_rate:
+                limiter = await self._exchange(rate)
+            await limiter.acquire()
+
+    async def _exchange(self, rate: float) -> AsyncLimiter:
+        # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.
+        bucket = max(2.0, rate / 50)
+        limiter = AsyncLimiter(bucket, bucket / rate)
+        # An empty bucket would let a burst of its size through: fill it, at the very start but for one call.
+        await limiter.acquire(bucket - 1 if self._limiter is None else bucket)
+        self._limiter, self._limiter_rate = limiter, rate
+        return limiter

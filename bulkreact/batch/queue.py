@@ -1,0 +1,282 @@
+"""The order in which rows are sent: customers take turns, held and waiting rows step aside, memory stays flat."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from typing import Protocol
+
+from bulkreact.batch.policy import Progress
+from bulkreact.models import Target
+
+ACTIVE_CUSTOMERS = 1024
+WAITING_ROWS = 10_000
+_CHUNK = 64
+
+
+@dataclass(slots=True)
+class Row:
+    """One row to be sent: what it wants and how far it has come."""
+
+    ordinal: int
+    number: int
+    target: Target
+    request_id: str
+    progress: Progress
+
+
+class Source(Protocol):
+    """Where the rows come from: the journal's open rows."""
+
+    def customers(self) -> Iterator[str]:
+        """Yield the customers with open rows, in the order of the input."""
+        ...
+
+    def rows(self, customer_id: str, after: int, limit: int) -> list[Row]:
+        """Return the next open rows of a customer behind an ordinal."""
+        ...
+
+
+@dataclass(slots=True)
+class _Line:
+    """The rows of one customer."""
+
+    customer_id: str
+    again: deque[Row] = field(default_factory=deque)
+    fresh: deque[Row] = field(default_factory=deque)
+    read_up_to: int = 0
+    exhausted: bool = False
+    dropped: bool = False
+    in_flight: int = 0
+    waiting: int = 0
+    held_until: float = float("-inf")
+    in_ring: bool = False
+
+
+class Queue:
+    """Hands rows to workers; every row taken is handed back by ``done``, ``wait`` or ``put_back``."""
+
+    def __init__(self, source: Source, *, per_customer: int, clock: Callable[[], float]) -> None:
+        self._source = source
+        self._per_customer = per_customer
+        self._clock = clock
+        self._customers = source.customers()
+        self._more_customers = True
+        self._lines: dict[str, _Line] = {}
+        self._ring: deque[_Line] = deque()
+        self._due: list[tuple[float, int, _Line, Row | None]] = []
+        self._sequence = count()
+        self._held_until = float("-inf")
+        self._takers: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def take(self) -> Row | None:
+        """Return the next row that may be sent, waiting for one; None when there will be no more."""
+        while not self._closed:
+            if row := self.take_now():
+                return row
+            if self.empty:
+                self.close()
+                break
+            taker = asyncio.get_running_loop().create_future()
+            self._takers.append(taker)
+            self._set_timer()
+            await taker
+        return None
+
+    def take_now(self) -> Row | None:
+        """Return a row that may be sent at this moment, or None."""
+        now = self._clock()
+        self._release_due(now)
+        if self._closed or now < self._held_until:
+            return None
+        self._activate()
+        full = len(self._due) >= WAITING_ROWS
+        passed_over: list[_Line] = []
+        row = None
+        while self._ring and row is None:
+            line = self._ring.popleft()
+            if full and not line.again:
+                passed_over.append(line)
+                continue
+            line.in_ring = False
+            if line.held_until > now:
+                continue
+            row = self._next_of(line)
+            line.in_flight += row is not None
+            self._enter(line)
+            self._retire(line)
+            self._activate()
+        self._ring.extendleft(reversed(passed_over))
+        return row
+
+    def may_send(self, row: Row) -> bool:
+        """Tell whether a row taken before its turn may still be sent now."""
+        line = self._lines[row.target.customer_id]
+        if self._closed or (line.dropped and row.progress.call is None):
+            return False
+        return self._clock() >= max(self._held_until, line.held_until)
+
+    def done(self, row: Row) -> None:
+        """Take note that a row was settled."""
+        self._leave(row)
+
+    def put_back(self, row: Row) -> None:
+        """Take back a row that was not sent; a dropped one has been settled meanwhile."""
+        line = self._lines[row.target.customer_id]
+        if row.progress.call or not line.dropped:
+            line.again.appendleft(row)
+        self._leave(row)
+
+    def wait(self, row: Row, until: float) -> None:
+        """Take back a row whose next call is due at a time."""
+        line = self._lines[row.target.customer_id]
+        line.waiting += 1
+        heappush(self._due, (until, next(self._sequence), line, row))
+        self._leave(row)
+
+    def hold(self, customer_id: str, until: float) -> None:
+        """Send nothing for a customer before a time."""
+        if line := self._lines.get(customer_id):
+            line.held_until = max(line.held_until, until)
+            heappush(self._due, (line.held_until, next(self._sequence), line, None))
+            self._set_timer()
+
+    def hold_everybody(self, until: float) -> None:
+        """Send nothing at all before a time."""
+        self._held_until = max(self._held_until, until)
+        self._set_timer()
+
+    def drop_unsent(self, customer_id: str) -> None:
+        """Forget the rows of a customer that were never sent."""
+        line = self._lines.get(customer_id)
+        if line is None:
+            return
+        line.dropped = line.exhausted = True
+        line.fresh.clear()
+        line.again = deque(row for row in line.again if row.progress.call)
+        self._retire(line)
+        self._wake()
+
+    def drop(self, customer_id: str) -> list[Row]:
+        """Forget the rows of a customer that are not in flight; return those among them that were sent before."""
+        line = self._lines.get(customer_id)
+        if line is None:
+            return []
+        begun = list(line.again) + [row for _, _, owner, row in self._due if owner is line and row]
+        self._due = sorted(item for item in self._due if item[2] is not line or item[3] is None)
+        line.again.clear()
+        line.waiting = 0
+        self.drop_unsent(customer_id)
+        return [row for row in begun if row.progress.call]
+
+    def drop_everybody(self) -> list[Row]:
+        """Forget all rows that are not in flight; return those among them that were sent before."""
+        self._customers, self._more_customers = iter(()), False
+        return [row for customer_id in list(self._lines) for row in self.drop(customer_id)]
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no row is left, neither here nor in flight."""
+        return not self._lines and not self._more_customers
+
+    def alone(self, customer_id: str) -> bool:
+        """Tell whether no other customer has rows left."""
+        return not self._more_customers and all(name == customer_id for name in self._lines)
+
+    def held(self, now: float) -> float:
+        """Return the seconds for which everybody is still held."""
+        return max(0.0, self._held_until - now)
+
+    def held_customers(self, now: float) -> int:
+        """Return how many customers are held at present."""
+        return sum(line.held_until > now for line in self._lines.values())
+
+    def close(self) -> None:
+        """Hand out no more rows."""
+        self._closed = True
+        if self._timer:
+            self._timer.cancel()
+        while self._takers:
+            self._release_taker()
+
+    def _leave(self, row: Row) -> None:
+        line = self._lines[row.target.customer_id]
+        line.in_flight -= 1
+        self._enter(line)
+        self._retire(line)
+        self._wake()
+
+    def _next_of(self, line: _Line) -> Row | None:
+        if line.again:
+            return line.again.popleft()
+        if not line.fresh and not line.exhausted:
+            rows = self._source.rows(line.customer_id, line.read_up_to, _CHUNK)
+            line.fresh.extend(rows)
+            line.exhausted = len(rows) < _CHUNK
+            line.read_up_to = rows[-1].ordinal if rows else line.read_up_to
+        return line.fresh.popleft() if line.fresh else None
+
+    def _enter(self, line: _Line) -> None:
+        """Put a line into the ring when a row of it may be sent."""
+        may = line.in_flight < self._per_customer and line.held_until <= self._clock()
+        if may and not line.in_ring and (line.again or line.fresh or not line.exhausted):
+            line.in_ring = True
+            self._ring.append(line)
+
+    def _retire(self, line: _Line) -> None:
+        """Forget a line that has nothing left."""
+        if line.exhausted and not (line.again or line.fresh or line.in_flight or line.waiting):
+            self._lines.pop(line.customer_id, None)
+
+    def _activate(self) -> None:
+        while self._more_customers and len(self._lines) < ACTIVE_CUSTOMERS:
+            customer_id = next(self._customers, None)
+            if customer_id is None:
+                self._more_customers = False
+                return
+            line = self._lines[customer_id] = _Line(customer_id)
+            self._enter(line)
+
+    def _release_due(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, _, line, row = heappop(self._due)
+            if row:
+                line.waiting -= 1
+                line.again.append(row)
+            self._enter(line)
+
+    def _wake(self) -> None:
+        self._release_taker()
+        if self.empty:
+            self.close()
+
+    def _release_taker(self) -> None:
+        while self._takers:
+            taker = self._takers.popleft()
+            if not taker.done():
+                taker.set_result(None)
+                return
+
+    def _set_timer(self) -> None:
+        """Wake takers at the next moment at which a row can become ready."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        moments = [self._due[0][0]] if self._due else []
+        if self._held_until > self._clock():
+            moments.append(self._held_until)
+        if moments and self._takers:
+            delay = max(0.0, min(moments) - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self._clock()
+        self._release_due(now)
+        for _ in range(len(self._takers)):
+            self._release_taker()
+        self._set_timer()

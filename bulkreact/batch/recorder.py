@@ -1,0 +1,75 @@
+"""What the runner writes into the journal: calls before they leave, answers and outcomes as they come."""
+
+from itertools import count
+
+from bulkreact.batch import schema
+from bulkreact.batch.writer import Statement, Writer
+from bulkreact.models import Operation, Outcome
+from bulkreact.partnercenter.verdicts import Transient, Verdict
+
+
+class Recorder:
+    """Appends the events of one session; each method returns when its events are durable."""
+
+    def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
+        self._writer = writer
+        self._session = session
+        self._call_ids = count(first_call)
+
+    async def begin(
+        self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
+    ) -> int:
+        """Record a call that is about to leave and return its id."""
+        call = next(self._call_ids)
+        values = (call, self._session, ordinal, operation, request_id, correlation_id, started_at)
+        await self._writer.commit((schema.INSERT_CALL, values))
+        return call
+
+    async def answered(
+        self, call: int, verdict: Verdict, *, finished_at: str, settled: tuple[int, Outcome] | None = None
+    ) -> None:
+        """Record an answer, and in the same transaction the outcome of the row that it settles."""
+        answer = verdict.answer
+        left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
+        values = (
+            call,
+            finished_at,
+            type(verdict).__name__,
+            answer.http_status,
+            answer.code,
+            answer.description,
+            int(answer.business),
+            int(left),
+            int(lost),
+        )
+        statements: list[Statement] = [(schema.INSERT_ANSWER, values)]
+        if settled:
+            statements.append(self._outcome(*settled))
+        await self._writer.commit(*statements)
+
+    async def settle(self, *settled: tuple[int, Outcome]) -> None:
+        """Record outcomes of rows, by their ordinals."""
+        await self._writer.commit(*(self._outcome(ordinal, outcome) for ordinal, outcome in settled))
+
+    async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
+        """Give every row of a customer (None: of everybody) that was never sent the same outcome."""
+        values = {
+            "session": self._session,
+            "status": outcome.status.value,
+            "code": outcome.code,
+            "description": outcome.description,
+            "customer": customer_id,
+        }
+        await self._writer.commit((schema.SETTLE_UNSENT, values))
+
+    def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
+        return schema.INSERT_OUTCOME, (
+            self._session,
+            ordinal,
+            outcome.status,
+            outcome.attempts,
+            outcome.call.id if outcome.call else None,
+            outcome.code,
+            outcome.description,
+            int(outcome.reopen),
+        )

@@ -1,0 +1,117 @@
+"""Who must wait after a 429, and how long: one customer, or everybody; pure, times in seconds of one clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# Throttles of different customers within this time are one throttle of the partner.
+WINDOW_SECONDS = 10.0
+WAIT_WITHOUT_HEADER_SECONDS = 10.0
+WAIT_CEILING_SECONDS = 120.0
+_JITTER_SECONDS = 0.25
+_REPEAT_CEILING_SECONDS = 30.0
+# With clean answers of others in between, so many throttled customers still mean everybody.
+_CUSTOMERS_DESPITE_CLEAN = 3
+
+
+class Scope(StrEnum):
+    """Whom a throttle concerns."""
+
+    CUSTOMER = "customer"
+    EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a 429 leads to: hold the scope until a time, or give it up; perhaps lower the pace."""
+
+    scope: Scope
+    until: float
+    give_up: bool = False
+    slow_down: bool = False
+
+
+@dataclass(slots=True)
+class _Episode:
+    """A scope that has been answered nothing but 429 since ``since``."""
+
+    since: float
+    latest: float
+    held_at: float
+    until: float
+    count: int = 1
+
+
+class Throttle:
+    """Remembers who was throttled; forgets a scope at its first clean answer."""
+
+    def __init__(self, *, max_retry_after: float, max_throttle: float) -> None:
+        self._max_retry_after = max_retry_after
+        self._max_throttle = max_throttle
+        self._customers: dict[str, _Episode] = {}
+        self._everybody: _Episode | None = None
+        self._clean_started = float("-inf")
+
+    def throttled(
+        self, customer: str, *, started: float, now: float, retry_after: float | None, chance: float, alone: bool
+    ) -> Ruling:
+        """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
+        own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
+        if not (alone or self._is_everybody(customer, started=started, now=now)):
+            return self._rule(Scope.CUSTOMER, own, now=now, retry_after=retry_after, chance=chance, slow_down=False)
+        # A call that was on its way when everybody was held tells nothing new about the pace.
+        new = self._everybody is None or started >= self._everybody.held_at
+        self._everybody = self._extended(self._everybody, started=started, now=now)
+        return self._rule(
+            Scope.EVERYBODY, self._everybody, now=now, retry_after=retry_after, chance=chance, slow_down=new
+        )
+
+    def answered(self, customer: str, *, started: float) -> None:
+        """Note an answer other than 429 to a call begun at ``started``."""
+        self._clean_started = max(self._clean_started, started)
+        own = self._customers.get(customer)
+        if own and started >= own.held_at:
+            del self._customers[customer]
+        if self._everybody and started >= self._everybody.held_at:
+            self._everybody = None
+
+    def _is_everybody(self, customer: str, *, started: float, now: float) -> bool:
+        if self._everybody and (started < self._everybody.until or now < self._everybody.until):
+            return True
+        others = [
+            episode
+            for name, episode in self._customers.items()
+            if name != customer and now - episode.latest <= WINDOW_SECONDS
+        ]
+        # A clean answer to a call begun after the other's 429 shows that the partner as a whole was not throttled.
+        unbroken = any(self._clean_started <= episode.latest for episode in others)
+        return unbroken or len(others) + 1 >= _CUSTOMERS_DESPITE_CLEAN
+
+    def _extended(self, episode: _Episode | None, *, started: float, now: float) -> _Episode:
+        if episode is None:
+            return _Episode(since=now, latest=now, held_at=now, until=now)
+        episode.latest = now
+        if started >= episode.until:
+            episode.count += 1
+            episode.held_at = now
+        return episode
+
+    def _rule(
+        self, scope: Scope, episode: _Episode, *, now: float, retry_after: float | None, chance: float, slow_down: bool
+    ) -> Ruling:
+        too_long = retry_after is not None and retry_after > self._max_retry_after
+        if too_long or now - episode.since >= self._max_throttle:
+            return Ruling(scope, now, give_up=True, slow_down=slow_down)
+        episode.until = max(episode.until, now + wait(retry_after, episode.count, chance))
+        return Ruling(scope, episode.until, slow_down=slow_down)
+
+
+def wait(retry_after: float | None, count: int, chance: float) -> float:
+    """Return the seconds a scope waits at its ``count``-th 429 in succession.
+
+    Repeated rejections count against the limit, so repetitions add an exponential back-off to what was asked for.
+    """
+    doublings = min(count - 1, 16)
+    if retry_after is None:
+        return min(WAIT_CEILING_SECONDS, WAIT_WITHOUT_HEADER_SECONDS * 2.0**doublings * (1 + chance / 10))
+    repeated = min(_REPEAT_CEILING_SECONDS, 2.0 ** (doublings - 1)) if doublings else 0.0
+    return retry_after + chance * (_JITTER_SECONDS + repeated)

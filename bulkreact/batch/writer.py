@@ -1,0 +1,85 @@
+"""One thread that commits for everybody: what is awaited is on the disk when the wait ends."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from bulkreact.errors import JournalNotWrittenError
+
+Value = str | int | float | None
+Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
+_Entry = tuple[tuple[Statement, ...], asyncio.Future[None]]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a journal so that a commit survives a power loss; transactions are begun explicitly."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 30000")
+    return connection
+
+
+class Writer:
+    """Commits in groups: whatever came in while the last commit ran goes into the next one, without lingering."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[_Entry] = []
+        self._running: asyncio.Future[None] | None = None
+
+    async def commit(self, *statements: Statement) -> None:
+        """Return when the statements are durable, in the order of the calls.
+
+        Raises JournalNotWrittenError when they cannot be written.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._pending.append((statements, future))
+        self._flush()
+        await future
+
+    async def close(self) -> None:
+        """Wait for what is being committed and end the thread."""
+        while self._running:
+            await asyncio.wait([self._running])
+        await asyncio.to_thread(self._executor.shutdown)
+        self._connection.close()
+
+    def _flush(self) -> None:
+        if self._running or not self._pending:
+            return
+        group, self._pending = self._pending, []
+        self._running = self._loop.run_in_executor(
+            self._executor, self._commit_group, [statement for statements, _ in group for statement in statements]
+        )
+        self._running.add_done_callback(partial(self._flushed, [future for _, future in group]))
+
+    def _flushed(self, waiting: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+        self._running = None
+        error = done.exception()
+        for future in waiting:
+            if future.cancelled():
+                continue
+            if error:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+        self._flush()
+
+    def _commit_group(self, statements: list[Statement]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in statements:
+                self._connection.execute(sql, values)
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            # Disk full, read-only, input/output error; anything else is a mistake of ours and stays what it is.
+            raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

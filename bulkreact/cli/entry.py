@@ -1,0 +1,84 @@
+"""The program's entry: commands that are imported only when they are run, and one place that knows how it exits."""
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from bulkreact import __version__
+from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
+
+_PROGRAM = "bulkreact"
+
+# Short helps stand here, so that the list of commands is shown without importing any of them.
+_COMMANDS = {
+    "run": "Reactivate every subscription of a file and write the results.",
+    "resume": "Continue an unfinished run.",
+    "results": "Write a run's result files again from its journal.",
+    "explain": "Say what an error code or a status word means and what to do.",
+    "simulator": "Run a local Partner Center to practise against.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for; help is printed without that."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"bulkreact.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"bulkreact.cli.{cmd_name}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULKREACT"})
+@click.version_option(__version__, prog_name=_PROGRAM)
+def _bulkreact() -> None:
+    """Reactivate many Partner Center subscriptions from one file.
+
+    Begin with: bulkreact run inputs/sample.csv --simulate
+    """
+
+
+def main() -> None:
+    """Run the program and exit with the code that the documentation's table gives."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        click.echo("Nothing was sent.", err=True)
+        return EXIT_INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else InputRefusedError.exit_code
+    except KeyboardInterrupt:
+        click.echo("Interrupted. Nothing was sent.", err=True)
+        return EXIT_INTERRUPTED
+    except BulkreactError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
+        traceback.print_exc()
+        click.echo("This is a bug in bulkreact. The journal is intact: the same command continues the run.", err=True)
+        return BulkreactError.exit_code
+    return code if isinstance(code, int) else 0

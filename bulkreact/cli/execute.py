@@ -1,0 +1,143 @@
+"""Works on a run whose journal exists: sends its open rows, writes the results, says how it went."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import random
+from time import monotonic
+from uuid import uuid4
+
+from bulkreact import __version__
+from bulkreact.batch.journal import Journal
+from bulkreact.batch.queue import Row
+from bulkreact.batch.runner import Edges, Ending, Runner, iso
+from bulkreact.batch.session import Watch, work
+from bulkreact.cli.finish import Finished, Places, write_files
+from bulkreact.cli.options import Output
+from bulkreact.cli.signals import Interruption, listening
+from bulkreact.cli.terminal import Terminal
+from bulkreact.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    BulkreactError,
+    JournalNotWrittenError,
+    ResultsNotWrittenError,
+)
+from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.auth import ReadyToken
+from bulkreact.partnercenter.client import connect
+from bulkreact.settings import Limits, Service
+from bulkreact.simulator.server import serve
+from bulkreact.simulator.world import Rules
+from bulkreact.sheets.results import LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one command does with a run."""
+
+    folder: Path
+    command: str
+    token: str
+    service: Service
+    limits: Limits
+    output: Output
+
+    @property
+    def configured_per_minute(self) -> float | None:
+        """Return the ceiling as the summary shows it."""
+        rate = self.limits.calls_per_second
+        return None if rate is None else round(rate * 60, 3)
+
+
+def execute(job: Work, terminal: Terminal) -> int:
+    """Settle the open rows of a run and write its files; returns the exit code."""
+    with Journal(job.folder) as journal:
+        session = journal.begin_session(
+            command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
+        )
+        end = partial(_end, job, journal, session)
+        try:
+            ending = asyncio.run(_work(job, journal, session, terminal))
+        except KeyboardInterrupt:
+            ending = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "interrupted (Ctrl-C)")
+        except JournalNotWrittenError as error:
+            raise JournalNotWrittenError(
+                f"{error} Nothing more was sent. Make room, then run the same command again: "
+                "what was under way is repeated under its old request ids."
+            ) from None
+        except BaseException:
+            end(Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact; its traceback was shown"))
+            raise
+        finished = end(ending)
+    terminal.report(journal.facts, finished, ending)
+    return finished.exit_code
+
+
+def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
+    now = _now()
+    code = ResultsNotWrittenError.exit_code
+    places = Places(job.folder, results_copy=job.output.results, latest=job.folder.parent / LATEST)
+    try:
+        finished = write_files(
+            job.folder, ending, places, configured_per_minute=job.configured_per_minute, finished_at=now
+        )
+        code = finished.exit_code
+    finally:
+        journal.end_session(session, state=ending.state, exit_code=code, reason=ending.reason, now=now)
+    return finished
+
+
+async def _work(job: Work, journal: Journal, session: int, terminal: Terminal) -> Ending:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("the work of a run needs a task of its own")
+    interruption = Interruption(task, terminal.note)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(listening(interruption))
+        service = job.service
+        if service.simulated:
+            base_url, _ = await stack.enter_async_context(serve(Rules()))
+            service = replace(service, base_url=base_url)
+        credentials = ReadyToken(job.token)
+        client = await stack.enter_async_context(connect(service, job.limits, credentials))
+        edges = Edges(
+            send=client.send,
+            renew=credentials.renew,
+            now=partial(datetime.now, UTC),
+            monotonic=monotonic,
+            chance=random,
+            new_id=_new_id,
+        )
+
+        def started(runner: Runner) -> None:
+            interruption.attach(runner)
+            stack.enter_context(terminal.watching(runner))
+
+        watch = Watch(started, _settled(job, terminal))
+        try:
+            return await work(journal, session, edges=edges, service=service, limits=job.limits, watch=watch)
+        except asyncio.CancelledError:
+            if not interruption.at_once:
+                raise
+            task.uncancel()
+            code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
+            return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
+
+
+def _settled(job: Work, terminal: Terminal) -> Callable[[Row, Outcome], None]:
+    if job.output.verbose:
+        return terminal.settled
+    return lambda _row, _outcome: None
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))
+
+
+def _new_id() -> str:
+    return str(uuid4())

@@ -1,0 +1,115 @@
+"""What is written when a run ends: result files and summaries, all of them views of the journal."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bulkreact import __version__
+from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, read_facts, read_only
+from bulkreact.batch.rows import result_rows
+from bulkreact.batch.runner import Ending
+from bulkreact.errors import ResultsNotWrittenError
+from bulkreact.sheets import results
+from bulkreact.sheets.results import Counts
+
+_CALLS = """
+SELECT count(*) FILTER (WHERE coalesce(answers.departed, 1)),
+    count(*) - (SELECT count(*) FROM (SELECT 1 FROM calls GROUP BY ordinal, operation)),
+    count(*) FILTER (WHERE answers.verdict = 'Throttled')
+FROM calls LEFT JOIN answers ON answers.call = calls.id
+"""
+_LATEST_CALLS = """
+SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = (SELECT max(id) FROM sessions)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run whose files are written."""
+
+    folder: Path
+    counts: Counts
+    exit_code: int
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the files go: the result files into ``to``, copies of the results and of the summary elsewhere."""
+
+    to: Path
+    results_copy: Path | None = None
+    latest: Path | None = None
+
+
+def write_files(
+    folder: Path, ending: Ending, places: Places, *, configured_per_minute: float | None, finished_at: str
+) -> Finished:
+    """Write all result files of a run; ResultsNotWrittenError names what to do when that fails."""
+    try:
+        with closing(read_only(folder)) as connection:
+            connection.execute("BEGIN")
+            facts = read_facts(connection)
+            counts = results.write(places.to, facts.header, result_rows(connection), also=places.results_copy)
+            traffic = _traffic(connection, configured_per_minute)
+        exit_code = ending.exit_code or counts.exit_code
+        files = {
+            "results": str((places.to / results.RESULTS).resolve()),
+            "failed": str((places.to / results.FAILED).resolve()),
+            "summary": str((places.to / results.SUMMARY).resolve()),
+            "journal": str((folder / JOURNAL_NAME).resolve()),
+        }
+        summary = {
+            **_identity(facts, rows=counts.statuses.total()),
+            "state": ending.state.value,
+            "exit_code": exit_code,
+            "reason": ending.reason,
+            "started_at": facts.created_at,
+            "finished_at": finished_at,
+            "counts": results.statuses(counts),
+            "error_codes": dict(counts.codes.most_common()),
+            **traffic,
+            "files": files,
+        }
+        results.write_json(places.to / results.SUMMARY, summary, private=True)
+        if places.latest:
+            results.write_json(places.latest, summary, private=False)
+    except OSError as error:
+        raise ResultsNotWrittenError(
+            f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
+            f"Mend the cause, then write them again with: bulkreact results {folder}"
+        ) from None
+    return Finished(places.to, counts, exit_code, files)
+
+
+def _identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
+    return {
+        "run_id": facts.id,
+        "version": __version__,
+        "command": facts.command,
+        "operator": facts.operator,
+        "input": {"name": facts.input_name, "sha256": facts.input_sha256, "rows": rows},
+        "target": {
+            "cloud": facts.cloud,
+            "base_url": facts.base_url,
+            "api_version": facts.api_version,
+            "tenant_id": facts.tenant_id,
+            "simulated": facts.simulated,
+        },
+    }
+
+
+def _traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> dict[str, object]:
+    sent, retried, throttled = connection.execute(_CALLS).fetchone()
+    count, first, last = connection.execute(_LATEST_CALLS).fetchone()
+    achieved = None
+    if count > 1 and first != last:
+        seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+        achieved = round((count - 1) / seconds * 60, 1)
+    return {
+        "calls": {"sent": sent, "retried": retried, "throttled": throttled},
+        "pace": {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
+    }
+

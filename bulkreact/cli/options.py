@@ -1,0 +1,156 @@
+"""The options that commands share, and what becomes of them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from bulkreact.cli.types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
+from bulkreact.errors import InputRefusedError
+from bulkreact.settings import BASE_URLS, Cloud, Limits, Service
+
+TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105 - a name, no secret
+
+Decorated = TypeVar("Decorated", bound=Callable[..., None])
+
+_TARGET = (
+    click.option(
+        "--cloud",
+        type=click.Choice([cloud.value for cloud in Cloud]),
+        default=Cloud.GLOBAL.value,
+        show_default=True,
+        help="The national cloud of the partner tenant.",
+    ),
+    click.option("--base-url", type=BASE_URL, help="Another address of the API; https, or http on this machine.  [default: of the cloud]"),
+    click.option("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
+    click.option("--locale", type=LOCALE, default="en-US", show_default=True, help="The language of Partner Center's messages."),
+    click.option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
+)
+_PACE = (
+    click.option("--rate", type=RATE, default="300/min", show_default=True, help="Ceiling for all calls together: N/min, N/s or off."),
+    click.option("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
+    click.option("--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."),
+    click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
+    click.option("--attempts", type=click.IntRange(1), default=5, show_default=True, help="Attempts per row for transient failures."),
+    click.option("--max-throttle", type=DURATION, default="30m", show_default=True, help="Defer rows answered nothing but 429 for so long."),
+    click.option("--max-retry-after", type=DURATION, default="300s", show_default=True, help="Defer rows that are asked to wait longer."),
+    click.option("--halt-on-failures", "halt", type=THRESHOLD, default="50%", show_default=True, help="Stop when failures pass this: P%, N or off."),
+    click.option("--halt-after", type=click.IntRange(1), default=20, show_default=True, help="Answered rows before that is checked."),
+)
+_OUTPUT = (
+    click.option("--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."),
+    click.option("--yes", is_flag=True, help="Do not ask before sending."),
+    click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),
+    click.option("-v", "--verbose", is_flag=True, help="Say how every row ended."),
+)
+_REPORTS = click.option(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Runs are kept below this folder.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go and how much is said."""
+
+    reports: Path
+    results: Path | None
+    yes: bool
+    progress: bool | None
+    quiet: bool
+    verbose: bool
+
+
+def target_options(function: Decorated) -> Decorated:
+    """Add the options that say where calls go."""
+    return _add(function, _TARGET)
+
+
+def pace_options(function: Decorated) -> Decorated:
+    """Add the options that say how hard to try."""
+    return _add(function, _PACE)
+
+
+def output_options(function: Decorated) -> Decorated:
+    """Add the options that say where results go and how much is said."""
+    return _add(function, (_REPORTS, *_OUTPUT))
+
+
+def reports_option(function: Decorated) -> Decorated:
+    """Add the option that says where runs are kept."""
+    return _REPORTS(function)
+
+
+def service(ctx: click.Context) -> Service:
+    """Return the partner API that the options name."""
+    given = ctx.params
+    if given["simulate"] and given["base_url"]:
+        raise InputRefusedError("--simulate and --base-url exclude each other: leave one of them out.")
+    cloud = Cloud(given["cloud"])
+    return Service(
+        cloud=cloud,
+        base_url=given["base_url"] or BASE_URLS[cloud],
+        api_version=given["api_version"],
+        simulated=given["simulate"],
+        locale=given["locale"],
+    )
+
+
+def limits(ctx: click.Context) -> Limits:
+    """Return how hard the options say to try."""
+    given = ctx.params
+    if given["timeout"] <= 0:
+        raise InputRefusedError("--timeout must be longer than nothing.")
+    return Limits(
+        calls_per_second=given["rate"],
+        concurrency=given["concurrency"],
+        per_customer=given["per_customer"],
+        timeout=given["timeout"],
+        attempts=given["attempts"],
+        max_throttle=given["max_throttle"],
+        max_retry_after=given["max_retry_after"],
+        halt=given["halt"],
+        halt_after=given["halt_after"],
+    )
+
+
+def output(ctx: click.Context) -> Output:
+    """Return where the options want results and words; a place that cannot be written is refused."""
+    given = ctx.params
+    copy: Path | None = given["results"]
+    if copy and not os.access(copy.absolute().parent, os.W_OK):
+        raise InputRefusedError(f"--results {copy}: there is no folder {copy.parent} that can be written.")
+    return Output(
+        reports=given["reports"],
+        results=copy,
+        yes=given["yes"],
+        progress=given["progress"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+    )
+
+
+def access_token(*, simulated: bool) -> str:
+    """Return the token that calls carry; InputRefusedError when there is none."""
+    if simulated:
+        return "simulated"
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token.strip():
+        raise InputRefusedError(
+            f"There are no credentials. Set {TOKEN_VARIABLE} to an access token for Partner Center, "
+            "or practise with --simulate."
+        )
+    return token
+
+
+def _add(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+    for option in reversed(options):
+        function = option(function)
+    return function

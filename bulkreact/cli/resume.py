@@ -1,0 +1,41 @@
+"""``bulkreact resume``: goes on with an unfinished run, from its journal alone."""
+
+import click
+
+from bulkreact.batch.journal import Journal
+from bulkreact.batch.rows import OpenRows
+from bulkreact.cli import options, runs
+from bulkreact.cli.ask import confirm, question
+from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.terminal import Terminal
+from bulkreact.errors import EXIT_SUCCESS
+from bulkreact.partnercenter.auth import checked_token
+from bulkreact.settings import Cloud, Service
+
+
+@click.command("resume")
+@click.argument("name", metavar="[RUN]", required=False)
+@options.pace_options
+@options.output_options
+@click.pass_context
+def command(ctx: click.Context, name: str | None, **_: object) -> None:
+    """Continue an unfinished run, the latest one unless RUN names another by its id, its beginning or its folder.
+
+    It also sends what --limit had left out. Where the calls go is fixed by the run.
+    """
+    output = options.output(ctx)
+    limits = options.limits(ctx)
+    terminal = Terminal(output)
+    run = runs.find(output.reports, name)
+    facts = run.facts
+    service = Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
+    with Journal(run.folder) as journal:
+        journal.include_left_out()
+        count = OpenRows(journal.connection).count()
+    if not count.rows and not run.unfinished:
+        terminal.note(f"Run {facts.id} has nothing to continue.")
+        ctx.exit(EXIT_SUCCESS)
+    token = checked_token(options.access_token(simulated=service.simulated))
+    if count.rows:
+        confirm(question("Reactivate", count.rows, count.customers, service), yes=output.yes, service=service)
+    ctx.exit(execute(Work(run.folder, "resume", token, service, limits, output), terminal))

@@ -1,0 +1,153 @@
+"""``bulkreact run``: the main job, from a file to its results."""
+
+import getpass
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from bulkreact import __version__
+from bulkreact.batch.journal import RunFacts, create, read_only, seal
+from bulkreact.batch.rows import OpenCount, OpenRows
+from bulkreact.batch.runner import iso
+from bulkreact.cli import options, runs
+from bulkreact.cli.ask import confirm, question
+from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.runs import CONTINUED_WITHIN, Run
+from bulkreact.cli.terminal import Terminal
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth import checked_token
+from bulkreact.settings import Service
+from bulkreact.sheets.intake import Intake
+
+_STANDARD_INPUT = "-"
+
+
+@click.command("run")
+@click.argument("source", metavar="INPUT")
+@options.target_options
+@options.pace_options
+@options.output_options
+@click.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input.")
+@click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
+@click.option("--strict", is_flag=True, help="Refuse the whole file when any row is invalid.")
+@click.option("--allow-empty", is_flag=True, help="An input without rows is a success.")
+@click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
+@click.pass_context
+def command(ctx: click.Context, source: str, **_: object) -> None:
+    """Reactivate every subscription of INPUT, a CSV file with customer_id, subscription_id and entitlement_id.
+
+    Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
+    """
+    output = options.output(ctx)
+    service = options.service(ctx)
+    limits = options.limits(ctx)
+    token = checked_token(options.access_token(simulated=service.simulated))
+    terminal = Terminal(output)
+    with _opened(source) as path:
+        if output.results and path.resolve() == output.results.resolve():
+            raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
+        prepared = _prepare(ctx, "stdin" if source == _STANDARD_INPUT else path.name, path, service, terminal)
+    ctx.exit(execute(Work(prepared, "run", token, service, limits, output), terminal))
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[Path]:
+    """Yield the path of the input; standard input is kept in a temporary file meanwhile."""
+    if source != _STANDARD_INPUT:
+        yield Path(source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.csv"
+        path.write_bytes(sys.stdin.buffer.read())
+        yield path
+
+
+def _prepare(ctx: click.Context, name: str, path: Path, service: Service, terminal: Terminal) -> Path:
+    """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
+    given = ctx.params
+    intake = Intake(path, max_rows=given["max_rows"])
+    now = datetime.now(UTC)
+    run_id = runs.new_id(name, now)
+    with runs.draft(given["reports"], run_id) as folder:
+        create(folder, intake.rows())
+        _check(intake, path, strict=given["strict"], allow_empty=given["allow_empty"])
+        facts = RunFacts(
+            id=run_id,
+            uuid=str(uuid4()),
+            version=__version__,
+            command="run",
+            operator=_operator(),
+            created_at=iso(now),
+            input_name=name,
+            input_sha256=intake.sha256,
+            header=intake.header,
+            digest=intake.digest,
+            row_limit=given["limit"],
+            cloud=service.cloud,
+            base_url=service.base_url,
+            api_version=service.api_version,
+            tenant_id=None,
+            simulated=service.simulated,
+        )
+        seal(folder, facts)
+        terminal.problems(intake)
+        if not given["new"] and (earlier := _to_continue(given["reports"], facts, terminal)):
+            count = open_count(earlier.folder)
+            terminal.note(f"Continuing the unfinished run {earlier.facts.id}: {count.rows:,} rows are still open.")
+            if count.rows:
+                confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
+            return earlier.folder
+        count = open_count(folder)
+        if count.rows:
+            confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
+        return runs.adopt(folder, run_id)
+
+
+def _check(intake: Intake, path: Path, *, strict: bool, allow_empty: bool) -> None:
+    if not intake.count and not allow_empty:
+        raise InputRefusedError(f"{path} has no rows. If that is as it should be, add --allow-empty.")
+    if strict and intake.codes:
+        lines = "\n".join(f"  row {problem.number}: {problem.words}" for problem in intake.problems)
+        more = intake.codes.total() - len(intake.problems)
+        rest = f"\n  … and {more:,} more" if more else ""
+        raise InputRefusedError(
+            f"{intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
+            f"Nothing was sent.\n{lines}{rest}"
+        )
+
+
+def _to_continue(reports: Path, facts: RunFacts, terminal: Terminal) -> Run | None:
+    """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
+    for run in runs.runs(reports):
+        if not run.unfinished or run.facts.target != facts.target:
+            continue
+        if (run.facts.digest, run.facts.row_limit) == (facts.digest, facts.row_limit):
+            if run.age > CONTINUED_WITHIN:
+                raise InputRefusedError(
+                    f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. "
+                    f"Continue it with: bulkreact resume {run.facts.id}, or begin anew with --new."
+                )
+            return run
+        if run.facts.input_name == facts.input_name:
+            terminal.note(f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run.")
+    return None
+
+
+def open_count(folder: Path) -> OpenCount:
+    """Return how much of a run is still to be done."""
+    with closing(read_only(folder)) as connection:
+        return OpenRows(connection).count()
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,48 @@
+"""The errors that end a command: each is a sentence for people and knows its exit code."""
+
+EXIT_SUCCESS = 0
+EXIT_SOME_FAILED = 1
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class BulkreactError(Exception):
+    """Any ending that people must read about; exit code 70 stands for a bug of ours."""
+
+    exit_code = 70
+
+
+class InputRefusedError(BulkreactError):
+    """The usage, the settings or the input must be corrected first; nothing was sent."""
+
+    exit_code = 2
+
+
+class CredentialsRefusedError(BulkreactError):
+    """Credentials or permissions were refused; the run stopped and can be resumed."""
+
+    exit_code = 3
+
+
+class HaltedError(BulkreactError):
+    """Too many rows failed; the run stopped and can be resumed."""
+
+    exit_code = 4
+
+
+class AlreadyRunningError(BulkreactError):
+    """Another process works on the same run or for the same partner; nothing was sent."""
+
+    exit_code = 5
+
+
+class ResultsNotWrittenError(BulkreactError):
+    """The result files could not be written; the journal holds the truth."""
+
+    exit_code = 74
+
+
+class JournalNotWrittenError(BulkreactError):
+    """The journal could not be written, so nothing more may be sent; what was sent is repeated under its old ids."""
+
+    exit_code = 74

@@ -1,0 +1,155 @@
+"""The values that rooms hand to each other; they hold data and decide nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """A call of the Partner Center API, by the name under which the journal keeps it."""
+
+    REACTIVATE_ENTITLEMENT = "reactivate-entitlement"
+    GET_ENTITLEMENT = "get-entitlement"
+
+
+class Status(StrEnum):
+    """How a row ended, in the words of the results file."""
+
+    REACTIVATED = "reactivated"
+    ACCEPTED = "accepted"
+    ALREADY_ACTIVE = "already_active"
+    DUPLICATE = "duplicate"
+    PENDING = "pending"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DEFERRED = "deferred"
+    INVALID = "invalid"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+SUCCESSES = frozenset({Status.REACTIVATED, Status.ACCEPTED, Status.ALREADY_ACTIVE})
+
+
+class RunState(StrEnum):
+    """How a run ended; a run that was killed has none."""
+
+    FINISHED = "finished"
+    HALTED = "halted"
+    INTERRUPTED = "interrupted"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one row wants reactivated; ids in canonical form (lower case, dashes)."""
+
+    customer_id: str
+    subscription_id: str
+    entitlement_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call without its base URL and its credentials, which only the client knows."""
+
+    operation: Operation
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: header names in lower case, the body as bytes, cut to the client's cap."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoResponse:
+    """A call without an answer: ``left`` tells whether the server may have seen it."""
+
+    left: bool
+    code: str
+    description: str
+
+
+Reply = Response | NoResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call was told, ready for the journal and the results.
+
+    ``business`` is true for 2xx and for 4xx other than 401, 408 and 429: it ends the request id.
+    ``http_status`` is None when nothing came back.
+    """
+
+    http_status: int | None
+    code: str
+    description: str
+    business: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it was made and answered; ``id`` is the journal's, times are UTC, ISO 8601 with ``Z``."""
+
+    id: int
+    request_id: str
+    correlation_id: str
+    started_at: str
+    finished_at: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one row ended.
+
+    ``call`` is its last write call, None for a row that made none. ``reopen`` marks a row whose answer
+    stopped the run: resuming sends it again.
+    """
+
+    status: Status
+    attempts: int
+    call: Call | None
+    code: str = ""
+    description: str = ""
+    reopen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One row of the input, checked.
+
+    ``number`` is the row as a spreadsheet shows it. ``target`` is None for an invalid row, which has
+    ``problem_code`` and ``problem`` instead. ``request_id`` is one carried on from an earlier run's results;
+    ``lost`` says that an answer to it was lost.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    target: Target | None
+    problem_code: str = ""
+    problem: str = ""
+    request_id: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One row of the results: the input's cells and the outcome.
+
+    ``succeeded`` tells how the row ended, for a duplicate that of the row it repeats; ``left_out`` marks a row
+    that only ``--limit`` kept from being sent.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    outcome: Outcome
+    succeeded: bool
+    left_out: bool

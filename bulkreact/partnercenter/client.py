@@ -1,0 +1,99 @@
+"""The aiohttp edge: sends one request, returns what came back; it never judges."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    DummyCookieJar,
+    TCPConnector,
+)
+from yarl import URL
+
+from bulkreact.models import NoResponse, Reply, Request, Response
+from bulkreact.partnercenter.auth import Credentials
+from bulkreact.settings import Limits, Service, is_loopback
+
+BODY_CAP = 1 << 20
+_CHUNK = 1 << 16
+_HIDDEN = b"[hidden]"
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
+
+
+class Client:
+    """Sends requests over one session; the token goes nowhere but into the Authorization header."""
+
+    def __init__(self, session: ClientSession, base_url: str, credentials: Credentials) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._credentials = credentials
+
+    async def send(self, request: Request) -> Reply:
+        """Return the response, or how the call was lost; every call has the session's total time-out."""
+        token = await self._credentials.token()
+        headers = {**request.headers, "Authorization": f"Bearer {token}"}
+        url = URL(self._base_url + request.path, encoded=True)
+        try:
+            async with self._session.request(request.method, url, headers=headers, allow_redirects=False) as response:
+                body = await _read(response)
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            return NoResponse(left=False, code="unreachable", description=_words(error, token))
+        except TimeoutError:
+            return NoResponse(left=True, code="timed-out", description="no answer came within the time-out")
+        except (ClientError, OSError) as error:
+            # Also a kept-alive connection that turned out dead: the server may have acted all the same.
+            return NoResponse(left=True, code="connection-lost", description=_words(error, token))
+        return Response(
+            response.status, hide(response.reason or "", token), _lower(response.headers), _hide(body, token)
+        )
+
+
+@asynccontextmanager
+async def connect(service: Service, limits: Limits, credentials: Credentials) -> AsyncIterator[Client]:
+    """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
+    timeout = ClientTimeout(total=limits.timeout, connect=min(30.0, limits.timeout * 0.8))
+    async with ClientSession(
+        connector=TCPConnector(limit=limits.concurrency),
+        timeout=timeout,
+        cookie_jar=DummyCookieJar(),
+        skip_auto_headers={"Content-Type", "Expect"},
+        trust_env=not is_loopback(urlsplit(service.base_url).hostname or ""),
+    ) as session:
+        yield Client(session, service.base_url, credentials)
+
+
+def hide(text: str, token: str) -> str:
+    """Blank our token in words from outside."""
+    return text.replace(token, _HIDDEN.decode())
+
+
+async def _read(response: ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) >= BODY_CAP:
+            # Nothing in a longer body is worth reading; the connection is not reused.
+            response.close()
+            return bytes(body[:BODY_CAP])
+    return bytes(body)
+
+
+def _hide(body: bytes, token: str) -> bytes:
+    for encoding in _ENCODINGS:
+        body = body.replace(token.encode(encoding), _HIDDEN.decode().encode(encoding))
+    return body
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _words(error: Exception, token: str) -> str:
+    words = str(error) or type(error).__name__
+    return " ".join(hide(words, token).split())[:1024]

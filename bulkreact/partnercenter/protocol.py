@@ -1,0 +1,178 @@
+"""The API without any I/O: target to request, answer to verdict.
+
+Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement* and *Partner Center
+REST headers*. Only this module and the catalogue know HTTP statuses and codes.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import assert_never
+
+from bulkreact.models import Answer, NoResponse, Operation, Reply, Request, Response, Target
+from bulkreact.partnercenter import bodies, codes
+from bulkreact.partnercenter.codes import Meaning
+from bulkreact.partnercenter.verdicts import (
+    Accepted,
+    Contested,
+    CustomerRefused,
+    Fatal,
+    Found,
+    NotReady,
+    PermissionRefused,
+    Postponed,
+    Refused,
+    Throttled,
+    TokenRefused,
+    Transient,
+    Verdict,
+)
+
+APPLICATION = "bulkreact"
+WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT})
+_NOT_BUSINESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+ACTIVE = "active"
+INACTIVE = "inactive"
+
+
+def build_request(
+    operation: Operation,
+    target: Target,
+    *,
+    request_id: str,
+    correlation_id: str,
+    api_version: str = "v1",
+    locale: str = "en-US",
+) -> Request:
+    """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
+    entitlement = (
+        f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
+        f"/azureEntitlements/{target.entitlement_id}"
+    )
+    match operation:
+        case Operation.REACTIVATE_ENTITLEMENT:
+            # The documented literal in every language, though translated pages translate it.
+            method, path = "POST", f"{entitlement}/reactivate"
+        case Operation.GET_ENTITLEMENT:
+            # The page's syntax table prints POST; its own example and the SDK use GET.
+            method, path = "GET", entitlement
+        case _:
+            assert_never(operation)
+    headers = {
+        "Accept": "application/json",
+        "MS-RequestId": request_id,
+        "MS-CorrelationId": correlation_id,
+        "MS-Contract-Version": api_version,
+        "MS-PartnerCenter-Application": APPLICATION,
+        "X-Locale": locale,
+    }
+    return Request(operation, method, path, headers)
+
+
+def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
+    """Return what a reply means; there is a verdict for every status and any bytes.
+
+    ``now`` is the aware time against which a ``Retry-After`` date is read.
+    """
+    if isinstance(reply, NoResponse):
+        answer = Answer(None, reply.code, reply.description, business=False)
+        return Transient(answer, lost=reply.left, left=reply.left)
+    if 200 <= reply.status < 300:  # noqa: PLR2004
+        return _judge_success(operation, reply)
+    if 300 <= reply.status < 400:  # noqa: PLR2004
+        words = "the answer is a redirect, which is never followed"
+        return Refused(Answer(reply.status, "unexpected-redirect", words, business=False))
+    return _judge_error(operation, reply, now)
+
+
+def is_business(status: int) -> bool:
+    """Tell whether an HTTP status ends the request id: 2xx, or 4xx other than 401, 408 and 429."""
+    return 200 <= status < 300 or (400 <= status < 500 and status not in _NOT_BUSINESS)  # noqa: PLR2004
+
+
+def retry_after(response: Response, now: datetime) -> float | None:
+    """Return the seconds to wait that the header, else the body, names; None for absent or absurd values."""
+    header = response.headers.get("retry-after", "").strip()
+    seconds = _positive(header) if header else None
+    if header and seconds is None:
+        seconds = _seconds_until(header, now)
+    return seconds if seconds is not None else bodies.seconds_in_words(response.body) or None
+
+
+def _judge_success(operation: Operation, response: Response) -> Verdict:
+    if operation is Operation.GET_ENTITLEMENT:
+        answer = Answer(response.status, "", "", business=True)
+        if word := bodies.status_word(response.body):
+            return Found(answer, word)
+        return Transient(_unreadable(response))
+    if bodies.announces_success(response.body):
+        return Accepted(Answer(response.status, "", "", business=True))
+    # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
+    return Transient(_unreadable(response), lost=True)
+
+
+def _unreadable(response: Response) -> Answer:
+    words = bodies.error_details(response.body, response.reason).description
+    return Answer(response.status, "unreadable-answer", words, business=False)
+
+
+def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:
+    details = bodies.error_details(response.body, response.reason)
+    code = details.code
+    if not code and not response.body.strip() and _names_invalid_token(response):
+        code = "invalid_token"
+    entry = codes.lookup(response.status, code)
+    answer = Answer(
+        response.status,
+        code or codes.generic_code(response.status),
+        details.description or entry.words,
+        business=is_business(response.status),
+    )
+    if entry.meaning is Meaning.THROTTLED:
+        return Throttled(answer, retry_after(response, now))
+    return _verdict(operation, answer, entry.meaning or Meaning.PERMANENT)
+
+
+def _verdict(operation: Operation, answer: Answer, meaning: Meaning) -> Verdict:  # noqa: PLR0911 - one line a meaning
+    match meaning:
+        case Meaning.CHECK if operation in WRITES:
+            return Contested(answer)
+        case Meaning.PERMANENT | Meaning.CHECK | Meaning.CONFLICT | Meaning.DONE:
+            return Refused(answer)
+        case Meaning.CUSTOMER:
+            return CustomerRefused(answer)
+        case Meaning.PERMISSION:
+            return PermissionRefused(answer)
+        case Meaning.RETRY | Meaning.RETRY_ONCE | Meaning.THROTTLED:
+            lost = answer.http_status == HTTPStatus.GATEWAY_TIMEOUT
+            return Transient(answer, lost=lost, once=meaning is Meaning.RETRY_ONCE)
+        case Meaning.NOT_READY:
+            return NotReady(answer)
+        case Meaning.LATER | Meaning.PARENT:
+            return Postponed(answer)
+        case Meaning.TOKEN:
+            return TokenRefused(answer)
+        case Meaning.FATAL:
+            return Fatal(answer)
+        case _:
+            assert_never(meaning)
+
+
+def _names_invalid_token(response: Response) -> bool:
+    challenge = response.headers.get("www-authenticate", "").lower()
+    return response.status == HTTPStatus.UNAUTHORIZED and "invalid_token" in challenge and "bearer" in challenge
+
+
+def _positive(text: str) -> float | None:
+    if not text.isascii() or not text.replace(".", "", 1).isdigit():
+        return None
+    return float(text) or None
+
+
+def _seconds_until(text: str, now: datetime) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None

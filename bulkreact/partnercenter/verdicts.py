@@ -1,0 +1,113 @@
+"""What an answer means for the run: a closed union, so that every case is dealt with or the type checker objects."""
+
+from dataclasses import dataclass
+
+from bulkreact.models import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service took the request."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A read worked: ``word`` is the target's status, in lower case, an open set."""
+
+    answer: Answer
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This row fails for good."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Refused, but perhaps because it is active already: read the target to know."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRefused:
+    """This row fails, and so will the customer's others."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionRefused:
+    """This row fails; a streak of these stops the run."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """Try again under the same request id.
+
+    ``lost``: the service may have acted. ``left``: the call reached the wire. ``once``: repeat it only once.
+    """
+
+    answer: Answer
+    lost: bool = False
+    left: bool = True
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Wait; ``retry_after`` in seconds from now, None when the service named no sensible time."""
+
+    answer: Answer
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The target is busy: wait minutes, try again a few times under a new request id."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A later run may succeed; this one must not insist."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefused:
+    """The token was refused: fetch a fresh one and repeat the call once."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """Credentials or programme status: no row of the run can succeed."""
+
+    answer: Answer
+
+
+Verdict = (
+    Accepted
+    | Found
+    | Refused
+    | Contested
+    | CustomerRefused
+    | PermissionRefused
+    | Transient
+    | Throttled
+    | NotReady
+    | Postponed
+    | TokenRefused
+    | Fatal
+)

@@ -1,0 +1,143 @@
+"""The settings of one run, checked once and frozen, and the table of clouds."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+class Cloud(StrEnum):
+    """A national cloud of the partner programme (API page, section *Clouds*)."""
+
+    GLOBAL = "global"
+    USGOV = "usgov"
+    CHINA = "china"
+
+
+BASE_URLS = {
+    Cloud.GLOBAL: "https://api.partnercenter.microsoft.com",
+    Cloud.USGOV: "https://api.partnercenter.microsoft.com",
+    Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
+}
+
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_API_VERSION = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """When failures halt a run: a share of the settled rows (0 to 1), a number of rows, or never."""
+
+    share: float | None = None
+    number: int | None = None
+
+    def passed(self, failures: int, settled: int) -> bool:
+        """Tell whether the failures are strictly above the limit."""
+        if self.share is not None:
+            return failures > self.share * settled
+        return self.number is not None and failures > self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The partner API a run talks to."""
+
+    cloud: Cloud
+    base_url: str
+    api_version: str
+    simulated: bool
+    locale: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard and how long a run tries; seconds unless the name says otherwise.
+
+    ``calls_per_second`` is None when the pace is off.
+    """
+
+    calls_per_second: float | None = 5.0
+    concurrency: int = 16
+    per_customer: int = 4
+    timeout: float = 60.0
+    attempts: int = 5
+    max_throttle: float = 1800.0
+    max_retry_after: float = 300.0
+    halt: Threshold = Threshold(share=0.5)
+    halt_after: int = 20
+
+
+def parse_rate(text: str) -> float | None:
+    """Read ``300/min``, ``5/s`` or ``off`` as calls per second; ValueError says what is expected."""
+    if text.strip().lower() == "off":
+        return None
+    match = _RATE.fullmatch(text.strip().lower())
+    if not match or float(match[1]) <= 0:
+        raise ValueError(f"{text!r} is not a rate; write it like 300/min, 5/s or off")
+    return float(match[1]) / (60 if match[2] == "min" else 1)
+
+
+def parse_duration(text: str) -> float:
+    """Read ``90``, ``30s``, ``15m``, ``12h`` or ``90d`` as seconds; ValueError says what is expected."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if not match:
+        raise ValueError(f"{text!r} is not a duration; write it like 30s, 15m, 12h, 90d or as bare seconds")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_threshold(text: str) -> Threshold:
+    """Read ``50%``, ``20`` or ``off``; ValueError says what is expected."""
+    word = text.strip().lower()
+    if word == "off":
+        return Threshold()
+    if (match := _PERCENT.fullmatch(word)) and float(match[1]) <= 100:  # noqa: PLR2004 - per cent
+        return Threshold(share=float(match[1]) / 100)
+    if word.isascii() and word.isdigit():
+        return Threshold(number=int(word))
+    raise ValueError(f"{text!r} is not a threshold; write it like 50%, 20 or off")
+
+
+def parse_api_version(text: str) -> str:
+    """Return the version segment of the URL; ValueError when it could change the path."""
+    if not _API_VERSION.fullmatch(text) or set(text) == {"."}:
+        raise ValueError(f"{text!r} is not an API version; the documented one is v1")
+    return text
+
+
+def parse_locale(text: str) -> str:
+    """Return a language tag for the service's messages; ValueError when it is none."""
+    if not _LOCALE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a locale; write it like en-US")
+    return text
+
+
+def parse_base_url(text: str) -> str:
+    """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
+    expected = f"{text!r} is not a URL; write it like https://api.partnercenter.microsoft.com"
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if not host or port == 0 or parts.scheme not in {"http", "https"}:
+        raise ValueError(expected)
+    if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
+        raise ValueError("a base URL has no user, query or fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"{text!r} is not encrypted: use https (plain http is for loopback addresses alone)")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only be this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The files people make and read: inputs, identifiers, results."""

@@ -1,0 +1,16 @@
+"""The formula guard: cells from outside must not become formulas when a spreadsheet opens the results; pure."""
+
+import re
+
+_FORMULA = re.compile(r"'?[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?%?")
+
+
+def guard(cell: str) -> str:
+    """Put ``'`` before a cell that a spreadsheet would calculate; numbers are left alone."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def unguard(cell: str) -> str:
+    """Take one guard off again: the exact reverse of ``guard``."""
+    return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell
