@@ -125,7 +125,9 @@ def progress_of(connection: sqlite3.Connection, ordinal: int, *, lost: bool) -> 
             intent=progress.intent + answer.business,
             attempts=progress.attempts + (found.departed != 0),
             lost=found.lost != 0 or (progress.lost and not settles_loss(found.verdict or "", answer)),
-            call=Call(found.id, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer),
+            call=Call(
+                found.id, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer
+            ),
         )
     return progress
 
@@ -187,10 +189,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
     if found.problem_code:
         outcome = Outcome(Status.INVALID, 0, None, found.problem_code, found.problem)
         return ResultRow(found.number, cells, outcome, succeeded=False, left_out=False)
-    outcome = _stored_outcome(found)
-    if outcome is None:
-        settled_by = found.duplicate_of or found.ordinal
-        outcome = unfinished(progress_of(connection, settled_by, lost=bool(found.lost)))
+    settled_by = found.duplicate_of or found.ordinal
+    outcome = _stored_outcome(found) or unfinished(progress_of(connection, settled_by, lost=bool(found.lost)))
     succeeded = outcome.status in SUCCESSES
     left_out = bool(found.first_left_out if found.duplicate_of else found.left_out)
     if found.duplicate_of:
@@ -205,5 +205,7 @@ def _stored_outcome(found: _StoredRow) -> Outcome | None:
     call = None
     if found.call is not None:
         answer = Answer(found.http_status, found.code, found.description, business=False)
-        call = Call(found.call, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer)
+        call = Call(
+            found.call, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer
+        )
     return Outcome(Status(found.status), found.attempts, call, found.code, found.description)

@@ -33,7 +33,8 @@ class Edges:
     """What a runner is handed from outside: the wire, the token, two clocks, chance and fresh GUIDs.
 
     ``now`` is the wall clock (aware, UTC), ``monotonic`` counts seconds, ``chance`` is uniform in [0, 1).
-    ``renew`` fetches a fresh token unless that happened since the given monotonic moment.
+    ``renew`` fetches a fresh token unless that happened since the given monotonic moment; ``settled`` is told of
+    every row that was settled by a call.
     """
 
     send: Callable[[Request], Awaitable[Reply]]
@@ -42,6 +43,7 @@ class Edges:
     monotonic: Callable[[], float]
     chance: Callable[[], float]
     new_id: Callable[[], str]
+    settled: Callable[[Row, Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,11 @@ class Runner:
         edges: Edges,
         service: Service,
         limits: Limits,
-        tally: Tally,
+        total: int,
         streak: PermissionStreak,
-        on_outcome: Callable[[Row, Outcome], None],
     ) -> None:
         self.queue = queue
-        self.tally = tally
+        self.tally = Tally(total)
         self.pacer = Pacer(limits.calls_per_second)
         self._run_uuid = run_uuid
         self._recorder = recorder
@@ -94,7 +95,6 @@ class Runner:
         self._throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._streak = streak
-        self._on_outcome = on_outcome
         self._ending: Ending | None = None
 
     async def run(self) -> Ending:
@@ -195,7 +195,7 @@ class Runner:
         self.tally.settled += 1
         self.tally.failures += outcome.status not in SUCCESSES
         self._threshold.add(outcome)
-        self._on_outcome(row, outcome)
+        self._edges.settled(row, outcome)
 
     async def _consequences(self, row: Row, outcome: Outcome, verdict: Verdict) -> None:
         """Do what a settled row means for the others."""

@@ -2,30 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 from bulkreact.batch.brakes import PermissionStreak
 from bulkreact.batch.journal import Journal
-from bulkreact.batch.queue import Queue, Row
+from bulkreact.batch.queue import Queue
 from bulkreact.batch.recorder import Recorder
 from bulkreact.batch.rows import OpenRows
-from bulkreact.batch.runner import Edges, Ending, Runner, Tally
+from bulkreact.batch.runner import Edges, Ending, Runner
 from bulkreact.batch.writer import Writer
-from bulkreact.models import SUCCESSES, Outcome
+from bulkreact.models import SUCCESSES
 from bulkreact.settings import Limits, Service
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """What a session tells while it works: its runner once, then every outcome."""
+async def work(
+    journal: Journal, session: int, *, edges: Edges, service: Service, limits: Limits, started: Callable[[Runner], None]
+) -> Ending:
+    """Settle the open rows of a journal; returns why it stopped, raises what is a bug or a full disk.
 
-    started: Callable[[Runner], None]
-    settled: Callable[[Row, Outcome], None]
-
-
-async def work(journal: Journal, session: int, *, edges: Edges, service: Service, limits: Limits, watch: Watch) -> Ending:
-    """Settle the open rows of a journal; returns why it stopped, raises what is a bug or a full disk."""
+    ``started`` is told of the runner before its first call.
+    """
     open_rows = OpenRows(journal.connection)
     count = open_rows.count()
     successes = ", ".join(f"'{status}'" for status in SUCCESSES)
@@ -42,11 +38,10 @@ async def work(journal: Journal, session: int, *, edges: Edges, service: Service
             edges=edges,
             service=service,
             limits=limits,
-            tally=Tally(total=count.rows),
+            total=count.rows,
             streak=PermissionStreak(customers=count.customers, succeeded=bool(succeeded)),
-            on_outcome=watch.settled,
         )
-        watch.started(runner)
+        started(runner)
         return await runner.run()
     finally:
         await asyncio.shield(writer.close())

@@ -13,7 +13,9 @@ def confirm(question: str, *, yes: bool, service: Service) -> None:
     if yes or service.simulated:
         return
     if not sys.stdin.isatty():
-        raise InputRefusedError(f"{question} Nobody is there to answer, so nothing was sent. Add --yes to agree beforehand.")
+        raise InputRefusedError(
+            f"{question} Nobody is there to answer, so nothing was sent. Add --yes to agree beforehand."
+        )
     if not click.confirm(question, default=False, err=True):
         raise InputRefusedError("Nothing was sent.")
 

@@ -25,10 +25,10 @@ _COMMANDS = {
 class _LazyGroup(click.Group):
     """Imports a command's module when the command is asked for; help is printed without that."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
         command = import_module(f"bulkreact.cli.{cmd_name}").command
@@ -36,12 +36,14 @@ class _LazyGroup(click.Group):
             raise TypeError(f"bulkreact.cli.{cmd_name}.command is no command")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULKREACT"})
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULKREACT"}
+)
 @click.version_option(__version__, prog_name=_PROGRAM)
 def _bulkreact() -> None:
     """Reactivate many Partner Center subscriptions from one file.

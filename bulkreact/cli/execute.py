@@ -1,7 +1,6 @@
 """Works on a run whose journal exists: sends its open rows, writes the results, says how it went."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,9 +12,8 @@ from uuid import uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.journal import Journal
-from bulkreact.batch.queue import Row
 from bulkreact.batch.runner import Edges, Ending, Runner, iso
-from bulkreact.batch.session import Watch, work
+from bulkreact.batch.session import work
 from bulkreact.cli.finish import Finished, Places, write_files
 from bulkreact.cli.options import Output
 from bulkreact.cli.signals import Interruption, listening
@@ -27,13 +25,13 @@ from bulkreact.errors import (
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
-from bulkreact.models import Outcome, RunState
+from bulkreact.models import RunState
 from bulkreact.partnercenter.auth import ReadyToken
 from bulkreact.partnercenter.client import connect
 from bulkreact.settings import Limits, Service
+from bulkreact.sheets.results import LATEST
 from bulkreact.simulator.server import serve
 from bulkreact.simulator.world import Rules
-from bulkreact.sheets.results import LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,27 +110,21 @@ async def _work(job: Work, journal: Journal, session: int, terminal: Terminal) -
             monotonic=monotonic,
             chance=random,
             new_id=_new_id,
+            settled=terminal.settled,
         )
 
         def started(runner: Runner) -> None:
             interruption.attach(runner)
             stack.enter_context(terminal.watching(runner))
 
-        watch = Watch(started, _settled(job, terminal))
         try:
-            return await work(journal, session, edges=edges, service=service, limits=job.limits, watch=watch)
+            return await work(journal, session, edges=edges, service=service, limits=job.limits, started=started)
         except asyncio.CancelledError:
             if not interruption.at_once:
                 raise
             task.uncancel()
             code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
             return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
-
-
-def _settled(job: Work, terminal: Terminal) -> Callable[[Row, Outcome], None]:
-    if job.output.verbose:
-        return terminal.settled
-    return lambda _row, _outcome: None
 
 
 def _now() -> str:

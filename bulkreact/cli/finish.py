@@ -112,4 +112,3 @@ def _traffic(connection: sqlite3.Connection, configured_per_minute: float | None
         "calls": {"sent": sent, "retried": retried, "throttled": throttled},
         "pace": {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
     }
-

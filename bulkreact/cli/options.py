@@ -24,24 +24,73 @@ _TARGET = (
         show_default=True,
         help="The national cloud of the partner tenant.",
     ),
-    click.option("--base-url", type=BASE_URL, help="Another address of the API; https, or http on this machine.  [default: of the cloud]"),
+    click.option(
+        "--base-url",
+        type=BASE_URL,
+        help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
+    ),
     click.option("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
-    click.option("--locale", type=LOCALE, default="en-US", show_default=True, help="The language of Partner Center's messages."),
-    click.option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
+    click.option(
+        "--locale", type=LOCALE, default="en-US", show_default=True, help="The language of Partner Center's messages."
+    ),
+    click.option(
+        "--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."
+    ),
 )
 _PACE = (
-    click.option("--rate", type=RATE, default="300/min", show_default=True, help="Ceiling for all calls together: N/min, N/s or off."),
+    click.option(
+        "--rate",
+        type=RATE,
+        default="300/min",
+        show_default=True,
+        help="Ceiling for all calls together: N/min, N/s or off.",
+    ),
     click.option("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
-    click.option("--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."),
+    click.option(
+        "--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."
+    ),
     click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
-    click.option("--attempts", type=click.IntRange(1), default=5, show_default=True, help="Attempts per row for transient failures."),
-    click.option("--max-throttle", type=DURATION, default="30m", show_default=True, help="Defer rows answered nothing but 429 for so long."),
-    click.option("--max-retry-after", type=DURATION, default="300s", show_default=True, help="Defer rows that are asked to wait longer."),
-    click.option("--halt-on-failures", "halt", type=THRESHOLD, default="50%", show_default=True, help="Stop when failures pass this: P%, N or off."),
-    click.option("--halt-after", type=click.IntRange(1), default=20, show_default=True, help="Answered rows before that is checked."),
+    click.option(
+        "--attempts",
+        type=click.IntRange(1),
+        default=5,
+        show_default=True,
+        help="Attempts per row for transient failures.",
+    ),
+    click.option(
+        "--max-throttle",
+        type=DURATION,
+        default="30m",
+        show_default=True,
+        help="Defer rows answered nothing but 429 for so long.",
+    ),
+    click.option(
+        "--max-retry-after",
+        type=DURATION,
+        default="300s",
+        show_default=True,
+        help="Defer rows that are asked to wait longer.",
+    ),
+    click.option(
+        "--halt-on-failures",
+        "halt",
+        type=THRESHOLD,
+        default="50%",
+        show_default=True,
+        help="Stop when failures pass this: P%, N or off.",
+    ),
+    click.option(
+        "--halt-after",
+        type=click.IntRange(1),
+        default=20,
+        show_default=True,
+        help="Answered rows before that is checked.",
+    ),
 )
 _OUTPUT = (
-    click.option("--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."),
+    click.option(
+        "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
+    ),
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),

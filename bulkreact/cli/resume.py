@@ -18,7 +18,7 @@ from bulkreact.settings import Cloud, Service
 @options.pace_options
 @options.output_options
 @click.pass_context
-def command(ctx: click.Context, name: str | None, **_: object) -> None:
+def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     """Continue an unfinished run, the latest one unless RUN names another by its id, its beginning or its folder.
 
     It also sends what --limit had left out. Where the calls go is fixed by the run.

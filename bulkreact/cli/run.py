@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -40,7 +39,7 @@ _STANDARD_INPUT = "-"
 @click.option("--allow-empty", is_flag=True, help="An input without rows is a success.")
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @click.pass_context
-def command(ctx: click.Context, source: str, **_: object) -> None:
+def command(ctx: click.Context, /, source: str, **_: object) -> None:
     """Reactivate every subscription of INPUT, a CSV file with customer_id, subscription_id and entitlement_id.
 
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.

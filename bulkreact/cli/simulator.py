@@ -12,10 +12,20 @@ from bulkreact.simulator.world import Rules
 @click.command("simulator")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free port.")
 @click.option("--activation-delay", type=DURATION, default="2s", show_default=True, help="From accepted to active.")
-@click.option("--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit.")
-@click.option("--customer-limit", type=click.IntRange(0), default=0, show_default=True, help="Calls per window; 0: no limit.")
+@click.option(
+    "--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit."
+)
+@click.option(
+    "--customer-limit", type=click.IntRange(0), default=0, show_default=True, help="Calls per window; 0: no limit."
+)
 @click.option("--window", type=DURATION, default="60s", show_default=True, help="The window of the limits.")
-@click.option("--faults", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of calls that meet a random fault.")
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of calls that meet a random fault.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the random faults.")
 def command(
     *,
@@ -35,7 +45,9 @@ def command(
     try:
         asyncio.run(_serve(rules, port))
     except OSError as error:
-        raise click.ClickException(f"port {port} cannot be used: {error.strerror}; choose another with --port") from None
+        raise click.ClickException(
+            f"port {port} cannot be used: {error.strerror}; choose another with --port"
+        ) from None
 
 
 async def _serve(rules: Rules, port: int) -> None:
@@ -51,5 +63,7 @@ async def _serve(rules: Rules, port: int) -> None:
             signal.signal(name, lambda *_: loop.call_soon_threadsafe(stopped.set))
     async with serve(rules, port=port) as (base_url, _):
         click.echo(base_url)
-        click.echo(f"Try: bulkreact run inputs/sample.csv --base-url {base_url} (any BULKREACT_ACCESS_TOKEN will do)", err=True)
+        click.echo(
+            f"Try: bulkreact run inputs/sample.csv --base-url {base_url} (any BULKREACT_ACCESS_TOKEN will do)", err=True
+        )
         await stopped.wait()

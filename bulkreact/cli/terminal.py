@@ -17,7 +17,7 @@ from bulkreact.cli.finish import Finished
 from bulkreact.cli.options import Output
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome, RunState, Status
-from bulkreact.partnercenter.codes import advice, explain
+from bulkreact.partnercenter.codes import explain
 from bulkreact.sheets.intake import Intake
 
 _REFRESH_SECONDS = 0.2
@@ -57,7 +57,9 @@ class Terminal:
             self.note(f"  … and {count - _PROBLEMS_SHOWN:,} more; the results list them all")
 
     def settled(self, row: Row, outcome: Outcome) -> None:
-        """Say how one row ended."""
+        """Say how one row ended, when asked to be verbose."""
+        if not self._output.verbose:
+            return
         status = outcome.call.answer.http_status if outcome.call else None
         words = [f"row {row.number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
         self.note(" ".join(word for word in words if word))

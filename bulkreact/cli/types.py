@@ -17,17 +17,15 @@ from bulkreact.settings import (
 Parsed = TypeVar("Parsed")
 
 
-class Parser(click.ParamType, Generic[Parsed]):
+class Parser(click.ParamType[Parsed], Generic[Parsed]):
     """A parameter read by one function of the settings, whose ValueError becomes a usage error."""
 
     def __init__(self, name: str, parse: Callable[[str], Parsed]) -> None:
         self.name = name
         self._parse = parse
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        """Return the parsed value; a value that is no text has been parsed already."""
-        if not isinstance(value, str):
-            return value
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Parsed:
+        """Return the parsed value."""
         try:
             return self._parse(value)
         except ValueError as error:

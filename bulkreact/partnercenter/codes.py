@@ -60,7 +60,9 @@ def _entries(status: int, meaning: Meaning, who: Who, advice: str, codes: Iterab
 
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
 _CHECK_IDS = "Check the ids of this row against Partner Center, correct them in failed.csv and run that file."
-_ADMIN_ROLE = "Give the account the Admin Agent role (reactivating also needs Global Administrator), then run failed.csv."
+_ADMIN_ROLE = (
+    "Give the account the Admin Agent role (reactivating also needs Global Administrator), then run failed.csv."
+)
 _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
 _LATER = "Try again later: run failed.csv."
 _AGAIN = "Nothing is wrong with the row. Run failed.csv when the service is well again."
@@ -370,7 +372,12 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
         ("missing-customer-id", "the row has no customer_id", Who.SENDER, _IDENTIFIERS),
         ("missing-subscription-id", "the row has no subscription_id", Who.SENDER, _IDENTIFIERS),
         ("missing-entitlement-id", "the row has no entitlement_id", Who.SENDER, _IDENTIFIERS),
-        ("no-ids", "the row has content but no ids (a total or a note?)", Who.SENDER, "Delete the row, or add its ids."),
+        (
+            "no-ids",
+            "the row has content but no ids (a total or a note?)",
+            Who.SENDER,
+            "Delete the row, or add its ids.",
+        ),
         (
             "damaged-by-excel",
             "a spreadsheet changed this id into a number; the original is lost",
@@ -439,6 +446,7 @@ STATUS_ENTRIES: tuple[Entry, ...] = tuple(
 )
 
 _SERVICE = {(entry.status, entry.code): entry for entry in SERVICE_ENTRIES}
+_BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.code}
 _OURS = {entry.code: entry for entry in OUR_ENTRIES}
 _STATUSES = {entry.code: entry for entry in STATUS_ENTRIES}
 _GENERIC = "http-"
@@ -458,11 +466,13 @@ def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty when there is nothing to do."""
     if code in _OURS:
         return _OURS[code].advice
-    if code and http_status is not None and status is not Status.NOT_ATTEMPTED:
-        if status is Status.UNKNOWN:
-            return _SAME_ID
+    if status is Status.UNKNOWN or not code:
+        return _STATUSES[status].advice
+    if http_status is not None:
         return lookup(http_status, code).advice
-    return _STATUSES[status].advice
+    # A row that was not sent has the code of the row that was answered for it.
+    entry = _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
+    return entry.advice
 
 
 def explain(word: str) -> list[Entry]:

@@ -158,7 +158,9 @@ class Intake:
         places = self._layout.results
         if not places:
             return "", False
-        request_id, status, http_status = (cells[places[name]].strip() for name in ("request_id", "status", "http_status"))
+        request_id, status, http_status = (
+            cells[places[name]].strip() for name in ("request_id", "status", "http_status")
+        )
         open_ended = http_status in _NOT_BUSINESS or http_status.startswith("5")
         if not identifiers.is_guid(request_id) or not (open_ended or status == Status.UNKNOWN):
             return "", False

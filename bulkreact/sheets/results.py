@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
@@ -15,6 +15,9 @@ from bulkreact.partnercenter.codes import advice
 from bulkreact.sheets.atomic import replacing
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.guard import guard
+
+if TYPE_CHECKING:
+    from _csv import Writer
 
 RESULTS = "results.csv"
 FAILED = "failed.csv"
@@ -93,7 +96,7 @@ class _LineFeeds:
         return self._file.write(f"{line[:-2]}\n")
 
 
-def _writer(file: TextIO) -> "csv.Writer":
+def _writer(file: TextIO) -> "Writer":
     return csv.writer(_LineFeeds(file), lineterminator="\r\n")
 
 

@@ -62,7 +62,11 @@ _REFUSALS: dict[int, tuple[tuple[str, str], ...]] = {
         ("900278", "There is a pending operation on this subscription."),
     ),
 }
-_TRANSIENT = {"800003": "Unexpected service error", "900192": "Something went wrong.", "800094": "Update not successful"}
+_TRANSIENT = {
+    "800003": "Unexpected service error",
+    "900192": "Something went wrong.",
+    "800094": "Update not successful",
+}
 _HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>502</h1></body></html>"
 
 
@@ -150,7 +154,9 @@ _HTML_PAGE = {"Content-Type": "text/html"}
 FATES: dict[int, Fate] = {
     **_refusals(),
     **_transient(),
-    200: Fate("200 instead of 202, with a JSON body behind a BOM", (Act(200, b'\xef\xbb\xbf{"ok":true}', effect=True),)),
+    200: Fate(
+        "200 instead of 202, with a JSON body behind a BOM", (Act(200, b'\xef\xbb\xbf{"ok":true}', effect=True),)
+    ),
     208: Fate("was active before: 400, code 900337, and reading it says active", (), active_before=True),
     401: Fate("401 without a body once, then accepted", (Act(401),)),
     1401: Fate("401 for ever", (Act(401),), forever=True),
@@ -176,13 +182,20 @@ FATES: dict[int, Fate] = {
     1503: Fate("503 for ever", (Act(503),), forever=True),
     504: Fate("504 once although it took effect, then the answer to the same request id", (Act(504, effect=True),)),
     1504: Fate("504 for ever, without effect", (Act(504),), forever=True),
-    596: Fate("404, code 800111, in UTF-16", (Act(404, error_body("800111", "Not found").decode().encode("utf-16")),), forever=True, gone=True),
+    596: Fate(
+        "404, code 800111, in UTF-16",
+        (Act(404, error_body("800111", "Not found").decode().encode("utf-16")),),
+        forever=True,
+        gone=True,
+    ),
     597: Fate("502 with an HTML page once, then accepted", (Act(502, _HTML, _HTML_PAGE),)),
     1597: Fate("200 with the HTML page of a proxy once, then accepted", (Act(200, _HTML, _HTML_PAGE),)),
     2597: Fate("302 to another address, for ever", (Act(302, headers={"Location": "/elsewhere"}),), forever=True),
     598: Fate("answers after three seconds", (Act(effect=True, delay=3),)),
     1598: Fate("takes effect and answers after ten minutes, for ever", (Act(effect=True, delay=600),), forever=True),
-    599: Fate("takes effect, the connection drops, then the answer to the same request id", (Act(effect=True, drop=True),)),
+    599: Fate(
+        "takes effect, the connection drops, then the answer to the same request id", (Act(effect=True, drop=True),)
+    ),
     1599: Fate("takes effect, the connection drops, for ever", (Act(effect=True, drop=True),), forever=True),
     2599: Fate(
         "takes effect, the connection drops, the request id is forgotten: 900337, and reading it says active",
