@@ -145,7 +145,8 @@ class ResultRow:
     """One row of the results: the input's cells and the outcome.
 
     ``succeeded`` tells how the row ended, for a duplicate that of the row it repeats; ``left_out`` marks a row
-    that only ``--limit`` kept from being sent.
+    that only ``--limit`` kept from being sent. ``request_id`` is the one carried on from an earlier run, which a
+    row that made no call of its own hands on to the next.
     """
 
     number: int
@@ -153,3 +154,4 @@ class ResultRow:
     outcome: Outcome
     succeeded: bool
     left_out: bool
+    request_id: str = ""

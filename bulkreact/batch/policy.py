@@ -127,7 +127,7 @@ def backoff(failures: int, chance: float) -> float:
 
 def unfinished(progress: Progress) -> Outcome:
     """Return how a row stands that the run left open."""
-    if progress.call is None:
+    if progress.call is None and not progress.lost:
         return Outcome(Status.NOT_ATTEMPTED, 0, None)
     return _ended(progress, Status.DEFERRED)
 

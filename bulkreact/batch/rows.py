@@ -41,7 +41,7 @@ SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.
 FROM calls LEFT JOIN answers ON answers.call = calls.id WHERE calls.ordinal = ? ORDER BY calls.id
 """
 _RESULTS = f"""
-SELECT rows.ordinal, rows.number, rows.cells, rows.problem_code, rows.problem, rows.left_out, rows.lost,
+SELECT rows.ordinal, rows.number, rows.cells, rows.problem_code, rows.problem, rows.left_out, rows.lost, rows.request_id,
     rows.duplicate_of, firsts.number, firsts.left_out,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description,
     calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status
@@ -169,6 +169,7 @@ class _StoredRow(NamedTuple):
     problem: str
     left_out: int
     lost: int
+    carried: str
     duplicate_of: int | None
     first_number: int | None
     first_left_out: int | None
@@ -196,7 +197,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
     if found.duplicate_of:
         words = f"same target as row {found.first_number}, which has the outcome"
         outcome = Outcome(Status.DUPLICATE, 0, None, "", words)
-    return ResultRow(found.number, cells, outcome, succeeded=succeeded, left_out=left_out)
+    carried = "" if found.duplicate_of else found.carried
+    return ResultRow(found.number, cells, outcome, succeeded=succeeded, left_out=left_out, request_id=carried)
 
 
 def _stored_outcome(found: _StoredRow) -> Outcome | None:

@@ -128,7 +128,7 @@ INSERT_OUTCOME = (
 # Rows that could be sent and were not: no call of theirs is on record, and nothing has settled them.
 SETTLE_UNSENT = """
 INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen)
-SELECT :session, ordinal, :status, 0, NULL, :code, :description, 0 FROM rows
+SELECT :session, ordinal, CASE WHEN lost THEN 'unknown' ELSE :status END, 0, NULL, :code, :description, 0 FROM rows
 WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0
     AND (:customer IS NULL OR customer_id = :customer)
     AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)

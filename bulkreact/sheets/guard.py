@@ -2,7 +2,8 @@
 
 import re
 
-_FORMULA = re.compile(r"'?[=+\-@\t\r]")
+# However many quotes stand before: otherwise '=1 and ''=1 would be written alike and could not be told apart again.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?%?")
 
 

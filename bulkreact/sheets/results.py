@@ -111,7 +111,7 @@ def _cells(row: ResultRow) -> Iterator[str]:
     yield guard(outcome.description)
     yield advice(outcome.status, http_status, outcome.code)
     yield str(outcome.attempts)
-    yield call.request_id if call else ""
+    yield call.request_id if call else row.request_id
     yield call.correlation_id if call else ""
     yield call.started_at if call else ""
     yield call.finished_at if call else ""

@@ -1,0 +1,138 @@
+"""Fixtures: the simulator on a real port, the program as a real process, made-up ids."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+import aiohttp
+import aioresponses.core
+import pytest
+
+from bulkreact.simulator.server import serve
+from bulkreact.simulator.world import Rules, World
+
+CANARY = "canary-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+PROJECT = Path(__file__).parent.parent
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response that aioresponses can still construct: aiohttp 3.14 asks for a stream writer as well."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("stream_writer", None)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+
+aioresponses.core.ClientResponse = _Response
+
+
+@dataclass
+class Partner:
+    """A simulated partner API on a loopback port."""
+
+    base_url: str
+    world: World
+
+    def requests(self, tail: int | str = "") -> list[dict[str, str]]:
+        """Return the reactivations of entitlements whose id ends so, in the order in which they came."""
+        calls = [{key: str(value) for key, value in call.items()} for call in self.world.ledger.calls]
+        return [call for call in calls if call["path"].endswith(f"{tail}/reactivate")]
+
+
+@dataclass
+class Process:
+    """A finished process of the program."""
+
+    code: int
+    out: str
+    err: str
+    reports: Path
+
+    @property
+    def run(self) -> Path:
+        """Return the only run's folder."""
+        (folder,) = (path.parent for path in self.reports.glob("*/journal.sqlite3"))
+        return folder
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """Return the only run's summary."""
+        content: dict[str, object] = json.loads((self.run / "summary.json").read_text())
+        return content
+
+
+@dataclass
+class Program:
+    """Starts the program in a folder of its own."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the program and return its process."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bulkreact", *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, "BULKREACT_ACCESS_TOKEN": CANARY, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str | Path) -> Process:
+        """Run the program to its end."""
+        process = self.start(*arguments)
+        return self.ended(process)
+
+    def ended(self, process: subprocess.Popen[str]) -> Process:
+        """Wait for a process and return what it left behind."""
+        out, err = process.communicate(timeout=120)
+        return Process(process.returncode, out, err, self.folder / "reports")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def start_partner() -> Iterator[Callable[[Rules], Partner]]:
+    """Start simulators in a loop of their own; all of them end with the test."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    running = []
+
+    def start(rules: Rules) -> Partner:
+        context = serve(rules)
+        running.append(context)
+        return Partner(*asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10))
+
+    yield start
+    for context in running:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def partner(start_partner: Callable[[Rules], Partner]) -> Partner:
+    return start_partner(Rules())
+
+
+def ledger(base_url: str) -> dict[str, list[dict[str, str]]]:
+    """Return what a simulator in another process has seen."""
+    with urlopen(f"{base_url}/simulator/ledger", timeout=10) as answer:  # noqa: S310 - a loopback address
+        content: dict[str, list[dict[str, str]]] = json.load(answer)
+    return content
+
+

@@ -1,0 +1,46 @@
+"""Made-up ids and files for tests."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+from bulkreact.models import Target
+
+HEADER = ("customer_id", "subscription_id", "entitlement_id")
+
+
+def guid(number: int) -> str:
+    """Return a GUID that no fate of the simulator fits: its last group begins with a letter."""
+    return str(UUID(int=0x5EED0000_0000_4000_8000_A00000000000 + number))
+
+
+def fated(tail: int, number: int = 0) -> str:
+    """Return an entitlement id with the fate of its last twelve digits."""
+    return f"{0xFA7E0000 + number:08x}-0000-4000-8000-{tail:012d}"
+
+
+def target(entitlement_id: str, customer: int = 1) -> Target:
+    """Return a target of a customer by number."""
+    return Target(guid(1000 + customer), guid(2000 + customer), entitlement_id)
+
+
+def row(entitlement_id: str, customer: int = 1) -> tuple[str, str, str]:
+    """Return the ids of a target as the cells of a row."""
+    one = target(entitlement_id, customer)
+    return one.customer_id, one.subscription_id, one.entitlement_id
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[str]], header: Iterable[str] = HEADER) -> Path:
+    """Write an input file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a results file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,78 @@
+"""Ids as people paste them."""
+
+import pandas as pd
+import pytest
+
+from bulkreact.sheets.identifiers import canonical, defect
+from ids import guid
+
+GOOD = "5eed0000-0000-4000-8000-a0000000002a"
+
+
+def one(cell: str) -> str:
+    return str(canonical(pd.Series([cell], dtype=str)).iloc[0])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        GOOD,
+        GOOD.upper(),
+        f"  {GOOD}\t",
+        f"\u00a0{GOOD}\u200b",
+        f"\ufeff{GOOD}",
+        f"{{{GOOD}}}",
+        f'"{GOOD}"',
+        f"'{GOOD}",
+        GOOD.replace("-", ""),
+        f"{{{GOOD.replace('-', '').upper()}}}",
+    ],
+)
+def test_a_guid_in_strange_clothes_is_recognised(cell: str) -> None:
+    assert one(cell) == GOOD
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        " ",
+        "x",
+        GOOD[:-1],
+        GOOD + "0",
+        GOOD.replace("-", "", 1),
+        GOOD.replace("a", "g"),
+        "00000000-0000-0000-0000-000000000000",
+        f"{GOOD}/../..",
+        f"{GOOD}\n{GOOD}",
+        f"{GOOD}?x=1",
+        GOOD.replace("0", "٠"),
+        "4.892E+92",
+    ],
+)
+def test_anything_else_is_refused(cell: str) -> None:
+    assert one(cell) == ""
+
+
+def test_good_and_bad_cells_keep_their_places() -> None:
+    cells = pd.Series([guid(1), "x", guid(2).upper(), "", f" {guid(3)}"], index=[7, 3, 5, 9, 1], dtype=str)
+    assert canonical(cells).to_dict() == {7: guid(1), 3: "", 5: guid(2), 9: "", 1: guid(3)}
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "words"),
+    [
+        ("", "missing-customer-id", "customer_id is empty"),
+        ("\u00a0", "missing-customer-id", "customer_id is empty"),
+        ("abc", "invalid-customer-id", "customer_id is not a GUID: 'abc'"),
+        ("4.892E+92", "damaged-by-excel", "Excel changed this cell; the original is lost"),
+        ("4,89E92", "damaged-by-excel", "Format the column as text"),
+        ("00000000-0000-0000-0000-000000000000", "invalid-customer-id", "nil GUID"),
+        ("\x1b[2J" + "x" * 500, "invalid-customer-id", "'?[2Jxxx"),
+    ],
+)
+def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
+    found = defect("customer_id", cell)
+    assert found.code == code
+    assert words in found.words
+    assert len(found.words) < 250

@@ -1,0 +1,326 @@
+"""The journal on real SQLite: what is stored, what is derived from it, and what can't be stored."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from bulkreact.batch import schema
+from bulkreact.batch.journal import Journal, RunFacts, create, latest_session, read_facts, read_only, seal
+from bulkreact.batch.policy import Progress, Settle, advance, decide
+from bulkreact.batch.queue import Row
+from bulkreact.batch.recorder import Recorder
+from bulkreact.batch.rows import OpenRows, progress_of, result_rows
+from bulkreact.batch.writer import Writer, connect
+from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
+from bulkreact.models import Answer, Call, InputRow, Operation, Outcome, RunState, Status
+from bulkreact.partnercenter import verdicts
+from bulkreact.partnercenter.verdicts import Verdict
+from ids import guid, target
+
+AT = "2026-03-01T12:00:00.000Z"
+WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
+
+
+def facts(**changes: object) -> RunFacts:
+    values: dict[str, object] = {
+        "id": "20260301T120000Z-test-0000",
+        "uuid": guid(77),
+        "version": "1",
+        "command": "run",
+        "operator": "somebody",
+        "created_at": AT,
+        "input_name": "test.csv",
+        "input_sha256": "0" * 64,
+        "header": ("customer_id", "subscription_id", "entitlement_id"),
+        "digest": "1" * 64,
+        "row_limit": None,
+        "cloud": "global",
+        "base_url": "https://partner.example",
+        "api_version": "v1",
+        "tenant_id": None,
+        "simulated": False,
+    }
+    return RunFacts(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def valid(number: int, entitlement: int | None = None, *, customer: int = 1, lost: bool = False) -> InputRow:
+    one = target(guid(entitlement or number), customer)
+    request_id = guid(9000 + number) if lost else ""
+    return InputRow(number, (one.customer_id, "=x"), one, request_id=request_id, lost=lost)
+
+
+def invalid(number: int) -> InputRow:
+    return InputRow(number, ("", "note"), None, "no-ids", "the row has content but no ids")
+
+
+def make(folder: Path, rows: Iterable[InputRow], **changes: object) -> Path:
+    create(folder, rows)
+    seal(folder, facts(**changes))
+    return folder
+
+
+def statuses(folder: Path) -> list[Status]:
+    with closing(read_only(folder)) as connection:
+        return [row.outcome.status for row in result_rows(connection)]
+
+
+def open_rows(folder: Path) -> list[Row]:
+    with closing(read_only(folder)) as connection:
+        rows = OpenRows(connection)
+        return [row for customer in rows.customers() for row in rows.rows(customer, 0, 1000)]
+
+
+def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)], header=("a", "ü", "=c"), row_limit=3, simulated=True)
+    with closing(read_only(tmp_path)) as connection:
+        assert read_facts(connection) == facts(header=("a", "ü", "=c"), row_limit=3, simulated=True)
+
+
+def test_a_commit_is_made_to_survive_a_power_loss(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_journal_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    assert (tmp_path / "journal.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_later_rows_of_the_same_target_are_duplicates_of_the_first(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2, 5), invalid(3), valid(4, 6), valid(5, 5), valid(6, 5), invalid(7)])
+    with closing(read_only(tmp_path)) as connection:
+        rows = list(result_rows(connection))
+    assert [row.outcome.status for row in rows] == [
+        Status.NOT_ATTEMPTED,
+        Status.INVALID,
+        Status.NOT_ATTEMPTED,
+        Status.DUPLICATE,
+        Status.DUPLICATE,
+        Status.INVALID,
+    ]
+    assert [row.outcome.description for row in rows if row.outcome.status is Status.DUPLICATE] == [
+        "same target as row 2, which has the outcome"
+    ] * 2
+
+
+def test_the_same_entitlement_under_another_customer_is_another_target(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2, 5, customer=1), valid(3, 5, customer=2)])
+    assert len(open_rows(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(("limit", "sent"), [(0, []), (1, [2]), (2, [2, 4]), (9, [2, 4, 6])])
+def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, sent: list[int]) -> None:
+    make(tmp_path, [valid(2, 5), valid(3, 5), valid(4), invalid(5), valid(6)], row_limit=limit)
+    assert [row.number for row in open_rows(tmp_path)] == sent
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO rows (ordinal, number, cells, problem_code, problem, request_id, lost) VALUES (9, 9, '[]', '', '', '', 0)",
+        "UPDATE rows SET cells = 'no json' WHERE ordinal = 1",
+        "UPDATE rows SET customer_id = 'x' WHERE ordinal = 1",
+        "UPDATE rows SET entitlement_id = NULL WHERE ordinal = 1",
+        "UPDATE rows SET duplicate_of = 1 WHERE ordinal = 1",
+        "INSERT INTO outcomes (session, ordinal, status, attempts, code, description, reopen) VALUES (1, 1, 'fine', 0, '', '', 0)",
+        "INSERT INTO outcomes (session, ordinal, status, attempts, code, description, reopen) VALUES (1, 1, 'accepted', 0, '', '', 0)",
+        "INSERT INTO answers VALUES (1, 't', 'v', NULL, '', '', 1, 1, 0)",
+        "INSERT INTO answers VALUES (1, 't', 'v', 200, '', '', 1, 1, 1)",
+        "INSERT INTO sessions (command, version, process_id, started_at, state) VALUES ('run', '1', 1, 't', 'finished')",
+        "INSERT INTO run SELECT 2, * FROM (SELECT id, uuid FROM run)",
+    ],
+)
+def test_bad_states_cannot_be_stored(tmp_path: Path, statement: str) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection, pytest.raises(sqlite3.Error):
+        connection.execute(statement)
+
+
+def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        with pytest.raises(InputRefusedError, match="has format 2, this program reads format 1"):
+            read_facts(connection)
+
+
+def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with Journal(tmp_path), pytest.raises(AlreadyRunningError):
+        Journal(tmp_path)
+    with Journal(tmp_path) as journal:
+        assert journal.facts == facts()
+
+
+def test_a_session_is_open_until_it_ends(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with Journal(tmp_path) as journal:
+        session = journal.begin_session(command="run", version="1", configured_per_minute=300.0, now=AT)
+        begun = latest_session(journal.connection)
+        journal.end_session(session, state=RunState.HALTED, exit_code=4, reason="too many", now=AT)
+        ended = latest_session(journal.connection)
+    assert begun
+    assert (begun.state, begun.exit_code) == (None, None)
+    assert ended
+    assert (ended.state, ended.exit_code, ended.reason) == (RunState.HALTED, 4, "too many")
+
+
+async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp_path: Path) -> None:
+    make(tmp_path, [valid(number) for number in range(2, 52)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    recorder = Recorder(writer, session=1, first_call=1)
+
+    async def begin(ordinal: int) -> int:
+        call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+        with closing(read_only(tmp_path)) as connection:
+            found = connection.execute("SELECT ordinal FROM calls WHERE id = ?", (call,)).fetchone()
+        assert found == (ordinal,)
+        return call
+
+    calls = await asyncio.gather(*(begin(ordinal) for ordinal in range(1, 51)))
+    await writer.close()
+    assert calls == list(range(1, 51))
+
+
+async def test_a_journal_that_cannot_be_written_stops_whoever_waits_for_it(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+        other.execute("DROP TABLE calls")
+    recorder = Recorder(writer, session=1, first_call=1)
+    with pytest.raises(JournalNotWrittenError, match="could not be written"):
+        await recorder.begin(1, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+    await writer.close()
+
+
+async def test_a_mistake_of_ours_is_not_mistaken_for_a_full_disk(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, "no guid", guid(2), AT)))
+    await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
+    await writer.close()
+
+
+async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with closing(read_only(tmp_path)) as reader:
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT count(*) FROM calls").fetchone()
+        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
+        assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (0,)
+    await writer.close()
+
+
+def said(status: int | None, code: str = "", *, business: bool) -> Answer:
+    return Answer(status, code, "words", business=business)
+
+
+ANSWERS: dict[str, Verdict] = {
+    "accepted": verdicts.Accepted(said(202, business=True)),
+    "refused": verdicts.Refused(said(404, "800111", business=True)),
+    "busy": verdicts.NotReady(said(409, "800082", business=True)),
+    "contested": verdicts.Contested(said(400, "900337", business=True)),
+    "unavailable": verdicts.Transient(said(503, "http-503", business=False)),
+    "timed out": verdicts.Transient(said(None, "timed-out", business=False), lost=True),
+    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), left=False),
+    "throttled": verdicts.Throttled(said(429, "http-429", business=False), 1.0),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25, stateful_step_count=25, deadline=None)
+class JournalMachine(RuleBasedStateMachine):
+    """Calls, answers and kills in any order, against a model that is a plain dictionary."""
+
+    @initialize(count=st.integers(1, 4), carried=st.booleans())
+    def begin(self, count: int, carried: bool) -> None:
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
+        self.model: dict[int, Progress] = {one: Progress(lost=carried) for one in range(1, count + 1)}
+        self.settled: dict[int, Status] = {}
+        self.calls = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "temporary"):
+            self.check()
+            self.temporary.cleanup()
+
+    def _unsettled(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from([one for one in self.model if one not in self.settled]))
+
+    def _commit(self, *, ordinal: int, verdict: Verdict | None, outcome: Outcome | None) -> None:
+        async def work() -> None:
+            writer = Writer(self.folder / "journal.sqlite3")
+            recorder = Recorder(writer, session=1, first_call=self.calls + 1)
+            call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+            if verdict:
+                settled = (ordinal, outcome) if outcome else None
+                await recorder.answered(call, verdict, finished_at=AT, settled=settled)
+            await writer.close()
+
+        asyncio.run(work())
+        self.calls += 1
+
+    @precondition(lambda self: len(self.settled) < len(self.model))
+    @rule(data=st.data(), name=st.sampled_from(sorted(ANSWERS)))
+    def answer(self, data: st.DataObject, name: str) -> None:
+        ordinal, verdict = self._unsettled(data), ANSWERS[name]
+        before = self.model[ordinal]
+        if before.operation is READ:
+            return
+        call = Call(self.calls + 1, guid(1), guid(2), AT, AT, verdict.answer)
+        after = advance(before, verdict, call)
+        step = decide(before, after, verdict, attempts=99, chance=0.5)
+        outcome = step.outcome if isinstance(step, Settle) else None
+        self._commit(ordinal=ordinal, verdict=verdict, outcome=outcome)
+        self.model[ordinal] = after
+        if outcome:
+            self.settled[ordinal] = outcome.status
+
+    @precondition(lambda self: len(self.settled) < len(self.model))
+    @rule(data=st.data())
+    def killed_before_the_answer_was_kept(self, data: st.DataObject) -> None:
+        ordinal = self._unsettled(data)
+        before = self.model[ordinal]
+        if before.operation is READ:
+            return
+        self._commit(ordinal=ordinal, verdict=None, outcome=None)
+        lost = verdicts.Transient(said(None, "no-answer", business=False), lost=True)
+        self.model[ordinal] = advance(before, lost, Call(self.calls, guid(1), guid(2), AT, "", lost.answer))
+
+    @rule()
+    def check(self) -> None:
+        assert {row.ordinal for row in open_rows(self.folder)} == set(self.model) - set(self.settled)
+        with closing(read_only(self.folder)) as connection:
+            for ordinal, expected in self.model.items():
+                lost = bool(connection.execute("SELECT lost FROM rows WHERE ordinal = ?", (ordinal,)).fetchone()[0])
+                found = progress_of(connection, ordinal, lost=lost)
+                assert (found.intent, found.attempts, found.lost, found.operation) == (
+                    expected.intent,
+                    expected.attempts,
+                    expected.lost,
+                    expected.operation,
+                )
+            shown = {place: row.outcome.status for place, row in enumerate(result_rows(connection), 1)}
+        for ordinal, status in self.settled.items():
+            assert shown[ordinal] is status
+        for ordinal in set(self.model) - set(self.settled):
+            expected = self.model[ordinal]
+            if expected.lost:
+                assert shown[ordinal] is Status.UNKNOWN
+            else:
+                assert shown[ordinal] is (Status.DEFERRED if expected.call else Status.NOT_ATTEMPTED)
+
+
+TestJournalMachine = JournalMachine.TestCase

@@ -1,0 +1,80 @@
+"""The pace: evenly spaced, never above the rate, lower after throttling and back up again."""
+
+import asyncio
+
+import pytest
+
+from bulkreact.batch.pacing import Pace, Pacer
+from virtual import now, run
+
+
+async def _turns(pacer: Pacer, number: int, workers: int = 16) -> list[float]:
+    moments: list[float] = []
+
+    async def work() -> None:
+        while len(moments) < number:
+            await pacer.turn()
+            moments.append(round(now(), 6))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
+    return moments[:number]
+
+
+def _most_in_any_second(moments: list[float]) -> int:
+    return max(sum(begin <= moment < begin + 1 - 1e-5 for moment in moments) for begin in moments)
+
+
+@pytest.mark.parametrize("rate", [5.0, 20.0, 200.0])
+def test_no_second_holds_more_calls_than_the_rate(rate: float) -> None:
+    moments = run(_turns(Pacer(rate), int(rate * 10)))
+    assert _most_in_any_second(moments) <= rate * 1.05 + 1
+
+
+@pytest.mark.parametrize("rate", [5.0, 20.0, 200.0, 1000.0])
+def test_none_of_the_rate_is_wasted(rate: float) -> None:
+    moments = run(_turns(Pacer(rate), int(rate * 10)))
+    assert len(moments) / (moments[-1] + 1 / rate) == pytest.approx(rate, rel=0.005)
+
+
+def test_calls_of_a_slow_rate_are_evenly_spaced_from_the_very_first() -> None:
+    moments = run(_turns(Pacer(5.0), 20))
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert gaps == pytest.approx([0.2] * 19)
+
+
+def test_without_a_ceiling_every_turn_comes_at_once() -> None:
+    assert set(run(_turns(Pacer(None), 100))) == {0.0}
+
+
+def test_a_lowered_pace_holds_from_the_next_turn_on() -> None:
+    async def scenario() -> list[float]:
+        pacer = Pacer(10.0)
+        await _turns(pacer, 10, workers=1)
+        assert pacer.pace
+        pacer.pace.rate = 2.0
+        return await _turns(pacer, 5, workers=1)
+
+    moments = run(scenario())
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert gaps == pytest.approx([0.5] * 4)
+
+
+def test_the_pace_falls_by_a_share_and_creeps_back_to_its_ceiling() -> None:
+    pace = Pace(10.0)
+    pace.slow_down()
+    assert pace.rate == pytest.approx(7.0)
+    for _ in range(59):
+        pace.speed_up()
+    assert 9.9 < pace.rate < 10.0
+    pace.speed_up()
+    pace.speed_up()
+    assert pace.rate == 10.0
+
+
+def test_the_pace_never_falls_to_nothing() -> None:
+    pace = Pace(5.0)
+    for _ in range(1000):
+        pace.slow_down()
+    assert pace.rate == pytest.approx(0.1)

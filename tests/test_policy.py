@@ -1,0 +1,154 @@
+"""The next step of a row: pure, so that every branch of it is a line here."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkreact.batch.policy import Again, Hold, Progress, Renew, Settle, Step, Stop, advance, backoff, decide, unfinished
+from bulkreact.models import Answer, Call, Operation, Status
+from bulkreact.partnercenter import verdicts
+from bulkreact.partnercenter.verdicts import Verdict
+
+READ = Operation.GET_ENTITLEMENT
+
+
+def said(status: int | None, code: str = "", *, business: bool = False) -> Answer:
+    return Answer(status, code, "words", business=business)
+
+
+ACCEPTED = verdicts.Accepted(said(202, business=True))
+REFUSED = verdicts.Refused(said(404, "800111", business=True))
+CONTESTED = verdicts.Contested(said(400, "900337", business=True))
+BUSY = verdicts.NotReady(said(409, "800082", business=True))
+LATER = verdicts.Postponed(said(409, "900278", business=True))
+UNAVAILABLE = verdicts.Transient(said(503, "http-503"))
+LOST = verdicts.Transient(said(None, "timed-out"), lost=True)
+UNREACHABLE = verdicts.Transient(said(None, "unreachable"), left=False)
+THROTTLED = verdicts.Throttled(said(429, "http-429"), 7.0)
+NO_TOKEN = verdicts.TokenRefused(said(401, "http-401"))
+FATAL = verdicts.Fatal(said(403, "900329", business=True))
+ACTIVE = verdicts.Found(said(200, business=True), "active")
+INACTIVE = verdicts.Found(said(200, business=True), "inactive")
+OTHER_WORD = verdicts.Found(said(200, business=True), "warming")
+
+
+def walk(*answers: Verdict, attempts: int = 5) -> tuple[Progress, Step]:
+    """Follow a row through answers; every step but the last must ask for another call."""
+    progress, step = Progress(), None
+    for number, verdict in enumerate(answers, 1):
+        assert not isinstance(step, Settle | Stop)
+        before = progress
+        progress = advance(before, verdict, Call(number, f"id-{before.intent}", "c", "t", "t", verdict.answer))
+        step = decide(before, progress, verdict, attempts=attempts, chance=0.5)
+    assert step is not None
+    return progress, step
+
+
+def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
+    """Return status, code and attempts of the outcome to which answers lead."""
+    step = walk(*answers, attempts=attempts)[1]
+    assert isinstance(step, Settle | Stop)
+    return step.outcome.status, step.outcome.code, step.outcome.attempts
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([ACCEPTED], (Status.ACCEPTED, "", 1)),
+        ([REFUSED], (Status.FAILED, "800111", 1)),
+        ([LATER], (Status.DEFERRED, "900278", 1)),
+        ([UNAVAILABLE, ACCEPTED], (Status.ACCEPTED, "", 2)),
+        ([THROTTLED, THROTTLED, ACCEPTED], (Status.ACCEPTED, "", 3)),
+        ([UNAVAILABLE] * 5, (Status.FAILED, "http-503", 5)),
+        ([UNREACHABLE] * 5, (Status.FAILED, "unreachable", 0)),
+        ([LOST] * 5, (Status.UNKNOWN, "timed-out", 5)),
+        ([LOST, *[UNAVAILABLE] * 4], (Status.UNKNOWN, "http-503", 5)),
+        ([LOST, REFUSED], (Status.FAILED, "800111", 2)),
+        ([LOST, LATER], (Status.DEFERRED, "900278", 2)),
+        ([BUSY] * 4, (Status.DEFERRED, "800082", 4)),
+        ([CONTESTED, ACTIVE], (Status.ALREADY_ACTIVE, "", 1)),
+        ([LOST, CONTESTED, ACTIVE], (Status.REACTIVATED, "", 2)),
+        ([CONTESTED, INACTIVE], (Status.FAILED, "900337", 1)),
+        ([LOST, CONTESTED, INACTIVE], (Status.UNKNOWN, "900337", 2)),
+        ([CONTESTED, OTHER_WORD], (Status.DEFERRED, "900337", 1)),
+        ([LOST, CONTESTED, OTHER_WORD], (Status.UNKNOWN, "900337", 2)),
+        ([CONTESTED, REFUSED], (Status.DEFERRED, "900337", 1)),
+        ([CONTESTED, *[UNAVAILABLE] * 5], (Status.DEFERRED, "900337", 1)),
+        ([CONTESTED, LOST, ACTIVE], (Status.ALREADY_ACTIVE, "", 1)),
+        ([NO_TOKEN, ACCEPTED], (Status.ACCEPTED, "", 2)),
+        ([NO_TOKEN, NO_TOKEN], (Status.FAILED, "http-401", 2)),
+        ([FATAL], (Status.FAILED, "900329", 1)),
+        ([LOST, NO_TOKEN, NO_TOKEN], (Status.UNKNOWN, "http-401", 3)),
+        ([LOST, FATAL], (Status.FAILED, "900329", 2)),
+    ],
+)
+def test_answers_lead_to_outcomes(answers: list[Verdict], expected: tuple[Status, str, int]) -> None:
+    assert ending(*answers) == expected
+
+
+def test_a_501_ends_after_one_repetition() -> None:
+    not_implemented = verdicts.Transient(said(501, "0"), once=True)
+    assert ending(not_implemented, not_implemented) == (Status.FAILED, "0", 2)
+
+
+def test_waiting_out_a_throttle_is_no_failed_attempt() -> None:
+    assert ending(*[THROTTLED] * 50, UNAVAILABLE, ACCEPTED, attempts=2) == (Status.ACCEPTED, "", 52)
+
+
+def test_the_request_id_stays_until_a_business_answer_came() -> None:
+    progress, _ = walk(LOST, UNAVAILABLE, THROTTLED, NO_TOKEN, LOST, attempts=9)
+    assert progress.intent == 0
+    progress, _ = walk(LOST, BUSY, UNAVAILABLE, attempts=9)
+    assert progress.intent == 1
+
+
+def test_a_busy_target_is_left_alone_for_two_minutes() -> None:
+    assert walk(BUSY)[1] == Again(120)
+
+
+def test_a_refused_token_is_renewed_once_and_again_only_after_another_answer() -> None:
+    assert walk(NO_TOKEN)[1] == Renew()
+    assert isinstance(walk(NO_TOKEN, NO_TOKEN)[1], Stop)
+    assert walk(NO_TOKEN, UNAVAILABLE, NO_TOKEN)[1] == Renew()
+
+
+def test_a_throttle_holds_with_the_time_that_was_named() -> None:
+    assert walk(THROTTLED)[1] == Hold(7.0)
+
+
+def test_rows_that_stop_the_run_are_sent_again_by_a_resume() -> None:
+    step = walk(FATAL)[1]
+    assert isinstance(step, Stop)
+    assert step.outcome.reopen
+
+
+def test_a_fatal_answer_to_a_read_leaves_the_row_where_it_was() -> None:
+    assert ending(CONTESTED, FATAL) == (Status.DEFERRED, "900337", 1)
+
+
+def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
+    step = walk(UNAVAILABLE, CONTESTED, ACTIVE)[1]
+    assert isinstance(step, Settle)
+    assert step.outcome.call is not None
+    assert step.outcome.call.id == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [([UNAVAILABLE], Status.DEFERRED), ([THROTTLED], Status.DEFERRED), ([LOST], Status.UNKNOWN), ([LOST, BUSY], Status.UNKNOWN)],
+)
+def test_a_row_that_waits_when_the_run_ends_says_so(answers: list[Verdict], status: Status) -> None:
+    progress, _ = walk(*answers)
+    assert unfinished(progress).status is status
+
+
+def test_a_row_without_a_call_was_not_attempted() -> None:
+    assert unfinished(Progress()).status is Status.NOT_ATTEMPTED
+    assert unfinished(replace(Progress(), lost=True)).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("failures", "ceiling"), [(1, 1), (2, 2), (3, 4), (4, 8), (7, 60), (5000, 60)])
+def test_the_back_off_doubles_with_full_jitter_up_to_a_minute(failures: int, ceiling: float) -> None:
+    assert backoff(failures, 0.0) == 0
+    assert backoff(failures, 0.5) == ceiling / 2
+    assert backoff(failures, 0.999999) < ceiling
