@@ -30,7 +30,7 @@ class _Response(aiohttp.ClientResponse):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
 
-aioresponses.core.ClientResponse = _Response
+setattr(aioresponses.core, "ClientResponse", _Response)  # noqa: B010 - the module does not export the name
 
 
 @dataclass
@@ -80,7 +80,12 @@ class Program:
         return subprocess.Popen(
             [sys.executable, "-m", "bulkreact", *map(str, arguments)],
             cwd=self.folder,
-            env={**os.environ, "BULKREACT_ACCESS_TOKEN": CANARY, **self.environment},
+            env={
+                **os.environ,
+                "BULKREACT_ACCESS_TOKEN": CANARY,
+                "BULKREACT_STATE_DIR": str(self.folder / "state"),
+                **self.environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -119,9 +124,18 @@ def start_partner() -> Iterator[Callable[[Rules], Partner]]:
     yield start
     for context in running:
         asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+    asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+async def _end_tasks() -> None:
+    """End what still answers slowly for clients that have gone."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -134,5 +148,3 @@ def ledger(base_url: str) -> dict[str, list[dict[str, str]]]:
     with urlopen(f"{base_url}/simulator/ledger", timeout=10) as answer:  # noqa: S310 - a loopback address
         content: dict[str, list[dict[str, str]]] = json.load(answer)
     return content
-
-

@@ -1,16 +1,43 @@
 """The catalogue: every documented code is explained, and every row that needs advice gets it."""
 
 import pytest
+from test_protocol import DOCUMENTED
 
 from bulkreact.models import SUCCESSES, Status
 from bulkreact.partnercenter import codes
 from bulkreact.partnercenter.codes import Who, advice, explain
-from test_protocol import DOCUMENTED
 
-AADSTS = (
-    "7000215 7000222 700027 700016 90002 900382 900432 90038 500011 650057 65001 700082 70008 70043 50173 70000 "
-    "50076 50079 50078 50074 53003 50057 50033 90006 90012 90024 90033 90090 90055"
-).split()
+AADSTS = [
+    "7000215",
+    "7000222",
+    "700027",
+    "700016",
+    "90002",
+    "900382",
+    "900432",
+    "90038",
+    "500011",
+    "650057",
+    "65001",
+    "700082",
+    "70008",
+    "70043",
+    "50173",
+    "70000",
+    "50076",
+    "50079",
+    "50078",
+    "50074",
+    "53003",
+    "50057",
+    "50033",
+    "90006",
+    "90012",
+    "90024",
+    "90033",
+    "90090",
+    "90055",
+]
 
 
 @pytest.mark.parametrize("code", [str(code) for _, code, _ in DOCUMENTED])
@@ -64,6 +91,10 @@ def test_a_row_that_ended_well_needs_no_advice(status: Status) -> None:
 
 def test_a_row_that_was_not_sent_gets_the_advice_of_the_answer_that_ended_it() -> None:
     assert advice(Status.FAILED, None, "20002") == advice(Status.FAILED, 403, "20002") != ""
+
+
+def test_an_unknown_row_that_was_contested_is_told_to_look_again() -> None:
+    assert "reads how the subscription stands" in advice(Status.UNKNOWN, 400, "900337")
 
 
 def test_an_unknown_row_is_told_how_to_settle_it_whatever_the_last_answer_was() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from ids import guid, target
 
 from bulkreact.batch import schema
 from bulkreact.batch.journal import Journal, RunFacts, create, latest_session, read_facts, read_only, seal
@@ -23,7 +24,6 @@ from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotW
 from bulkreact.models import Answer, Call, InputRow, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
-from ids import guid, target
 
 AT = "2026-03-01T12:00:00.000Z"
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
@@ -265,7 +265,7 @@ class JournalMachine(RuleBasedStateMachine):
             recorder = Recorder(writer, session=1, first_call=self.calls + 1)
             call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
             if verdict:
-                settled = (ordinal, outcome) if outcome else None
+                settled = [(ordinal, outcome)] if outcome else []
                 await recorder.answered(call, verdict, finished_at=AT, settled=settled)
             await writer.close()
 

@@ -1,11 +1,12 @@
 """The pace: evenly spaced, never above the rate, lower after throttling and back up again."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
+from virtual import now, run
 
 from bulkreact.batch.pacing import Pace, Pacer
-from virtual import now, run
 
 
 async def _turns(pacer: Pacer, number: int, workers: int = 16) -> list[float]:
@@ -40,7 +41,7 @@ def test_none_of_the_rate_is_wasted(rate: float) -> None:
 
 def test_calls_of_a_slow_rate_are_evenly_spaced_from_the_very_first() -> None:
     moments = run(_turns(Pacer(5.0), 20))
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert gaps == pytest.approx([0.2] * 19)
 
 
@@ -57,8 +58,18 @@ def test_a_lowered_pace_holds_from_the_next_turn_on() -> None:
         return await _turns(pacer, 5, workers=1)
 
     moments = run(scenario())
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert gaps == pytest.approx([0.5] * 4)
+
+
+def test_nobody_waits_for_a_turn_that_will_not_be_used() -> None:
+    async def scenario() -> float:
+        pacer = Pacer(0.1)
+        asyncio.get_running_loop().call_later(3, pacer.close)
+        await _turns(pacer, 20)
+        return round(now(), 3)
+
+    assert run(scenario()) == 3
 
 
 def test_the_pace_falls_by_a_share_and_creeps_back_to_its_ceiling() -> None:

@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from bulkreact.batch.policy import Again, Hold, Progress, Renew, Settle, Step, Stop, advance, backoff, decide, unfinished
+from bulkreact.batch.policy import (
+    Again,
+    Hold,
+    Progress,
+    Renew,
+    Settle,
+    Step,
+    Stop,
+    advance,
+    backoff,
+    decide,
+    unfinished,
+)
 from bulkreact.models import Answer, Call, Operation, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -18,6 +30,7 @@ def said(status: int | None, code: str = "", *, business: bool = False) -> Answe
 
 ACCEPTED = verdicts.Accepted(said(202, business=True))
 REFUSED = verdicts.Refused(said(404, "800111", business=True))
+REDIRECT = verdicts.Refused(said(302, "unexpected-redirect"))
 CONTESTED = verdicts.Contested(said(400, "900337", business=True))
 BUSY = verdicts.NotReady(said(409, "800082", business=True))
 LATER = verdicts.Postponed(said(409, "900278", business=True))
@@ -63,6 +76,8 @@ def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
         ([UNREACHABLE] * 5, (Status.FAILED, "unreachable", 0)),
         ([LOST] * 5, (Status.UNKNOWN, "timed-out", 5)),
         ([LOST, *[UNAVAILABLE] * 4], (Status.UNKNOWN, "http-503", 5)),
+        ([REDIRECT], (Status.FAILED, "unexpected-redirect", 1)),
+        ([LOST, REDIRECT], (Status.UNKNOWN, "unexpected-redirect", 2)),
         ([LOST, REFUSED], (Status.FAILED, "800111", 2)),
         ([LOST, LATER], (Status.DEFERRED, "900278", 2)),
         ([BUSY] * 4, (Status.DEFERRED, "800082", 4)),
@@ -135,7 +150,12 @@ def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
 
 @pytest.mark.parametrize(
     ("answers", "status"),
-    [([UNAVAILABLE], Status.DEFERRED), ([THROTTLED], Status.DEFERRED), ([LOST], Status.UNKNOWN), ([LOST, BUSY], Status.UNKNOWN)],
+    [
+        ([UNAVAILABLE], Status.DEFERRED),
+        ([THROTTLED], Status.DEFERRED),
+        ([LOST], Status.UNKNOWN),
+        ([LOST, BUSY], Status.UNKNOWN),
+    ],
 )
 def test_a_row_that_waits_when_the_run_ends_says_so(answers: list[Verdict], status: Status) -> None:
     progress, _ = walk(*answers)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ids import fated, guid, target
 
 from bulkreact.models import NoResponse, Operation, Response
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.protocol import build_request, is_business, judge
 from bulkreact.partnercenter.verdicts import Verdict
-from ids import fated, guid, target
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
@@ -59,7 +59,9 @@ def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
     assert request.headers["MS-Contract-Version"] == "v2"
 
 
-@pytest.mark.parametrize("body", [b"", b"  \r\n", b"{}", b"[]", b'\xef\xbb\xbf{"id":"x"}', '{"id":"ü"}'.encode("utf-16")])
+@pytest.mark.parametrize(
+    "body", [b"", b"  \r\n", b"{}", b"[]", b"null", b"true", b'\xef\xbb\xbf{"id":"x"}', '{"id":"ü"}'.encode("utf-16")]
+)
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_without_a_body_or_with_json_is_accepted(status: int, body: bytes) -> None:
     assert isinstance(write(status, body), verdicts.Accepted)

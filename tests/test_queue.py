@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual import now, run
 
 from bulkreact.batch import queue as queue_module
 from bulkreact.batch.policy import Progress
 from bulkreact.batch.queue import Queue, Row
 from bulkreact.models import Answer, Call, Target
-from virtual import now, run
 
 _CALL = Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False))
 
@@ -21,17 +21,20 @@ class Rows:
     """A source made of customers' names, one letter a row."""
 
     def __init__(self, letters: str) -> None:
-        self._rows = [
+        self.all = [
             Row(place, place + 1, Target(letter, "s", str(place)), "", Progress())
             for place, letter in enumerate(letters, 1)
         ]
 
     def customers(self) -> Iterator[str]:
-        yield from dict.fromkeys(row.target.customer_id for row in self._rows)
+        yield from dict.fromkeys(row.target.customer_id for row in self.all)
 
     def rows(self, customer_id: str, after: int, limit: int) -> list[Row]:
-        found = [row for row in self._rows if row.target.customer_id == customer_id and row.ordinal > after]
+        found = [row for row in self.all if row.target.customer_id == customer_id and row.ordinal > after]
         return found[:limit]
+
+    def begun(self, customer_id: str, after: int) -> list[Row]:
+        return [row for row in self.rows(customer_id, after, 1000) if row.progress.call]
 
 
 def _queue(letters: str, per_customer: int = 100) -> Queue:
@@ -114,6 +117,24 @@ def test_a_dropped_customer_leaves_only_rows_that_were_sent_before() -> None:
     begun, taken = run(scenario())
     assert [row.ordinal for row in begun] == [1]
     assert taken == [("b", 0.0)]
+
+
+def test_rows_sent_by_an_earlier_process_are_not_dropped_with_the_unsent_ones() -> None:
+    async def scenario() -> tuple[list[int], list[int]]:
+        source = Rows("a" * 100 + "b" * 100)
+        for row in source.all:
+            row.progress = Progress(call=_CALL if row.ordinal % 10 == 0 else None)
+        queue = Queue(source, per_customer=100, clock=now)
+        first, second = queue.take_now(), queue.take_now()
+        assert first
+        assert second
+        queue.put_back(first)
+        queue.put_back(second)
+        queue.drop_unsent("a")
+        left = [row.ordinal for row in queue.drop("a")]
+        return left, [row.ordinal for row in queue.drop_everybody()]
+
+    assert run(scenario()) == (list(range(10, 101, 10)), list(range(110, 201, 10)))
 
 
 def test_a_row_taken_before_its_customer_was_dropped_is_not_sent() -> None:

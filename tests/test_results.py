@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ids import HEADER, guid, read_csv, row
 
 from bulkreact.models import Answer, Call, Outcome, ResultRow, Status
 from bulkreact.sheets import results
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.guard import guard, unguard
 from bulkreact.sheets.intake import Intake
-from ids import HEADER, guid, read_csv, row
 
 AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "gone, for good", business=True))
@@ -28,7 +28,9 @@ def result(
     return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, left_out=left_out)
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-x", "@a", "\tx", "\rx", "'=1", "''=1", "'-1", "-", "=", "+49 170", "-1-1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+cmd", "-x", "@a", "\tx", "\rx", "'=1", "''=1", "'-1", "-", "=", "+49 170", "-1-1"]
+)
 def test_cells_that_a_spreadsheet_would_calculate_are_guarded(cell: str) -> None:
     assert guard(cell) == f"'{cell}"
 
@@ -83,7 +85,7 @@ def test_failed_rows_stand_in_both_files_and_the_others_in_one(tmp_path: Path) -
     counts = results.write(tmp_path, ("a",), rows)
     assert [line["a"] for line in read_csv(tmp_path / "results.csv")] == ["1", "2", "3"]
     assert [line["a"] for line in read_csv(tmp_path / "failed.csv")] == ["2"]
-    assert results.statuses(counts) == {**dict.fromkeys(Status, 0), "accepted": 2, "failed": 1}
+    assert results.statuses(counts) == {**{status.value: 0 for status in Status}, "accepted": 2, "failed": 1}
     assert (counts.codes, counts.exit_code) == ({"800111": 1}, 1)
 
 
@@ -125,12 +127,14 @@ _cell = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 )
 
 
-@given(rows=st.lists(st.lists(_cell, min_size=2, max_size=2), max_size=10), names=st.lists(_cell, min_size=2, max_size=2))
+@given(
+    rows=st.lists(st.lists(_cell, min_size=2, max_size=2), max_size=10), names=st.lists(_cell, min_size=2, max_size=2)
+)
 def test_a_results_file_is_a_valid_input_with_every_cell_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], names: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("round")
-    header = (*HEADER, *(f"x{number}{name}" for number, name in enumerate(names)))
+    header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
     given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
     results.write(folder, header, [result(cells, FAILED) for cells in given_rows])
     intake = Intake(folder / "failed.csv", max_rows=100)

@@ -83,6 +83,20 @@ def test_nothing_but_429_for_too_long_gives_the_scope_up() -> None:
     assert _hit(throttle, "a", 1900).give_up
 
 
+def test_a_wait_that_is_too_long_gives_everybody_up_only_with_three_customers() -> None:
+    throttle = _throttle()
+    assert _hit(throttle, "a", 100, retry_after=9999) == Ruling(Scope.CUSTOMER, 100, give_up=True)
+    assert _hit(throttle, "b", 101, retry_after=9999) == Ruling(Scope.CUSTOMER, 101, give_up=True)
+    assert _hit(throttle, "c", 102, retry_after=9999).scope is Scope.EVERYBODY
+
+
+def test_what_the_last_customer_has_waited_counts_when_it_becomes_everybody() -> None:
+    throttle = _throttle()
+    assert _hit(throttle, "a", 100, retry_after=None).until == 110
+    assert _hit(throttle, "a", 110, retry_after=None, alone=True).until == 130
+    assert _hit(throttle, "a", 1900, alone=True).give_up
+
+
 def test_a_clean_answer_ends_the_patience_anew() -> None:
     throttle = _throttle()
     _hit(throttle, "a", 100)

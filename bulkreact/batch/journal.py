@@ -134,6 +134,7 @@ def seal(folder: Path, facts: RunFacts) -> None:
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(schema.MARK_DUPLICATES)
+        connection.execute(schema.SEPARATE_REQUEST_IDS)
         if facts.row_limit is not None:
             connection.execute(schema.LEAVE_OUT, (facts.row_limit,))
         connection.execute(f"INSERT INTO run (one, {names}) VALUES (1, {marks})", values)  # noqa: S608 - our own names

@@ -1,6 +1,7 @@
 """The pace of all calls together: evenly spaced, lower after throttling, creeping back up to the ceiling."""
 
 import asyncio
+from contextlib import suppress
 
 from aiolimiter import AsyncLimiter
 
@@ -37,17 +38,32 @@ class Pacer:
         self._limiter_rate = 0.0
         # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
         self._queue = asyncio.Lock()
+        self._waiting: asyncio.Timeout | None = None
+        self._closed = False
 
     async def turn(self) -> None:
-        """Wait for the next turn."""
+        """Wait for the next turn, or until there are no more of them."""
         if self.pace is None:
             return
         async with self._queue:
+            if self._closed:
+                return
             limiter = self._limiter
             rate = self.pace.rate
             if limiter is None or abs(rate - self._limiter_rate) > _NOTICEABLE * self._limiter_rate:
                 limiter = await self._exchange(rate)
-            await limiter.acquire()
+            if limiter.has_capacity():
+                await limiter.acquire()
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._waiting:
+                    await limiter.acquire()
+
+    def close(self) -> None:
+        """Send everybody home who waits for a turn: none will be used any more."""
+        self._closed = True
+        if self._waiting:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _exchange(self, rate: float) -> AsyncLimiter:
         # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.

@@ -105,7 +105,7 @@ def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int
             return Stop(_stopped(before, after)) if before.token_refused else Renew()
         case verdicts.Fatal():
             return Stop(_stopped(before, after))
-        case verdicts.Transient(once=once) if after.failures < (2 if once else attempts):
+        case verdicts.Transient(once=once) if after.failures < (min(2, attempts) if once else attempts):
             return Again(backoff(after.failures, chance))
     if before.operation in WRITES:
         return _decide_write(after, verdict)
@@ -142,7 +142,9 @@ def _decide_write(after: Progress, verdict: Verdict) -> Step:
         case verdicts.Accepted():
             return Settle(Outcome(Status.ACCEPTED, after.attempts, after.call))
         case verdicts.Refused() | verdicts.CustomerRefused() | verdicts.PermissionRefused():
-            return Settle(_definitive(after, Status.FAILED))
+            # A redirect refuses the row but says nothing of an earlier call that was lost.
+            answered = verdict.answer.business
+            return Settle(_definitive(after, Status.FAILED) if answered else _ended(after, Status.FAILED))
         case verdicts.Contested():
             return Again(0)
         case verdicts.Transient():

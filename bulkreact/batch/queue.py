@@ -38,6 +38,10 @@ class Source(Protocol):
         """Return the next open rows of a customer behind an ordinal."""
         ...
 
+    def begun(self, customer_id: str, after: int) -> list[Row]:
+        """Return those open rows of a customer behind an ordinal that were sent by an earlier process."""
+        ...
+
 
 @dataclass(slots=True)
 class _Line:
@@ -155,9 +159,12 @@ class Queue:
         line = self._lines.get(customer_id)
         if line is None:
             return
+        # A row that an earlier process sent may be among those that were not handed out yet.
+        unread = [] if line.exhausted else self._source.begun(customer_id, line.read_up_to)
+        line.again = deque(row for row in (*line.again, *line.fresh, *unread) if row.progress.call)
         line.dropped = line.exhausted = True
         line.fresh.clear()
-        line.again = deque(row for row in line.again if row.progress.call)
+        self._enter(line)
         self._retire(line)
         self._wake()
 
@@ -166,17 +173,21 @@ class Queue:
         line = self._lines.get(customer_id)
         if line is None:
             return []
-        begun = list(line.again) + [row for _, _, owner, row in self._due if owner is line and row]
+        begun = [row for _, _, owner, row in self._due if owner is line and row]
         self._due = sorted(item for item in self._due if item[2] is not line or item[3] is None)
-        line.again.clear()
         line.waiting = 0
         self.drop_unsent(customer_id)
-        return [row for row in begun if row.progress.call]
+        begun.extend(line.again)
+        line.again.clear()
+        self._retire(line)
+        self._wake()
+        return begun
 
     def drop_everybody(self) -> list[Row]:
         """Forget all rows that are not in flight; return those among them that were sent before."""
-        self._customers, self._more_customers = iter(()), False
-        return [row for customer_id in list(self._lines) for row in self.drop(customer_id)]
+        begun = [row for customer_id in self._customers for row in self._source.begun(customer_id, 0)]
+        self._more_customers = False
+        return begun + [row for customer_id in list(self._lines) for row in self.drop(customer_id)]
 
     @property
     def empty(self) -> bool:

@@ -1,5 +1,6 @@
 """What the runner writes into the journal: calls before they leave, answers and outcomes as they come."""
 
+from collections.abc import Iterable
 from itertools import count
 
 from bulkreact.batch import schema
@@ -26,9 +27,9 @@ class Recorder:
         return call
 
     async def answered(
-        self, call: int, verdict: Verdict, *, finished_at: str, settled: tuple[int, Outcome] | None = None
+        self, call: int, verdict: Verdict, *, finished_at: str, settled: Iterable[tuple[int, Outcome]] = ()
     ) -> None:
-        """Record an answer, and in the same transaction the outcome of the row that it settles."""
+        """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
         answer = verdict.answer
         left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
         values = (
@@ -43,8 +44,7 @@ class Recorder:
             int(lost),
         )
         statements: list[Statement] = [(schema.INSERT_ANSWER, values)]
-        if settled:
-            statements.append(self._outcome(*settled))
+        statements.extend(self._outcome(ordinal, outcome) for ordinal, outcome in settled)
         await self._writer.commit(*statements)
 
     async def settle(self, *settled: tuple[int, Outcome]) -> None:

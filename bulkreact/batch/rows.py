@@ -14,7 +14,7 @@ from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.verdicts import Contested
 
 _CHUNK = 1000
-_SENDABLE = "rows.problem_code = '' AND rows.duplicate_of IS NULL AND rows.left_out = 0"
+_SENDABLE = "rows.problem_code = '' AND rows.duplicate_of IS NULL AND (rows.left_out = 0 OR :with_left_out)"
 _LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
 
 # Open: never settled, settled by an answer that stopped the run, or with an answer still lost.
@@ -32,17 +32,23 @@ _NEXT_OF_CUSTOMER = """
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
     rows.lost, EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)
 FROM open_rows JOIN rows ON rows.ordinal = open_rows.ordinal
-WHERE open_rows.customer_id = ? AND open_rows.ordinal > ? ORDER BY open_rows.ordinal LIMIT ?
+WHERE open_rows.customer_id = ? AND open_rows.ordinal > ?
 """
+_ONLY_BEGUN = " AND EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)"
 _CALLS_OF_ROW = """
 SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,
     answers.verdict, answers.http_status, answers.code, answers.description, answers.business, answers.departed,
     answers.lost
 FROM calls LEFT JOIN answers ON answers.call = calls.id WHERE calls.ordinal = ? ORDER BY calls.id
 """
+_WRITE_WORDS = ", ".join(f"'{operation}'" for operation in WRITES)
 _RESULTS = f"""
 SELECT rows.ordinal, rows.number, rows.cells, rows.problem_code, rows.problem, rows.left_out, rows.lost, rows.request_id,
     rows.duplicate_of, firsts.number, firsts.left_out,
+    CASE WHEN outcomes.reopen OR outcomes.status = 'unknown' THEN EXISTS (
+        SELECT 1 FROM calls AS later WHERE later.ordinal = outcomes.ordinal AND later.id > outcomes.call
+        AND later.operation IN ({_WRITE_WORDS})
+    ) ELSE 0 END,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description,
     calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status
 FROM rows
@@ -65,11 +71,11 @@ class OpenCount:
 class OpenRows:
     """The open rows of a journal, as the queue wants them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, with_left_out: bool = False) -> None:
         self._connection = connection
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute(_MAKE_OPEN)
+        connection.execute(_MAKE_OPEN, {"with_left_out": with_left_out})
         connection.execute("CREATE INDEX temp.open_rows_of_customer ON open_rows (customer_id, ordinal)")
         connection.execute(_MAKE_ORDER)
 
@@ -90,7 +96,14 @@ class OpenRows:
 
     def rows(self, customer_id: str, after: int, limit: int) -> list[Row]:
         """Return the next open rows of a customer behind an ordinal."""
-        found = self._connection.execute(_NEXT_OF_CUSTOMER, (customer_id, after, limit)).fetchall()
+        return self._read(f"{_NEXT_OF_CUSTOMER} ORDER BY open_rows.ordinal LIMIT ?", (customer_id, after, limit))
+
+    def begun(self, customer_id: str, after: int) -> list[Row]:
+        """Return those open rows of a customer behind an ordinal that were sent by an earlier process."""
+        return self._read(_NEXT_OF_CUSTOMER + _ONLY_BEGUN, (customer_id, after))
+
+    def _read(self, sql: str, values: tuple[str | int, ...]) -> list[Row]:
+        found = self._connection.execute(sql, values).fetchall()
         return [
             Row(
                 ordinal,
@@ -173,6 +186,7 @@ class _StoredRow(NamedTuple):
     duplicate_of: int | None
     first_number: int | None
     first_left_out: int | None
+    overtaken: int
     status: str | None
     attempts: int
     code: str
@@ -193,7 +207,9 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
     settled_by = found.duplicate_of or found.ordinal
     outcome = _stored_outcome(found) or unfinished(progress_of(connection, settled_by, lost=bool(found.lost)))
     succeeded = outcome.status in SUCCESSES
-    left_out = bool(found.first_left_out if found.duplicate_of else found.left_out)
+    # A row whose call was lost in an earlier run is unknown, whatever keeps it from being sent in this one.
+    untouched = outcome.status is Status.NOT_ATTEMPTED
+    left_out = untouched and bool(found.first_left_out if found.duplicate_of else found.left_out)
     if found.duplicate_of:
         words = f"same target as row {found.first_number}, which has the outcome"
         outcome = Outcome(Status.DUPLICATE, 0, None, "", words)
@@ -202,7 +218,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
 
 
 def _stored_outcome(found: _StoredRow) -> Outcome | None:
-    if found.status is None:
+    if found.status is None or found.overtaken:
+        # Never settled, or sent again since by a process that did not settle it.
         return None
     call = None
     if found.call is not None:

@@ -23,6 +23,7 @@ from bulkreact.errors import (
     HaltedError,
 )
 from bulkreact.models import SUCCESSES, Call, Outcome, Reply, Request, RunState, Status
+from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.protocol import WRITES, build_request, judge
 from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, Throttled, Verdict
 from bulkreact.settings import Limits, Service
@@ -122,6 +123,7 @@ class Runner:
     def _stop(self, ending: Ending) -> None:
         self._ending = self._ending or ending
         self.queue.close()
+        self.pacer.close()
 
     async def _work(self) -> None:
         while row := await self.queue.take():
@@ -157,14 +159,30 @@ class Runner:
         call = Call(call_id, *ids, started_at, iso(now), verdict.answer)
         row.progress = policy.advance(before, verdict, call)
         step = policy.decide(before, row.progress, verdict, attempts=self._limits.attempts, chance=self._edges.chance())
-        outcome = step.outcome if isinstance(step, Settle | Stop) else None
-        await self._recorder.answered(
-            call_id,
-            verdict,
-            finished_at=call.finished_at,
-            settled=(row.ordinal, outcome) if outcome else None,
-        )
+        settled = [(row.ordinal, step.outcome)] if isinstance(step, Settle | Stop) else []
+        if before.operation in WRITES:
+            settled.extend(self._watch_permissions(row, step, verdict))
+        await self._recorder.answered(call_id, verdict, finished_at=call.finished_at, settled=settled)
         await self._follow(row, step, verdict, started)
+        if isinstance(step, Settle):
+            await self._consequences(row, step.outcome, verdict if before.operation in WRITES else None)
+
+    def _watch_permissions(self, row: Row, step: Step, verdict: Verdict) -> list[tuple[int, Outcome]]:
+        """Return the outcomes to be opened again when a streak of missing permissions stops the run.
+
+        They go into the journal together with the answer that completes the streak.
+        """
+        if not isinstance(step, Settle):
+            return []
+        if not isinstance(verdict, PermissionRefused):
+            self._streak.answered(success=step.outcome.status in SUCCESSES)
+            return []
+        if not self._streak.refused(Refusal(row.ordinal, row.target.customer_id, step.outcome)):
+            return []
+        refusals = self._streak.refusals
+        words = f"{len(refusals)} rows in succession were refused for lack of permission ({step.outcome.code})"
+        self._stop(Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
+        return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
     async def _follow(self, row: Row, step: Step, verdict: Verdict, started: float) -> None:
         if not isinstance(verdict, Throttled) and verdict.answer.http_status is not None:
@@ -175,7 +193,6 @@ class Runner:
             case Settle(outcome=outcome):
                 self.queue.done(row)
                 self._settled(row, outcome)
-                await self._consequences(row, outcome, verdict)
             case Again(delay=delay):
                 self.queue.wait(row, self._edges.monotonic() + delay)
             case Hold(retry_after=retry_after):
@@ -197,22 +214,13 @@ class Runner:
         self._threshold.add(outcome)
         self._edges.settled(row, outcome)
 
-    async def _consequences(self, row: Row, outcome: Outcome, verdict: Verdict) -> None:
-        """Do what a settled row means for the others."""
-        customer_id = row.target.customer_id
-        if isinstance(verdict, PermissionRefused):
-            if self._streak.refused(Refusal(row.ordinal, customer_id, outcome)):
-                # These answers led to the stop: resuming sends their rows again.
-                reopened = [(one.ordinal, replace(one.outcome, reopen=True)) for one in self._streak.refusals]
-                await self._recorder.settle(*reopened)
-                words = f"{len(reopened)} rows in succession were refused for lack of permission ({outcome.code})"
-                self._stop(Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
-        else:
-            self._streak.answered(success=outcome.status in SUCCESSES)
+    async def _consequences(self, row: Row, outcome: Outcome, verdict: Verdict | None) -> None:
+        """Do what a settled row means for the others; ``verdict`` is that of a write call."""
         if isinstance(verdict, CustomerRefused):
+            customer_id = row.target.customer_id
             self.queue.drop_unsent(customer_id)
             words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
-            unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:1024])
+            unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
             await self._recorder.settle_unsent(customer_id, unsent)
         if self._threshold.passed:
             failures, settled = self._threshold.failures, self._threshold.settled

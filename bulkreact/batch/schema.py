@@ -143,6 +143,13 @@ UPDATE rows SET duplicate_of = firsts.first FROM (
 WHERE firsts.ordinal = rows.ordinal AND firsts.first < rows.ordinal
 """
 
+# One request id must never name two targets: the service would answer the second with the first one's outcome.
+SEPARATE_REQUEST_IDS = """
+UPDATE rows SET request_id = '' WHERE request_id IN (
+    SELECT request_id FROM rows WHERE request_id <> '' AND duplicate_of IS NULL GROUP BY request_id HAVING count(*) > 1
+)
+"""
+
 LEAVE_OUT = """
 UPDATE rows SET left_out = 1 WHERE problem_code = '' AND duplicate_of IS NULL AND ordinal >= (
     SELECT ordinal FROM rows WHERE problem_code = '' AND duplicate_of IS NULL ORDER BY ordinal LIMIT 1 OFFSET ?

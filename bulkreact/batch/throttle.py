@@ -1,6 +1,6 @@
 """Who must wait after a 429, and how long: one customer, or everybody; pure, times in seconds of one clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # Throttles of different customers within this time are one throttle of the partner.
@@ -9,8 +9,8 @@ WAIT_WITHOUT_HEADER_SECONDS = 10.0
 WAIT_CEILING_SECONDS = 120.0
 _JITTER_SECONDS = 0.25
 _REPEAT_CEILING_SECONDS = 30.0
-# With clean answers of others in between, so many throttled customers still mean everybody.
-_CUSTOMERS_DESPITE_CLEAN = 3
+# So many throttled customers mean everybody, also with clean answers of others in between.
+_CUSTOMERS_FOR_CERTAIN = 3
 
 
 class Scope(StrEnum):
@@ -56,11 +56,16 @@ class Throttle:
     ) -> Ruling:
         """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
         own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
-        if not (alone or self._is_everybody(customer, started=started, now=now)):
+        too_long = retry_after is not None and retry_after > self._max_retry_after
+        if not (alone or self._is_everybody(customer, started=started, now=now, too_long=too_long)):
             return self._rule(Scope.CUSTOMER, own, now=now, retry_after=retry_after, chance=chance, slow_down=False)
         # A call that was on its way when everybody was held tells nothing new about the pace.
         new = self._everybody is None or started >= self._everybody.held_at
-        self._everybody = self._extended(self._everybody, started=started, now=now)
+        if self._everybody:
+            self._everybody = self._extended(self._everybody, started=started, now=now)
+        else:
+            # What this customer has waited already counts for everybody as well.
+            self._everybody = replace(own, held_at=now)
         return self._rule(
             Scope.EVERYBODY, self._everybody, now=now, retry_after=retry_after, chance=chance, slow_down=new
         )
@@ -74,7 +79,7 @@ class Throttle:
         if self._everybody and started >= self._everybody.held_at:
             self._everybody = None
 
-    def _is_everybody(self, customer: str, *, started: float, now: float) -> bool:
+    def _is_everybody(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
         if self._everybody and (started < self._everybody.until or now < self._everybody.until):
             return True
         others = [
@@ -83,8 +88,11 @@ class Throttle:
             if name != customer and now - episode.latest <= WINDOW_SECONDS
         ]
         # A clean answer to a call begun after the other's 429 shows that the partner as a whole was not throttled.
-        unbroken = any(self._clean_started <= episode.latest for episode in others)
-        return unbroken or len(others) + 1 >= _CUSTOMERS_DESPITE_CLEAN
+        unbroken = [episode for episode in others if self._clean_started <= episode.latest]
+        if too_long:
+            # Everybody would be given up for it: that takes more than two customers.
+            return len(unbroken) + 1 >= _CUSTOMERS_FOR_CERTAIN
+        return bool(unbroken) or len(others) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
     def _extended(self, episode: _Episode | None, *, started: float, now: float) -> _Episode:
         if episode is None:

@@ -1,14 +1,17 @@
 """The program's entry: commands that are imported only when they are run, and one place that knows how it exits."""
 
 import os
+import signal
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
+from types import FrameType
 
 import click
 
 from bulkreact import __version__
-from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, BulkreactError, InputRefusedError
 
 _PROGRAM = "bulkreact"
 
@@ -54,7 +57,22 @@ def _bulkreact() -> None:
 
 def main() -> None:
     """Run the program and exit with the code that the documentation's table gives."""
-    sys.exit(_exit_code())
+    # Until a run has begun SIGTERM simply ends the program, with what was being prepared cleared away.
+    signal.signal(signal.SIGTERM, _terminate)
+    code = _exit_code()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # All is done: a signal that comes now must not change the code.
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(EXIT_TERMINATED)
+
+
+def _say(words: str) -> None:
+    with suppress(BrokenPipeError):
+        click.echo(words, err=True)
 
 
 def _exit_code() -> int:
@@ -67,13 +85,13 @@ def _exit_code() -> int:
         error.show()
         return error.exit_code
     except click.Abort as error:
-        click.echo("Nothing was sent.", err=True)
+        _say("Nothing was sent.")
         return EXIT_INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else InputRefusedError.exit_code
     except KeyboardInterrupt:
-        click.echo("Interrupted. Nothing was sent.", err=True)
+        _say("Interrupted. Nothing was sent.")
         return EXIT_INTERRUPTED
     except BulkreactError as error:
-        click.echo(f"Error: {error}", err=True)
+        _say(f"Error: {error}")
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be said, not even at exit.
@@ -81,6 +99,6 @@ def _exit_code() -> int:
         return 1
     except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
         traceback.print_exc()
-        click.echo("This is a bug in bulkreact. The journal is intact: the same command continues the run.", err=True)
+        _say("This is a bug in bulkreact. The journal is intact: the same command continues the run.")
         return BulkreactError.exit_code
     return code if isinstance(code, int) else 0

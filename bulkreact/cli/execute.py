@@ -16,7 +16,7 @@ from bulkreact.batch.runner import Edges, Ending, Runner, iso
 from bulkreact.batch.session import work
 from bulkreact.cli.finish import Finished, Places, write_files
 from bulkreact.cli.options import Output
-from bulkreact.cli.signals import Interruption, listening
+from bulkreact.cli.signals import Interruption, listen
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
@@ -54,24 +54,24 @@ class Work:
 
 def execute(job: Work, terminal: Terminal) -> int:
     """Settle the open rows of a run and write its files; returns the exit code."""
+    interruption = Interruption(terminal.note)
+    listen(interruption)
     with Journal(job.folder) as journal:
         session = journal.begin_session(
             command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
         )
-        end = partial(_end, job, journal, session)
         try:
-            ending = asyncio.run(_work(job, journal, session, terminal))
-        except KeyboardInterrupt:
-            ending = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "interrupted (Ctrl-C)")
+            ending = asyncio.run(_work(job, journal, session, terminal, interruption))
         except JournalNotWrittenError as error:
             raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then run the same command again: "
-                "what was under way is repeated under its old request ids."
+                f"{error} Nothing more was sent. Make room, then continue with: bulkreact resume {job.folder} "
+                "(what was under way is repeated under its old request ids). "
+                f"The results so far are written by: bulkreact results {job.folder}"
             ) from None
         except BaseException:
-            end(Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact; its traceback was shown"))
+            _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
-        finished = end(ending)
+        finished = _end(job, journal, session, ending)
     terminal.report(journal.facts, finished, ending)
     return finished.exit_code
 
@@ -90,13 +90,23 @@ def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
     return finished
 
 
-async def _work(job: Work, journal: Journal, session: int, terminal: Terminal) -> Ending:
+async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("the work of a run needs a task of its own")
-    interruption = Interruption(task, terminal.note)
+    try:
+        with interruption.stopping(task):
+            return await _send(job, journal, session, terminal, interruption)
+    except asyncio.CancelledError:
+        if not interruption.at_once:
+            raise
+        task.uncancel()
+        code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
+        return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
+
+
+async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
     async with AsyncExitStack() as stack:
-        stack.enter_context(listening(interruption))
         service = job.service
         if service.simulated:
             base_url, _ = await stack.enter_async_context(serve(Rules()))
@@ -117,14 +127,7 @@ async def _work(job: Work, journal: Journal, session: int, terminal: Terminal) -
             interruption.attach(runner)
             stack.enter_context(terminal.watching(runner))
 
-        try:
-            return await work(journal, session, edges=edges, service=service, limits=job.limits, started=started)
-        except asyncio.CancelledError:
-            if not interruption.at_once:
-                raise
-            task.uncancel()
-            code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
-            return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
+        return await work(journal, session, edges=edges, service=service, limits=job.limits, started=started)
 
 
 def _now() -> str:

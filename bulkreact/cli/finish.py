@@ -76,7 +76,7 @@ def write_files(
         results.write_json(places.to / results.SUMMARY, summary, private=True)
         if places.latest:
             results.write_json(places.latest, summary, private=False)
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:
         raise ResultsNotWrittenError(
             f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
             f"Mend the cause, then write them again with: bulkreact results {folder}"

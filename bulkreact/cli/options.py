@@ -73,7 +73,6 @@ _PACE = (
     ),
     click.option(
         "--halt-on-failures",
-        "halt",
         type=THRESHOLD,
         default="50%",
         show_default=True,
@@ -165,7 +164,7 @@ def limits(ctx: click.Context) -> Limits:
         attempts=given["attempts"],
         max_throttle=given["max_throttle"],
         max_retry_after=given["max_retry_after"],
-        halt=given["halt"],
+        halt=given["halt_on_failures"],
         halt_after=given["halt_after"],
     )
 

@@ -7,6 +7,7 @@ from bulkreact.batch.rows import OpenRows
 from bulkreact.cli import options, runs
 from bulkreact.cli.ask import confirm, question
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.locking import locked
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.partnercenter.auth import checked_token
@@ -26,16 +27,23 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     output = options.output(ctx)
     limits = options.limits(ctx)
     terminal = Terminal(output)
-    run = runs.find(output.reports, name)
+    run = runs.find(output.reports, name) if name else runs.to_resume(output.reports)
+    if run is None:
+        terminal.note(f"There is no run in {output.reports}: nothing to continue.")
+        ctx.exit(EXIT_SUCCESS)
     facts = run.facts
     service = Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
     with Journal(run.folder) as journal:
-        journal.include_left_out()
-        count = OpenRows(journal.connection).count()
+        count = OpenRows(journal.connection, with_left_out=True).count()
     if not count.rows and not run.unfinished:
         terminal.note(f"Run {facts.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     token = checked_token(options.access_token(simulated=service.simulated))
-    if count.rows:
-        confirm(question("Reactivate", count.rows, count.customers, service), yes=output.yes, service=service)
-    ctx.exit(execute(Work(run.folder, "resume", token, service, limits, output), terminal))
+    with locked(service) as tell:
+        if count.rows:
+            confirm(question("Reactivate", count.rows, count.customers, service), yes=output.yes, service=service)
+        tell(facts.id)
+        with Journal(run.folder) as journal:
+            journal.include_left_out()
+        code = execute(Work(run.folder, "resume", token, service, limits, output), terminal)
+    ctx.exit(code)

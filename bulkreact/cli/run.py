@@ -1,6 +1,7 @@
 """``bulkreact run``: the main job, from a file to its results."""
 
 import getpass
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from bulkreact.batch.runner import iso
 from bulkreact.cli import options, runs
 from bulkreact.cli.ask import confirm, question
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import InputRefusedError
@@ -49,34 +51,39 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     limits = options.limits(ctx)
     token = checked_token(options.access_token(simulated=service.simulated))
     terminal = Terminal(output)
-    with _opened(source) as path:
+    with locked(service) as tell, _opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
-        prepared = _prepare(ctx, "stdin" if source == _STANDARD_INPUT else path.name, path, service, terminal)
-    ctx.exit(execute(Work(prepared, "run", token, service, limits, output), terminal))
+        prepared = _prepare(ctx, source, path, service, terminal)
+        tell(prepared.name)
+        code = execute(Work(prepared, "run", token, service, limits, output), terminal)
+    ctx.exit(code)
 
 
 @contextmanager
 def _opened(source: str) -> Iterator[Path]:
-    """Yield the path of the input; standard input is kept in a temporary file meanwhile."""
-    if source != _STANDARD_INPUT:
-        yield Path(source)
+    """Yield the path of the input; what can be read only once is kept in a temporary file meanwhile."""
+    path = Path(source)
+    if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
+        yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stdin.csv"
-        path.write_bytes(sys.stdin.buffer.read())
-        yield path
+        copy = Path(folder) / "input.csv"
+        copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
+        yield copy
 
 
-def _prepare(ctx: click.Context, name: str, path: Path, service: Service, terminal: Terminal) -> Path:
+def _prepare(ctx: click.Context, source: str, path: Path, service: Service, terminal: Terminal) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
     given = ctx.params
-    intake = Intake(path, max_rows=given["max_rows"])
+    name = _name(source)
+    shown = "standard input" if source == _STANDARD_INPUT else source
+    intake = Intake(path, max_rows=given["max_rows"], name=shown)
     now = datetime.now(UTC)
     run_id = runs.new_id(name, now)
     with runs.draft(given["reports"], run_id) as folder:
         create(folder, intake.rows())
-        _check(intake, path, strict=given["strict"], allow_empty=given["allow_empty"])
+        _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
         facts = RunFacts(
             id=run_id,
             uuid=str(uuid4()),
@@ -109,9 +116,9 @@ def _prepare(ctx: click.Context, name: str, path: Path, service: Service, termin
         return runs.adopt(folder, run_id)
 
 
-def _check(intake: Intake, path: Path, *, strict: bool, allow_empty: bool) -> None:
+def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
     if not intake.count and not allow_empty:
-        raise InputRefusedError(f"{path} has no rows. If that is as it should be, add --allow-empty.")
+        raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
     if strict and intake.codes:
         lines = "\n".join(f"  row {problem.number}: {problem.words}" for problem in intake.problems)
         more = intake.codes.total() - len(intake.problems)
@@ -143,6 +150,11 @@ def open_count(folder: Path) -> OpenCount:
     """Return how much of a run is still to be done."""
     with closing(read_only(folder)) as connection:
         return OpenRows(connection).count()
+
+
+def _name(source: str) -> str:
+    """Return the input's name in the journal; bytes of a file name that are no text are replaced."""
+    return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
 
 
 def _operator() -> str:

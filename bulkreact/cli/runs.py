@@ -16,6 +16,7 @@ from bulkreact.models import RunState
 from bulkreact.sheets.atomic import sync_folder
 
 CONTINUED_WITHIN = timedelta(days=7)
+_DRAFT_AGE = timedelta(days=1)
 _NAME_LENGTH = 40
 
 
@@ -46,6 +47,7 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
     folder = reports / f".{run_id}.draft"
     try:
         reports.mkdir(parents=True, exist_ok=True)
+        _remove_old_drafts(reports)
         folder.mkdir(mode=0o700)
     except OSError as error:
         raise InputRefusedError(
@@ -53,8 +55,18 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
         ) from None
     try:
         yield folder
+    except sqlite3.OperationalError as error:
+        raise InputRefusedError(f"The reports folder {reports} cannot be written: {error}. Nothing was sent.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_old_drafts(reports: Path) -> None:
+    """Remove what a killed process left behind before its run had begun."""
+    before = (datetime.now(UTC) - _DRAFT_AGE).timestamp()
+    for folder in reports.glob(".*Z-*.draft"):
+        if folder.stat().st_mtime < before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def adopt(folder: Path, run_id: str) -> Path:
@@ -73,17 +85,23 @@ def runs(reports: Path) -> Iterator[Run]:
             yield found
 
 
-def find(reports: Path, name: str | None) -> Run:
-    """Return the run with an id, a unique beginning of one, or in a folder; the latest one for None."""
-    if name and (Path(name) / JOURNAL_NAME).is_file():
+def to_resume(reports: Path) -> Run | None:
+    """Return the latest unfinished run, else the latest one, which may have rows that a limit left out."""
+    found = list(runs(reports))
+    return next((run for run in found if run.unfinished), found[0] if found else None)
+
+
+def find(reports: Path, name: str) -> Run:
+    """Return the run with an id, a unique beginning of one, or in a folder."""
+    if (Path(name) / JOURNAL_NAME).is_file():
         found = [run for run in [_read(Path(name))] if run]
     else:
-        found = [run for run in runs(reports) if run.facts.id.startswith(name or "")]
-        exact = [run for run in found if run.facts.id == name]
-        found = exact or (found if name else found[:1])
+        begins = [run for run in runs(reports) if run.facts.id.startswith(name)]
+        found = [run for run in begins if run.facts.id == name] or begins
     if not found:
-        wanted = f"No run called {name!r}" if name else "No run"
-        raise InputRefusedError(f"{wanted} was found in {reports}. Look there, or name another folder with --reports.")
+        raise InputRefusedError(
+            f"No run called {name!r} was found in {reports}. Look there, or name another folder with --reports."
+        )
     if len(found) > 1:
         names = ", ".join(run.facts.id for run in found[:5])
         raise InputRefusedError(f"{name!r} is the beginning of {len(found)} runs ({names} …): give more of the id.")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets calls in flight end, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first lets calls in flight end, the second stops at once, nothing tears the results."""
 
 import asyncio
 import signal
@@ -8,16 +8,29 @@ from types import FrameType
 
 from bulkreact.batch.runner import Runner
 
+# What asks a program to end; SIGBREAK is Windows' word for a closed console.
+_ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+
 
 class Interruption:
-    """What signals have asked for, also before there is a runner to tell."""
+    """What signals have asked for, also before there is a runner to tell and after it has ended."""
 
-    def __init__(self, task: asyncio.Task[object], tell: Callable[[str], None]) -> None:
-        self._task = task
+    def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
         self._runner: Runner | None = None
         self.terminated: bool | None = None
         self.at_once = False
+
+    @contextmanager
+    def stopping(self, task: asyncio.Task[object]) -> Iterator[None]:
+        """Let signals stop a task of the running loop; afterwards they are only remembered."""
+        self._loop, self._task = asyncio.get_running_loop(), task
+        try:
+            yield
+        finally:
+            self._loop = None
 
     def attach(self, runner: Runner) -> None:
         """Tell a runner what has been asked for, now and later."""
@@ -25,30 +38,23 @@ class Interruption:
         if self.terminated is not None:
             runner.interrupt(terminated=self.terminated)
 
-    def receive(self, signal_number: int) -> None:
-        """Deal with one signal."""
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal from the system, at any moment and between any two instructions."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._act, number)
+
+    def _act(self, number: int) -> None:
         if self.terminated is None:
-            self.terminated = signal_number == signal.SIGTERM
+            self.terminated = number == signal.SIGTERM
             self._tell("Stopping: calls in flight are allowed to end. Once more stops at once.")
             if self._runner:
                 self._runner.interrupt(terminated=self.terminated)
-        else:
+        elif not self.at_once and self._task:
             self.at_once = True
             self._task.cancel()
 
 
-@contextmanager
-def listening(interruption: Interruption) -> Iterator[None]:
-    """Hand SIGINT and SIGTERM to an interruption while the loop runs."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def later(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(interruption.receive, number)
-
-    former = {number: signal.signal(number, later) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+def listen(interruption: Interruption) -> None:
+    """Hand the signals that ask for an end to an interruption, from now on."""
+    for number in _ENDING:
+        signal.signal(number, interruption.receive)

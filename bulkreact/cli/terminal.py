@@ -32,12 +32,19 @@ _STYLES = {
 }
 
 
+class _Console(Console):
+    """A console that falls silent when nobody reads it any more; the run goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Terminal:
     """Speaks to people on stderr; says nothing that is not asked for when it is to be quiet."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def note(self, words: str) -> None:

@@ -38,7 +38,7 @@ def parse(body: bytes) -> object:
 def announces_success(body: bytes) -> bool:
     """Tell whether the body of a 2xx is empty or JSON: HTML and text come from something in between."""
     text = decode(body).strip().strip("\0")
-    return not text or text[0] in "{[" or parse(body) is not None
+    return not text or text[0] in "{[" or text == "null" or parse(body) is not None
 
 
 def error_details(body: bytes, reason: str) -> ErrorDetails:

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import (
     ClientConnectorError,
     ClientError,
+    ClientHttpProxyError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
@@ -42,7 +44,7 @@ class Client:
         try:
             async with self._session.request(request.method, url, headers=headers, allow_redirects=False) as response:
                 body = await _read(response)
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
+        except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
             return NoResponse(left=False, code="unreachable", description=_words(error, token))
         except TimeoutError:
             return NoResponse(left=True, code="timed-out", description="no answer came within the time-out")
@@ -63,9 +65,24 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         skip_auto_headers={"Content-Type", "Expect"},
-        trust_env=not is_loopback(urlsplit(service.base_url).hostname or ""),
+        proxy=proxy_for(service.base_url),
     ) as session:
+        # aiohttp would silently send a GET again on a broken connection: under the same ids, and past the pace.
+        session._retry_connection = False  # noqa: SLF001 - there is no public switch
         yield Client(session, service.base_url, credentials)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, never one for this machine itself.
+
+    aiohttp's own ``trust_env`` would also read ``.netrc``, whose passwords have no business here.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def hide(text: str, token: str) -> str:

@@ -94,7 +94,7 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         Meaning.CONFLICT,
         "the subscription changed while it was being updated (its etag is no longer valid)",
         Who.NOBODY,
-        "It is read and updated again by itself, twice at most. After that, run failed.csv.",
+        "Run failed.csv: it starts from how the subscription is now.",
     ),
     Entry("900280", 400, Meaning.LATER, "updates to this subscription are not allowed at present", Who.NOBODY, _LATER),
     *_entries(
@@ -297,7 +297,7 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         Meaning.CONFLICT,
         "the subscription changed while it was being updated",
         Who.NOBODY,
-        "It is read and updated again by itself, twice at most. After that, run failed.csv.",
+        "Run failed.csv: it starts from how the subscription is now.",
     ),
     Entry(
         "",
@@ -361,6 +361,7 @@ _BY_HUNDRED = {
 }
 
 _IDENTIFIERS = "Correct the cell in failed.csv and run that file."
+_LOOK_AGAIN = "It may have worked: run the same command again in a few minutes, it reads how the subscription stands."
 _SAME_ID = "Run the same command again: it repeats the call under the same request id and settles the row."
 
 OUR_ENTRIES: tuple[Entry, ...] = tuple(
@@ -466,6 +467,8 @@ def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty when there is nothing to do."""
     if code in _OURS:
         return _OURS[code].advice
+    if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is Meaning.CHECK:
+        return _LOOK_AGAIN
     if status is Status.UNKNOWN or not code:
         return _STATUSES[status].advice
     if http_status is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bulkreact.sheets.guard import unguard
+
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 RESULT_COLUMNS = (
     "row",
@@ -38,12 +40,16 @@ class ColumnError(Exception):
 
 
 def layout(header: Sequence[str]) -> Layout:
-    """Find the columns by their names, without regard to case, spaces, dashes and underscores."""
+    """Find the columns by their names, without regard to case, spaces, dashes and underscores.
+
+    The names of a results file are guarded like its cells, and lose that guard here.
+    """
     keys = [_key(name) for name in header]
     ids = tuple(_position(header, keys, column) for column in ID_COLUMNS)
     results = {}
     if {_key(name) for name in RESULT_COLUMNS} <= set(keys):
         results = {name: keys.index(_key(name)) for name in RESULT_COLUMNS}
+        header = [unguard(name) for name in header]
     replaced = {_key(name) for name in results}
     kept = tuple(place for place, key in enumerate(keys) if key not in replaced)
     return Layout((ids[0], ids[1], ids[2]), kept, _kept_names([header[place] for place in kept]), results)

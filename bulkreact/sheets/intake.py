@@ -46,12 +46,13 @@ class Intake:
     ``sha256`` is of the file's bytes; ``digest`` of the kind and the canonical ids in order, invalid rows left out.
     """
 
-    def __init__(self, path: Path, *, max_rows: int) -> None:
+    def __init__(self, path: Path, *, max_rows: int, name: str = "") -> None:
         self.path = path
+        self.name = name or str(path)
         self.sha256 = _sha256(path)
         self._max_rows = max_rows
-        self._scan = _scan(path)
-        self._layout = _layout_of(path, self._scan.header)
+        self._scan = _scan(path, self.name)
+        self._layout = _layout_of(self.name, self._scan.header)
         self._digest = hashlib.sha256()
         self.count = 0
         self.codes: Counter[str] = Counter()
@@ -76,7 +77,7 @@ class Intake:
                     yield row
         if self.count > self._max_rows:
             raise InputRefusedError(
-                f"{self.path} has {self.count:,} rows, more than the {self._max_rows:,} that --max-rows allows. "
+                f"{self.name} has {self.count:,} rows, more than the {self._max_rows:,} that --max-rows allows. "
                 "Check that it is the right file; if it is, raise --max-rows."
             )
 
@@ -99,12 +100,12 @@ class Intake:
                 chunksize=max(1, _CHUNK_CELLS // scan.width),
             ) as reader,
         ):
-            for chunk in _parsed(self.path, reader):
+            for chunk in _parsed(self.name, reader):
                 read += len(chunk)
                 yield chunk.loc[chunk.index > scan.header_at]
         if read < scan.records:
             raise InputRefusedError(
-                f"{self.path} has {scan.records} lines of data but only {read} could be read. "
+                f"{self.name} has {scan.records} lines of data but only {read} could be read. "
                 "Look for NUL characters or a broken quotation mark, and save the file again."
             )
 
@@ -161,17 +162,17 @@ class Intake:
         request_id, status, http_status = (
             cells[places[name]].strip() for name in ("request_id", "status", "http_status")
         )
-        open_ended = http_status in _NOT_BUSINESS or http_status.startswith("5")
-        if not identifiers.is_guid(request_id) or not (open_ended or status == Status.UNKNOWN):
-            return "", False
-        return request_id.lower(), status == Status.UNKNOWN
+        lost = status == Status.UNKNOWN
+        # Any other answer ended the id, even where it left the row unknown.
+        open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"}
+        return (request_id.lower() if open_ended and identifiers.is_guid(request_id) else ""), lost
 
 
-def _parsed(path: Path, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def _parsed(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     try:
         yield from chunks
     except pd.errors.ParserError as error:
-        raise InputRefusedError(f"{path} is not a proper CSV file: {error}.") from None
+        raise InputRefusedError(f"{name} is not a proper CSV file: {error}.") from None
 
 
 def _sha256(path: Path) -> str:
@@ -186,12 +187,12 @@ def _sha256(path: Path) -> str:
         raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _scan(path: Path) -> _Scan:
+def _scan(path: Path, name: str) -> _Scan:
     with path.open("rb") as file:
         start = file.read(4)
-    for magic, name in _SPREADSHEETS.items():
+    for magic, kind in _SPREADSHEETS.items():
         if start.startswith(magic):
-            raise InputRefusedError(f"{path} is {name}, not a CSV file. Save it as 'CSV UTF-8' and run that file.")
+            raise InputRefusedError(f"{name} is {kind}, not a CSV file. Save it as 'CSV UTF-8' and run that file.")
     header: tuple[str, ...] = ()
     header_at = width = records = 0
     try:
@@ -203,22 +204,22 @@ def _scan(path: Path) -> _Scan:
                 width = max(width, len(record))
     except UnicodeDecodeError as error:
         raise InputRefusedError(
-            f"{path} is not UTF-8 text (byte {error.start} of a block cannot be read). "
+            f"{name} is not UTF-8 text (byte {error.start} of a block cannot be read). "
             "Save it as 'CSV UTF-8' and run that file."
         ) from None
     except csv.Error as error:
-        raise InputRefusedError(f"{path} is not a proper CSV file: line {records + 1} or later: {error}.") from None
+        raise InputRefusedError(f"{name} is not a proper CSV file: line {records + 1} or later: {error}.") from None
     return _Scan(header, header_at, width, records)
 
 
-def _layout_of(path: Path, header: tuple[str, ...]) -> Layout:
+def _layout_of(name: str, header: tuple[str, ...]) -> Layout:
     if not header:
         return Layout((0, 0, 0), (), (), {})
     try:
         return layout(header)
     except ColumnError as error:
         hint = ""
-        for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if not missing_columns(mark.join(header).split(mark)):
-                hint = f" The columns are separated by {name}: save the file with commas."
-        raise InputRefusedError(f"{path}: {error}.{hint}") from None
+        for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if any(mark in name for name in header) and not missing_columns(mark.join(header).split(mark)):
+                hint = f" The columns are separated by {word}: save the file with commas."
+        raise InputRefusedError(f"{name}: {error}.{hint}") from None

@@ -133,7 +133,9 @@ class World:
             return None
         if act.effect:
             return Act()
-        return act if _is_definitive(act.status) and not act.drop else None
+        # A proxy's page is not the service's answer.
+        ours = act.headers.get("Content-Type") != "text/html"
+        return act if _is_definitive(act.status) and ours and not act.drop else None
 
     def _find(self, target: tuple[str, str, str]) -> Entitlement:
         found = self._entitlements.get(target)
