@@ -51,8 +51,8 @@ class Recorder:
         """Record outcomes of rows, by their ordinals."""
         await self._writer.commit(*(self._outcome(ordinal, outcome) for ordinal, outcome in settled))
 
-    async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
-        """Give every row of a customer (None: of everybody) that was never sent the same outcome."""
+    async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> int:
+        """Give every row of a customer (None: of everybody) that was never sent the same outcome; return how many."""
         values = {
             "session": self._session,
             "status": outcome.status.value,
@@ -60,7 +60,7 @@ class Recorder:
             "description": outcome.description,
             "customer": customer_id,
         }
-        await self._writer.commit((schema.SETTLE_UNSENT, values))
+        return await self._writer.commit((schema.SETTLE_UNSENT, values))
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
         return schema.INSERT_OUTCOME, (

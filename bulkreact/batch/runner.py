@@ -118,7 +118,7 @@ class Runner:
     def interrupt(self, *, terminated: bool) -> None:
         """Hand out no more rows: somebody asked the program to end."""
         code, word = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
-        self._stop(Ending(RunState.INTERRUPTED, code, f"interrupted ({word})"))
+        self._stop(Ending(RunState.INTERRUPTED, code, word))
 
     def _stop(self, ending: Ending) -> None:
         self._ending = self._ending or ending
@@ -166,6 +166,10 @@ class Runner:
         await self._follow(row, step, verdict, started)
         if isinstance(step, Settle):
             await self._consequences(row, step.outcome, verdict if before.operation in WRITES else None)
+
+    def _settled_unsent(self, number: int) -> None:
+        self.tally.settled += number
+        self.tally.failures += number
 
     def _watch_permissions(self, row: Row, step: Step, verdict: Verdict) -> list[tuple[int, Outcome]]:
         """Return the outcomes to be opened again when a streak of missing permissions stops the run.
@@ -221,7 +225,7 @@ class Runner:
             self.queue.drop_unsent(customer_id)
             words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
             unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
-            await self._recorder.settle_unsent(customer_id, unsent)
+            self._settled_unsent(await self._recorder.settle_unsent(customer_id, unsent))
         if self._threshold.passed:
             failures, settled = self._threshold.failures, self._threshold.settled
             words = f"{failures} of {settled} rows failed, more than the threshold allows (--halt-on-failures)"
@@ -257,7 +261,8 @@ class Runner:
         await self._recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
         own = outcomes[0][1]
         words = f"not sent: {scope.value} is throttled for longer than this run waits"
-        await self._recorder.settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, own.code, words))
+        unsent = Outcome(Status.DEFERRED, 0, None, own.code, words)
+        self._settled_unsent(await self._recorder.settle_unsent(customer_id, unsent))
         self.queue.done(row)
         for one, outcome in outcomes:
             self._settled(one, outcome)

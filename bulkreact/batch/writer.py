@@ -11,7 +11,7 @@ from bulkreact.errors import JournalNotWrittenError
 
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
-_Entry = tuple[tuple[Statement, ...], asyncio.Future[None]]
+_Entry = tuple[tuple[Statement, ...], asyncio.Future[int]]
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -33,17 +33,17 @@ class Writer:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Entry] = []
-        self._running: asyncio.Future[None] | None = None
+        self._running: asyncio.Future[list[int]] | None = None
 
-    async def commit(self, *statements: Statement) -> None:
-        """Return when the statements are durable, in the order of the calls.
+    async def commit(self, *statements: Statement) -> int:
+        """Return how many rows the statements wrote, when they are durable, in the order of the calls.
 
         Raises JournalNotWrittenError when they cannot be written.
         """
-        future: asyncio.Future[None] = self._loop.create_future()
+        future: asyncio.Future[int] = self._loop.create_future()
         self._pending.append((statements, future))
         self._flush()
-        await future
+        return await future
 
     async def close(self) -> None:
         """Wait for what is being committed and end the thread."""
@@ -57,31 +57,32 @@ class Writer:
             return
         group, self._pending = self._pending, []
         self._running = self._loop.run_in_executor(
-            self._executor, self._commit_group, [statement for statements, _ in group for statement in statements]
+            self._executor, self._commit_group, [statements for statements, _ in group]
         )
         self._running.add_done_callback(partial(self._flushed, [future for _, future in group]))
 
-    def _flushed(self, waiting: list[asyncio.Future[None]], done: asyncio.Future[None]) -> None:
+    def _flushed(self, waiting: list[asyncio.Future[int]], done: asyncio.Future[list[int]]) -> None:
         self._running = None
         error = done.exception()
-        for future in waiting:
+        for place, future in enumerate(waiting):
             if future.cancelled():
                 continue
             if error:
                 future.set_exception(error)
             else:
-                future.set_result(None)
+                future.set_result(done.result()[place])
         self._flush()
 
-    def _commit_group(self, statements: list[Statement]) -> None:
+    def _commit_group(self, group: list[tuple[Statement, ...]]) -> list[int]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for sql, values in statements:
-                self._connection.execute(sql, values)
+            written = [sum(self._connection.execute(*one).rowcount for one in statements) for statements in group]
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             # Disk full, read-only, input/output error; anything else is a mistake of ours and stays what it is.
             raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
+        else:
+            return written
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -9,21 +9,23 @@ from bulkreact.settings import Service
 
 
 def confirm(question: str, *, yes: bool, service: Service) -> None:
-    """Return when sending is agreed to; InputRefusedError when it is not, or when nobody is there to ask."""
+    """Return when sending is agreed to; otherwise end the command, in words when nobody is there to ask."""
     if yes or service.simulated:
         return
     if not sys.stdin.isatty():
         raise InputRefusedError(
-            f"{question} Nobody is there to answer, so nothing was sent. Add --yes to agree beforehand."
+            f"Nobody is there to be asked: {question} Nothing was sent. Add --yes to agree beforehand."
         )
     if not click.confirm(question, default=False, err=True):
-        raise InputRefusedError("Nothing was sent.")
+        click.echo("Nothing was sent.", err=True)
+        raise click.exceptions.Exit(InputRefusedError.exit_code)
 
 
 def question(verb: str, rows: int, customers: int, service: Service) -> str:
     """Return the question with the figures that matter."""
-    return f"{verb} {_many(rows, 'subscription')} of {_many(customers, 'customer')} at {service.base_url}?"
+    return f"{verb} {many(rows, 'subscription')} of {many(customers, 'customer')} at {service.base_url}?"
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``1,204 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

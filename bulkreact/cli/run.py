@@ -17,7 +17,7 @@ from bulkreact.batch.journal import RunFacts, create, read_only, seal
 from bulkreact.batch.rows import OpenCount, OpenRows
 from bulkreact.batch.runner import iso
 from bulkreact.cli import options, runs
-from bulkreact.cli.ask import confirm, question
+from bulkreact.cli.ask import confirm, many, question
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
@@ -106,7 +106,9 @@ def _prepare(ctx: click.Context, source: str, path: Path, service: Service, term
         terminal.problems(intake)
         if not given["new"] and (earlier := _to_continue(given["reports"], facts, terminal)):
             count = open_count(earlier.folder)
-            terminal.note(f"Continuing the unfinished run {earlier.facts.id}: {count.rows:,} rows are still open.")
+            terminal.note(
+                f"Continuing the unfinished run {earlier.facts.id}; still to be sent: {many(count.rows, 'row')}."
+            )
             if count.rows:
                 confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
             return earlier.folder

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -50,7 +51,7 @@ class Terminal:
     def note(self, words: str) -> None:
         """Say a sentence, unless quiet."""
         if not self._output.quiet:
-            self._console.print(words, soft_wrap=True)
+            self._prose(words)
 
     def problems(self, intake: Intake) -> None:
         """List the rows that are invalid, the first ones in full."""
@@ -114,22 +115,33 @@ class Terminal:
         if counts.unsuccessful:
             self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
         if ending.state is not RunState.FINISHED:
-            self._line(f"The run was {ending.state}: {ending.reason}.")
+            self._prose(f"The run was {ending.state}: {ending.reason}.")
             self._line(f"Continue it with: bulkreact resume {facts.id}{self._where()}")
 
     def _errors(self, finished: Finished) -> None:
         codes = finished.counts.codes.most_common()
         if codes:
             self._console.print()
-            self._line("Most frequent errors")
+            self._prose("Most frequent errors")
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(explain(code)), None)
             words = entry.words if entry else "not in the catalogue; see error_description"
-            self._line(f"  {code} ({number:,}): {words}. {entry.advice if entry else ''}".rstrip())
+            self._prose(f"  {code} ({number:,}): {words}.")
+            if entry and entry.advice:
+                self._prose(f"      {entry.advice}")
         if len(codes) > _CODES_SHOWN:
-            self._line(f"  … and {len(codes) - _CODES_SHOWN} other codes")
+            self._prose(f"  … and {len(codes) - _CODES_SHOWN} other codes")
+
+    def _prose(self, words: str) -> None:
+        """Print words, wrapped between them on a terminal and not at all elsewhere."""
+        indent = len(words) - len(words.lstrip())
+        if self._console.is_terminal:
+            self._console.print(Padding(Text(words.lstrip()), (0, 0, 0, indent)))
+        else:
+            self._line(words)
 
     def _line(self, words: str) -> None:
+        """Print one line as it is, whatever its length: paths and commands are to be copied."""
         self._console.print(words, soft_wrap=True)
 
     def _where(self) -> str:
