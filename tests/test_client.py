@@ -127,7 +127,8 @@ async def test_cookies_are_not_kept() -> None:
     heard: list[bytes] = []
     cookie = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: a=b; Path=/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     async with listening(answering(cookie, heard)) as base_url:
-        await send(base_url, request(), request())
+        # By name: cookies of bare addresses would not be kept anyway.
+        await send(base_url.replace("127.0.0.1", "localhost"), request(), request())
     assert b"cookie" not in heard[1].lower()
 
 

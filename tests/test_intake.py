@@ -151,10 +151,10 @@ def test_the_digest_is_of_the_valid_ids_in_their_order_and_of_nothing_else(tmp_p
 
 
 def test_rows_are_the_same_however_the_file_is_cut_into_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_csv(
-        tmp_path / "input.csv", [(*row(guid(number)), "a\nb") for number in range(50)], (*IDS.split(","), "n")
-    )
+    rows = [(*row(guid(number)), "a\nb", f"00{number}") for number in range(50)]
+    path = write_csv(tmp_path / "input.csv", rows, (*IDS.split(","), "note", "number"))
     whole = take(path)[1]
+    assert [one.cells for one in whole] == rows
     monkeypatch.setattr(intake_module, "_CHUNK_CELLS", 12)
     assert take(path)[1] == whole
 

@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,13 @@ def test_later_rows_of_the_same_target_are_duplicates_of_the_first(tmp_path: Pat
 def test_the_same_entitlement_under_another_customer_is_another_target(tmp_path: Path) -> None:
     make(tmp_path, [valid(2, 5, customer=1), valid(3, 5, customer=2)])
     assert len(open_rows(tmp_path)) == 2
+
+
+def test_one_request_id_never_names_two_targets(tmp_path: Path) -> None:
+    pasted = [replace(valid(number, lost=True), request_id=guid(9000)) for number in (2, 3)]
+    make(tmp_path, [*pasted, valid(4, lost=True)])
+    carried = [(row.request_id, row.progress.lost) for row in open_rows(tmp_path)]
+    assert carried == [("", True), ("", True), (guid(9004), True)]
 
 
 @pytest.mark.parametrize(("limit", "sent"), [(0, []), (1, [2]), (2, [2, 4]), (9, [2, 4, 6])])

@@ -89,6 +89,20 @@ def test_failed_rows_stand_in_both_files_and_the_others_in_one(tmp_path: Path) -
     assert (counts.codes, counts.exit_code) == ({"800111": 1}, 1)
 
 
+def test_every_row_without_success_is_among_the_failed_ones_whether_it_has_a_code_or_not(tmp_path: Path) -> None:
+    untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
+    same_as_failed = Outcome(Status.DUPLICATE, 0, None)
+    rows = [result(("1",), untouched), result(("2",)), result(("3",), same_as_failed), result(("4",), FAILED)]
+    results.write(tmp_path, ("a",), rows)
+    assert [line["a"] for line in read_csv(tmp_path / "failed.csv")] == ["1", "3", "4"]
+
+
+def test_a_duplicate_of_a_row_that_ended_well_is_no_failure(tmp_path: Path) -> None:
+    duplicate = ResultRow(3, ("1",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, left_out=False)
+    assert results.write(tmp_path, ("a",), [result(("1",)), duplicate]).exit_code == 0
+    assert read_csv(tmp_path / "failed.csv") == []
+
+
 def test_without_failures_failed_csv_has_a_header_only(tmp_path: Path) -> None:
     counts = results.write(tmp_path, ("a",), [result(("1",))])
     assert (tmp_path / "failed.csv").read_text() == ",".join(("a", *RESULT_COLUMNS)) + "\n"

@@ -23,7 +23,7 @@ class ErrorDetails:
 
 def decode(body: bytes) -> str:
     """Return the text of a body in UTF-8 or UTF-16, with or without a BOM; undecodable bytes are replaced."""
-    return body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff")
+    return body.decode(json.detect_encoding(body), "replace")
 
 
 def parse(body: bytes) -> object:
