@@ -28,6 +28,8 @@ class Status(StrEnum):
 
 
 SUCCESSES = frozenset({Status.REACTIVATED, Status.ACCEPTED, Status.ALREADY_ACTIVE})
+# What counts against --halt-on-failures.
+FAILURES = frozenset({Status.FAILED, Status.UNKNOWN})
 
 
 class RunState(StrEnum):

@@ -5,12 +5,18 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 from conftest import CANARY
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from ids import fated, guid, target
 
 from bulkreact.errors import InputRefusedError
@@ -233,17 +239,26 @@ async def test_a_name_that_does_not_exist_was_never_reached() -> None:
     assert (reply.left, reply.code) == (False, "unreachable")
 
 
+def self_signed(path: Path) -> Path:
+    """Write a certificate for localhost that nobody vouches for, together with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return path
+
+
 async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     heard: list[bytes] = []
-    certificate = tmp_path / "self-signed.pem"
-    process = await asyncio.create_subprocess_exec(
-        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
-        *("-keyout", str(certificate), "-out", str(tmp_path / "c.pem")),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    await process.wait()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "c.pem", certificate)
+    context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.read())
@@ -254,6 +269,7 @@ async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_pa
         (reply,) = await send(f"https://localhost:{server.sockets[0].getsockname()[1]}", request())
     assert isinstance(reply, NoResponse)
     assert (reply.left, reply.code) == (False, "unreachable")
+    assert "certificate" in reply.description.lower()
     assert heard == []
 
 

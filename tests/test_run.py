@@ -667,6 +667,34 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
     assert ended.summary["exit_code"] == 0
 
 
+def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
+    program: Program, partner: Partner
+) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(400)])
+    command = ("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))\n"
+        "from bulkreact.cli import main; sys.argv[1:] = " + repr(list(command)) + "; main()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=program.folder,
+        env={"BULKREACT_ACCESS_TOKEN": CANARY, "BULKREACT_STATE_DIR": str(program.folder / "state")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 74, process.stderr
+    assert "bulkreact resume" in process.stderr
+    assert "bulkreact results" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert 0 < len(partner.requests()) < 400
+    again = program("resume", *FAST)
+    assert again.code == 0, again.err
+    assert all(len(set(ids)) == 1 for ids in _ids_by_path(partner).values())
+    assert len(partner.world.ledger.effects) == 400
+
+
 def test_results_are_the_same_when_written_again_elsewhere(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111])
     again = program("results", process.run.name, "--to", "elsewhere")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bulkreact.models import Outcome, Status
+from bulkreact.models import FAILURES, Outcome
 from bulkreact.settings import Threshold
 
 # So many refusals for lack of permission in succession are the account's fault, not the rows'.
@@ -30,7 +30,7 @@ class FailureThreshold:
     def add(self, outcome: Outcome) -> None:
         """Count one settled row."""
         self.settled += 1
-        self.failures += outcome.status in {Status.FAILED, Status.UNKNOWN}
+        self.failures += outcome.status in FAILURES
 
     @property
     def passed(self) -> bool:

@@ -22,7 +22,7 @@ from bulkreact.errors import (
     CredentialsRefusedError,
     HaltedError,
 )
-from bulkreact.models import SUCCESSES, Call, Outcome, Reply, Request, RunState, Status
+from bulkreact.models import FAILURES, SUCCESSES, Call, Outcome, Reply, Request, RunState, Status
 from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.protocol import WRITES, build_request, judge
 from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, Throttled, Verdict
@@ -167,10 +167,6 @@ class Runner:
         if isinstance(step, Settle):
             await self._consequences(row, step.outcome, verdict if before.operation in WRITES else None)
 
-    def _settled_unsent(self, number: int) -> None:
-        self.tally.settled += number
-        self.tally.failures += number
-
     def _watch_permissions(self, row: Row, step: Step, verdict: Verdict) -> list[tuple[int, Outcome]]:
         """Return the outcomes to be opened again when a streak of missing permissions stops the run.
 
@@ -213,10 +209,17 @@ class Runner:
                 assert_never(step)
 
     def _settled(self, row: Row, outcome: Outcome) -> None:
-        self.tally.settled += 1
-        self.tally.failures += outcome.status not in SUCCESSES
+        self._count(outcome)
         self._threshold.add(outcome)
         self._edges.settled(row, outcome)
+
+    async def _settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
+        self._count(outcome, rows=await self._recorder.settle_unsent(customer_id, outcome))
+
+    def _count(self, outcome: Outcome, rows: int = 1) -> None:
+        self.tally.settled += rows
+        if outcome.status in FAILURES:
+            self.tally.failures += rows
 
     async def _consequences(self, row: Row, outcome: Outcome, verdict: Verdict | None) -> None:
         """Do what a settled row means for the others; ``verdict`` is that of a write call."""
@@ -225,7 +228,7 @@ class Runner:
             self.queue.drop_unsent(customer_id)
             words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
             unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
-            self._settled_unsent(await self._recorder.settle_unsent(customer_id, unsent))
+            await self._settle_unsent(customer_id, unsent)
         if self._threshold.passed:
             failures, settled = self._threshold.failures, self._threshold.settled
             words = f"{failures} of {settled} rows failed, more than the threshold allows (--halt-on-failures)"
@@ -261,8 +264,7 @@ class Runner:
         await self._recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
         own = outcomes[0][1]
         words = f"not sent: {scope.value} is throttled for longer than this run waits"
-        unsent = Outcome(Status.DEFERRED, 0, None, own.code, words)
-        self._settled_unsent(await self._recorder.settle_unsent(customer_id, unsent))
+        await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, own.code, words))
         self.queue.done(row)
         for one, outcome in outcomes:
             self._settled(one, outcome)

@@ -1,8 +1,8 @@
 """Works on a run whose journal exists: sends its open rows, writes the results, says how it went."""
 
 import asyncio
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,6 @@ from bulkreact.partnercenter.auth import ReadyToken
 from bulkreact.partnercenter.client import connect
 from bulkreact.settings import Limits, Service
 from bulkreact.sheets.results import LATEST
-from bulkreact.simulator.server import serve
 from bulkreact.simulator.world import Rules
 
 
@@ -40,7 +39,7 @@ class Work:
 
     folder: Path
     command: str
-    token: str
+    token: str = field(repr=False)
     service: Service
     limits: Limits
     output: Output
@@ -63,6 +62,9 @@ def execute(job: Work, terminal: Terminal) -> int:
         try:
             ending = asyncio.run(_work(job, journal, session, terminal, interruption))
         except JournalNotWrittenError as error:
+            # The session stays open, as after a kill; what is known is written if there is room for it.
+            with suppress(ResultsNotWrittenError):
+                _write(job, Ending(RunState.ABORTED, error.exit_code, "the journal could not be written"), _now())
             raise JournalNotWrittenError(
                 f"{error} Nothing more was sent. Make room, then continue with: bulkreact resume {job.folder} "
                 "(what was under way is repeated under its old request ids). "
@@ -79,15 +81,17 @@ def execute(job: Work, terminal: Terminal) -> int:
 def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
     now = _now()
     code = ResultsNotWrittenError.exit_code
-    places = Places(job.folder, results_copy=job.output.results, latest=job.folder.parent / LATEST)
     try:
-        finished = write_files(
-            job.folder, ending, places, configured_per_minute=job.configured_per_minute, finished_at=now
-        )
+        finished = _write(job, ending, now)
         code = finished.exit_code
     finally:
         journal.end_session(session, state=ending.state, exit_code=code, reason=ending.reason, now=now)
     return finished
+
+
+def _write(job: Work, ending: Ending, now: str) -> Finished:
+    places = Places(job.folder, results_copy=job.output.results, latest=job.folder.parent / LATEST)
+    return write_files(job.folder, ending, places, configured_per_minute=job.configured_per_minute, finished_at=now)
 
 
 async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
@@ -109,6 +113,8 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
+            from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
+
             base_url, _ = await stack.enter_async_context(serve(Rules()))
             service = replace(service, base_url=base_url)
         credentials = ReadyToken(job.token)
