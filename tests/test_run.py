@@ -726,7 +726,8 @@ def test_the_pace_is_kept_on_the_wire(program: Program, partner: Partner) -> Non
     program("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     moments = [float(call["at"]) for call in partner.requests()]
     assert len(moments) == 30
-    assert max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments) <= 11
+    # The bucket holds two calls; a server on a busy machine may see both of them late.
+    assert max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments) <= 12
 
 
 def test_a_throttled_customer_does_not_hold_the_others_back(program: Program, partner: Partner) -> None:

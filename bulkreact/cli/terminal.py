@@ -112,10 +112,11 @@ class Terminal:
         self._errors(finished)
         self._console.print()
         self._line(f"Results:  {finished.files['results']}")
-        if counts.unsuccessful:
-            self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
-        if ending.state is not RunState.FINISHED:
-            self._prose(f"The run was {ending.state}: {ending.reason}.")
+        if ending.state is RunState.FINISHED:
+            if counts.unsuccessful:
+                self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
+        else:
+            self._prose(f"The run was {ending.state}: {ending.reason.rstrip('.')}.")
             self._line(f"Continue it with: bulkreact resume {facts.id}{self._where()}")
 
     def _errors(self, finished: Finished) -> None:
