@@ -4,8 +4,9 @@ import pytest
 from test_protocol import DOCUMENTED
 
 from bulkreact.models import SUCCESSES, Status
-from bulkreact.partnercenter import codes
-from bulkreact.partnercenter.codes import Who, advice, explain
+from bulkreact.partnercenter.codes import advice, explain
+from bulkreact.partnercenter.entries import Entry, Who
+from bulkreact.partnercenter.own_codes import OUR_ENTRIES
 
 AADSTS = [
     "7000215",
@@ -79,8 +80,8 @@ def test_every_failure_carries_advice(status: int, code: int, _verdict: object) 
     assert advice(Status.FAILED, status, str(code))
 
 
-@pytest.mark.parametrize("entry", codes.OUR_ENTRIES)
-def test_our_own_codes_carry_advice(entry: codes.Entry) -> None:
+@pytest.mark.parametrize("entry", OUR_ENTRIES)
+def test_our_own_codes_carry_advice(entry: Entry) -> None:
     assert advice(Status.INVALID, None, entry.code) == entry.advice != ""
 
 

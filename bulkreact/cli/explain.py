@@ -2,7 +2,8 @@
 
 import click
 
-from bulkreact.partnercenter.codes import Entry, Meaning, explain, generic_code, http_status_of
+from bulkreact.partnercenter.codes import explain, generic_code, http_status_of
+from bulkreact.partnercenter.entries import Entry, Meaning
 
 _RUN = {
     Meaning.DONE: "The row has succeeded.",

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from bulkreact.models import Answer, NoResponse, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter import bodies, codes
-from bulkreact.partnercenter.codes import Meaning
+from bulkreact.partnercenter.entries import Meaning
 from bulkreact.partnercenter.verdicts import (
     Accepted,
     Contested,

@@ -1,0 +1,46 @@
+"""What the catalogue says of one code: its meaning, plain words, who must act, what to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Meaning(StrEnum):
+    """What an answer means for the row and for the run (API page, section *What an answer means*)."""
+
+    DONE = "done"
+    PERMANENT = "permanent"
+    CUSTOMER = "customer"
+    RETRY = "retry"
+    RETRY_ONCE = "retry-once"
+    CONFLICT = "conflict"
+    NOT_READY = "not-ready"
+    PARENT = "parent"
+    LATER = "later"
+    CHECK = "check"
+    PERMISSION = "permission"
+    TOKEN = "token"  # noqa: S105 - a class of answers, no secret
+    FATAL = "fatal"
+    THROTTLED = "throttled"
+
+
+class Who(StrEnum):
+    """Who must act."""
+
+    NOBODY = "nobody"
+    SENDER = "whoever made the file"
+    OPERATOR = "whoever runs bulkreact"
+    ADMIN = "an administrator of the partner tenant"
+    CUSTOMER = "the customer, or whoever looks after them"
+    MICROSOFT = "Microsoft support"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One code under one HTTP status; ``status`` is None for codes of our own and status words."""
+
+    code: str
+    status: int | None
+    meaning: Meaning | None
+    words: str
+    who: Who
+    advice: str
