@@ -26,6 +26,7 @@ def one(cell: str) -> str:
         f"'{GOOD}",
         GOOD.replace("-", ""),
         f"{{{GOOD.replace('-', '').upper()}}}",
+        GOOD.replace("-", "\u2013"),
     ],
 )
 def test_a_guid_in_strange_clothes_is_recognised(cell: str) -> None:
@@ -66,6 +67,8 @@ def test_good_and_bad_cells_keep_their_places() -> None:
         ("\u00a0", "missing-customer-id", "customer_id is empty"),
         ("abc", "invalid-customer-id", "customer_id is not a GUID: 'abc'"),
         ("4.892E+92", "damaged-by-excel", "Excel changed this cell; the original is lost"),
+        ("#NAME?", "damaged-by-excel", "'#NAME?'"),
+        ("########", "damaged-by-excel", "the original is lost"),
         ("4,89E92", "damaged-by-excel", "Format the column as text"),
         ("00000000-0000-0000-0000-000000000000", "invalid-customer-id", "nil GUID"),
         ("\x1b[2J" + "x" * 500, "invalid-customer-id", "'?[2Jxxx"),

@@ -104,7 +104,10 @@ def test_other_cells_are_carried_through_untouched(tmp_path: Path, cell: str) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"customer_id,subscription_id\na,b\n", "the column entitlement_id is missing; the file has: 'customer_id'"),
+        (
+            b"customer_id,subscription_id\na,b\n",
+            "missing in the header: entitlement_id. The first line must name the columns; it has: 'customer_id'",
+        ),
         (b"customer_id;subscription_id;entitlement_id\n", "separated by semicolons: save the file with commas"),
         (b"customer_id\tsubscription_id\tentitlement_id\n", "separated by tabs"),
         (b"customer_id,Customer ID,subscription_id,entitlement_id\n", "2 columns claim to be customer_id"),
@@ -112,7 +115,7 @@ def test_other_cells_are_carried_through_untouched(tmp_path: Path, cell: str) ->
         (b"\xd0\xcf\x11\xe0rest", "is an old Excel workbook"),
         (b"customer_id,\xff\xfe\n", "is not UTF-8 text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is not UTF-8 text"),
-        (IDS.encode() + b'\n"never closed,1,2\n', "is not a proper CSV file"),
+        (IDS.encode() + b'\n"never closed,1,2\n', "a quotation mark that is not closed"),
         (IDS.encode() + b"\n" + b"x" * 200_000 + b",1,2\n", "is not a proper CSV file"),
     ],
 )

@@ -1,6 +1,7 @@
 """The whole program as people run it: a real process, a real port, and what is left on the disk."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -277,7 +278,7 @@ def test_rows_that_are_all_invalid_are_written_without_a_call(program: Program, 
     [
         ("", (), "has no rows. If that is as it should be, add --allow-empty"),
         ("customer_id,subscription_id,entitlement_id\n", (), "has no rows"),
-        ("customer_id,subscription_id\nx,y\n", (), "the column entitlement_id is missing"),
+        ("customer_id,subscription_id\nx,y\n", (), "missing in the header: entitlement_id"),
         (None, (), "does not exist"),
         ("customer_id,subscription_id,entitlement_id\nx,y,z\n", ("--strict",), "row 2: customer_id is not a GUID: 'x'"),
         (
@@ -344,10 +345,48 @@ def test_an_empty_input_is_a_success_when_that_is_allowed(program: Program, part
     assert process.summary["counts"] == dict.fromkeys(Status, 0)
 
 
+def test_a_signal_while_everything_is_in_flight_is_no_trouble(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(fated(598, number), number) for number in range(3)])
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes")
+    wait_until(lambda: len(partner.requests()) == 3)
+    process.send_signal(signal.SIGINT)
+    ended = program.ended(process)
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert {status for status, *_ in ends(ended)} == {"accepted"}
+
+
+def test_a_failed_csv_that_somebody_has_worked_on_is_kept(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [1599, 800111], "--attempts", "1")
+    (process.run / "failed.csv").write_text("my corrections")
+    again = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--attempts", "1")
+    assert (process.run / "failed.edited-1.csv").read_text() == "my corrections"
+    assert "failed.edited-1.csv" in again.err
+    assert len(read_csv(process.run / "failed.csv")) == 2
+
+
+def test_results_replace_a_file_behind_a_link_but_no_device(program: Program, partner: Partner) -> None:
+    (program.folder / "target.csv").write_text("old")
+    (program.folder / "link.csv").symlink_to("target.csv")
+    os.mkfifo(program.folder / "pipe")
+    assert run(program, partner, ["a"], "--results", "pipe").code == 2
+    process = run(program, partner, ["a"], "--results", "link.csv")
+    assert process.code == 0
+    assert (program.folder / "link.csv").is_symlink()
+    assert (program.folder / "target.csv").read_bytes() == (process.run / "results.csv").read_bytes()
+
+
+def test_the_same_rows_run_again_are_said_to_be_so(program: Program, partner: Partner) -> None:
+    run(program, partner, ["a"])
+    again = run(program, partner, ["a"])
+    assert "The same rows were run before and finished" in again.err
+
+
 def test_a_limit_leaves_the_rest_for_a_resume(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a"] * 5, "--limit", "2")
     assert (process.code, process.summary["state"]) == (0, "finished")
     assert Counter(status for status, *_ in ends(process)) == {"accepted": 2, "not_attempted": 3}
+    assert f"Left out by --limit: 3. Send them with: bulkreact resume {process.run.name}" in process.err
     again = program("resume", process.run.name[:12], *FAST)
     assert again.code == 0
     assert Counter(status for status, *_ in ends(again)) == {"accepted": 5}

@@ -1,5 +1,6 @@
 """When a run must stop by itself: too many failures, or nothing but missing permissions; pure."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from bulkreact.models import FAILURES, Outcome
@@ -26,11 +27,14 @@ class FailureThreshold:
         self._after = after
         self.settled = 0
         self.failures = 0
+        self.codes: Counter[str] = Counter()
 
     def add(self, outcome: Outcome) -> None:
         """Count one settled row."""
         self.settled += 1
-        self.failures += outcome.status in FAILURES
+        if outcome.status in FAILURES:
+            self.failures += 1
+            self.codes[outcome.code] += 1
 
     @property
     def passed(self) -> bool:

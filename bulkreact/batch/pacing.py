@@ -1,7 +1,6 @@
 """The pace of all calls together: evenly spaced, lower after throttling, creeping back up to the ceiling."""
 
 import asyncio
-from contextlib import suppress
 
 from aiolimiter import AsyncLimiter
 
@@ -55,9 +54,14 @@ class Pacer:
             if limiter.has_capacity():
                 await limiter.acquire()
                 return
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(None) as self._waiting:
                     await limiter.acquire()
+            except TimeoutError:
+                # The turns were closed: whoever comes back without one will not use it.
+                return
+            finally:
+                self._waiting = None
 
     def close(self) -> None:
         """Send everybody home who waits for a turn: none will be used any more."""

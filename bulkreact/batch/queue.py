@@ -206,6 +206,11 @@ class Queue:
         """Return how many customers are held at present."""
         return sum(line.held_until > now for line in self._lines.values())
 
+    @property
+    def waiting(self) -> int:
+        """Return how many rows wait for the time of their next call."""
+        return sum(line.waiting for line in self._lines.values())
+
     def close(self) -> None:
         """Hand out no more rows."""
         self._closed = True

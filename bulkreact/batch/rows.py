@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -210,6 +210,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
     # A row whose call was lost in an earlier run is unknown, whatever keeps it from being sent in this one.
     untouched = outcome.status is Status.NOT_ATTEMPTED
     left_out = untouched and bool(found.first_left_out if found.duplicate_of else found.left_out)
+    if left_out and not found.duplicate_of:
+        outcome = replace(outcome, description="left out by --limit")
     if found.duplicate_of:
         words = f"same target as row {found.first_number}, which has the outcome"
         outcome = Outcome(Status.DUPLICATE, 0, None, "", words)

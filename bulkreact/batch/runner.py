@@ -56,7 +56,7 @@ class Ending:
     reason: str
 
 
-COMPLETED = Ending(RunState.FINISHED, EXIT_SUCCESS, "every row was settled")
+COMPLETED = Ending(RunState.FINISHED, EXIT_SUCCESS, "complete")
 
 
 @dataclass(slots=True)
@@ -231,7 +231,8 @@ class Runner:
             await self._settle_unsent(customer_id, unsent)
         if self._threshold.passed:
             failures, settled = self._threshold.failures, self._threshold.settled
-            words = f"{failures} of {settled} rows failed, more than the threshold allows (--halt-on-failures)"
+            code = self._threshold.codes.most_common(1)[0][0]
+            words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
             self._stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
 
     async def _hold(self, row: Row, retry_after: float | None, started: float) -> None:

@@ -57,7 +57,8 @@ def _bulkreact() -> None:
 
 def main() -> None:
     """Run the program and exit with the code that the documentation's table gives."""
-    # Until a run has begun SIGTERM simply ends the program, with what was being prepared cleared away.
+    # Until a run has begun a signal simply ends the program, with what was being prepared cleared away.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
     code = _exit_code()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,8 +67,14 @@ def main() -> None:
     sys.exit(code)
 
 
+# Both are raised as instances: compiled code that is interrupted stumbles over what sys.exit and Python's own handler
+# for SIGINT leave behind, and turns it into an error of its own.
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _terminate(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(EXIT_TERMINATED)
+    raise SystemExit(EXIT_TERMINATED)
 
 
 def _say(words: str) -> None:

@@ -27,12 +27,13 @@ SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = (SE
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run whose files are written."""
+    """A run whose files are written; ``kept`` is an edited failed.csv that was in their way."""
 
     folder: Path
     counts: Counts
     exit_code: int
     files: dict[str, str]
+    kept: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def write_files(
         with closing(read_only(folder)) as connection:
             connection.execute("BEGIN")
             facts = read_facts(connection)
+            kept = results.keep_edited(places.to)
             counts = results.write(places.to, facts.header, result_rows(connection), also=places.results_copy)
             traffic = _traffic(connection, configured_per_minute)
         exit_code = ending.exit_code or counts.exit_code
@@ -81,7 +83,7 @@ def write_files(
             f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
             f"Mend the cause, then write them again with: bulkreact results {folder}"
         ) from None
-    return Finished(places.to, counts, exit_code, files)
+    return Finished(places.to, counts, exit_code, files, kept)
 
 
 def _identity(facts: RunFacts, *, rows: int) -> dict[str, object]:

@@ -173,11 +173,14 @@ def output(ctx: click.Context) -> Output:
     """Return where the options want results and words; a place that cannot be written is refused."""
     given = ctx.params
     copy: Path | None = given["results"]
+    if copy and copy.exists() and not copy.is_file():
+        raise InputRefusedError(f"--results {copy} is not a regular file: name another.")
     if copy and not os.access(copy.absolute().parent, os.W_OK):
         raise InputRefusedError(f"--results {copy}: there is no folder {copy.parent} that can be written.")
     return Output(
         reports=given["reports"],
-        results=copy,
+        # Where a link points to, not the link, is what is to be replaced.
+        results=copy.resolve() if copy else None,
         yes=given["yes"],
         progress=given["progress"],
         quiet=given["quiet"],

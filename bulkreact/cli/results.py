@@ -41,3 +41,5 @@ def command(*, name: str, to: Path | None, reports: Path) -> None:
         finished_at=(session.ended_at if session else None) or iso(datetime.now(UTC)),
     )
     click.echo(f"Results: {finished.files['results']}", err=True)
+    if run.unfinished:
+        click.echo(f"The run is not finished. Continue it with: bulkreact resume {run.folder}", err=True)

@@ -5,7 +5,7 @@ import click
 from bulkreact.batch.journal import Journal
 from bulkreact.batch.rows import OpenRows
 from bulkreact.cli import options, runs
-from bulkreact.cli.ask import confirm, question
+from bulkreact.cli.ask import confirm, many, question
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.locking import locked
 from bulkreact.cli.terminal import Terminal
@@ -38,6 +38,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     if not count.rows and not run.unfinished:
         terminal.note(f"Run {facts.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
+    terminal.note(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {many(count.rows, 'row')}.")
     token = checked_token(options.access_token(simulated=service.simulated))
     with locked(service) as tell:
         if count.rows:

@@ -69,6 +69,8 @@ def _opened(source: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "input.csv"
+        if source == _STANDARD_INPUT and sys.stdin.isatty():
+            click.echo("Reading the file from the terminal: end it with Ctrl-D.", err=True)
         copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
         yield copy
 
@@ -134,16 +136,23 @@ def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
 def _to_continue(reports: Path, facts: RunFacts, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for run in runs.runs(reports):
-        if not run.unfinished or run.facts.target != facts.target:
+        if run.facts.target != facts.target:
             continue
-        if (run.facts.digest, run.facts.row_limit) == (facts.digest, facts.row_limit):
+        same = run.facts.digest == facts.digest
+        if not run.unfinished:
+            if same and run.age < CONTINUED_WITHIN:
+                terminal.note(f"The same rows were run before and finished, as {run.facts.id}: they are sent again.")
+                return None
+        elif same and run.facts.row_limit == facts.row_limit:
             if run.age > CONTINUED_WITHIN:
                 raise InputRefusedError(
                     f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. "
                     f"Continue it with: bulkreact resume {run.facts.id}, or begin anew with --new."
                 )
             return run
-        if run.facts.input_name == facts.input_name:
+        elif same:
+            terminal.note(f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows.")
+        elif run.facts.input_name == facts.input_name:
             terminal.note(f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run.")
     return None
 

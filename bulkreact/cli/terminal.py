@@ -58,7 +58,7 @@ class Terminal:
         count = intake.codes.total()
         if not count:
             return
-        self.note(f"{count:,} of {intake.count:,} rows are invalid and will not be sent:")
+        self.note(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
         for problem in intake.problems[:_PROBLEMS_SHOWN]:
             self.note(f"  row {problem.number}: {problem.words}")
         if count > _PROBLEMS_SHOWN:
@@ -101,6 +101,8 @@ class Terminal:
         if self._output.quiet and finished.exit_code == EXIT_SUCCESS:
             return
         counts = finished.counts
+        if not counts.statuses.total():
+            self._prose("There were no rows.")
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("status")
         table.add_column("rows", justify="right")
@@ -112,6 +114,12 @@ class Terminal:
         self._errors(finished)
         self._console.print()
         self._line(f"Results:  {finished.files['results']}")
+        if finished.kept:
+            self._line(f"Your edited failed.csv was kept as {finished.kept}")
+        if counts.left_out:
+            self._line(
+                f"Left out by --limit: {counts.left_out:,}. Send them with: bulkreact resume {facts.id}{self._where()}"
+            )
         if ending.state is RunState.FINISHED:
             if counts.unsuccessful:
                 self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
@@ -177,7 +185,9 @@ class _Ticker:
         if held := self._runner.queue.held(now):
             words.append(f"throttled, waiting {held:.0f} s")
         elif customers := self._runner.queue.held_customers(now):
-            words.append(f"{customers} customers throttled")
+            words.append(f"throttled customers: {customers}")
+        elif waiting := self._runner.queue.waiting:
+            words.append(f"waiting to try again: {waiting}")
         if self._runner.stopping:
             words.append("stopping")
         self._bar.update(self._task, completed=tally.settled, state=", ".join(words))

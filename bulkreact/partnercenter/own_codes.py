@@ -27,9 +27,14 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
             "damaged-by-excel",
             "a spreadsheet changed this id into a number; the original is lost",
             Who.SENDER,
-            "Format the column as text, paste the id again and run the file again.",
+            "Format the column as text, paste the id again in failed.csv and run that file.",
         ),
-        ("ragged-row", "the row has more cells than the header", Who.SENDER, "Remove the extra cells or quote them."),
+        (
+            "ragged-row",
+            "the row has more cells than the header",
+            Who.SENDER,
+            "Put the row right in failed.csv: error_description quotes the surplus cells, which are missing there.",
+        ),
         (
             "unreachable",
             "no connection to Partner Center could be made; nothing was sent",
@@ -85,7 +90,7 @@ STATUS_ENTRIES: tuple[Entry, ...] = tuple(
             Status.NOT_ATTEMPTED,
             "never sent: the run ended before it, or --limit left it out",
             Who.OPERATOR,
-            "Run the same command again: an unfinished run is continued.",
+            "Continue the run with: bulkreact resume",
         ),
     )
 )

@@ -15,7 +15,8 @@ def _entries(status: int, meaning: Meaning, who: Who, advice: str, codes: Iterab
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
 _CHECK_IDS = "Check the ids of this row against Partner Center, correct them in failed.csv and run that file."
 _ADMIN_ROLE = (
-    "Give the account the Admin Agent role (reactivating also needs Global Administrator), then run failed.csv."
+    "Give the account the Admin Agent role (reactivating also needs Global Administrator). "
+    "Then continue the run if it was stopped, else run failed.csv."
 )
 _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
 LATER = "Try again later: run failed.csv."
@@ -39,8 +40,8 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         Meaning.CHECK,
         "the partner cannot reactivate this Azure subscription: it is active already, deleted for good, or not yours to reactivate",
         Who.ADMIN,
-        "Look at the subscription in Partner Center: 90 days after its cancellation it is deleted for good; "
-        "otherwise ask Microsoft support with request_id and correlation_id.",
+        "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; "
+        "before that, ask Microsoft support with request_id and correlation_id.",
     ),
     Entry(
         "2055",

@@ -45,6 +45,11 @@ def layout(header: Sequence[str]) -> Layout:
     The names of a results file are guarded like its cells, and lose that guard here.
     """
     keys = [_key(name) for name in header]
+    if missing := missing_columns(header):
+        shown = ", ".join(map(repr, header))
+        raise ColumnError(
+            f"missing in the header: {', '.join(missing)}. The first line must name the columns; it has: {shown[:500]}"
+        )
     ids = tuple(_position(header, keys, column) for column in ID_COLUMNS)
     results = {}
     if {_key(name) for name in RESULT_COLUMNS} <= set(keys):
@@ -67,8 +72,6 @@ def _key(name: str) -> str:
 
 def _position(header: Sequence[str], keys: list[str], column: str) -> int:
     places = [place for place, key in enumerate(keys) if key == _key(column)]
-    if not places:
-        raise ColumnError(f"the column {column} is missing; the file has: {', '.join(map(repr, header))}")
     if len(places) > 1:
         claims = " and ".join(repr(header[place]) for place in places)
         raise ColumnError(f"{len(places)} columns claim to be {column}: {claims}; rename all but one")

@@ -11,8 +11,10 @@ _BARE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 # Characters that copying leaves around an id and nobody sees: white space, zero-width marks, byte order marks.
 _INVISIBLE = " \t\r\n\v\f\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u202f\u2060\ufeff"
 _QUOTES = "\"'\u201c\u201d\u2018\u2019`"
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _NIL = "00000000-0000-0000-0000-000000000000"
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.ASCII | re.IGNORECASE)
+# A number in scientific notation, or what a spreadsheet shows where it has no value.
+_DAMAGE = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+|#[A-Z/0]+[!?]?|#{3,}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def defect(column: str, cell: str) -> Defect:
         return Defect(f"missing-{name}", f"{column} is empty")
     shown = "".join(char if char.isprintable() else "?" for char in cell)
     shown = f"'{shown}'" if len(shown) <= 60 else f"'{shown[:60]}…'"  # noqa: PLR2004 - fits a terminal line
-    if _NUMBER.fullmatch(bare):
+    if _DAMAGE.fullmatch(bare):
         words = (
             f"{column} is not a GUID: {shown} (Excel changed this cell; the original is lost. "
             "Format the column as text and paste it again)"
@@ -58,7 +60,7 @@ def is_guid(cell: str) -> bool:
 
 
 def _repair(cell: str) -> str:
-    bare = cell.strip(_INVISIBLE + _QUOTES).removeprefix("{").removesuffix("}").strip(_INVISIBLE)
+    bare = cell.translate(_DASHES).strip(_INVISIBLE + _QUOTES).removeprefix("{").removesuffix("}").strip(_INVISIBLE)
     if _BARE.fullmatch(bare):
         bare = "-".join((bare[:8], bare[8:12], bare[12:16], bare[16:20], bare[20:]))
     return bare if _GUID.fullmatch(bare) else ""

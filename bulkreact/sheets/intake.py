@@ -11,6 +11,7 @@ import pandas as pd
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Status, Target
+from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets import identifiers
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, layout, missing_columns
 from bulkreact.sheets.guard import unguard
@@ -139,8 +140,8 @@ class Intake:
     def _problem(self, number: int, cells: list[str], found: list[str]) -> Problem | None:
         extra = [cell for cell in cells[len(self._scan.header) :] if cell.strip()]
         if extra:
-            words = f"the row has {len(extra)} more cells than the header: {', '.join(map(repr, extra[:3]))[:200]}"
-            return Problem(number, "ragged-row", words)
+            words = f"the row has more cells than the header; surplus: {', '.join(map(repr, extra))}"
+            return Problem(number, "ragged-row", words[:DESCRIPTION_LENGTH])
         defects = [
             identifiers.defect(column, cells[place])
             for column, place, guid in zip(ID_COLUMNS, self._layout.ids, found, strict=True)
@@ -152,7 +153,7 @@ class Intake:
             return Problem(number, "no-ids", "the row has content but no ids")
         # What is damaged says more than what is missing.
         first = min(defects, key=lambda one: one.code.startswith("missing-"))
-        return Problem(number, first.code, "; ".join(one.words for one in defects)[:1024])
+        return Problem(number, first.code, "; ".join(one.words for one in defects)[:DESCRIPTION_LENGTH])
 
     def _carried(self, cells: list[str]) -> tuple[str, bool]:
         """Return the request id to go on with, when a results file says that it got no business answer."""
@@ -204,11 +205,14 @@ def _scan(path: Path, name: str) -> _Scan:
                 width = max(width, len(record))
     except UnicodeDecodeError as error:
         raise InputRefusedError(
-            f"{name} is not UTF-8 text (byte {error.start} of a block cannot be read). "
-            "Save it as 'CSV UTF-8' and run that file."
+            f"{name} is not UTF-8 text (line {records + 1} or soon after: {error.reason}). "
+            "If it is a table, save it as 'CSV UTF-8' and run that file."
         ) from None
     except csv.Error as error:
-        raise InputRefusedError(f"{name} is not a proper CSV file: line {records + 1} or later: {error}.") from None
+        raise InputRefusedError(
+            f"{name} is not a proper CSV file: line {records + 1} or later: {error}. "
+            "Look for a quotation mark that is not closed, or a stray one inside a cell."
+        ) from None
     return _Scan(header, header_at, width, records)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -32,12 +33,14 @@ class Counts:
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
+    left_out: int = 0
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
         self.statuses[row.outcome.status] += 1
         if row.outcome.code:
             self.codes[row.outcome.code] += 1
+        self.left_out += row.left_out
         # What --limit alone left out is no failure.
         self.unsuccessful += not (row.succeeded or row.left_out)
 
@@ -69,6 +72,15 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, a
             if not row.succeeded:
                 failed.writerow(line)
     return counts
+
+
+def keep_edited(folder: Path) -> Path | None:
+    """Move a failed.csv that somebody has worked on out of the way, and return where it is now."""
+    failed, summary = folder / FAILED, folder / SUMMARY
+    if not failed.is_file() or not summary.is_file() or failed.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
+        return None
+    numbers = (number for number in count(1) if not (folder / f"failed.edited-{number}.csv").exists())
+    return failed.rename(folder / f"failed.edited-{next(numbers)}.csv")
 
 
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:
