@@ -29,7 +29,6 @@ class Progress:
     attempts: int = 0
     failures: int = 0
     waits: int = 0
-    throttles: int = 0
     token_refused: bool = False
     lost: bool = False
     call: Call | None = None
@@ -78,7 +77,6 @@ def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
         progress,
         failures=progress.failures + transient,
         waits=progress.waits + isinstance(verdict, verdicts.NotReady),
-        throttles=progress.throttles + 1 if isinstance(verdict, verdicts.Throttled) else 0,
         token_refused=isinstance(verdict, verdicts.TokenRefused),
     )
     if progress.operation not in WRITES:

@@ -67,7 +67,6 @@ class Tally:
     settled: int = 0
     failures: int = 0
     calls: int = 0
-    throttled: int = 0
 
 
 class Runner:
@@ -236,7 +235,6 @@ class Runner:
             self._stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
 
     async def _hold(self, row: Row, retry_after: float | None, started: float) -> None:
-        self.tally.throttled += 1
         customer_id = row.target.customer_id
         ruling = self._throttle.throttled(
             customer_id,
