@@ -86,7 +86,6 @@ class Terminal:
             TimeRemainingColumn(),
             console=self._console,
             auto_refresh=False,
-            transient=not self._console.is_terminal,
         )
         with bar:
             ticker = _Ticker(bar, runner)
