@@ -199,6 +199,12 @@ def test_a_request_id_without_a_business_answer_is_carried_on(
     assert (rows[0].request_id, rows[0].lost) == (guid(9) if carried else "", lost)
 
 
+def test_a_proxys_page_did_not_end_the_request_id_whatever_its_status(tmp_path: Path) -> None:
+    cells = {"status": "unknown", "http_status": "200", "error_code": "unreadable-answer", "request_id": guid(9)}
+    rows = take(_results_file(tmp_path, **cells))[1]
+    assert (rows[0].request_id, rows[0].lost) == (guid(9), True)
+
+
 def test_a_request_id_that_is_none_is_not_carried_into_a_header(tmp_path: Path) -> None:
     rows = take(_results_file(tmp_path, status="unknown", request_id="x\r\nEvil: 1"))[1]
     assert rows[0].request_id == ""

@@ -699,11 +699,14 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
     assert ended.code == 74
     assert f"bulkreact results {Path('reports') / folder.name}" in ended.err
     assert not list(folder.glob("*.partial"))
+    latest = program.folder / "reports" / "latest.json"
+    assert json.loads(latest.read_text())["exit_code"] == 74
     (folder / "results.csv").rmdir()
     again = program("results", Path("reports") / folder.name)
     assert again.code == 0, again.err
     assert [status for status, *_ in ends(ended)] == ["accepted", "accepted"]
     assert ended.summary["exit_code"] == 0
+    assert json.loads(latest.read_text()) == ended.summary
 
 
 def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(

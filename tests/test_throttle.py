@@ -90,6 +90,13 @@ def test_a_wait_that_is_too_long_gives_everybody_up_only_with_three_customers() 
     assert _hit(throttle, "c", 102, retry_after=9999).scope is Scope.EVERYBODY
 
 
+def test_one_absurd_wait_among_ordinary_ones_gives_up_one_customer() -> None:
+    throttle = _throttle()
+    for name in "abc":
+        _hit(throttle, name, 100, retry_after=2)
+    assert _hit(throttle, "d", 101, retry_after=10.0**10) == Ruling(Scope.CUSTOMER, 101, give_up=True)
+
+
 def test_what_the_last_customer_has_waited_counts_when_it_becomes_everybody() -> None:
     throttle = _throttle()
     assert _hit(throttle, "a", 100, retry_after=None).until == 110

@@ -39,6 +39,7 @@ class _Episode:
     held_at: float
     until: float
     count: int = 1
+    too_long: bool = False
 
 
 class Throttle:
@@ -56,7 +57,7 @@ class Throttle:
     ) -> Ruling:
         """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
         own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
-        too_long = retry_after is not None and retry_after > self._max_retry_after
+        too_long = own.too_long = retry_after is not None and retry_after > self._max_retry_after
         if not (alone or self._is_everybody(customer, started=started, now=now, too_long=too_long)):
             return self._rule(Scope.CUSTOMER, own, now=now, retry_after=retry_after, chance=chance, slow_down=False)
         # A call that was on its way when everybody was held tells nothing new about the pace.
@@ -80,6 +81,10 @@ class Throttle:
             self._everybody = None
 
     def _is_everybody(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
+        if too_long:
+            # Everybody would be given up for it: that takes several customers who were told the same.
+            told = [one for name, one in self._customers.items() if name != customer and one.too_long]
+            return sum(self._clean_started <= one.latest for one in told) + 1 >= _CUSTOMERS_FOR_CERTAIN
         if self._everybody and (started < self._everybody.until or now < self._everybody.until):
             return True
         others = [
@@ -89,9 +94,6 @@ class Throttle:
         ]
         # A clean answer to a call begun after the other's 429 shows that the partner as a whole was not throttled.
         unbroken = [episode for episode in others if self._clean_started <= episode.latest]
-        if too_long:
-            # Everybody would be given up for it: that takes more than two customers.
-            return len(unbroken) + 1 >= _CUSTOMERS_FOR_CERTAIN
         return bool(unbroken) or len(others) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
     def _extended(self, episode: _Episode | None, *, started: float, now: float) -> _Episode:

@@ -14,7 +14,7 @@ from bulkreact import __version__
 from bulkreact.batch.journal import Journal
 from bulkreact.batch.runner import Edges, Ending, Runner, iso
 from bulkreact.batch.session import work
-from bulkreact.cli.finish import Finished, Places, write_files
+from bulkreact.cli.finish import Finished, Places, Report
 from bulkreact.cli.options import Output
 from bulkreact.cli.signals import Interruption, listen
 from bulkreact.cli.terminal import Terminal
@@ -91,7 +91,7 @@ def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
 
 def _write(job: Work, ending: Ending, now: str) -> Finished:
     places = Places(job.folder, results_copy=job.output.results, latest=job.folder.parent / LATEST)
-    return write_files(job.folder, ending, places, configured_per_minute=job.configured_per_minute, finished_at=now)
+    return Report(job.folder, ending, places, job.configured_per_minute, now).write()
 
 
 async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:

@@ -1,7 +1,7 @@
 """What is written when a run ends: result files and summaries, all of them views of the journal."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,45 +45,73 @@ class Places:
     latest: Path | None = None
 
 
-def write_files(
-    folder: Path, ending: Ending, places: Places, *, configured_per_minute: float | None, finished_at: str
-) -> Finished:
-    """Write all result files of a run; ResultsNotWrittenError names what to do when that fails."""
-    try:
-        with closing(read_only(folder)) as connection:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be written about a run: how it ended, at which pace, and where the files go."""
+
+    folder: Path
+    ending: Ending
+    places: Places
+    configured_per_minute: float | None
+    finished_at: str
+
+    def write(self) -> Finished:
+        """Write all result files; ResultsNotWrittenError names what to do when that fails."""
+        try:
+            return self._write()
+        except (OSError, sqlite3.OperationalError) as error:
+            self._tell_failure()
+            raise ResultsNotWrittenError(
+                f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
+                f"Mend the cause, then write them again with: bulkreact results {self.folder}"
+            ) from None
+
+    def _write(self) -> Finished:
+        to = self.places.to
+        with closing(read_only(self.folder)) as connection:
             connection.execute("BEGIN")
-            facts = read_facts(connection)
-            kept = results.keep_edited(places.to)
-            counts = results.write(places.to, facts.header, result_rows(connection), also=places.results_copy)
-            traffic = _traffic(connection, configured_per_minute)
-        exit_code = ending.exit_code or counts.exit_code
-        files = {
-            "results": str((places.to / results.RESULTS).resolve()),
-            "failed": str((places.to / results.FAILED).resolve()),
-            "summary": str((places.to / results.SUMMARY).resolve()),
-            "journal": str((folder / JOURNAL_NAME).resolve()),
-        }
-        summary = {
+            kept = results.keep_edited(to)
+            header = read_facts(connection).header
+            counts = results.write(to, header, result_rows(connection), also=self.places.results_copy)
+            exit_code = self.ending.exit_code or counts.exit_code
+            summary = self._summary(connection, counts, exit_code)
+        results.write_json(to / results.SUMMARY, summary, private=True)
+        if self.places.latest:
+            results.write_json(self.places.latest, summary, private=False)
+        return Finished(to, counts, exit_code, self._files(), kept)
+
+    def _tell_failure(self) -> None:
+        """Let the heartbeat at least say that the results could not be written, if there is room for that."""
+        if not self.places.latest:
+            return
+        with suppress(OSError, sqlite3.OperationalError), closing(read_only(self.folder)) as connection:
+            counts = results.tally(result_rows(connection))
+            summary = self._summary(connection, counts, ResultsNotWrittenError.exit_code)
+            results.write_json(self.places.latest, summary, private=False)
+
+    def _summary(self, connection: sqlite3.Connection, counts: Counts, exit_code: int) -> dict[str, object]:
+        facts = read_facts(connection)
+        return {
             **_identity(facts, rows=counts.statuses.total()),
-            "state": ending.state.value,
+            "state": self.ending.state.value,
             "exit_code": exit_code,
-            "reason": ending.reason,
+            "reason": self.ending.reason,
             "started_at": facts.created_at,
-            "finished_at": finished_at,
+            "finished_at": self.finished_at,
             "counts": results.statuses(counts),
             "error_codes": dict(counts.codes.most_common()),
-            **traffic,
-            "files": files,
+            **_traffic(connection, self.configured_per_minute),
+            "files": self._files(),
         }
-        results.write_json(places.to / results.SUMMARY, summary, private=True)
-        if places.latest:
-            results.write_json(places.latest, summary, private=False)
-    except (OSError, sqlite3.OperationalError) as error:
-        raise ResultsNotWrittenError(
-            f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
-            f"Mend the cause, then write them again with: bulkreact results {folder}"
-        ) from None
-    return Finished(places.to, counts, exit_code, files, kept)
+
+    def _files(self) -> dict[str, str]:
+        to = self.places.to
+        return {
+            "results": str((to / results.RESULTS).resolve()),
+            "failed": str((to / results.FAILED).resolve()),
+            "summary": str((to / results.SUMMARY).resolve()),
+            "journal": str((self.folder / JOURNAL_NAME).resolve()),
+        }
 
 
 def _identity(facts: RunFacts, *, rows: int) -> dict[str, object]:

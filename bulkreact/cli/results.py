@@ -9,7 +9,7 @@ import click
 from bulkreact.batch.journal import latest_session, read_only
 from bulkreact.batch.runner import Ending, iso
 from bulkreact.cli import options, runs
-from bulkreact.cli.finish import Places, write_files
+from bulkreact.cli.finish import Places, Report
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, InputRefusedError, ResultsNotWrittenError
 from bulkreact.models import RunState
 
@@ -33,13 +33,14 @@ def command(*, name: str, to: Path | None, reports: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
-    finished = write_files(
+    report = Report(
         run.folder,
         ending,
-        Places(folder),
+        Places(folder, latest=None if to else runs.heartbeat(reports, run)),
         configured_per_minute=session.configured_per_minute if session else None,
         finished_at=(session.ended_at if session else None) or iso(datetime.now(UTC)),
     )
+    finished = report.write()
     click.echo(f"Results: {finished.files['results']}", err=True)
     if run.unfinished:
         click.echo(f"The run is not finished. Continue it with: bulkreact resume {run.folder}", err=True)

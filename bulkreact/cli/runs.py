@@ -14,6 +14,7 @@ from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, latest_session, read
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.atomic import sync_folder
+from bulkreact.sheets.results import LATEST
 
 CONTINUED_WITHIN = timedelta(days=7)
 _DRAFT_AGE = timedelta(days=1)
@@ -89,6 +90,12 @@ def to_resume(reports: Path) -> Run | None:
     """Return the latest unfinished run, else the latest one, which may have rows that a limit left out."""
     found = list(runs(reports))
     return next((run for run in found if run.unfinished), found[0] if found else None)
+
+
+def heartbeat(reports: Path, run: Run) -> Path | None:
+    """Return where the newest run's summary is copied to, None for any older run."""
+    newest = next(runs(reports), None)
+    return reports / LATEST if newest and newest.facts.id == run.facts.id else None
 
 
 def find(reports: Path, name: str) -> Run:

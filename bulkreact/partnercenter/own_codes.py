@@ -4,6 +4,8 @@ from bulkreact.models import Status
 from bulkreact.partnercenter.entries import Entry, Who
 from bulkreact.partnercenter.service_codes import BY_HUNDRED, LATER
 
+# A success that was announced by somebody else: no answer at all.
+UNREADABLE = "unreadable-answer"
 _IDENTIFIERS = "Correct the cell in failed.csv and run that file."
 LOOK_AGAIN = "It may have worked: run the same command again in a few minutes, it reads how the subscription stands."
 SAME_ID = "Run the same command again: it repeats the call under the same request id and settles the row."
@@ -45,7 +47,7 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
         ("connection-lost", "the connection broke before the answer: the call may have worked", Who.NOBODY, SAME_ID),
         ("no-answer", "the program ended before the answer was kept: the call may have worked", Who.NOBODY, SAME_ID),
         (
-            "unreadable-answer",
+            UNREADABLE,
             "success was announced, but by a page that is not Partner Center's: the call may have worked",
             Who.OPERATOR,
             "Check the proxy between here and Partner Center, then run the same command again.",

@@ -12,6 +12,7 @@ from typing import assert_never
 from bulkreact.models import Answer, NoResponse, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter import bodies, codes
 from bulkreact.partnercenter.entries import Meaning
+from bulkreact.partnercenter.own_codes import UNREADABLE
 from bulkreact.partnercenter.verdicts import (
     Accepted,
     Contested,
@@ -113,7 +114,7 @@ def _judge_success(operation: Operation, response: Response) -> Verdict:
 
 def _unreadable(response: Response) -> Answer:
     words = bodies.error_details(response.body, response.reason).description
-    return Answer(response.status, "unreadable-answer", words, business=False)
+    return Answer(response.status, UNREADABLE, words, business=False)
 
 
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:

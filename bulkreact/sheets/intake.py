@@ -12,6 +12,7 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Status, Target
 from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
+from bulkreact.partnercenter.own_codes import UNREADABLE
 from bulkreact.sheets import identifiers
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, layout, missing_columns
 from bulkreact.sheets.guard import unguard
@@ -160,12 +161,12 @@ class Intake:
         places = self._layout.results
         if not places:
             return "", False
-        request_id, status, http_status = (
-            cells[places[name]].strip() for name in ("request_id", "status", "http_status")
+        request_id, status, http_status, code = (
+            cells[places[name]].strip() for name in ("request_id", "status", "http_status", "error_code")
         )
         lost = status == Status.UNKNOWN
-        # Any other answer ended the id, even where it left the row unknown.
-        open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"}
+        # Any other answer ended the id, even where it left the row unknown; a proxy's page is none.
+        open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"} or code == UNREADABLE
         return (request_id.lower() if open_ended and identifiers.is_guid(request_id) else ""), lost
 
 

@@ -74,6 +74,14 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, a
     return counts
 
 
+def tally(rows: Iterable[ResultRow]) -> Counts:
+    """Count rows without writing them."""
+    counts = Counts()
+    for row in rows:
+        counts.add(row)
+    return counts
+
+
 def keep_edited(folder: Path) -> Path | None:
     """Move a failed.csv that somebody has worked on out of the way, and return where it is now."""
     failed, summary = folder / FAILED, folder / SUMMARY
