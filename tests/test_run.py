@@ -1,5 +1,6 @@
 """The whole program as people run it: a real process, a real port, and what is left on the disk."""
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from conftest import CANARY, PROJECT, Partner, Process, Program
 from ids import HEADER, fated, guid, read_csv, row, write_csv
 
+from bulkreact.cli.signals import Interruption
 from bulkreact.models import Status
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.world import Rules
@@ -374,6 +376,29 @@ def test_results_replace_a_file_behind_a_link_but_no_device(program: Program, pa
     assert process.code == 0
     assert (program.folder / "link.csv").is_symlink()
     assert (program.folder / "target.csv").read_bytes() == (process.run / "results.csv").read_bytes()
+
+
+def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_finished(
+    program: Program, partner: Partner
+) -> None:
+    run(program, partner, [599, "a"], "--attempts", "1")
+    command = ("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert program(*command, "--new").code in {0, 1}
+    again = program(*command)
+    assert "Continuing the unfinished run" in again.err
+    first, *others = _ids_by_path(partner)[partner.requests(599)[0]["path"]]
+    assert first in others
+
+
+async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost() -> None:
+    said: list[str] = []
+    interruption = Interruption(said.append)
+    interruption.receive(signal.SIGTERM, None)
+    task = asyncio.current_task()
+    assert task
+    with interruption.stopping(task):
+        assert interruption.terminated
+    assert said == ["Stopping: calls in flight are allowed to end. Once more stops at once."]
 
 
 def test_the_same_rows_run_again_are_said_to_be_so(program: Program, partner: Partner) -> None:

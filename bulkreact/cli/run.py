@@ -109,7 +109,7 @@ def _prepare(ctx: click.Context, source: str, path: Path, service: Service, term
         if not given["new"] and (earlier := _to_continue(given["reports"], facts, terminal)):
             count = open_count(earlier.folder)
             terminal.note(
-                f"Continuing the unfinished run {earlier.facts.id}; still to be sent: {many(count.rows, 'row')}."
+                f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
             )
             if count.rows:
                 confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
@@ -135,26 +135,34 @@ def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
 
 def _to_continue(reports: Path, facts: RunFacts, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
+    remark = ""
     for run in runs.runs(reports):
         if run.facts.target != facts.target:
             continue
         same = run.facts.digest == facts.digest
-        if not run.unfinished:
-            if same and run.age < CONTINUED_WITHIN:
-                terminal.note(f"The same rows were run before and finished, as {run.facts.id}: they are sent again.")
-                return None
-        elif same and run.facts.row_limit == facts.row_limit:
+        if run.unfinished and same and run.facts.row_limit == facts.row_limit:
             if run.age > CONTINUED_WITHIN:
                 raise InputRefusedError(
                     f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. "
                     f"Continue it with: bulkreact resume {run.facts.id}, or begin anew with --new."
                 )
             return run
-        elif same:
-            terminal.note(f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows.")
-        elif run.facts.input_name == facts.input_name:
-            terminal.note(f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run.")
+        # The newest run that has to do with this input is worth a remark, if none is continued.
+        remark = remark or _remark(run, facts, same=same)
+    if remark:
+        terminal.note(remark)
     return None
+
+
+def _remark(run: Run, facts: RunFacts, *, same: bool) -> str:
+    """Say what an earlier run that is not continued has to do with this input; empty when nothing."""
+    if same and run.unfinished:
+        return f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows."
+    if same and run.age < CONTINUED_WITHIN:
+        return f"The same rows were run before and finished, as {run.facts.id}: they are sent again."
+    if run.unfinished and run.facts.input_name == facts.input_name:
+        return f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run."
+    return ""
 
 
 def open_count(folder: Path) -> OpenCount:

@@ -79,22 +79,22 @@ def adopt(folder: Path, run_id: str) -> Path:
     return named
 
 
-def runs(reports: Path) -> Iterator[Run]:
-    """Yield the runs in a reports folder, the newest first; what is no run is passed over."""
-    for journal in sorted(reports.glob(f"[!.]*/{JOURNAL_NAME}"), reverse=True):
-        if found := _read(journal.parent):
-            yield found
+def runs(reports: Path) -> list[Run]:
+    """Return the runs in a reports folder, the newest first; what is no run is passed over."""
+    found = [run for journal in reports.glob(f"[!.]*/{JOURNAL_NAME}") if (run := _read(journal.parent))]
+    # Not by their ids: those tell only the second.
+    return sorted(found, key=lambda run: run.facts.created_at, reverse=True)
 
 
 def to_resume(reports: Path) -> Run | None:
     """Return the latest unfinished run, else the latest one, which may have rows that a limit left out."""
-    found = list(runs(reports))
+    found = runs(reports)
     return next((run for run in found if run.unfinished), found[0] if found else None)
 
 
 def heartbeat(reports: Path, run: Run) -> Path | None:
     """Return where the newest run's summary is copied to, None for any older run."""
-    newest = next(runs(reports), None)
+    newest = next(iter(runs(reports)), None)
     return reports / LATEST if newest and newest.facts.id == run.facts.id else None
 
 

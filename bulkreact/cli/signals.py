@@ -20,13 +20,16 @@ class Interruption:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
         self._runner: Runner | None = None
+        self._early: int | None = None
         self.terminated: bool | None = None
         self.at_once = False
 
     @contextmanager
     def stopping(self, task: asyncio.Task[object]) -> Iterator[None]:
-        """Let signals stop a task of the running loop; afterwards they are only remembered."""
+        """Let signals stop a task of the running loop, also one that came earlier; later ones change nothing."""
         self._loop, self._task = asyncio.get_running_loop(), task
+        if self._early is not None:
+            self._act(self._early)
         try:
             yield
         finally:
@@ -42,6 +45,8 @@ class Interruption:
         """Take a signal from the system, at any moment and between any two instructions."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._act, number)
+        else:
+            self._early = number
 
     def _act(self, number: int) -> None:
         if self.terminated is None:

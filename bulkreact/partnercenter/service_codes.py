@@ -181,13 +181,12 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("900124", "the partner has not accepted the Microsoft Partner Agreement"),
         ],
     ),
-    Entry(
-        "900263",
+    *_entries(
         403,
         Meaning.PERMANENT,
-        "a legacy subscription cannot be updated in this way",
         Who.ADMIN,
         "Look after this subscription in Partner Center by hand.",
+        [("900263", "a legacy subscription cannot be updated in this way")],
     ),
     *_entries(
         403,
