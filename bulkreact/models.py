@@ -10,6 +10,7 @@ class Operation(StrEnum):
 
     REACTIVATE_ENTITLEMENT = "reactivate-entitlement"
     GET_ENTITLEMENT = "get-entitlement"
+    LIST_ENTITLEMENTS = "list-entitlements"
 
 
 class Status(StrEnum):
@@ -30,6 +31,8 @@ class Status(StrEnum):
 SUCCESSES = frozenset({Status.REACTIVATED, Status.ACCEPTED, Status.ALREADY_ACTIVE})
 # What counts against --halt-on-failures.
 FAILURES = frozenset({Status.FAILED, Status.UNKNOWN})
+# What a retry takes besides the rows that failed for a passing reason.
+OPEN_ENDED = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
 class RunState(StrEnum):
@@ -48,6 +51,11 @@ class Target:
     customer_id: str
     subscription_id: str
     entitlement_id: str
+
+    @property
+    def line(self) -> str:
+        """Return the target as the digest of an input takes it."""
+        return f"azure {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +155,10 @@ class ResultRow:
     """One row of the results: the input's cells and the outcome.
 
     ``succeeded`` tells how the row ended, for a duplicate that of the row it repeats; ``left_out`` marks a row
-    that only ``--limit`` kept from being sent. ``request_id`` is the one carried on from an earlier run, which a
-    row that made no call of its own hands on to the next.
+    that only ``--limit`` kept from being sent. ``settled`` is false where the row is still open, and its outcome what
+    is to be said if nothing more comes. ``passing`` says that the last answer told of trouble that passes.
+    ``request_id`` is the one carried on from an earlier run, which a row that made no call of its own hands on.
+    ``handed_to`` is the run that has taken the row over.
     """
 
     number: int
@@ -156,4 +166,12 @@ class ResultRow:
     outcome: Outcome
     succeeded: bool
     left_out: bool
+    settled: bool = True
+    passing: bool = False
     request_id: str = ""
+    handed_to: str = ""
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Tell whether sending the row again may lead to another end."""
+        return self.outcome.status in OPEN_ENDED or (self.outcome.status is Status.FAILED and self.passing)

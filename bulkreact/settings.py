@@ -55,10 +55,23 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """How accepted rows are watched until they are active, in seconds.
+
+    ``after`` its acceptance a row is read for the first time, then once in ``every``, until ``timeout`` has passed
+    since watching began; each row is read at least once, unless its customer is throttled for too long.
+    """
+
+    after: float = 60.0
+    every: float = 60.0
+    timeout: float = 1200.0
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How hard and how long a run tries; seconds unless the name says otherwise.
 
-    ``calls_per_second`` is None when the pace is off.
+    ``calls_per_second`` is None when the pace is off, ``verify`` when activation is not watched.
     """
 
     calls_per_second: float | None = 5.0
@@ -70,6 +83,7 @@ class Limits:
     max_retry_after: float = 300.0
     halt: Threshold = Threshold(share=0.5)
     halt_after: int = 20
+    verify: Verification | None = None
 
 
 def parse_rate(text: str) -> float | None:

@@ -14,9 +14,14 @@ from urllib.request import urlopen
 import aiohttp
 import aioresponses.core
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bulkreact.simulator.server import serve
 from bulkreact.simulator.world import Rules, World
+
+# How long a step takes says more about the machine than about the program.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 CANARY = "canary-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 PROJECT = Path(__file__).parent.parent
@@ -103,17 +108,48 @@ class Program:
         return Process(process.returncode, out, err, self.folder / "reports")
 
 
+@dataclass(frozen=True)
+class Chaos:
+    """How much chaos there is to be."""
+
+    rows: int
+    kills: int
+    seed: int
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the chaos be made longer; a seed makes the same faults, though not the same moments."""
+    parser.addoption("--chaos-rows", type=int, default=100, help="rows of a run that is killed again and again")
+    parser.addoption("--chaos-kills", type=int, default=8, help="how often it is killed")
+    parser.addoption("--chaos-seed", type=int, default=1, help="chooses faults, fates and moments")
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest) -> Chaos:
+    return Chaos(*(request.config.getoption(f"--chaos-{name}") for name in ("rows", "kills", "seed")))
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
 @pytest.fixture
-def start_partner() -> Iterator[Callable[[Rules], Partner]]:
-    """Start simulators in a loop of their own; all of them end with the test."""
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run a loop in a thread of its own, for servers; whatever they still do ends with the test."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    yield loop
+    asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def start_partner(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[Rules], Partner]]:
+    """Start simulators; all of them end with the test."""
     running = []
 
     def start(rules: Rules) -> Partner:
@@ -124,10 +160,6 @@ def start_partner() -> Iterator[Callable[[Rules], Partner]]:
     yield start
     for context in running:
         asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
-    asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 async def _end_tasks() -> None:

@@ -1,12 +1,14 @@
-"""Made-up ids and files for tests."""
+"""Made-up ids, facts and files for tests."""
 
 import csv
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
+from bulkreact.batch.journal import RunFacts
 from bulkreact.models import Target
 
+AT = "2026-03-01T12:00:00.000Z"
 HEADER = ("customer_id", "subscription_id", "entitlement_id")
 
 
@@ -44,3 +46,26 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read a results file."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def facts(**changes: object) -> RunFacts:
+    """Return the facts of a run that nobody has made."""
+    values: dict[str, object] = {
+        "id": "20260301T120000Z-test-0000",
+        "uuid": guid(77),
+        "version": "1",
+        "command": "run",
+        "operator": "somebody",
+        "created_at": AT,
+        "input_name": "test.csv",
+        "input_sha256": "0" * 64,
+        "header": ("customer_id", "subscription_id", "entitlement_id"),
+        "digest": "1" * 64,
+        "row_limit": None,
+        "cloud": "global",
+        "base_url": "https://partner.example",
+        "api_version": "v1",
+        "tenant_id": None,
+        "simulated": False,
+    }
+    return RunFacts(**{**values, **changes})  # type: ignore[arg-type]

@@ -38,7 +38,19 @@ def test_help_and_words_import_nothing_heavy(arguments: tuple[str, ...]) -> None
     assert process.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "results", "explain", "simulator"])
+def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['status', '--reports', 'none']\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'aiohttp', 'msal', 'numpy'} & set(sys.modules)))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "retry", "verify", "status", "results", "explain", "simulator"])
 def test_every_command_is_listed_and_has_help(program: Program, command: str) -> None:
     assert f"  {command} " in program("--help").out
     assert program(command, "--help").code == 0
@@ -71,7 +83,7 @@ def test_shell_completion_offers_the_commands(program: Program) -> None:
     process = subprocess.run(
         [sys.executable, "-c", code], env=program.environment, capture_output=True, text=True, check=False
     )
-    assert process.stdout.split() == ["plain,resume", "plain,results"]
+    assert process.stdout.split() == ["plain,resume", "plain,retry", "plain,results"]
 
 
 def test_the_readme_offers_two_commands_that_set_everything_up() -> None:

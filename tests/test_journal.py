@@ -2,54 +2,34 @@
 
 import asyncio
 import sqlite3
-import tempfile
+import threading
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from ids import guid, target
+from filelock import FileLock
+from ids import AT, facts, guid, target
 
 from bulkreact.batch import schema
-from bulkreact.batch.journal import Journal, RunFacts, create, latest_session, read_facts, read_only, seal
-from bulkreact.batch.policy import Progress, Settle, advance, decide
-from bulkreact.batch.queue import Row
+from bulkreact.batch.journal import (
+    LOCK_NAME,
+    Journal,
+    create,
+    is_worked_on,
+    latest_session,
+    read_facts,
+    read_only,
+    seal,
+)
 from bulkreact.batch.recorder import Recorder
-from bulkreact.batch.rows import OpenRows, progress_of, result_rows
+from bulkreact.batch.rows import OpenRows, Row, result_rows
 from bulkreact.batch.writer import Writer, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
-from bulkreact.models import Answer, Call, InputRow, Operation, Outcome, RunState, Status
-from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.models import InputRow, Operation, RunState, Status
 
-AT = "2026-03-01T12:00:00.000Z"
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
-
-
-def facts(**changes: object) -> RunFacts:
-    values: dict[str, object] = {
-        "id": "20260301T120000Z-test-0000",
-        "uuid": guid(77),
-        "version": "1",
-        "command": "run",
-        "operator": "somebody",
-        "created_at": AT,
-        "input_name": "test.csv",
-        "input_sha256": "0" * 64,
-        "header": ("customer_id", "subscription_id", "entitlement_id"),
-        "digest": "1" * 64,
-        "row_limit": None,
-        "cloud": "global",
-        "base_url": "https://partner.example",
-        "api_version": "v1",
-        "tenant_id": None,
-        "simulated": False,
-    }
-    return RunFacts(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def valid(number: int, entitlement: int | None = None, *, customer: int = 1, lost: bool = False) -> InputRow:
@@ -158,7 +138,7 @@ def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None
     make(tmp_path, [valid(2)])
     with closing(connect(tmp_path / "journal.sqlite3")) as connection:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
-        with pytest.raises(InputRefusedError, match="has format 2, this program reads format 1"):
+        with pytest.raises(InputRefusedError, match="has format 3, this program reads format 2"):
             read_facts(connection)
 
 
@@ -168,6 +148,18 @@ def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
         Journal(tmp_path)
     with Journal(tmp_path) as journal:
         assert journal.facts == facts()
+
+
+def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    asking = FileLock(tmp_path / LOCK_NAME, thread_local=False)
+    asking.acquire()
+    release = threading.Timer(0.05, asking.release)
+    release.start()
+    with Journal(tmp_path):
+        assert is_worked_on(tmp_path)
+    release.join()
+    assert not is_worked_on(tmp_path)
 
 
 def test_a_session_is_open_until_it_ends(tmp_path: Path) -> None:
@@ -229,106 +221,3 @@ async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
         await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
         assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (0,)
     await writer.close()
-
-
-def said(status: int | None, code: str = "", *, business: bool) -> Answer:
-    return Answer(status, code, "words", business=business)
-
-
-ANSWERS: dict[str, Verdict] = {
-    "accepted": verdicts.Accepted(said(202, business=True)),
-    "refused": verdicts.Refused(said(404, "800111", business=True)),
-    "busy": verdicts.NotReady(said(409, "800082", business=True)),
-    "contested": verdicts.Contested(said(400, "900337", business=True)),
-    "unavailable": verdicts.Transient(said(503, "http-503", business=False)),
-    "timed out": verdicts.Transient(said(None, "timed-out", business=False), lost=True),
-    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), left=False),
-    "throttled": verdicts.Throttled(said(429, "http-429", business=False), 1.0),
-}
-
-
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25, stateful_step_count=25, deadline=None)
-class JournalMachine(RuleBasedStateMachine):
-    """Calls, answers and kills in any order, against a model that is a plain dictionary."""
-
-    @initialize(count=st.integers(1, 4), carried=st.booleans())
-    def begin(self, count: int, carried: bool) -> None:
-        self.temporary = tempfile.TemporaryDirectory()
-        self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
-        self.model: dict[int, Progress] = {one: Progress(lost=carried) for one in range(1, count + 1)}
-        self.settled: dict[int, Status] = {}
-        self.calls = 0
-
-    def teardown(self) -> None:
-        if hasattr(self, "temporary"):
-            self.check()
-            self.temporary.cleanup()
-
-    def _unsettled(self, data: st.DataObject) -> int:
-        return data.draw(st.sampled_from([one for one in self.model if one not in self.settled]))
-
-    def _commit(self, *, ordinal: int, verdict: Verdict | None, outcome: Outcome | None) -> None:
-        async def work() -> None:
-            writer = Writer(self.folder / "journal.sqlite3")
-            recorder = Recorder(writer, session=1, first_call=self.calls + 1)
-            call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
-            if verdict:
-                settled = [(ordinal, outcome)] if outcome else []
-                await recorder.answered(call, verdict, finished_at=AT, settled=settled)
-            await writer.close()
-
-        asyncio.run(work())
-        self.calls += 1
-
-    @precondition(lambda self: len(self.settled) < len(self.model))
-    @rule(data=st.data(), name=st.sampled_from(sorted(ANSWERS)))
-    def answer(self, data: st.DataObject, name: str) -> None:
-        ordinal, verdict = self._unsettled(data), ANSWERS[name]
-        before = self.model[ordinal]
-        if before.operation is READ:
-            return
-        call = Call(self.calls + 1, guid(1), guid(2), AT, AT, verdict.answer)
-        after = advance(before, verdict, call)
-        step = decide(before, after, verdict, attempts=99, chance=0.5)
-        outcome = step.outcome if isinstance(step, Settle) else None
-        self._commit(ordinal=ordinal, verdict=verdict, outcome=outcome)
-        self.model[ordinal] = after
-        if outcome:
-            self.settled[ordinal] = outcome.status
-
-    @precondition(lambda self: len(self.settled) < len(self.model))
-    @rule(data=st.data())
-    def killed_before_the_answer_was_kept(self, data: st.DataObject) -> None:
-        ordinal = self._unsettled(data)
-        before = self.model[ordinal]
-        if before.operation is READ:
-            return
-        self._commit(ordinal=ordinal, verdict=None, outcome=None)
-        lost = verdicts.Transient(said(None, "no-answer", business=False), lost=True)
-        self.model[ordinal] = advance(before, lost, Call(self.calls, guid(1), guid(2), AT, "", lost.answer))
-
-    @rule()
-    def check(self) -> None:
-        assert {row.ordinal for row in open_rows(self.folder)} == set(self.model) - set(self.settled)
-        with closing(read_only(self.folder)) as connection:
-            for ordinal, expected in self.model.items():
-                lost = bool(connection.execute("SELECT lost FROM rows WHERE ordinal = ?", (ordinal,)).fetchone()[0])
-                found = progress_of(connection, ordinal, lost=lost)
-                assert (found.intent, found.attempts, found.lost, found.operation) == (
-                    expected.intent,
-                    expected.attempts,
-                    expected.lost,
-                    expected.operation,
-                )
-            shown = {place: row.outcome.status for place, row in enumerate(result_rows(connection), 1)}
-        for ordinal, status in self.settled.items():
-            assert shown[ordinal] is status
-        for ordinal in set(self.model) - set(self.settled):
-            expected = self.model[ordinal]
-            if expected.lost:
-                assert shown[ordinal] is Status.UNKNOWN
-            else:
-                assert shown[ordinal] is (Status.DEFERRED if expected.call else Status.NOT_ATTEMPTED)
-
-
-TestJournalMachine = JournalMachine.TestCase

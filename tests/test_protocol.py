@@ -15,6 +15,7 @@ from bulkreact.partnercenter.verdicts import Verdict
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
+LIST = Operation.LIST_ENTITLEMENTS
 
 
 def answer(
@@ -57,6 +58,37 @@ def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
     assert request.path.startswith("/v2/customers/")
     assert request.path.endswith(f"/azureEntitlements/{one.entitlement_id}")
     assert request.headers["MS-Contract-Version"] == "v2"
+
+
+def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> None:
+    one = target(fated(1))
+    request = build_request(LIST, one, request_id=guid(1), correlation_id=guid(2))
+    assert (request.method, request.path) == (
+        "GET",
+        f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}/azureEntitlements",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'\xef\xbb\xbf{"totalCount":1,"items":[{"id":"AB","status":"Active"}]}', {"ab": "active"}),
+        (b'{"Items":[{"Id":"a","Status":"inactive"},{"id":"b","status":"x"}]}', {"a": "inactive", "b": "x"}),
+        (b'{"items":[]}', {}),
+        (b'{"items":[{"id":"a"},{"id":"b","status":null},7,null,{"id":3,"status":"active"}]}', {}),
+    ],
+)
+def test_a_list_tells_the_status_of_each_entry_by_its_id(body: bytes, words: dict[str, str]) -> None:
+    verdict = judge(LIST, answer(200, body), now=NOW)
+    assert isinstance(verdict, verdicts.Listed)
+    assert verdict.words == words
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"items":{}}', b"<html>", b'{"items":null}'])
+def test_a_list_that_is_none_is_read_again(body: bytes) -> None:
+    verdict = judge(LIST, answer(200, body), now=NOW)
+    assert isinstance(verdict, verdicts.Transient)
+    assert not verdict.lost
 
 
 @pytest.mark.parametrize(
@@ -249,7 +281,8 @@ _json = st.recursive(
 @given(
     status=st.sampled_from([200, 202, 400, 401, 403, 404, 409, 429, 500, 503]),
     fields=st.dictionaries(
-        st.sampled_from(["code", "description", "message", "error", "error_codes", "status", "Code", "data"]), _json
+        st.sampled_from(["code", "description", "message", "error", "error_codes", "status", "Code", "data", "items"]),
+        _json,
     ),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]),
 )

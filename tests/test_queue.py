@@ -11,7 +11,8 @@ from virtual import now, run
 
 from bulkreact.batch import queue as queue_module
 from bulkreact.batch.policy import Progress
-from bulkreact.batch.queue import Queue, Row
+from bulkreact.batch.queue import Queue
+from bulkreact.batch.rows import Row
 from bulkreact.models import Answer, Call, Target
 
 _CALL = Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False))
@@ -37,11 +38,11 @@ class Rows:
         return [row for row in self.rows(customer_id, after, 1000) if row.progress.call]
 
 
-def _queue(letters: str, per_customer: int = 100) -> Queue:
+def _queue(letters: str, per_customer: int = 100) -> Queue[Row]:
     return Queue(Rows(letters), per_customer=per_customer, clock=now)
 
 
-async def _drain(queue: Queue, seconds: float = 0.0, workers: int = 1) -> list[tuple[str, float]]:
+async def _drain(queue: Queue[Row], seconds: float = 0.0, workers: int = 1) -> list[tuple[str, float]]:
     taken: list[tuple[str, float]] = []
 
     async def work() -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CANARY, PROJECT, Partner, Process, Program
+from conftest import CANARY, PROJECT, Partner, Program
+from driving import FAST, ends, ids_by_path, run, wait_until
 from ids import HEADER, fated, guid, read_csv, row, write_csv
 
 from bulkreact.cli.signals import Interruption
@@ -21,35 +22,8 @@ from bulkreact.models import Status
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.world import Rules
 
-FAST = ("--rate", "off", "--yes")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, not for seconds; a minute without it is a failure."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> Process:
-    """Run rows with fates (numbers) or plain entitlements (words) against a simulator."""
-    rows = [
-        row(fated(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
-        for number, tail in enumerate(tails)
-    ]
-    write_csv(program.folder / "input.csv", rows)
-    return program("run", "input.csv", "--base-url", partner.base_url, *FAST, *options)
-
-
-def ends(process: Process) -> list[tuple[str, str, str, str]]:
-    """Return status, HTTP status, code and attempts of every row."""
-    return [
-        (line["status"], line["http_status"], line["error_code"], line["attempts"])
-        for line in read_csv(process.run / "results.csv")
-    ]
 
 
 def test_the_readmes_main_command_ends_well(program: Program) -> None:
@@ -114,7 +88,19 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
         "simulated": False,
     }
     assert set(summary) == {
-        *("run_id", "version", "command", "state", "exit_code", "reason", "input", "target", "operator", "started_at"),
+        *(
+            "run_id",
+            "version",
+            "command",
+            "retry_of",
+            "state",
+            "exit_code",
+            "reason",
+            "input",
+            "target",
+            "operator",
+            "started_at",
+        ),
         *("finished_at", "counts", "error_codes", "calls", "pace", "files"),
     }
     assert partner.world.ledger.complaints == []
@@ -263,6 +249,11 @@ def test_invalid_and_duplicate_rows_are_reported_and_not_sent(program: Program, 
     ]
     assert lines[2]["error_description"] == "same target as row 2, which has the outcome"
     assert lines[2]["customer_id"] == first[0].upper()
+    assert {status: count for status, count in process.summary["counts"].items() if count} == {  # type: ignore[attr-defined]
+        "accepted": 1,
+        "duplicate": 1,
+        "invalid": 3,
+    }
     assert len(partner.requests()) == 1
     assert "row 3: subscription_id is empty" in process.err
     assert [line["row"] for line in read_csv(process.run / "failed.csv")] == ["3", "5", "6"]
@@ -386,7 +377,7 @@ def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_fin
     assert program(*command, "--new").code in {0, 1}
     again = program(*command)
     assert "Continuing the unfinished run" in again.err
-    first, *others = _ids_by_path(partner)[partner.requests(599)[0]["path"]]
+    first, *others = ids_by_path(partner)[partner.requests(599)[0]["path"]]
     assert first in others
 
 
@@ -655,14 +646,7 @@ def test_rows_sent_by_an_earlier_process_outlive_the_refusal_of_their_customer(
     assert [attempts for status, _, _, attempts in ends(again) if status == "unknown"] == ["2"] * 4
     third = program(*command, "--timeout", "0.3", "--attempts", "1")
     assert "Continuing the unfinished run" in third.err
-    assert {len(set(ids)) for ids in _ids_by_path(partner).values()} == {1}
-
-
-def _ids_by_path(partner: Partner) -> dict[str, list[str]]:
-    ids: dict[str, list[str]] = {}
-    for call in partner.requests():
-        ids.setdefault(call["path"], []).append(call["request_id"])
-    return ids
+    assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
 
 
 def test_a_row_that_is_not_sent_hands_on_the_request_id_of_its_lost_call(program: Program, partner: Partner) -> None:
@@ -675,7 +659,7 @@ def test_a_row_that_is_not_sent_hands_on_the_request_id_of_its_lost_call(program
         (folder,) = (path.parent for path in (program.folder / number).glob("*/journal.sqlite3"))
         lines = read_csv(folder / "failed.csv")
         assert [line["status"] for line in lines] == ["unknown", "unknown"]
-        assert [[line["request_id"]] for line in lines] == list(_ids_by_path(partner).values())
+        assert [[line["request_id"]] for line in lines] == list(ids_by_path(partner).values())
 
 
 def test_an_outcome_that_was_overtaken_by_newer_calls_is_not_shown(program: Program, partner: Partner) -> None:
@@ -734,6 +718,60 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
     assert json.loads(latest.read_text()) == ended.summary
 
 
+def test_a_stopped_run_keeps_its_code_although_its_results_could_not_be_written(
+    program: Program, partner: Partner
+) -> None:
+    rows = [row(fated(598)), *(row(fated(800111, number), number) for number in range(60))]
+    write_csv(program.folder / "input.csv", rows)
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, "--concurrency", "1")
+    wait_until(lambda: len(partner.requests()) >= 1)
+    (folder,) = (path.parent for path in program.folder.glob("reports/*/journal.sqlite3"))
+    (folder / "results.csv").mkdir()
+    ended = program.ended(process)
+    assert ended.code == 74
+    latest = program.folder / "reports" / "latest.json"
+    assert [json.loads(latest.read_text())[name] for name in ("state", "exit_code")] == ["halted", 4]
+    (folder / "results.csv").rmdir()
+    assert program("results", folder.name).code == 0
+    assert (ended.summary["state"], ended.summary["exit_code"]) == ("halted", 4)
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_away(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [1504], "--attempts", "1")
+    left = process.run / ".results.csv.0000.partial"
+    left.write_text("half")
+    assert program("resume", *FAST, "--attempts", "1").code == 1
+    assert not left.exists()
+
+
+def test_an_older_run_that_is_resumed_does_not_become_the_heartbeat(program: Program, partner: Partner) -> None:
+    older = run(program, partner, [1504], "--attempts", "1").run
+    write_csv(program.folder / "b.csv", [row(guid(5))])
+    assert program("run", "b.csv", "--base-url", partner.base_url, *FAST).code == 0
+    latest = program.folder / "reports" / "latest.json"
+    heartbeat = latest.read_bytes()
+    assert program("resume", older.name, *FAST, "--attempts", "1").code == 1
+    assert latest.read_bytes() == heartbeat
+
+
+def test_a_signal_that_loading_swallowed_still_stops_the_run(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    arguments = ["run", "input.csv", "--base-url", partner.base_url, *FAST]
+    swallowed = (
+        f"import sys; from bulkreact import cli\ncli.received.append(15); sys.argv[1:] = {arguments!r}; cli.main()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", swallowed],
+        cwd=program.folder,
+        env={"BULKREACT_ACCESS_TOKEN": CANARY, "BULKREACT_STATE_DIR": str(program.folder / "state")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 143, process.stderr
+    assert partner.requests() == []
+
+
 def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
     program: Program, partner: Partner
 ) -> None:
@@ -758,7 +796,7 @@ def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
     assert 0 < len(partner.requests()) < 400
     again = program("resume", *FAST)
     assert again.code == 0, again.err
-    assert all(len(set(ids)) == 1 for ids in _ids_by_path(partner).values())
+    assert all(len(set(ids)) == 1 for ids in ids_by_path(partner).values())
     assert len(partner.world.ledger.effects) == 400
 
 
@@ -827,25 +865,3 @@ def test_random_faults_lose_and_repeat_nothing(start_partner: Callable[[Rules], 
     assert partner.world.ledger.complaints == []
     ids = {(call["path"], call["request_id"]) for call in partner.requests()}
     assert len(ids) == 60
-
-
-ROWS_END = [202, 208, 2599, 4599, 900337, 800111, 900278, 900335, 20002, 1503, 1599, 1597, 2597, 6429]
-RUNS_END = [900421, 1401]
-
-
-@pytest.mark.parametrize("verbosity", ["-q", "-v"])
-@pytest.mark.parametrize("tails", [ROWS_END, *([tail] for tail in RUNS_END)])
-def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
-    program: Program, partner: Partner, tails: list[int | str], verbosity: str
-) -> None:
-    rows = [row(fated(int(tail), number), number) for number, tail in enumerate(tails)]
-    write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", CANARY[:5], "")])
-    options = ("--attempts", "1", "--halt-on-failures", "off", verbosity)
-    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, *options)
-    assert process.code in {1, 3}
-    assert CANARY not in process.out + process.err
-    files = [path for path in program.folder.glob("**/*") if path.is_file()]
-    assert {"results.csv", "failed.csv", "summary.json", "latest.json", "journal.sqlite3"} <= {
-        path.name for path in files
-    }
-    assert not [path for path in files if CANARY.encode() in path.read_bytes()]

@@ -19,11 +19,18 @@ from bulkreact.models import InputRow, RunState
 
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "journal.lock"
+VERIFY = "verify"
+# Whoever only asks whether a run is being worked on holds its lock for an instant.
+_LOCK_SECONDS = 1.0
+_PROBE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is fixed for the whole life of a run; ``uuid`` is the name space of its request ids."""
+    """What is fixed for the whole life of a run; ``uuid`` is the name space of its request ids.
+
+    ``retry_of`` is the run whose rows this one took over, None for a run of its own.
+    """
 
     id: str
     uuid: str
@@ -41,6 +48,7 @@ class RunFacts:
     api_version: str
     tenant_id: str | None
     simulated: bool
+    retry_of: str | None = None
 
     @property
     def target(self) -> tuple[str, str]:
@@ -50,8 +58,13 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """How the latest process that worked on a run ended; all None while it works, or after a kill."""
+    """How the latest process that sent a run's rows ended; all None while it works, or after a kill.
 
+    Processes that only verified do not count: they change nothing about what is still to be sent.
+    """
+
+    id: int
+    process_id: int
     started_at: str
     ended_at: str | None
     state: RunState | None
@@ -68,12 +81,18 @@ class Journal:
         self.path = folder / JOURNAL_NAME
         self._lock = FileLock(folder / LOCK_NAME, mode=0o600)
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise AlreadyRunningError(
                 f"Another process is working on run {folder.name}. Wait until it has ended, then try again."
             ) from None
-        self.connection = connect(self.path)
+        except OSError as error:
+            raise InputRefusedError(f"The run's folder {folder} cannot be written: {error.strerror}.") from None
+        try:
+            self.connection = connect(self.path)
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise InputRefusedError(f"The journal in {folder} cannot be opened for writing: {error}.") from None
         self.facts = read_facts(self.connection)
 
     def __enter__(self) -> Self:
@@ -104,7 +123,14 @@ class Journal:
 
     def include_left_out(self) -> None:
         """Let rows that a limit had left out be sent as well."""
-        self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1", ())
+        self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
+
+    def hand_over(self, numbers: Iterable[int], run_id: str) -> None:
+        """Leave rows, by their numbers, to another run: this one sends them no more."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        values = ((run_id, number) for number in numbers)
+        self.connection.executemany("UPDATE rows SET handed_to = ? WHERE number = ?", values)
+        self.connection.execute("COMMIT")
 
     def _execute(self, sql: str, values: tuple[str | int | float | None, ...]) -> int:
         try:
@@ -142,10 +168,13 @@ def seal(folder: Path, facts: RunFacts) -> None:
 
 
 def read_facts(connection: sqlite3.Connection) -> RunFacts:
-    """Return the facts of a run; InputRefusedError when this is no journal of a run, or of a newer version."""
+    """Return the facts of a run; InputRefusedError when this is no journal of a run, or of another version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != schema.VERSION:
-        raise InputRefusedError(f"The journal has format {version}, this program reads format {schema.VERSION}.")
+        raise InputRefusedError(
+            f"The journal has format {version}, this program reads format {schema.VERSION}: "
+            "use the version of bulkreact that made it."
+        )
     names = ", ".join(RunFacts.__dataclass_fields__)
     found = connection.execute(f"SELECT {names} FROM run").fetchone()  # noqa: S608 - our own names
     if found is None:
@@ -157,20 +186,39 @@ def read_facts(connection: sqlite3.Connection) -> RunFacts:
 
 
 def latest_session(connection: sqlite3.Connection) -> SessionEnd | None:
-    """Return how the latest session stands, None when there was none."""
+    """Return how the latest session that sent rows stands, None when there was none."""
     found = connection.execute(
-        "SELECT started_at, ended_at, state, exit_code, reason, configured_per_minute "
-        "FROM sessions ORDER BY id DESC LIMIT 1"
+        "SELECT id, process_id, started_at, ended_at, state, exit_code, reason, configured_per_minute "
+        "FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1",
+        (VERIFY,),
     ).fetchone()
     if found is None:
         return None
-    started_at, ended_at, state, exit_code, reason, configured = found
-    return SessionEnd(started_at, ended_at, RunState(state) if state else None, exit_code, reason, configured)
+    session, process, started_at, ended_at, state, *rest = found
+    return SessionEnd(session, process, started_at, ended_at, RunState(state) if state else None, *rest)
 
 
 def read_only(folder: Path) -> sqlite3.Connection:
     """Open a journal for reading, without disturbing a process that works on it."""
-    return sqlite3.connect(f"{(folder / JOURNAL_NAME).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    path = folder / JOURNAL_NAME
+    # In a folder that cannot be written SQLite opens a journal at rest only when told that nobody will change it.
+    at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    mode = "immutable=1" if at_rest else "mode=ro"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+
+
+def is_worked_on(folder: Path) -> bool:
+    """Tell whether a process works on the run in a folder at this moment."""
+    lock = FileLock(folder / LOCK_NAME, mode=0o600)
+    try:
+        lock.acquire(timeout=_PROBE_SECONDS, poll_interval=_PROBE_SECONDS / 10)
+    except Timeout:
+        return True
+    except OSError:
+        # Somebody else's folder: it can be read, and its lock cannot be tried.
+        return False
+    lock.release()
+    return False
 
 
 def _values(ordinal: int, row: InputRow) -> tuple[str | int | None, ...]:

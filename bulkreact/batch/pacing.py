@@ -69,6 +69,10 @@ class Pacer:
         if self._waiting:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
+    def reopen(self) -> None:
+        """Hand out turns again, at the pace that was reached: another phase begins."""
+        self._closed = False
+
     async def _exchange(self, rate: float) -> AsyncLimiter:
         # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.
         bucket = max(2.0, rate / 50)

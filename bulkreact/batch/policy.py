@@ -153,7 +153,7 @@ def _decide_write(after: Progress, verdict: Verdict) -> Step:
             return Settle(_definitive(after, Status.DEFERRED))
         case verdicts.Postponed():
             return Settle(_definitive(after, Status.DEFERRED))
-        case verdicts.Found() | verdicts.Throttled() | verdicts.TokenRefused() | verdicts.Fatal():
+        case verdicts.Found() | verdicts.Listed() | verdicts.Throttled() | verdicts.TokenRefused() | verdicts.Fatal():
             raise AssertionError(f"{verdict} is no answer to a write call")
         case _:
             assert_never(verdict)

@@ -1,15 +1,14 @@
-"""The order in which rows are sent: customers take turns, held and waiting rows step aside, memory stays flat."""
+"""The order of calls: customers take turns, held and waiting items step aside, memory stays flat."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import Generic
 
-from bulkreact.batch.policy import Progress
-from bulkreact.models import Target
+from bulkreact.batch.source import Item, Source
 
 ACTIVE_CUSTOMERS = 1024
 WAITING_ROWS = 10_000
@@ -17,39 +16,12 @@ _CHUNK = 64
 
 
 @dataclass(slots=True)
-class Row:
-    """One row to be sent: what it wants and how far it has come."""
-
-    ordinal: int
-    number: int
-    target: Target
-    request_id: str
-    progress: Progress
-
-
-class Source(Protocol):
-    """Where the rows come from: the journal's open rows."""
-
-    def customers(self) -> Iterator[str]:
-        """Yield the customers with open rows, in the order of the input."""
-        ...
-
-    def rows(self, customer_id: str, after: int, limit: int) -> list[Row]:
-        """Return the next open rows of a customer behind an ordinal."""
-        ...
-
-    def begun(self, customer_id: str, after: int) -> list[Row]:
-        """Return those open rows of a customer behind an ordinal that were sent by an earlier process."""
-        ...
-
-
-@dataclass(slots=True)
-class _Line:
-    """The rows of one customer."""
+class _Line(Generic[Item]):
+    """The items of one customer."""
 
     customer_id: str
-    again: deque[Row] = field(default_factory=deque)
-    fresh: deque[Row] = field(default_factory=deque)
+    again: deque[Item] = field(default_factory=deque)
+    fresh: deque[Item] = field(default_factory=deque)
     read_up_to: int = 0
     exhausted: bool = False
     dropped: bool = False
@@ -59,29 +31,29 @@ class _Line:
     in_ring: bool = False
 
 
-class Queue:
-    """Hands rows to workers; every row taken is handed back by ``done``, ``wait`` or ``put_back``."""
+class Queue(Generic[Item]):
+    """Hands items to workers; every item taken is handed back by ``done``, ``wait`` or ``put_back``."""
 
-    def __init__(self, source: Source, *, per_customer: int, clock: Callable[[], float]) -> None:
+    def __init__(self, source: Source[Item], *, per_customer: int, clock: Callable[[], float]) -> None:
         self._source = source
         self._per_customer = per_customer
         self._clock = clock
         self._customers = source.customers()
         self._more_customers = True
-        self._lines: dict[str, _Line] = {}
-        self._ring: deque[_Line] = deque()
-        self._due: list[tuple[float, int, _Line, Row | None]] = []
+        self._lines: dict[str, _Line[Item]] = {}
+        self._ring: deque[_Line[Item]] = deque()
+        self._due: list[tuple[float, int, _Line[Item], Item | None]] = []
         self._sequence = count()
         self._held_until = float("-inf")
         self._takers: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def take(self) -> Row | None:
-        """Return the next row that may be sent, waiting for one; None when there will be no more."""
+    async def take(self) -> Item | None:
+        """Return the next item that may be sent, waiting for one; None when there will be no more."""
         while not self._closed:
-            if row := self.take_now():
-                return row
+            if item := self.take_now():
+                return item
             if self.empty:
                 self.close()
                 break
@@ -91,56 +63,59 @@ class Queue:
             await taker
         return None
 
-    def take_now(self) -> Row | None:
-        """Return a row that may be sent at this moment, or None."""
+    def take_now(self) -> Item | None:
+        """Return an item that may be sent at this moment, or None."""
         now = self._clock()
         self._release_due(now)
         if self._closed or now < self._held_until:
             return None
         self._activate()
-        full = len(self._due) >= WAITING_ROWS
-        passed_over: list[_Line] = []
-        row = None
-        while self._ring and row is None:
+        passed_over: list[_Line[Item]] = []
+        item = None
+        while self._ring and item is None:
             line = self._ring.popleft()
-            if full and not line.again:
+            if len(self._due) >= WAITING_ROWS and not line.again:
                 passed_over.append(line)
                 continue
             line.in_ring = False
             if line.held_until > now:
                 continue
-            row = self._next_of(line)
-            line.in_flight += row is not None
+            item = self._next_of(line)
+            if item and item.due > now:
+                line.waiting += 1
+                heappush(self._due, (item.due, next(self._sequence), line, item))
+                item = None
+            line.in_flight += item is not None
             self._enter(line)
             self._retire(line)
             self._activate()
         self._ring.extendleft(reversed(passed_over))
-        return row
+        return item
 
-    def may_send(self, row: Row) -> bool:
-        """Tell whether a row taken before its turn may still be sent now."""
-        line = self._lines[row.target.customer_id]
-        if self._closed or (line.dropped and row.progress.call is None):
+    def may_send(self, item: Item) -> bool:
+        """Tell whether an item taken before its turn may still be sent now."""
+        line = self._lines[item.customer_id]
+        if self._closed or (line.dropped and not item.begun):
             return False
         return self._clock() >= max(self._held_until, line.held_until)
 
-    def done(self, row: Row) -> None:
-        """Take note that a row was settled."""
-        self._leave(row)
+    def done(self, item: Item) -> None:
+        """Take note that an item was settled."""
+        self._leave(item)
 
-    def put_back(self, row: Row) -> None:
-        """Take back a row that was not sent; a dropped one has been settled meanwhile."""
-        line = self._lines[row.target.customer_id]
-        if row.progress.call or not line.dropped:
-            line.again.appendleft(row)
-        self._leave(row)
+    def put_back(self, item: Item) -> None:
+        """Take back an item that was not sent; a dropped one has been settled meanwhile."""
+        line = self._lines[item.customer_id]
+        if item.begun or not line.dropped:
+            line.again.appendleft(item)
+        self._leave(item)
 
-    def wait(self, row: Row, until: float) -> None:
-        """Take back a row whose next call is due at a time."""
-        line = self._lines[row.target.customer_id]
+    def wait(self, item: Item, until: float) -> None:
+        """Take back an item whose next call is due at a time."""
+        line = self._lines[item.customer_id]
         line.waiting += 1
-        heappush(self._due, (until, next(self._sequence), line, row))
-        self._leave(row)
+        heappush(self._due, (until, next(self._sequence), line, item))
+        self._leave(item)
 
     def hold(self, customer_id: str, until: float) -> None:
         """Send nothing for a customer before a time."""
@@ -155,25 +130,25 @@ class Queue:
         self._set_timer()
 
     def drop_unsent(self, customer_id: str) -> None:
-        """Forget the rows of a customer that were never sent."""
+        """Forget the items of a customer that were never sent."""
         line = self._lines.get(customer_id)
         if line is None:
             return
-        # A row that an earlier process sent may be among those that were not handed out yet.
+        # An item that an earlier process sent may be among those that were not handed out yet.
         unread = [] if line.exhausted else self._source.begun(customer_id, line.read_up_to)
-        line.again = deque(row for row in (*line.again, *line.fresh, *unread) if row.progress.call)
+        line.again = deque(item for item in (*line.again, *line.fresh, *unread) if item.begun)
         line.dropped = line.exhausted = True
         line.fresh.clear()
         self._enter(line)
         self._retire(line)
         self._wake()
 
-    def drop(self, customer_id: str) -> list[Row]:
-        """Forget the rows of a customer that are not in flight; return those among them that were sent before."""
+    def drop(self, customer_id: str) -> list[Item]:
+        """Forget the items of a customer that are not in flight; return those among them that were sent before."""
         line = self._lines.get(customer_id)
         if line is None:
             return []
-        begun = [row for _, _, owner, row in self._due if owner is line and row]
+        begun = [item for _, _, owner, item in self._due if owner is line and item]
         self._due = sorted(item for item in self._due if item[2] is not line or item[3] is None)
         line.waiting = 0
         self.drop_unsent(customer_id)
@@ -183,19 +158,19 @@ class Queue:
         self._wake()
         return begun
 
-    def drop_everybody(self) -> list[Row]:
-        """Forget all rows that are not in flight; return those among them that were sent before."""
-        begun = [row for customer_id in self._customers for row in self._source.begun(customer_id, 0)]
+    def drop_everybody(self) -> list[Item]:
+        """Forget all items that are not in flight; return those among them that were sent before."""
+        begun = [item for customer_id in self._customers for item in self._source.begun(customer_id, 0)]
         self._more_customers = False
-        return begun + [row for customer_id in list(self._lines) for row in self.drop(customer_id)]
+        return begun + [item for customer_id in list(self._lines) for item in self.drop(customer_id)]
 
     @property
     def empty(self) -> bool:
-        """Tell whether no row is left, neither here nor in flight."""
+        """Tell whether no item is left, neither here nor in flight."""
         return not self._lines and not self._more_customers
 
     def alone(self, customer_id: str) -> bool:
-        """Tell whether no other customer has rows left."""
+        """Tell whether no other customer has items left."""
         return not self._more_customers and all(name == customer_id for name in self._lines)
 
     def held(self, now: float) -> float:
@@ -208,48 +183,49 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """Return how many rows wait for the time of their next call."""
+        """Return how many items wait for the time of their next call."""
         return sum(line.waiting for line in self._lines.values())
 
     def close(self) -> None:
-        """Hand out no more rows."""
+        """Hand out no more items."""
         self._closed = True
         if self._timer:
             self._timer.cancel()
         while self._takers:
             self._release_taker()
 
-    def _leave(self, row: Row) -> None:
-        line = self._lines[row.target.customer_id]
+    def _leave(self, item: Item) -> None:
+        line = self._lines[item.customer_id]
         line.in_flight -= 1
         self._enter(line)
         self._retire(line)
         self._wake()
 
-    def _next_of(self, line: _Line) -> Row | None:
+    def _next_of(self, line: _Line[Item]) -> Item | None:
         if line.again:
             return line.again.popleft()
         if not line.fresh and not line.exhausted:
-            rows = self._source.rows(line.customer_id, line.read_up_to, _CHUNK)
-            line.fresh.extend(rows)
-            line.exhausted = len(rows) < _CHUNK
-            line.read_up_to = rows[-1].ordinal if rows else line.read_up_to
+            items = self._source.rows(line.customer_id, line.read_up_to, _CHUNK)
+            line.fresh.extend(items)
+            line.exhausted = len(items) < _CHUNK
+            line.read_up_to = items[-1].ordinal if items else line.read_up_to
         return line.fresh.popleft() if line.fresh else None
 
-    def _enter(self, line: _Line) -> None:
-        """Put a line into the ring when a row of it may be sent."""
+    def _enter(self, line: _Line[Item]) -> None:
+        """Put a line into the ring when an item of it may be sent."""
         may = line.in_flight < self._per_customer and line.held_until <= self._clock()
         if may and not line.in_ring and (line.again or line.fresh or not line.exhausted):
             line.in_ring = True
             self._ring.append(line)
 
-    def _retire(self, line: _Line) -> None:
+    def _retire(self, line: _Line[Item]) -> None:
         """Forget a line that has nothing left."""
         if line.exhausted and not (line.again or line.fresh or line.in_flight or line.waiting):
             self._lines.pop(line.customer_id, None)
 
     def _activate(self) -> None:
-        while self._more_customers and len(self._lines) < ACTIVE_CUSTOMERS:
+        # Customers all of whose items wait for their time do not count: others must not wait for them.
+        while self._more_customers and len(self._ring) < ACTIVE_CUSTOMERS and len(self._due) < WAITING_ROWS:
             customer_id = next(self._customers, None)
             if customer_id is None:
                 self._more_customers = False
@@ -259,10 +235,10 @@ class Queue:
 
     def _release_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, _, line, row = heappop(self._due)
-            if row:
+            _, _, line, item = heappop(self._due)
+            if item:
                 line.waiting -= 1
-                line.again.append(row)
+                line.again.append(item)
             self._enter(line)
 
     def _wake(self) -> None:
@@ -278,7 +254,7 @@ class Queue:
                 return
 
     def _set_timer(self) -> None:
-        """Wake takers at the next moment at which a row can become ready."""
+        """Wake takers at the next moment at which an item can become ready."""
         if self._timer:
             self._timer.cancel()
             self._timer = None

@@ -5,7 +5,7 @@ from itertools import count
 
 from bulkreact.batch import schema
 from bulkreact.batch.writer import Statement, Writer
-from bulkreact.models import Operation, Outcome
+from bulkreact.models import Call, Operation, Outcome
 from bulkreact.partnercenter.verdicts import Transient, Verdict
 
 
@@ -26,16 +26,14 @@ class Recorder:
         await self._writer.commit((schema.INSERT_CALL, values))
         return call
 
-    async def answered(
-        self, call: int, verdict: Verdict, *, finished_at: str, settled: Iterable[tuple[int, Outcome]] = ()
-    ) -> None:
+    async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
         """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
         answer = verdict.answer
         left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
         values = (
-            call,
-            finished_at,
-            type(verdict).__name__,
+            call.id,
+            call.finished_at,
+            _name(verdict),
             answer.http_status,
             answer.code,
             answer.description,
@@ -73,3 +71,9 @@ class Recorder:
             outcome.description,
             int(outcome.reopen),
         )
+
+
+def _name(verdict: Verdict) -> str:
+    """Return the name under which a verdict is kept; trouble that is tried only once more is not of the passing kind."""
+    once = isinstance(verdict, Transient) and verdict.once
+    return f"{type(verdict).__name__}{'Once' if once else ''}"

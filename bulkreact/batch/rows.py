@@ -4,17 +4,22 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from bulkreact.batch.policy import Progress, settles_loss, unfinished
-from bulkreact.batch.queue import Row
+from bulkreact.batch.schema import BEGUN, WRITE_WORDS
 from bulkreact.models import SUCCESSES, Answer, Call, Operation, Outcome, ResultRow, Status, Target
+from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.protocol import WRITES
-from bulkreact.partnercenter.verdicts import Contested
+from bulkreact.partnercenter.verdicts import Contested, Transient
 
 _CHUNK = 1000
-_SENDABLE = "rows.problem_code = '' AND rows.duplicate_of IS NULL AND (rows.left_out = 0 OR :with_left_out)"
+_SENDABLE = (
+    "rows.problem_code = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL "
+    "AND (rows.left_out = 0 OR :with_left_out)"
+)
 _LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
 
 # Open: never settled, settled by an answer that stopped the run, or with an answer still lost.
@@ -28,36 +33,64 @@ _MAKE_ORDER = """
 CREATE TEMP TABLE customer_order AS
 SELECT customer_id FROM open_rows GROUP BY customer_id ORDER BY min(ordinal)
 """
-_NEXT_OF_CUSTOMER = """
+_NEXT_OF_CUSTOMER = f"""
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
-    rows.lost, EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)
+    rows.lost, {BEGUN}
 FROM open_rows JOIN rows ON rows.ordinal = open_rows.ordinal
 WHERE open_rows.customer_id = ? AND open_rows.ordinal > ?
-"""
-_ONLY_BEGUN = " AND EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)"
+"""  # noqa: S608 - our own names
+_ONLY_BEGUN = f" AND {BEGUN}"
 _CALLS_OF_ROW = """
 SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,
     answers.verdict, answers.http_status, answers.code, answers.description, answers.business, answers.departed,
     answers.lost
 FROM calls LEFT JOIN answers ON answers.call = calls.id WHERE calls.ordinal = ? ORDER BY calls.id
 """
-_WRITE_WORDS = ", ".join(f"'{operation}'" for operation in WRITES)
+_WRITE_CALLS = f"""
+SELECT customer_id, subscription_id, entitlement_id, calls.request_id, calls.started_at
+FROM calls JOIN rows USING (ordinal)
+WHERE operation IN ({WRITE_WORDS}) ORDER BY calls.id
+"""  # noqa: S608 - our own names
 _RESULTS = f"""
 SELECT rows.ordinal, rows.number, rows.cells, rows.problem_code, rows.problem, rows.left_out, rows.lost, rows.request_id,
     rows.duplicate_of, firsts.number, firsts.left_out,
     CASE WHEN outcomes.reopen OR outcomes.status = 'unknown' THEN EXISTS (
-        SELECT 1 FROM calls AS later WHERE later.ordinal = outcomes.ordinal AND later.id > outcomes.call
-        AND later.operation IN ({_WRITE_WORDS})
+        SELECT 1 FROM calls AS later WHERE later.ordinal = outcomes.ordinal AND later.id > coalesce(outcomes.call, 0)
+        AND later.operation IN ({WRITE_WORDS})
     ) ELSE 0 END,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description,
-    calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status
+    calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status,
+    answers.verdict, rows.handed_to
 FROM rows
 LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of
 LEFT JOIN outcomes ON outcomes.id = {_LATEST_OUTCOME.format(ordinal="coalesce(rows.duplicate_of, rows.ordinal)")}
 LEFT JOIN calls ON calls.id = outcomes.call
 LEFT JOIN answers ON answers.call = calls.id
-WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?
 """  # noqa: S608 - our own names
+_RESULTS_AFTER = f"{_RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?"
+_RESULT_OF = f"{_RESULTS} WHERE rows.ordinal = ?"
+
+
+@dataclass(slots=True)
+class Row:
+    """One row to be sent: what it wants and how far it has come."""
+
+    ordinal: int
+    number: int
+    target: Target
+    request_id: str
+    progress: Progress
+    due: float = 0.0
+
+    @property
+    def customer_id(self) -> str:
+        """Return whose row it is."""
+        return self.target.customer_id
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether a call of the row was made, by this or an earlier process."""
+        return self.progress.call is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +178,24 @@ def progress_of(connection: sqlite3.Connection, ordinal: int, *, lost: bool) -> 
     return progress
 
 
+def write_calls(connection: sqlite3.Connection) -> list[tuple[Target, str, datetime]]:
+    """Return what every write call on record was for, its request id and when it began, in that order."""
+    found = connection.execute(_WRITE_CALLS)
+    return [(Target(*ids), ours, datetime.fromisoformat(began)) for *ids, ours, began in found]
+
+
 def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row of the input with its outcome, in input order."""
     after = 0
-    while chunk := [_StoredRow._make(found) for found in connection.execute(_RESULTS, (after, _CHUNK))]:
+    while chunk := [_StoredRow._make(found) for found in connection.execute(_RESULTS_AFTER, (after, _CHUNK))]:
         for found in chunk:
             yield _result_row(connection, found)
         after = chunk[-1].ordinal
+
+
+def result_of(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
+    """Return one row of the input with its outcome."""
+    return _result_row(connection, _StoredRow._make(connection.execute(_RESULT_OF, (ordinal,)).fetchone()))
 
 
 class _StoredCall(NamedTuple):
@@ -197,6 +241,8 @@ class _StoredRow(NamedTuple):
     started_at: str
     finished_at: str | None
     http_status: int | None
+    verdict: str | None
+    handed_to: str | None
 
 
 def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
@@ -205,7 +251,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
         outcome = Outcome(Status.INVALID, 0, None, found.problem_code, found.problem)
         return ResultRow(found.number, cells, outcome, succeeded=False, left_out=False)
     settled_by = found.duplicate_of or found.ordinal
-    outcome = _stored_outcome(found) or unfinished(progress_of(connection, settled_by, lost=bool(found.lost)))
+    stored = _stored_outcome(found)
+    outcome = stored or unfinished(progress_of(connection, settled_by, lost=bool(found.lost)))
     succeeded = outcome.status in SUCCESSES
     # A row whose call was lost in an earlier run is unknown, whatever keeps it from being sent in this one.
     untouched = outcome.status is Status.NOT_ATTEMPTED
@@ -216,7 +263,14 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
         words = f"same target as row {found.first_number}, which has the outcome"
         outcome = Outcome(Status.DUPLICATE, 0, None, "", words)
     carried = "" if found.duplicate_of else found.carried
-    return ResultRow(found.number, cells, outcome, succeeded=succeeded, left_out=left_out, request_id=carried)
+    passing = found.verdict == Transient.__name__
+    settled = stored is not None or left_out
+    if found.handed_to:
+        words = ": ".join(filter(None, [f"taken over by run {found.handed_to}", outcome.description]))
+        outcome = replace(outcome, description=words[:DESCRIPTION_LENGTH])
+    return ResultRow(
+        found.number, cells, outcome, succeeded, left_out, settled, passing, carried, found.handed_to or ""
+    )
 
 
 def _stored_outcome(found: _StoredRow) -> Outcome | None:

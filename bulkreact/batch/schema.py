@@ -1,12 +1,15 @@
 """The tables of a journal: one record per input row, calls and answers appended, the state derived from them."""
 
+from collections.abc import Iterable
+
 from bulkreact.models import Operation, RunState, Status
+from bulkreact.partnercenter.protocol import WRITES
 
-VERSION = 1
+VERSION = 2
 
 
-def _words(words: type[Status] | type[RunState] | type[Operation]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
 
 
 _GUID = "________-____-____-____-____________"
@@ -29,7 +32,8 @@ CREATE TABLE run (
     base_url TEXT NOT NULL,
     api_version TEXT NOT NULL,
     tenant_id TEXT,
-    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1))
+    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    retry_of TEXT
 ) STRICT;
 
 CREATE TABLE rows (
@@ -45,6 +49,7 @@ CREATE TABLE rows (
     lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
     duplicate_of INTEGER REFERENCES rows (ordinal) CHECK (duplicate_of < ordinal),
     left_out INTEGER NOT NULL DEFAULT 0 CHECK (left_out IN (0, 1)),
+    handed_to TEXT,
     CHECK ((problem_code = '') = (customer_id IS NOT NULL)),
     CHECK ((customer_id IS NULL) = (subscription_id IS NULL)),
     CHECK ((customer_id IS NULL) = (entitlement_id IS NULL)),
@@ -101,7 +106,8 @@ CREATE TABLE outcomes (
     code TEXT NOT NULL,
     description TEXT NOT NULL CHECK (length(description) <= 1024),
     reopen INTEGER NOT NULL CHECK (reopen IN (0, 1)),
-    CHECK (status NOT IN ('accepted', 'reactivated', 'already_active') OR (call IS NOT NULL AND code = ''))
+    CHECK (status NOT IN ('accepted', 'already_active') OR (call IS NOT NULL AND code = '')),
+    CHECK (status <> 'reactivated' OR code = '')
 ) STRICT;
 CREATE INDEX outcomes_of_row ON outcomes (ordinal);
 
@@ -125,15 +131,19 @@ INSERT_OUTCOME = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-# Rows that could be sent and were not: no call of theirs is on record, and nothing has settled them.
-SETTLE_UNSENT = """
+WRITE_WORDS = _words(WRITES)
+# A row that was only read has not begun.
+BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({WRITE_WORDS}))"  # noqa: S608 - our own names
+
+# Rows that could be sent and were not: no write call of theirs is on record, and nothing has settled them.
+SETTLE_UNSENT = f"""
 INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen)
 SELECT :session, ordinal, CASE WHEN lost THEN 'unknown' ELSE :status END, 0, NULL, :code, :description, 0 FROM rows
-WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0
+WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0 AND handed_to IS NULL
     AND (:customer IS NULL OR customer_id = :customer)
-    AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal)
+    AND NOT {BEGUN}
     AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal)
-"""
+"""  # noqa: S608 - our own names
 
 MARK_DUPLICATES = """
 UPDATE rows SET duplicate_of = firsts.first FROM (

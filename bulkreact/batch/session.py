@@ -1,50 +1,102 @@
-"""One process's work on a run: the open rows of its journal, settled by a runner."""
+"""One process's work on a run: its open rows are settled by a runner, then its accepted ones are watched."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from uuid import UUID
 
 from bulkreact.batch.brakes import PermissionStreak
+from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase
 from bulkreact.batch.journal import Journal
+from bulkreact.batch.pacing import Pacer
 from bulkreact.batch.queue import Queue
 from bulkreact.batch.recorder import Recorder
 from bulkreact.batch.rows import OpenRows
-from bulkreact.batch.runner import Edges, Ending, Runner
+from bulkreact.batch.runner import Runner
+from bulkreact.batch.throttle import Throttle
+from bulkreact.batch.verify import Timetable, Verifier
+from bulkreact.batch.watched import WatchedRows
+from bulkreact.batch.wire import Wire
+from bulkreact.batch.workers import Flow
 from bulkreact.batch.writer import Writer
 from bulkreact.models import SUCCESSES
-from bulkreact.settings import Limits, Service
+from bulkreact.settings import Limits, Service, Verification
 
 
-async def work(
-    journal: Journal, session: int, *, edges: Edges, service: Service, limits: Limits, started: Callable[[Runner], None]
-) -> Ending:
-    """Settle the open rows of a journal; returns why it stopped, raises what is a bug or a full disk.
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a process works with; ``beginning`` is told of each phase before its first call, and ends with it."""
 
-    ``started`` is told of the runner before its first call.
+    journal: Journal
+    number: int
+    edges: Edges
+    service: Service
+    limits: Limits
+    beginning: Callable[[Phase], AbstractContextManager[None]]
+
+
+async def work(session: Session, *, send: bool) -> Ending:
+    """Send the open rows of a journal, unless they are to be left alone, and watch those that were accepted.
+
+    Returns why it stopped; raises what is a bug or a full disk.
     """
-    open_rows = OpenRows(journal.connection)
-    count = open_rows.count()
-    successes = ", ".join(f"'{status}'" for status in SUCCESSES)
-    succeeded = journal.connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
-    ).fetchone()[0]
-    customers = journal.connection.execute(
-        "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT 2"
-    ).fetchall()
-    first_call = journal.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0]
-    writer = Writer(journal.path)
+    limits = session.limits
+    first_call = session.journal.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0]
+    writer = Writer(session.journal.path)
     try:
-        runner = Runner(
-            run_uuid=UUID(journal.facts.uuid),
-            recorder=Recorder(writer, session=session, first_call=first_call),
-            queue=Queue(open_rows, per_customer=limits.per_customer, clock=edges.monotonic),
-            edges=edges,
-            service=service,
-            limits=limits,
-            total=count.rows,
-            streak=PermissionStreak(customers=len(customers), succeeded=bool(succeeded)),
-        )
-        started(runner)
-        return await runner.run()
+        recorder = Recorder(writer, session=session.number, first_call=first_call)
+        wire = Wire(recorder=recorder, edges=session.edges, service=session.service)
+        throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
+        flow = Flow(Pacer(limits.calls_per_second), throttle, limits.concurrency)
+        ending = COMPLETED
+        if send:
+            ending = await _send(session, wire, flow)
+        if ending == COMPLETED and limits.verify:
+            ending = await _watch(session, limits.verify, wire, flow)
+        return ending
     finally:
         await asyncio.shield(writer.close())
+
+
+async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
+    connection = session.journal.connection
+    open_rows = OpenRows(connection)
+    successes = ", ".join(f"'{status}'" for status in SUCCESSES)
+    succeeded = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
+    ).fetchone()[0]
+    customers = connection.execute(
+        "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT 2"
+    ).fetchall()
+    runner = Runner(
+        run_uuid=UUID(session.journal.facts.uuid),
+        queue=Queue(open_rows, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
+        wire=wire,
+        flow=flow,
+        edges=session.edges,
+        limits=session.limits,
+        total=open_rows.count().rows,
+        streak=PermissionStreak(customers=len(customers), succeeded=bool(succeeded)),
+    )
+    with session.beginning(runner.phase):
+        return await runner.run()
+
+
+async def _watch(session: Session, verification: Verification, wire: Wire, flow: Flow) -> Ending:
+    # A threshold that the last row passed closed the turns, although it halted nothing.
+    flow.pacer.reopen()
+    timetable = Timetable(verification, session.edges)
+    # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
+    watched = await asyncio.to_thread(WatchedRows, session.journal.connection, due=timetable.first)
+    verifier = Verifier(
+        queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
+        timetable=timetable,
+        wire=wire,
+        flow=flow,
+        edges=session.edges,
+        attempts=session.limits.attempts,
+        total=watched.count(),
+    )
+    with session.beginning(verifier.phase):
+        return await verifier.run()

@@ -4,14 +4,18 @@ import sys
 
 import click
 
+from bulkreact.batch.rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
 
 
-def confirm(question: str, *, yes: bool, service: Service) -> None:
+def confirm(count: OpenCount, service: Service, *, yes: bool) -> None:
     """Return when sending is agreed to; otherwise end the command, in words when nobody is there to ask."""
-    if yes or service.simulated:
+    if not count.rows or yes or service.simulated:
         return
+    question = (
+        f"Reactivate {many(count.rows, 'subscription')} of {many(count.customers, 'customer')} at {service.base_url}?"
+    )
     if not sys.stdin.isatty():
         raise InputRefusedError(
             f"Nobody is there to be asked: {question} Nothing was sent. Add --yes to agree beforehand."
@@ -19,11 +23,6 @@ def confirm(question: str, *, yes: bool, service: Service) -> None:
     if not click.confirm(question, default=False, err=True):
         click.echo("Nothing was sent.", err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)
-
-
-def question(verb: str, rows: int, customers: int, service: Service) -> str:
-    """Return the question with the figures that matter."""
-    return f"{verb} {many(rows, 'subscription')} of {many(customers, 'customer')} at {service.base_url}?"
 
 
 def many(number: int, noun: str) -> str:

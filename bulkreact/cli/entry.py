@@ -1,17 +1,15 @@
 """The program's entry: commands that are imported only when they are run, and one place that knows how it exits."""
 
 import os
-import signal
 import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
-from types import FrameType
 
 import click
 
 from bulkreact import __version__
-from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, BulkreactError, InputRefusedError
+from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
 
 _PROGRAM = "bulkreact"
 
@@ -19,6 +17,9 @@ _PROGRAM = "bulkreact"
 _COMMANDS = {
     "run": "Reactivate every subscription of a file and write the results.",
     "resume": "Continue an unfinished run.",
+    "retry": "Send what may succeed now of a finished run, as a new run.",
+    "verify": "Read how accepted subscriptions stand and finish the results.",
+    "status": "Say how a run stands, also while it is being worked on.",
     "results": "Write a run's result files again from its journal.",
     "explain": "Say what an error code or a status word means and what to do.",
     "simulator": "Run a local Partner Center to practise against.",
@@ -55,34 +56,13 @@ def _bulkreact() -> None:
     """
 
 
-def main() -> None:
-    """Run the program and exit with the code that the documentation's table gives."""
-    # Until a run has begun a signal simply ends the program, with what was being prepared cleared away.
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _terminate)
-    code = _exit_code()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # All is done: a signal that comes now must not change the code.
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(code)
-
-
-# Both are raised as instances: compiled code that is interrupted stumbles over what sys.exit and Python's own handler
-# for SIGINT leave behind, and turns it into an error of its own.
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)
-
-
 def _say(words: str) -> None:
     with suppress(BrokenPipeError):
         click.echo(words, err=True)
 
 
-def _exit_code() -> int:
+def exit_code() -> int:
+    """Run the command that was asked for; every error becomes words and its exit code here."""
     try:
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

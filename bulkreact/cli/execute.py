@@ -1,7 +1,8 @@
-"""Works on a run whose journal exists: sends its open rows, writes the results, says how it went."""
+"""Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,10 +12,12 @@ from time import monotonic
 from uuid import uuid4
 
 from bulkreact import __version__
-from bulkreact.batch.journal import Journal
-from bulkreact.batch.runner import Edges, Ending, Runner, iso
-from bulkreact.batch.session import work
-from bulkreact.cli.finish import Finished, Places, Report
+from bulkreact.batch.edges import Edges, Ending, Phase, iso
+from bulkreact.batch.journal import VERIFY, Journal, read_only
+from bulkreact.batch.rows import write_calls
+from bulkreact.batch.session import Session, work
+from bulkreact.cli import received, runs
+from bulkreact.cli.finish import Finished, Places, Report, Standing, standing
 from bulkreact.cli.options import Output
 from bulkreact.cli.signals import Interruption, listen
 from bulkreact.cli.terminal import Terminal
@@ -29,7 +32,7 @@ from bulkreact.models import RunState
 from bulkreact.partnercenter.auth import ReadyToken
 from bulkreact.partnercenter.client import connect
 from bulkreact.settings import Limits, Service
-from bulkreact.sheets.results import LATEST
+from bulkreact.sheets.atomic import PARTIAL
 from bulkreact.simulator.world import Rules
 
 
@@ -45,6 +48,17 @@ class Work:
     output: Output
 
     @property
+    def sends(self) -> bool:
+        """Tell whether rows are sent, and not only watched."""
+        return self.command != VERIFY
+
+    def again(self, run: object) -> str:
+        """Return the command that goes on with this work, for a run as the command line names it."""
+        if not self.sends:
+            return f"bulkreact verify {run}"
+        return f"bulkreact resume {run}{' --verify' if self.limits.verify else ''}"
+
+    @property
     def configured_per_minute(self) -> float | None:
         """Return the ceiling as the summary shows it."""
         rate = self.limits.calls_per_second
@@ -54,7 +68,7 @@ class Work:
 def execute(job: Work, terminal: Terminal) -> int:
     """Settle the open rows of a run and write its files; returns the exit code."""
     interruption = Interruption(terminal.note)
-    listen(interruption)
+    listen(interruption, received)
     with Journal(job.folder) as journal:
         session = journal.begin_session(
             command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
@@ -63,24 +77,30 @@ def execute(job: Work, terminal: Terminal) -> int:
             ending = asyncio.run(_work(job, journal, session, terminal, interruption))
         except JournalNotWrittenError as error:
             # The session stays open, as after a kill; what is known is written if there is room for it.
+            ending = Ending(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
-                _write(job, Ending(RunState.ABORTED, error.exit_code, "the journal could not be written"), _now())
+                _write(job, ending, _now())
             raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then continue with: bulkreact resume {job.folder} "
+                f"{error} Nothing more was sent. Make room, then continue with: {job.again(runs.quoted(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
-                f"The results so far are written by: bulkreact results {job.folder}"
+                f"The results so far are written by: bulkreact results {runs.quoted(job.folder)}"
             ) from None
         except BaseException:
             _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
         finished = _end(job, journal, session, ending)
-    terminal.report(journal.facts, finished, ending)
+    name = runs.on_command_line(job.folder, job.output.reports)
+    if not job.sends and ending.state is RunState.FINISHED:
+        # What has been looked at is as unfinished as it was before.
+        terminal.report(name, finished, standing(job.folder, now=_now()).ending, again=f"bulkreact resume {name}")
+    else:
+        terminal.report(name, finished, ending, again=job.again(name))
     return finished.exit_code
 
 
 def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
     now = _now()
-    code = ResultsNotWrittenError.exit_code
+    code = ending.exit_code or ResultsNotWrittenError.exit_code
     try:
         finished = _write(job, ending, now)
         code = finished.exit_code
@@ -90,8 +110,14 @@ def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
 
 
 def _write(job: Work, ending: Ending, now: str) -> Finished:
-    places = Places(job.folder, results_copy=job.output.results, latest=job.folder.parent / LATEST)
-    return Report(job.folder, ending, places, job.configured_per_minute, now).write()
+    """Write the files; looking at a run again later changes nothing about how its sending ended."""
+    stands = Standing(ending, job.configured_per_minute, now) if job.sends else standing(job.folder, now=now)
+    for left in job.folder.glob(PARTIAL):
+        # Of a process that was killed while it wrote.
+        left.unlink(missing_ok=True)
+    places = Places(job.folder, job.output.results, runs.heartbeat(job.folder))
+    finished = Report(job.folder, stands, places).write()
+    return finished if job.sends else replace(finished, exit_code=ending.exit_code or finished.counts.exit_code)
 
 
 async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
@@ -113,10 +139,7 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
-            from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
-
-            base_url, _ = await stack.enter_async_context(serve(Rules()))
-            service = replace(service, base_url=base_url)
+            service = replace(service, base_url=await stack.enter_async_context(_simulator(journal)))
         credentials = ReadyToken(job.token)
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
         edges = Edges(
@@ -129,11 +152,28 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
             settled=terminal.settled,
         )
 
-        def started(runner: Runner) -> None:
-            interruption.attach(runner)
-            stack.enter_context(terminal.watching(runner))
+        @contextmanager
+        def beginning(phase: Phase) -> Iterator[None]:
+            interruption.attach(phase)
+            with terminal.watching(phase):
+                yield
 
-        return await work(journal, session, edges=edges, service=service, limits=job.limits, started=started)
+        return await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)
+
+
+@asynccontextmanager
+async def _simulator(journal: Journal) -> AsyncIterator[str]:
+    """Serve a simulated partner that remembers what earlier processes have sent to one; yield its base URL."""
+    from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
+
+    async with serve(Rules()) as (base_url, world):
+        now = datetime.now(UTC)
+        for folder in runs.origins(journal.folder):
+            with closing(read_only(folder)) as connection:
+                for target, ours, began in write_calls(connection):
+                    ids = target.customer_id, target.subscription_id, target.entitlement_id
+                    world.recall(ids, ours, ago=(now - began).total_seconds())
+        yield base_url
 
 
 def _now() -> str:

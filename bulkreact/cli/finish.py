@@ -7,22 +7,33 @@ from datetime import datetime
 from pathlib import Path
 
 from bulkreact import __version__
-from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, read_facts, read_only
+from bulkreact.batch.edges import Ending
+from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, SessionEnd, latest_session, read_facts, read_only
 from bulkreact.batch.rows import result_rows
-from bulkreact.batch.runner import Ending
-from bulkreact.errors import ResultsNotWrittenError
+from bulkreact.batch.schema import WRITE_WORDS
+from bulkreact.cli.runs import quoted
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
+from bulkreact.models import RunState
 from bulkreact.sheets import results
 from bulkreact.sheets.results import Counts
 
-_CALLS = """
-SELECT count(*) FILTER (WHERE coalesce(answers.departed, 1)),
-    count(*) - (SELECT count(*) FROM (SELECT 1 FROM calls GROUP BY ordinal, operation)),
-    count(*) FILTER (WHERE answers.verdict = 'Throttled')
-FROM calls LEFT JOIN answers ON answers.call = calls.id
-"""
-_LATEST_CALLS = """
-SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = (SELECT max(id) FROM sessions)
-"""
+# A read is repeated when the one before was not answered; looking again at what has not changed is no repetition.
+_CALLS = f"""
+SELECT count(*) FILTER (WHERE coalesce(departed, 1)),
+    count(*) FILTER (WHERE earlier IS NOT NULL AND (operation IN ({WRITE_WORDS}) OR NOT earlier)),
+    count(*) FILTER (WHERE verdict = 'Throttled')
+FROM (
+    SELECT operation, verdict, departed,
+        lag(coalesce(business, 0)) OVER (PARTITION BY ordinal, operation ORDER BY calls.id) AS earlier
+    FROM calls LEFT JOIN answers ON answers.call = calls.id
+)
+"""  # noqa: S608 - our own words
+# The pace of sending: what only watched afterwards was spaced by other rules.
+_LATEST_CALLS = f"""
+SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
+    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({WRITE_WORDS})
+)
+"""  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +57,38 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What is to be written about a run: how it ended, at which pace, and where the files go."""
+class Standing:
+    """How a run stands: how its sending ended, when, and at which ceiling."""
 
-    folder: Path
     ending: Ending
-    places: Places
     configured_per_minute: float | None
     finished_at: str
+
+
+def standing(folder: Path, *, now: str) -> Standing:
+    """Return how a run stands by its journal."""
+    with closing(read_only(folder)) as connection:
+        return standing_of(latest_session(connection), now=now)
+
+
+def standing_of(session: SessionEnd | None, *, now: str) -> Standing:
+    """Return how a run stands by its latest session; one whose process has left no word was interrupted."""
+    killed = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
+    if session is None or session.state is None or session.exit_code is None:
+        return Standing(killed, session.configured_per_minute if session else None, now)
+    # A completed run's code follows from its rows; one that only failed to write is thereby mended.
+    mended = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
+    ending = Ending(session.state, EXIT_SUCCESS if mended else session.exit_code, session.reason or "")
+    return Standing(ending, session.configured_per_minute, session.ended_at or now)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be written about a run: how it stands, and where the files go."""
+
+    folder: Path
+    standing: Standing
+    places: Places
 
     def write(self) -> Finished:
         """Write all result files; ResultsNotWrittenError names what to do when that fails."""
@@ -63,7 +98,7 @@ class Report:
             self._tell_failure()
             raise ResultsNotWrittenError(
                 f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
-                f"Mend the cause, then write them again with: bulkreact results {self.folder}"
+                f"Mend the cause, then write them again with: bulkreact results {quoted(self.folder)}"
             ) from None
 
     def _write(self) -> Finished:
@@ -73,7 +108,7 @@ class Report:
             kept = results.keep_edited(to)
             header = read_facts(connection).header
             counts = results.write(to, header, result_rows(connection), also=self.places.results_copy)
-            exit_code = self.ending.exit_code or counts.exit_code
+            exit_code = self.standing.ending.exit_code or counts.exit_code
             summary = self._summary(connection, counts, exit_code)
         results.write_json(to / results.SUMMARY, summary, private=True)
         if self.places.latest:
@@ -86,21 +121,26 @@ class Report:
             return
         with suppress(OSError, sqlite3.OperationalError), closing(read_only(self.folder)) as connection:
             counts = results.tally(result_rows(connection))
-            summary = self._summary(connection, counts, ResultsNotWrittenError.exit_code)
+            # A run that was stopped has its own code; one that was complete has failed only at this.
+            code = self.standing.ending.exit_code or ResultsNotWrittenError.exit_code
+            summary = self._summary(connection, counts, code)
             results.write_json(self.places.latest, summary, private=False)
 
     def _summary(self, connection: sqlite3.Connection, counts: Counts, exit_code: int) -> dict[str, object]:
         facts = read_facts(connection)
+        ending = self.standing.ending
+        calls, pace = traffic(connection, self.standing.configured_per_minute)
         return {
-            **_identity(facts, rows=counts.statuses.total()),
-            "state": self.ending.state.value,
+            **identity(facts, rows=counts.statuses.total()),
+            "state": ending.state.value,
             "exit_code": exit_code,
-            "reason": self.ending.reason,
+            "reason": ending.reason,
             "started_at": facts.created_at,
-            "finished_at": self.finished_at,
+            "finished_at": self.standing.finished_at,
             "counts": results.statuses(counts),
             "error_codes": dict(counts.codes.most_common()),
-            **_traffic(connection, self.configured_per_minute),
+            "calls": calls,
+            "pace": pace,
             "files": self._files(),
         }
 
@@ -114,11 +154,13 @@ class Report:
         }
 
 
-def _identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
+def identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
+    """Return what is fixed about a run, for programs."""
     return {
         "run_id": facts.id,
         "version": __version__,
         "command": facts.command,
+        "retry_of": facts.retry_of,
         "operator": facts.operator,
         "input": {"name": facts.input_name, "sha256": facts.input_sha256, "rows": rows},
         "target": {
@@ -131,14 +173,19 @@ def _identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
     }
 
 
-def _traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> dict[str, object]:
+def traffic(
+    connection: sqlite3.Connection, configured_per_minute: float | None
+) -> tuple[dict[str, int], dict[str, float | None]]:
+    """Return the calls of a run, and the pace of the latest process that sent its rows, for programs."""
     sent, retried, throttled = connection.execute(_CALLS).fetchone()
-    count, first, last = connection.execute(_LATEST_CALLS).fetchone()
+    session = latest_session(connection)
+    values = {"session": session.id if session else None}
+    count, first, last = connection.execute(_LATEST_CALLS, values).fetchone()
     achieved = None
     if count > 1 and first != last:
         seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
         achieved = round((count - 1) / seconds * 60, 1)
-    return {
-        "calls": {"sent": sent, "retried": retried, "throttled": throttled},
-        "pace": {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
-    }
+    return (
+        {"sent": sent, "retried": retried, "throttled": throttled},
+        {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
+    )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from bulkreact.batch.edges import iso
 from bulkreact.batch.lock import partner_lock
-from bulkreact.batch.runner import iso
 from bulkreact.settings import Service
 
 

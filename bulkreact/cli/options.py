@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from bulkreact.batch.journal import RunFacts
 from bulkreact.cli.types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import BASE_URLS, Cloud, Limits, Service
+from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
 TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105 - a name, no secret
 
@@ -71,6 +72,8 @@ _PACE = (
         show_default=True,
         help="Defer rows that are asked to wait longer.",
     ),
+)
+_HALT = (
     click.option(
         "--halt-on-failures",
         type=THRESHOLD,
@@ -85,6 +88,32 @@ _PACE = (
         show_default=True,
         help="Answered rows before that is checked.",
     ),
+)
+
+
+def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decorated], ...]:
+    return (
+        click.option(
+            "--verify-after", type=DURATION, default=after, show_default=True, help="From acceptance to the first look."
+        ),
+        click.option(
+            "--verify-every", type=DURATION, default="60s", show_default=True, help="From one look to the next."
+        ),
+        click.option(
+            "--verify-timeout",
+            type=DURATION,
+            default=timeout,
+            show_default=True,
+            help="How long to watch; each row is looked at once at least.",
+        ),
+    )
+
+
+_VERIFY = (
+    click.option(
+        "--verify/--no-verify", default=False, show_default=True, help="Then watch accepted rows until they are active."
+    ),
+    *_verify_times("60s", "1200s"),
 )
 _OUTPUT = (
     click.option(
@@ -126,6 +155,21 @@ def pace_options(function: Decorated) -> Decorated:
     return _add(function, _PACE)
 
 
+def halt_options(function: Decorated) -> Decorated:
+    """Add the options that say when failures stop a run."""
+    return _add(function, _HALT)
+
+
+def verify_options(function: Decorated) -> Decorated:
+    """Add the options that say whether and how activation is watched after the calls."""
+    return _add(function, _VERIFY)
+
+
+def verify_only_options(function: Decorated) -> Decorated:
+    """Add the options of a command that does nothing but watch: unless told otherwise it looks once."""
+    return _add(function, _verify_times("0s", "0s"))
+
+
 def output_options(function: Decorated) -> Decorated:
     """Add the options that say where results go and how much is said."""
     return _add(function, (_REPORTS, *_OUTPUT))
@@ -151,12 +195,17 @@ def service(ctx: click.Context) -> Service:
     )
 
 
+def service_of(facts: RunFacts) -> Service:
+    """Return the partner API that a run was made for."""
+    return Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
+
+
 def limits(ctx: click.Context) -> Limits:
     """Return how hard the options say to try."""
     given = ctx.params
     if given["timeout"] <= 0:
         raise InputRefusedError("--timeout must be longer than nothing.")
-    return Limits(
+    limits = Limits(
         calls_per_second=given["rate"],
         concurrency=given["concurrency"],
         per_customer=given["per_customer"],
@@ -164,9 +213,19 @@ def limits(ctx: click.Context) -> Limits:
         attempts=given["attempts"],
         max_throttle=given["max_throttle"],
         max_retry_after=given["max_retry_after"],
-        halt=given["halt_on_failures"],
-        halt_after=given["halt_after"],
+        # A command without that switch is there to verify.
+        verify=_verification(ctx) if given.get("verify", True) else None,
     )
+    if "halt_on_failures" not in given:
+        return limits
+    return replace(limits, halt=given["halt_on_failures"], halt_after=given["halt_after"])
+
+
+def _verification(ctx: click.Context) -> Verification:
+    given = ctx.params
+    if given["verify_every"] <= 0:
+        raise InputRefusedError("--verify-every must be longer than nothing.")
+    return Verification(given["verify_after"], given["verify_every"], given["verify_timeout"])
 
 
 def output(ctx: click.Context) -> Output:

@@ -3,20 +3,20 @@
 import click
 
 from bulkreact.batch.journal import Journal
-from bulkreact.batch.rows import OpenRows
 from bulkreact.cli import options, runs
-from bulkreact.cli.ask import confirm, many, question
+from bulkreact.cli.ask import confirm, many
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.locking import locked
 from bulkreact.cli.terminal import Terminal
-from bulkreact.errors import EXIT_SUCCESS
+from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.partnercenter.auth import checked_token
-from bulkreact.settings import Cloud, Service
 
 
 @click.command("resume")
 @click.argument("name", metavar="[RUN]", required=False)
 @options.pace_options
+@options.halt_options
+@options.verify_options
 @options.output_options
 @click.pass_context
 def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
@@ -28,21 +28,24 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     limits = options.limits(ctx)
     terminal = Terminal(output)
     run = runs.find(output.reports, name) if name else runs.to_resume(output.reports)
+    unreadable = {} if name else runs.unreadable(output.reports)
+    for folder, why in unreadable.items():
+        terminal.note(f"Not looked at: {folder.name} cannot be read: {why}")
     if run is None:
+        if unreadable:
+            raise InputRefusedError("No run could be read, so none is continued.")
         terminal.note(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     facts = run.facts
-    service = Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
-    with Journal(run.folder) as journal:
-        count = OpenRows(journal.connection, with_left_out=True).count()
+    service = options.service_of(facts)
+    count = runs.open_count(run.folder, with_left_out=True)
     if not count.rows and not run.unfinished:
         terminal.note(f"Run {facts.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     terminal.note(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {many(count.rows, 'row')}.")
     token = checked_token(options.access_token(simulated=service.simulated))
     with locked(service) as tell:
-        if count.rows:
-            confirm(question("Reactivate", count.rows, count.customers, service), yes=output.yes, service=service)
+        confirm(count, service, yes=output.yes)
         tell(facts.id)
         with Journal(run.folder) as journal:
             journal.include_left_out()

@@ -1,11 +1,10 @@
 """``bulkreact run``: the main job, from a file to its results."""
 
-import getpass
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,11 +12,10 @@ from uuid import uuid4
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal import RunFacts, create, read_only, seal
-from bulkreact.batch.rows import OpenCount, OpenRows
-from bulkreact.batch.runner import iso
+from bulkreact.batch.edges import iso
+from bulkreact.batch.journal import RunFacts, create, seal
 from bulkreact.cli import options, runs
-from bulkreact.cli.ask import confirm, many, question
+from bulkreact.cli.ask import confirm, many
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
@@ -34,6 +32,8 @@ _STANDARD_INPUT = "-"
 @click.argument("source", metavar="INPUT")
 @options.target_options
 @options.pace_options
+@options.halt_options
+@options.verify_options
 @options.output_options
 @click.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
@@ -91,7 +91,7 @@ def _prepare(ctx: click.Context, source: str, path: Path, service: Service, term
             uuid=str(uuid4()),
             version=__version__,
             command="run",
-            operator=_operator(),
+            operator=runs.operator(),
             created_at=iso(now),
             input_name=name,
             input_sha256=intake.sha256,
@@ -107,16 +107,13 @@ def _prepare(ctx: click.Context, source: str, path: Path, service: Service, term
         seal(folder, facts)
         terminal.problems(intake)
         if not given["new"] and (earlier := _to_continue(given["reports"], facts, terminal)):
-            count = open_count(earlier.folder)
+            count = runs.open_count(earlier.folder)
             terminal.note(
                 f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
             )
-            if count.rows:
-                confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
+            confirm(count, service, yes=given["yes"])
             return earlier.folder
-        count = open_count(folder)
-        if count.rows:
-            confirm(question("Reactivate", count.rows, count.customers, service), yes=given["yes"], service=service)
+        confirm(runs.open_count(folder), service, yes=given["yes"])
         return runs.adopt(folder, run_id)
 
 
@@ -135,16 +132,20 @@ def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
 
 def _to_continue(reports: Path, facts: RunFacts, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
+    for folder, why in runs.unreadable(reports).items():
+        terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
     for run in runs.runs(reports):
         if run.facts.target != facts.target:
             continue
         same = run.facts.digest == facts.digest
-        if run.unfinished and same and run.facts.row_limit == facts.row_limit:
+        # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
+        open_ended = run.unfinished or run.has_handed_over
+        if open_ended and same and run.facts.row_limit == facts.row_limit:
             if run.age > CONTINUED_WITHIN:
                 raise InputRefusedError(
-                    f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. "
-                    f"Continue it with: bulkreact resume {run.facts.id}, or begin anew with --new."
+                    f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
+                    f"bulkreact resume {runs.on_command_line(run.folder, reports)}, or begin anew with --new."
                 )
             return run
         # The newest run that has to do with this input is worth a remark, if none is continued.
@@ -160,24 +161,11 @@ def _remark(run: Run, facts: RunFacts, *, same: bool) -> str:
         return f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows."
     if same and run.age < CONTINUED_WITHIN:
         return f"The same rows were run before and finished, as {run.facts.id}: they are sent again."
-    if run.unfinished and run.facts.input_name == facts.input_name:
+    if run.unfinished and run.facts.input_name == facts.input_name and not run.facts.retry_of:
         return f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run."
     return ""
-
-
-def open_count(folder: Path) -> OpenCount:
-    """Return how much of a run is still to be done."""
-    with closing(read_only(folder)) as connection:
-        return OpenRows(connection).count()
 
 
 def _name(source: str) -> str:
     """Return the input's name in the journal; bytes of a file name that are no text are replaced."""
     return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"

@@ -1,9 +1,13 @@
 """The runs in a reports folder: making one, finding the one that is meant, and the one to be continued."""
 
+import getpass
+import os
 import re
 import secrets
+import shlex
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, latest_session, read_facts, read_only
+from bulkreact.batch.rows import OpenCount, OpenRows
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.atomic import sync_folder
@@ -19,20 +24,44 @@ from bulkreact.sheets.results import LATEST
 CONTINUED_WITHIN = timedelta(days=7)
 _DRAFT_AGE = timedelta(days=1)
 _NAME_LENGTH = 40
+_RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
+_UNKNOWN = """
+SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
+FROM outcomes AS one JOIN rows ON rows.ordinal = one.ordinal
+WHERE status = 'unknown' AND one.id = (SELECT max(id) FROM outcomes WHERE ordinal = one.ordinal)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run found in a reports folder."""
+    """A run found in a reports folder.
+
+    ``has_unknown`` says that answers are still lost, ``has_handed_over`` that another run has taken such rows over.
+    """
 
     folder: Path
     facts: RunFacts
-    unfinished: bool
+    ended: bool
+    has_unknown: bool
+    has_handed_over: bool
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether there is something left to send: the run did not end by itself, or an answer is still lost."""
+        return not self.ended or self.has_unknown
 
     @property
     def age(self) -> timedelta:
         """Return how long ago the run was made."""
         return datetime.now(UTC) - datetime.fromisoformat(self.facts.created_at)
+
+
+def operator() -> str:
+    """Return who runs the program, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
 
 
 def new_id(input_name: str, now: datetime) -> str:
@@ -86,26 +115,54 @@ def runs(reports: Path) -> list[Run]:
     return sorted(found, key=lambda run: run.facts.created_at, reverse=True)
 
 
+def unreadable(reports: Path) -> dict[Path, str]:
+    """Return the folders that look like runs and cannot be read, and why: another version, damage, no permission."""
+    if not reports.is_dir():
+        return {}
+    folders = sorted(folder for folder in reports.iterdir() if _RUN_FOLDER.fullmatch(folder.name))
+    return {folder: why for folder in folders if (why := _why_unreadable(folder))}
+
+
+def open_count(folder: Path, *, with_left_out: bool = False) -> OpenCount:
+    """Return how much of a run is still to be sent, perhaps with what a limit had left out."""
+    with closing(read_only(folder)) as connection:
+        return OpenRows(connection, with_left_out=with_left_out).count()
+
+
 def to_resume(reports: Path) -> Run | None:
     """Return the latest unfinished run, else the latest one, which may have rows that a limit left out."""
     found = runs(reports)
     return next((run for run in found if run.unfinished), found[0] if found else None)
 
 
-def heartbeat(reports: Path, run: Run) -> Path | None:
-    """Return where the newest run's summary is copied to, None for any older run."""
-    newest = next(iter(runs(reports)), None)
-    return reports / LATEST if newest and newest.facts.id == run.facts.id else None
+def heartbeat(folder: Path) -> Path | None:
+    """Return where the newest run's summary is copied to, None for any older run's folder."""
+    folder = folder.resolve()
+    newest = next(iter(runs(folder.parent)), None)
+    return folder.parent / LATEST if newest and newest.folder == folder else None
+
+
+def origins(folder: Path) -> list[Path]:
+    """Return the folders of a run and of those whose rows it took over, as far as they lie beside it, oldest first."""
+    found = [folder]
+    while (run := _read(found[0])) and run.facts.retry_of and (folder.parent / run.facts.retry_of).is_dir():
+        found.insert(0, folder.parent / run.facts.retry_of)
+    return found
 
 
 def find(reports: Path, name: str) -> Run:
     """Return the run with an id, a unique beginning of one, or in a folder."""
     if (Path(name) / JOURNAL_NAME).is_file():
-        found = [run for run in [_read(Path(name))] if run]
+        folder = Path(name).resolve()
+        found = [run for run in [_read(folder)] if run]
+        broken = {folder: _why_unreadable(folder)}
     else:
         begins = [run for run in runs(reports) if run.facts.id.startswith(name)]
         found = [run for run in begins if run.facts.id == name] or begins
+        broken = {folder: why for folder, why in unreadable(reports).items() if folder.name.startswith(name)}
     if not found:
+        for folder, why in broken.items():
+            raise InputRefusedError(f"The run in {folder} cannot be read: {why}")
         raise InputRefusedError(
             f"No run called {name!r} was found in {reports}. Look there, or name another folder with --reports."
         )
@@ -115,16 +172,37 @@ def find(reports: Path, name: str) -> Run:
     return found[0]
 
 
+def on_command_line(folder: Path, reports: Path) -> str:
+    """Return how a run is named on the command line, for somebody who uses this reports folder."""
+    if folder.resolve().parent != reports.resolve():
+        return quoted(folder)
+    return folder.name if reports == Path("reports") else f"{folder.name} --reports {quoted(reports)}"
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it must be typed."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+
+
+def _why_unreadable(folder: Path) -> str:
+    """Return why a run cannot be read, empty when it can or is none."""
+    try:
+        if not (folder / JOURNAL_NAME).is_file():
+            return ""
+        with closing(read_only(folder)) as connection:
+            read_facts(connection)
+    except (sqlite3.Error, OSError, InputRefusedError) as error:
+        return str(error)
+    return ""
+
+
 def _read(folder: Path) -> Run | None:
     try:
         with closing(read_only(folder)) as connection:
             facts = read_facts(connection)
             session = latest_session(connection)
-            unknown = connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM outcomes AS one WHERE status = 'unknown' "
-                "AND id = (SELECT max(id) FROM outcomes WHERE ordinal = one.ordinal))"
-            ).fetchone()[0]
-    except (sqlite3.Error, InputRefusedError):
+            unknown, handed_over = connection.execute(_UNKNOWN).fetchone()
+    except (sqlite3.Error, OSError, InputRefusedError):
         return None
     ended = session is not None and session.state is RunState.FINISHED
-    return Run(folder, facts, unfinished=not ended or bool(unknown))
+    return Run(folder, facts, ended, has_unknown=bool(unknown), has_handed_over=bool(handed_over))

@@ -2,24 +2,24 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from bulkreact.batch.runner import Runner
+from bulkreact.batch.edges import Phase
 
 # What asks a program to end; SIGBREAK is Windows' word for a closed console.
 _ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interruption:
-    """What signals have asked for, also before there is a runner to tell and after it has ended."""
+    """What signals have asked for, also before there is a phase to tell and after it has ended."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
-        self._runner: Runner | None = None
+        self._phase: Phase | None = None
         self._early: int | None = None
         self.terminated: bool | None = None
         self.at_once = False
@@ -35,11 +35,11 @@ class Interruption:
         finally:
             self._loop = None
 
-    def attach(self, runner: Runner) -> None:
-        """Tell a runner what has been asked for, now and later."""
-        self._runner = runner
+    def attach(self, phase: Phase) -> None:
+        """Tell a phase what has been asked for, now and later."""
+        self._phase = phase
         if self.terminated is not None:
-            runner.interrupt(terminated=self.terminated)
+            phase.interrupt(terminated=self.terminated)
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal from the system, at any moment and between any two instructions."""
@@ -52,14 +52,16 @@ class Interruption:
         if self.terminated is None:
             self.terminated = number == signal.SIGTERM
             self._tell("Stopping: calls in flight are allowed to end. Once more stops at once.")
-            if self._runner:
-                self._runner.interrupt(terminated=self.terminated)
+            if self._phase:
+                self._phase.interrupt(terminated=self.terminated)
         elif not self.at_once and self._task:
             self.at_once = True
             self._task.cancel()
 
 
-def listen(interruption: Interruption) -> None:
-    """Hand the signals that ask for an end to an interruption, from now on."""
+def listen(interruption: Interruption, received: Sequence[int] = ()) -> None:
+    """Hand the signals that ask for an end to an interruption, from now on and those received before."""
     for number in _ENDING:
         signal.signal(number, interruption.receive)
+    for early in received:
+        interruption.receive(early, None)

@@ -13,6 +13,13 @@ from bulkreact.simulator.world import Rules
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free port.")
 @click.option("--activation-delay", type=DURATION, default="2s", show_default=True, help="From accepted to active.")
 @click.option(
+    "--activation-spread",
+    type=DURATION,
+    default="0s",
+    show_default=True,
+    help="So much sooner or later, drawn for each entitlement.",
+)
+@click.option(
     "--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit."
 )
 @click.option(
@@ -26,11 +33,12 @@ from bulkreact.simulator.world import Rules
     show_default=True,
     help="Share of calls that meet a random fault.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the random faults.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses what is random.")
 def command(
     *,
     port: int,
     activation_delay: float,
+    activation_spread: float,
     partner_limit: int,
     customer_limit: int,
     window: float,
@@ -41,7 +49,7 @@ def command(
 
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
-    rules = Rules(activation_delay, partner_limit, customer_limit, window, faults, seed)
+    rules = Rules(activation_delay, activation_spread, partner_limit, customer_limit, window, faults, seed)
     try:
         asyncio.run(_serve(rules, port))
     except OSError as error:

@@ -8,29 +8,20 @@ from time import monotonic
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
-from bulkreact.batch.journal import RunFacts
-from bulkreact.batch.queue import Row
-from bulkreact.batch.runner import Ending, Runner
+from bulkreact.batch.edges import Ending, Phase
 from bulkreact.cli.finish import Finished
 from bulkreact.cli.options import Output
+from bulkreact.cli.summary import next_steps, statuses
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import SUCCESSES, Outcome, RunState, Status
+from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.codes import explain
 from bulkreact.sheets.intake import Intake
 
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 5
-_STYLES = {
-    Status.DUPLICATE: "dim",
-    Status.PENDING: "yellow",
-    Status.DEFERRED: "yellow",
-    Status.NOT_ATTEMPTED: "yellow",
-    **dict.fromkeys(SUCCESSES, "green"),
-}
 
 
 class _Console(Console):
@@ -64,18 +55,18 @@ class Terminal:
         if count > _PROBLEMS_SHOWN:
             self.note(f"  … and {count - _PROBLEMS_SHOWN:,} more; the results list them all")
 
-    def settled(self, row: Row, outcome: Outcome) -> None:
+    def settled(self, number: int, outcome: Outcome) -> None:
         """Say how one row ended, when asked to be verbose."""
         if not self._output.verbose:
             return
         status = outcome.call.answer.http_status if outcome.call else None
-        words = [f"row {row.number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
+        words = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
         self.note(" ".join(word for word in words if word))
 
     @contextmanager
-    def watching(self, runner: Runner) -> Iterator[None]:
-        """Show the progress of a runner while it works."""
-        if self._output.quiet or not self._bar or not runner.tally.total:
+    def watching(self, phase: Phase) -> Iterator[None]:
+        """Show the progress of a phase while it lasts."""
+        if self._output.quiet or not self._bar or not phase.tally.total:
             yield
             return
         bar = Progress(
@@ -88,43 +79,37 @@ class Terminal:
             auto_refresh=False,
         )
         with bar:
-            ticker = _Ticker(bar, runner)
+            ticker = _Ticker(bar, phase)
             ticker.show()
             try:
                 yield
             finally:
                 ticker.stop()
 
-    def report(self, facts: RunFacts, finished: Finished, ending: Ending) -> None:
-        """Say how a run ended: rows by status, the commonest errors with advice, the files, how to go on."""
+    def report(self, run: str, finished: Finished, ending: Ending, *, again: str) -> None:
+        """Say how a run ended: rows by status, the commonest errors with advice, the files, and what to do next.
+
+        ``run`` names it on the command line, ``again`` is the command that goes on with what was stopped.
+        """
         if self._output.quiet and finished.exit_code == EXIT_SUCCESS:
             return
-        counts = finished.counts
-        if not counts.statuses.total():
+        if not finished.counts.statuses.total():
             self._prose("There were no rows.")
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        table.add_column("status")
-        table.add_column("rows", justify="right")
-        for status in Status:
-            if number := counts.statuses[status]:
-                table.add_row(Text(status, style=_STYLES.get(status, "red")), f"{number:,}")
         self._console.print()
-        self._console.print(table)
+        self._console.print(statuses(finished.counts.statuses))
         self._errors(finished)
         self._console.print()
         self._line(f"Results:  {finished.files['results']}")
         if finished.kept:
             self._line(f"Your edited failed.csv was kept as {finished.kept}")
-        if counts.left_out:
-            self._line(
-                f"Left out by --limit: {counts.left_out:,}. Send them with: bulkreact resume {facts.id}{self._where()}"
-            )
-        if ending.state is RunState.FINISHED:
-            if counts.unsuccessful:
-                self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
-        else:
+        if ending.state is not RunState.FINISHED:
             self._prose(f"The run was {ending.state}: {ending.reason.rstrip('.')}.")
-            self._line(f"Continue it with: bulkreact resume {facts.id}{self._where()}")
+            self._line(f"Continue it with: {again}")
+        ended = ending.state is RunState.FINISHED
+        if ended and finished.counts.unsuccessful:
+            self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
+        for line in next_steps(finished.counts, run, ended=ended):
+            self._line(line)
 
     def _errors(self, finished: Finished) -> None:
         codes = finished.counts.codes.most_common()
@@ -152,17 +137,14 @@ class Terminal:
         """Print one line as it is, whatever its length: paths and commands are to be copied."""
         self._console.print(words, soft_wrap=True)
 
-    def _where(self) -> str:
-        return "" if str(self._output.reports) == "reports" else f" --reports {self._output.reports}"
-
 
 class _Ticker:
     """Refreshes the bar from the loop itself, a few times a second."""
 
-    def __init__(self, bar: Progress, runner: Runner) -> None:
+    def __init__(self, bar: Progress, phase: Phase) -> None:
         self._bar = bar
-        self._runner = runner
-        self._task: TaskID = bar.add_task("Reactivating", total=runner.tally.total, state="")
+        self._phase = phase
+        self._task: TaskID = bar.add_task(phase.title, total=phase.tally.total, state="")
         self._began = monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -178,16 +160,16 @@ class _Ticker:
         self._draw()
 
     def _draw(self) -> None:
-        tally, now = self._runner.tally, monotonic()
-        rate = tally.calls / max(now - self._began, 1.0) * 60
+        tally, pause = self._phase.tally, self._phase.pause()
+        rate = tally.calls / max(monotonic() - self._began, 1.0) * 60
         words = [f"{rate:,.0f} calls/min", f"{tally.failures:,} failed"]
-        if held := self._runner.queue.held(now):
-            words.append(f"throttled, waiting {held:.0f} s")
-        elif customers := self._runner.queue.held_customers(now):
-            words.append(f"throttled customers: {customers}")
-        elif waiting := self._runner.queue.waiting:
-            words.append(f"waiting to try again: {waiting}")
-        if self._runner.stopping:
+        if pause.seconds:
+            words.append(f"throttled, waiting {pause.seconds:.0f} s")
+        elif pause.customers:
+            words.append(f"throttled customers: {pause.customers}")
+        elif pause.waiting:
+            words.append(f"waiting for their time: {pause.waiting}")
+        if self._phase.stopping:
             words.append("stopping")
         self._bar.update(self._task, completed=tally.settled, state=", ".join(words))
         self._bar.refresh()

@@ -58,11 +58,16 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
 
 def status_word(body: bytes) -> str:
     """Return the ``status`` of a resource in lower case, found without regard to case; empty when there is none."""
-    value = parse(body)
-    if not isinstance(value, dict):
-        return ""
-    word = next((item for key, item in value.items() if str(key).lower() == "status"), None)
-    return clean(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
+    return _word(parse(body), "status")
+
+
+def status_words(body: bytes) -> dict[str, str] | None:
+    """Return the statuses of a collection's resources by their ids, both in lower case; None when it is none."""
+    items = _field(parse(body), "items")
+    if not isinstance(items, list):
+        return None
+    words = {_word(item, "id"): _word(item, "status") for item in items}
+    return {one: word for one, word in words.items() if one and word}
 
 
 def seconds_in_words(body: bytes) -> float | None:
@@ -77,6 +82,18 @@ def clean(text: str, length: int) -> str:
     """Make foreign text safe to keep and to show: one line, printable, without tokens, cut to length."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return _TOKEN.sub("[hidden]", line)[:length]
+
+
+def _field(value: object, name: str) -> object:
+    """Return a field of an object, found without regard to case."""
+    if not isinstance(value, dict):
+        return None
+    return next((item for key, item in value.items() if str(key).lower() == name), None)
+
+
+def _word(value: object, name: str) -> str:
+    word = _field(value, name)
+    return clean(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
 
 
 def _first_text(fields: dict[str, object], *names: str) -> str:

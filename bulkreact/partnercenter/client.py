@@ -25,6 +25,7 @@ from bulkreact.settings import Limits, Service, is_loopback
 BODY_CAP = 1 << 20
 _CHUNK = 1 << 16
 _HIDDEN = b"[hidden]"
+_TOKEN_LENGTH = 8
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
 
@@ -86,8 +87,8 @@ def proxy_for(url: str) -> str | None:
 
 
 def hide(text: str, token: str) -> str:
-    """Blank our token in words from outside."""
-    return text.replace(token, _HIDDEN.decode())
+    """Blank our token in words from outside; one that is shorter than any real one is a word like others."""
+    return text.replace(token, _HIDDEN.decode()) if len(token) >= _TOKEN_LENGTH else text
 
 
 async def _read(response: ClientResponse) -> bytes:
@@ -102,6 +103,8 @@ async def _read(response: ClientResponse) -> bytes:
 
 
 def _hide(body: bytes, token: str) -> bytes:
+    if len(token) < _TOKEN_LENGTH:
+        return body
     for encoding in _ENCODINGS:
         body = body.replace(token.encode(encoding), _HIDDEN.decode().encode(encoding))
     return body

@@ -33,7 +33,7 @@ def advice(status: Status, http_status: int | None, code: str) -> str:
         return _OURS[code].advice
     if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is Meaning.CHECK:
         return LOOK_AGAIN
-    if status is Status.UNKNOWN or not code:
+    if status in {Status.UNKNOWN, Status.PENDING} or not code:
         return _STATUSES[status].advice
     if http_status is not None:
         return lookup(http_status, code).advice

@@ -1,7 +1,7 @@
 """The API without any I/O: target to request, answer to verdict.
 
-Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement* and *Partner Center
-REST headers*. Only this module and the catalogue know HTTP statuses and codes.
+Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement*, *Get a list of Azure
+entitlements* and *Partner Center REST headers*. Only this module and the catalogue know HTTP statuses and codes.
 """
 
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from bulkreact.partnercenter.verdicts import (
     CustomerRefused,
     Fatal,
     Found,
+    Listed,
     NotReady,
     PermissionRefused,
     Postponed,
@@ -46,10 +47,10 @@ def build_request(
     locale: str = "en-US",
 ) -> Request:
     """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
-    entitlement = (
-        f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
-        f"/azureEntitlements/{target.entitlement_id}"
+    entitlements = (
+        f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}/azureEntitlements"
     )
+    entitlement = f"{entitlements}/{target.entitlement_id}"
     match operation:
         case Operation.REACTIVATE_ENTITLEMENT:
             # The documented literal in every language, though translated pages translate it.
@@ -57,6 +58,8 @@ def build_request(
         case Operation.GET_ENTITLEMENT:
             # The page's syntax table prints POST; its own example and the SDK use GET.
             method, path = "GET", entitlement
+        case Operation.LIST_ENTITLEMENTS:
+            method, path = "GET", entitlements
         case _:
             assert_never(operation)
     headers = {
@@ -102,14 +105,20 @@ def retry_after(response: Response, now: datetime) -> float | None:
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:
     if operation is Operation.GET_ENTITLEMENT:
-        answer = Answer(response.status, "", "", business=True)
         if word := bodies.status_word(response.body):
-            return Found(answer, word)
+            return Found(_success(response), word)
         return Transient(_unreadable(response))
+    if operation is Operation.LIST_ENTITLEMENTS:
+        words = bodies.status_words(response.body)
+        return Transient(_unreadable(response)) if words is None else Listed(_success(response), words)
     if bodies.announces_success(response.body):
-        return Accepted(Answer(response.status, "", "", business=True))
+        return Accepted(_success(response))
     # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
     return Transient(_unreadable(response), lost=True)
+
+
+def _success(response: Response) -> Answer:
+    return Answer(response.status, "", "", business=True)
 
 
 def _unreadable(response: Response) -> Answer:

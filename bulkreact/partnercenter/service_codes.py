@@ -19,8 +19,8 @@ _ADMIN_ROLE = (
     "Then continue the run if it was stopped, else run failed.csv."
 )
 _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
-LATER = "Try again later: run failed.csv."
-AGAIN = "Nothing is wrong with the row. Run failed.csv when the service is well again."
+LATER = "Try again later: bulkreact retry, or run failed.csv."
+AGAIN = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
 
 SERVICE_ENTRIES: tuple[Entry, ...] = (
     *_entries(
@@ -237,7 +237,7 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         Meaning.LATER,
         "another operation on this subscription is pending; it can take 24 hours",
         Who.NOBODY,
-        "Run failed.csv in 24 hours.",
+        "In 24 hours: bulkreact retry, or run failed.csv.",
     ),
     Entry(
         "",
@@ -253,7 +253,7 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         Meaning.THROTTLED,
         "too many requests: Partner Center asks to wait",
         Who.NOBODY,
-        "Run failed.csv later, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
+        "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
     ),
     *_entries(
         500,

@@ -1,5 +1,6 @@
 """What an answer means for the run: a closed union, so that every case is dealt with or the type checker objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bulkreact.models import Answer
@@ -18,6 +19,14 @@ class Found:
 
     answer: Answer
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list was read: ``words`` are the statuses of its entries by their ids, both in lower case."""
+
+    answer: Answer
+    words: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class Fatal:
 Verdict = (
     Accepted
     | Found
+    | Listed
     | Refused
     | Contested
     | CustomerRefused

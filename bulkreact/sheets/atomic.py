@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+# What a process leaves behind that is killed while it writes.
+PARTIAL = ".*.partial"
+
 
 @contextmanager
 def replacing(path: Path, *, private: bool) -> Iterator[TextIO]:

@@ -133,8 +133,8 @@ class Intake:
             if len(self.problems) < _PROBLEMS_KEPT:
                 self.problems.append(problem)
             return InputRow(number, kept, None, problem.code, problem.words)
-        self._digest.update(f"azure {' '.join(found)}\n".encode())
         target = Target(*found)
+        self._digest.update(target.line.encode())
         request_id, lost = self._carried(cells)
         return InputRow(number, kept, target, request_id=request_id, lost=lost)
 

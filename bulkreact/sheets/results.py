@@ -34,13 +34,15 @@ class Counts:
     codes: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
     left_out: int = 0
+    worth_retrying: int = 0
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
         self.statuses[row.outcome.status] += 1
         if row.outcome.code:
             self.codes[row.outcome.code] += 1
-        self.left_out += row.left_out
+        self.left_out += row.left_out and not row.handed_to
+        self.worth_retrying += row.worth_retrying and not row.handed_to
         # What --limit alone left out is no failure.
         self.unsuccessful += not (row.succeeded or row.left_out)
 

@@ -1,7 +1,9 @@
 """What happens to an entitlement, chosen by the digits its id ends with, the way test card numbers do."""
 
-import json
 from dataclasses import dataclass, field
+from math import inf
+
+from bulkreact.simulator.bodies import error_body, throttle_body
 
 _REFUSALS: dict[int, tuple[tuple[str, str], ...]] = {
     400: (
@@ -89,15 +91,19 @@ class Fate:
     """A script of answers; after it the call is accepted, or the last answer is given for ever.
 
     ``active_within`` seconds after its acceptance the entitlement is active, None for the simulator's own delay.
+    ``reads`` are what its first readings are answered; ``word`` is what they find for ever, instead of its status.
     """
 
     words: str
-    acts: tuple[Act, ...]
+    acts: tuple[Act, ...] = ()
     forever: bool = False
-    active_before: bool = False
     forgets: bool = False
-    gone: bool = False
+    active_before: bool = False
     active_within: float | None = None
+    gone: bool = False
+    unlisted: bool = False
+    word: str = ""
+    reads: tuple[Act, ...] = ()
 
     def act(self, call: int) -> Act:
         """Return the answer to the n-th call, counted from 0."""
@@ -105,20 +111,12 @@ class Fate:
             return self.acts[call]
         return self.acts[-1] if self.forever else ACCEPT
 
+    def hindrance(self, reading: int) -> Act | None:
+        """Return what the n-th reading meets, counted from 0, or None when nothing is in its way."""
+        return self.reads[reading] if reading < len(self.reads) else None
+
 
 ACCEPT = Act(effect=True)
-
-
-def error_body(code: str, words: str) -> bytes:
-    """Return the documented error shape; the code is a number on the wire, as the real service sends it."""
-    content = {"code": int(code), "description": words, "data": [], "source": "PartnerFD"}
-    return json.dumps(content, separators=(",", ":")).encode()
-
-
-def throttle_body(seconds: float) -> bytes:
-    """Return the gateway's own words for a 429."""
-    message = f"Rate limit is exceeded. Try again in {max(1, round(seconds))} seconds."
-    return json.dumps({"statusCode": 429, "message": message}).encode()
 
 
 def _throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> Act:
@@ -157,7 +155,17 @@ FATES: dict[int, Fate] = {
     200: Fate(
         "200 instead of 202, with a JSON body behind a BOM", (Act(200, b'\xef\xbb\xbf{"ok":true}', effect=True),)
     ),
-    208: Fate("was active before: 400, code 900337, and reading it says active", (), active_before=True),
+    1202: Fate("accepted, and never active", active_within=inf),
+    2202: Fate(
+        "accepted and active like any other, but missing from the list of its subscription's entitlements",
+        unlisted=True,
+    ),
+    3202: Fate("accepted, and reading it says warming, a word nobody knows, for ever", word="warming"),
+    4202: Fate(
+        "accepted, and reading it alone or in the list is answered 503 twice before it is read properly",
+        reads=(Act(503), Act(503)),
+    ),
+    208: Fate("was active before: 400, code 900337, and reading it says active", active_before=True),
     401: Fate("401 without a body once, then accepted", (Act(401),)),
     1401: Fate("401 for ever", (Act(401),), forever=True),
     2401: Fate(
@@ -221,4 +229,4 @@ def fate_of(entitlement_id: str) -> Fate:
     return FATES.get(int(digits), _PLAIN)
 
 
-_PLAIN = Fate("accepted", ())
+_PLAIN = Fate("accepted")

@@ -1,7 +1,6 @@
 """The simulated service on a loopback port: checks what comes in, answers as the real one does."""
 
 import asyncio
-import json
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -14,14 +13,15 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from bulkreact.simulator.fates import Act, error_body
-from bulkreact.simulator.world import Rules, World
+from bulkreact.simulator.bodies import error_body
+from bulkreact.simulator.fates import Act
+from bulkreact.simulator.world import Plan, Rules, Target, World
 
 HOST = "127.0.0.1"
-_BOM = b"\xef\xbb\xbf"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _WORLD = web.AppKey("world", World)
-_ENTITLEMENT = "/{version}/customers/{customer}/subscriptions/{subscription}/azureEntitlements/{entitlement}"
+_ENTITLEMENTS = "/{version}/customers/{customer}/subscriptions/{subscription}/azureEntitlements"
+_ENTITLEMENT = _ENTITLEMENTS + "/{entitlement}"
 _REQUIRED = {
     "Accept": "application/json",
     "MS-PartnerCenter-Application": "bulkreact",
@@ -50,61 +50,64 @@ def application(world: World) -> web.Application:
     app[_WORLD] = world
     app.router.add_post(_ENTITLEMENT + "/reactivate", _reactivate)
     app.router.add_get(_ENTITLEMENT, _read)
+    app.router.add_get(_ENTITLEMENTS, _read_all)
     app.router.add_get("/simulator/ledger", _ledger)
     return app
 
 
 async def _reactivate(request: web.Request) -> web.StreamResponse:
     world, target = request.app[_WORLD], _target(request)
-    _inspect(world, request)
+    call = _inspect(world, request)
     if await request.read() or request.headers.get("Content-Type"):
         world.ledger.complaints.append("a reactivation carries no body and no Content-Type")
-    if refusal := _refusal(request, target):
-        return await _answer(request, refusal)
-    act = world.throttle(target[0]) or world.reactivate(target, request.headers.get("MS-RequestId", ""))
-    return await _answer(request, act)
+    act = (
+        _refusal(request, target)
+        or world.throttle(target[0])
+        or world.reactivate(target, request.headers.get("MS-RequestId", ""))
+    )
+    call["effect"] = "yes" if act.effect else ""
+    return await _answer(request, call, act)
 
 
 async def _read(request: web.Request) -> web.StreamResponse:
     world, target = request.app[_WORLD], _target(request)
-    _inspect(world, request)
-    refusal = _refusal(request, target) or world.throttle(target[0])
-    if refusal:
-        return await _answer(request, refusal)
-    status = world.status(target)
-    if status is None:
-        return await _answer(request, Act(404, error_body("800111", "Entitlement not found.")))
-    content = {
-        "id": target[2].upper(),
-        "friendlyName": "Azure subscription",
-        "status": status,
-        "subscriptionId": target[1],
-        "attributes": {"objectType": "AzureEntitlement"},
-    }
-    body = _BOM + json.dumps(content, separators=(",", ":")).encode()
-    return await _answer(request, Act(200, body, {"Content-Type": "application/json; charset=utf-8"}))
+    call = _inspect(world, request)
+    act = _refusal(request, target) or world.throttle(target[0]) or world.read(target)
+    return await _answer(request, call, act)
+
+
+async def _read_all(request: web.Request) -> web.StreamResponse:
+    world, plan = request.app[_WORLD], _plan(request)
+    call = _inspect(world, request)
+    act = _refusal(request, plan) or world.throttle(plan[0]) or world.read_all(plan)
+    return await _answer(request, call, act)
 
 
 async def _ledger(request: web.Request) -> web.Response:
     return web.json_response(asdict(request.app[_WORLD].ledger))
 
 
-def _target(request: web.Request) -> tuple[str, str, str]:
-    found = request.match_info
-    return found["customer"].lower(), found["subscription"].lower(), found["entitlement"].lower()
+def _plan(request: web.Request) -> Plan:
+    return request.match_info["customer"].lower(), request.match_info["subscription"].lower()
 
 
-def _inspect(world: World, request: web.Request) -> None:
-    """Put a call into the ledger, and what is wrong with its headers into the complaints."""
+def _target(request: web.Request) -> Target:
+    return *_plan(request), request.match_info["entitlement"].lower()
+
+
+def _inspect(world: World, request: web.Request) -> dict[str, object]:
+    """Put a call into the ledger and return its record; what is wrong with its headers becomes a complaint."""
     headers = request.headers
-    record: dict[str, object] = {
+    call: dict[str, object] = {
         "method": request.method,
         "path": request.path,
         "request_id": headers.get("MS-RequestId", ""),
         "correlation_id": headers.get("MS-CorrelationId", ""),
         "at": monotonic(),
+        "answer": "",
+        "effect": "",
     }
-    world.ledger.calls.append(record)
+    world.ledger.calls.append(call)
     for name in ("MS-RequestId", "MS-CorrelationId"):
         if not _GUID.fullmatch(headers.get(name, "")):
             world.ledger.complaints.append(f"{name} is not a GUID")
@@ -113,20 +116,22 @@ def _inspect(world: World, request: web.Request) -> None:
             world.ledger.complaints.append(f"{name} is missing or wrong")
     if "Expect" in headers:
         world.ledger.complaints.append("Expect is not understood")
+    return call
 
 
-def _refusal(request: web.Request, target: tuple[str, str, str]) -> Act | None:
+def _refusal(request: web.Request, ids: tuple[str, ...]) -> Act | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
         return Act(401, error_body("800001", "Partner token missing in request context"))
-    if not all(_GUID.fullmatch(part) for part in target):
+    if not all(_GUID.fullmatch(one) for one in ids):
         return Act(400, error_body("800002", "Invalid request input"))
     return None
 
 
-async def _answer(request: web.Request, act: Act) -> web.StreamResponse:
+async def _answer(request: web.Request, call: dict[str, object], act: Act) -> web.StreamResponse:
     if act.delay:
         await asyncio.sleep(act.delay)
+    call["answer"] = "dropped" if act.drop else str(act.status)
     if act.drop:
         if request.transport:
             request.transport.abort()

@@ -1,0 +1,87 @@
+"""What a run is handed from outside, and what it says of itself: nothing here acts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bulkreact.errors import EXIT_SUCCESS
+from bulkreact.models import Outcome, Reply, Request, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The wire, the token, two clocks, chance and fresh GUIDs.
+
+    ``now`` is the wall clock (aware, UTC), ``monotonic`` counts seconds, ``chance`` is uniform in [0, 1).
+    ``renew`` fetches a fresh token unless that happened since the given monotonic moment; ``settled`` is told the
+    number and the outcome of every row that was settled by a call.
+    """
+
+    send: Callable[[Request], Awaitable[Reply]]
+    renew: Callable[[float], Awaitable[None]]
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    chance: Callable[[], float]
+    new_id: Callable[[], str]
+    settled: Callable[[int, Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the workers stopped; ``exit_code`` is 0 when every row was settled, however it ended."""
+
+    state: RunState
+    exit_code: int
+    reason: str
+
+
+COMPLETED = Ending(RunState.FINISHED, EXIT_SUCCESS, "complete")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the terminal shows while a phase goes on; rows of this process only."""
+
+    total: int
+    settled: int = 0
+    failures: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who is not being sent at present: seconds for everybody, customers on hold, items that wait for their time."""
+
+    seconds: float
+    customers: int
+    waiting: int
+
+
+class Phase(Protocol):
+    """A part of a run's work that can be watched and interrupted."""
+
+    tally: Tally
+
+    @property
+    def title(self) -> str:
+        """Return what it does, in a word."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether it ends before its time."""
+        ...
+
+    def pause(self) -> Pause:
+        """Return who waits."""
+        ...
+
+    def interrupt(self, *, terminated: bool) -> None:
+        """Make no more calls: somebody asked the program to end."""
+        ...
+
+
+def iso(moment: datetime) -> str:
+    """Return a UTC moment as ISO 8601 with milliseconds and ``Z``."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

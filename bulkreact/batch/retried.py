@@ -1,0 +1,47 @@
+"""Reading the rows of a run for a retry: which of them are worth it, and which request ids they carry on."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bulkreact.batch.rows import progress_of, result_rows
+from bulkreact.models import InputRow, ResultRow, Status, Target
+
+_NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
+_TARGET = "SELECT customer_id, subscription_id, entitlement_id, lost FROM rows WHERE ordinal = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row as a retry would send it, how it stands, and whether it is taken.
+
+    ``handed_to`` is the run that has taken the row over before and knows better.
+    """
+
+    row: InputRow
+    status: Status
+    taken: bool
+    handed_to: str
+
+
+def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:
+    """Yield the rows of a run that have an end of their own, in input order.
+
+    Taken are those that another attempt may settle; ``all_failed`` takes those as well that failed for good.
+    """
+    for ordinal, found in enumerate(result_rows(connection), 1):
+        if found.outcome.status in _NEVER_SENT:
+            continue
+        taken = found.worth_retrying or (all_failed and found.outcome.status is Status.FAILED)
+        yield Candidate(_as_sent_again(connection, ordinal, found), found.outcome.status, taken, found.handed_to)
+
+
+def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRow) -> InputRow:
+    customer_id, subscription_id, entitlement_id, lost = connection.execute(_TARGET, (ordinal,)).fetchone()
+    progress = progress_of(connection, ordinal, lost=bool(lost))
+    call = progress.call
+    carried = call.request_id if call else found.request_id
+    if call and call.answer.business:
+        carried = ""
+    target = Target(customer_id, subscription_id, entitlement_id)
+    return InputRow(found.number, found.cells, target, request_id=carried, lost=progress.lost)

@@ -1,0 +1,48 @@
+"""One call in the order that must not change: first durable, then sent."""
+
+from dataclasses import dataclass
+
+from bulkreact.batch.edges import Edges, iso
+from bulkreact.batch.recorder import Recorder
+from bulkreact.models import Call, Operation, Target
+from bulkreact.partnercenter.protocol import build_request, judge
+from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.settings import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
+
+    call: Call
+    verdict: Verdict
+    started: float
+
+
+class Wire:
+    """Makes calls; keeping their answers is left to whoever knows what they lead to."""
+
+    def __init__(self, *, recorder: Recorder, edges: Edges, service: Service) -> None:
+        self.recorder = recorder
+        self._edges = edges
+        self._service = service
+
+    async def call(self, ordinal: int, operation: Operation, target: Target, *, request_id: str = "") -> Exchange:
+        """Make a call for a row; without a request id it gets one of its own."""
+        started, started_at = self._edges.monotonic(), iso(self._edges.now())
+        request = build_request(
+            operation,
+            target,
+            request_id=request_id or self._edges.new_id(),
+            correlation_id=self._edges.new_id(),
+            api_version=self._service.api_version,
+            locale=self._service.locale,
+        )
+        ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
+        call = await self.recorder.begin(
+            ordinal, operation, request_id=ids[0], correlation_id=ids[1], started_at=started_at
+        )
+        reply = await self._edges.send(request)
+        now = self._edges.now()
+        verdict = judge(operation, reply, now=now)
+        return Exchange(Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)

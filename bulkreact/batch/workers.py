@@ -1,0 +1,127 @@
+"""A pool of workers over one queue: each waits for its turn, makes a call, and heeds what is asked of the pace."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from bulkreact.batch.edges import COMPLETED, Edges, Ending, Pause, Tally
+from bulkreact.batch.pacing import Pacer
+from bulkreact.batch.queue import Queue
+from bulkreact.batch.source import Item
+from bulkreact.batch.throttle import Scope, Throttle
+from bulkreact.batch.wire import Exchange
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
+from bulkreact.models import RunState
+from bulkreact.partnercenter.verdicts import Throttled
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What all phases of a run share: the budget of calls, and the memory of who was throttled."""
+
+    pacer: Pacer
+    throttle: Throttle
+    concurrency: int
+
+
+class Workers(Generic[Item]):
+    """Takes items and hands each to ``call``, which hands it back to the queue; one phase of a run."""
+
+    def __init__(
+        self,
+        title: str,
+        queue: Queue[Item],
+        *,
+        total: int,
+        flow: Flow,
+        edges: Edges,
+        call: Callable[[Item], Awaitable[None]],
+    ) -> None:
+        self.title = title
+        self.tally = Tally(total)
+        self.queue = queue
+        self.ending: Ending | None = None
+        self._flow = flow
+        self._edges = edges
+        self._call = call
+
+    async def run(self) -> Ending:
+        """Work until the queue is empty or somebody stops; calls in flight are always allowed to end."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._flow.concurrency):
+                    group.create_task(self._work())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return self.ending or COMPLETED
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether it ends before its time."""
+        return self.ending is not None
+
+    def stop(self, ending: Ending) -> None:
+        """Hand out no more items; the first to stop is the one who says why."""
+        self.ending = self.ending or ending
+        self.queue.close()
+        self._flow.pacer.close()
+
+    def interrupt(self, *, terminated: bool) -> None:
+        """Stop because somebody asked the program to end."""
+        code, word = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
+        self.stop(Ending(RunState.INTERRUPTED, code, word))
+
+    def refuse(self, words: str) -> None:
+        """Stop because credentials or permissions were refused."""
+        self.stop(Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
+
+    def heed(self, item: Item, exchange: Exchange) -> None:
+        """Let an answer that is no throttle end its customer's and raise the pace; no answer says nothing."""
+        if isinstance(exchange.verdict, Throttled) or exchange.verdict.answer.http_status is None:
+            return
+        self._flow.throttle.answered(item.customer_id, started=exchange.started)
+        if self._flow.pacer.pace:
+            self._flow.pacer.pace.speed_up()
+
+    def hold(self, item: Item, exchange: Exchange, retry_after: float | None) -> Scope | None:
+        """Hold whoever was throttled; returns a scope that is to be given up instead, with the item still in hand."""
+        ruling = self._flow.throttle.throttled(
+            item.customer_id,
+            started=exchange.started,
+            now=self._edges.monotonic(),
+            retry_after=retry_after,
+            chance=self._edges.chance(),
+            alone=self.queue.alone(item.customer_id),
+        )
+        if ruling.slow_down and self._flow.pacer.pace:
+            self._flow.pacer.pace.slow_down()
+        if ruling.give_up:
+            return ruling.scope
+        if ruling.scope is Scope.CUSTOMER:
+            self.queue.hold(item.customer_id, ruling.until)
+        else:
+            self.queue.hold_everybody(ruling.until)
+        self.queue.wait(item, ruling.until)
+        return None
+
+    def give_up(self, item: Item, scope: Scope) -> list[Item]:
+        """Forget what a scope still had to do; return the item in hand and those that were begun."""
+        dropped = self.queue.drop(item.customer_id) if scope is Scope.CUSTOMER else self.queue.drop_everybody()
+        return [item, *dropped]
+
+    def pause(self) -> Pause:
+        """Return who waits."""
+        now = self._edges.monotonic()
+        return Pause(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
+
+    async def _work(self) -> None:
+        while item := await self.queue.take():
+            await self._flow.pacer.turn()
+            candidate: Item | None = item
+            while candidate and not self.queue.may_send(candidate):
+                # Held, dropped or stopped while it waited for the turn: let another have it.
+                self.queue.put_back(candidate)
+                candidate = self.queue.take_now()
+            if candidate:
+                await self._call(candidate)

@@ -1,0 +1,165 @@
+"""A whole run in virtual time: the real journal, policy and pace against the simulated world, without sockets."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import virtual
+from ids import facts, guid
+
+from bulkreact.batch.edges import Edges, Ending, Phase, iso
+from bulkreact.batch.journal import Journal, create, seal
+from bulkreact.batch.rows import result_rows
+from bulkreact.batch.session import Session, work
+from bulkreact.models import InputRow, NoResponse, Reply, Request, Response, ResultRow, Target
+from bulkreact.settings import Cloud, Limits, Service
+from bulkreact.simulator.fates import Act
+from bulkreact.simulator.world import Rules, World
+
+BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
+_SECONDS_PER_CALL = 0.05
+
+
+@dataclass
+class Sent:
+    """One call as the partner saw it."""
+
+    at: float
+    method: str
+    path: str
+    request_id: str
+    correlation_id: str
+    status: int | None = None
+
+
+class Killed(Exception):  # noqa: N818 - what happens to a process, not what it says
+    """The process is gone: nothing that it has not made durable is known any more."""
+
+
+@dataclass
+class Laboratory:
+    """A folder with a journal, and a partner; both outlive the sessions that work with them.
+
+    ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead.
+    ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
+    and chance decides which of the other calls under way the partner still gets to see.
+    """
+
+    folder: Path
+    rules: Rules = field(default_factory=Rules)
+    seed: int = 0
+    sent: list[Sent] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    told: Callable[[Sent], None] = lambda _sent: None
+    answer: Callable[[Sent], Reply | None] = lambda _sent: None
+    killed: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self.now = 0.0
+        self.world = World(self.rules, lambda: self.now)
+        self._chance = Random(self.seed)
+
+    def make(self, targets: list[Target]) -> None:
+        """Make the journal of a run over targets."""
+        rows = [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)]
+        create(self.folder, rows)
+        seal(self.folder, facts(header=("a",), uuid=guid(77)))
+
+    def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> Ending:
+        """Work on the run in one process's stead, until it ends or somebody stops it."""
+        return virtual.run(self._work(limits, send=send, command=command))
+
+    def rows(self) -> list[ResultRow]:
+        """Return how the rows stand."""
+        with Journal(self.folder) as journal:
+            return list(result_rows(journal.connection))
+
+    async def _work(self, limits: Limits, *, send: bool, command: str) -> Ending:
+        offset = self.now
+
+        def monotonic() -> float:
+            self.now = offset + virtual.now()
+            return virtual.now()
+
+        def wall() -> datetime:
+            monotonic()
+            return BEGIN + timedelta(seconds=self.now)
+
+        async def renew(_since: float) -> None:
+            return None
+
+        edges = Edges(
+            send=self._send,
+            renew=renew,
+            now=wall,
+            monotonic=monotonic,
+            chance=self._chance.random,
+            new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
+            settled=lambda _number, _outcome: None,
+        )
+
+        @contextmanager
+        def beginning(phase: Phase) -> Iterator[None]:
+            self.phases.append(phase)
+            yield
+
+        with Journal(self.folder) as journal:
+            number = journal.begin_session(command=command, version="1", configured_per_minute=None, now=iso(wall()))
+            ending = await work(Session(journal, number, edges, SERVICE, limits, beginning), send=send)
+            journal.end_session(number, state=ending.state, exit_code=ending.exit_code, reason="", now=iso(wall()))
+        monotonic()
+        return ending
+
+    async def _send(self, request: Request) -> Reply:
+        if self.killed():
+            raise Killed
+        offset = self.now - virtual.now()
+        try:
+            await asyncio.sleep(_SECONDS_PER_CALL)
+        except asyncio.CancelledError:
+            if self._chance.random() < 0.5:
+                self._arrive(request)
+            raise
+        self.now = offset + virtual.now()
+        reply = self._arrive(request)
+        if self.killed():
+            raise Killed
+        return reply
+
+    def _arrive(self, request: Request) -> Reply:
+        ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
+        sent = Sent(self.now, request.method, request.path, *ids)
+        self.sent.append(sent)
+        self.told(sent)
+        reply = self.answer(sent) or self._reply(request)
+        sent.status = reply.status if isinstance(reply, Response) else None
+        return reply
+
+    def _reply(self, request: Request) -> Reply:
+        _, _, _, customer, _, subscription, _, *rest = request.path.split("/")
+        if act := self.world.throttle(customer):
+            return _response(act, self.now)
+        if request.method == "POST":
+            act = self.world.reactivate((customer, subscription, rest[0]), request.headers["MS-RequestId"])
+        elif rest:
+            act = self.world.read((customer, subscription, rest[0]))
+        else:
+            act = self.world.read_all((customer, subscription))
+        return _response(act, self.now)
+
+
+def _response(act: Act, now: float) -> Reply:
+    if act.drop:
+        return NoResponse(left=True, code="connection-lost", description="the line was dropped")
+    headers = {name.lower(): value for name, value in act.headers.items()}
+    if headers.get("retry-after") == "date":
+        moment = BEGIN + timedelta(seconds=now + act.seconds)
+        headers["retry-after"] = format_datetime(moment, usegmt=True)
+    return Response(act.status, "", headers, act.body)
