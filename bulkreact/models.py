@@ -11,6 +11,7 @@ class Operation(StrEnum):
     REACTIVATE_ENTITLEMENT = "reactivate-entitlement"
     GET_ENTITLEMENT = "get-entitlement"
     LIST_ENTITLEMENTS = "list-entitlements"
+    LIST_CUSTOMERS = "list-customers"
 
 
 class Status(StrEnum):

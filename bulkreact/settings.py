@@ -20,7 +20,20 @@ BASE_URLS = {
     Cloud.USGOV: "https://api.partnercenter.microsoft.com",
     Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
 }
+AUTHORITIES = {
+    Cloud.GLOBAL: "https://login.microsoftonline.com",
+    Cloud.USGOV: "https://login.microsoftonline.us",
+    Cloud.CHINA: "https://login.partner.microsoftonline.cn",
+}
+# What tokens are for: an address as well, but whatever the base URL is, these stay the same.
+RESOURCES = {
+    Cloud.GLOBAL: "https://api.partnercenter.microsoft.com",
+    Cloud.USGOV: "https://api.partnercenter.microsoft.com",
+    Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
+}
 
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -52,6 +65,29 @@ class Service:
     api_version: str
     simulated: bool
     locale: str = "en-US"
+
+
+class Auth(StrEnum):
+    """Where access tokens come from (API page, section *Credentials*)."""
+
+    TOKEN = "token"  # noqa: S105 - a word, no secret
+    APP = "app"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks the token service for what; the secret that proves it is not among this.
+
+    ``authority`` is a URL with the tenant in it, ``scope`` what a token is asked for, and ``resource`` what it must
+    then be for. ``tenant_id`` is a GUID or a domain name; it is empty when the authority alone names the tenant.
+    """
+
+    authority: str
+    tenant_id: str
+    client_id: str
+    scope: str
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +168,12 @@ def parse_locale(text: str) -> str:
 
 def parse_base_url(text: str) -> str:
     """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
-    expected = f"{text!r} is not a URL; write it like https://api.partnercenter.microsoft.com"
+    expected = f"{_shown(text)} is not a URL; write it like https://api.partnercenter.microsoft.com"
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
+        # A name that cannot be looked up at all, like a..b.
+        (host or "").encode("idna")
     except ValueError:
         raise ValueError(expected) from None
     if not host or port == 0 or parts.scheme not in {"http", "https"}:
@@ -143,8 +181,63 @@ def parse_base_url(text: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
         raise ValueError("a base URL has no user, query or fragment")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"{text!r} is not encrypted: use https (plain http is for loopback addresses alone)")
+        raise ValueError(f"{_shown(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def parse_authority(text: str) -> str:
+    """Return the URL of a token service without a trailing slash; ValueError unless it is https."""
+    try:
+        url = parse_base_url(text)
+    except ValueError:
+        url = ""
+    if not url.startswith("https://"):
+        raise ValueError(
+            f"{_shown(text)} is no token service; write it like https://login.microsoftonline.com (https alone)"
+        )
+    return url
+
+
+def parse_scope(text: str) -> str:
+    """Return a scope; ValueError when it is more than one word or none."""
+    if not text.isascii() or not text.isprintable() or len(text.strip(" /").split()) != 1:
+        raise ValueError(f"{text!r} is not a scope; write it like https://api.partnercenter.microsoft.com/.default")
+    return text.strip().rstrip("/")
+
+
+def parse_tenant(text: str) -> str:
+    """Return a tenant's id or domain in lower case; ValueError when it is neither."""
+    if not _TENANT.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is not a tenant; write its GUID, or its domain like contoso.onmicrosoft.com")
+    return text.strip().lower()
+
+
+def parse_client_id(text: str) -> str:
+    """Return an application's id in lower case; ValueError unless it is a GUID."""
+    if not is_guid(text.strip()):
+        raise ValueError(f"{text!r} is not a client id; it is the GUID that the app registration shows")
+    return text.strip().lower()
+
+
+def _shown(url: str) -> str:
+    """Return a URL for people, without a password that it may have."""
+    return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
+
+
+def resource_of(scope: str) -> str:
+    """Return what a token for a scope is for: ``https://host/.default`` is for ``https://host``."""
+    scheme, mark, rest = scope.rpartition("://")
+    return scheme + mark + (rest.rpartition("/")[0] or rest)
+
+
+def scope_for(scope: str, suffix: str) -> str:
+    """Return a scope; one that names a resource alone gets the suffix that asks for what is usual."""
+    return scope if resource_of(scope) != scope else scope + suffix
+
+
+def is_guid(text: str) -> bool:
+    """Tell whether a text is a GUID with its dashes."""
+    return bool(_GUID.fullmatch(text))
 
 
 def is_loopback(host: str) -> bool:

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.request import urlopen
 
 import aiohttp
 import aioresponses.core
 import pytest
+from authority import CLIENT, TENANT, Authority, start_authority
 from hypothesis import HealthCheck, settings
 
 from bulkreact.simulator.server import serve
@@ -80,7 +82,7 @@ class Program:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, stdin: int | IO[str] = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start the program and return its process."""
         return subprocess.Popen(
             [sys.executable, "-m", "bulkreact", *map(str, arguments)],
@@ -91,7 +93,7 @@ class Program:
                 "BULKREACT_STATE_DIR": str(self.folder / "state"),
                 **self.environment,
             },
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -168,6 +170,22 @@ async def _end_tasks() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def authority(loop: asyncio.AbstractEventLoop, program: Program) -> Iterator[Authority]:
+    """Serve token service and partner API over TLS, and let the program know them, the tenant and the app."""
+    with start_authority(loop, program.folder, Rules(activation_delay=0)) as running:
+        program.environment |= {
+            "REQUESTS_CA_BUNDLE": str(running.ca_file),
+            "SSL_CERT_FILE": str(running.ca_file),
+            "BULKREACT_ACCESS_TOKEN": "",
+            "BULKREACT_AUTHORITY": running.authority_url,
+            "BULKREACT_BASE_URL": running.base_url,
+            "BULKREACT_TENANT_ID": TENANT,
+            "BULKREACT_CLIENT_ID": CLIENT,
+        }
+        yield running
 
 
 @pytest.fixture

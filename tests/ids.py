@@ -10,6 +10,38 @@ from bulkreact.models import Target
 
 AT = "2026-03-01T12:00:00.000Z"
 HEADER = ("customer_id", "subscription_id", "entitlement_id")
+# The numbers of the token service's errors, as the API page lists them; the last seven pass.
+AADSTS = [
+    "7000215",
+    "7000222",
+    "700027",
+    "700016",
+    "90002",
+    "900382",
+    "900432",
+    "90038",
+    "500011",
+    "650057",
+    "65001",
+    "700082",
+    "70008",
+    "70043",
+    "50173",
+    "70000",
+    "50076",
+    "50079",
+    "50078",
+    "50074",
+    "53003",
+    "50057",
+    "50033",
+    "90006",
+    "90012",
+    "90024",
+    "90033",
+    "90090",
+    "90055",
+]
 
 
 def guid(number: int) -> str:

@@ -60,6 +60,7 @@ class Laboratory:
     told: Callable[[Sent], None] = lambda _sent: None
     answer: Callable[[Sent], Reply | None] = lambda _sent: None
     killed: Callable[[], bool] = lambda: False
+    refusal: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         self.now = 0.0
@@ -92,10 +93,18 @@ class Laboratory:
             monotonic()
             return BEGIN + timedelta(seconds=self.now)
 
+        def usable() -> bool:
+            return not self.refusal()
+
+        async def ready() -> str:
+            return self.refusal()
+
         async def renew(_since: float) -> None:
             return None
 
         edges = Edges(
+            usable=usable,
+            ready=ready,
             send=self._send,
             renew=renew,
             now=wall,

@@ -3,22 +3,15 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 from conftest import PROJECT, Program
 
-from bulkreact import settings
+from bulkreact.cli import credentials
+from bulkreact.cli.configuration import FILE_NAME
+from bulkreact.cli.entry import _COMMANDS
 from bulkreact.models import Status
-from bulkreact.settings import (
-    Cloud,
-    Threshold,
-    is_loopback,
-    parse_base_url,
-    parse_duration,
-    parse_rate,
-    parse_threshold,
-)
+from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.fates import FATES
 
@@ -50,7 +43,7 @@ def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
     assert process.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "retry", "verify", "status", "results", "explain", "simulator"])
+@pytest.mark.parametrize("command", list(_COMMANDS))
 def test_every_command_is_listed_and_has_help(program: Program, command: str) -> None:
     assert f"  {command} " in program("--help").out
     assert program(command, "--help").code == 0
@@ -92,6 +85,24 @@ def test_the_readme_offers_two_commands_that_set_everything_up() -> None:
     assert f"\n{install}'.[test]' && .venv/bin/pytest\n" in README
 
 
+def test_the_readme_names_every_command_and_every_variable_that_is_no_option() -> None:
+    assert not [command for command in _COMMANDS if f"`bulkreact {command}" not in README]
+    variables = [value for name, value in vars(credentials).items() if name.endswith("_VARIABLE")]
+    assert len(variables) == 4
+    more = [*CERTIFICATE_VARIABLES, "HTTPS_PROXY", "NO_PROXY", "BULKREACT_STATE_DIR", "BULKREACT_PROFILE"]
+    assert not [name for name in (*variables, *more, FILE_NAME) if name not in README]
+
+
+def test_the_configuration_file_of_the_readme_is_one(program: Program) -> None:
+    example = README.partition("```toml\n")[2].partition("```")[0]
+    (program.folder / FILE_NAME).write_text(example)
+    for name in ("contoso", "fabrikam"):
+        assert f"[profiles.{name}]" in example
+        shown = program("doctor", "--simulate", "--profile", name)
+        assert shown.code == 0, shown.err
+        assert f"{FILE_NAME} [profiles.{name}]" in shown.out
+
+
 def test_the_readme_names_every_status_every_exit_code_and_every_column() -> None:
     assert all(f"| `{status}` |" in README for status in Status)
     assert all(
@@ -105,81 +116,3 @@ def test_the_readme_tells_every_fate(number: int) -> None:
     (line,) = [line for line in README.splitlines() if line.startswith("| `") and f"`{number}`" in line]
     words = FATES[number].words
     assert words in line or f"{words.partition(',')[0]} with that code" in line
-
-
-@pytest.mark.parametrize(
-    ("text", "rate"), [("300/min", 5), ("5/s", 5), ("0.5/s", 0.5), (" 60/MIN ", 1), ("off", None), ("10 / s", 10)]
-)
-def test_rates_are_read(text: str, rate: float | None) -> None:
-    assert parse_rate(text) == rate
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("30s", 30), ("15m", 900), ("12h", 43_200), ("90d", 7_776_000)]
-)
-def test_durations_are_read(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "threshold"), [("50%", Threshold(share=0.5)), ("20", Threshold(number=20)), ("off", Threshold())]
-)
-def test_thresholds_are_read(text: str, threshold: Threshold) -> None:
-    assert parse_threshold(text) == threshold
-
-
-@pytest.mark.parametrize(
-    ("threshold", "failures", "settled", "passed"),
-    [
-        (Threshold(share=0.5), 10, 20, False),
-        (Threshold(share=0.5), 11, 20, True),
-        (Threshold(number=3), 3, 3, False),
-        (Threshold(number=3), 4, 99, True),
-        (Threshold(), 99, 99, False),
-    ],
-)
-def test_a_threshold_is_passed_strictly_above_it(
-    threshold: Threshold, failures: int, settled: int, passed: bool
-) -> None:
-    assert threshold.passed(failures, settled) is passed
-
-
-@pytest.mark.parametrize(
-    ("parse", "text"),
-    [
-        *((parse_rate, text) for text in ("", "5", "-5/s", "0/s", "5/h", "five/s", "\u0665/s")),
-        *((parse_duration, text) for text in ("", "-1", "1w", "1h30", "s")),
-        *((parse_threshold, text) for text in ("", "-1", "101%", "half", "1.5")),
-        *((settings.parse_api_version, text) for text in ("", "..", "v1/", "v1?x", "v 1")),
-        *((settings.parse_locale, text) for text in ("", "en_US", "en-US\r\nEvil: 1")),
-        *((parse_base_url, text) for text in ("", "partner.example", "ftp://x", "http://partner.example")),
-        *((parse_base_url, text) for text in ("https://", "https://x?y", "https://x#y", "https://[", "https://x:0")),
-        *((parse_base_url, text) for text in ("http://127.0.0.1.evil.example", "http://localhost.evil.example")),
-    ],
-)
-def test_what_cannot_be_read_is_refused(parse: Callable[[str], object], text: str) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        parse(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("https://Partner.Example/", "https://partner.example"),
-        ("https://partner.example:8443/api/", "https://partner.example:8443/api"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
-        ("http://localhost", "http://localhost"),
-    ],
-)
-def test_base_urls_are_read(text: str, url: str) -> None:
-    assert parse_base_url(text) == url
-
-
-def test_every_cloud_has_its_documented_address() -> None:
-    assert settings.BASE_URLS == {
-        Cloud.GLOBAL: "https://api.partnercenter.microsoft.com",
-        Cloud.USGOV: "https://api.partnercenter.microsoft.com",
-        Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
-    }
-    assert not is_loopback("partner.example")

@@ -1,44 +1,13 @@
 """The catalogue: every documented code is explained, and every row that needs advice gets it."""
 
 import pytest
+from ids import AADSTS
 from test_protocol import DOCUMENTED
 
 from bulkreact.models import SUCCESSES, Status
 from bulkreact.partnercenter.codes import advice, explain
 from bulkreact.partnercenter.entries import Entry, Who
 from bulkreact.partnercenter.own_codes import OUR_ENTRIES
-
-AADSTS = [
-    "7000215",
-    "7000222",
-    "700027",
-    "700016",
-    "90002",
-    "900382",
-    "900432",
-    "90038",
-    "500011",
-    "650057",
-    "65001",
-    "700082",
-    "70008",
-    "70043",
-    "50173",
-    "70000",
-    "50076",
-    "50079",
-    "50078",
-    "50074",
-    "53003",
-    "50057",
-    "50033",
-    "90006",
-    "90012",
-    "90024",
-    "90033",
-    "90090",
-    "90055",
-]
 
 
 @pytest.mark.parametrize("code", [str(code) for _, code, _ in DOCUMENTED])

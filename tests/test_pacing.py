@@ -9,12 +9,16 @@ from virtual import now, run
 from bulkreact.batch.pacing import Pace, Pacer
 
 
+async def _nothing() -> None:
+    """Have nothing to do before a turn."""
+
+
 async def _turns(pacer: Pacer, number: int, workers: int = 16) -> list[float]:
     moments: list[float] = []
 
     async def work() -> None:
         while len(moments) < number:
-            await pacer.turn()
+            await pacer.turn(_nothing)
             moments.append(round(now(), 6))
 
     async with asyncio.TaskGroup() as group:
@@ -89,3 +93,30 @@ def test_the_pace_never_falls_to_nothing() -> None:
     for _ in range(1000):
         pace.slow_down()
     assert pace.rate == pytest.approx(0.1)
+
+
+def test_what_is_waited_for_before_a_turn_lets_nobody_hoard_turns() -> None:
+    async def scenario() -> list[float]:
+        pacer = Pacer(5.0)
+        moments: list[float] = []
+        waited: list[float] = []
+
+        async def wait_once() -> None:
+            if len(moments) == 3 and not waited:
+                waited.append(now())
+                await asyncio.sleep(7)
+
+        async def work() -> None:
+            for _ in range(2):
+                await pacer.turn(wait_once)
+                moments.append(round(now(), 6))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(work())
+        return moments
+
+    moments = run(scenario())
+    assert moments[3] - moments[2] >= 7
+    # What was idle is not caught up with.
+    assert _most_in_any_second(moments) <= 5 + 2

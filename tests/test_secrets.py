@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import product
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from aiohttp import web
+from authority import CLIENT, SECRET, TENANT, Authority, key_pair
 from conftest import CANARY, Program
 from driving import FAST, newest, told
 from ids import fated, row, write_csv
 
 from bulkreact.models import Status
+from bulkreact.simulator.refusals import Fault
 from bulkreact.simulator.server import application
 from bulkreact.simulator.world import Rules, World
 
@@ -85,6 +88,72 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
     assert names <= {path.name for path in left}
     assert not [path for path in left if CANARY.encode() in path.read_bytes()]
     assert told(newest(program))
+
+
+PASSWORD = "canary-password-77"
+MODES = ["secret", "secret file", "certificate", "user", "confidential user"]
+# Whatever is asked of the token service is refused with its own words, or answered with what nobody can read. What may
+# pass is to be asked again so late that nobody waits for it.
+REFUSALS = [
+    Fault(400, "invalid_request", 1_234_567),
+    Fault(401, "invalid_client", 7_000_215),
+    Fault(400, "invalid_grant", 700_082),
+    Fault(200, html=True, retry_after="999"),
+    Fault(503, retry_after="999"),
+    Fault(307),
+]
+
+
+def secrets_of(authority: Authority, *more: str) -> list[bytes]:
+    """Return everything that must be seen nowhere, in every form in which it could be."""
+    key = key_pair().key_pem
+    lines = [line for line in key.splitlines() if len(line) == 64]
+    issued = [*authority.directory._access, *authority.directory._refresh]
+    return [secret.encode() for secret in (SECRET, PASSWORD, *lines, *issued, *more) if secret]
+
+
+@pytest.mark.parametrize(
+    ("mode", "fault"), [*product(MODES, [None, *REFUSALS]), ("confidential user", Fault(drop=True))]
+)
+def test_no_secret_is_in_what_the_program_leaves_behind(
+    program: Program, authority: Authority, mode: str, fault: Fault | None
+) -> None:
+    options: tuple[str, ...] = ("--auth", "user" if "user" in mode else "app")
+    refresh_token = ""
+    if mode in {"secret", "confidential user"}:
+        program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
+    if mode == "secret file":
+        (program.folder / "secret.txt").write_text(SECRET)
+        options += ("--client-secret-file", "secret.txt")
+    if mode == "certificate":
+        (program.folder / "app.pfx").write_bytes(key_pair().pfx(PASSWORD))
+        program.environment["BULKREACT_CERTIFICATE_PASSWORD"] = PASSWORD
+        options += ("--certificate-file", "app.pfx")
+    said = []
+    if "user" in mode:
+        refresh_token = authority.directory.issue_refresh_token(CLIENT, TENANT, public=mode == "user")
+        program.environment["BULKREACT_REFRESH_TOKEN"] = refresh_token
+        said.append(program("login"))
+        authority.directory.revoke_access_tokens()
+        del program.environment["BULKREACT_REFRESH_TOKEN"]
+    authority.directory.faults = [fault] * 99 if fault else []
+    write_csv(program.folder / "input.csv", [row(fated(tail, tail), tail) for tail in (202, 401, 1503)])
+    said.append(program("run", "input.csv", *FAST, *options, "--attempts", "1", "-v"))
+    said += [program("doctor", *options), program("doctor", "--json", *options), program("status")]
+    if fault and "user" in mode:
+        program.environment["BULKREACT_REFRESH_TOKEN"] = authority.directory.issue_refresh_token(CLIENT, TENANT)
+        said.append(program("login"))
+    assert said[-1].code == 0 or fault
+    hidden = secrets_of(authority, refresh_token)
+    words = [(one.out + one.err).encode() for one in said]
+    # The state folder is where a sign-in belongs, and these files are the test's own.
+    own = {"secret.txt", "app.pfx", "ca.pem"}
+    left = [
+        path.read_bytes() for path in files(program.folder) if path.name not in own and path.parent.name != "sign-ins"
+    ]
+    assert len(left) >= 5
+    assert not [secret for secret in hidden for text in (*words, *left) if secret in text]
+    assert not [one for one in said if "Traceback" in one.err]
 
 
 def test_every_way_a_row_can_end_is_among_them(program: Program, base_url: str) -> None:

@@ -6,7 +6,7 @@ from ids import facts, fated, guid, target
 from laboratory import Laboratory, Sent
 
 from bulkreact.batch.journal import create, seal
-from bulkreact.models import InputRow, Response, Status
+from bulkreact.models import InputRow, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.world import Rules
 
@@ -63,3 +63,30 @@ def test_a_run_that_halts_is_not_watched(tmp_path: Path) -> None:
     assert laboratory.work(limits).exit_code == 4
     assert {sent.method for sent in laboratory.sent} == {"POST"}
     assert sum(row.outcome.status is Status.ACCEPTED for row in laboratory.rows()) == 5
+
+
+def test_without_a_token_nothing_more_is_sent_and_the_next_session_goes_on(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(40)])
+    laboratory.refusal = lambda: "the secret has expired" if len(laboratory.sent) >= 10 else ""
+    limits = Limits(calls_per_second=10, concurrency=4, verify=Verification(after=0))
+    ending = laboratory.work(limits)
+    assert (ending.state, ending.exit_code, ending.reason) == (RunState.ABORTED, 3, "the secret has expired")
+    # Those whose token was good already when the trouble began are sent, and no other; no turn is spent on waiting.
+    assert 10 <= len(laboratory.sent) <= 14
+    assert sum(row.settled for row in laboratory.rows()) == len(laboratory.sent)
+    laboratory.refusal = lambda: ""
+    assert laboratory.work(limits).exit_code == 0
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED] * 40
+    assert len({sent.path for sent in laboratory.sent if sent.method == "POST"}) == 40
+    assert sum(sent.method == "POST" for sent in laboratory.sent) == 40
+
+
+def test_without_a_token_watching_stops_and_what_was_accepted_stays_so(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=3600))
+    laboratory.make([target(guid(number), number) for number in range(5)])
+    laboratory.refusal = lambda: "signed out" if any(sent.method == "GET" for sent in laboratory.sent) else ""
+    limits = Limits(calls_per_second=10, concurrency=1, verify=Verification(after=0, timeout=60))
+    assert laboratory.work(limits).exit_code == 3
+    assert sum(sent.method == "GET" for sent in laboratory.sent) == 1
+    assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}

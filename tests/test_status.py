@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,12 @@ def content(process: Process) -> dict[str, object]:
     return found
 
 
-def start(program: Program, partner: Partner, rows: int = 60) -> "subprocess.Popen[str]":
-    """Start a run that takes a while, and wait until it is well under way."""
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(rows)])
+ROWS = 600
+
+
+def start(program: Program, partner: Partner) -> "subprocess.Popen[str]":
+    """Start a run that takes half a minute, and wait until it is well under way."""
+    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(ROWS)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     return process
@@ -36,8 +40,9 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     process = start(program, partner)
     told_to_programs = content(program("status", "--json"))
     told_to_people = program("status")
+    process.send_signal(signal.SIGTERM)
     ended = program.ended(process)
-    assert ended.code == 0, ended.err
+    assert ended.code == 143, ended.err
     assert told_to_programs["state"] == "running"
     assert told_to_programs["run_id"] == ended.run.name
     assert told_to_programs["process_id"] == process.pid
@@ -47,10 +52,10 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     assert isinstance(open_rows, int)
     assert counts["accepted"] >= 9
     assert counts["unknown"] == counts["not_attempted"] == 0
-    assert sum(counts.values()) + open_rows == 60
+    assert sum(counts.values()) + open_rows == ROWS
     assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
     assert told_to_people.err == ""
-    assert len(partner.world.ledger.effects) == 60
+    assert len(partner.world.ledger.effects) == told(ended.run).count("accepted") >= counts["accepted"]
 
 
 def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
@@ -70,8 +75,8 @@ def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, 
     assert (found["state"], found["exit_code"]) == ("interrupted", 130)
     counts = found["counts"]
     assert isinstance(counts, dict)
-    assert sum(counts.values()) == 60
-    assert found["open"] == 60 - counts["accepted"]
+    assert sum(counts.values()) == ROWS
+    assert found["open"] == ROWS - counts["accepted"]
     assert f"bulkreact resume {ended.run.name}" in program("status").out
     program("results", ended.run.name)
     assert counts["not_attempted"] == told(ended.run).count("not_attempted")
@@ -118,7 +123,8 @@ def test_results_are_not_written_beside_the_process_that_will_write_them(program
     process = start(program, partner)
     assert program("results", next((program.folder / "reports").glob("2*")).name).code == 5
     assert not list((program.folder / "reports").glob("**/*.json"))
-    assert program.ended(process).code == 0
+    process.send_signal(signal.SIGTERM)
+    assert program.ended(process).code == 143
 
 
 @pytest.mark.parametrize("damage", ["format", "bytes"])
@@ -143,7 +149,8 @@ def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written
     program: Program, partner: Partner, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     process = run(program, partner, ["a", 800111])
-    for folder in (program.folder, program.folder / "reports", process.run, *program.folder.parents[:2]):
+    above = takewhile(lambda one: not one.stat().st_mode & 0o001, program.folder.parents)
+    for folder in (program.folder, program.folder / "reports", process.run, *above):
         folder.chmod(0o755)
     (process.run / "journal.sqlite3").chmod(0o644)
     elsewhere = tmp_path_factory.mktemp("elsewhere")

@@ -1,9 +1,9 @@
 """What a run is handed from outside, and what it says of itself: nothing here acts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, Reply, Request, RunState
@@ -14,12 +14,16 @@ class Edges:
     """The wire, the token, two clocks, chance and fresh GUIDs.
 
     ``now`` is the wall clock (aware, UTC), ``monotonic`` counts seconds, ``chance`` is uniform in [0, 1).
-    ``renew`` fetches a fresh token unless that happened since the given monotonic moment; ``settled`` is told the
-    number and the outcome of every row that was settled by a call.
+    ``usable`` tells that the next call may go ahead; if not, ``ready`` must be asked, which says why there is no token,
+    with an empty text when there is one. ``renew`` fetches a fresh one unless that happened since the given monotonic
+    moment. ``settled`` is told the number and the outcome of
+    every row that was settled by a call.
     """
 
     send: Callable[[Request], Awaitable[Reply]]
-    renew: Callable[[float], Awaitable[None]]
+    usable: Callable[[], bool]
+    ready: Callable[[], Coroutine[Any, Any, str]]
+    renew: Callable[[float], Coroutine[Any, Any, None]]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     chance: Callable[[], float]

@@ -1,6 +1,7 @@
 """The pace of all calls together: evenly spaced, lower after throttling, creeping back up to the ceiling."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from aiolimiter import AsyncLimiter
 
@@ -38,14 +39,21 @@ class Pacer:
         # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
         self._queue = asyncio.Lock()
         self._waiting: asyncio.Timeout | None = None
-        self._closed = False
+        self._closed = asyncio.Event()
 
-    async def turn(self) -> None:
-        """Wait for the next turn, or until there are no more of them."""
+    async def turn(self, before: Callable[[], Awaitable[None]]) -> None:
+        """Wait for the next turn, or until there are no more of them.
+
+        Whoever is next does what must be done ``before``: turns are not handed out meanwhile, and so not hoarded.
+        """
         if self.pace is None:
+            await before()
             return
         async with self._queue:
-            if self._closed:
+            if self._closed.is_set():
+                return
+            await before()
+            if self._closed.is_set():
                 return
             limiter = self._limiter
             rate = self.pace.rate
@@ -65,13 +73,13 @@ class Pacer:
 
     def close(self) -> None:
         """Send everybody home who waits for a turn: none will be used any more."""
-        self._closed = True
+        self._closed.set()
         if self._waiting:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def reopen(self) -> None:
         """Hand out turns again, at the pace that was reached: another phase begins."""
-        self._closed = False
+        self._closed.clear()
 
     async def _exchange(self, rate: float) -> AsyncLimiter:
         # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.

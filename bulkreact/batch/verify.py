@@ -139,7 +139,7 @@ class Verifier:
                 if scope := self._workers.hold(group, exchange, retry_after):
                     await self._give_up(group, scope)
             case verdicts.TokenRefused() if not refused_before:
-                await self._edges.renew(exchange.started)
+                await self._workers.unless_stopped(self._edges.renew(exchange.started))
                 self._queue.wait(group, self._edges.monotonic())
             case verdicts.Transient():
                 group.failures += 1

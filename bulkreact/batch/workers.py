@@ -1,9 +1,9 @@
 """A pool of workers over one queue: each waits for its turn, makes a call, and heeds what is asked of the pace."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic, TypeVar
 
 from bulkreact.batch.edges import COMPLETED, Edges, Ending, Pause, Tally
 from bulkreact.batch.pacing import Pacer
@@ -14,6 +14,8 @@ from bulkreact.batch.wire import Exchange
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
 from bulkreact.partnercenter.verdicts import Throttled
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Workers(Generic[Item]):
         self._flow = flow
         self._edges = edges
         self._call = call
+        self._stopped = asyncio.Event()
 
     async def run(self) -> Ending:
         """Work until the queue is empty or somebody stops; calls in flight are always allowed to end."""
@@ -64,6 +67,7 @@ class Workers(Generic[Item]):
     def stop(self, ending: Ending) -> None:
         """Hand out no more items; the first to stop is the one who says why."""
         self.ending = self.ending or ending
+        self._stopped.set()
         self.queue.close()
         self._flow.pacer.close()
 
@@ -115,9 +119,24 @@ class Workers(Generic[Item]):
         now = self._edges.monotonic()
         return Pause(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
 
+    async def unless_stopped(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
+        """Wait for something that is no call; when somebody stops, nobody waits for it any more."""
+        task = asyncio.ensure_future(waiting)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        return task.result() if task.done() else None
+
+    async def _token(self) -> None:
+        """Make sure that there is a token for the next call, or stop."""
+        if not self._edges.usable() and (trouble := await self.unless_stopped(self._edges.ready())):
+            self.refuse(trouble)
+
     async def _work(self) -> None:
         while item := await self.queue.take():
-            await self._flow.pacer.turn()
+            await self._flow.pacer.turn(self._token)
             candidate: Item | None = item
             while candidate and not self.queue.may_send(candidate):
                 # Held, dropped or stopped while it waited for the turn: let another have it.

@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from bulkreact import __version__
+from bulkreact.cli.command import configuration_options
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
 
 _PROGRAM = "bulkreact"
@@ -19,6 +20,9 @@ _COMMANDS = {
     "resume": "Continue an unfinished run.",
     "retry": "Send what may succeed now of a finished run, as a new run.",
     "verify": "Read how accepted subscriptions stand and finish the results.",
+    "login": "Sign in a user, so that runs can be made in their name.",
+    "logout": "Forget a sign-in.",
+    "doctor": "Prove that a run could work: settings, token, network, one harmless read.",
     "status": "Say how a run stands, also while it is being worked on.",
     "results": "Write a run's result files again from its journal.",
     "explain": "Say what an error code or a status word means and what to do.",
@@ -49,11 +53,14 @@ class _LazyGroup(click.Group):
     cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULKREACT"}
 )
 @click.version_option(__version__, prog_name=_PROGRAM)
-def _bulkreact() -> None:
+def _bulkreact(**_: object) -> None:
     """Reactivate many Partner Center subscriptions from one file.
 
     Begin with: bulkreact run inputs/sample.csv --simulate
     """
+
+
+_bulkreact.params.extend(configuration_options(expose=True))
 
 
 def _say(words: str) -> None:
@@ -86,6 +93,6 @@ def exit_code() -> int:
         return 1
     except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
         traceback.print_exc()
-        _say("This is a bug in bulkreact. The journal is intact: the same command continues the run.")
+        _say("This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it.")
         return BulkreactError.exit_code
     return code if isinstance(code, int) else 0

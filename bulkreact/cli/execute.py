@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from bulkreact.batch.journal import VERIFY, Journal, read_only
 from bulkreact.batch.rows import write_calls
 from bulkreact.batch.session import Session, work
 from bulkreact.cli import received, runs
+from bulkreact.cli.credentials import Access
 from bulkreact.cli.finish import Finished, Places, Report, Standing, standing
 from bulkreact.cli.options import Output
 from bulkreact.cli.signals import Interruption, listen
@@ -25,11 +26,11 @@ from bulkreact.errors import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     BulkreactError,
+    CredentialsRefusedError,
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
 from bulkreact.models import RunState
-from bulkreact.partnercenter.auth import ReadyToken
 from bulkreact.partnercenter.client import connect
 from bulkreact.settings import Limits, Service
 from bulkreact.sheets.atomic import PARTIAL
@@ -42,7 +43,7 @@ class Work:
 
     folder: Path
     command: str
-    token: str = field(repr=False)
+    access: Access
     service: Service
     limits: Limits
     output: Output
@@ -136,14 +137,18 @@ async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, i
 
 
 async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
+    if job.access.refusal:
+        return Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, job.access.refusal)
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
             service = replace(service, base_url=await stack.enter_async_context(_simulator(journal)))
-        credentials = ReadyToken(job.token)
+        credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
         edges = Edges(
             send=client.send,
+            usable=credentials.usable,
+            ready=credentials.ready,
             renew=credentials.renew,
             now=partial(datetime.now, UTC),
             monotonic=monotonic,

@@ -2,6 +2,7 @@
 
 import click
 
+from bulkreact.cli.command import Configured
 from bulkreact.partnercenter.codes import explain, generic_code, http_status_of
 from bulkreact.partnercenter.entries import Entry, Meaning
 
@@ -23,7 +24,7 @@ _RUN = {
 }
 
 
-@click.command("explain")
+@click.command("explain", cls=Configured)
 @click.argument("codes", nargs=-1, required=True, metavar="CODE...")
 def command(codes: tuple[str, ...]) -> None:
     """Say what error codes or status words mean, who must act and what to do. Works offline.

@@ -3,69 +3,80 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from bulkreact.batch.journal import RunFacts
-from bulkreact.cli.types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
+from bulkreact.cli.command import Shared
+from bulkreact.cli.types import (
+    API_VERSION,
+    BASE_URL,
+    DURATION,
+    LOCALE,
+    RATE,
+    THRESHOLD,
+)
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
-TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105 - a name, no secret
-
 Decorated = TypeVar("Decorated", bound=Callable[..., None])
 
+shared = partial(click.option, cls=Shared)
+CLOUD = shared(
+    "--cloud",
+    type=click.Choice([cloud.value for cloud in Cloud]),
+    default=Cloud.GLOBAL.value,
+    show_default=True,
+    help="The national cloud of the partner tenant.",
+)
 _TARGET = (
-    click.option(
-        "--cloud",
-        type=click.Choice([cloud.value for cloud in Cloud]),
-        default=Cloud.GLOBAL.value,
-        show_default=True,
-        help="The national cloud of the partner tenant.",
-    ),
-    click.option(
+    CLOUD,
+    shared(
         "--base-url",
         type=BASE_URL,
         help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
     ),
-    click.option("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
-    click.option(
-        "--locale", type=LOCALE, default="en-US", show_default=True, help="The language of Partner Center's messages."
+    shared("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
+    shared(
+        "--locale",
+        type=LOCALE,
+        default="en-US",
+        show_default=True,
+        help="The language of Partner Center's messages.",
     ),
-    click.option(
-        "--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."
-    ),
+    shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
 _PACE = (
-    click.option(
+    shared(
         "--rate",
         type=RATE,
         default="300/min",
         show_default=True,
         help="Ceiling for all calls together: N/min, N/s or off.",
     ),
-    click.option("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
-    click.option(
+    shared("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
+    shared(
         "--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."
     ),
-    click.option("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
-    click.option(
+    shared("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
+    shared(
         "--attempts",
         type=click.IntRange(1),
         default=5,
         show_default=True,
         help="Attempts per row for transient failures.",
     ),
-    click.option(
+    shared(
         "--max-throttle",
         type=DURATION,
         default="30m",
         show_default=True,
         help="Defer rows answered nothing but 429 for so long.",
     ),
-    click.option(
+    shared(
         "--max-retry-after",
         type=DURATION,
         default="300s",
@@ -74,14 +85,14 @@ _PACE = (
     ),
 )
 _HALT = (
-    click.option(
+    shared(
         "--halt-on-failures",
         type=THRESHOLD,
         default="50%",
         show_default=True,
         help="Stop when failures pass this: P%, N or off.",
     ),
-    click.option(
+    shared(
         "--halt-after",
         type=click.IntRange(1),
         default=20,
@@ -93,13 +104,11 @@ _HALT = (
 
 def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decorated], ...]:
     return (
-        click.option(
+        shared(
             "--verify-after", type=DURATION, default=after, show_default=True, help="From acceptance to the first look."
         ),
-        click.option(
-            "--verify-every", type=DURATION, default="60s", show_default=True, help="From one look to the next."
-        ),
-        click.option(
+        shared("--verify-every", type=DURATION, default="60s", show_default=True, help="From one look to the next."),
+        shared(
             "--verify-timeout",
             type=DURATION,
             default=timeout,
@@ -110,7 +119,7 @@ def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decor
 
 
 _VERIFY = (
-    click.option(
+    shared(
         "--verify/--no-verify", default=False, show_default=True, help="Then watch accepted rows until they are active."
     ),
     *_verify_times("60s", "1200s"),
@@ -124,7 +133,7 @@ _OUTPUT = (
     click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),
     click.option("-v", "--verbose", is_flag=True, help="Say how every row ended."),
 )
-_REPORTS = click.option(
+_REPORTS = shared(
     "--reports",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("reports"),
@@ -147,32 +156,32 @@ class Output:
 
 def target_options(function: Decorated) -> Decorated:
     """Add the options that say where calls go."""
-    return _add(function, _TARGET)
+    return add(function, _TARGET)
 
 
 def pace_options(function: Decorated) -> Decorated:
     """Add the options that say how hard to try."""
-    return _add(function, _PACE)
+    return add(function, _PACE)
 
 
 def halt_options(function: Decorated) -> Decorated:
     """Add the options that say when failures stop a run."""
-    return _add(function, _HALT)
+    return add(function, _HALT)
 
 
 def verify_options(function: Decorated) -> Decorated:
     """Add the options that say whether and how activation is watched after the calls."""
-    return _add(function, _VERIFY)
+    return add(function, _VERIFY)
 
 
 def verify_only_options(function: Decorated) -> Decorated:
     """Add the options of a command that does nothing but watch: unless told otherwise it looks once."""
-    return _add(function, _verify_times("0s", "0s"))
+    return add(function, _verify_times("0s", "0s"))
 
 
 def output_options(function: Decorated) -> Decorated:
     """Add the options that say where results go and how much is said."""
-    return _add(function, (_REPORTS, *_OUTPUT))
+    return add(function, (_REPORTS, *_OUTPUT))
 
 
 def reports_option(function: Decorated) -> Decorated:
@@ -247,20 +256,8 @@ def output(ctx: click.Context) -> Output:
     )
 
 
-def access_token(*, simulated: bool) -> str:
-    """Return the token that calls carry; InputRefusedError when there is none."""
-    if simulated:
-        return "simulated"
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    if not token.strip():
-        raise InputRefusedError(
-            f"There are no credentials. Set {TOKEN_VARIABLE} to an access token for Partner Center, "
-            "or practise with --simulate."
-        )
-    return token
-
-
-def _add(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+def add(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+    """Add options to a command, in the order in which help shows them."""
     for option in reversed(options):
         function = option(function)
     return function

@@ -8,11 +8,12 @@ import click
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import is_worked_on
 from bulkreact.cli import options, runs
+from bulkreact.cli.command import Configured
 from bulkreact.cli.finish import Places, Report, standing
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 
 
-@click.command("results")
+@click.command("results", cls=Configured)
 @click.argument("name", metavar="RUN")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder instead.")
 @options.reports_option

@@ -3,17 +3,19 @@
 import click
 
 from bulkreact.batch.journal import Journal
-from bulkreact.cli import options, runs
+from bulkreact.cli import credentials, options, runs
 from bulkreact.cli.ask import confirm, many
+from bulkreact.cli.command import Configured
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
-from bulkreact.partnercenter.auth import checked_token
 
 
-@click.command("resume")
+@click.command("resume", cls=Configured)
 @click.argument("name", metavar="[RUN]", required=False)
+@identity_options
 @options.pace_options
 @options.halt_options
 @options.verify_options
@@ -43,11 +45,12 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
         terminal.note(f"Run {facts.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     terminal.note(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {many(count.rows, 'row')}.")
-    token = checked_token(options.access_token(simulated=service.simulated))
-    with locked(service) as tell:
-        confirm(count, service, yes=output.yes)
+    granted = credentials.access(ctx, service, tenant_id=facts.tenant_id)
+    terminal.remark(granted.remark)
+    with locked(service, granted.tenant_id) as tell:
+        confirm(count, service, yes=output.yes or bool(granted.refusal))
         tell(facts.id)
         with Journal(run.folder) as journal:
             journal.include_left_out()
-        code = execute(Work(run.folder, "resume", token, service, limits, output), terminal)
+        code = execute(Work(run.folder, "resume", granted, service, limits, output), terminal)
     ctx.exit(code)

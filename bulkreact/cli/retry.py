@@ -15,20 +15,23 @@ from bulkreact import __version__
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import JOURNAL_NAME, Journal, create, read_only, seal
 from bulkreact.batch.retried import Candidate, candidates
-from bulkreact.cli import options, runs
+from bulkreact.cli import credentials, options, runs
 from bulkreact.cli.ask import confirm, many
+from bulkreact.cli.command import Configured
+from bulkreact.cli.credentials import Access
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import Run
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
-from bulkreact.partnercenter.auth import checked_token
 from bulkreact.settings import Service
 
 
-@click.command("retry")
+@click.command("retry", cls=Configured)
 @click.argument("name", metavar="RUN")
+@identity_options
 @options.pace_options
 @options.halt_options
 @options.verify_options
@@ -47,17 +50,18 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     terminal = Terminal(output)
     run = runs.find(output.reports, name)
     service = options.service_of(run.facts)
-    token = checked_token(options.access_token(simulated=service.simulated))
-    with locked(service) as tell:
-        prepared = _prepare(ctx, run, service, terminal)
+    granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
+    terminal.remark(granted.remark)
+    with locked(service, granted.tenant_id) as tell:
+        prepared = _prepare(ctx, run, service, granted, terminal)
         if prepared is None:
             ctx.exit(EXIT_SUCCESS)
         tell(prepared.name)
-        code = execute(Work(prepared, "retry", token, service, limits, output), terminal)
+        code = execute(Work(prepared, "retry", granted, service, limits, output), terminal)
     ctx.exit(code)
 
 
-def _prepare(ctx: click.Context, run: Run, service: Service, terminal: Terminal) -> Path | None:
+def _prepare(ctx: click.Context, run: Run, service: Service, granted: Access, terminal: Terminal) -> Path | None:
     """Return the folder of a new run over the rows to be retried, None when there are none."""
     # Beside the run whose rows are taken over: they find each other there.
     reports = run.folder.parent
@@ -73,6 +77,7 @@ def _prepare(ctx: click.Context, run: Run, service: Service, terminal: Terminal)
         created_at=iso(now),
         row_limit=ctx.params["limit"],
         retry_of=run.facts.id,
+        tenant_id=granted.tenant_id or run.facts.tenant_id,
     )
     with runs.draft(reports, facts.id) as folder:
         create(folder, retry.rows())
@@ -81,7 +86,7 @@ def _prepare(ctx: click.Context, run: Run, service: Service, terminal: Terminal)
             terminal.note(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
             return None
         terminal.note(f"Retrying {many(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
-        confirm(runs.open_count(folder), service, yes=ctx.params["yes"])
+        confirm(runs.open_count(folder), service, yes=ctx.params["yes"] or bool(granted.refusal))
         with ExitStack() as holders:
             journals = [(holders.enter_context(Journal(holder)), rows) for holder, rows in retry.holders.items()]
             adopted = runs.adopt(folder, facts.id)

@@ -14,23 +14,26 @@ import click
 from bulkreact import __version__
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import RunFacts, create, seal
-from bulkreact.cli import options, runs
+from bulkreact.cli import credentials, options, runs
 from bulkreact.cli.ask import confirm, many
+from bulkreact.cli.command import Configured
+from bulkreact.cli.credentials import Access
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth import checked_token
 from bulkreact.settings import Service
 from bulkreact.sheets.intake import Intake
 
 _STANDARD_INPUT = "-"
 
 
-@click.command("run")
+@click.command("run", cls=Configured)
 @click.argument("source", metavar="INPUT")
 @options.target_options
+@identity_options
 @options.pace_options
 @options.halt_options
 @options.verify_options
@@ -49,14 +52,15 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     output = options.output(ctx)
     service = options.service(ctx)
     limits = options.limits(ctx)
-    token = checked_token(options.access_token(simulated=service.simulated))
     terminal = Terminal(output)
-    with locked(service) as tell, _opened(source) as path:
+    granted = credentials.access(ctx, service)
+    terminal.remark(granted.remark)
+    with locked(service, granted.tenant_id) as tell, _opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
-        prepared = _prepare(ctx, source, path, service, terminal)
+        prepared = _prepare(ctx, source, path, service, granted, terminal)
         tell(prepared.name)
-        code = execute(Work(prepared, "run", token, service, limits, output), terminal)
+        code = execute(Work(prepared, "run", granted, service, limits, output), terminal)
     ctx.exit(code)
 
 
@@ -75,12 +79,16 @@ def _opened(source: str) -> Iterator[Path]:
         yield copy
 
 
-def _prepare(ctx: click.Context, source: str, path: Path, service: Service, terminal: Terminal) -> Path:
+def _prepare(
+    ctx: click.Context, source: str, path: Path, service: Service, granted: Access, terminal: Terminal
+) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
     given = ctx.params
     name = _name(source)
     shown = "standard input" if source == _STANDARD_INPUT else source
     intake = Intake(path, max_rows=given["max_rows"], name=shown)
+    # What cannot be sent need not be agreed to.
+    agreed = given["yes"] or bool(granted.refusal)
     now = datetime.now(UTC)
     run_id = runs.new_id(name, now)
     with runs.draft(given["reports"], run_id) as folder:
@@ -101,19 +109,19 @@ def _prepare(ctx: click.Context, source: str, path: Path, service: Service, term
             cloud=service.cloud,
             base_url=service.base_url,
             api_version=service.api_version,
-            tenant_id=None,
+            tenant_id=granted.tenant_id or None,
             simulated=service.simulated,
         )
         seal(folder, facts)
         terminal.problems(intake)
-        if not given["new"] and (earlier := _to_continue(given["reports"], facts, terminal)):
+        if not given["new"] and (earlier := _to_continue(given["reports"], facts, granted, terminal)):
             count = runs.open_count(earlier.folder)
             terminal.note(
                 f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
             )
-            confirm(count, service, yes=given["yes"])
+            confirm(count, service, yes=agreed)
             return earlier.folder
-        confirm(runs.open_count(folder), service, yes=given["yes"])
+        confirm(runs.open_count(folder), service, yes=agreed)
         return runs.adopt(folder, run_id)
 
 
@@ -130,13 +138,13 @@ def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
         )
 
 
-def _to_continue(reports: Path, facts: RunFacts, terminal: Terminal) -> Run | None:
+def _to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for folder, why in runs.unreadable(reports).items():
         terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
     for run in runs.runs(reports):
-        if run.facts.target != facts.target:
+        if run.facts.target != facts.target or not granted.fits(run.facts.tenant_id):
             continue
         same = run.facts.digest == facts.digest
         # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.

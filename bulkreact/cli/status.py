@@ -15,6 +15,7 @@ from bulkreact.batch.journal import RunFacts, SessionEnd, is_worked_on, latest_s
 from bulkreact.batch.rows import OpenRows, result_rows
 from bulkreact.cli import options, runs
 from bulkreact.cli.ask import many
+from bulkreact.cli.command import Configured
 from bulkreact.cli.finish import Standing, identity, standing_of, traffic
 from bulkreact.cli.summary import next_steps, statuses
 from bulkreact.errors import InputRefusedError
@@ -29,11 +30,12 @@ WHERE calls.session = ? AND answers.call IS NULL
 """
 
 
-@click.command("status")
+@click.command("status", cls=Configured)
 @click.argument("name", metavar="[RUN]", required=False)
-@click.option("--json", "as_json", is_flag=True, envvar="BULKREACT_STATUS_JSON", help="Write it as JSON, for programs.")
+@click.option("--json", is_flag=True, help="Write it as JSON, for programs.")
 @options.reports_option
-def command(*, name: str | None, as_json: bool, reports: Path) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: object) -> None:
     """Say how a run stands, the latest one unless RUN names another, also while it is being worked on."""
     run = runs.find(reports, name) if name else next(iter(runs.runs(reports)), None)
     if run is None:
@@ -41,7 +43,7 @@ def command(*, name: str | None, as_json: bool, reports: Path) -> None:
             raise InputRefusedError(f"The run in {folder} cannot be read: {why}")
         raise InputRefusedError(f"There is no run in {reports}. Look there, or name another folder with --reports.")
     state = _read(run.folder)
-    if as_json:
+    if ctx.params["json"]:
         click.echo(json.dumps(state.content(), ensure_ascii=False, indent=2))
         return
     name = runs.on_command_line(run.folder, reports)

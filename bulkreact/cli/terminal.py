@@ -44,6 +44,11 @@ class Terminal:
         if not self._output.quiet:
             self._prose(words)
 
+    def remark(self, words: str) -> None:
+        """Say a sentence, unless quiet or there is none."""
+        if words:
+            self.note(words)
+
     def problems(self, intake: Intake) -> None:
         """List the rows that are invalid, the first ones in full."""
         count = intake.codes.total()

@@ -7,10 +7,14 @@ import click
 
 from bulkreact.settings import (
     parse_api_version,
+    parse_authority,
     parse_base_url,
+    parse_client_id,
     parse_duration,
     parse_locale,
     parse_rate,
+    parse_scope,
+    parse_tenant,
     parse_threshold,
 )
 
@@ -38,3 +42,7 @@ THRESHOLD = Parser("P%|N|off", parse_threshold)
 BASE_URL = Parser("URL", parse_base_url)
 API_VERSION = Parser("text", parse_api_version)
 LOCALE = Parser("locale", parse_locale)
+TENANT = Parser("GUID|domain", parse_tenant)
+CLIENT_ID = Parser("GUID", parse_client_id)
+AUTHORITY = Parser("URL", parse_authority)
+SCOPE = Parser("scope", parse_scope)

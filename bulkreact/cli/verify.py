@@ -3,15 +3,17 @@
 import click
 
 from bulkreact.batch.journal import VERIFY
-from bulkreact.cli import options, runs
+from bulkreact.cli import credentials, options, runs
+from bulkreact.cli.command import Configured
 from bulkreact.cli.execute import Work, execute
+from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.terminal import Terminal
-from bulkreact.partnercenter.auth import checked_token
 
 
-@click.command("verify")
+@click.command("verify", cls=Configured)
 @click.argument("name", metavar="RUN")
+@identity_options
 @options.pace_options
 @options.verify_only_options
 @options.output_options
@@ -26,8 +28,10 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     limits = options.limits(ctx)
     run = runs.find(output.reports, name)
     service = options.service_of(run.facts)
-    token = checked_token(options.access_token(simulated=service.simulated))
-    with locked(service) as tell:
+    terminal = Terminal(output)
+    granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
+    terminal.remark(granted.remark)
+    with locked(service, granted.tenant_id) as tell:
         tell(run.facts.id)
-        code = execute(Work(run.folder, VERIFY, token, service, limits, output), Terminal(output))
+        code = execute(Work(run.folder, VERIFY, granted, service, limits, output), terminal)
     ctx.exit(code)

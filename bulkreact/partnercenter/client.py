@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import (
     ClientConnectorError,
@@ -18,9 +16,11 @@ from aiohttp import (
 )
 from yarl import URL
 
+from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Reply, Request, Response
 from bulkreact.partnercenter.auth import Credentials
-from bulkreact.settings import Limits, Service, is_loopback
+from bulkreact.partnercenter.network import proxy_for, trust
+from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
 _CHUNK = 1 << 16
@@ -39,7 +39,11 @@ class Client:
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or how the call was lost; every call has the session's total time-out."""
-        token = await self._credentials.token()
+        try:
+            token = await self._credentials.token()
+        except CredentialsRefusedError as error:
+            # The token died between its last check and this call: nothing has left.
+            return NoResponse(left=False, code="no-token", description=str(error))
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
         url = URL(self._base_url + request.path, encoded=True)
         try:
@@ -62,7 +66,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
     timeout = ClientTimeout(total=limits.timeout, connect=min(30.0, limits.timeout * 0.8))
     async with ClientSession(
-        connector=TCPConnector(limit=limits.concurrency),
+        connector=TCPConnector(limit=limits.concurrency, ssl=trust()),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         skip_auto_headers={"Content-Type", "Expect"},
@@ -71,19 +75,6 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         # aiohttp would silently send a GET again on a broken connection: under the same ids, and past the pace.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
         yield Client(session, service.base_url, credentials)
-
-
-def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL, never one for this machine itself.
-
-    aiohttp's own ``trust_env`` would also read ``.netrc``, whose passwords have no business here.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def hide(text: str, token: str) -> str:
@@ -116,4 +107,7 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _words(error: Exception, token: str) -> str:
     words = str(error) or type(error).__name__
+    if isinstance(error, ClientHttpProxyError):
+        # In full it would quote the proxy's address, which may have a password in it.
+        words = f"the proxy answered {error.status} {error.message}"
     return " ".join(hide(words, token).split())[:1024]

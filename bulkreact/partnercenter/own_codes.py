@@ -43,6 +43,12 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
             Who.OPERATOR,
             "Check network, DNS, proxy and --base-url, then: bulkreact retry, or run failed.csv.",
         ),
+        (
+            "no-token",
+            "there was no access token when the call was due; nothing was sent",
+            Who.OPERATOR,
+            "See what the run says of its credentials (bulkreact doctor), then continue it.",
+        ),
         ("timed-out", "no answer came within the time-out: the call may have worked", Who.NOBODY, SAME_ID),
         ("connection-lost", "the connection broke before the answer: the call may have worked", Who.NOBODY, SAME_ID),
         ("no-answer", "the program ended before the answer was kept: the call may have worked", Who.NOBODY, SAME_ID),

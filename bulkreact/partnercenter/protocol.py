@@ -60,17 +60,22 @@ def build_request(
             method, path = "GET", entitlement
         case Operation.LIST_ENTITLEMENTS:
             method, path = "GET", entitlements
+        case Operation.LIST_CUSTOMERS:
+            raise AssertionError("the list of customers is no target's")
         case _:
             assert_never(operation)
-    headers = {
-        "Accept": "application/json",
-        "MS-RequestId": request_id,
-        "MS-CorrelationId": correlation_id,
-        "MS-Contract-Version": api_version,
-        "MS-PartnerCenter-Application": APPLICATION,
-        "X-Locale": locale,
-    }
-    return Request(operation, method, path, headers)
+    return Request(operation, method, path, _headers(request_id, correlation_id, api_version, locale))
+
+
+def build_customers_request(*, request_id: str, correlation_id: str, api_version: str, locale: str) -> Request:
+    """Return the call that reads one customer of the partner, and asks whether the sign-in satisfies the MFA rule."""
+    headers = {**_headers(request_id, correlation_id, api_version, locale), "ValidateMfa": "true"}
+    return Request(Operation.LIST_CUSTOMERS, "GET", f"/{api_version}/customers?size=1", headers)
+
+
+def mfa_compliance(response: Response) -> bool | None:
+    """Return what the service says of the sign-in's multi-factor authentication, None when it says nothing."""
+    return {"true": True, "false": False}.get(response.headers.get("ismfacompliant", "").strip().lower())
 
 
 def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
@@ -101,6 +106,17 @@ def retry_after(response: Response, now: datetime) -> float | None:
     if header and seconds is None:
         seconds = _seconds_until(header, now)
     return seconds if seconds is not None else bodies.seconds_in_words(response.body) or None
+
+
+def _headers(request_id: str, correlation_id: str, api_version: str, locale: str) -> dict[str, str]:
+    return {
+        "Accept": "application/json",
+        "MS-RequestId": request_id,
+        "MS-CorrelationId": correlation_id,
+        "MS-Contract-Version": api_version,
+        "MS-PartnerCenter-Application": APPLICATION,
+        "X-Locale": locale,
+    }
 
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:

@@ -4,6 +4,12 @@ import json
 from collections.abc import Mapping
 
 _BOM = b"\xef\xbb\xbf"
+# Made up: id and domain, name.
+_CUSTOMERS = {
+    ("c0570000-0000-4000-8000-a00000000001", "adatum.example"): "A. Datum",
+    ("c0570000-0000-4000-8000-a00000000002", "northwind.example"): "Northwind Bakery",
+    ("c0570000-0000-4000-8000-a00000000003", "zuerich.example"): "Café Zürich",
+}
 
 
 def error_body(code: str, words: str) -> bytes:
@@ -33,6 +39,32 @@ def entitlements_body(customer_id: str, subscription_id: str, statuses: Mapping[
         "attributes": {"objectType": "Collection"},
     }
     return _BOM + _compact(content)
+
+
+def customers_body(size: int) -> bytes:
+    """Return the first made-up customers, so many at most."""
+    items = [_customer(*one, name) for one, name in list(_CUSTOMERS.items())[:size]]
+    content = {
+        "totalCount": len(items),
+        "items": items,
+        "links": {"self": {"uri": f"/customers?size={size}", "method": "GET", "headers": []}},
+        "attributes": {"objectType": "Collection"},
+    }
+    return _BOM + _compact(content)
+
+
+def _customer(customer_id: str, domain: str, name: str) -> dict[str, object]:
+    return {
+        "id": customer_id,
+        "companyProfile": {
+            "tenantId": customer_id,
+            "domain": domain,
+            "companyName": name,
+            "attributes": {"objectType": "CustomerCompanyProfile"},
+        },
+        "relationshipToPartner": "reseller",
+        "attributes": {"objectType": "Customer"},
+    }
 
 
 def _entitlement(subscription_id: str, entitlement_id: str, status: str) -> dict[str, object]:

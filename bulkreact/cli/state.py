@@ -1,0 +1,12 @@
+"""Where the program keeps what outlives a run and belongs to no reports folder: locks and sign-ins."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+
+def state_folder() -> Path:
+    """Return the folder that the environment names, else the platform's own."""
+    given = os.environ.get("BULKREACT_STATE_DIR")
+    return Path(given) if given else user_state_path("bulkreact", appauthor=False)

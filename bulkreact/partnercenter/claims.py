@@ -1,0 +1,130 @@
+"""What an access token says of itself: decoded and never verified, which is the service's business. Pure."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bulkreact.settings import is_guid
+
+_PARTS = 3
+_MFA = "mfa"
+_END_OF_TIME = 253_402_300_800
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims that matter here; None, or an empty text, for those that are absent or unreadable.
+
+    ``expires_at`` counts seconds since 1970; ``methods`` are those by which a user signed in.
+    """
+
+    audiences: tuple[str, ...]
+    expires_at: float | None
+    tenant_id: str
+    app_only: bool
+    methods: tuple[str, ...] | None
+    client_id: str
+    user: str
+
+    @property
+    def expiry(self) -> str:
+        """Return the time of expiry for people, empty when it is not known."""
+        if self.expires_at is None:
+            return ""
+        return f"{datetime.fromtimestamp(self.expires_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can travel as a token in a header."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def read_claims(token: str) -> Claims | None:
+    """Return the claims of a JSON web token, None for a token that is none."""
+    parts = token.split(".")
+    if len(parts) != _PARTS:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        content = json.loads(payload)
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    methods = content.get("amr")
+    return Claims(
+        audiences=_words(content.get("aud")) or (),
+        expires_at=_number(content.get("exp")),
+        tenant_id=_text(content, "tid").lower(),
+        app_only=content.get("idtyp") == "app" or not content.get("scp"),
+        methods=_words(methods),
+        client_id=_text(content, "appid") or _text(content, "azp"),
+        user=_text(content, "upn") or _text(content, "unique_name") or _text(content, "preferred_username"),
+    )
+
+
+def objection(claims: Claims, *, resource: str, tenant_id: str) -> str:
+    """Return why the service would refuse a token and who must do what about it; empty when it would not.
+
+    A claim speaks against a token only when it is there and wrong.
+    """
+    if claims.audiences and not any(_same(one, resource) for one in claims.audiences):
+        return (
+            f"The access token is for {claims.audiences[0]}, and not for {resource}. Fetch one for Partner Center's "
+            "resource in your cloud (--cloud), or name another with --scope."
+        )
+    if is_guid(tenant_id) and is_guid(claims.tenant_id) and claims.tenant_id != tenant_id.lower():
+        return (
+            f"The access token is of the tenant {claims.tenant_id}, and not of {tenant_id}. "
+            "Use the credentials of the partner tenant that is meant, or correct --tenant-id."
+        )
+    if not claims.app_only and claims.methods is not None and _MFA not in claims.methods:
+        return (
+            "The access token comes from a sign-in without multi-factor authentication (its claim amr has no mfa), "
+            f"and Partner Center refuses those. The user{_named(claims)} must sign in again with it: bulkreact login. "
+            "An administrator can enforce it for this account in Microsoft Entra."
+        )
+    return ""
+
+
+def expired(claims: Claims, *, now: float) -> str:
+    """Return that a token has expired and what to do, empty when it has not; seconds since 1970."""
+    if claims.expires_at is None or claims.expires_at > now:
+        return ""
+    when = f" at {claims.expiry}" if claims.expiry else ""
+    return (
+        f"The access token has expired{when}. Set BULKREACT_ACCESS_TOKEN to a fresh one, or let bulkreact renew it by "
+        "itself: --auth app or --auth user. If it should still be good, check this machine's clock."
+    )
+
+
+def _named(claims: Claims) -> str:
+    return f" {claims.user}" if claims.user else ""
+
+
+def _same(audience: str, resource: str) -> bool:
+    return audience.rstrip("/").lower() == resource.rstrip("/").lower()
+
+
+def _text(content: Mapping[str, object], name: str) -> str:
+    value = content.get(name)
+    return value if isinstance(value, str) and value.isprintable() else ""
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    """Return a claim that is a word or a list of words, None for anything else."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # No time is that far away; NaN is on neither side.
+    return float(value) if 0 <= value < _END_OF_TIME else None

@@ -1,0 +1,61 @@
+"""How this machine reaches the outside: the environment's proxies and certificates, the same for every connection."""
+
+import os
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.settings import is_loopback
+
+# As companies set them for Python programs; the first one that is there counts.
+CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, never one for this machine itself.
+
+    InputRefusedError for one that cannot be used. aiohttp's own ``trust_env`` would also read ``.netrc``, whose
+    passwords have no business here.
+    """
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    # Often written without a scheme.
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not _is_usable(proxy):
+        # It may have a password in it, so it is not quoted.
+        raise InputRefusedError(
+            f"The proxy for {parts.hostname} that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be used: "
+            "write it like http://proxy.example:3128."
+        )
+    return proxy
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def trust() -> ssl.SSLContext:
+    """Return the context in which TLS is verified, with the platform's certificates unless the environment names some.
+
+    InputRefusedError when what it names holds none.
+    """
+    given = next((value for name in CERTIFICATE_VARIABLES if (value := os.environ.get(name))), None)
+    folder = given is not None and Path(given).is_dir()
+    try:
+        return ssl.create_default_context(cafile=None if folder else given, capath=given if folder else None)
+    except OSError as error:
+        names = " or ".join(CERTIFICATE_VARIABLES)
+        raise InputRefusedError(
+            f"{given}, which {names} names, holds no certificates that can be read: {error}."
+        ) from None
