@@ -159,7 +159,7 @@ class ResultRow:
     that only ``--limit`` kept from being sent. ``settled`` is false where the row is still open, and its outcome what
     is to be said if nothing more comes. ``passing`` says that the last answer told of trouble that passes.
     ``request_id`` is the one carried on from an earlier run, which a row that made no call of its own hands on.
-    ``handed_to`` is the run that has taken the row over.
+    ``handed_to`` is the run that has taken the row over. ``customer_id`` is empty for an invalid row.
     """
 
     number: int
@@ -171,8 +171,27 @@ class ResultRow:
     passing: bool = False
     request_id: str = ""
     handed_to: str = ""
+    customer_id: str = ""
+
+    @property
+    def troubled(self) -> bool:
+        """Tell whether the row did not end well; what --limit alone left out is no trouble."""
+        return not (self.succeeded or self.left_out)
 
     @property
     def worth_retrying(self) -> bool:
         """Tell whether sending the row again may lead to another end."""
         return self.outcome.status in OPEN_ENDED or (self.outcome.status is Status.FAILED and self.passing)
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """The calls that one process made of a run, in slices of time of equal length; ``began`` is the first one's time.
+
+    A slice is its calls and how many of them were throttled.
+    """
+
+    command: str
+    began: str
+    slice_seconds: int
+    slices: tuple[tuple[int, int], ...]

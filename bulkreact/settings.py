@@ -191,7 +191,7 @@ def parse_authority(text: str) -> str:
         url = parse_base_url(text)
     except ValueError:
         url = ""
-    if not url.startswith("https://"):
+    if not url.startswith("https://") or "//" in urlsplit(url).path:
         raise ValueError(
             f"{_shown(text)} is no token service; write it like https://login.microsoftonline.com (https alone)"
         )

@@ -65,7 +65,8 @@ class Process:
     @property
     def run(self) -> Path:
         """Return the only run's folder."""
-        (folder,) = (path.parent for path in self.reports.glob("*/journal.sqlite3"))
+        # A process that was killed while it prepared a run leaves a hidden draft.
+        (folder,) = (path.parent for path in self.reports.glob("[!.]*/journal.sqlite3"))
         return folder
 
     @property
@@ -120,10 +121,11 @@ class Chaos:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the chaos be made longer; a seed makes the same faults, though not the same moments."""
+    """Let the chaos and the longest file be made longer; a seed makes the same faults, not the same moments."""
     parser.addoption("--chaos-rows", type=int, default=100, help="rows of a run that is killed again and again")
     parser.addoption("--chaos-kills", type=int, default=8, help="how often it is killed")
     parser.addoption("--chaos-seed", type=int, default=1, help="chooses faults, fates and moments")
+    parser.addoption("--million", action="store_true", help="read a file of a million rows, not of a tenth of that")
 
 
 @pytest.fixture

@@ -99,5 +99,6 @@ def facts(**changes: object) -> RunFacts:
         "api_version": "v1",
         "tenant_id": None,
         "simulated": False,
+        "from_spreadsheet": False,
     }
     return RunFacts(**{**values, **changes})  # type: ignore[arg-type]

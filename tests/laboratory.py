@@ -25,6 +25,7 @@ from bulkreact.simulator.world import Rules, World
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
 _SECONDS_PER_CALL = 0.05
+HANGING_SECONDS = 3600.0
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Laboratory:
     """A folder with a journal, and a partner; both outlive the sessions that work with them.
 
     ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead.
+    ``refusal`` and ``hang`` say of the token service that it gives no token, or takes an hour for one.
     ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
     and chance decides which of the other calls under way the partner still gets to see.
     """
@@ -61,6 +63,8 @@ class Laboratory:
     answer: Callable[[Sent], Reply | None] = lambda _sent: None
     killed: Callable[[], bool] = lambda: False
     refusal: Callable[[], str] = lambda: ""
+    hang: Callable[[], bool] = lambda: False
+    renewals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = 0.0
@@ -94,13 +98,15 @@ class Laboratory:
             return BEGIN + timedelta(seconds=self.now)
 
         def usable() -> bool:
-            return not self.refusal()
+            return not self.refusal() and not self.hang()
 
         async def ready() -> str:
+            if self.hang():
+                await asyncio.sleep(HANGING_SECONDS)
             return self.refusal()
 
-        async def renew(_since: float) -> None:
-            return None
+        async def renew(since: float) -> None:
+            self.renewals.append(since)
 
         edges = Edges(
             usable=usable,

@@ -258,7 +258,8 @@ async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> N
         stored.set()
         return Grant("token", 3600)
 
-    asking = asyncio.ensure_future(RenewedToken(fetch, IDENTITY, Service().tokens._clock).ready())
+    tokens = RenewedToken(fetch, IDENTITY, Service().tokens._clock, rotating=True)
+    asking = asyncio.ensure_future(tokens.ready())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(asking.cancel)
@@ -279,3 +280,56 @@ def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
     asyncio.run(give_up())
     assert service.fetches == []
     release.set()
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
+    release = threading.Event()
+    service = Service(before=lambda: release.wait(30))
+    tokens = RenewedToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
+    fetching = asyncio.ensure_future(tokens.ready())
+    await asyncio.sleep(0)
+    leaving = asyncio.ensure_future(tokens.settle())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert leaving.done() is not rotating
+    release.set()
+    await leaving
+    await fetching
+    assert len(service.fetches) == 1
+
+
+async def test_whoever_leaves_begins_no_other_fetch() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    await tokens.settle()
+    service.moment = 3400
+    assert await tokens.ready() == ""
+    await service.fetched(1)
+    service.moment = 3700
+    assert "no more tokens" in await tokens.ready()
+    assert len(service.fetches) == 1
+
+
+async def test_what_is_fetched_in_time_is_told_what_it_replaces() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment = 3400
+    await tokens.ready()
+    await service.fetched(2)
+    assert service.fetches == [(0, ""), (3400, "token 1")]
+
+
+async def test_a_renewal_is_not_tried_again_before_the_service_wants_it() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment, service.trouble = 3300, [TokenServiceError("busy", passing=True, retry_after=120)]
+    await tokens.ready()
+    await service.fetched(2)
+    service.moment = 3419
+    assert tokens.usable()
+    service.moment = 3420
+    assert not tokens.usable()

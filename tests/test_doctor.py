@@ -162,10 +162,17 @@ def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, auth
     content = json.loads(cache.read_text())
     (token,) = content["RefreshToken"].values()
     token["last_modification_time"] = str(int(token["last_modification_time"]) - 80 * 86_400)
+    # Nobody has used it for so long: what it gave is dead.
+    for access in content["AccessToken"].values():
+        access.update({name: str(int(access[name]) - 80 * 86_400) for name in ("cached_at", "expires_on")})
     cache.write_text(json.dumps(content))
     _, told = found(program)
     assert results(told)["sign-in"] == "warning"
     assert told["refresh_token"] == {"age_days": pytest.approx(80, abs=0.1), "days_left": pytest.approx(10, abs=0.1)}
+    # Doctor has used it.
+    assert len(authority.directory.requests) == 2
+    _, again = found(program)
+    assert results(again)["sign-in"] == "ok"
 
 
 def test_hosts_that_cannot_be_reached_are_told_apart(program: Program, authority: Authority) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from ids import guid
 
-from bulkreact.sheets.identifiers import canonical, defect
+from bulkreact.sheets.identifiers import EXAMPLES, canonical, defect
 
 GOOD = "5eed0000-0000-4000-8000-a0000000002a"
 
@@ -27,6 +27,13 @@ def one(cell: str) -> str:
         GOOD.replace("-", ""),
         f"{{{GOOD.replace('-', '').upper()}}}",
         GOOD.replace("-", "\u2013"),
+        f"urn:uuid:{GOOD}",
+        f"URN:UUID:{GOOD.upper()}",
+        f"\u201c{GOOD}\u201d",
+        f"\u00ab {GOOD} \u00bb",
+        GOOD[:9] + "\u200b" + GOOD[9:],
+        f"\u202a{GOOD}\u202c",
+        GOOD.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)}),
     ],
 )
 def test_a_guid_in_strange_clothes_is_recognised(cell: str) -> None:
@@ -70,6 +77,19 @@ def test_good_and_bad_cells_keep_their_places() -> None:
         ("#NAME?", "damaged-by-excel", "'#NAME?'"),
         ("########", "damaged-by-excel", "the original is lost"),
         ("4,89E92", "damaged-by-excel", "Format the column as text"),
+        ("#BEZUG!", "damaged-by-excel", "'#BEZUG!'"),
+        ("#\u00bfNOMBRE?", "damaged-by-excel", "the original is lost"),
+        ("#N/A", "damaged-by-excel", "the original is lost"),
+        ("12345678901234500000", "damaged-by-excel", "the original is lost"),
+        ("01.03.2026", "damaged-by-excel", "the original is lost"),
+        ("2026-03-01 00:00:00", "damaged-by-excel", "the original is lost"),
+        ("3/1/26", "damaged-by-excel", "the original is lost"),
+        ("Mrz 26", "damaged-by-excel", "the original is lost"),
+        ("12-Mar-2026", "damaged-by-excel", "the original is lost"),
+        (GOOD[:-1], "invalid-customer-id", "looks cut off"),
+        (GOOD[2:], "invalid-customer-id", "looks cut off"),
+        (GOOD + GOOD, "invalid-customer-id", "is not a GUID"),
+        ("ann@contoso.example", "invalid-customer-id", "is not a GUID: 'ann@contoso.example'"),
         ("00000000-0000-0000-0000-000000000000", "invalid-customer-id", "nil GUID"),
         ("\x1b[2J" + "x" * 500, "invalid-customer-id", "'?[2Jxxx"),
     ],
@@ -79,3 +99,13 @@ def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
     assert found.code == code
     assert words in found.words
     assert len(found.words) < 250
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("clothes", ["{}", "{{{}}}", " {} "])
+def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None:
+    cell = clothes.format(example.upper())
+    assert one(cell) == ""
+    found = defect("entitlement_id", cell)
+    assert found.code == "invalid-entitlement-id"
+    assert found.words.startswith("entitlement_id is the template's example, put your own there")

@@ -9,7 +9,7 @@ from ids import guid, row, write_csv
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets import intake as intake_module
+from bulkreact.sheets import text as text_module
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.intake import Intake
 
@@ -108,13 +108,14 @@ def test_other_cells_are_carried_through_untouched(tmp_path: Path, cell: str) ->
             b"customer_id,subscription_id\na,b\n",
             "missing in the header: entitlement_id. The first line must name the columns; it has: 'customer_id'",
         ),
-        (b"customer_id;subscription_id;entitlement_id\n", "separated by semicolons: save the file with commas"),
-        (b"customer_id\tsubscription_id\tentitlement_id\n", "separated by tabs"),
+        (b"customer_id;subscription_id\na;b\n", "missing in the header: entitlement_id"),
         (b"customer_id,Customer ID,subscription_id,entitlement_id\n", "2 columns claim to be customer_id"),
-        (b"PK\x03\x04rest", "is an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0rest", "is an old Excel workbook"),
-        (b"customer_id,\xff\xfe\n", "is not UTF-8 text"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not UTF-8 text"),
+        (b"PK\x03\x04rest", "is no Excel workbook that could be read"),
+        (b"\xd0\xcf\x11\xe0rest", "is an Excel workbook of the old kind"),
+        (b"customer_id,\xff\xfe\n", "missing in the header"),
+        (b"\x7fELF\x02\x01\x01\x00\xff\xff", "is not a text file"),
+        (b"caf\xe9,\x81\x8d\n", "is no text that could be read"),
+        (b"\x1f\x8bthis is no archive", "cannot be unpacked"),
         (IDS.encode() + b'\n"never closed,1,2\n', "a quotation mark that is not closed"),
         (IDS.encode() + b"\n" + b"x" * 200_000 + b",1,2\n", "is not a proper CSV file"),
     ],
@@ -158,7 +159,7 @@ def test_rows_are_the_same_however_the_file_is_cut_into_chunks(tmp_path: Path, m
     path = write_csv(tmp_path / "input.csv", rows, (*IDS.split(","), "note", "number"))
     whole = take(path)[1]
     assert [one.cells for one in whole] == rows
-    monkeypatch.setattr(intake_module, "_CHUNK_CELLS", 12)
+    monkeypatch.setattr(text_module, "_CHUNK_CELLS", 12)
     assert take(path)[1] == whole
 
 
@@ -203,6 +204,16 @@ def test_a_proxys_page_did_not_end_the_request_id_whatever_its_status(tmp_path: 
     cells = {"status": "unknown", "http_status": "200", "error_code": "unreadable-answer", "request_id": guid(9)}
     rows = take(_results_file(tmp_path, **cells))[1]
     assert (rows[0].request_id, rows[0].lost) == (guid(9), True)
+
+
+@pytest.mark.parametrize("name", ["Request ID", "Http Status", "Error-Code", "Status!"])
+def test_a_column_that_is_called_nearly_like_ours_comes_back_and_hides_none(tmp_path: Path, name: str) -> None:
+    values = {**dict.fromkeys(RESULT_COLUMNS, ""), "row": "9", "status": "unknown", "request_id": guid(9)}
+    header = (name, *IDS.split(","), *RESULT_COLUMNS)
+    path = write_csv(tmp_path / "failed.csv", [("theirs", *row(guid(1)), *values.values())], header)
+    intake, rows = take(path)
+    assert intake.header == (name, *IDS.split(","))
+    assert (rows[0].cells[0], rows[0].request_id, rows[0].lost) == ("theirs", guid(9), True)
 
 
 def test_a_request_id_that_is_none_is_not_carried_into_a_header(tmp_path: Path) -> None:

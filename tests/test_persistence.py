@@ -1,6 +1,7 @@
 """Where refresh tokens are kept: whole files, their owner's alone, and a keyring whose trouble is told."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter import persistence as module
 from bulkreact.partnercenter import sign_ins
 from bulkreact.partnercenter.persistence import Store, persistence, replace
-from bulkreact.partnercenter.sign_ins import SignIn
+from bulkreact.partnercenter.sign_ins import Record, SignIn, place_of
 from bulkreact.partnercenter.token_errors import TokenServiceError
+from bulkreact.settings import Identity
 
 
 class Keyring:
@@ -90,8 +92,11 @@ def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.Mo
     kept = persistence(Store.KEYRING, tmp_path / "one.cache")
     with pytest.raises(FileNotFoundError):
         kept.load()
+    # Before there was a keyring.
+    (tmp_path / "one.cache").write_text("an older token")
     kept.save("token")
     assert kept.load() == "token"
+    assert not (tmp_path / "one.cache").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
@@ -113,31 +118,49 @@ def test_without_a_keyring_the_other_way_is_named(tmp_path: Path, monkeypatch: p
         persistence(Store.KEYRING, tmp_path / "one.cache")
 
 
-def test_a_refresh_token_that_could_not_be_stored_is_stored_the_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored: list[str] = []
-    room = [False, True, True]
+IDENTITY = Identity("https://login.example/t", "", "", "", "")
+CONTENT = '{"RefreshToken": {"a": {"secret": "the only one that is left"}}}'
 
-    class Disk:
-        def save(self, content: str) -> None:
-            if not room.pop(0):
-                raise OSError(28, "No space left on device")
-            stored.append(content)
+
+def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path) -> None:
+    place = place_of(tmp_path, IDENTITY)
+    in_the_way = place.file.with_name(f"{place.file.name}.1.partial")
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(InputRefusedError), place.exclusive():
+        pytest.fail("it was not clear")
+    in_the_way.rmdir()
+    with ThreadPoolExecutor(1) as pool:
+        # In another thread, as runs do it: a lock that is held would be held against it.
+        pool.submit(_enter, place_of(tmp_path, IDENTITY)).result(10)
+
+
+def _enter(place: SignIn) -> None:
+    with place.exclusive():
+        assert not list(place.file.parent.glob("*.partial"))
+
+
+def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Encrypted:
+        def __init__(self, store: Store, file: Path) -> None:
+            self.store, self.file = store, file
 
         def load(self) -> str:
-            if not stored:
-                raise FileNotFoundError
-            return stored[-1]
+            if self.store is Store.FILE:
+                raise ValueError("it is encrypted")
+            return self.file.read_text()[::-1]
 
-    monkeypatch.setattr(sign_ins, "persistence", lambda *_: Disk())
-    place = SignIn(tmp_path / "one")
-    with pytest.raises(TokenServiceError, match="No space") as trouble, place.tokens(Store.FILE) as cache:
-        cache.add(
-            {"token_type": "Bearer", "response": {"refresh_token": "the new one"}, "token_endpoint": "https://x/y"}
-        )
-    assert trouble.value.passing
-    with place.tokens(Store.FILE) as cache:
-        (entry,) = cache.search(cache.CredentialType.REFRESH_TOKEN)
-        assert entry["secret"] == "the new one"
-    assert "the new one" in stored[-1]
+    monkeypatch.setattr(sign_ins, "persistence", Encrypted)
+    place = place_of(tmp_path, IDENTITY)
+    place.file.parent.mkdir(parents=True)
+    place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
+    place.file.write_text("used up")
+    place.file.with_name(f"{place.file.name}.1.partial").write_text(CONTENT[::-1])
+    with place.exclusive():
+        assert place.file.read_text() == CONTENT[::-1]
+
+
+def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    place = place_of(tmp_path, IDENTITY)
+    place.file.with_suffix(".json").mkdir(parents=True)
+    with pytest.raises(TokenServiceError, match="could not be stored"):
+        place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))

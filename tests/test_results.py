@@ -117,7 +117,8 @@ def test_what_only_the_limit_left_out_is_no_failure(tmp_path: Path) -> None:
 
 def test_files_of_a_run_are_private_and_a_copy_follows_the_umask(tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
-    results.write(tmp_path, ("a",), [result(("1",))], also=copy)
+    results.write(tmp_path, ("a",), [result(("1",))])
+    results.copy(tmp_path, copy)
     assert (tmp_path / "results.csv").stat().st_mode & 0o777 == 0o600
     assert copy.stat().st_mode & 0o077 != 0
     assert copy.read_bytes() == (tmp_path / "results.csv").read_bytes()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CANARY, PROJECT, Partner, Program
-from driving import FAST, ends, ids_by_path, run, wait_until
+from driving import FAST, ends, ids_by_path, run, told, wait_until
 from ids import HEADER, fated, guid, read_csv, row, write_csv
 
 from bulkreact.cli.signals import Interruption
@@ -535,6 +535,23 @@ def test_a_second_signal_stops_at_once_and_the_run_can_still_be_resumed(program:
     assert ends(ended)[0] == ("unknown", "", "no-answer", "1")
 
 
+def test_a_copy_that_cannot_be_written_keeps_nothing_from_the_runs_own_folder(
+    program: Program, partner: Partner
+) -> None:
+    # Answered after three seconds.
+    write_csv(program.folder / "input.csv", [row(fated(598))])
+    (program.folder / "there").mkdir()
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--results", "there/copy.csv")
+    wait_until(lambda: len(partner.requests()) == 1)
+    (program.folder / "there").rmdir()
+    (program.folder / "there").write_text("in the way")
+    ended = program.ended(process)
+    assert ended.code == 74
+    assert "copy.csv" in ended.err
+    assert told(ended.run) == ["accepted"]
+    assert {"failed.csv", "summary.json", "report.html"} <= {path.name for path in ended.run.iterdir()}
+
+
 def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(fated(598, 1)), *(row(guid(one), one) for one in range(300))])
     command = ("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
@@ -656,7 +673,7 @@ def test_a_row_that_is_not_sent_hands_on_the_request_id_of_its_lost_call(program
         failed.write_bytes((process.run / "failed.csv").read_bytes())
         options = ("--attempts", "1", "--limit", "0", "--reports", number, "--new")
         assert program("run", failed.name, "--base-url", partner.base_url, *FAST, *options).code == 1
-        (folder,) = (path.parent for path in (program.folder / number).glob("*/journal.sqlite3"))
+        (folder,) = (path.parent for path in (program.folder / number).glob("[!.]*/journal.sqlite3"))
         lines = read_csv(folder / "failed.csv")
         assert [line["status"] for line in lines] == ["unknown", "unknown"]
         assert [[line["request_id"]] for line in lines] == list(ids_by_path(partner).values())

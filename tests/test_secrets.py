@@ -84,7 +84,7 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
     assert not [process for process in (first, *others) if CANARY in process.out + process.err]
     assert not [process for process in (first, *others) if "Traceback" in process.err]
     left = files(program.folder)
-    names = {"results.csv", "failed.csv", "summary.json", "latest.json", "journal.sqlite3"}
+    names = {"results.csv", "failed.csv", "summary.json", "latest.json", "report.html", "journal.sqlite3"}
     assert names <= {path.name for path in left}
     assert not [path for path in left if CANARY.encode() in path.read_bytes()]
     assert told(newest(program))

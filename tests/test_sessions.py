@@ -1,9 +1,10 @@
 """One run, several processes: what one of them leaves behind the next understands, in virtual time."""
 
+import asyncio
 from pathlib import Path
 
 from ids import facts, fated, guid, target
-from laboratory import Laboratory, Sent
+from laboratory import HANGING_SECONDS, Laboratory, Sent
 
 from bulkreact.batch.journal import create, seal
 from bulkreact.models import InputRow, Response, RunState, Status
@@ -90,3 +91,59 @@ def test_without_a_token_watching_stops_and_what_was_accepted_stays_so(tmp_path:
     assert laboratory.work(limits).exit_code == 3
     assert sum(sent.method == "GET" for sent in laboratory.sent) == 1
     assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
+
+
+def test_whoever_stops_does_not_wait_for_a_token(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(40)])
+    laboratory.hang = lambda: len(laboratory.sent) >= 10
+
+    def stop_soon(_sent: Sent) -> None:
+        if len(laboratory.sent) == 10:
+            loop = asyncio.get_running_loop()
+            loop.call_later(5, lambda: laboratory.phases[-1].interrupt(terminated=False))
+
+    laboratory.told = stop_soon
+    ending = laboratory.work(Limits(calls_per_second=10, concurrency=4))
+    assert ending.exit_code == 130
+    assert 5 <= laboratory.now < HANGING_SECONDS
+    assert sum(row.settled for row in laboratory.rows()) == len(laboratory.sent) < 40
+    assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED, Status.NOT_ATTEMPTED}
+
+
+def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_turns_out_dead(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(8)])
+    laboratory.answer = lambda _sent: Response(401, "", {}, b"")
+    laboratory.refusal = lambda: "the secret has expired" if laboratory.renewals else ""
+    ending = laboratory.work(Limits(calls_per_second=1, concurrency=4, attempts=1))
+    assert ending.exit_code == 3
+    assert len(laboratory.sent) == len(laboratory.renewals) == 1
+    assert {row.outcome.status for row in laboratory.rows()} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
+
+
+def test_whoever_has_stopped_has_no_token_replaced(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(8)])
+    laboratory.answer = lambda _sent: Response(401, "", {}, b"")
+    laboratory.told = lambda _sent: laboratory.phases[-1].interrupt(terminated=False)
+    assert laboratory.work(ALONE).exit_code == 130
+    assert len(laboratory.sent) == 1
+    assert laboratory.renewals == []
+
+
+def test_rows_that_were_refused_before_a_lack_of_permission_stopped_the_run_are_sent_again(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(20)])
+    refusal = b'{"code":900335,"description":"no permission"}'
+    laboratory.answer = lambda _sent: Response(403, "", {}, refusal)
+    assert laboratory.work(ALONE).exit_code == 3
+    refused = {sent.path: sent.request_id for sent in laboratory.sent}
+    assert len(refused) == 5
+    laboratory.answer = lambda _sent: None
+    assert laboratory.work(ALONE).exit_code == 0
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.ACCEPTED] * 20
+    again = {sent.path: sent.request_id for sent in laboratory.sent[5:]}
+    assert set(refused) <= set(again)
+    # The refusal was an answer: its request id is used up.
+    assert not [path for path, request_id in refused.items() if again[path] == request_id]

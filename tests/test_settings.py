@@ -79,7 +79,7 @@ def test_a_threshold_is_passed_strictly_above_it(
         *((parse_base_url, text) for text in ("https://a..b", "https://ann:secret@partner.example", "https://pärtner")),
         *(
             (parse_authority, text)
-            for text in ("", "login.example", "http://127.0.0.1:8080", "https://login.example?x")
+            for text in ("", "login.example", "http://127.0.0.1:8080", "https://login.example?x", "https://x//y")
         ),
         *((parse_scope, text) for text in ("", "/", "a b", "https://api.example/.default offline_access", "ä")),
         *((parse_tenant, text) for text in ("", "..", "a/b", "a b", "?", "a" * 300)),

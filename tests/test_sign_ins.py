@@ -515,3 +515,65 @@ def test_while_there_is_no_token_the_same_run_is_meant(program: Program, authori
     again = program("run", "input.csv", *FAST, *APP)
     assert again.code == 3
     assert "Continuing" in again.err
+
+
+def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
+    program: Program, authority: Authority
+) -> None:
+    authority.directory.token_lifetime = 4
+    assert sign_in(program, authority, "--store", "file").code == 0
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(30)])
+    process = program.start("run", "input.csv", *FAST, *USER, "--rate", "10/s")
+    wait_until(lambda: len(calls(authority)) >= 2)
+    # Begun after two seconds, answered after the last row.
+    authority.directory.latency = 4
+    ended = program.ended(process)
+    assert ended.code == 0, ended.err
+    assert len(authority.directory.requests) == 3
+    authority.directory.latency = 0
+    assert run(program, *USER, "--new").code == 0
+    assert set(authority.outcomes) == {ROTATED_ONCE}
+
+
+def test_a_run_learns_its_tenant_and_keeps_to_it(program: Program, authority: Authority) -> None:
+    program.environment |= {"BULKREACT_TENANT_ID": "", "BULKREACT_ACCESS_TOKEN": "opaque"}
+    assert run(program).code == 3
+    scope = "https://api.partnercenter.microsoft.com/.default"
+    tokens = {
+        tenant: str(
+            authority.ask(
+                "client_credentials", tenant=tenant, client_id=CLIENT, client_secret=SECRET, scope=scope
+            ).content["access_token"]
+        )
+        for tenant in (TENANT, OTHER_TENANT)
+    }
+    program.environment["BULKREACT_ACCESS_TOKEN"] = tokens[TENANT]
+    first = run(program)
+    assert first.code == 0
+    assert first.summary["target"]["tenant_id"] == TENANT  # type: ignore[index]
+    program.environment["BULKREACT_ACCESS_TOKEN"] = tokens[OTHER_TENANT]
+    refused = program("verify", first.run.name, *FAST)
+    assert refused.code == 2
+    assert TENANT in refused.err
+
+
+def test_a_new_run_says_that_another_tenants_is_unfinished(program: Program, authority: Authority) -> None:
+    begun_without_a_token(program, authority)
+    anew = run(program, *APP, "--tenant-id", "contoso.example")
+    assert "is for the tenant fabrikam.example: this is a new run" in anew.err
+
+
+def test_logging_out_elsewhere_names_the_sign_ins_that_there_are(program: Program, authority: Authority) -> None:
+    assert sign_in(program, authority).code == 0
+    for options in (("--cloud", "usgov"), ("--tenant-id", OTHER_TENANT)):
+        refused = program("logout", *options)
+        assert refused.code == 2
+        assert TENANT in refused.err
+    assert run(program, *USER).code == 0
+
+
+def test_the_state_folder_may_be_named_as_a_shell_would_read_it(program: Program, authority: Authority) -> None:
+    program.environment |= {"HOME": str(program.folder), "BULKREACT_STATE_DIR": "~/kept"}
+    assert sign_in(program, authority, "--store", "file").code == 0
+    assert list((program.folder / "kept" / "sign-ins").glob("*.cache"))
+    assert not (program.folder / "~").exists()

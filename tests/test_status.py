@@ -155,7 +155,12 @@ def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written
     (process.run / "journal.sqlite3").chmod(0o644)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     elsewhere.chmod(0o777)
-    code = "import os; from bulkreact.cli import main, results, resume, status, verify\nos.setgid(65534); os.setuid(65534); main()"
+    # Whoever that is may not be able to read the program: it is loaded beforehand.
+    code = (
+        "import os; from bulkreact.cli import main, results, resume, status, verify\n"
+        "from bulkreact.sheets.page import template; template()\n"
+        "os.setgid(65534); os.setuid(65534); main()"
+    )
 
     def as_nobody(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

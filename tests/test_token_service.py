@@ -114,6 +114,11 @@ ODD = {
 }
 
 
+def test_a_code_that_was_never_entered_is_told_as_that() -> None:
+    answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
+    assert "nobody signed in while the code was good" in str(refusal(answer))
+
+
 Answers = Callable[[str], web.Response]
 
 

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from bulkreact.batch import schema
 from bulkreact.batch.writer import connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.models import InputRow, RunState
+from bulkreact.settings import is_guid
 
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "journal.lock"
@@ -29,7 +30,8 @@ _PROBE_SECONDS = 0.2
 class RunFacts:
     """What is fixed for the whole life of a run; ``uuid`` is the name space of its request ids.
 
-    ``retry_of`` is the run whose rows this one took over, None for a run of its own.
+    ``from_spreadsheet`` tells that the input was a workbook, or a text as spreadsheets save it. ``retry_of`` is the run
+    whose rows this one took over, None for a run of its own.
     """
 
     id: str
@@ -48,6 +50,7 @@ class RunFacts:
     api_version: str
     tenant_id: str | None
     simulated: bool
+    from_spreadsheet: bool
     retry_of: str | None = None
 
     @property
@@ -121,6 +124,12 @@ class Journal:
             (now, state, exit_code, reason, session),
         )
 
+    def learn_tenant(self, tenant_id: str) -> None:
+        """Write down which tenant the run is for, if that was not known for sure when it began."""
+        if is_guid(tenant_id) and not is_guid(self.facts.tenant_id or ""):
+            self._execute("UPDATE run SET tenant_id = ?", (tenant_id,))
+            self.facts = replace(self.facts, tenant_id=tenant_id)
+
     def include_left_out(self) -> None:
         """Let rows that a limit had left out be sent as well."""
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
@@ -181,7 +190,8 @@ def read_facts(connection: sqlite3.Connection) -> RunFacts:
         raise InputRefusedError("The journal was never finished: the run did not begin.")
     values = dict(zip(RunFacts.__dataclass_fields__, found, strict=True))
     values["header"] = tuple(json.loads(values["header"]))
-    values["simulated"] = bool(values["simulated"])
+    for name in ("simulated", "from_spreadsheet"):
+        values[name] = bool(values[name])
     return RunFacts(**values)
 
 

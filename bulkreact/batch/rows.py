@@ -60,7 +60,7 @@ SELECT rows.ordinal, rows.number, rows.cells, rows.problem_code, rows.problem, r
     ) ELSE 0 END,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description,
     calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status,
-    answers.verdict, rows.handed_to
+    answers.verdict, rows.handed_to, rows.customer_id
 FROM rows
 LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of
 LEFT JOIN outcomes ON outcomes.id = {_LATEST_OUTCOME.format(ordinal="coalesce(rows.duplicate_of, rows.ordinal)")}
@@ -184,6 +184,11 @@ def write_calls(connection: sqlite3.Connection) -> list[tuple[Target, str, datet
     return [(Target(*ids), ours, datetime.fromisoformat(began)) for *ids, ours, began in found]
 
 
+def row_count(connection: sqlite3.Connection) -> int:
+    """Return how many rows the input has."""
+    return int(connection.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+
 def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row of the input with its outcome, in input order."""
     after = 0
@@ -243,6 +248,7 @@ class _StoredRow(NamedTuple):
     http_status: int | None
     verdict: str | None
     handed_to: str | None
+    customer_id: str | None
 
 
 def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
@@ -269,7 +275,16 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
         words = ": ".join(filter(None, [f"taken over by run {found.handed_to}", outcome.description]))
         outcome = replace(outcome, description=words[:DESCRIPTION_LENGTH])
     return ResultRow(
-        found.number, cells, outcome, succeeded, left_out, settled, passing, carried, found.handed_to or ""
+        found.number,
+        cells,
+        outcome,
+        succeeded,
+        left_out,
+        settled,
+        passing,
+        carried,
+        found.handed_to or "",
+        found.customer_id or "",
     )
 
 

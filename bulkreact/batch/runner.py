@@ -103,7 +103,7 @@ class Runner:
                 if scope := self._workers.hold(row, exchange, retry_after):
                     await self._give_up(row, scope)
             case Renew():
-                await self._workers.unless_stopped(self._edges.renew(exchange.started))
+                await self._workers.renew(exchange.started)
                 self._queue.wait(row, self._edges.monotonic())
             case Stop(outcome=outcome):
                 self._queue.done(row)

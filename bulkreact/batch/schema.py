@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bulkreact.models import Operation, RunState, Status
 from bulkreact.partnercenter.protocol import WRITES
 
-VERSION = 2
+VERSION = 3
 
 
 def _words(words: Iterable[str]) -> str:
@@ -33,6 +33,7 @@ CREATE TABLE run (
     api_version TEXT NOT NULL,
     tenant_id TEXT,
     simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    from_spreadsheet INTEGER NOT NULL CHECK (from_spreadsheet IN (0, 1)),
     retry_of TEXT
 ) STRICT;
 

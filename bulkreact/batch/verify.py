@@ -49,13 +49,14 @@ class Verifier:
         edges: Edges,
         attempts: int,
         total: int,
+        title: str = "Verifying",
     ) -> None:
         self._queue = queue
         self._timetable = timetable
         self._wire = wire
         self._edges = edges
         self._attempts = attempts
-        self._workers = Workers("Verifying", queue, total=total, flow=flow, edges=edges, call=self._call)
+        self._workers = Workers(title, queue, total=total, flow=flow, edges=edges, call=self._call)
 
     async def run(self) -> Ending:
         """Work until every row is settled or the run is stopped; what is not settled then stays as it was."""
@@ -139,7 +140,7 @@ class Verifier:
                 if scope := self._workers.hold(group, exchange, retry_after):
                     await self._give_up(group, scope)
             case verdicts.TokenRefused() if not refused_before:
-                await self._workers.unless_stopped(self._edges.renew(exchange.started))
+                await self._workers.renew(exchange.started)
                 self._queue.wait(group, self._edges.monotonic())
             case verdicts.Transient():
                 group.failures += 1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from bulkreact.batch.edges import COMPLETED, Edges, Ending, Pause, Tally
@@ -119,9 +120,11 @@ class Workers(Generic[Item]):
         now = self._edges.monotonic()
         return Pause(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
 
-    async def unless_stopped(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
-        """Wait for something that is no call; when somebody stops, nobody waits for it any more."""
-        task = asyncio.ensure_future(waiting)
+    async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
+        """Wait for something that is no call; when somebody stops it is not begun, and nobody waits for it any more."""
+        if self._stopped.is_set():
+            return None
+        task = asyncio.ensure_future(wait())
         stopped = asyncio.ensure_future(self._stopped.wait())
         try:
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -129,9 +132,14 @@ class Workers(Generic[Item]):
             stopped.cancel()
         return task.result() if task.done() else None
 
+    async def renew(self, since: float) -> None:
+        """Have a token replaced that was refused to a call that was sent at a monotonic moment, or stop."""
+        await self.unless_stopped(partial(self._edges.renew, since))
+        await self._token()
+
     async def _token(self) -> None:
         """Make sure that there is a token for the next call, or stop."""
-        if not self._edges.usable() and (trouble := await self.unless_stopped(self._edges.ready())):
+        if not self._edges.usable() and (trouble := await self.unless_stopped(self._edges.ready)):
             self.refuse(trouble)
 
     async def _work(self) -> None:

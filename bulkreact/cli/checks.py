@@ -134,6 +134,9 @@ async def _network(findings: Findings, service: Service, chosen: Chosen | None) 
 
 
 async def _token(findings: Findings, chosen: Chosen) -> bool:
+    if chosen.record:
+        # Before it is used, and so replaced.
+        await asyncio.to_thread(_sign_in, findings, chosen)
     refusal = await chosen.credentials.ready()
     findings.claims = claims = chosen.claims
     if refusal:
@@ -148,8 +151,6 @@ async def _token(findings: Findings, chosen: Chosen) -> bool:
                 "the token is the app's alone, and Partner Center may refuse those for reactivations (900329, 900335)"
             )
             findings.add("kind of token", Result.WARNING, words, "If it does, use --auth user: bulkreact login")
-    if chosen.record:
-        await asyncio.to_thread(_sign_in, findings, chosen)
     return not refusal
 
 

@@ -143,19 +143,27 @@ def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict
 
 def _wrong_value(ctx: click.Context, option: click.Option, setting: Setting) -> str:
     """Return what is wrong with a value, empty when it is what the option takes."""
-    name, value = str(option.name), setting.value
+    several = option.multiple and isinstance(setting.value, list)
+    for value in setting.value if several else [setting.value]:  # type: ignore[attr-defined]
+        if words := _wrong(ctx, option, value):
+            return f"{setting.origin}: {option.name}{words}"
+    return ""
+
+
+def _wrong(ctx: click.Context, option: click.Option, value: object) -> str:
     if isinstance(value, bool) != option.is_bool_flag:
-        expected = "true or false" if option.is_bool_flag else "not true or false"
-        return f"{setting.origin}: {name} must be {expected}"
+        return f" must be {'true or false' if option.is_bool_flag else 'not true or false'}"
     if not isinstance(value, str | int | float):
-        return f"{setting.origin}: {name} must be one value"
+        return " must be one value"
     try:
-        option.type_cast_value(ctx, _text(option, value))
+        option.type(value if option.is_bool_flag else str(value), option, ctx)
     except click.BadParameter as error:
-        return f"{setting.origin}: {name}: {error.message}"
+        return f": {error.message}"
     return ""
 
 
 def _text(option: click.Option, value: object) -> object:
     """Return a value as the command line would have it."""
+    if option.multiple:
+        return [str(one) for one in (value if isinstance(value, list) else [value])]
     return value if option.is_bool_flag else str(value)

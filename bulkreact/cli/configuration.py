@@ -27,8 +27,8 @@ _PLACES = {
     "refresh_token": "BULKREACT_REFRESH_TOKEN for one 'bulkreact login', which keeps it",
     "certificate_password": "BULKREACT_CERTIFICATE_PASSWORD, or a file that certificate_password_file names",
 }
-# A settings' table by the command whose settings it is to look at as well: doctor examines those of run.
-LOOKS_AT = {"doctor": "run"}
+# A settings' table by the command whose settings it is to look at as well: doctor and plan tell what run would do.
+LOOKS_AT = {"doctor": "run", "plan": "run"}
 
 # The long options of each command, by its name.
 Options = Mapping[str, Mapping[str, click.Option]]

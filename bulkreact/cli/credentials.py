@@ -208,7 +208,7 @@ def _user(identity: Identity, record: "Record", secret: AppSecret | None) -> Cho
     if secret:
         secret.load()
     fetch = user_tokens(identity, secret, place_of(state_folder(), identity))
-    return Chosen(Auth.USER, RenewedToken(fetch, identity, _clock()), identity, secret, record)
+    return Chosen(Auth.USER, RenewedToken(fetch, identity, _clock(), rotating=True), identity, secret, record)
 
 
 def _expecting(tenant_id: str | None, identity: Identity) -> Identity:

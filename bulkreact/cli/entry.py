@@ -16,7 +16,9 @@ _PROGRAM = "bulkreact"
 
 # Short helps stand here, so that the list of commands is shown without importing any of them.
 _COMMANDS = {
+    "template": "Write an empty input file, .csv or .xlsx.",
     "run": "Reactivate every subscription of a file and write the results.",
+    "plan": "Say what a run would send, and everything that is wrong with the input.",
     "resume": "Continue an unfinished run.",
     "retry": "Send what may succeed now of a finished run, as a new run.",
     "verify": "Read how accepted subscriptions stand and finish the results.",

@@ -1,7 +1,7 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from bulkreact.batch.rows import write_calls
 from bulkreact.batch.session import Session, work
 from bulkreact.cli import received, runs
 from bulkreact.cli.credentials import Access
-from bulkreact.cli.finish import Finished, Places, Report, Standing, standing
+from bulkreact.cli.finish import Continuing, Finished, Places, Report, Standing, standing
 from bulkreact.cli.options import Output
 from bulkreact.cli.signals import Interruption, listen
 from bulkreact.cli.terminal import Terminal
@@ -30,8 +30,9 @@ from bulkreact.errors import (
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
-from bulkreact.models import RunState
-from bulkreact.partnercenter.client import connect
+from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.auth import Credentials
+from bulkreact.partnercenter.client import Client, connect
 from bulkreact.settings import Limits, Service
 from bulkreact.sheets.atomic import PARTIAL
 from bulkreact.simulator.world import Rules
@@ -60,6 +61,16 @@ class Work:
         return f"bulkreact resume {run}{' --verify' if self.limits.verify else ''}"
 
     @property
+    def name(self) -> str:
+        """Return how the run is named on the command line."""
+        return runs.on_command_line(self.folder, self.output.reports)
+
+    @property
+    def continuing(self) -> Continuing:
+        """Return how the sending of the run goes on; looking at it again is never in the way of that."""
+        return Continuing(self.name, self.again(self.name) if self.sends else f"bulkreact resume {self.name}")
+
+    @property
     def configured_per_minute(self) -> float | None:
         """Return the ceiling as the summary shows it."""
         rate = self.limits.calls_per_second
@@ -71,6 +82,8 @@ def execute(job: Work, terminal: Terminal) -> int:
     interruption = Interruption(terminal.note)
     listen(interruption, received)
     with Journal(job.folder) as journal:
+        if not job.access.refusal:
+            journal.learn_tenant(job.access.tenant_id)
         session = journal.begin_session(
             command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
         )
@@ -90,12 +103,12 @@ def execute(job: Work, terminal: Terminal) -> int:
             _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
         finished = _end(job, journal, session, ending)
-    name = runs.on_command_line(job.folder, job.output.reports)
     if not job.sends and ending.state is RunState.FINISHED:
         # What has been looked at is as unfinished as it was before.
-        terminal.report(name, finished, standing(job.folder, now=_now()).ending, again=f"bulkreact resume {name}")
+        stands = standing(job.folder, now=_now())
+        terminal.report(job.name, finished, stands.ending, again=job.continuing.again)
     else:
-        terminal.report(name, finished, ending, again=job.again(name))
+        terminal.report(job.name, finished, ending, again=job.again(job.name))
     return finished.exit_code
 
 
@@ -117,7 +130,7 @@ def _write(job: Work, ending: Ending, now: str) -> Finished:
         # Of a process that was killed while it wrote.
         left.unlink(missing_ok=True)
     places = Places(job.folder, job.output.results, runs.heartbeat(job.folder))
-    finished = Report(job.folder, stands, places).write()
+    finished = Report(job.folder, stands, places, job.continuing, xlsx=job.output.xlsx).write()
     return finished if job.sends else replace(finished, exit_code=ending.exit_code or finished.counts.exit_code)
 
 
@@ -145,17 +158,7 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
             service = replace(service, base_url=await stack.enter_async_context(_simulator(journal)))
         credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
-        edges = Edges(
-            send=client.send,
-            usable=credentials.usable,
-            ready=credentials.ready,
-            renew=credentials.renew,
-            now=partial(datetime.now, UTC),
-            monotonic=monotonic,
-            chance=random,
-            new_id=_new_id,
-            settled=terminal.settled,
-        )
+        edges = edges_of(client, credentials, settled=terminal.settled)
 
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
@@ -163,7 +166,24 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
             with terminal.watching(phase):
                 yield
 
-        return await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)
+        ending = await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)
+        await credentials.settle()
+        return ending
+
+
+def edges_of(client: Client, credentials: Credentials, *, settled: Callable[[int, Outcome], None]) -> Edges:
+    """Return what a run is handed from outside: the real clocks, chance, and the line to the partner."""
+    return Edges(
+        send=client.send,
+        usable=credentials.usable,
+        ready=credentials.ready,
+        renew=credentials.renew,
+        now=partial(datetime.now, UTC),
+        monotonic=monotonic,
+        chance=random,
+        new_id=_new_id,
+        settled=settled,
+    )
 
 
 @asynccontextmanager

@@ -1,50 +1,53 @@
 """What is written when a run ends: result files and summaries, all of them views of the journal."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from bulkreact import __version__
 from bulkreact.batch.edges import Ending
 from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, SessionEnd, latest_session, read_facts, read_only
-from bulkreact.batch.rows import result_rows
-from bulkreact.batch.schema import WRITE_WORDS
+from bulkreact.batch.rows import result_rows, row_count
+from bulkreact.batch.timeline import spells
+from bulkreact.cli.about import about
+from bulkreact.cli.reporting import Source, report_of
 from bulkreact.cli.runs import quoted
+from bulkreact.cli.steps import steps
+from bulkreact.cli.traffic import Traffic, traffic
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
-from bulkreact.models import RunState
-from bulkreact.sheets import results
+from bulkreact.models import ResultRow, RunState, Spell
+from bulkreact.sheets import page, results, results_book
+from bulkreact.sheets.customers import CustomerTally
+from bulkreact.sheets.report import SPELLS_SHOWN, Gathering
 from bulkreact.sheets.results import Counts
-
-# A read is repeated when the one before was not answered; looking again at what has not changed is no repetition.
-_CALLS = f"""
-SELECT count(*) FILTER (WHERE coalesce(departed, 1)),
-    count(*) FILTER (WHERE earlier IS NOT NULL AND (operation IN ({WRITE_WORDS}) OR NOT earlier)),
-    count(*) FILTER (WHERE verdict = 'Throttled')
-FROM (
-    SELECT operation, verdict, departed,
-        lag(coalesce(business, 0)) OVER (PARTITION BY ordinal, operation ORDER BY calls.id) AS earlier
-    FROM calls LEFT JOIN answers ON answers.call = calls.id
-)
-"""  # noqa: S608 - our own words
-# The pace of sending: what only watched afterwards was spaced by other rules.
-_LATEST_CALLS = f"""
-SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
-    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({WRITE_WORDS})
-)
-"""  # noqa: S608 - our own words
+from bulkreact.sheets.results_book import WORKBOOK
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run whose files are written; ``kept`` is an edited failed.csv that was in their way."""
+    """A run whose files are written.
+
+    ``kept`` are files that somebody had edited and that were in their way, ``no_workbook`` is why there is none although
+    there should be.
+    """
 
     folder: Path
     counts: Counts
     exit_code: int
     files: dict[str, str]
-    kept: Path | None
+    kept: dict[str, Path]
+    no_workbook: str = ""
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what people should know about the files besides the results, line by line."""
+        if "results_xlsx" in self.files:
+            yield f"Workbook: {self.files['results_xlsx']}"
+        for name, place in self.kept.items():
+            yield f"Your edited {name} was kept as {place}"
+        if self.no_workbook:
+            yield f"There is no {WORKBOOK}: {self.no_workbook}. All of them are in {results.RESULTS}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,15 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a run stands: how its sending ended, when, and at which ceiling."""
+    """How a run stands: how its sending ended, when, and at which ceiling.
+
+    ``noted`` is false where the process left no word: ``finished_at`` is then the present.
+    """
 
     ending: Ending
     configured_per_minute: float | None
     finished_at: str
+    noted: bool = True
 
 
 def standing(folder: Path, *, now: str) -> Standing:
@@ -75,7 +82,7 @@ def standing_of(session: SessionEnd | None, *, now: str) -> Standing:
     """Return how a run stands by its latest session; one whose process has left no word was interrupted."""
     killed = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
     if session is None or session.state is None or session.exit_code is None:
-        return Standing(killed, session.configured_per_minute if session else None, now)
+        return Standing(killed, session.configured_per_minute if session else None, now, noted=False)
     # A completed run's code follows from its rows; one that only failed to write is thereby mended.
     mended = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
     ending = Ending(session.state, EXIT_SUCCESS if mended else session.exit_code, session.reason or "")
@@ -83,12 +90,25 @@ def standing_of(session: SessionEnd | None, *, now: str) -> Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuing:
+    """How people go on: what the run is called on the command line, and the command that continues a stopped one."""
+
+    run: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What is to be written about a run: how it stands, and where the files go."""
+    """What is to be written about a run: how it stands, where the files go, and how to go on.
+
+    ``xlsx`` says whether there is to be a workbook; None leaves that to the input, and to one that is there already.
+    """
 
     folder: Path
     standing: Standing
     places: Places
+    continuing: Continuing
+    xlsx: bool | None = None
 
     def write(self) -> Finished:
         """Write all result files; ResultsNotWrittenError names what to do when that fails."""
@@ -103,17 +123,78 @@ class Report:
 
     def _write(self) -> Finished:
         to = self.places.to
-        with closing(read_only(self.folder)) as connection:
+        with closing(read_only(self.folder)) as connection, CustomerTally() as customers:
             connection.execute("BEGIN")
-            kept = results.keep_edited(to)
-            header = read_facts(connection).header
-            counts = results.write(to, header, result_rows(connection), also=self.places.results_copy)
+            facts = read_facts(connection)
+            wanted = self._wants_workbook(facts)
+            refusal = results_book.too_large(row_count(connection), len(facts.header)) if wanted else ""
+            moved = traffic(connection, self.standing.configured_per_minute)
+            edited = {name: results.keep_edited(to, name) for name in (results.FAILED, WORKBOOK)}
+            if written := wanted and not refusal:
+                self._write_workbook(connection, facts, moved)
+            elif self._at_home:
+                # It would go on telling how things stood earlier.
+                (to / WORKBOOK).unlink(missing_ok=True)
+            gathering = Gathering()
+            rows = _gathered(result_rows(connection), gathering, customers)
+            counts = results.write(to, facts.header, rows)
             exit_code = self.standing.ending.exit_code or counts.exit_code
-            summary = self._summary(connection, counts, exit_code)
+            drawn = spells(connection, limit=SPELLS_SHOWN)
+            page.write(to, report_of(self._source(facts, counts, exit_code, moved, drawn), gathering, customers))
+            summary = self._summary(facts, counts, exit_code, moved, workbook=written)
+        # The last one: what is younger than the summary was edited.
         results.write_json(to / results.SUMMARY, summary, private=True)
         if self.places.latest:
             results.write_json(self.places.latest, summary, private=False)
-        return Finished(to, counts, exit_code, self._files(), kept)
+        if self.places.results_copy:
+            results.copy(to, self.places.results_copy)
+        kept = {name: place for name, place in edited.items() if place}
+        return Finished(to, counts, exit_code, self._files(workbook=written), kept, refusal)
+
+    def _wants_workbook(self, facts: RunFacts) -> bool:
+        if self.xlsx is not None:
+            return self.xlsx
+        return facts.from_spreadsheet or (self._at_home and (self.folder / WORKBOOK).is_file())
+
+    @property
+    def _at_home(self) -> bool:
+        """Tell whether the files go into the run's folder, where all of that name are ours."""
+        return self.places.to.resolve() == self.folder.resolve()
+
+    def _write_workbook(self, connection: sqlite3.Connection, facts: RunFacts, moved: Traffic) -> None:
+        calls, pace = moved
+        lines = about(
+            facts,
+            self.standing.ending,
+            rows=row_count(connection),
+            finished_at=self.standing.finished_at,
+            calls=calls,
+            pace=pace,
+        )
+        results_book.write(self.places.to / WORKBOOK, facts.header, result_rows(connection), lines)
+
+    def _source(
+        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, drawn: tuple[list[Spell], int]
+    ) -> Source:
+        stands, (calls, pace) = self.standing, moved
+        ways = steps(
+            counts,
+            stands.ending.state,
+            self.continuing.run,
+            again=self.continuing.again,
+            failed=self._files(workbook=False)["failed"],
+        )
+        return Source(
+            facts=facts,
+            ending=stands.ending,
+            ended_at=stands.finished_at if stands.noted else None,
+            exit_code=exit_code,
+            counts=counts,
+            calls=calls,
+            pace=pace,
+            ways=tuple(ways),
+            spells=drawn,
+        )
 
     def _tell_failure(self) -> None:
         """Let the heartbeat at least say that the results could not be written, if there is room for that."""
@@ -123,13 +204,14 @@ class Report:
             counts = results.tally(result_rows(connection))
             # A run that was stopped has its own code; one that was complete has failed only at this.
             code = self.standing.ending.exit_code or ResultsNotWrittenError.exit_code
-            summary = self._summary(connection, counts, code)
+            moved = traffic(connection, self.standing.configured_per_minute)
+            summary = self._summary(read_facts(connection), counts, code, moved, workbook=False)
             results.write_json(self.places.latest, summary, private=False)
 
-    def _summary(self, connection: sqlite3.Connection, counts: Counts, exit_code: int) -> dict[str, object]:
-        facts = read_facts(connection)
-        ending = self.standing.ending
-        calls, pace = traffic(connection, self.standing.configured_per_minute)
+    def _summary(
+        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, *, workbook: bool
+    ) -> dict[str, object]:
+        ending, (calls, pace) = self.standing.ending, moved
         return {
             **identity(facts, rows=counts.statuses.total()),
             "state": ending.state.value,
@@ -141,17 +223,27 @@ class Report:
             "error_codes": dict(counts.codes.most_common()),
             "calls": calls,
             "pace": pace,
-            "files": self._files(),
+            "files": self._files(workbook=workbook),
         }
 
-    def _files(self) -> dict[str, str]:
+    def _files(self, *, workbook: bool) -> dict[str, str]:
         to = self.places.to
         return {
             "results": str((to / results.RESULTS).resolve()),
             "failed": str((to / results.FAILED).resolve()),
+            **({"results_xlsx": str((to / WORKBOOK).resolve())} if workbook else {}),
+            "report": str((to / page.REPORT).resolve()),
             "summary": str((to / results.SUMMARY).resolve()),
             "journal": str((self.folder / JOURNAL_NAME).resolve()),
         }
+
+
+def _gathered(rows: Iterator[ResultRow], gathering: Gathering, customers: CustomerTally) -> Iterator[ResultRow]:
+    """Let the report take in the rows while they go into the files."""
+    for row in rows:
+        gathering.add(row)
+        customers.add(row)
+        yield row
 
 
 def identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
@@ -171,21 +263,3 @@ def identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
             "simulated": facts.simulated,
         },
     }
-
-
-def traffic(
-    connection: sqlite3.Connection, configured_per_minute: float | None
-) -> tuple[dict[str, int], dict[str, float | None]]:
-    """Return the calls of a run, and the pace of the latest process that sent its rows, for programs."""
-    sent, retried, throttled = connection.execute(_CALLS).fetchone()
-    session = latest_session(connection)
-    values = {"session": session.id if session else None}
-    count, first, last = connection.execute(_LATEST_CALLS, values).fetchone()
-    achieved = None
-    if count > 1 and first != last:
-        seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
-        achieved = round((count - 1) / seconds * 60, 1)
-    return (
-        {"sent": sent, "retried": retried, "throttled": throttled},
-        {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
-    )

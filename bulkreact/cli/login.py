@@ -68,7 +68,7 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
         click.echo("The sign-in is kept encrypted, by this platform's own means.", err=True)
     else:
         click.echo(
-            f"The sign-in is kept unencrypted in {place.file}, readable by you alone: "
+            f"The sign-in is kept unencrypted in {place.file}{'' if os.name == 'nt' else ', readable by you alone'}: "
             f"{'that was asked for' if store == 'file' else 'this machine offers no encrypted store'}. Guard it like a password.",
             err=True,
         )

@@ -6,6 +6,7 @@ from bulkreact.cli.command import Configured
 from bulkreact.cli.credentials import sign_in_identity, signed_in
 from bulkreact.cli.identity_options import sign_in_options
 from bulkreact.cli.state import state_folder
+from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Cloud
 
 
@@ -17,7 +18,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
     Microsoft does not hear of it: whoever has stolen the sign-in must be locked out by revoking the user's sessions.
     """
-    from bulkreact.partnercenter.sign_ins import damaged, place_of  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.sign_ins import damaged, place_of, records  # noqa: PLC0415 - MSAL takes 100 ms
 
     for place in damaged(state_folder()):
         with place.exclusive():
@@ -27,6 +28,9 @@ def command(ctx: click.Context, /, **_: object) -> None:
                 click.echo(f"What was left of a damaged sign-in is removed: {place.file}", err=True)
     cloud = Cloud(ctx.params["cloud"])
     record = signed_in(ctx.params, cloud, ctx.params["tenant_id"] or "")
+    if record is None and (others := records(state_folder())):
+        names = "; ".join(f"--cloud {one.cloud} --tenant-id {one.tenant_id} ({one.user})" for one in others)
+        raise InputRefusedError(f"Nobody is signed in there. There are other sign-ins: {names}")
     if record is None:
         click.echo("Nobody is signed in: nothing to forget.", err=True)
         return

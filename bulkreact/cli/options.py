@@ -124,10 +124,16 @@ _VERIFY = (
     ),
     *_verify_times("60s", "1200s"),
 )
+XLSX = shared(
+    "--xlsx/--no-xlsx",
+    default=None,
+    help="Also write results.xlsx.  [default: if the input came out of a spreadsheet]",
+)
 _OUTPUT = (
     click.option(
         "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
     ),
+    XLSX,
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),
@@ -144,10 +150,11 @@ _REPORTS = shared(
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go and how much is said."""
+    """Where results go and how much is said; ``xlsx`` is None where the input decides about the workbook."""
 
     reports: Path
     results: Path | None
+    xlsx: bool | None
     yes: bool
     progress: bool | None
     quiet: bool
@@ -223,7 +230,7 @@ def limits(ctx: click.Context) -> Limits:
         max_throttle=given["max_throttle"],
         max_retry_after=given["max_retry_after"],
         # A command without that switch is there to verify.
-        verify=_verification(ctx) if given.get("verify", True) else None,
+        verify=_verification(ctx) if given.get("verify", "verify_after" in given) else None,
     )
     if "halt_on_failures" not in given:
         return limits
@@ -249,6 +256,7 @@ def output(ctx: click.Context) -> Output:
         reports=given["reports"],
         # Where a link points to, not the link, is what is to be replaced.
         results=copy.resolve() if copy else None,
+        xlsx=given["xlsx"],
         yes=given["yes"],
         progress=given["progress"],
         quiet=given["quiet"],

@@ -9,15 +9,16 @@ from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import is_worked_on
 from bulkreact.cli import options, runs
 from bulkreact.cli.command import Configured
-from bulkreact.cli.finish import Places, Report, standing
+from bulkreact.cli.finish import Continuing, Places, Report, standing
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 
 
 @click.command("results", cls=Configured)
 @click.argument("name", metavar="RUN")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder instead.")
+@options.XLSX
 @options.reports_option
-def command(*, name: str, to: Path | None, reports: Path) -> None:
+def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
     """Write the result files of RUN again, named by its id, the beginning of it, or its folder."""
     run = runs.find(reports, name)
     if is_worked_on(run.folder):
@@ -31,10 +32,12 @@ def command(*, name: str, to: Path | None, reports: Path) -> None:
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
     places = Places(folder, latest=None if to else runs.heartbeat(run.folder))
-    finished = Report(run.folder, standing(run.folder, now=iso(datetime.now(UTC))), places).write()
+    name = runs.on_command_line(run.folder, reports)
+    continuing = Continuing(name, f"bulkreact resume {name}")
+    stands = standing(run.folder, now=iso(datetime.now(UTC)))
+    finished = Report(run.folder, stands, places, continuing, xlsx=xlsx).write()
     click.echo(f"Results: {finished.files['results']}", err=True)
+    for line in finished.remarks():
+        click.echo(line, err=True)
     if run.unfinished:
-        click.echo(
-            f"The run is not finished. Continue it with: bulkreact resume {runs.on_command_line(run.folder, reports)}",
-            err=True,
-        )
+        click.echo(f"The run is not finished. Continue it with: {continuing.again}", err=True)

@@ -1,10 +1,5 @@
 """``bulkreact run``: the main job, from a file to its results."""
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +8,8 @@ import click
 
 from bulkreact import __version__
 from bulkreact.batch.edges import iso
-from bulkreact.batch.journal import RunFacts, create, seal
+from bulkreact.batch.journal import RunFacts, seal
+from bulkreact.batch.planned import targets
 from bulkreact.cli import credentials, options, runs
 from bulkreact.cli.ask import confirm, many
 from bulkreact.cli.command import Configured
@@ -21,13 +17,12 @@ from bulkreact.cli.credentials import Access
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
+from bulkreact.cli.plan import load
+from bulkreact.cli.reading import name_of, opened, read, reading_options
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
 from bulkreact.cli.terminal import Terminal
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
-from bulkreact.sheets.intake import Intake
-
-_STANDARD_INPUT = "-"
 
 
 @click.command("run", cls=Configured)
@@ -38,14 +33,17 @@ _STANDARD_INPUT = "-"
 @options.halt_options
 @options.verify_options
 @options.output_options
-@click.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input.")
+@reading_options
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
-@click.option("--strict", is_flag=True, help="Refuse the whole file when any row is invalid.")
-@click.option("--allow-empty", is_flag=True, help="An input without rows is a success.")
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Refuse the input unless it comes to what this file says, which 'bulkreact plan --out' has written.",
+)
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @click.pass_context
 def command(ctx: click.Context, /, source: str, **_: object) -> None:
-    """Reactivate every subscription of INPUT, a CSV file with customer_id, subscription_id and entitlement_id.
+    """Reactivate every subscription of INPUT, a table (CSV or .xlsx) of customer_id, subscription_id and entitlement_id.
 
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
     """
@@ -55,7 +53,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     terminal = Terminal(output)
     granted = credentials.access(ctx, service)
     terminal.remark(granted.remark)
-    with locked(service, granted.tenant_id) as tell, _opened(source) as path:
+    with locked(service, granted.tenant_id) as tell, opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         prepared = _prepare(ctx, source, path, service, granted, terminal)
@@ -64,36 +62,20 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     ctx.exit(code)
 
 
-@contextmanager
-def _opened(source: str) -> Iterator[Path]:
-    """Yield the path of the input; what can be read only once is kept in a temporary file meanwhile."""
-    path = Path(source)
-    if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "input.csv"
-        if source == _STANDARD_INPUT and sys.stdin.isatty():
-            click.echo("Reading the file from the terminal: end it with Ctrl-D.", err=True)
-        copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
-        yield copy
-
-
 def _prepare(
     ctx: click.Context, source: str, path: Path, service: Service, granted: Access, terminal: Terminal
 ) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
     given = ctx.params
-    name = _name(source)
-    shown = "standard input" if source == _STANDARD_INPUT else source
-    intake = Intake(path, max_rows=given["max_rows"], name=shown)
+    name = name_of(source)
+    wanted = load(given["plan"]) if given["plan"] else None
     # What cannot be sent need not be agreed to.
     agreed = given["yes"] or bool(granted.refusal)
     now = datetime.now(UTC)
     run_id = runs.new_id(name, now)
     with runs.draft(given["reports"], run_id) as folder:
-        create(folder, intake.rows())
-        _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
+        found = read(folder, source, path, given)
+        intake = found.intake
         facts = RunFacts(
             id=run_id,
             uuid=str(uuid4()),
@@ -104,15 +86,19 @@ def _prepare(
             input_name=name,
             input_sha256=intake.sha256,
             header=intake.header,
-            digest=intake.digest,
+            digest=found.digest,
             row_limit=given["limit"],
             cloud=service.cloud,
             base_url=service.base_url,
             api_version=service.api_version,
             tenant_id=granted.tenant_id or None,
             simulated=service.simulated,
+            from_spreadsheet=intake.from_spreadsheet,
         )
         seal(folder, facts)
+        if wanted:
+            wanted.compare(found.digest, targets(folder), name=intake.name)
+        terminal.remark(intake.remark)
         terminal.problems(intake)
         if not given["new"] and (earlier := _to_continue(given["reports"], facts, granted, terminal)):
             count = runs.open_count(earlier.folder)
@@ -125,28 +111,20 @@ def _prepare(
         return runs.adopt(folder, run_id)
 
 
-def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
-    if not intake.count and not allow_empty:
-        raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
-    if strict and intake.codes:
-        lines = "\n".join(f"  row {problem.number}: {problem.words}" for problem in intake.problems)
-        more = intake.codes.total() - len(intake.problems)
-        rest = f"\n  … and {more:,} more" if more else ""
-        raise InputRefusedError(
-            f"{intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
-            f"Nothing was sent.\n{lines}{rest}"
-        )
-
-
 def _to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for folder, why in runs.unreadable(reports).items():
         terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
     for run in runs.runs(reports):
-        if run.facts.target != facts.target or not granted.fits(run.facts.tenant_id):
+        if run.facts.target != facts.target:
             continue
         same = run.facts.digest == facts.digest
+        if not granted.fits(run.facts.tenant_id):
+            if same and run.unfinished:
+                words = f"The unfinished run {run.facts.id} of the same rows is for the tenant {run.facts.tenant_id}"
+                remark = remark or f"{words}: this is a new run, for {granted.tenant_id}."
+            continue
         # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
         open_ended = run.unfinished or run.has_handed_over
         if open_ended and same and run.facts.row_limit == facts.row_limit:
@@ -172,8 +150,3 @@ def _remark(run: Run, facts: RunFacts, *, same: bool) -> str:
     if run.unfinished and run.facts.input_name == facts.input_name and not run.facts.retry_of:
         return f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run."
     return ""
-
-
-def _name(source: str) -> str:
-    """Return the input's name in the journal; bytes of a file name that are no text are replaced."""
-    return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")

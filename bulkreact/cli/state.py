@@ -9,4 +9,4 @@ from platformdirs import user_state_path
 def state_folder() -> Path:
     """Return the folder that the environment names, else the platform's own."""
     given = os.environ.get("BULKREACT_STATE_DIR")
-    return Path(given) if given else user_state_path("bulkreact", appauthor=False)
+    return Path(given).expanduser() if given else user_state_path("bulkreact", appauthor=False)

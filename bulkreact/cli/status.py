@@ -16,8 +16,10 @@ from bulkreact.batch.rows import OpenRows, result_rows
 from bulkreact.cli import options, runs
 from bulkreact.cli.ask import many
 from bulkreact.cli.command import Configured
-from bulkreact.cli.finish import Standing, identity, standing_of, traffic
-from bulkreact.cli.summary import next_steps, statuses
+from bulkreact.cli.finish import Standing, identity, standing_of
+from bulkreact.cli.steps import next_steps
+from bulkreact.cli.summary import statuses
+from bulkreact.cli.traffic import traffic
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets import results
 from bulkreact.sheets.results import Counts
@@ -52,8 +54,8 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
         console.print(line, soft_wrap=True)
     console.print(statuses(state.counts.statuses))
     if not state.running:
-        for line in next_steps(state.counts, name, ended=run.ended):
-            console.print(line, soft_wrap=True)
+        for step in next_steps(state.counts, name, ended=run.ended):
+            console.print(step.line, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from rich.text import Text
 from bulkreact.batch.edges import Ending, Phase
 from bulkreact.cli.finish import Finished
 from bulkreact.cli.options import Output
-from bulkreact.cli.summary import next_steps, statuses
+from bulkreact.cli.steps import steps
+from bulkreact.cli.summary import statuses
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.codes import explain
 from bulkreact.sheets.intake import Intake
+from bulkreact.sheets.problems import lines
 
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
@@ -55,10 +57,11 @@ class Terminal:
         if not count:
             return
         self.note(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
-        for problem in intake.problems[:_PROBLEMS_SHOWN]:
-            self.note(f"  row {problem.number}: {problem.words}")
-        if count > _PROBLEMS_SHOWN:
-            self.note(f"  … and {count - _PROBLEMS_SHOWN:,} more; the results list them all")
+        found = list(lines(intake.problems))
+        for line in found[:_PROBLEMS_SHOWN]:
+            self.note(f"  {line}")
+        if len(found) > _PROBLEMS_SHOWN or count > len(intake.problems):
+            self.note("  … and more; the results list them all")
 
     def settled(self, number: int, outcome: Outcome) -> None:
         """Say how one row ended, when asked to be verbose."""
@@ -105,16 +108,12 @@ class Terminal:
         self._errors(finished)
         self._console.print()
         self._line(f"Results:  {finished.files['results']}")
-        if finished.kept:
-            self._line(f"Your edited failed.csv was kept as {finished.kept}")
+        for line in finished.remarks():
+            self._line(line)
         if ending.state is not RunState.FINISHED:
             self._prose(f"The run was {ending.state}: {ending.reason.rstrip('.')}.")
-            self._line(f"Continue it with: {again}")
-        ended = ending.state is RunState.FINISHED
-        if ended and finished.counts.unsuccessful:
-            self._line(f"To mend:  {finished.files['failed']} (correct it, then run it)")
-        for line in next_steps(finished.counts, run, ended=ended):
-            self._line(line)
+        for step in steps(finished.counts, ending.state, run, again=again, failed=finished.files["failed"]):
+            self._line(step.line)
 
     def _errors(self, finished: Finished) -> None:
         codes = finished.counts.codes.most_common()

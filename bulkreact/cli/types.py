@@ -1,5 +1,6 @@
 """Parameter types of the command line; what is allowed is decided in the settings."""
 
+import codecs
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,6 +18,7 @@ from bulkreact.settings import (
     parse_tenant,
     parse_threshold,
 )
+from bulkreact.sheets.columns import ID_COLUMNS
 
 Parsed = TypeVar("Parsed")
 
@@ -36,6 +38,39 @@ class Parser(click.ParamType[Parsed], Generic[Parsed]):
             self.fail(str(error), param, ctx)
 
 
+def _column(text: str) -> tuple[str, str]:
+    """Read NAME=HEADER."""
+    name, mark, header = text.partition("=")
+    name = name.strip().lower().replace("-", "_")
+    if not mark or not header.strip() or name not in ID_COLUMNS:
+        raise ValueError(f"{text!r} does not name a column; write it like customer_id=HEADER ({', '.join(ID_COLUMNS)})")
+    return name, header
+
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "pipe": "|"}
+
+
+def _delimiter(text: str) -> str:
+    """Read one character, or its name."""
+    found = _DELIMITERS.get(text.strip().lower(), text)
+    if len(found) != 1 or found in '"\r\n':
+        raise ValueError(f"{text!r} is not a delimiter; write it like , ; | or tab")
+    return found
+
+
+def _encoding(text: str) -> str:
+    """Read the name of a text encoding."""
+    try:
+        if codecs.lookup(text)._is_text_encoding:  # noqa: SLF001 - there is no public way to tell
+            return text
+    except LookupError:
+        pass
+    raise ValueError(f"{text!r} is not an encoding; write it like utf-8, utf-16 or cp1252")
+
+
+DELIMITER = Parser("character", _delimiter)
+ENCODING = Parser("name", _encoding)
+COLUMN = Parser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)
 DURATION = Parser("duration", parse_duration)
 THRESHOLD = Parser("P%|N|off", parse_threshold)

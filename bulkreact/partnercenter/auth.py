@@ -19,7 +19,7 @@ _BACKOFF_CEILING_SECONDS = 30.0
 _POSTPONED_SECONDS = 30.0
 # The line has its own time-outs, but they begin anew with every byte.
 _LONGEST_FETCH_SECONDS = 90.0
-# For a fetch that is given up: what has been answered already must be stored, as it may replace a refresh token.
+# For a fetch that is given up all the same.
 _STORING_SECONDS = 2.0
 
 
@@ -43,6 +43,10 @@ class Credentials(Protocol):
 
         When there is none to be had, ``ready`` says why.
         """
+        ...
+
+    async def settle(self) -> None:
+        """Let go of what is under way, when no more calls will be made."""
         ...
 
 
@@ -78,6 +82,9 @@ class ReadyToken:
     async def renew(self, since: float) -> None:
         """Do nothing: there is no other token to be had."""
 
+    async def settle(self) -> None:
+        """Do nothing: nothing is ever under way."""
+
     def _refusal(self) -> str:
         return self._objection or (expired(self.claims, now=self._now()) if self.claims else "")
 
@@ -105,12 +112,18 @@ class RenewedToken:
     """Tokens that are fetched, and fetched again five minutes before they expire: one fetch for all who ask.
 
     ``fetch`` blocks, so it runs in a thread, which nobody waits for when the program is to stop at once; it is told
-    the token that was refused, if one was, and raises TokenServiceError. A token is kept while it lives, whatever
-    becomes of the attempts to renew it.
+    the token that is to be replaced, if there is one, and raises TokenServiceError. With ``rotating`` each fetch uses
+    up something that it replaces, so that none should be given up. A token is kept while it lives, whatever becomes
+    of the attempts to renew it.
     """
 
-    def __init__(self, fetch: Callable[[str], Grant], identity: Identity, clock: Clock) -> None:
+    def __init__(
+        self, fetch: Callable[[str], Grant], identity: Identity, clock: Clock, *, rotating: bool = False
+    ) -> None:
         self._fetch = fetch
+        self._rotating = rotating
+        self._under_way: asyncio.Future[Grant] | None = None
+        self._closed = False
         self._identity = identity
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -155,7 +168,13 @@ class RenewedToken:
             # From now on all others wait for its successor.
             self._held = replace(self._held, renew_at=now, dies_at=now)
             with suppress(CredentialsRefusedError):
-                self._held = await self._another(refused=refused)
+                self._held = await self._another(stale=refused)
+
+    async def settle(self) -> None:
+        """Begin no more fetches, and wait for one under way if its answer must be stored."""
+        self._closed = True
+        if self._rotating and self._under_way and not self._under_way.done():
+            await asyncio.wait({self._under_way})
 
     def _lives(self) -> bool:
         return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.dies_at
@@ -174,17 +193,18 @@ class RenewedToken:
             if held is None or self.usable() or not self._lives():
                 return
             try:
-                self._held = await self._attempt("")
-            except CredentialsRefusedError:
-                postponed = min(held.dies_at, self._clock.monotonic() + _POSTPONED_SECONDS)
-                self._held = replace(held, renew_at=postponed)
+                self._held = await self._attempt(held.token)
+            except CredentialsRefusedError as error:
+                named = error.retry_after if isinstance(error, TokenServiceError) else None
+                postponed = self._clock.monotonic() + max(_POSTPONED_SECONDS, named or 0.0)
+                self._held = replace(held, renew_at=min(held.dies_at, postponed))
 
-    async def _another(self, *, refused: str = "") -> _Held:
+    async def _another(self, *, stale: str = "") -> _Held:
         """Fetch a token, again and again while the trouble may pass; what does not pass is everybody's."""
         failures = 0
         while True:
             try:
-                return await self._attempt(refused)
+                return await self._attempt(stale)
             except CredentialsRefusedError as error:
                 failures += 1
                 passing = isinstance(error, TokenServiceError) and error.passing
@@ -195,9 +215,11 @@ class RenewedToken:
                     raise
             await self._clock.sleep(wait)
 
-    async def _attempt(self, refused: str) -> _Held:
+    async def _attempt(self, stale: str) -> _Held:
+        if self._closed:
+            raise CredentialsRefusedError("The run is over: no more tokens are fetched.")
         began = self._clock.monotonic()
-        grant = await _in_thread(self._fetch, refused)
+        grant = await self._in_thread(stale)
         self.claims = read_claims(grant.token)
         identity = self._identity
         words = objection(self.claims, resource=identity.resource, tenant_id=identity.tenant_id) if self.claims else ""
@@ -207,45 +229,46 @@ class RenewedToken:
         margin = min(RENEW_BEFORE_SECONDS, grant.lifetime / 2)
         return _Held(grant.token, self._clock.monotonic(), began + grant.lifetime - margin, began + grant.lifetime)
 
+    async def _in_thread(self, stale: str) -> Grant:
+        """Call what blocks in a thread that does not keep the program from ending, as those of asyncio's pool would."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Grant] = loop.create_future()
+        self._under_way = future
 
-async def _in_thread(fetch: Callable[[str], Grant], refused: str) -> Grant:
-    """Call what blocks in a thread that does not keep the program from ending, as those of asyncio's pool would."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Grant] = loop.create_future()
+        def settle(grant: Grant | None, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if grant:
+                future.set_result(grant)
+            elif error:
+                future.set_exception(error)
 
-    def settle(grant: Grant | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if grant:
-            future.set_result(grant)
-        elif error:
-            future.set_exception(error)
+        def work() -> None:
+            grant, error = None, None
+            try:
+                grant = self._fetch(stale)
+            except BaseException as trouble:  # noqa: BLE001 - it is raised where the fetch is awaited
+                error = trouble
+            # The loop is closed when nobody waits any more.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, grant, error)
 
-    def work() -> None:
-        grant, error = None, None
+        thread = threading.Thread(target=work, name="token", daemon=True)
+        thread.start()
         try:
-            grant = fetch(refused)
-        except BaseException as trouble:  # noqa: BLE001 - it is raised where the fetch is awaited
-            error = trouble
-        # The loop is closed when nobody waits any more.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, grant, error)
-
-    thread = threading.Thread(target=work, name="token", daemon=True)
-    thread.start()
-    try:
-        async with asyncio.timeout(_LONGEST_FETCH_SECONDS):
-            return await future
-    except TimeoutError:
-        raise TokenServiceError(
-            f"The token service has not finished its answer in {_LONGEST_FETCH_SECONDS:.0f} s. Try again later.",
-            passing=False,
-        ) from None
-    except asyncio.CancelledError:
-        # Whoever is impatient once more waits no longer.
-        with suppress(KeyboardInterrupt, SystemExit):
-            thread.join(_STORING_SECONDS)
-        raise
+            done, _ = await asyncio.wait({future}, timeout=_LONGEST_FETCH_SECONDS)
+        except asyncio.CancelledError:
+            if self._rotating:
+                # The program ends at once. What has been answered already must be stored.
+                with suppress(KeyboardInterrupt, SystemExit):
+                    thread.join(_STORING_SECONDS)
+            raise
+        if not done:
+            raise TokenServiceError(
+                f"The token service has not finished its answer in {_LONGEST_FETCH_SECONDS:.0f} s. Try again later.",
+                passing=False,
+            )
+        return future.result()
 
 
 def checked_token(token: str) -> str:

@@ -4,6 +4,8 @@ Codes repeat across HTTP statuses and new ones appear, so every lookup falls bac
 status's class.
 """
 
+from dataclasses import replace
+
 from bulkreact.models import Status
 from bulkreact.partnercenter.entries import Entry, Meaning, Who
 from bulkreact.partnercenter.own_codes import LOOK_AGAIN, OUR_ENTRIES, STATUS_ENTRIES
@@ -29,17 +31,21 @@ def generic_code(status: int) -> str:
 
 def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty when there is nothing to do."""
+    return entry_of(status, http_status, code).advice
+
+
+def entry_of(status: Status, http_status: int | None, code: str) -> Entry:
+    """Return what the catalogue says of a row that ended so."""
     if code in _OURS:
-        return _OURS[code].advice
+        return _OURS[code]
     if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is Meaning.CHECK:
-        return LOOK_AGAIN
+        return replace(_STATUSES[status], advice=LOOK_AGAIN)
     if status in {Status.UNKNOWN, Status.PENDING} or not code:
-        return _STATUSES[status].advice
+        return _STATUSES[status]
     if http_status is not None:
-        return lookup(http_status, code).advice
+        return lookup(http_status, code)
     # A row that was not sent has the code of the row that was answered for it.
-    entry = _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
-    return entry.advice
+    return _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
 
 
 def explain(word: str) -> list[Entry]:

@@ -32,6 +32,12 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
             "Format the column as text, paste the id again in failed.csv and run that file.",
         ),
         (
+            "swapped-ids",
+            "an id of this row stands in another column elsewhere in the file",
+            Who.SENDER,
+            "Put each id into its own column in failed.csv and run that file.",
+        ),
+        (
             "ragged-row",
             "the row has more cells than the header",
             Who.SENDER,

@@ -44,7 +44,7 @@ def persistence(store: Store, file: Path) -> Persistence:
     if sys.platform == "win32":
         return _WholeFile(FilePersistenceWithDataProtection, file)
     try:
-        return _Keyring(build_encrypted_persistence(str(file)))
+        return _Keyring(build_encrypted_persistence(str(file)), file)
     except Exception as error:  # noqa: BLE001 - whatever the desktop's libraries raise
         raise InputRefusedError(
             f"The keyring of this machine cannot be reached ({type(error).__name__}). "
@@ -85,10 +85,13 @@ class _WholeFile:
 class _Keyring:
     """A keyring whose every trouble is an OSError."""
 
-    def __init__(self, inner: FilePersistence) -> None:
+    def __init__(self, inner: FilePersistence, file: Path) -> None:
         self._inner = inner
+        self._file = file
 
     def save(self, content: str) -> None:
+        # It may hold what was kept there before there was a keyring.
+        self._file.unlink(missing_ok=True)
         try:
             self._inner.save(content)
         except Exception as error:

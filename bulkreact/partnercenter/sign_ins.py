@@ -20,8 +20,8 @@ _FOLDER = "sign-ins"
 # What tokens grow by at most from one time to the next, in bytes.
 _ROOM = 1 << 16
 _TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_on", "last_modification_time"})
-# Another process asks the token service for as long as that at most, and then some.
-_LOCK_SECONDS = 90.0
+# Another process asks the token service for as long as that at most; less than a fetch may take as a whole.
+_LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,6 @@ class SignIn:
     def __init__(self, stem: Path) -> None:
         self._cache = stem.with_suffix(".cache")
         self._record = stem.with_suffix(".json")
-        self._unsaved = ""
         self._lock = FileLock(stem.with_suffix(".lock"), mode=0o600, timeout=_LOCK_SECONDS)
 
     @property
@@ -73,7 +72,6 @@ class SignIn:
         try:
             self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
-            self._clear_up()
         except Timeout:
             raise TokenServiceError(
                 "Another process has been renewing the sign-in for too long.", passing=True
@@ -81,6 +79,7 @@ class SignIn:
         except OSError as error:
             raise self._unwritable(error) from None
         try:
+            self._clear_up()
             yield
         finally:
             self._lock.release()
@@ -93,16 +92,13 @@ class SignIn:
         """
         kept = persistence(store, self._cache)
         cache = SerializableTokenCache()
-        if stored := self._unsaved or self._load(kept):
+        if stored := self._load(kept):
             cache.deserialize(stored)
         try:
             yield cache
         finally:
-            if cache.has_state_changed or self._unsaved:
-                # If it cannot be written, it is at least not forgotten while this process lives.
-                self._unsaved = cache.serialize()
-                self._save(kept, self._unsaved)
-                self._unsaved = ""
+            if cache.has_state_changed:
+                self._save(kept, cache.serialize())
 
     def check(self, store: Store) -> None:
         """Make sure that tokens can be stored; InputRefusedError when not."""
@@ -120,7 +116,10 @@ class SignIn:
 
     def keep(self, record: Record) -> None:
         """Write down what is known of a sign-in whose tokens are stored."""
-        replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
+        try:
+            replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
+        except OSError as error:
+            raise self._unsaved(error) from None
 
     @property
     def damaged(self) -> bool:
@@ -146,19 +145,21 @@ class SignIn:
 
     def _clear_up(self) -> None:
         """Remove what a process that was killed while it stored has left; tokens that it had stored whole are taken."""
-        drafts = sorted(
-            self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL}"), key=lambda draft: draft.stat().st_mtime
-        )
-        for draft in drafts:
-            if draft.name.startswith(self._cache.name) and self._is_whole(draft):
-                # The service may know only these by now.
-                draft.replace(self._cache)
-            draft.unlink(missing_ok=True)
+        drafts = self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL}")
+        try:
+            for draft in sorted(drafts, key=lambda draft: draft.stat().st_mtime):
+                if draft.name.startswith(self._cache.name) and self._is_whole(draft):
+                    # The service may know only these by now.
+                    draft.replace(self._cache)
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def _is_whole(self, draft: Path) -> bool:
         try:
-            return _is_cache(json.loads(persistence(Store.FILE, draft).load()))
-        except (OSError, ValueError):
+            record = self.record()
+            return _is_cache(json.loads(persistence(record.store if record else Store.FILE, draft).load()))
+        except (OSError, ValueError, InputRefusedError):
             return False
 
     def _load(self, kept: Persistence) -> str:
@@ -178,11 +179,14 @@ class SignIn:
         try:
             kept.save(stored)
         except OSError as error:
-            raise TokenServiceError(
-                f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; "
-                "the refresh token in there may be used up, then sign in again with: bulkreact login",
-                passing=True,
-            ) from None
+            raise self._unsaved(error) from None
+
+    def _unsaved(self, error: OSError) -> TokenServiceError:
+        return TokenServiceError(
+            f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; the refresh "
+            "token in there is used up, so sign in again with: bulkreact login",
+            passing=False,
+        )
 
     def _unreadable(self, why: str) -> InputRefusedError:
         return InputRefusedError(

@@ -60,6 +60,8 @@ TOKEN_ERRORS: dict[str, tuple[str, str]] = {
 PASSING = frozenset({"50033", "90006", "90012", "90024", "90033", "90090", "90055"})
 
 # For numbers that are not in the table.
+# Whoever waits for somebody to enter a code waits until the code's time is over.
+_TOO_LATE = ("nobody signed in while the code was good", "Sign in again, and sooner: bulkreact login")
 OAUTH_ERRORS: dict[str, tuple[str, str]] = {
     "invalid_client": (
         "the app's secret or certificate was not accepted",
@@ -74,8 +76,10 @@ OAUTH_ERRORS: dict[str, tuple[str, str]] = {
     "invalid_resource": ("it does not know what the token is asked for", "Check --scope and --cloud."),
     "access_denied": ("the sign-in was declined", "Sign in again, and agree: bulkreact login"),
     "authorization_declined": ("the sign-in was declined", "Sign in again, and agree: bulkreact login"),
-    "expired_token": ("nobody signed in while the code was good", "Sign in again, and sooner: bulkreact login"),
-    "code_expired": ("nobody signed in while the code was good", "Sign in again, and sooner: bulkreact login"),
+    "authorization_pending": _TOO_LATE,
+    "slow_down": _TOO_LATE,
+    "expired_token": _TOO_LATE,
+    "code_expired": _TOO_LATE,
     "temporarily_unavailable": ("it is in trouble or too busy", _WAIT),
     "server_error": ("it is in trouble or too busy", _WAIT),
 }

@@ -130,7 +130,8 @@ def by_device_code(show: Show) -> Way:
                 # The code is good until it expires, whatever the service says meanwhile.
                 if not (flow and error.passing and time.time() < flow["expires_at"]):
                     raise
-            time.sleep(flow["interval"])
+                wait = max(flow["interval"], error.retry_after or 0.0)
+            time.sleep(wait)
 
     return way
 

@@ -1,11 +1,12 @@
 """Files that appear whole or not at all."""
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 # What a process leaves behind that is killed while it writes.
 PARTIAL = ".*.partial"
@@ -13,14 +14,24 @@ PARTIAL = ".*.partial"
 
 @contextmanager
 def replacing(path: Path, *, private: bool) -> Iterator[TextIO]:
-    """Write a text file beside its place and move it there when it is complete and on the disk.
+    """Write a text file, in UTF-8 and with line ends as they are given, as ``replacing_bytes`` does."""
+    with replacing_bytes(path, private=private) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        yield file
+        # Flushes, and leaves closing to whoever opened it.
+        file.detach()
+
+
+@contextmanager
+def replacing_bytes(path: Path, *, private: bool) -> Iterator[BinaryIO]:
+    """Write a file beside its place and move it there when it is complete and on the disk.
 
     ``private`` files get mode 0600, others follow the umask. Raises OSError, leaving an older file untouched.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the descriptor has the mode
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - the descriptor has the mode
             yield file
             file.flush()
             os.fsync(file.fileno())

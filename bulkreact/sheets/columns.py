@@ -1,9 +1,11 @@
 """The columns of inputs and results: their names, and which header holds what; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bulkreact.settings import is_guid
 from bulkreact.sheets.guard import unguard
+from bulkreact.sheets.headers import column_of, key, nearest
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 RESULT_COLUMNS = (
@@ -39,42 +41,69 @@ class ColumnError(Exception):
     """The header does not say where the ids are; the message says what is missing or claimed twice."""
 
 
-def layout(header: Sequence[str]) -> Layout:
-    """Find the columns by their names, without regard to case, spaces, dashes and underscores.
+def layout(header: Sequence[str], named: Mapping[str, str] | None = None, *, guarded: bool = True) -> Layout:
+    """Find the columns by what people call them; ``named`` says of some which header holds them.
 
-    The names of a results file are guarded like its cells, and lose that guard here.
+    Where the cells of a results file are ``guarded``, its names are so as well, and lose that guard here.
     """
-    keys = [_key(name) for name in header]
-    if missing := missing_columns(header):
-        shown = ", ".join(map(repr, header))
-        raise ColumnError(
-            f"missing in the header: {', '.join(missing)}. The first line must name the columns; it has: {shown[:500]}"
-        )
-    ids = tuple(_position(header, keys, column) for column in ID_COLUMNS)
+    named = named or {}
+    if missing := [column for column in missing_columns(header) if column not in named]:
+        raise ColumnError(_missing(header, missing))
+    ids = tuple(_position(header, column, named.get(column)) for column in ID_COLUMNS)
+    if len(set(ids)) < len(ids):
+        raise ColumnError("--map names one header for two columns")
     results = {}
-    if {_key(name) for name in RESULT_COLUMNS} <= set(keys):
-        results = {name: keys.index(_key(name)) for name in RESULT_COLUMNS}
-        header = [unguard(name) for name in header]
-    replaced = {_key(name) for name in results}
-    kept = tuple(place for place, key in enumerate(keys) if key not in replaced)
+    # Not by their keys: a column of the sender's, like 'Request ID', is none of ours. Ours are the last of their name.
+    exact = {name.strip().casefold(): place for place, name in enumerate(header)}
+    if set(RESULT_COLUMNS) <= set(exact):
+        results = {name: exact[name] for name in RESULT_COLUMNS}
+        header = [unguard(name) for name in header] if guarded else header
+    replaced = set(results.values())
+    kept = tuple(place for place in range(len(header)) if place not in replaced)
     return Layout((ids[0], ids[1], ids[2]), kept, _kept_names([header[place] for place in kept]), results)
+
+
+def is_header(record: Sequence[str], named: Mapping[str, str]) -> bool:
+    """Tell whether a record names every id column that is needed."""
+    keys = {key(name) for name in record}
+    return all(column not in named or key(named[column]) in keys for column in ID_COLUMNS) and not [
+        column for column in missing_columns(record) if column not in named
+    ]
 
 
 def missing_columns(header: Sequence[str]) -> list[str]:
     """Return the id columns that a header lacks."""
-    keys = {_key(name) for name in header}
-    return [column for column in ID_COLUMNS if _key(column) not in keys]
+    found = {column_of(name) for name in header}
+    return [column for column in ID_COLUMNS if column not in found]
 
 
-def _key(name: str) -> str:
-    return "".join(char for char in name.casefold() if char.isalnum())
+def _missing(header: Sequence[str], missing: list[str]) -> str:
+    if sum(is_guid(name.strip()) for name in header) >= len(ID_COLUMNS):
+        return (
+            f"the first line has ids and no names. Put this line above it: {','.join(ID_COLUMNS)} (in the file's order)"
+        )
+    shown = ", ".join(map(repr, header))
+    near = [f"--map {column}={name!r}" for column in missing if (name := nearest(column, header))]
+    hint = f" Perhaps: {' '.join(near)}" if near else ""
+    return f"missing in the header: {', '.join(missing)}. The first line must name the columns; it has: {shown[:500]}.{hint}"
 
 
-def _position(header: Sequence[str], keys: list[str], column: str) -> int:
-    places = [place for place, key in enumerate(keys) if key == _key(column)]
-    if len(places) > 1:
-        claims = " and ".join(repr(header[place]) for place in places)
-        raise ColumnError(f"{len(places)} columns claim to be {column}: {claims}; rename all but one")
+def _position(header: Sequence[str], column: str, named: str | None) -> int:
+    """Return where a column stands; a header that --map names need not be one that is known."""
+    if named is None:
+        places = [place for place, name in enumerate(header) if column_of(name) == column]
+        if len(places) > 1:
+            claims = " and ".join(repr(header[place]) for place in places)
+            words = f"rename all but one, or choose with --map {column}=HEADER"
+            raise ColumnError(f"{len(places)} columns claim to be {column}: {claims}; {words}")
+        return places[0]
+    exact = [place for place, name in enumerate(header) if name.strip() == named.strip()]
+    places = exact or [place for place, name in enumerate(header) if key(name) == key(named)]
+    if len(places) != 1:
+        raise ColumnError(
+            f"--map {column}={named}: {'no' if not places else 'more than one'} column is called that; "
+            f"there are: {', '.join(map(repr, header))}"
+        )
     return places[0]
 
 

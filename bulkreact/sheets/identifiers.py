@@ -1,28 +1,39 @@
 """GUIDs as people paste them: normalised where that is safe, explained where a program destroyed them; pure."""
 
 import re
-from dataclasses import dataclass
+import unicodedata
 
 import pandas as pd
+
+from bulkreact.sheets.problems import Defect
 
 _CANONICAL = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _GUID = re.compile(_CANONICAL, re.ASCII)
 _BARE = re.compile(r"[0-9a-f]{32}", re.ASCII)
-# Characters that copying leaves around an id and nobody sees: white space, zero-width marks, byte order marks.
-_INVISIBLE = " \t\r\n\v\f\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202c\u202f\u2060\ufeff"
-_QUOTES = "\"'\u201c\u201d\u2018\u2019`"
+# White space and quotes that copying leaves around an id.
+_AROUND = " \t\r\n\v\f\u00a0\u2007\u202f\"'\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb`"
+# Marks that nobody sees, wherever they are: soft hyphens, zero-width characters, directions, byte order marks.
+_UNSEEN = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+_PREFIX = "urn:uuid:"
 _NIL = "00000000-0000-0000-0000-000000000000"
-# A number in scientific notation, or what a spreadsheet shows where it has no value.
-_DAMAGE = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+|#[A-Z/0]+[!?]?|#{3,}", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """What is wrong with an identifier: the kind of problem and words for people."""
-
-    code: str
-    words: str
+# What the template shows for customer, subscription and entitlement; nobody has them.
+EXAMPLES = (
+    "e8a3f1c0-5d27-4b96-a1f4-7c0e92d3b58f",
+    "e8a3f1c0-91be-4e0d-8c35-2fa6d7401e9b",
+    "e8a3f1c0-c64a-4f72-b7d8-135be08a6cf2",
+)
+# What spreadsheets make of ids: scientific notation, errors in any language, and columns that were too narrow.
+_DAMAGE = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+|#[^\s#-]{1,12}[!?]?|#{3,}", re.ASCII | re.IGNORECASE)
+# Numbers of which only the first fifteen digits were kept.
+_ROUNDED = re.compile(r"\d{15}0{2,}", re.ASCII)
+_MONTH = r"[^\W\d_]{3,9}\.?"
+_DATE = re.compile(
+    rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}(?:[ T]\d{{1,2}}:\d{{2}}.*)?|\d{{1,2}}[. -]{_MONTH}(?:[. -]\d{{2,4}})?|{_MONTH}[ -]\d{{2,4}}"
+)
+# What is left of an id when its end or its beginning is cut off.
+_HEX = re.compile(r"[0-9a-f-]{16,35}", re.ASCII)
+_COPY = "Copy it again, whole, from Partner Center"
 
 
 def canonical(cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -32,26 +43,26 @@ def canonical(cells: "pd.Series[str]") -> "pd.Series[str]":
     if not good.all():
         repaired = lowered[~good].map(_repair)
         lowered = lowered.where(good, repaired.reindex(lowered.index, fill_value=""))
-    return lowered.where(lowered != _NIL, "")
+    return lowered.where(~lowered.isin((_NIL, *EXAMPLES)), "")
 
 
 def defect(column: str, cell: str) -> Defect:
     """Explain why a cell of an id column is not usable."""
     name = column.replace("_", "-")
-    bare = cell.strip(_INVISIBLE)
+    bare = cell.translate(_UNSEEN).strip(_AROUND)
     if not bare:
-        return Defect(f"missing-{name}", f"{column} is empty")
-    shown = "".join(char if char.isprintable() else "?" for char in cell)
-    shown = f"'{shown}'" if len(shown) <= 60 else f"'{shown[:60]}…'"  # noqa: PLR2004 - fits a terminal line
-    if _DAMAGE.fullmatch(bare):
-        words = (
-            f"{column} is not a GUID: {shown} (Excel changed this cell; the original is lost. "
-            "Format the column as text and paste it again)"
-        )
-        return Defect("damaged-by-excel", words)
-    if _repair(bare.lower()) == _NIL:
-        return Defect(f"invalid-{name}", f"{column} is the nil GUID, which names nothing: {shown}")
-    return Defect(f"invalid-{name}", f"{column} is not a GUID: {shown}")
+        return Defect(f"missing-{name}", column, cell, "is empty", "Fill it in.")
+    if any(damage.fullmatch(bare) for damage in (_DAMAGE, _ROUNDED, _DATE)):
+        reason = "is not a GUID: Excel changed this cell; the original is lost"
+        return Defect("damaged-by-excel", column, cell, reason, "Format the column as text and paste it again")
+    guid = _repair(bare.lower())
+    if guid == _NIL:
+        return Defect(f"invalid-{name}", column, cell, "is the nil GUID, which names nothing", _COPY)
+    if guid in EXAMPLES:
+        return Defect(f"invalid-{name}", column, cell, "is the template's example, put your own there", _COPY)
+    if _HEX.fullmatch(bare.lower()):
+        return Defect(f"invalid-{name}", column, cell, "is not a GUID: it looks cut off, a GUID has 32 digits", _COPY)
+    return Defect(f"invalid-{name}", column, cell, "is not a GUID", _COPY)
 
 
 def is_guid(cell: str) -> bool:
@@ -60,7 +71,9 @@ def is_guid(cell: str) -> bool:
 
 
 def _repair(cell: str) -> str:
-    bare = cell.translate(_DASHES).strip(_INVISIBLE + _QUOTES).removeprefix("{").removesuffix("}").strip(_INVISIBLE)
+    """Return a cell of lower case in canonical form, empty when it is no GUID in strange clothes."""
+    plain = unicodedata.normalize("NFKC", cell.translate(_UNSEEN).translate(_DASHES)).strip(_AROUND)
+    bare = plain.removeprefix(_PREFIX).strip(_AROUND).removeprefix("{").removesuffix("}").strip(_AROUND)
     if _BARE.fullmatch(bare):
         bare = "-".join((bare[:8], bare[8:12], bare[12:16], bare[16:20], bare[20:]))
     return bare if _GUID.fullmatch(bare) else ""

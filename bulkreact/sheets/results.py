@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
 from bulkreact.partnercenter.codes import advice
-from bulkreact.sheets.atomic import replacing
+from bulkreact.sheets.atomic import replacing, replacing_bytes
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.guard import guard
 
@@ -43,8 +44,7 @@ class Counts:
             self.codes[row.outcome.code] += 1
         self.left_out += row.left_out and not row.handed_to
         self.worth_retrying += row.worth_retrying and not row.handed_to
-        # What --limit alone left out is no failure.
-        self.unsuccessful += not (row.succeeded or row.left_out)
+        self.unsuccessful += row.troubled
 
     @property
     def exit_code(self) -> int:
@@ -52,28 +52,32 @@ class Counts:
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
 
 
-def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, also: Path | None = None) -> Counts:
-    """Write results.csv and failed.csv, in input order, in one pass; ``also`` gets a copy of the results.
+def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Counts:
+    """Write results.csv and failed.csv, in input order, in one pass.
 
     Raises OSError when a file cannot be written; an older one is then untouched.
     """
     counts = Counts()
     with ExitStack() as files:
-        writers = [_writer(files.enter_context(replacing(folder / RESULTS, private=True)))]
+        results = _writer(files.enter_context(replacing(folder / RESULTS, private=True)))
         failed = _writer(files.enter_context(replacing(folder / FAILED, private=True)))
-        if also:
-            writers.append(_writer(files.enter_context(replacing(also, private=False))))
         names = [guard(name) for name in (*header, *RESULT_COLUMNS)]
-        for writer in (*writers, failed):
+        for writer in (results, failed):
             writer.writerow(names)
         for row in rows:
             counts.add(row)
-            line = list(_cells(row))
-            for writer in writers:
-                writer.writerow(line)
+            # Of what is ours nothing looks like a formula, and is left as it is.
+            line = [guard(cell) for cell in cells_of(row)]
+            results.writerow(line)
             if not row.succeeded:
                 failed.writerow(line)
     return counts
+
+
+def copy(folder: Path, to: Path) -> None:
+    """Write the results of a folder to another file as well; raises OSError when that is not possible."""
+    with (folder / RESULTS).open("rb") as results, replacing_bytes(to, private=False) as file:
+        shutil.copyfileobj(results, file)
 
 
 def tally(rows: Iterable[ResultRow]) -> Counts:
@@ -84,13 +88,13 @@ def tally(rows: Iterable[ResultRow]) -> Counts:
     return counts
 
 
-def keep_edited(folder: Path) -> Path | None:
-    """Move a failed.csv that somebody has worked on out of the way, and return where it is now."""
-    failed, summary = folder / FAILED, folder / SUMMARY
-    if not failed.is_file() or not summary.is_file() or failed.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
+def keep_edited(folder: Path, name: str) -> Path | None:
+    """Move a file that somebody has worked on out of the way, and return where it is now."""
+    file, summary = folder / name, folder / SUMMARY
+    if not file.is_file() or not summary.is_file() or file.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
         return None
-    numbers = (number for number in count(1) if not (folder / f"failed.edited-{number}.csv").exists())
-    return failed.rename(folder / f"failed.edited-{next(numbers)}.csv")
+    places = (file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in count(1))
+    return file.rename(next(place for place in places if not place.exists()))
 
 
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:
@@ -122,15 +126,16 @@ def _writer(file: TextIO) -> "Writer":
     return csv.writer(_LineFeeds(file), lineterminator="\r\n")
 
 
-def _cells(row: ResultRow) -> Iterator[str]:
+def cells_of(row: ResultRow) -> Iterator[str]:
+    """Yield the cells of a row in the results, the input's and then ours, unguarded."""
     outcome, call = row.outcome, row.outcome.call
     http_status = call.answer.http_status if call else None
-    yield from map(guard, row.cells)
+    yield from row.cells
     yield str(row.number)
     yield outcome.status
     yield "" if http_status is None else str(http_status)
-    yield guard(outcome.code)
-    yield guard(outcome.description)
+    yield outcome.code
+    yield outcome.description
     yield advice(outcome.status, http_status, outcome.code)
     yield str(outcome.attempts)
     yield call.request_id if call else row.request_id

@@ -1,0 +1,108 @@
+"""How commands read an input: the options that say what is in it, and the rows in a journal that is still a draft."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkreact.batch.journal import create
+from bulkreact.batch.misplaced import CODE, digest_of, flag_misplaced
+from bulkreact.cli.options import Decorated, add, shared
+from bulkreact.cli.types import COLUMN, DELIMITER, ENCODING
+from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.intake import Intake, Options
+from bulkreact.sheets.problems import Defect, Problem, lines
+
+_STANDARD_INPUT = "-"
+_OPTIONS = (
+    shared(
+        "--map",
+        type=COLUMN,
+        multiple=True,
+        help="Which header holds customer_id, subscription_id or entitlement_id, where its name does not say so.",
+    ),
+    shared("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: found out]"),
+    shared("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: found out]"),
+    shared("--sheet", help="The sheet of a workbook.  [default: the first one with the columns]"),
+    shared(
+        "--hidden-rows",
+        type=click.Choice(["include", "skip"]),
+        help="What becomes of a workbook's hidden rows with data.  [default: such a workbook is refused]",
+    ),
+    shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
+    shared("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
+    shared("--allow-empty", is_flag=True, help="An input without rows is a success."),
+)
+
+
+def reading_options(function: Decorated) -> Decorated:
+    """Add the options that say what an input has in it, and which one is refused."""
+    return add(function, _OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An input whose rows are in a draft's journal; ``digest`` leaves out those that are invalid."""
+
+    intake: Intake
+    digest: str
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Path]:
+    """Yield the path of the input; what can be read only once is kept in a temporary file meanwhile."""
+    path = Path(source)
+    if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "input.csv"
+        if source == _STANDARD_INPUT and sys.stdin.isatty():
+            click.echo("Reading the file from the terminal: end it with Ctrl-D.", err=True)
+        copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
+        yield copy
+
+
+def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> Read:
+    """Put the rows of an input into the journal of a draft; InputRefusedError when the input is refused as a whole."""
+    shown = "standard input" if source == _STANDARD_INPUT else source
+    intake = Intake(path, max_rows=given["max_rows"], name=shown, options=_options(given), all_problems=all_problems)
+    create(folder, intake.rows())
+    digest = intake.digest
+    if misplaced := flag_misplaced(folder):
+        intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
+        digest = digest_of(folder)
+    _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
+    return Read(intake, digest)
+
+
+def name_of(source: str) -> str:
+    """Return the input's name in the journal; bytes of a file name that are no text are replaced."""
+    return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    """Return what the options say of the input; InputRefusedError when they name one column twice."""
+    columns = dict(given["map"])
+    if len(columns) < len(given["map"]):
+        raise InputRefusedError("--map names one column twice.")
+    return Options(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
+
+
+def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
+    if not intake.count and not allow_empty:
+        raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
+    if strict and intake.codes:
+        listed = "\n".join(f"  {line}" for line in lines(intake.problems))
+        more = intake.codes.total() - len(intake.problems)
+        rest = f"\n  … and {more:,} more" if more else ""
+        raise InputRefusedError(
+            f"{intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
+            f"Nothing was sent.\n{listed}{rest}"
+        )

@@ -1,0 +1,67 @@
+"""Decides where the pieces of the report's drawings lie, in the units of their view boxes; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulkreact.models import Spell
+
+WIDTH = 1000
+HEIGHT = 100
+# One row of a million is to be seen as well.
+_NARROWEST = 6
+_LOWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A rectangle; ``y`` counts from the top."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A slice of time: its calls from the bottom up, the throttled ones among them at the top."""
+
+    began_after_seconds: int
+    calls: int
+    throttled: int
+    whole: Piece
+    marked: Piece
+
+
+def bar(numbers: Sequence[int]) -> list[Piece]:
+    """Return pieces side by side that share the width as the numbers (not 0) do, none too narrow to be seen."""
+    total = sum(numbers)
+    wanted = [max(number / total * WIDTH, _NARROWEST) for number in numbers]
+    scale = WIDTH / sum(wanted) if wanted else 1
+    pieces = []
+    x = 0.0
+    for width in wanted:
+        pieces.append(Piece(round(x, 2), 0, round(width * scale, 2), HEIGHT))
+        x += width * scale
+    return pieces
+
+
+def columns(spell: Spell) -> list[Column]:
+    """Return the slices of a spell side by side, the busiest one as high as the drawing."""
+    busiest = max(calls for calls, _ in spell.slices)
+    width = WIDTH / len(spell.slices)
+    drawn = []
+    for number, (calls, throttled) in enumerate(spell.slices):
+        x, wide = round(number * width, 2), round(width * 0.86, 2)
+        high = max(calls / busiest * HEIGHT, _LOWEST) if calls else 0
+        marked = max(throttled / busiest * HEIGHT, _LOWEST) if throttled else 0
+        drawn.append(
+            Column(
+                number * spell.slice_seconds,
+                calls,
+                throttled,
+                Piece(x, round(HEIGHT - high, 2), wide, round(high, 2)),
+                Piece(x, round(HEIGHT - high, 2), wide, round(marked, 2)),
+            )
+        )
+    return drawn

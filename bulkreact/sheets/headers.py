@@ -1,0 +1,82 @@
+"""What people call the columns of an input: in Partner Center, its exports and SDKs, and in their own language; pure."""
+
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+# How alike a name must be to one that is known, to be suggested for it.
+_NEAR = 0.75
+# Letters that have no accent to take off.
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
+
+_ALIASES = {
+    "customer_id": (
+        "customer tenant id", "customer guid", "customer microsoft id", "microsoft id",
+        "tenant id", "commerce customer id", "end customer id",
+        "Kunden-ID", "Kundenkennung", "Kundenmandanten-ID", "Mandanten-ID", "Kunde Mandanten-ID", "Microsoft-ID Kunde",
+        "ID client", "ID du client", "identifiant client", "identifiant du client", "ID de locataire",
+        "ID de locataire du client", "ID du locataire client", "identifiant Microsoft",
+        "ID de cliente", "ID del cliente", "ID cliente", "identificador de cliente", "identificador del cliente",
+        "ID de inquilino", "ID de inquilino del cliente", "identificador de Microsoft",
+        "identificativo cliente", "ID tenant cliente", "ID del tenant", "ID tenant del cliente",
+        "ID do cliente", "identificador do cliente", "ID de locatário", "ID do locatário", "ID do locatário do cliente",
+        "klant-id", "id van klant", "klantidentificatie", "tenant-id van klant", "tenant-id klant",
+        "identyfikator klienta", "ID klienta", "identyfikator dzierżawy", "identyfikator dzierżawy klienta", "ID dzierżawy",
+        "顧客ID", "お客様ID", "顧客テナントID", "テナントID",
+    ),
+    "subscription_id": (
+        "subscription guid", "id for subscription", "azure plan id", "azure plan subscription id",
+        "commerce subscription id", "partner center subscription id", "plan subscription id",
+        "Abonnement-ID", "Abonnements-ID", "Abo-ID", "Abonnementkennung", "Azure-Plan-ID",
+        "ID d'abonnement", "ID de l'abonnement", "ID abonnement", "identifiant d'abonnement",
+        "identifiant de l'abonnement", "ID du plan Azure",
+        "ID de suscripción", "ID de la suscripción", "ID suscripción", "identificador de suscripción",
+        "identificador de la suscripción", "ID del plan de Azure",
+        "ID sottoscrizione", "ID della sottoscrizione", "ID abbonamento", "ID dell'abbonamento",
+        "identificativo sottoscrizione", "ID piano di Azure",
+        "ID da assinatura", "ID de assinatura", "ID da subscrição", "ID de subscrição", "identificador da assinatura",
+        "identificador da subscrição", "ID do plano do Azure",
+        "id van abonnement", "abonnementsidentificatie", "Azure-abonnement plan-id",
+        "identyfikator subskrypcji", "ID subskrypcji", "identyfikator planu platformy Azure",
+        "サブスクリプションID", "サブスクリプション ID", "AzureプランID",
+    ),
+    "entitlement_id": (
+        "azure entitlement id", "azure subscription id",
+        "azure subscription guid", "entitlement guid", "subscription id (azure)",
+        "Berechtigungs-ID", "Azure-Berechtigungs-ID", "Azure-Abonnement-ID", "Azure-Abonnements-ID", "Azure-Abo-ID",
+        "ID d'abonnement Azure", "ID de l'abonnement Azure", "identifiant d'abonnement Azure", "ID de droit",
+        "ID du droit", "ID du droit Azure", "identifiant du droit",
+        "ID de suscripción de Azure", "ID de la suscripción de Azure", "ID suscripción Azure", "ID de derecho",
+        "ID de derecho de Azure", "identificador de derecho",
+        "ID sottoscrizione di Azure", "ID della sottoscrizione di Azure", "ID sottoscrizione Azure", "ID entitlement",
+        "ID diritto", "ID del diritto",
+        "ID da assinatura do Azure", "ID de assinatura do Azure", "ID da subscrição do Azure", "ID do direito",
+        "ID de direito", "ID de subscrição do Azure",
+        "Azure-abonnements-id", "id van Azure-abonnement", "rechten-id", "recht-id", "Azure-rechten-id",
+        "identyfikator subskrypcji platformy Azure", "ID subskrypcji platformy Azure", "ID subskrypcji Azure",
+        "identyfikator uprawnienia", "ID uprawnienia",
+        "エンタイトルメントID", "AzureエンタイトルメントID", "AzureサブスクリプションID", "権利ID",
+    ),
+}  # fmt: skip
+
+
+def key(name: str) -> str:
+    """Return what remains of a name without case, spaces, punctuation, width and accents."""
+    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).casefold().translate(_LETTERS))
+    return "".join(char for char in plain if char.isalnum())
+
+
+_COLUMNS = {key(alias): column for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
+
+
+def column_of(name: str) -> str | None:
+    """Return the column of ours that a header stands for, None when it is none of them."""
+    return _COLUMNS.get(key(name))
+
+
+def nearest(column: str, names: Sequence[str]) -> str | None:
+    """Return the name that is most like one of a column's names, None when none is like any."""
+    keys = {key(name): name for name in names if column_of(name) is None}
+    known = [one for one, holder in _COLUMNS.items() if holder == column]
+    found = [(match, one) for one in known for match in get_close_matches(one, keys, n=1, cutoff=_NEAR)]
+    return keys[found[0][0]] if found else None
