@@ -5,10 +5,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ import click
 
 from bulkreact.cli import credentials, options
 from bulkreact.cli.credentials import Chosen
+from bulkreact.cli.findings import Findings, RefreshToken, Result
 from bulkreact.cli.locking import locked
 from bulkreact.cli.state import state_folder
 from bulkreact.errors import AlreadyRunningError, BulkreactError, InputRefusedError
@@ -34,54 +34,6 @@ CLOCK_SECONDS = 120.0
 REFRESH_TOKEN_DAYS_LEFT = 14
 _CERTIFICATE_DAYS_LEFT = 30
 _READ_SECONDS = 30.0
-
-
-class Result(StrEnum):
-    """How a check ended; only ``failed`` keeps a run from working."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was examined, and what to do about it."""
-
-    name: str
-    result: Result
-    words: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """How old a sign-in's refresh token is, and for how long it is good unless it is used."""
-
-    age_days: float
-    days_left: float
-
-
-@dataclass(slots=True)
-class Findings:
-    """Everything that was found; figures for monitors stay None where nothing could be measured."""
-
-    checks: list[Check] = field(default_factory=list)
-    chosen: Chosen | None = None
-    claims: Claims | None = None
-    refresh_token: RefreshToken | None = None
-    clock_skew: float | None = None
-    is_mfa_compliant: bool | None = None
-
-    @property
-    def healthy(self) -> bool:
-        """Tell whether a run could work."""
-        return all(check.result is not Result.FAILED for check in self.checks)
-
-    def add(self, name: str, result: Result, words: str, advice: str = "") -> None:
-        """Note what was found."""
-        self.checks.append(Check(name, result, words, advice))
 
 
 def examine(ctx: click.Context) -> Findings:

@@ -11,8 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bulkreact.cli import credentials, options
-from bulkreact.cli.checks import Findings, Result, examine
+from bulkreact.cli.checks import examine
 from bulkreact.cli.command import Configured, Effective, effective
+from bulkreact.cli.findings import Findings, Result
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.settings import BASE_URLS, Auth, Cloud
