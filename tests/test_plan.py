@@ -162,6 +162,15 @@ def test_a_plan_that_cannot_be_kept_is_told(program: Program) -> None:
     assert "cannot be written" in process.err
 
 
+def test_a_plan_does_not_overwrite_its_input(program: Program) -> None:
+    path = write_csv(program.folder / "input.csv", ROWS)
+    before = path.read_bytes()
+    process = program("plan", "input.csv", "--out", "./input.csv")
+    assert process.code == 2
+    assert "would overwrite the input" in process.err
+    assert path.read_bytes() == before
+
+
 def online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], *options: str) -> dict[str, Any]:
     """Plan rows and read how they stand."""
     _, plan = planned(program, "--online", "--base-url", partner.base_url, "--rate", "off", *options, rows=rows)

@@ -49,6 +49,8 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     """
     given = ctx.params
     with tempfile.TemporaryDirectory() as name, opened(source) as path:
+        if given["out"] and given["out"].resolve() == path.resolve():
+            raise InputRefusedError(f"--out {given['out']} would overwrite the input: name another file.")
         folder = Path(name)
         found = read(folder, source, path, given, all_problems=True)
         plan = planned(folder)
