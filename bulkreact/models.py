@@ -11,7 +11,20 @@ class Operation(StrEnum):
     REACTIVATE_ENTITLEMENT = "reactivate-entitlement"
     GET_ENTITLEMENT = "get-entitlement"
     LIST_ENTITLEMENTS = "list-entitlements"
+    GET_SUBSCRIPTION = "get-subscription"
+    REACTIVATE_SUBSCRIPTION = "reactivate-subscription"
+    WATCH_SUBSCRIPTION = "watch-subscription"
+    WATCH_OPERATION = "watch-operation"
+    RESTORE_AUTO_RENEW = "restore-auto-renew"
     LIST_CUSTOMERS = "list-customers"
+    LIST_SUBSCRIPTIONS = "list-subscriptions"
+
+
+class Kind(StrEnum):
+    """What a row wants back: a cancelled Azure subscription, or a suspended subscription."""
+
+    AZURE = "azure"
+    SUBSCRIPTION = "subscription"
 
 
 class Status(StrEnum):
@@ -36,6 +49,15 @@ FAILURES = frozenset({Status.FAILED, Status.UNKNOWN})
 OPEN_ENDED = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
+class AutoRenew(StrEnum):
+    """What is known of the auto-renewal of a subscription that came back; nothing where it needs no attention."""
+
+    UNTOUCHED = ""
+    OFF = "off"
+    RESTORED = "restored"
+    STILL_OFF = "still-off"
+
+
 class RunState(StrEnum):
     """How a run ended; a run that was killed has none."""
 
@@ -47,26 +69,35 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one row wants reactivated; ids in canonical form (lower case, dashes)."""
+    """What one row wants reactivated; ids in canonical form (lower case, dashes).
+
+    ``entitlement_id`` is empty where the subscription itself is meant.
+    """
 
     customer_id: str
     subscription_id: str
     entitlement_id: str
 
     @property
+    def kind(self) -> Kind:
+        """Return what is to be brought back."""
+        return Kind.AZURE if self.entitlement_id else Kind.SUBSCRIPTION
+
+    @property
     def line(self) -> str:
         """Return the target as the digest of an input takes it."""
-        return f"azure {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
+        return f"{self.kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call without its base URL and its credentials, which only the client knows."""
+    """One call without its base URL and its credentials, which only the client knows; ``body`` is JSON or empty."""
 
     operation: Operation
     method: str
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +153,7 @@ class Outcome:
     """How one row ended.
 
     ``call`` is its last write call, None for a row that made none. ``reopen`` marks a row whose answer
-    stopped the run: resuming sends it again.
+    stopped the run, or that waited for another when it ended: resuming sends it again.
     """
 
     status: Status
@@ -131,6 +162,7 @@ class Outcome:
     code: str = ""
     description: str = ""
     reopen: bool = False
+    auto_renew: AutoRenew = AutoRenew.UNTOUCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +171,8 @@ class InputRow:
 
     ``number`` is the row as a spreadsheet shows it. ``target`` is None for an invalid row, which has
     ``problem_code`` and ``problem`` instead. ``request_id`` is one carried on from an earlier run's results;
-    ``lost`` says that an answer to it was lost.
+    ``of_read`` says that it belongs to the reading before the write, ``lost`` that an answer to it was lost.
+    ``deadline`` is when the target is deleted for good (UTC, ISO 8601), empty where the input does not say.
     """
 
     number: int
@@ -148,7 +181,10 @@ class InputRow:
     problem_code: str = ""
     problem: str = ""
     request_id: str = ""
+    of_read: bool = False
     lost: bool = False
+    restore_auto_renew: bool = False
+    deadline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +231,22 @@ class Spell:
     began: str
     slice_seconds: int
     slices: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A subscription, or an Azure subscription below a plan, as it was found at Partner Center.
+
+    The fields are the columns of the file that is made of them. Ids and status are as they were received;
+    ``entitlement_id`` is empty for a subscription.
+    """
+
+    customer_id: str
+    subscription_id: str
+    entitlement_id: str
+    kind: str
+    customer_name: str
+    subscription_name: str
+    offer: str
+    status: str
+    deadline: str

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -90,6 +91,10 @@ class Identity:
     resource: str
 
 
+# What is deleted for good within this time is urgent.
+SOON = timedelta(days=14)
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """How accepted rows are watched until they are active, in seconds.
@@ -107,7 +112,8 @@ class Verification:
 class Limits:
     """How hard and how long a run tries; seconds unless the name says otherwise.
 
-    ``calls_per_second`` is None when the pace is off, ``verify`` when activation is not watched.
+    ``calls_per_second`` is None when the pace is off, ``verify`` when activation is not watched. ``waiting`` says how
+    rows wait for the subscription above them. ``urgent_first`` sends first what is deleted for good first.
     """
 
     calls_per_second: float | None = 5.0
@@ -120,6 +126,8 @@ class Limits:
     halt: Threshold = Threshold(share=0.5)
     halt_after: int = 20
     verify: Verification | None = None
+    waiting: Verification = Verification()
+    urgent_first: bool = False
 
 
 def parse_rate(text: str) -> float | None:

@@ -15,7 +15,7 @@ from ids import facts, guid
 
 from bulkreact.batch.edges import Edges, Ending, Phase, iso
 from bulkreact.batch.journal import Journal, create, seal
-from bulkreact.batch.rows import result_rows
+from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.session import Session, work
 from bulkreact.models import InputRow, NoResponse, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
@@ -48,7 +48,8 @@ class Killed(Exception):  # noqa: N818 - what happens to a process, not what it 
 class Laboratory:
     """A folder with a journal, and a partner; both outlive the sessions that work with them.
 
-    ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead.
+    ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead, and
+    ``delay`` says how many seconds longer a call is on its way.
     ``refusal`` and ``hang`` say of the token service that it gives no token, or takes an hour for one.
     ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
     and chance decides which of the other calls under way the partner still gets to see.
@@ -62,6 +63,7 @@ class Laboratory:
     told: Callable[[Sent], None] = lambda _sent: None
     answer: Callable[[Sent], Reply | None] = lambda _sent: None
     killed: Callable[[], bool] = lambda: False
+    delay: Callable[[Request], float] = lambda _request: 0.0
     refusal: Callable[[], str] = lambda: ""
     hang: Callable[[], bool] = lambda: False
     renewals: list[float] = field(default_factory=list)
@@ -71,9 +73,9 @@ class Laboratory:
         self.world = World(self.rules, lambda: self.now)
         self._chance = Random(self.seed)
 
-    def make(self, targets: list[Target]) -> None:
-        """Make the journal of a run over targets."""
-        rows = [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)]
+    def make(self, targets: list[Target], **changes: object) -> None:
+        """Make the journal of a run over targets; ``changes`` are the same for all rows."""
+        rows = [InputRow(number, ("x",), target, **changes) for number, target in enumerate(targets, 2)]  # type: ignore[arg-type]
         create(self.folder, rows)
         seal(self.folder, facts(header=("a",), uuid=guid(77)))
 
@@ -137,7 +139,7 @@ class Laboratory:
             raise Killed
         offset = self.now - virtual.now()
         try:
-            await asyncio.sleep(_SECONDS_PER_CALL)
+            await asyncio.sleep(_SECONDS_PER_CALL + self.delay(request))
         except asyncio.CancelledError:
             if self._chance.random() < 0.5:
                 self._arrive(request)
@@ -158,15 +160,24 @@ class Laboratory:
         return reply
 
     def _reply(self, request: Request) -> Reply:
-        _, _, _, customer, _, subscription, _, *rest = request.path.split("/")
+        _, _, _, customer, _, subscription, *rest = request.path.split("/")
+        ours = request.headers["MS-RequestId"]
         if act := self.world.throttle(customer):
             return _response(act, self.now)
-        if request.method == "POST":
-            act = self.world.reactivate((customer, subscription, rest[0]), request.headers["MS-RequestId"])
-        elif rest:
-            act = self.world.read((customer, subscription, rest[0]))
-        else:
-            act = self.world.read_all((customer, subscription))
+        match request.method, rest:
+            case "POST", [_, entitlement, _]:
+                act = self.world.reactivate((customer, subscription, entitlement), ours)
+            case "GET", ["azureEntitlements", entitlement]:
+                act = self.world.read((customer, subscription, entitlement))
+            case "GET", ["azureEntitlements"]:
+                act = self.world.read_all((customer, subscription))
+            case "GET", ["operations", operation]:
+                act = self.world.read_operation(customer, subscription, operation)
+            case "GET", []:
+                act = self.world.read_subscription(customer, subscription, ours)
+            case _:
+                if_match, content_type = request.headers.get("If-Match"), request.headers["Content-Type"]
+                act = self.world.update_subscription(customer, subscription, ours, request.body, if_match, content_type)
         return _response(act, self.now)
 
 

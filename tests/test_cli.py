@@ -13,7 +13,9 @@ from bulkreact.cli.entry import _COMMANDS
 from bulkreact.models import Status
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.sheets.columns import RESULT_COLUMNS
+from bulkreact.simulator.customer_fates import CUSTOMER_FATES
 from bulkreact.simulator.fates import FATES
+from bulkreact.simulator.subscription_fates import SUBSCRIPTION_FATES
 
 README = (PROJECT / "README.md").read_text()
 
@@ -111,8 +113,33 @@ def test_the_readme_names_every_status_every_exit_code_and_every_column() -> Non
     assert f"`{', '.join(RESULT_COLUMNS)}`" in README
 
 
+def fate_lines(kind: str, number: int) -> list[str]:
+    """Return the lines about a number in the README's table of fates for a kind of id."""
+    table = README.partition(f"| last digits of {kind} id |")[2].partition("\n\n")[0]
+    return [line for line in table.splitlines() if f"`{number}`" in line]
+
+
 @pytest.mark.parametrize("number", sorted(FATES))
 def test_the_readme_tells_every_fate(number: int) -> None:
-    (line,) = [line for line in README.splitlines() if line.startswith("| `") and f"`{number}`" in line]
+    (line,) = fate_lines("an entitlement", number)
     words = FATES[number].words
     assert words in line or f"{words.partition(',')[0]} with that code" in line
+
+
+@pytest.mark.parametrize("number", sorted(SUBSCRIPTION_FATES))
+def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
+    (line,) = fate_lines("a subscription", number)
+    words = SUBSCRIPTION_FATES[number].words
+    told = [
+        words.removesuffix(", a word nobody knows").removeprefix("reading it says "),
+        f"{words.partition(',')[0]} with that code",
+        f"{words.partition(',')[0]} with the digits after the 9 as its code",
+    ]
+    same = words == getattr(FATES.get(number), "words", "") and "what an entitlement meets" in line
+    assert same or [one for one in told if one in line]
+
+
+@pytest.mark.parametrize("number", sorted(CUSTOMER_FATES))
+def test_the_readme_tells_every_fate_of_a_customer(number: int) -> None:
+    (line,) = fate_lines("a customer", number)
+    assert CUSTOMER_FATES[number].words in line

@@ -23,8 +23,9 @@ from bulkreact.batch.journal import (
     read_only,
     seal,
 )
+from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.recorder import Recorder
-from bulkreact.batch.rows import OpenRows, Row, result_rows
+from bulkreact.batch.rows import OpenRows, Row
 from bulkreact.batch.writer import Writer, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.models import InputRow, Operation, RunState, Status
@@ -56,7 +57,7 @@ def statuses(folder: Path) -> list[Status]:
 def open_rows(folder: Path) -> list[Row]:
     with closing(read_only(folder)) as connection:
         rows = OpenRows(connection)
-        return [row for customer in rows.customers() for row in rows.rows(customer, 0, 1000)]
+        return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
 
 
 def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:

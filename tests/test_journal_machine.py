@@ -9,14 +9,15 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from ids import AT, guid
+from ids import AT, guid, target
 from test_journal import make, open_rows, valid
 
+from bulkreact.batch.calls import progress_of
 from bulkreact.batch.journal import read_only
+from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.policy import Progress, Settle, Stop, advance, decide, unfinished
 from bulkreact.batch.recorder import Recorder
 from bulkreact.batch.retried import candidates
-from bulkreact.batch.rows import progress_of, result_rows
 from bulkreact.batch.watched import WATCHED, WatchedRows
 from bulkreact.batch.writer import Writer
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
@@ -161,7 +162,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert {row.ordinal for row in open_rows(self.folder)} == {one for one, row in self.rows.items() if row.open}
         with closing(read_only(self.folder)) as connection:
             for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
-                found = progress_of(connection, ordinal, lost=self.carried)
+                found = progress_of(connection, ordinal, target(guid(ordinal)), lost=self.carried)
                 assert (found.intent, found.attempts, found.lost, found.operation) == (
                     expected.intent,
                     expected.attempts,

@@ -123,7 +123,7 @@ DOCUMENTED = [
     *((404, code, verdicts.Refused) for code in (800111, 20003, 60003, 1000)),
     *((401, code, verdicts.TokenRefused) for code in (400, 800001)),
     *((401, code, verdicts.Fatal) for code in (900420, 900421)),
-    (409, 27009, verdicts.Postponed),
+    (409, 27009, verdicts.ParentInactive),
     (409, 800082, verdicts.NotReady),
     (409, 900278, verdicts.Postponed),
     *((500, code, verdicts.Transient) for code in (800003, 900192, 800094)),

@@ -13,6 +13,7 @@ from bulkreact.batch import queue as queue_module
 from bulkreact.batch.policy import Progress
 from bulkreact.batch.queue import Queue
 from bulkreact.batch.rows import Row
+from bulkreact.batch.source import Stream
 from bulkreact.models import Answer, Call, Target
 
 _CALL = Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False))
@@ -23,19 +24,19 @@ class Rows:
 
     def __init__(self, letters: str) -> None:
         self.all = [
-            Row(place, place + 1, Target(letter, "s", str(place)), "", Progress())
+            Row(place, place + 1, Target(letter, "s", str(place)), "", False, Progress(), place)
             for place, letter in enumerate(letters, 1)
         ]
 
-    def customers(self) -> Iterator[str]:
-        yield from dict.fromkeys(row.target.customer_id for row in self.all)
+    def streams(self) -> Iterator[Stream]:
+        yield from map(Stream, dict.fromkeys(row.target.customer_id for row in self.all))
 
-    def rows(self, customer_id: str, after: int, limit: int) -> list[Row]:
-        found = [row for row in self.all if row.target.customer_id == customer_id and row.ordinal > after]
+    def rows(self, stream: Stream, after: int, limit: int) -> list[Row]:
+        found = [row for row in self.all if row.target.customer_id == stream.customer_id and row.place > after]
         return found[:limit]
 
-    def begun(self, customer_id: str, after: int) -> list[Row]:
-        return [row for row in self.rows(customer_id, after, 1000) if row.progress.call]
+    def begun(self, stream: Stream, after: int) -> list[Row]:
+        return [row for row in self.rows(stream, after, 1000) if row.progress.call]
 
 
 def _queue(letters: str, per_customer: int = 100) -> Queue[Row]:

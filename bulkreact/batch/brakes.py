@@ -50,6 +50,11 @@ class PermissionStreak:
         self._succeeded = succeeded
         self.refusals: list[Refusal] = []
 
+    @property
+    def watching(self) -> bool:
+        """Tell whether refusals may still turn out to be the account's fault."""
+        return not self._succeeded
+
     def refused(self, refusal: Refusal) -> bool:
         """Count a refusal and tell whether the streak is fatal."""
         self.refusals.append(refusal)

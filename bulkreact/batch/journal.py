@@ -170,6 +170,9 @@ def seal(folder: Path, facts: RunFacts) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(schema.MARK_DUPLICATES)
         connection.execute(schema.SEPARATE_REQUEST_IDS)
+        if connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
+            for statement in schema.INDEX_SUBSCRIPTIONS:
+                connection.execute(statement)
         if facts.row_limit is not None:
             connection.execute(schema.LEAVE_OUT, (facts.row_limit,))
         connection.execute(f"INSERT INTO run (one, {names}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
@@ -243,5 +246,8 @@ def _values(ordinal: int, row: InputRow) -> tuple[str | int | None, ...]:
         row.problem_code,
         row.problem,
         row.request_id,
+        int(row.of_read),
         int(row.lost),
+        int(row.restore_auto_renew),
+        row.deadline,
     )

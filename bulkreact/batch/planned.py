@@ -9,12 +9,13 @@ from pathlib import Path
 from bulkreact.batch import schema
 from bulkreact.batch.journal import JOURNAL_NAME
 from bulkreact.batch.writer import connect
+from bulkreact.models import Kind, Target
 
-# What the program can do so far: reactivate a cancelled Azure subscription.
-KIND = "azure"
 _VALID = "problem_code = '' AND duplicate_of IS NULL"
 _PER_CUSTOMER = f"SELECT customer_id, count(*) FROM rows WHERE {_VALID} GROUP BY customer_id ORDER BY 2 DESC, 1"  # noqa: S608 - our own words
 _TARGETS = f"SELECT number, customer_id, subscription_id, entitlement_id FROM rows WHERE {_VALID} ORDER BY ordinal"  # noqa: S608 - our own words
+_KINDS = f"SELECT entitlement_id <> '', count(*) FROM rows WHERE {_VALID} GROUP BY 1 ORDER BY 1 DESC"  # noqa: S608 - our own words
+_DEADLINES = f"SELECT number, deadline FROM rows WHERE {_VALID} AND deadline <> '' ORDER BY deadline, ordinal"  # noqa: S608 - our own words
 _DUPLICATES = "SELECT count(*) FROM rows WHERE duplicate_of IS NOT NULL"
 
 # Row, kind, customer, subscription, entitlement.
@@ -23,15 +24,26 @@ PlannedTarget = tuple[int, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The rows that would be sent: how many repeat an earlier one, and how many each customer has, the most first."""
+    """The rows that would be sent: how many repeat an earlier one, and how many each customer has, the most first.
+
+    ``kinds`` are how many want what; ``deadlines`` are when the targets of rows, by their numbers, are deleted for good,
+    the soonest first, as far as the input says.
+    """
 
     duplicate: int
     per_customer: dict[str, int]
+    kinds: dict[Kind, int]
+    deadlines: dict[int, str]
 
     @property
     def valid(self) -> int:
         """Return how many rows would be sent."""
         return sum(self.per_customer.values())
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls that takes at least: a subscription is read before it is updated."""
+        return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
 
 
 def planned(folder: Path) -> Planned:
@@ -39,7 +51,9 @@ def planned(folder: Path) -> Planned:
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(schema.MARK_DUPLICATES)
         (duplicate,) = connection.execute(_DUPLICATES).fetchone()
-        return Planned(duplicate, dict(connection.execute(_PER_CUSTOMER)))
+        kinds = {Kind.AZURE if azure else Kind.SUBSCRIPTION: count for azure, count in connection.execute(_KINDS)}
+        deadlines = dict(connection.execute(_DEADLINES))
+        return Planned(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
 
 
 def targets(folder: Path) -> Iterator[PlannedTarget]:
@@ -51,4 +65,4 @@ def targets(folder: Path) -> Iterator[PlannedTarget]:
 def _targets(connection: sqlite3.Connection) -> Iterator[PlannedTarget]:
     for number, *ids in connection.execute(_TARGETS):
         customer, subscription, entitlement = ids
-        yield number, KIND, customer, subscription, entitlement
+        yield number, Target(customer, subscription, entitlement).kind, customer, subscription, entitlement

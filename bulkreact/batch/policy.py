@@ -1,11 +1,15 @@
 """What to do next with a row: pure policy over its progress and the verdict on its last call."""
 
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import assert_never
 
-from bulkreact.models import Answer, Call, Operation, Outcome, Status
+from bulkreact.models import Answer, Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.protocol import ACTIVE, INACTIVE, WRITES
+from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
+from bulkreact.partnercenter.own_codes import NOT_REACTIVATABLE, READING, STATES
+from bulkreact.partnercenter.protocol import FIRST_STEPS, INACTIVE, STEPS, WRITES
+from bulkreact.partnercenter.subscription import ACTIVE, SUSPENDED
 from bulkreact.partnercenter.verdicts import Verdict
 
 BACKOFF_SECONDS = 1.0
@@ -13,23 +17,36 @@ BACKOFF_CEILING_SECONDS = 60.0
 # 409 without a code or with 800082: the service is busy with the target for minutes.
 NOT_READY_SECONDS = 120.0
 NOT_READY_WAITS = 3
+# So often an update is applied again to what somebody else has changed meanwhile.
+CONFLICTS = 2
+# A parent that is active already may not be known as such everywhere at once.
+PARENT_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a row has come.
 
-    ``intent`` counts the business answers to its write calls and thereby names its request id; ``attempts``
-    counts its write calls that left; ``failures`` and ``waits`` count what this process met in the present
-    operation; ``lost`` says that the answer to a write call was lost; ``call`` is the last write call.
+    ``intent`` counts the business answers to its write calls and thereby names its request id, ``reads`` those to the
+    readings that go before them; ``call`` is the last write call, or where none was made (``only_read``) the last of
+    those readings, and ``attempts`` counts the calls of that kind that left; ``failures``, ``waits``, ``conflicts`` and
+    ``parent_waits`` count what this process met; ``lost`` says that the answer to a write call was lost, and ``refused``
+    that an update was refused afterwards; ``doubtful`` that the last write call was answered by trouble of the service,
+    which may have acted all the same.
     """
 
     operation: Operation = Operation.REACTIVATE_ENTITLEMENT
     intent: int = 0
+    reads: int = 0
     attempts: int = 0
     failures: int = 0
     waits: int = 0
+    conflicts: int = 0
+    parent_waits: int = 0
     token_refused: bool = False
+    refused: bool = False
+    only_read: bool = False
+    doubtful: bool = False
     lost: bool = False
     call: Call | None = None
 
@@ -61,13 +78,20 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitParent:
+    """The subscription above the row must be active first; ``otherwise`` is how the row ends if nobody waits for that."""
+
+    otherwise: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """No row can succeed: the run ends here, and resuming sends this row again."""
 
     outcome: Outcome
 
 
-Step = Settle | Again | Hold | Renew | Stop
+Step = Settle | Again | Hold | Renew | AwaitParent | Stop
 
 
 def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
@@ -77,21 +101,56 @@ def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
         progress,
         failures=progress.failures + transient,
         waits=progress.waits + isinstance(verdict, verdicts.NotReady),
+        conflicts=progress.conflicts + isinstance(verdict, verdicts.Conflict),
+        parent_waits=progress.parent_waits + isinstance(verdict, verdicts.ParentInactive),
         token_refused=isinstance(verdict, verdicts.TokenRefused),
     )
-    if progress.operation not in WRITES:
+    if progress.operation not in STEPS:
         return after
-    contested = isinstance(verdict, verdicts.Contested)
+    left = not isinstance(verdict, verdicts.Transient) or verdict.left
+    lost = isinstance(verdict, verdicts.Transient) and verdict.lost
+    after = made(after, call, verdict=type(verdict).__name__, left=left, lost=lost)
+    match verdict:
+        case verdicts.Contested():
+            return replace(after, operation=Operation.GET_ENTITLEMENT, failures=0)
+        case verdicts.Found(word=word) if word == SUSPENDED:
+            return replace(after, operation=Operation.REACTIVATE_SUBSCRIPTION)
+        case verdicts.Conflict() | verdicts.Transient(reread=True):
+            return replace(after, operation=Operation.GET_SUBSCRIPTION)
+        case verdicts.Refused() if after.lost and progress.operation is Operation.REACTIVATE_SUBSCRIPTION:
+            return replace(after, operation=Operation.GET_SUBSCRIPTION, refused=True)
+        case _:
+            return after
+
+
+def begin(target: Target, *, lost: bool) -> Progress:
+    """Return the progress of a row of which no call was made; ``lost`` tells of an earlier run's."""
+    return Progress(operation=FIRST_STEPS[target.kind], lost=lost)
+
+
+def made(progress: Progress, call: Call, *, verdict: str, left: bool, lost: bool) -> Progress:
+    """Return the progress after a call of the operation it stands at, as far as the journal tells of it as well."""
+    business = call.answer.business
+    if progress.operation not in WRITES:
+        progress = replace(progress, reads=progress.reads + business)
+        first = progress.call is None
+        if not (first or progress.only_read):
+            return progress
+        return replace(progress, only_read=True, attempts=progress.attempts + left, call=call)
     return replace(
-        after,
-        operation=Operation.GET_ENTITLEMENT if contested else progress.operation,
-        failures=0 if contested else after.failures,
-        intent=progress.intent + call.answer.business,
-        attempts=progress.attempts + (not isinstance(verdict, verdicts.Transient) or verdict.left),
-        lost=(isinstance(verdict, verdicts.Transient) and verdict.lost)
-        or (progress.lost and not settles_loss(type(verdict).__name__, call.answer)),
+        progress,
+        intent=progress.intent + business,
+        only_read=False,
+        doubtful=_is_doubtful(call.answer),
+        attempts=(0 if progress.only_read else progress.attempts) + left,
+        lost=lost or (progress.lost and not settles_loss(verdict, call.answer, progress.operation)),
         call=call,
     )
+
+
+def _is_doubtful(answer: Answer) -> bool:
+    status = answer.http_status or 0
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
 
 
 def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int, chance: float) -> Step:
@@ -107,15 +166,21 @@ def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int
             return Again(backoff(after.failures, chance))
     if before.operation in WRITES:
         return _decide_write(after, verdict)
+    if before.operation in STEPS:
+        return _decide_step(after, verdict)
     return _decide_read(after, verdict)
 
 
-def settles_loss(verdict: str, answer: Answer) -> bool:
+def settles_loss(verdict: str, answer: Answer, operation: Operation) -> bool:
     """Tell whether an answer makes clear what became of an earlier call that was lost.
 
-    A contested or busy target does not: it may be so because of that very call.
+    A contested, changed or busy target does not: it may be so because of that very call; nor does a subscription whose
+    update is refused, as one that is active already may be.
     """
-    return answer.business and verdict not in {verdicts.Contested.__name__, verdicts.NotReady.__name__}
+    unsettling: list[type[Verdict]] = [verdicts.Contested, verdicts.Conflict, verdicts.NotReady]
+    if operation is Operation.REACTIVATE_SUBSCRIPTION:
+        unsettling.append(verdicts.Refused)
+    return answer.business and verdict not in {one.__name__ for one in unsettling}
 
 
 def backoff(failures: int, chance: float) -> float:
@@ -135,28 +200,63 @@ def given_up(progress: Progress) -> Outcome:
     return _ended(progress, Status.DEFERRED)
 
 
-def _decide_write(after: Progress, verdict: Verdict) -> Step:
+def _decide_write(after: Progress, verdict: Verdict) -> Step:  # noqa: C901, PLR0911 - one line a verdict
     match verdict:
         case verdicts.Accepted():
             return Settle(Outcome(Status.ACCEPTED, after.attempts, after.call))
+        case verdicts.Refused() if after.refused:
+            return Again(0)
         case verdicts.Refused() | verdicts.CustomerRefused() | verdicts.PermissionRefused():
             # A redirect refuses the row but says nothing of an earlier call that was lost.
             answered = verdict.answer.business
             return Settle(_definitive(after, Status.FAILED) if answered else _ended(after, Status.FAILED))
         case verdicts.Contested():
             return Again(0)
+        case verdicts.Conflict():
+            return Again(0) if after.conflicts <= CONFLICTS else Settle(_ended(after, Status.FAILED))
         case verdicts.Transient():
             return Settle(_ended(after, Status.FAILED))
         case verdicts.NotReady():
             if after.waits <= NOT_READY_WAITS:
                 return Again(NOT_READY_SECONDS)
             return Settle(_definitive(after, Status.DEFERRED))
+        case verdicts.ParentInactive():
+            return AwaitParent(_definitive(after, Status.DEFERRED))
         case verdicts.Postponed():
             return Settle(_definitive(after, Status.DEFERRED))
         case verdicts.Found() | verdicts.Listed() | verdicts.Throttled() | verdicts.TokenRefused() | verdicts.Fatal():
             raise AssertionError(f"{verdict} is no answer to a write call")
         case _:
             assert_never(verdict)
+
+
+def _decide_step(after: Progress, verdict: Verdict) -> Step:
+    """Decide after a subscription was read that is to be updated."""
+    match verdict:
+        case verdicts.Found(word=word):
+            if word == SUSPENDED:
+                return Settle(_ended(after, Status.FAILED)) if after.refused else Again(0)
+            if word != ACTIVE:
+                return Settle(_not_reactivatable(after, word))
+            # Active because of an update whose answer was lost or no answer to it, or by somebody else's doing.
+            status = Status.REACTIVATED if after.lost or after.doubtful else Status.ALREADY_ACTIVE
+            return Settle(Outcome(status, after.attempts, after.call))
+        case verdicts.NotReady() if after.waits <= NOT_READY_WAITS:
+            return Again(NOT_READY_SECONDS)
+        case verdicts.NotReady() | verdicts.Postponed() | verdicts.ParentInactive():
+            return Settle(_ended(after, Status.DEFERRED))
+        case _:
+            return Settle(_ended(after, Status.FAILED))
+
+
+def _not_reactivatable(progress: Progress, word: str) -> Outcome:
+    """Return the outcome of a subscription that stands in a way that no update brings it back from."""
+    code = STATES.get(word, NOT_REACTIVATABLE)
+    words = f"not updated: its status is {word!r}"
+    if progress.lost and code == NOT_REACTIVATABLE:
+        # On its way to being active, perhaps.
+        return replace(_ended(progress, Status.UNKNOWN), description=words)
+    return Outcome(Status.FAILED, progress.attempts, progress.call, code, words)
 
 
 def _decide_read(after: Progress, verdict: Verdict) -> Step:
@@ -175,17 +275,22 @@ def _decide_read(after: Progress, verdict: Verdict) -> Step:
 def _definitive(progress: Progress, status: Status) -> Outcome:
     answer = progress.call.answer if progress.call else None
     code, description = (answer.code, answer.description) if answer else ("", "")
+    if progress.only_read and code:
+        description = f"{READING}{description}"[:DESCRIPTION_LENGTH]
     return Outcome(status, progress.attempts, progress.call, code, description)
 
 
 def _ended(progress: Progress, status: Status) -> Outcome:
     """Return an outcome without a definitive answer: unknown when an earlier one was lost."""
+    if progress.lost and progress.only_read:
+        # The call that was lost is an earlier run's, and its id is what counts.
+        return replace(_definitive(progress, Status.UNKNOWN), attempts=0, call=None)
     return _definitive(progress, Status.UNKNOWN if progress.lost else status)
 
 
 def _stopped(before: Progress, after: Progress) -> Outcome:
     """Return the outcome of a row whose answer stops the run; a refused read leaves it where it was."""
-    if before.operation not in WRITES:
+    if before.operation not in STEPS:
         return replace(_ended(after, Status.DEFERRED), reopen=True)
     definitive = after.call is not None and after.call.answer.business
     outcome = _definitive(after, Status.FAILED) if definitive else _ended(after, Status.FAILED)

@@ -3,46 +3,43 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Generic
 
-from bulkreact.batch.source import Item, Source
+from bulkreact.batch.line import Line
+from bulkreact.batch.source import Item, Source, Stream
 
 ACTIVE_CUSTOMERS = 1024
 WAITING_ROWS = 10_000
-_CHUNK = 64
-
-
-@dataclass(slots=True)
-class _Line(Generic[Item]):
-    """The items of one customer."""
-
-    customer_id: str
-    again: deque[Item] = field(default_factory=deque)
-    fresh: deque[Item] = field(default_factory=deque)
-    read_up_to: int = 0
-    exhausted: bool = False
-    dropped: bool = False
-    in_flight: int = 0
-    waiting: int = 0
-    held_until: float = float("-inf")
-    in_ring: bool = False
 
 
 class Queue(Generic[Item]):
-    """Hands items to workers; every item taken is handed back by ``done``, ``wait`` or ``put_back``."""
+    """Hands items to workers; every item taken is handed back by ``done``, ``wait``, ``park`` or ``put_back``.
 
-    def __init__(self, source: Source[Item], *, per_customer: int, clock: Callable[[], float]) -> None:
+    ``active_customers`` is how many of them wait for their turn at a time, apart from those in flight.
+    """
+
+    def __init__(
+        self,
+        source: Source[Item],
+        *,
+        per_customer: int,
+        clock: Callable[[], float],
+        active_customers: int = ACTIVE_CUSTOMERS,
+    ) -> None:
         self._source = source
         self._per_customer = per_customer
+        self._active_customers = active_customers
         self._clock = clock
-        self._customers = source.customers()
-        self._more_customers = True
-        self._lines: dict[str, _Line[Item]] = {}
-        self._ring: deque[_Line[Item]] = deque()
-        self._due: list[tuple[float, int, _Line[Item], Item | None]] = []
+        self._streams = source.streams()
+        self._upcoming = next(self._streams, None)
+        self._band = 0
+        self._dropped: set[str] = set()
+        self._all_dropped = False
+        self._lines: dict[str, Line[Item]] = {}
+        self._ring: deque[Line[Item]] = deque()
+        self._due: list[tuple[float, int, Line[Item], Item | None]] = []
         self._sequence = count()
         self._held_until = float("-inf")
         self._takers: deque[asyncio.Future[None]] = deque()
@@ -70,7 +67,7 @@ class Queue(Generic[Item]):
         if self._closed or now < self._held_until:
             return None
         self._activate()
-        passed_over: list[_Line[Item]] = []
+        passed_over: list[Line[Item]] = []
         item = None
         while self._ring and item is None:
             line = self._ring.popleft()
@@ -80,7 +77,7 @@ class Queue(Generic[Item]):
             line.in_ring = False
             if line.held_until > now:
                 continue
-            item = self._next_of(line)
+            item = line.next()
             if item and item.due > now:
                 line.waiting += 1
                 heappush(self._due, (item.due, next(self._sequence), line, item))
@@ -95,7 +92,7 @@ class Queue(Generic[Item]):
     def may_send(self, item: Item) -> bool:
         """Tell whether an item taken before its turn may still be sent now."""
         line = self._lines[item.customer_id]
-        if self._closed or (line.dropped and not item.begun):
+        if self._closed or (self.is_dropped(item.customer_id) and not item.begun):
             return False
         return self._clock() >= max(self._held_until, line.held_until)
 
@@ -106,7 +103,7 @@ class Queue(Generic[Item]):
     def put_back(self, item: Item) -> None:
         """Take back an item that was not sent; a dropped one has been settled meanwhile."""
         line = self._lines[item.customer_id]
-        if item.begun or not line.dropped:
+        if item.begun or not self.is_dropped(item.customer_id):
             line.again.appendleft(item)
         self._leave(item)
 
@@ -116,6 +113,56 @@ class Queue(Generic[Item]):
         line.waiting += 1
         heappush(self._due, (until, next(self._sequence), line, item))
         self._leave(item)
+
+    def go_on(self, item: Item) -> None:
+        """Take back an item whose next call is due now, and let it be the very next: what it was told grows old."""
+        line = self._lines[item.customer_id]
+        line.again.appendleft(item)
+        self._leave(item)
+        if line.in_ring:
+            self._ring.remove(line)
+            self._ring.appendleft(line)
+
+    def add(self, item: Item) -> None:
+        """Take in an item that comes from no stream."""
+        line = self._line(item.customer_id)
+        line.waiting += 1
+        heappush(self._due, (item.due, next(self._sequence), line, item))
+        self._wake_all()
+
+    def park(self, item: Item, awaited: int) -> None:
+        """Take back an item that waits for what is released under a number."""
+        self._lines[item.customer_id].parked.setdefault(awaited, []).append(item)
+        self._leave(item)
+
+    def release(self, customer_id: str, awaited: int) -> None:
+        """Let the items of a customer go on that wait for a number, parked ones and those of the stream below it."""
+        line = self._line(customer_id)
+        line.again.extend(line.parked.pop(awaited, []))
+        self._begin(Stream(customer_id, below=awaited))
+        self._wake_all()
+
+    def unpark(self, customer_id: str, awaited: int) -> list[Item]:
+        """Forget the items that are parked under a number, and return them."""
+        line = self._lines.get(customer_id)
+        if line is None:
+            return []
+        items = line.parked.pop(awaited, [])
+        self._retire(line)
+        self._wake()
+        return items
+
+    def parked(self, customer_id: str, awaited: int) -> list[Item]:
+        """Return the items that are parked under a number."""
+        line = self._lines.get(customer_id)
+        return list(line.parked.get(awaited, ())) if line else []
+
+    def awaited(self, customer_id: str | None) -> list[int]:
+        """Return the numbers that items of a customer (None: of anybody) are parked under."""
+        if customer_id is None:
+            return [number for line in self._lines.values() for number in line.parked]
+        line = self._lines.get(customer_id)
+        return list(line.parked) if line else []
 
     def hold(self, customer_id: str, until: float) -> None:
         """Send nothing for a customer before a time."""
@@ -131,14 +178,12 @@ class Queue(Generic[Item]):
 
     def drop_unsent(self, customer_id: str) -> None:
         """Forget the items of a customer that were never sent."""
+        # Streams of the customer may begin later on.
+        self._dropped.add(customer_id)
         line = self._lines.get(customer_id)
         if line is None:
             return
-        # An item that an earlier process sent may be among those that were not handed out yet.
-        unread = [] if line.exhausted else self._source.begun(customer_id, line.read_up_to)
-        line.again = deque(item for item in (*line.again, *line.fresh, *unread) if item.begun)
-        line.dropped = line.exhausted = True
-        line.fresh.clear()
+        line.keep_begun()
         self._enter(line)
         self._retire(line)
         self._wake()
@@ -147,31 +192,37 @@ class Queue(Generic[Item]):
         """Forget the items of a customer that are not in flight; return those among them that were sent before."""
         line = self._lines.get(customer_id)
         if line is None:
+            self._dropped.add(customer_id)
             return []
         begun = [item for _, _, owner, item in self._due if owner is line and item]
         self._due = sorted(item for item in self._due if item[2] is not line or item[3] is None)
         line.waiting = 0
         self.drop_unsent(customer_id)
-        begun.extend(line.again)
-        line.again.clear()
+        begun.extend(line.take_kept())
         self._retire(line)
         self._wake()
         return begun
 
     def drop_everybody(self) -> list[Item]:
         """Forget all items that are not in flight; return those among them that were sent before."""
-        begun = [item for customer_id in self._customers for item in self._source.begun(customer_id, 0)]
-        self._more_customers = False
+        upcoming = [self._upcoming, *self._streams] if self._upcoming else []
+        begun = [item for stream in upcoming for item in self._source.begun(stream, 0)]
+        self._upcoming = None
+        self._all_dropped = True
         return begun + [item for customer_id in list(self._lines) for item in self.drop(customer_id)]
+
+    def is_dropped(self, customer_id: str) -> bool:
+        """Tell whether what was never sent of a customer is forgotten."""
+        return self._all_dropped or customer_id in self._dropped
 
     @property
     def empty(self) -> bool:
         """Tell whether no item is left, neither here nor in flight."""
-        return not self._lines and not self._more_customers
+        return not self._lines and self._upcoming is None
 
     def alone(self, customer_id: str) -> bool:
         """Tell whether no other customer has items left."""
-        return not self._more_customers and all(name == customer_id for name in self._lines)
+        return self._upcoming is None and all(name == customer_id for name in self._lines)
 
     def held(self, now: float) -> float:
         """Return the seconds for which everybody is still held."""
@@ -201,37 +252,41 @@ class Queue(Generic[Item]):
         self._retire(line)
         self._wake()
 
-    def _next_of(self, line: _Line[Item]) -> Item | None:
-        if line.again:
-            return line.again.popleft()
-        if not line.fresh and not line.exhausted:
-            items = self._source.rows(line.customer_id, line.read_up_to, _CHUNK)
-            line.fresh.extend(items)
-            line.exhausted = len(items) < _CHUNK
-            line.read_up_to = items[-1].ordinal if items else line.read_up_to
-        return line.fresh.popleft() if line.fresh else None
-
-    def _enter(self, line: _Line[Item]) -> None:
+    def _enter(self, line: Line[Item]) -> None:
         """Put a line into the ring when an item of it may be sent."""
         may = line.in_flight < self._per_customer and line.held_until <= self._clock()
-        if may and not line.in_ring and (line.again or line.fresh or not line.exhausted):
+        if may and not line.in_ring and line.has_next:
             line.in_ring = True
             self._ring.append(line)
 
-    def _retire(self, line: _Line[Item]) -> None:
+    def _retire(self, line: Line[Item]) -> None:
         """Forget a line that has nothing left."""
-        if line.exhausted and not (line.again or line.fresh or line.in_flight or line.waiting):
+        if line.is_empty:
             self._lines.pop(line.customer_id, None)
 
     def _activate(self) -> None:
         # Customers all of whose items wait for their time do not count: others must not wait for them.
-        while self._more_customers and len(self._ring) < ACTIVE_CUSTOMERS and len(self._due) < WAITING_ROWS:
-            customer_id = next(self._customers, None)
-            if customer_id is None:
-                self._more_customers = False
+        while self._upcoming and len(self._ring) < self._active_customers and len(self._due) < WAITING_ROWS:
+            stream = self._upcoming
+            if stream.band > self._band and self._ring:
                 return
-            line = self._lines[customer_id] = _Line(customer_id)
-            self._enter(line)
+            self._band = stream.band
+            self._upcoming = next(self._streams, None)
+            self._begin(stream)
+
+    def _begin(self, stream: Stream) -> None:
+        line = self._line(stream.customer_id)
+        if self.is_dropped(stream.customer_id):
+            line.again.extend(self._source.begun(stream, 0))
+        else:
+            line.begin(stream)
+        self._enter(line)
+        self._retire(line)
+
+    def _line(self, customer_id: str) -> Line[Item]:
+        if customer_id not in self._lines:
+            self._lines[customer_id] = Line(customer_id, self._source)
+        return self._lines[customer_id]
 
     def _release_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
@@ -245,6 +300,12 @@ class Queue(Generic[Item]):
         self._release_taker()
         if self.empty:
             self.close()
+
+    def _wake_all(self) -> None:
+        """Let every taker look again: more than one item may be ready."""
+        for _ in range(len(self._takers)):
+            self._release_taker()
+        self._set_timer()
 
     def _release_taker(self) -> None:
         while self._takers:
@@ -269,6 +330,4 @@ class Queue(Generic[Item]):
         self._timer = None
         now = self._clock()
         self._release_due(now)
-        for _ in range(len(self._takers)):
-            self._release_taker()
-        self._set_timer()
+        self._wake_all()

@@ -5,8 +5,8 @@ from itertools import count
 
 from bulkreact.batch import schema
 from bulkreact.batch.writer import Statement, Writer
-from bulkreact.models import Call, Operation, Outcome
-from bulkreact.partnercenter.verdicts import Transient, Verdict
+from bulkreact.models import Call, Operation, Outcome, Target
+from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict
 
 
 class Recorder:
@@ -40,6 +40,7 @@ class Recorder:
             int(answer.business),
             int(left),
             int(lost),
+            verdict.location if isinstance(verdict, Accepted) else "",
         )
         statements: list[Statement] = [(schema.INSERT_ANSWER, values)]
         statements.extend(self._outcome(ordinal, outcome) for ordinal, outcome in settled)
@@ -51,14 +52,30 @@ class Recorder:
 
     async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> int:
         """Give every row of a customer (None: of everybody) that was never sent the same outcome; return how many."""
-        values = {
+        sql = schema.SETTLE_UNSENT if customer_id is None else schema.SETTLE_UNSENT_OF_CUSTOMER
+        return await self._writer.commit((sql, self._unsent(outcome, customer=customer_id)))
+
+    async def settle_below(self, *settled: tuple[Target, Outcome]) -> int:
+        """Give the rows below subscriptions that were never sent an outcome; return how many there are."""
+        return await self._writer.commit(
+            *(
+                (
+                    schema.SETTLE_UNSENT_BELOW,
+                    self._unsent(outcome, customer=above.customer_id, subscription=above.subscription_id),
+                )
+                for above, outcome in settled
+            )
+        )
+
+    def _unsent(self, outcome: Outcome, **scope: str | None) -> dict[str, str | int | None]:
+        return {
             "session": self._session,
             "status": outcome.status.value,
             "code": outcome.code,
             "description": outcome.description,
-            "customer": customer_id,
+            "reopen": int(outcome.reopen),
+            **scope,
         }
-        return await self._writer.commit((schema.SETTLE_UNSENT, values))
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
         return schema.INSERT_OUTCOME, (
@@ -70,6 +87,7 @@ class Recorder:
             outcome.code,
             outcome.description,
             int(outcome.reopen),
+            outcome.auto_renew,
         )
 
 

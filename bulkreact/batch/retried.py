@@ -4,11 +4,14 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bulkreact.batch.rows import progress_of, result_rows
+from bulkreact.batch.calls import progress_of
+from bulkreact.batch.outcomes import result_rows
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
 _NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
-_TARGET = "SELECT customer_id, subscription_id, entitlement_id, lost FROM rows WHERE ordinal = ?"
+_TARGET = """
+SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, deadline FROM rows WHERE ordinal = ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,22 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
 
 
 def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRow) -> InputRow:
-    customer_id, subscription_id, entitlement_id, lost = connection.execute(_TARGET, (ordinal,)).fetchone()
-    progress = progress_of(connection, ordinal, lost=bool(lost))
-    call = progress.call
-    carried = call.request_id if call else found.request_id
-    if call and call.answer.business:
-        carried = ""
+    *ids, lost, wanted, deadline = connection.execute(_TARGET, (ordinal,)).fetchone()
+    customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
-    return InputRow(found.number, found.cells, target, request_id=carried, lost=progress.lost)
+    progress = progress_of(connection, ordinal, target, lost=bool(lost))
+    call = progress.call
+    # The id of an earlier run's write outlives the readings that this one made before its own.
+    still_carried = progress.only_read and bool(found.request_id)
+    unanswered = "" if call is None or call.answer.business else call.request_id
+    carried = found.request_id if call is None or still_carried else unanswered
+    return InputRow(
+        found.number,
+        found.cells,
+        target,
+        request_id=carried,
+        of_read=progress.only_read and not still_carried,
+        lost=progress.lost,
+        restore_auto_renew=bool(wanted),
+        deadline=deadline,
+    )

@@ -6,18 +6,23 @@ from uuid import UUID
 
 from bulkreact.batch import policy
 from bulkreact.batch.brakes import FailureThreshold, PermissionStreak, Refusal
+from bulkreact.batch.dependants import Dependants, Item, Told
 from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase
-from bulkreact.batch.policy import Again, Hold, Renew, Settle, Step, Stop
+from bulkreact.batch.family import Family, Parent
+from bulkreact.batch.policy import Again, AwaitParent, Hold, Progress, Renew, Settle, Step, Stop
 from bulkreact.batch.queue import Queue
-from bulkreact.batch.rows import Row, request_id
+from bulkreact.batch.rows import OpenRows, Row, request_id
 from bulkreact.batch.throttle import Scope
+from bulkreact.batch.watched import Group
+from bulkreact.batch.watching import FRESH_SECONDS
 from bulkreact.batch.wire import Exchange, Wire
 from bulkreact.batch.workers import Flow, Workers
 from bulkreact.errors import HaltedError
-from bulkreact.models import FAILURES, SUCCESSES, Outcome, RunState, Status
+from bulkreact.models import FAILURES, SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.protocol import WRITES
-from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, Verdict
+from bulkreact.partnercenter.own_codes import THROTTLED
+from bulkreact.partnercenter.protocol import STEPS, Particulars
+from bulkreact.partnercenter.verdicts import CustomerRefused, Found, PermissionRefused, Verdict
 from bulkreact.settings import Limits
 
 
@@ -28,26 +33,40 @@ class Runner:
         self,
         *,
         run_uuid: UUID,
-        queue: Queue[Row],
+        open_rows: OpenRows,
+        family: Family,
         wire: Wire,
         flow: Flow,
         edges: Edges,
         limits: Limits,
-        total: int,
         streak: PermissionStreak,
     ) -> None:
-        self._queue = queue
+        total = open_rows.count().rows
+        self._queue: Queue[Item] = Queue(open_rows, per_customer=limits.per_customer, clock=edges.monotonic)
         self._run_uuid = run_uuid
         self._wire = wire
         self._edges = edges
         self._limits = limits
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._streak = streak
-        self._workers = Workers("Reactivating", queue, total=total, flow=flow, edges=edges, call=self._call)
+        self._workers = Workers("Reactivating", self._queue, total=total, flow=flow, edges=edges, call=self._call)
+        self._dependants = Dependants(
+            family,
+            open_rows,
+            self._workers,
+            wire=wire,
+            edges=edges,
+            limits=limits,
+            run_uuid=run_uuid,
+            told=Told(self._told, self._count, self._give_up),
+        )
 
     async def run(self) -> Ending:
         """Work until every row is settled or the run is stopped; calls in flight are always allowed to end."""
+        await self._dependants.begin()
         ending = await self._workers.run()
+        if self._workers.stopping:
+            await self._dependants.stop()
         # A threshold that the very last row has passed halts nothing.
         return COMPLETED if ending.state is RunState.HALTED and self._queue.empty else ending
 
@@ -56,23 +75,46 @@ class Runner:
         """Return what can be watched and interrupted."""
         return self._workers
 
-    async def _call(self, row: Row) -> None:
-        """Make the next call of a row: first durable, then sent; first the answer durable, then forgotten."""
-        before = row.progress
-        ours = request_id(self._run_uuid, row) if before.operation in WRITES else ""
+    async def _call(self, item: Item) -> None:
         self._workers.tally.calls += 1
-        exchange = await self._wire.call(row.ordinal, before.operation, row.target, request_id=ours)
+        if isinstance(item, Group):
+            await self._dependants.call(item)
+        else:
+            await self._send(item)
+
+    async def _send(self, row: Row) -> None:
+        """Make the next call of a row: first durable, then sent; first the answer durable, then forgotten."""
+        before = row.progress = self._up_to_date(row)
+        ours = request_id(self._run_uuid, row) if before.operation in STEPS else ""
+        particulars = Particulars(subscription=row.subscription)
+        exchange = await self._wire.call(
+            row.ordinal, before.operation, row.target, request_id=ours, particulars=particulars
+        )
         verdict = exchange.verdict
+        if isinstance(verdict, Found):
+            row.subscription, row.read_at = verdict.subscription, self._edges.monotonic()
         row.progress = policy.advance(before, verdict, exchange.call)
         step = policy.decide(before, row.progress, verdict, attempts=self._limits.attempts, chance=self._edges.chance())
+        step, parent = self._dependants.resolve(_with_auto_renew(step, row), row, verdict)
         settled = [(row.ordinal, step.outcome)] if isinstance(step, Settle | Stop) else []
-        if before.operation in WRITES:
+        if before.operation in STEPS:
             settled.extend(self._watch_permissions(row, step, verdict))
         await self._wire.recorder.answered(exchange.call, verdict, settled=settled)
         self._workers.heed(row, exchange)
-        await self._follow(row, step, exchange)
+        await self._follow(row, step, exchange, parent)
         if isinstance(step, Settle):
-            await self._consequences(row, step.outcome, verdict if before.operation in WRITES else None)
+            await self._consequences(row, step.outcome, verdict if before.operation in STEPS else None)
+
+    def _up_to_date(self, row: Row) -> Progress:
+        """Return the progress of a row, put back to its reading when what was read is too old to go back."""
+        if row.progress.operation is not Operation.REACTIVATE_SUBSCRIPTION:
+            return row.progress
+        # At a low pace it may always be so: reading once more is enough.
+        old = self._edges.monotonic() - row.read_at > FRESH_SECONDS and not row.read_again
+        row.read_again = old
+        if row.subscription is None or old:
+            return replace(row.progress, operation=Operation.GET_SUBSCRIPTION)
+        return row.progress
 
     def _watch_permissions(self, row: Row, step: Step, verdict: Verdict) -> list[tuple[int, Outcome]]:
         """Return the outcomes to be opened again when a streak of missing permissions stops the run.
@@ -92,11 +134,15 @@ class Runner:
         )
         return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
-    async def _follow(self, row: Row, step: Step, exchange: Exchange) -> None:
+    async def _follow(self, row: Row, step: Step, exchange: Exchange, parent: Parent | None) -> None:
         match step:
             case Settle(outcome=outcome):
-                self._queue.done(row)
                 self._settled(row, outcome)
+                # As long as the row is in hand the queue does not end.
+                await self._dependants.settled(row, outcome, exchange.verdict, may_reopen=self._streak.watching)
+                self._queue.done(row)
+            case Again(delay=0):
+                self._queue.go_on(row)
             case Again(delay=delay):
                 self._queue.wait(row, self._edges.monotonic() + delay)
             case Hold(retry_after=retry_after):
@@ -105,6 +151,10 @@ class Runner:
             case Renew():
                 await self._workers.renew(exchange.started)
                 self._queue.wait(row, self._edges.monotonic())
+            case AwaitParent(otherwise=otherwise):
+                if parent is None:
+                    raise AssertionError("nobody waits for nothing")
+                await self._dependants.wait(row, parent, otherwise)
             case Stop(outcome=outcome):
                 self._queue.done(row)
                 self._settled(row, outcome)
@@ -114,8 +164,11 @@ class Runner:
                 assert_never(step)
 
     def _settled(self, row: Row, outcome: Outcome) -> None:
-        self._count(outcome)
         self._threshold.add(outcome)
+        self._told(row, outcome)
+
+    def _told(self, row: Row, outcome: Outcome) -> None:
+        self._count(outcome)
         self._edges.settled(row.number, outcome)
 
     async def _settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
@@ -134,20 +187,35 @@ class Runner:
             words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
             unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
             await self._settle_unsent(customer_id, unsent)
+            await self._dependants.dropped(customer_id)
         if self._threshold.passed:
             failures, settled = self._threshold.failures, self._threshold.settled
             code = self._threshold.codes.most_common(1)[0][0]
             words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
             self._workers.stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
 
-    async def _give_up(self, row: Row, scope: Scope) -> None:
+    async def _give_up(self, item: Item, scope: Scope) -> None:
         """Defer the rows of a throttled scope that are not in flight; those in flight come to the same end."""
-        customer_id = row.target.customer_id if scope is Scope.CUSTOMER else None
-        outcomes = [(one, policy.given_up(one.progress)) for one in self._workers.give_up(row, scope)]
+        customer_id = item.customer_id if scope is Scope.CUSTOMER else None
+        given_up = self._workers.give_up(item, scope)
+        rows = [one for one in given_up if isinstance(one, Row)]
+        self._dependants.forget(one for one in given_up if isinstance(one, Group))
+        outcomes = [(one, policy.given_up(one.progress)) for one in rows]
         await self._wire.recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
-        own = outcomes[0][1]
         words = f"not sent: {scope.value} is throttled for longer than this run waits"
-        await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, own.code, words))
-        self._queue.done(row)
+        await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, words))
+        await self._dependants.dropped(customer_id)
+        self._queue.done(item)
         for one, outcome in outcomes:
             self._settled(one, outcome)
+
+
+def _with_auto_renew(step: Step, row: Row) -> Step:
+    """Return a step that brings a subscription back with what is to be said of its auto-renewal."""
+    off = row.subscription is not None and row.subscription.lost_auto_renew
+    came_back = {Status.ACCEPTED, Status.REACTIVATED}
+    # What was active before may be without it on purpose: that is told to those who asked.
+    told = came_back | {Status.ALREADY_ACTIVE} if row.restore_auto_renew else came_back
+    if off and isinstance(step, Settle) and step.outcome.status in told:
+        return Settle(replace(step.outcome, auto_renew=AutoRenew.OFF))
+    return step

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from bulkreact.models import Operation, RunState, Status
-from bulkreact.partnercenter.protocol import WRITES
+from bulkreact.models import AutoRenew, Operation, RunState, Status
+from bulkreact.partnercenter.protocol import CHANGES, STEPS
 
-VERSION = 3
+VERSION = 4
 
 
 def _words(words: Iterable[str]) -> str:
@@ -43,11 +43,14 @@ CREATE TABLE rows (
     cells TEXT NOT NULL CHECK (json_valid(cells)),
     customer_id TEXT CHECK (customer_id LIKE '{_GUID}'),
     subscription_id TEXT CHECK (subscription_id LIKE '{_GUID}'),
-    entitlement_id TEXT CHECK (entitlement_id LIKE '{_GUID}'),
+    entitlement_id TEXT CHECK (entitlement_id = '' OR entitlement_id LIKE '{_GUID}'),
     problem_code TEXT NOT NULL,
     problem TEXT NOT NULL,
     request_id TEXT NOT NULL CHECK (request_id = '' OR request_id LIKE '{_GUID}'),
+    of_read INTEGER NOT NULL CHECK (of_read IN (0, 1)),
     lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
+    restore_auto_renew INTEGER NOT NULL CHECK (restore_auto_renew IN (0, 1)),
+    deadline TEXT NOT NULL,
     duplicate_of INTEGER REFERENCES rows (ordinal) CHECK (duplicate_of < ordinal),
     left_out INTEGER NOT NULL DEFAULT 0 CHECK (left_out IN (0, 1)),
     handed_to TEXT,
@@ -93,6 +96,7 @@ CREATE TABLE answers (
     business INTEGER NOT NULL CHECK (business IN (0, 1)),
     departed INTEGER NOT NULL CHECK (departed IN (0, 1)),
     lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
+    location TEXT NOT NULL,
     CHECK (NOT (business AND lost)),
     CHECK (http_status IS NOT NULL OR NOT business)
 ) STRICT;
@@ -107,6 +111,7 @@ CREATE TABLE outcomes (
     code TEXT NOT NULL,
     description TEXT NOT NULL CHECK (length(description) <= 1024),
     reopen INTEGER NOT NULL CHECK (reopen IN (0, 1)),
+    auto_renew TEXT NOT NULL CHECK (auto_renew IN ({_words(AutoRenew)})),
     CHECK (status NOT IN ('accepted', 'already_active') OR (call IS NOT NULL AND code = '')),
     CHECK (status <> 'reactivated' OR code = '')
 ) STRICT;
@@ -117,34 +122,39 @@ PRAGMA user_version = {VERSION};
 
 INSERT_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
-    "request_id, lost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_CALL = (
     "INSERT INTO calls (id, session, ordinal, operation, request_id, correlation_id, started_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_ANSWER = (
-    "INSERT INTO answers (call, finished_at, verdict, http_status, code, description, business, departed, lost) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO answers (call, finished_at, verdict, http_status, code, description, business, departed, lost, "
+    "location) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_OUTCOME = (
-    "INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-WRITE_WORDS = _words(WRITES)
-# A row that was only read has not begun.
-BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({WRITE_WORDS}))"  # noqa: S608 - our own names
+CHANGE_WORDS = _words(CHANGES)
+STEP_WORDS = _words(STEPS)
+LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
+# A row that was only watched has not begun.
+BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({STEP_WORDS}))"  # noqa: S608 - our own names
 
-# Rows that could be sent and were not: no write call of theirs is on record, and nothing has settled them.
+# Rows that could be sent and were not: no call of theirs is on record, and nothing has settled them.
 SETTLE_UNSENT = f"""
-INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen)
-SELECT :session, ordinal, CASE WHEN lost THEN 'unknown' ELSE :status END, 0, NULL, :code, :description, 0 FROM rows
+INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew)
+SELECT :session, ordinal, CASE WHEN lost THEN 'unknown' ELSE :status END, 0, NULL, :code, :description, :reopen, ''
+FROM rows
 WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0 AND handed_to IS NULL
-    AND (:customer IS NULL OR customer_id = :customer)
     AND NOT {BEGUN}
-    AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal)
+    AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal AND outcomes.reopen = 0)
 """  # noqa: S608 - our own names
+
+SETTLE_UNSENT_OF_CUSTOMER = f"{SETTLE_UNSENT} AND customer_id = :customer"
+SETTLE_UNSENT_BELOW = f"{SETTLE_UNSENT_OF_CUSTOMER} AND subscription_id = :subscription AND entitlement_id <> ''"
 
 MARK_DUPLICATES = """
 UPDATE rows SET duplicate_of = firsts.first FROM (
@@ -153,6 +163,13 @@ UPDATE rows SET duplicate_of = firsts.first FROM (
 ) AS firsts
 WHERE firsts.ordinal = rows.ordinal AND firsts.first < rows.ordinal
 """
+
+# Rows below a subscription are looked for only where there are rows of subscriptions.
+HAS_SUBSCRIPTIONS = "SELECT EXISTS (SELECT 1 FROM rows WHERE entitlement_id = '')"
+INDEX_SUBSCRIPTIONS = (
+    "CREATE INDEX subscriptions ON rows (customer_id, subscription_id) WHERE entitlement_id = ''",
+    "CREATE INDEX rows_below ON rows (customer_id, subscription_id) WHERE entitlement_id <> ''",
+)
 
 # One request id must never name two targets: the service would answer the second with the first one's outcome.
 SEPARATE_REQUEST_IDS = """

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bulkreact.batch.brakes import PermissionStreak
-from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase
+from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase, iso
+from bulkreact.batch.family import Family
 from bulkreact.batch.journal import Journal
 from bulkreact.batch.pacing import Pacer
 from bulkreact.batch.queue import Queue
@@ -15,13 +16,14 @@ from bulkreact.batch.recorder import Recorder
 from bulkreact.batch.rows import OpenRows
 from bulkreact.batch.runner import Runner
 from bulkreact.batch.throttle import Throttle
-from bulkreact.batch.verify import Timetable, Verifier
-from bulkreact.batch.watched import WatchedRows
+from bulkreact.batch.verify import Verifier
+from bulkreact.batch.watched import WatchedRows, to_restore
+from bulkreact.batch.watching import Timetable
 from bulkreact.batch.wire import Wire
 from bulkreact.batch.workers import Flow
 from bulkreact.batch.writer import Writer
 from bulkreact.models import SUCCESSES
-from bulkreact.settings import Limits, Service, Verification
+from bulkreact.settings import SOON, Limits, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +49,27 @@ async def work(session: Session, *, send: bool) -> Ending:
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
         wire = Wire(recorder=recorder, edges=session.edges, service=session.service)
-        throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-        flow = Flow(Pacer(limits.calls_per_second), throttle, limits.concurrency)
+        pacer = Pacer(limits.calls_per_second)
         ending = COMPLETED
         if send:
-            ending = await _send(session, wire, flow)
-        if ending == COMPLETED and limits.verify:
-            ending = await _watch(session, limits.verify, wire, flow)
+            ending = await _send(session, wire, _flow(pacer, limits))
+        if ending == COMPLETED and (limits.verify or (send and to_restore(session.journal.connection))):
+            ending = await _watch(session, wire, _flow(pacer, limits), restoring=send)
         return ending
     finally:
         await asyncio.shield(writer.close())
 
 
+def _flow(pacer: Pacer, limits: Limits) -> Flow:
+    """Return the budget of calls with no memory yet of who was throttled: reads are so at other times than writes."""
+    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
+    return Flow(pacer, throttle, limits.concurrency)
+
+
 async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
     connection = session.journal.connection
-    open_rows = OpenRows(connection)
+    soon = iso(session.edges.now() + SOON) if session.limits.urgent_first else ""
+    open_rows = OpenRows(connection, soon=soon)
     successes = ", ".join(f"'{status}'" for status in SUCCESSES)
     succeeded = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
@@ -71,25 +79,33 @@ async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
     ).fetchall()
     runner = Runner(
         run_uuid=UUID(session.journal.facts.uuid),
-        queue=Queue(open_rows, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
+        open_rows=open_rows,
+        family=Family(connection, session=session.number),
         wire=wire,
         flow=flow,
         edges=session.edges,
         limits=session.limits,
-        total=open_rows.count().rows,
         streak=PermissionStreak(customers=len(customers), succeeded=bool(succeeded)),
     )
     with session.beginning(runner.phase):
         return await runner.run()
 
 
-async def _watch(session: Session, verification: Verification, wire: Wire, flow: Flow) -> Ending:
+async def _watch(session: Session, wire: Wire, flow: Flow, *, restoring: bool) -> Ending:
     # A threshold that the last row passed closed the turns, although it halted nothing.
     flow.pacer.reopen()
-    timetable = Timetable(verification, session.edges)
+    verification = session.limits.verify
+    timetable = Timetable(verification or session.limits.waiting, session.edges)
     # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
-    watched = await asyncio.to_thread(WatchedRows, session.journal.connection, due=timetable.first)
+    watched = await asyncio.to_thread(
+        WatchedRows,
+        session.journal.connection,
+        due=timetable.first,
+        everything=verification is not None,
+        restoring=restoring,
+    )
     verifier = Verifier(
+        run_uuid=UUID(session.journal.facts.uuid),
         queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
         timetable=timetable,
         wire=wire,

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
+from uuid import UUID
 
 from bulkreact.batch.edges import Edges, Ending, Phase
 from bulkreact.batch.pacing import Pacer
 from bulkreact.batch.queue import Queue
 from bulkreact.batch.recorder import Recorder
+from bulkreact.batch.source import Stream
 from bulkreact.batch.throttle import Throttle
-from bulkreact.batch.verify import Timetable, Verifier
+from bulkreact.batch.verify import Verifier
 from bulkreact.batch.watched import Group, Watched
+from bulkreact.batch.watching import Timetable
 from bulkreact.batch.wire import Wire
 from bulkreact.batch.workers import Flow
 from bulkreact.models import Call, Operation, Outcome, Status, Target
@@ -27,10 +30,10 @@ async def survey(
     service: Service,
     limits: Limits,
     beginning: Callable[[Phase], AbstractContextManager[None]],
-) -> tuple[Ending, dict[int, str]]:
-    """Read targets, by the numbers of their rows; return why it stopped, and the status words that were read.
+) -> tuple[Ending, dict[int, Found]]:
+    """Read targets, by the numbers of their rows; return why it stopped, and what was found of them.
 
-    What could not be read has none.
+    What could not be read has none, and only subscriptions tell when their term ends.
     """
     groups = _grouped(targets)
     notes = _Notes(groups)
@@ -47,10 +50,12 @@ async def survey(
         attempts=limits.attempts,
         total=len(targets),
         title="Reading",
+        # Nothing is written, so no request id is derived from it.
+        run_uuid=UUID(int=0),
     )
     with beginning(verifier.phase):
         ending = await verifier.run()
-    return ending, notes.words
+    return ending, notes.found
 
 
 def _grouped(targets: Mapping[int, Target]) -> list[Group]:
@@ -74,24 +79,24 @@ class _Groups:
         for group in groups:
             self._of.setdefault(group.customer_id, []).append(group)
 
-    def customers(self) -> Iterator[str]:
+    def streams(self) -> Iterator[Stream]:
         """Yield the customers in the order of the input."""
-        yield from self._of
+        yield from map(Stream, self._of)
 
-    def rows(self, customer_id: str, after: int, limit: int) -> list[Group]:
+    def rows(self, stream: Stream, after: int, limit: int) -> list[Group]:
         """Return the next groups of a customer."""
-        return [group for group in self._of[customer_id] if group.ordinal > after][:limit]
+        return self.begun(stream, after)[:limit]
 
-    def begun(self, customer_id: str, after: int) -> list[Group]:
+    def begun(self, stream: Stream, after: int) -> list[Group]:
         """Return all groups of a customer behind a row."""
-        return [group for group in self._of[customer_id] if group.ordinal > after]
+        return [group for group in self._of[stream.customer_id] if group.place > after]
 
 
 class _Notes(Recorder):
     """Keeps in mind what a recorder would write down: which target a call is for, and what was read of it."""
 
     def __init__(self, groups: Iterable[Group]) -> None:
-        self.words: dict[int, str] = {}
+        self.found: dict[int, Found] = {}
         self._numbers = {
             watched.number: {one: member.number for one, member in group.members.items()}
             for group in groups
@@ -114,10 +119,11 @@ class _Notes(Recorder):
         del settled
         number = self._calls.pop(call.id)
         match verdict:
-            case Found(word=word):
-                self.words[number] = word
-            case Listed(words=words):
-                self.words.update({own: words[one] for one, own in self._numbers[number].items() if one in words})
+            case Found():
+                self.found[number] = verdict
+            case Listed(answer=answer, words=words):
+                told = {own: words[one] for one, own in self._numbers[number].items() if one in words}
+                self.found.update({own: Found(answer, word) for own, word in told.items()})
 
     async def settle(self, *settled: tuple[int, Outcome]) -> None:
         """Keep nothing: what could not be read has no word."""

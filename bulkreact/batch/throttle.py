@@ -32,7 +32,10 @@ class Ruling:
 
 @dataclass(slots=True)
 class _Episode:
-    """A scope that has been answered nothing but 429 since ``since``."""
+    """A scope that has been answered nothing but 429 since ``since``.
+
+    Reads are throttled later than writes: where a write was throttled (``write``), only a write tells that it is over.
+    """
 
     since: float
     latest: float
@@ -40,6 +43,7 @@ class _Episode:
     until: float
     count: int = 1
     too_long: bool = False
+    write: bool = False
 
 
 class Throttle:
@@ -53,10 +57,19 @@ class Throttle:
         self._clean_started = float("-inf")
 
     def throttled(
-        self, customer: str, *, started: float, now: float, retry_after: float | None, chance: float, alone: bool
+        self,
+        customer: str,
+        *,
+        started: float,
+        now: float,
+        retry_after: float | None,
+        chance: float,
+        alone: bool,
+        write: bool = True,
     ) -> Ruling:
         """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
         own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
+        own.write = own.write or write
         too_long = own.too_long = retry_after is not None and retry_after > self._max_retry_after
         if not (alone or self._is_everybody(customer, started=started, now=now, too_long=too_long)):
             return self._rule(Scope.CUSTOMER, own, now=now, retry_after=retry_after, chance=chance, slow_down=False)
@@ -64,6 +77,7 @@ class Throttle:
         new = self._everybody is None or started >= self._everybody.held_at
         if self._everybody:
             self._everybody = self._extended(self._everybody, started=started, now=now)
+            self._everybody.write = self._everybody.write or write
         else:
             # What this customer has waited already counts for everybody as well.
             self._everybody = replace(own, held_at=now)
@@ -71,13 +85,13 @@ class Throttle:
             Scope.EVERYBODY, self._everybody, now=now, retry_after=retry_after, chance=chance, slow_down=new
         )
 
-    def answered(self, customer: str, *, started: float) -> None:
+    def answered(self, customer: str, *, started: float, write: bool = True) -> None:
         """Note an answer other than 429 to a call begun at ``started``."""
         self._clean_started = max(self._clean_started, started)
         own = self._customers.get(customer)
-        if own and started >= own.held_at:
+        if own and started >= own.held_at and write >= own.write:
             del self._customers[customer]
-        if self._everybody and started >= self._everybody.held_at:
+        if self._everybody and started >= self._everybody.held_at and write >= self._everybody.write:
             self._everybody = None
 
     def _is_everybody(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:

@@ -1,12 +1,12 @@
 """One call in the order that must not change: first durable, then sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkreact.batch.edges import Edges, iso
 from bulkreact.batch.recorder import Recorder
 from bulkreact.models import Call, Operation, Target
-from bulkreact.partnercenter.protocol import build_request, judge
-from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, Particulars, build_request, judge, path_of
+from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 
 
@@ -14,6 +14,7 @@ from bulkreact.settings import Service
 class Exchange:
     """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
 
+    operation: Operation
     call: Call
     verdict: Verdict
     started: float
@@ -27,7 +28,15 @@ class Wire:
         self._edges = edges
         self._service = service
 
-    async def call(self, ordinal: int, operation: Operation, target: Target, *, request_id: str = "") -> Exchange:
+    async def call(
+        self,
+        ordinal: int,
+        operation: Operation,
+        target: Target,
+        *,
+        request_id: str = "",
+        particulars: Particulars = NOTHING_PARTICULAR,
+    ) -> Exchange:
         """Make a call for a row; without a request id it gets one of its own."""
         started, started_at = self._edges.monotonic(), iso(self._edges.now())
         request = build_request(
@@ -37,6 +46,7 @@ class Wire:
             correlation_id=self._edges.new_id(),
             api_version=self._service.api_version,
             locale=self._service.locale,
+            particulars=particulars,
         )
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
         call = await self.recorder.begin(
@@ -45,4 +55,7 @@ class Wire:
         reply = await self._edges.send(request)
         now = self._edges.now()
         verdict = judge(operation, reply, now=now)
-        return Exchange(Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)
+        if isinstance(verdict, Accepted):
+            path = path_of(verdict.location, self._service.base_url, self._service.api_version)
+            verdict = replace(verdict, location=path)
+        return Exchange(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)

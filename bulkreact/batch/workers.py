@@ -14,6 +14,7 @@ from bulkreact.batch.throttle import Scope, Throttle
 from bulkreact.batch.wire import Exchange
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
+from bulkreact.partnercenter.protocol import CHANGES
 from bulkreact.partnercenter.verdicts import Throttled
 
 Result = TypeVar("Result")
@@ -85,7 +86,8 @@ class Workers(Generic[Item]):
         """Let an answer that is no throttle end its customer's and raise the pace; no answer says nothing."""
         if isinstance(exchange.verdict, Throttled) or exchange.verdict.answer.http_status is None:
             return
-        self._flow.throttle.answered(item.customer_id, started=exchange.started)
+        write = exchange.operation in CHANGES
+        self._flow.throttle.answered(item.customer_id, started=exchange.started, write=write)
         if self._flow.pacer.pace:
             self._flow.pacer.pace.speed_up()
 
@@ -98,6 +100,7 @@ class Workers(Generic[Item]):
             retry_after=retry_after,
             chance=self._edges.chance(),
             alone=self.queue.alone(item.customer_id),
+            write=exchange.operation in CHANGES,
         )
         if ruling.slow_down and self._flow.pacer.pace:
             self._flow.pacer.pace.slow_down()

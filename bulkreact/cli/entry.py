@@ -17,6 +17,7 @@ _PROGRAM = "bulkreact"
 # Short helps stand here, so that the list of commands is shown without importing any of them.
 _COMMANDS = {
     "template": "Write an empty input file, .csv or .xlsx.",
+    "discover": "Write an input file of everything that is not active.",
     "run": "Reactivate every subscription of a file and write the results.",
     "plan": "Say what a run would send, and everything that is wrong with the input.",
     "resume": "Continue an unfinished run.",

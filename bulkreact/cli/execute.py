@@ -1,8 +1,8 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,8 +13,7 @@ from uuid import uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.edges import Edges, Ending, Phase, iso
-from bulkreact.batch.journal import VERIFY, Journal, read_only
-from bulkreact.batch.rows import write_calls
+from bulkreact.batch.journal import VERIFY, Journal
 from bulkreact.batch.session import Session, work
 from bulkreact.cli import received, runs
 from bulkreact.cli.credentials import Access
@@ -35,7 +34,6 @@ from bulkreact.partnercenter.auth import Credentials
 from bulkreact.partnercenter.client import Client, connect
 from bulkreact.settings import Limits, Service
 from bulkreact.sheets.atomic import PARTIAL
-from bulkreact.simulator.world import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,9 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
-            service = replace(service, base_url=await stack.enter_async_context(_simulator(journal)))
+            from bulkreact.cli.practice import simulator  # noqa: PLC0415 - the server is loaded only to practise
+
+            service = replace(service, base_url=await stack.enter_async_context(simulator(journal.folder)))
         credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
         edges = edges_of(client, credentials, settled=terminal.settled)
@@ -184,21 +184,6 @@ def edges_of(client: Client, credentials: Credentials, *, settled: Callable[[int
         new_id=_new_id,
         settled=settled,
     )
-
-
-@asynccontextmanager
-async def _simulator(journal: Journal) -> AsyncIterator[str]:
-    """Serve a simulated partner that remembers what earlier processes have sent to one; yield its base URL."""
-    from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
-
-    async with serve(Rules()) as (base_url, world):
-        now = datetime.now(UTC)
-        for folder in runs.origins(journal.folder):
-            with closing(read_only(folder)) as connection:
-                for target, ours, began in write_calls(connection):
-                    ids = target.customer_id, target.subscription_id, target.entitlement_id
-                    world.recall(ids, ours, ago=(now - began).total_seconds())
-        yield base_url
 
 
 def _now() -> str:

@@ -14,7 +14,7 @@ _RUN = {
     Meaning.RETRY_ONCE: "The call is repeated once, then the row fails.",
     Meaning.CONFLICT: "The subscription is read and updated again, twice at most.",
     Meaning.NOT_READY: "The call is repeated after two minutes, three times at most, then the row is deferred.",
-    Meaning.PARENT: "The row is deferred until the parent is active.",
+    Meaning.PARENT: "The row waits until the parent is active, if that is a row of the same run; else it is deferred.",
     Meaning.LATER: "The row is deferred; a later run may succeed.",
     Meaning.CHECK: "The subscription is read: if it is active, the row has succeeded, otherwise it fails.",
     Meaning.PERMISSION: "The row fails; five such answers in succession before any success stop the run.",

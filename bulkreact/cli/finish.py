@@ -9,7 +9,7 @@ from pathlib import Path
 from bulkreact import __version__
 from bulkreact.batch.edges import Ending
 from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, SessionEnd, latest_session, read_facts, read_only
-from bulkreact.batch.rows import result_rows, row_count
+from bulkreact.batch.outcomes import result_rows, row_count
 from bulkreact.batch.timeline import spells
 from bulkreact.cli.about import about
 from bulkreact.cli.reporting import Source, report_of

@@ -17,11 +17,12 @@ from bulkreact.cli.locking import locked
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import Outcome, Target
 from bulkreact.partnercenter.client import connect
+from bulkreact.partnercenter.verdicts import Found
 from bulkreact.settings import Limits, Service
 
 
-def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[int, str]:
-    """Return the status words of targets by the numbers of their rows; what could not be read has none."""
+def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[int, Found]:
+    """Return what was found of targets by the numbers of their rows; what could not be read is missing."""
     service, limits = options.service(ctx), options.limits(ctx)
     granted = credentials.access(ctx, service)
     if granted.refusal:
@@ -33,7 +34,7 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
         return asyncio.run(_read({number: Target(*ids) for number, _, *ids in targets}, service, limits, granted))
 
 
-async def _read(targets: dict[int, Target], service: Service, limits: Limits, granted: Access) -> dict[int, str]:
+async def _read(targets: dict[int, Target], service: Service, limits: Limits, granted: Access) -> dict[int, Found]:
     async with AsyncExitStack() as stack:
         if service.simulated:
             from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
@@ -43,13 +44,13 @@ async def _read(targets: dict[int, Target], service: Service, limits: Limits, gr
             service = replace(service, base_url=base_url)
         client = await stack.enter_async_context(connect(service, limits, granted.credentials))
         edges = edges_of(client, granted.credentials, settled=_nothing)
-        ending, words = await survey(
+        ending, found = await survey(
             targets, edges=edges, service=service, limits=limits, beginning=lambda _phase: nullcontext()
         )
         await granted.credentials.settle()
     if ending != COMPLETED:
         raise CredentialsRefusedError(f"The present status could not be read: {ending.reason}")
-    return words
+    return found
 
 
 def _nothing(_number: int, _outcome: Outcome) -> None:

@@ -100,6 +100,13 @@ _HALT = (
         help="Answered rows before that is checked.",
     ),
 )
+_ORDER = shared(
+    "--order",
+    type=click.Choice(["input", "urgent"]),
+    default="input",
+    show_default=True,
+    help="urgent: first what is deleted for good within 14 days, by the columns deadline and cancelled_on.",
+)
 
 
 def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decorated], ...]:
@@ -172,8 +179,8 @@ def pace_options(function: Decorated) -> Decorated:
 
 
 def halt_options(function: Decorated) -> Decorated:
-    """Add the options that say when failures stop a run."""
-    return add(function, _HALT)
+    """Add the options that say when failures stop a run, and in which order rows are sent."""
+    return add(function, (*_HALT, _ORDER))
 
 
 def verify_options(function: Decorated) -> Decorated:
@@ -231,6 +238,8 @@ def limits(ctx: click.Context) -> Limits:
         max_retry_after=given["max_retry_after"],
         # A command without that switch is there to verify.
         verify=_verification(ctx) if given.get("verify", "verify_after" in given) else None,
+        waiting=_verification(ctx) if "verify_after" in given else Verification(),
+        urgent_first=given.get("order") == "urgent",
     )
     if "halt_on_failures" not in given:
         return limits

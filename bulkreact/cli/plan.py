@@ -5,21 +5,26 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
+from operator import itemgetter
 from pathlib import Path
+from typing import Self
 
 import click
 
-from bulkreact.batch.planned import KIND, Planned, PlannedTarget, planned, targets
+from bulkreact.batch.planned import Planned, PlannedTarget, planned, targets
 from bulkreact.cli import options
 from bulkreact.cli.ask import many
 from bulkreact.cli.command import Configured
+from bulkreact.cli.deadlines import days_left, time_left
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.online import read_online
 from bulkreact.cli.reading import Read, opened, read, reading_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
-from bulkreact.partnercenter.protocol import ACTIVE
+from bulkreact.models import Kind
+from bulkreact.partnercenter.subscription import ACTIVE
+from bulkreact.partnercenter.verdicts import Found
 from bulkreact.sheets.problems import lines, ranges
 from bulkreact.sheets.results import write_json
 
@@ -55,10 +60,11 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
         found = read(folder, source, path, given, all_problems=True)
         plan = planned(folder)
         listed = list(targets(folder)) if given["json"] or given["out"] or given["online"] else []
-        words = read_online(ctx, listed) if given["online"] else None
-    content = _content(found, plan, given["rate"], listed, words)
-    if found.intake.remark:
-        click.echo(found.intake.remark, err=True)
+        standing = _Standing.of(plan, listed, read_online(ctx, listed) if given["online"] else None)
+    now = datetime.now(UTC)
+    content = _content(found, plan, given["rate"], standing, now)
+    for remark in _remarks(found):
+        click.echo(remark, err=True)
     if given["out"]:
         try:
             write_json(given["out"], content, private=False)
@@ -67,7 +73,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     if given["json"]:
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
-        for line in chain(_told(found, plan, given["rate"]), _standing(listed, words)):
+        for line in chain(_told(found, plan, given["rate"]), standing.lines(), time_left(standing.deadlines, now)):
             click.echo(line)
     ctx.exit(EXIT_SOME_FAILED if found.intake.codes else EXIT_SUCCESS)
 
@@ -113,18 +119,59 @@ def _described(target: Iterable[object] | None) -> str:
     if target is None:
         return "nothing more"
     row, _, *ids = target
-    return f"row {row} with {' / '.join(map(str, ids))}"
+    return f"row {row} with {' / '.join(map(str, filter(None, ids)))}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How the targets stand at present, by the numbers of their rows, None where nobody has asked; and their deadlines."""
+
+    listed: list[PlannedTarget]
+    words: dict[int, str] | None
+    deadlines: dict[int, str]
+
+    @classmethod
+    def of(cls, plan: Planned, listed: list[PlannedTarget], found: dict[int, Found] | None) -> Self:
+        """Put together what the input says and what was read."""
+        if found is None:
+            return cls(listed, None, plan.deadlines)
+        words = {number: one.word for number, one in found.items()}
+        read = {number: one.subscription.deadline for number, one in found.items() if one.subscription}
+        both = [*plan.deadlines.items(), *((number, deadline) for number, deadline in read.items() if deadline)]
+        soonest: dict[int, str] = {}
+        for number, deadline in sorted(both, key=itemgetter(1, 0)):
+            soonest.setdefault(number, deadline)
+        # What is active already is in no danger.
+        in_danger = {number: deadline for number, deadline in soonest.items() if words.get(number) != ACTIVE}
+        return cls(listed, words, in_danger)
+
+    def lines(self) -> Iterator[str]:
+        """Tell how the targets stand, and which rows need nothing."""
+        words = self.words
+        if words is None:
+            return
+        counts = Counter(words.get(number, "not readable") for number, *_ in self.listed)
+        yield f"At present: {', '.join(f'{word} {rows:,}' for word, rows in counts.most_common())}"
+        active = [number for number, *_ in self.listed if words.get(number) == ACTIVE]
+        if active:
+            yield f"Active, and in need of nothing: {many(len(active), 'row')} ({ranges(active)})"
+
+
+def _remarks(found: Read) -> Iterator[str]:
+    if found.intake.remark:
+        yield found.intake.remark
+    if found.intake.unread_dates:
+        yield (
+            f"{many(found.intake.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
+            "write them like 2026-03-01."
+        )
 
 
 def _content(
-    found: Read,
-    plan: Planned,
-    calls_per_second: float | None,
-    listed: list[PlannedTarget],
-    words: dict[int, str] | None,
+    found: Read, plan: Planned, calls_per_second: float | None, standing: _Standing, now: datetime
 ) -> dict[str, object]:
-    intake = found.intake
-    online = {} if words is None else {"statuses": [[number, words.get(number)] for number, *_ in listed]}
+    intake, words = found.intake, standing.words
+    online = {} if words is None else {"statuses": [[number, words.get(number)] for number, *_ in standing.listed]}
     return {
         **online,
         "rows": intake.count,
@@ -132,11 +179,12 @@ def _content(
         "invalid": intake.codes.total(),
         "duplicate": plan.duplicate,
         "customers": len(plan.per_customer),
-        "kinds": {KIND: plan.valid} if plan.valid else {},
-        "estimated_seconds": None if calls_per_second is None else round(plan.valid / calls_per_second, 3),
+        "kinds": plan.kinds,
+        "estimated_seconds": None if calls_per_second is None else round(plan.calls / calls_per_second, 3),
         "digest": found.digest,
         "per_customer": plan.per_customer,
-        "targets": listed,
+        "targets": standing.listed,
+        "deadlines": [[row, deadline, days_left(deadline, now)] for row, deadline in standing.deadlines.items()],
         "problems": [
             {
                 "row": problem.number,
@@ -152,25 +200,16 @@ def _content(
     }
 
 
-def _standing(listed: list[PlannedTarget], words: dict[int, str] | None) -> Iterator[str]:
-    """Tell how the targets stand at present, and which rows need nothing."""
-    if words is None:
-        return
-    counts = Counter(words.get(number, "not readable") for number, *_ in listed)
-    yield f"At present: {', '.join(f'{word} {rows:,}' for word, rows in counts.most_common())}"
-    active = [number for number, *_ in listed if words.get(number) == ACTIVE]
-    if active:
-        yield f"Active, and in need of nothing: {many(len(active), 'row')} ({ranges(active)})"
-
-
 def _told(found: Read, plan: Planned, calls_per_second: float | None) -> Iterator[str]:
     intake = found.intake
     yield f"Input:     {intake.name}, {many(intake.count, 'row')}"
     time = ""
     if calls_per_second and plan.valid:
-        seconds = round(plan.valid / calls_per_second)
+        seconds = round(plan.calls / calls_per_second)
         time = f"; about {timedelta(seconds=seconds)} at {calls_per_second * 60:g}/min"
     yield f"To send:   {many(plan.valid, 'subscription')} of {many(len(plan.per_customer), 'customer')}{time}"
+    if plan.kinds.get(Kind.SUBSCRIPTION):
+        yield f"Kinds:     {', '.join(f'{kind} {rows:,}' for kind, rows in plan.kinds.items())}"
     if plan.duplicate:
         yield f"Duplicate: {plan.duplicate:,} (sent once, with the earlier row)"
     if intake.codes:

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,28 @@ from bulkreact.batch.misplaced import CODE, digest_of, flag_misplaced
 from bulkreact.cli.options import Decorated, add, shared
 from bulkreact.cli.types import COLUMN, DELIMITER, ENCODING
 from bulkreact.errors import InputRefusedError
+from bulkreact.models import Kind
 from bulkreact.sheets.intake import Intake, Options
 from bulkreact.sheets.problems import Defect, Problem, lines
 
 _STANDARD_INPUT = "-"
-_OPTIONS = (
+_AUTO = "auto"
+_KIND = (
+    shared(
+        "--kind",
+        type=click.Choice([*(kind.value for kind in Kind), _AUTO]),
+        default=Kind.AZURE.value,
+        show_default=True,
+        help="What rows want back: a cancelled Azure subscription (azure), a suspended subscription, or what their ids "
+        "tell (auto). A column kind in the file wins.",
+    ),
+)
+_FORM = (
     shared(
         "--map",
         type=COLUMN,
         multiple=True,
-        help="Which header holds customer_id, subscription_id or entitlement_id, where its name does not say so.",
+        help="Which header holds customer_id, subscription_id, entitlement_id or kind, where its name does not say so.",
     ),
     shared("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: found out]"),
     shared("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: found out]"),
@@ -35,6 +47,10 @@ _OPTIONS = (
         type=click.Choice(["include", "skip"]),
         help="What becomes of a workbook's hidden rows with data.  [default: such a workbook is refused]",
     ),
+)
+_OPTIONS = (
+    *_KIND,
+    *_FORM,
     shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
     shared("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
     shared("--allow-empty", is_flag=True, help="An input without rows is a success."),
@@ -44,6 +60,11 @@ _OPTIONS = (
 def reading_options(function: Decorated) -> Decorated:
     """Add the options that say what an input has in it, and which one is refused."""
     return add(function, _OPTIONS)
+
+
+def form_options(function: Decorated) -> Decorated:
+    """Add the options that say how an input is written."""
+    return add(function, _FORM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +108,18 @@ def name_of(source: str) -> str:
     return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
 
 
-def _options(given: Mapping[str, Any]) -> Options:
-    """Return what the options say of the input; InputRefusedError when they name one column twice."""
+def form_of(given: Mapping[str, Any]) -> Options:
+    """Return what the options say of how an input is written; InputRefusedError when they name one column twice."""
     columns = dict(given["map"])
     if len(columns) < len(given["map"]):
         raise InputRefusedError("--map names one column twice.")
     return Options(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    """Return what the options say of an input: how it is written, and what its rows want."""
+    kind = None if given["kind"] == _AUTO else Kind(given["kind"])
+    return replace(form_of(given), kind=kind, restore_auto_renew=given.get("restore_auto_renew", False))
 
 
 def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:

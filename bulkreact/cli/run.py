@@ -34,6 +34,11 @@ from bulkreact.settings import Service
 @options.verify_options
 @options.output_options
 @reading_options
+@options.shared(
+    "--restore-auto-renew",
+    is_flag=True,
+    help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
+)
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
 @click.option(
     "--plan",
@@ -44,6 +49,8 @@ from bulkreact.settings import Service
 @click.pass_context
 def command(ctx: click.Context, /, source: str, **_: object) -> None:
     """Reactivate every subscription of INPUT, a table (CSV or .xlsx) of customer_id, subscription_id and entitlement_id.
+
+    Suspended subscriptions need no entitlement_id: see --kind.
 
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
     """

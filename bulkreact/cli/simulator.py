@@ -26,7 +26,7 @@ _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
     type=DURATION,
     default="0s",
     show_default=True,
-    help="So much sooner or later, drawn for each entitlement.",
+    help="So much sooner or later, drawn for each one.",
 )
 @click.option(
     "--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit."
@@ -43,6 +43,14 @@ _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
     help="Share of calls that meet a random fault.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses what is random.")
+@click.option("--customers", type=click.IntRange(0), default=3, show_default=True, help="So many are listed.")
+@click.option(
+    "--broken-customers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many more, whose subscriptions are hard to list.",
+)
 @click.option(
     "--tls-certificate",
     type=_FILE,
@@ -59,6 +67,8 @@ def command(  # noqa: PLR0913 - one for each option
     window: float,
     faults: float,
     seed: int,
+    customers: int,
+    broken_customers: int,
     tls_certificate: Path | None,
     tls_key: Path | None,
 ) -> None:
@@ -66,7 +76,17 @@ def command(  # noqa: PLR0913 - one for each option
 
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
-    rules = Rules(activation_delay, activation_spread, partner_limit, customer_limit, window, faults, seed)
+    rules = Rules(
+        activation_delay=activation_delay,
+        activation_spread=activation_spread,
+        partner_limit=partner_limit,
+        customer_limit=customer_limit,
+        window=window,
+        fault_share=faults,
+        seed=seed,
+        customers=customers,
+        broken_customers=broken_customers,
+    )
     tls = _tls(tls_certificate, tls_key)
     try:
         asyncio.run(_serve(rules, port, tls))

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import RunFacts, SessionEnd, is_worked_on, latest_session, read_facts, read_only
-from bulkreact.batch.rows import OpenRows, result_rows
+from bulkreact.batch.outcomes import result_rows
+from bulkreact.batch.rows import OpenRows
 from bulkreact.cli import options, runs
 from bulkreact.cli.ask import many
 from bulkreact.cli.command import Configured

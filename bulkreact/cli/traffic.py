@@ -4,14 +4,14 @@ import sqlite3
 from datetime import datetime
 
 from bulkreact.batch.journal import latest_session
-from bulkreact.batch.schema import WRITE_WORDS
+from bulkreact.batch.schema import STEP_WORDS
 
 # The calls of a run and its pace, as the summary has them.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
 # A read is repeated when the one before was not answered; looking again at what has not changed is no repetition.
 _CALLS = f"""
 SELECT count(*) FILTER (WHERE coalesce(departed, 1)),
-    count(*) FILTER (WHERE earlier IS NOT NULL AND (operation IN ({WRITE_WORDS}) OR NOT earlier)),
+    count(*) FILTER (WHERE earlier IS NOT NULL AND (operation IN ({STEP_WORDS}) OR NOT earlier)),
     count(*) FILTER (WHERE verdict = 'Throttled')
 FROM (
     SELECT operation, verdict, departed,
@@ -22,7 +22,7 @@ FROM (
 # The pace of sending: what only watched afterwards was spaced by other rules.
 _LATEST_CALLS = f"""
 SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
-    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({WRITE_WORDS})
+    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_WORDS})
 )
 """  # noqa: S608 - our own words
 

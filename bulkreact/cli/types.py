@@ -18,7 +18,7 @@ from bulkreact.settings import (
     parse_tenant,
     parse_threshold,
 )
-from bulkreact.sheets.columns import ID_COLUMNS
+from bulkreact.sheets.columns import MAPPED_COLUMNS
 
 Parsed = TypeVar("Parsed")
 
@@ -42,8 +42,9 @@ def _column(text: str) -> tuple[str, str]:
     """Read NAME=HEADER."""
     name, mark, header = text.partition("=")
     name = name.strip().lower().replace("-", "_")
-    if not mark or not header.strip() or name not in ID_COLUMNS:
-        raise ValueError(f"{text!r} does not name a column; write it like customer_id=HEADER ({', '.join(ID_COLUMNS)})")
+    if not mark or not header.strip() or name not in MAPPED_COLUMNS:
+        columns = ", ".join(MAPPED_COLUMNS)
+        raise ValueError(f"{text!r} does not name a column; write it like customer_id=HEADER ({columns})")
     return name, header
 
 

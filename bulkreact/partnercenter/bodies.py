@@ -63,7 +63,7 @@ def status_word(body: bytes) -> str:
 
 def status_words(body: bytes) -> dict[str, str] | None:
     """Return the statuses of a collection's resources by their ids, both in lower case; None when it is none."""
-    items = _field(parse(body), "items")
+    items = field(parse(body), "items")
     if not isinstance(items, list):
         return None
     words = {_word(item, "id"): _word(item, "status") for item in items}
@@ -84,7 +84,7 @@ def clean(text: str, length: int) -> str:
     return _TOKEN.sub("[hidden]", line)[:length]
 
 
-def _field(value: object, name: str) -> object:
+def field(value: object, name: str) -> object:
     """Return a field of an object, found without regard to case."""
     if not isinstance(value, dict):
         return None
@@ -92,7 +92,7 @@ def _field(value: object, name: str) -> object:
 
 
 def _word(value: object, name: str) -> str:
-    word = _field(value, name)
+    word = field(value, name)
     return clean(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
 
 

@@ -17,12 +17,15 @@ from aiohttp import (
 from yarl import URL
 
 from bulkreact.errors import CredentialsRefusedError
-from bulkreact.models import NoResponse, Reply, Request, Response
+from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth import Credentials
 from bulkreact.partnercenter.network import proxy_for, trust
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
+# Of customers with thousands of subscriptions.
+_LIST_CAP = 1 << 26
+_LISTS = frozenset({Operation.LIST_CUSTOMERS, Operation.LIST_SUBSCRIPTIONS, Operation.LIST_ENTITLEMENTS})
 _CHUNK = 1 << 16
 _HIDDEN = b"[hidden]"
 _TOKEN_LENGTH = 8
@@ -46,9 +49,12 @@ class Client:
             return NoResponse(left=False, code="no-token", description=str(error))
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
         url = URL(self._base_url + request.path, encoded=True)
+        cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
         try:
-            async with self._session.request(request.method, url, headers=headers, allow_redirects=False) as response:
-                body = await _read(response)
+            async with self._session.request(
+                request.method, url, headers=headers, data=request.body or None, allow_redirects=False
+            ) as response:
+                body = await _read(response, cap)
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
             return NoResponse(left=False, code="unreachable", description=_words(error, token))
         except TimeoutError:
@@ -82,14 +88,14 @@ def hide(text: str, token: str) -> str:
     return text.replace(token, _HIDDEN.decode()) if len(token) >= _TOKEN_LENGTH else text
 
 
-async def _read(response: ClientResponse) -> bytes:
+async def _read(response: ClientResponse, cap: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
-        if len(body) >= BODY_CAP:
+        if len(body) >= cap:
             # Nothing in a longer body is worth reading; the connection is not reused.
             response.close()
-            return bytes(body[:BODY_CAP])
+            return bytes(body[:cap])
     return bytes(body)
 
 

@@ -6,9 +6,9 @@ status's class.
 
 from dataclasses import replace
 
-from bulkreact.models import Status
+from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.entries import Entry, Meaning, Who
-from bulkreact.partnercenter.own_codes import LOOK_AGAIN, OUR_ENTRIES, STATUS_ENTRIES
+from bulkreact.partnercenter.own_codes import LOOK_AGAIN, OUR_ENTRIES, STATES, STATUS_ENTRIES
 from bulkreact.partnercenter.service_codes import BY_HUNDRED, SERVICE_ENTRIES
 from bulkreact.partnercenter.token_codes import TOKEN_ERRORS
 
@@ -17,6 +17,15 @@ _BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.co
 _OURS = {entry.code: entry for entry in OUR_ENTRIES}
 _STATUSES = {entry.code: entry for entry in STATUS_ENTRIES}
 _GENERIC = "http-"
+_AUTO_RENEW = {
+    AutoRenew.OFF: (
+        "Auto-renew is off since the suspension. If it is wanted, switch it on in Partner Center; "
+        "the next time --restore-auto-renew does that."
+    ),
+    AutoRenew.STILL_OFF: (
+        "Auto-renew is still off: Partner Center would not have it switched on again. Switch it on there by hand."
+    ),
+}
 
 
 def lookup(status: int, code: str) -> Entry:
@@ -32,6 +41,11 @@ def generic_code(status: int) -> str:
 def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty when there is nothing to do."""
     return entry_of(status, http_status, code).advice
+
+
+def about_auto_renew(auto_renew: AutoRenew) -> str:
+    """Return what to do about the auto-renewal of a subscription that came back, empty when there is nothing to do."""
+    return _AUTO_RENEW.get(auto_renew, "")
 
 
 def entry_of(status: Status, http_status: int | None, code: str) -> Entry:
@@ -53,6 +67,8 @@ def explain(word: str) -> list[Entry]:
     key = word.strip().lower()
     if key in _OURS:
         return [_OURS[key]]
+    if key in STATES:
+        return [_OURS[STATES[key]]]
     if key in _STATUSES:
         return [_STATUSES[key]]
     number = key.removeprefix("aadsts")

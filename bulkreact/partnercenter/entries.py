@@ -36,7 +36,10 @@ class Who(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One code under one HTTP status; ``status`` is None for codes of our own and status words."""
+    """One code under one HTTP status; ``status`` is None for codes of our own and status words.
+
+    ``read_first`` says of an update that is to be repeated: only after another look at the resource.
+    """
 
     code: str
     status: int | None
@@ -44,3 +47,4 @@ class Entry:
     words: str
     who: Who
     advice: str
+    read_first: bool = False

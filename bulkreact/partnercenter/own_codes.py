@@ -6,8 +6,24 @@ from bulkreact.partnercenter.service_codes import BY_HUNDRED, LATER
 
 # A success that was announced by somebody else: no answer at all.
 UNREADABLE = "unreadable-answer"
+_SELL_ANEW = "This subscription cannot be brought back; sell the customer a new one."
+_FILL_IN = (
+    "Fill it in in failed.csv (bulkreact discover --complete does, where only one is possible) and run that file. "
+    "If the subscription itself is suspended, write subscription into a column kind."
+)
+# A list whose pages lead elsewhere, or to no end.
+BROKEN_PAGING = "broken-paging"
 _IDENTIFIERS = "Correct the cell in failed.csv and run that file."
 LOOK_AGAIN = "It may have worked: run the same command again in a few minutes, it reads how the subscription stands."
+# What is said of a call that was made before the one that brings a subscription back.
+READING = "while reading the subscription: "
+# The statuses that nothing brings a subscription back from, by their words.
+STATES = {word: f"subscription-{word}" for word in ("expired", "disabled", "deleted")}
+NOT_REACTIVATABLE = "not-reactivatable"
+# What a 429 is called, which has no code of its own.
+THROTTLED = "http-429"
+PARENT_FAILED = "parent-failed"
+PARENT_NOT_ACTIVE = "parent-not-active"
 SAME_ID = "Run the same command again: it repeats the call under the same request id and settles the row."
 
 OUR_ENTRIES: tuple[Entry, ...] = tuple(
@@ -18,7 +34,12 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
         ("invalid-entitlement-id", "entitlement_id is not a GUID", Who.SENDER, _IDENTIFIERS),
         ("missing-customer-id", "the row has no customer_id", Who.SENDER, _IDENTIFIERS),
         ("missing-subscription-id", "the row has no subscription_id", Who.SENDER, _IDENTIFIERS),
-        ("missing-entitlement-id", "the row has no entitlement_id", Who.SENDER, _IDENTIFIERS),
+        (
+            "missing-entitlement-id",
+            "the row has no entitlement_id",
+            Who.SENDER,
+            _FILL_IN,
+        ),
         (
             "no-ids",
             "the row has content but no ids (a total or a note?)",
@@ -44,6 +65,55 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
             "Put the row right in failed.csv: error_description quotes the surplus cells, which are missing there.",
         ),
         (
+            "invalid-kind",
+            "the column kind has a word that is none: azure, subscription or nothing",
+            Who.SENDER,
+            _IDENTIFIERS,
+        ),
+        (
+            "invalid-restore-auto-renew",
+            "the column restore_auto_renew takes true or false, yes or no, 1 or 0, or nothing",
+            Who.SENDER,
+            _IDENTIFIERS,
+        ),
+        (
+            "ambiguous-row",
+            "several Azure subscriptions could be meant; the column candidates lists them",
+            Who.SENDER,
+            "Choose: put one of the ids in the column candidates into entitlement_id in failed.csv, then run that file.",
+        ),
+        (
+            STATES["expired"],
+            "the subscription's term has ended",
+            Who.CUSTOMER,
+            _SELL_ANEW,
+        ),
+        (
+            STATES["disabled"],
+            "the subscription is disabled and about to be deleted",
+            Who.ADMIN,
+            "Ask Microsoft support at once, with request_id and correlation_id; otherwise sell the customer a new one.",
+        ),
+        (STATES["deleted"], "the subscription is deleted for good", Who.CUSTOMER, _SELL_ANEW),
+        (
+            NOT_REACTIVATABLE,
+            "the subscription is neither suspended nor active, so nothing was tried; error_description has its status",
+            Who.ADMIN,
+            "Look at the subscription in Partner Center. Once it is suspended or active, run failed.csv.",
+        ),
+        (
+            PARENT_FAILED,
+            "the Azure plan or subscription above it did not come back, so it was not sent",
+            Who.OPERATOR,
+            "Mend the row that error_description names first, then: bulkreact retry, or run failed.csv.",
+        ),
+        (
+            PARENT_NOT_ACTIVE,
+            "the Azure plan or subscription above it was not seen active in time, so it was not sent",
+            Who.NOBODY,
+            "In a few minutes: bulkreact retry, or run failed.csv.",
+        ),
+        (
             "unreachable",
             "no connection to Partner Center could be made; nothing was sent",
             Who.OPERATOR,
@@ -65,6 +135,12 @@ OUR_ENTRIES: tuple[Entry, ...] = tuple(
             "Check the proxy between here and Partner Center, then run the same command again.",
         ),
         ("unexpected-redirect", BY_HUNDRED[3].words, Who.OPERATOR, BY_HUNDRED[3].advice),
+        (
+            BROKEN_PAGING,
+            "a list goes on at an address that is not its own, or never ends",
+            Who.OPERATOR,
+            "Check --base-url and the proxy between here and Partner Center, then run the same command again.",
+        ),
     )
 )
 

@@ -1,26 +1,30 @@
 """The API without any I/O: target to request, answer to verdict.
 
 Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement*, *Get a list of Azure
-entitlements* and *Partner Center REST headers*. Only this module and the catalogue know HTTP statuses and codes.
+entitlements*, *Reactivate a suspended subscription* and *Partner Center REST headers*. Only this module and the catalogue know HTTP statuses and codes.
 """
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import assert_never
 
-from bulkreact.models import Answer, NoResponse, Operation, Reply, Request, Response, Target
-from bulkreact.partnercenter import bodies, codes
+from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
+from bulkreact.partnercenter import bodies, codes, subscription
 from bulkreact.partnercenter.entries import Meaning
 from bulkreact.partnercenter.own_codes import UNREADABLE
+from bulkreact.partnercenter.subscription import ACTIVE, Subscription
 from bulkreact.partnercenter.verdicts import (
     Accepted,
+    Conflict,
     Contested,
     CustomerRefused,
     Fatal,
     Found,
     Listed,
     NotReady,
+    ParentInactive,
     PermissionRefused,
     Postponed,
     Refused,
@@ -31,10 +35,33 @@ from bulkreact.partnercenter.verdicts import (
 )
 
 APPLICATION = "bulkreact"
-WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT})
+# What brings a target back.
+WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.REACTIVATE_SUBSCRIPTION})
+# Everything that changes something at the service.
+CHANGES = WRITES | {Operation.RESTORE_AUTO_RENEW}
+# The calls that settle a row: the writes, and the reading that must go before one of them.
+STEPS = WRITES | {Operation.GET_SUBSCRIPTION}
+_UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
+_READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
+# How the first call for a target is made.
+FIRST_STEPS = {
+    Kind.AZURE: Operation.REACTIVATE_ENTITLEMENT,
+    Kind.SUBSCRIPTION: Operation.GET_SUBSCRIPTION,
+}
 _NOT_BUSINESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-ACTIVE = "active"
 INACTIVE = "inactive"
+_CUSTOMERS = "/customers/"
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What some calls have besides their target: the resource as it was read, or the path of an operation."""
+
+    subscription: Subscription | None = None
+    location: str = ""
+
+
+NOTHING_PARTICULAR = Particulars()
 
 
 def build_request(
@@ -45,12 +72,14 @@ def build_request(
     correlation_id: str,
     api_version: str = "v1",
     locale: str = "en-US",
+    particulars: Particulars = NOTHING_PARTICULAR,
 ) -> Request:
     """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
-    entitlements = (
-        f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}/azureEntitlements"
-    )
+    own = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
+    entitlements = f"{own}/azureEntitlements"
     entitlement = f"{entitlements}/{target.entitlement_id}"
+    headers = _headers(request_id, correlation_id, api_version, locale)
+    body = b""
     match operation:
         case Operation.REACTIVATE_ENTITLEMENT:
             # The documented literal in every language, though translated pages translate it.
@@ -60,17 +89,39 @@ def build_request(
             method, path = "GET", entitlement
         case Operation.LIST_ENTITLEMENTS:
             method, path = "GET", entitlements
-        case Operation.LIST_CUSTOMERS:
-            raise AssertionError("the list of customers is no target's")
+        case Operation.GET_SUBSCRIPTION | Operation.WATCH_SUBSCRIPTION:
+            method, path = "GET", own
+        case Operation.WATCH_OPERATION:
+            method, path = "GET", f"/{api_version}{particulars.location}"
+        case Operation.REACTIVATE_SUBSCRIPTION | Operation.RESTORE_AUTO_RENEW:
+            method, path = "PATCH", own
+            body = _update(operation, particulars, headers)
+        case Operation.LIST_CUSTOMERS | Operation.LIST_SUBSCRIPTIONS:
+            raise AssertionError(f"{operation} is for no target")
         case _:
             assert_never(operation)
-    return Request(operation, method, path, _headers(request_id, correlation_id, api_version, locale))
+    return Request(operation, method, path, headers, body)
 
 
 def build_customers_request(*, request_id: str, correlation_id: str, api_version: str, locale: str) -> Request:
     """Return the call that reads one customer of the partner, and asks whether the sign-in satisfies the MFA rule."""
     headers = {**_headers(request_id, correlation_id, api_version, locale), "ValidateMfa": "true"}
     return Request(Operation.LIST_CUSTOMERS, "GET", f"/{api_version}/customers?size=1", headers)
+
+
+def build_listing_request(
+    operation: Operation,
+    path: str,
+    *,
+    request_id: str,
+    correlation_id: str,
+    api_version: str = "v1",
+    locale: str = "en-US",
+) -> Request:
+    """Return the call that reads a page of a list; ``path`` has neither a leading slash nor the version."""
+    return Request(
+        operation, "GET", f"/{api_version}/{path}", _headers(request_id, correlation_id, api_version, locale)
+    )
 
 
 def mfa_compliance(response: Response) -> bool | None:
@@ -108,6 +159,34 @@ def retry_after(response: Response, now: datetime) -> float | None:
     return seconds if seconds is not None else bodies.seconds_in_words(response.body) or None
 
 
+def path_of(location: str, base_url: str, api_version: str) -> str:
+    """Return the path below the version that a Location names, empty when it leads anywhere but to a customer's things.
+
+    Locations come without the version, some without the slash, some with the whole address; another host is never asked.
+    """
+    base = base_url.rstrip("/")
+    path = location.strip()
+    if path.lower().startswith(f"{base.lower()}/"):
+        path = path[len(base) :]
+    path = path if path.startswith("/") else f"/{path}"
+    path = path.removeprefix(f"/{api_version}")
+    plain = path.isascii() and path.isprintable() and not set(path) & set(" \\#@")
+    # Two dots, written in whatever way, lead out again.
+    inside = path.lower().startswith(_CUSTOMERS) and ".." not in path and "%2e" not in path.lower()
+    return path if plain and inside and "//" not in path else ""
+
+
+def _update(operation: Operation, particulars: Particulars, headers: dict[str, str]) -> bytes:
+    """Return the body of an update, and complete its headers."""
+    resource = particulars.subscription
+    if resource is None:
+        raise AssertionError("an update goes back with what was read")
+    headers["Content-Type"] = "application/json"
+    if resource.etag:
+        headers["If-Match"] = resource.etag
+    return resource.reactivated if operation is Operation.REACTIVATE_SUBSCRIPTION else resource.auto_renewing
+
+
 def _headers(request_id: str, correlation_id: str, api_version: str, locale: str) -> dict[str, str]:
     return {
         "Accept": "application/json",
@@ -127,6 +206,12 @@ def _judge_success(operation: Operation, response: Response) -> Verdict:
     if operation is Operation.LIST_ENTITLEMENTS:
         words = bodies.status_words(response.body)
         return Transient(_unreadable(response)) if words is None else Listed(_success(response), words)
+    if operation in _READS_SUBSCRIPTION:
+        found = subscription.read(response.body)
+        return Transient(_unreadable(response)) if found is None else Found(_success(response), found.word, found)
+    if operation in _UPDATES and bodies.announces_success(response.body):
+        active = bodies.status_word(response.body) == ACTIVE
+        return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
     if bodies.announces_success(response.body):
         return Accepted(_success(response))
     # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
@@ -156,13 +241,18 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
     )
     if entry.meaning is Meaning.THROTTLED:
         return Throttled(answer, retry_after(response, now))
-    return _verdict(operation, answer, entry.meaning or Meaning.PERMANENT)
+    verdict = _verdict(operation, answer, entry.meaning or Meaning.PERMANENT)
+    if isinstance(verdict, Transient) and operation in _UPDATES and entry.read_first:
+        return replace(verdict, reread=True)
+    return verdict
 
 
-def _verdict(operation: Operation, answer: Answer, meaning: Meaning) -> Verdict:  # noqa: PLR0911 - one line a meaning
+def _verdict(operation: Operation, answer: Answer, meaning: Meaning) -> Verdict:  # noqa: C901, PLR0911 - one line a meaning
     match meaning:
-        case Meaning.CHECK if operation in WRITES:
+        case Meaning.CHECK if operation is Operation.REACTIVATE_ENTITLEMENT:
             return Contested(answer)
+        case Meaning.CONFLICT if operation in _UPDATES:
+            return Conflict(answer)
         case Meaning.PERMANENT | Meaning.CHECK | Meaning.CONFLICT | Meaning.DONE:
             return Refused(answer)
         case Meaning.CUSTOMER:
@@ -174,7 +264,9 @@ def _verdict(operation: Operation, answer: Answer, meaning: Meaning) -> Verdict:
             return Transient(answer, lost=lost, once=meaning is Meaning.RETRY_ONCE)
         case Meaning.NOT_READY:
             return NotReady(answer)
-        case Meaning.LATER | Meaning.PARENT:
+        case Meaning.PARENT:
+            return ParentInactive(answer)
+        case Meaning.LATER:
             return Postponed(answer)
         case Meaning.TOKEN:
             return TokenRefused(answer)

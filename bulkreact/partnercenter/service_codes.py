@@ -263,9 +263,17 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
         [
             ("800003", "an unexpected error inside Partner Center"),
             ("900192", "something went wrong inside Partner Center"),
-            ("800094", "Partner Center did not manage to update the subscription"),
             ("", "an error inside Partner Center"),
         ],
+    ),
+    Entry(
+        "800094",
+        500,
+        Meaning.RETRY,
+        "Partner Center did not manage to update the subscription",
+        Who.NOBODY,
+        AGAIN,
+        read_first=True,
     ),
     *_entries(
         501,

@@ -4,21 +4,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bulkreact.models import Answer
+from bulkreact.partnercenter.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service took the request."""
+    """The service took the request.
+
+    ``active`` tells that its answer shows the subscription active already; ``location`` is where the answer says that
+    the outcome can be read, empty when it does not.
+    """
 
     answer: Answer
+    active: bool = False
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A read worked: ``word`` is the target's status, in lower case, an open set."""
+    """A read worked: ``word`` is the target's status, in lower case, an open set.
+
+    ``subscription`` is what was read, where that was one.
+    """
 
     answer: Answer
     word: str
+    subscription: Subscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,20 @@ class Contested:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody else has changed the subscription since it was read: read it again, then apply the change again."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class ParentInactive:
+    """The subscription above the target must be active first."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerRefused:
     """This row fails, and so will the customer's others."""
 
@@ -62,12 +87,14 @@ class Transient:
     """Try again under the same request id.
 
     ``lost``: the service may have acted. ``left``: the call reached the wire. ``once``: repeat it only once.
+    ``reread``: read the target first.
     """
 
     answer: Answer
     lost: bool = False
     left: bool = True
     once: bool = False
+    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +139,8 @@ Verdict = (
     | Listed
     | Refused
     | Contested
+    | Conflict
+    | ParentInactive
     | CustomerRefused
     | PermissionRefused
     | Transient

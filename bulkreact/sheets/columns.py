@@ -8,6 +8,15 @@ from bulkreact.sheets.guard import unguard
 from bulkreact.sheets.headers import column_of, key, nearest
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
+# What a row may say besides its ids.
+KIND = "kind"
+RESTORE_AUTO_RENEW = "restore_auto_renew"
+CANCELLED_ON = "cancelled_on"
+DEADLINE = "deadline"
+CANDIDATES = "candidates"
+OPTIONAL_COLUMNS = (KIND, RESTORE_AUTO_RENEW, CANCELLED_ON, DEADLINE, CANDIDATES)
+MAPPED_COLUMNS = (*ID_COLUMNS, KIND, RESTORE_AUTO_RENEW, CANCELLED_ON)
+_ENTITLEMENT = ID_COLUMNS[2]
 RESULT_COLUMNS = (
     "row",
     "status",
@@ -27,11 +36,13 @@ RESULT_COLUMNS = (
 class Layout:
     """Where things stand in a table, as positions of its columns.
 
-    ``kept`` are the columns carried into the results and ``header`` their names there; ``results`` maps the
+    The last of ``ids`` is None where no column has entitlements; ``optional`` are the other columns that say something of
+    a row, by our names. ``kept`` are the columns carried into the results and ``header`` their names there; ``results`` maps the
     result columns of a file that is itself a results file, and is empty for any other.
     """
 
-    ids: tuple[int, int, int]
+    ids: tuple[int, int, int | None]
+    optional: dict[str, int]
     kept: tuple[int, ...]
     header: tuple[str, ...]
     results: dict[str, int]
@@ -41,16 +52,23 @@ class ColumnError(Exception):
     """The header does not say where the ids are; the message says what is missing or claimed twice."""
 
 
-def layout(header: Sequence[str], named: Mapping[str, str] | None = None, *, guarded: bool = True) -> Layout:
+def layout(
+    header: Sequence[str],
+    named: Mapping[str, str] | None = None,
+    *,
+    guarded: bool = True,
+    entitlements: bool = True,
+) -> Layout:
     """Find the columns by what people call them; ``named`` says of some which header holds them.
 
-    Where the cells of a results file are ``guarded``, its names are so as well, and lose that guard here.
+    ``entitlements`` says that rows need an entitlement unless they say otherwise. Where the cells of a results file are ``guarded``, its names are so as well, and lose that guard here.
     """
     named = named or {}
-    if missing := [column for column in missing_columns(header) if column not in named]:
+    if missing := missing_columns(header, named, entitlements=entitlements):
         raise ColumnError(_missing(header, missing))
-    ids = tuple(_position(header, column, named.get(column)) for column in ID_COLUMNS)
-    if len(set(ids)) < len(ids):
+    places = [place_of(header, column, named.get(column)) for column in ID_COLUMNS]
+    customer, subscription, entitlement = places
+    if customer is None or subscription is None or len({*places}) < len(places):
         raise ColumnError("--map names one header for two columns")
     results = {}
     # Not by their keys: a column of the sender's, like 'Request ID', is none of ours. Ours are the last of their name.
@@ -60,21 +78,23 @@ def layout(header: Sequence[str], named: Mapping[str, str] | None = None, *, gua
         header = [unguard(name) for name in header] if guarded else header
     replaced = set(results.values())
     kept = tuple(place for place in range(len(header)) if place not in replaced)
-    return Layout((ids[0], ids[1], ids[2]), kept, _kept_names([header[place] for place in kept]), results)
+    ids = (customer, subscription, entitlement)
+    return Layout(ids, _optional(header, named), kept, _kept_names([header[place] for place in kept]), results)
 
 
-def is_header(record: Sequence[str], named: Mapping[str, str]) -> bool:
+def is_header(record: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> bool:
     """Tell whether a record names every id column that is needed."""
     keys = {key(name) for name in record}
-    return all(column not in named or key(named[column]) in keys for column in ID_COLUMNS) and not [
-        column for column in missing_columns(record) if column not in named
-    ]
+    mapped = all(key(named[column]) in keys for column in MAPPED_COLUMNS if column in named)
+    return mapped and not missing_columns(record, named, entitlements=entitlements)
 
 
-def missing_columns(header: Sequence[str]) -> list[str]:
-    """Return the id columns that a header lacks."""
-    found = {column_of(name) for name in header}
-    return [column for column in ID_COLUMNS if column not in found]
+def missing_columns(header: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> list[str]:
+    """Return the id columns that a header lacks and ``named`` does not say; entitlements only where they are needed."""
+    present = {column_of(name) for name in header} | set(named)
+    # Where a column says what each row wants, none of them may want an Azure subscription.
+    needed = entitlements and KIND not in named and KIND not in {key(name) for name in header}
+    return [column for column in ID_COLUMNS if column not in present and (needed or column != _ENTITLEMENT)]
 
 
 def _missing(header: Sequence[str], missing: list[str]) -> str:
@@ -107,6 +127,16 @@ def _position(header: Sequence[str], column: str, named: str | None) -> int:
     return places[0]
 
 
+def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
+    """Return where the other columns stand that we know; of several that are called alike the first one counts."""
+    found = {column: _position(header, column, named[column]) for column in OPTIONAL_COLUMNS if column in named}
+    for place, name in enumerate(header):
+        column = next((one for one in OPTIONAL_COLUMNS if key(one) == key(name)), None)
+        if column and column not in found:
+            found[column] = place
+    return found
+
+
 def _kept_names(header: list[str]) -> tuple[str, ...]:
     """Rename input columns that have a result column's name, so that none is lost."""
     taken = {name.casefold() for name in (*header, *RESULT_COLUMNS)}
@@ -120,3 +150,10 @@ def _kept_names(header: list[str]) -> tuple[str, ...]:
             taken.add(kept.casefold())
         names.append(kept)
     return tuple(names)
+
+
+def place_of(header: Sequence[str], column: str, named: str | None = None) -> int | None:
+    """Return where a column stands, None when no header is called so; ColumnError when it is not clear which one."""
+    if named is None and all(column_of(name) != column for name in header):
+        return None
+    return _position(header, column, named)

@@ -50,7 +50,7 @@ def defect(column: str, cell: str) -> Defect:
     """Explain why a cell of an id column is not usable."""
     name = column.replace("_", "-")
     bare = cell.translate(_UNSEEN).strip(_AROUND)
-    if not bare:
+    if is_blank(cell):
         return Defect(f"missing-{name}", column, cell, "is empty", "Fill it in.")
     if any(damage.fullmatch(bare) for damage in (_DAMAGE, _ROUNDED, _DATE)):
         reason = "is not a GUID: Excel changed this cell; the original is lost"
@@ -63,6 +63,11 @@ def defect(column: str, cell: str) -> Defect:
     if _HEX.fullmatch(bare.lower()):
         return Defect(f"invalid-{name}", column, cell, "is not a GUID: it looks cut off, a GUID has 32 digits", _COPY)
     return Defect(f"invalid-{name}", column, cell, "is not a GUID", _COPY)
+
+
+def is_blank(cell: str) -> bool:
+    """Tell whether there is nothing in a cell that anybody could see."""
+    return not cell.translate(_UNSEEN).strip(_AROUND)
 
 
 def is_guid(cell: str) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,14 +11,15 @@ from typing import Protocol
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow, Status, Target
+from bulkreact.models import InputRow, Kind, Status, Target
 from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.own_codes import UNREADABLE
-from bulkreact.sheets import identifiers
+from bulkreact.partnercenter.own_codes import READING, UNREADABLE
+from bulkreact.sheets import identifiers, wishes
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, is_header, layout
 from bulkreact.sheets.guard import unguard
 from bulkreact.sheets.problems import Defect, Problem
-from bulkreact.sheets.text import TextTable
+from bulkreact.sheets.text import TextTable, Wanted
+from bulkreact.sheets.wishes import Wishes
 
 _PROBLEMS_KEPT = 1000
 _ZIP = b"PK\x03\x04"
@@ -30,7 +31,8 @@ _NOT_BUSINESS = {"", "401", "408", "429"}
 class Options:
     """What somebody knows of a file better than can be found out.
 
-    ``columns`` says which headers hold which of our columns, where their names do not.
+    ``columns`` says which headers hold which of our columns, where their names do not. ``kind`` is what rows want that do
+    not say it themselves, None for what their ids tell; ``restore_auto_renew`` holds for those as well.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class Options:
     encoding: str | None = None
     sheet: str | None = None
     hidden_rows: str | None = None
+    kind: Kind | None = Kind.AZURE
+    restore_auto_renew: bool = False
 
 
 class Table(Protocol):
@@ -85,12 +89,13 @@ class Intake:
     ) -> None:
         self.path = path
         self.name = name or str(path)
-        self.sha256 = _sha256(path)
+        self.sha256 = digest_of_bytes(path)
         self._max_rows = max_rows
         self._problems_kept = sys.maxsize if all_problems else _PROBLEMS_KEPT
         options = options or Options()
         self._table = _table(path, self.name, options)
-        self._layout = _layout_of(self.name, self._table, options.columns)
+        self._layout = _layout_of(self.name, self._table, options)
+        self._wishes = Wishes(self._layout, kind=options.kind, restore_auto_renew=options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(self._layout.results)
         self._digest = hashlib.sha256()
         self.count = 0
@@ -106,6 +111,11 @@ class Intake:
     def remark(self) -> str:
         """Return what was guessed about the file, where that may matter to people."""
         return self._table.remark
+
+    @property
+    def unread_dates(self) -> int:
+        """Return how many cells so far should say when something was cancelled or is deleted, and do not."""
+        return self._wishes.unread_dates
 
     @property
     def from_spreadsheet(self) -> bool:
@@ -137,7 +147,7 @@ class Intake:
             )
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
-        places = self._layout.ids
+        places = [place for place in self._layout.ids if place is not None]
         names = [self._table.header[place].strip().casefold() for place in places]
         blank = pd.Series(data=True, index=chunk.index)
         repeated = pd.Series(data=True, index=chunk.index)
@@ -147,6 +157,8 @@ class Intake:
             repeated &= chunk[place].str.strip().str.casefold() == name
         chunk = chunk.loc[~(blank | repeated)]
         ids = [identifiers.canonical(chunk[place]).tolist() for place in places]
+        if len(ids) < len(ID_COLUMNS):
+            ids.append([""] * len(chunk))
         for number, cells, *found in zip(chunk.index + 1, chunk.to_numpy().tolist(), *ids, strict=True):
             yield self._row(int(number), cells, found)
 
@@ -156,10 +168,21 @@ class Intake:
         if problem := self._problem(number, cells, found):
             self._note(problem)
             return InputRow(number, kept, None, problem.code, problem.words[:DESCRIPTION_LENGTH])
-        target = Target(*found)
+        wanted = self._wishes.of(cells)
+        customer_id, subscription_id, entitlement_id = found
+        target = Target(customer_id, subscription_id, entitlement_id if wanted.kind is Kind.AZURE else "")
         self._digest.update(target.line.encode())
-        request_id, lost = self._carried(cells)
-        return InputRow(number, kept, target, request_id=request_id, lost=lost)
+        request_id, of_read, lost = self._carried(cells)
+        return InputRow(
+            number,
+            kept,
+            target,
+            request_id=request_id,
+            of_read=of_read,
+            lost=lost,
+            restore_auto_renew=wanted.restore_auto_renew,
+            deadline=wanted.deadline,
+        )
 
     def _note(self, problem: Problem) -> None:
         self.codes[problem.code] += 1
@@ -174,32 +197,38 @@ class Intake:
                 number,
                 (Defect("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}"),),
             )
-        defects = [
-            identifiers.defect(column, cells[place])
-            for column, place, guid in zip(ID_COLUMNS, self._layout.ids, found, strict=True)
-            if not guid
-        ]
-        if not defects:
-            return None
-        if len(defects) == len(ID_COLUMNS) and all(one.code.startswith("missing-") for one in defects):
+        ids = ["" if place is None else cells[place] for place in self._layout.ids]
+        if all(map(identifiers.is_blank, ids)):
             return Problem(number, (Defect("no-ids", "", "", "the row has content but no ids"),))
-        return Problem(number, tuple(defects))
+        defects = wishes.defects(self._wishes.layout, cells)
+        # Where nobody can tell what is wanted, nothing is missing yet.
+        unclear = any(one.code in wishes.UNCLEAR for one in defects)
+        itself = unclear or self._wishes.kind_of(cells) is Kind.SUBSCRIPTION
+        needed = list(zip(ID_COLUMNS, ids, found, strict=True))[: 2 if itself else None]
+        defects = [*(identifiers.defect(column, cell) for column, cell, guid in needed if not guid), *defects]
+        return Problem(number, tuple(defects)) if defects else None
 
-    def _carried(self, cells: list[str]) -> tuple[str, bool]:
-        """Return the request id to go on with, when a results file says that it got no business answer."""
+    def _carried(self, cells: list[str]) -> tuple[str, bool, bool]:
+        """Return the request id to go on with, when a results file says that it got no business answer.
+
+        With it whether it belongs to a reading, and whether an answer was lost.
+        """
         places = self._layout.results
         if not places:
-            return "", False
-        request_id, status, http_status, code = (
-            cells[places[name]].strip() for name in ("request_id", "status", "http_status", "error_code")
+            return "", False, False
+        request_id, status, http_status, code, words = (
+            cells[places[name]].strip()
+            for name in ("request_id", "status", "http_status", "error_code", "error_description")
         )
         lost = status == Status.UNKNOWN
         # Any other answer ended the id, even where it left the row unknown; a proxy's page is none.
         open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"} or code == UNREADABLE
-        return (request_id.lower() if open_ended and identifiers.is_guid(request_id) else ""), lost
+        carried = request_id.lower() if open_ended and identifiers.is_guid(request_id) else ""
+        return carried, words.startswith(READING.strip()), lost
 
 
-def _sha256(path: Path) -> str:
+def digest_of_bytes(path: Path) -> str:
+    """Return the SHA-256 of a file; InputRefusedError when it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -212,16 +241,19 @@ def _sha256(path: Path) -> str:
 
 
 def _table(path: Path, name: str, options: Options) -> Table:
+    return open_table(
+        path, name, options, lambda header: is_header(header, options.columns, entitlements=options.kind is Kind.AZURE)
+    )
+
+
+def open_table(path: Path, name: str, options: Options, wanted: Wanted) -> Table:
+    """Return the table in a file, text or workbook, whose header is ``wanted``; InputRefusedError when there is none."""
     with path.open("rb") as file:
         start = file.read(len(_ZIP))
     if start.startswith(_OLD_WORKBOOK):
         raise InputRefusedError(
             f"{name} is an Excel workbook of the old kind, or one with a password. Save it as .xlsx without a password."
         )
-
-    def wanted(header: Sequence[str]) -> bool:
-        return is_header(header, options.columns)
-
     if start.startswith(_ZIP):
         from bulkreact.sheets.workbook import WorkbookTable  # noqa: PLC0415 - most inputs are none
 
@@ -231,10 +263,10 @@ def _table(path: Path, name: str, options: Options) -> Table:
     return TextTable(path, name, wanted, delimiter=options.delimiter, encoding=options.encoding)
 
 
-def _layout_of(name: str, table: Table, columns: Mapping[str, str]) -> Layout:
+def _layout_of(name: str, table: Table, options: Options) -> Layout:
     if not table.header:
-        return Layout((0, 0, 0), (), (), {})
+        return Layout((0, 0, 0), {}, (), (), {})
     try:
-        return layout(table.header, columns, guarded=table.guarded)
+        return layout(table.header, options.columns, guarded=table.guarded, entitlements=options.kind is Kind.AZURE)
     except ColumnError as error:
         raise InputRefusedError(f"{name}: {str(error).rstrip('.')}.") from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
-from bulkreact.partnercenter.codes import advice
+from bulkreact.partnercenter.codes import about_auto_renew, advice
 from bulkreact.sheets.atomic import replacing, replacing_bytes
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.guard import guard
@@ -59,8 +59,8 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> C
     """
     counts = Counts()
     with ExitStack() as files:
-        results = _writer(files.enter_context(replacing(folder / RESULTS, private=True)))
-        failed = _writer(files.enter_context(replacing(folder / FAILED, private=True)))
+        results = csv_writer(files.enter_context(replacing(folder / RESULTS, private=True)))
+        failed = csv_writer(files.enter_context(replacing(folder / FAILED, private=True)))
         names = [guard(name) for name in (*header, *RESULT_COLUMNS)]
         for writer in (results, failed):
             writer.writerow(names)
@@ -122,7 +122,8 @@ class _LineFeeds:
         return self._file.write(f"{line[:-2]}\n")
 
 
-def _writer(file: TextIO) -> "Writer":
+def csv_writer(file: TextIO) -> "Writer":
+    """Return what writes rows as CSV with bare line feeds; the file must leave line ends as they are."""
     return csv.writer(_LineFeeds(file), lineterminator="\r\n")
 
 
@@ -136,7 +137,9 @@ def cells_of(row: ResultRow) -> Iterator[str]:
     yield "" if http_status is None else str(http_status)
     yield outcome.code
     yield outcome.description
-    yield advice(outcome.status, http_status, outcome.code)
+    yield " ".join(
+        filter(None, [advice(outcome.status, http_status, outcome.code), about_auto_renew(outcome.auto_renew)])
+    )
     yield str(outcome.attempts)
     yield call.request_id if call else row.request_id
     yield call.correlation_id if call else ""

@@ -58,7 +58,7 @@ def _results(sheet: Sheet, header: tuple[str, ...], rows: Iterable[ResultRow]) -
     status = len(header) + _STATUS
     rest = iter(rows)
     sample = list(islice(rest, _SAMPLE))
-    sheet.columns(_widths(names, [list(cells_of(row)) for row in sample]))
+    sheet.columns(widths(names, [list(cells_of(row)) for row in sample]))
     sheet.add(names, bold=True, colours=(_HEADING,))
     for row in chain(sample, rest):
         counts.add(row)
@@ -76,7 +76,8 @@ def _cells(row: ResultRow, given: int) -> Iterator[str | int]:
         yield int(cell) if cell and place in _NUMBERS else cell
 
 
-def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
+def widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
+    """Yield the widths of columns, from their names and some rows, in characters."""
     for place, name in enumerate(names):
         longest = max((len(row[place].partition("\n")[0]) for row in rows if place < len(row)), default=0)
         yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)

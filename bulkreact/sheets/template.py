@@ -29,6 +29,7 @@ _RULES = (
     "An id is 32 digits (0-9, a-f) in five groups, with dashes between them. Copy it, do not type it.",
     "The columns are formatted as text, so that Excel leaves ids alone. In a column of your own with ids do the same.",
     "More columns of any name (customer name, ticket, note) may stand beside them: they come back with the results.",
+    "A suspended subscription needs no entitlement_id: leave that cell empty, and write subscription into a column kind.",
     "The example below is no subscription: a row with its ids is not sent.",
 )
 

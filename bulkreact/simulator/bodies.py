@@ -1,15 +1,12 @@
 """What the simulated service writes on the wire: resources in compact JSON behind a BOM, errors without one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
+# Id, domain, name.
+Customer: TypeAlias = tuple[str, str, str]
 _BOM = b"\xef\xbb\xbf"
-# Made up: id and domain, name.
-_CUSTOMERS = {
-    ("c0570000-0000-4000-8000-a00000000001", "adatum.example"): "A. Datum",
-    ("c0570000-0000-4000-8000-a00000000002", "northwind.example"): "Northwind Bakery",
-    ("c0570000-0000-4000-8000-a00000000003", "zuerich.example"): "Café Zürich",
-}
 
 
 def error_body(code: str, words: str) -> bytes:
@@ -23,34 +20,40 @@ def throttle_body(seconds: float) -> bytes:
     return json.dumps({"statusCode": 429, "message": message}).encode()
 
 
-def entitlement_body(subscription_id: str, entitlement_id: str, status: str) -> bytes:
+def entitlement_body(subscription_id: str, entitlement_id: str, status: str, name: str) -> bytes:
     """Return one entitlement."""
-    return _BOM + _compact(_entitlement(subscription_id, entitlement_id, status))
+    return _BOM + _compact(_entitlement(subscription_id, entitlement_id, status, name))
 
 
-def entitlements_body(customer_id: str, subscription_id: str, statuses: Mapping[str, str]) -> bytes:
-    """Return the collection of a subscription's entitlements, given as ids with their statuses."""
+def entitlements_body(
+    customer_id: str, subscription_id: str, statuses: Mapping[str, str], names: Mapping[str, str]
+) -> bytes:
+    """Return the collection of a subscription's entitlements, given as ids with their statuses and names."""
     # Links come without the version in them, as on the real service.
     uri = f"/customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements"
     content = {
         "totalCount": len(statuses),
-        "items": [_entitlement(subscription_id, one, status) for one, status in statuses.items()],
-        "links": {"self": {"uri": uri, "method": "GET", "headers": []}},
+        "items": [_entitlement(subscription_id, one, status, names[one]) for one, status in statuses.items()],
+        "links": {"self": link(uri, {})},
         "attributes": {"objectType": "Collection"},
     }
     return _BOM + _compact(content)
 
 
-def customers_body(size: int) -> bytes:
-    """Return the first made-up customers, so many at most."""
-    items = [_customer(*one, name) for one, name in list(_CUSTOMERS.items())[:size]]
+def customers_body(customers: Sequence[Customer], links: Mapping[str, object]) -> bytes:
+    """Return a page of customers."""
     content = {
-        "totalCount": len(items),
-        "items": items,
-        "links": {"self": {"uri": f"/customers?size={size}", "method": "GET", "headers": []}},
+        "totalCount": len(customers),
+        "items": [_customer(*one) for one in customers],
+        "links": links,
         "attributes": {"objectType": "Collection"},
     }
     return _BOM + _compact(content)
+
+
+def link(uri: str, headers: Mapping[str, str]) -> dict[str, object]:
+    """Return a link as resources carry it, without the version."""
+    return {"uri": uri, "method": "GET", "headers": [{"key": key, "value": value} for key, value in headers.items()]}
 
 
 def _customer(customer_id: str, domain: str, name: str) -> dict[str, object]:
@@ -67,10 +70,10 @@ def _customer(customer_id: str, domain: str, name: str) -> dict[str, object]:
     }
 
 
-def _entitlement(subscription_id: str, entitlement_id: str, status: str) -> dict[str, object]:
+def _entitlement(subscription_id: str, entitlement_id: str, status: str, name: str) -> dict[str, object]:
     return {
         "id": entitlement_id.upper(),
-        "friendlyName": "Azure subscription",
+        "friendlyName": name,
         "status": status,
         "subscriptionId": subscription_id,
         "attributes": {"objectType": "AzureEntitlement"},

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from bulkreact.simulator.bodies import error_body
-from bulkreact.simulator.fates import ACCEPT, Act, Fate
-
-_JSON = {"Content-Type": "application/json"}
+from bulkreact.simulator.acts import Act, refused
+from bulkreact.simulator.fates import ACCEPT, Fate
 
 
 @dataclass(slots=True)
@@ -17,6 +15,7 @@ class Entitlement:
 
     fate: Fate
     share: float
+    name: str = "Azure subscription"
     accepted_at: float | None = None
     calls: int = 0
     readings: int = 0
@@ -31,7 +30,7 @@ class Entitlement:
         act = self.fate.act(self.calls)
         accepted = self.accepted_at is not None
         if self.fate.active_before or (accepted and (self.fate.forgets or act is ACCEPT)):
-            return Act(400, error_body("900337", "The partner is not able to reactivate this entitlement."), _JSON)
+            return refused(400, "900337")
         return act
 
     def hindrance(self) -> Act | None:

@@ -1,89 +1,12 @@
 """What happens to an entitlement, chosen by the digits its id ends with, the way test card numbers do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
-from bulkreact.simulator.bodies import error_body, throttle_body
+from bulkreact.simulator.acts import HTML, HTML_PAGE, JSON, REFUSALS, TRANSIENT, Act, refused, throttled
+from bulkreact.simulator.bodies import error_body
 
-_REFUSALS: dict[int, tuple[tuple[str, str], ...]] = {
-    400: (
-        ("900118", "Invalid Customer ID"),
-        ("800002", "Invalid request input"),
-        ("900337", "The partner is not able to reactivate this entitlement."),
-        ("900280", "Update operations are currently not allowed for this subscription."),
-        ("2011", "A deleted subscription can't be updated."),
-        ("800096", "Can't update the status for this subscription"),
-        ("800040", "Asset status can't be changed"),
-        ("800091", "Can't update a subscription with suspended status"),
-        ("800081", "Can't update a subscription before activating it"),
-        ("900277", "The subscription is being expired."),
-        ("900279", "Update operations are no longer allowed for this subscription."),
-        ("900311", "This subscription has been updated too many times."),
-        ("900307", "Invalid cancellation reason"),
-        ("2001", "The quantity can't be changed while suspended"),
-        ("2002", "The quantity isn't within the allowed range"),
-        ("2054", "The billing cycle can't be updated"),
-        ("3000", "Invalid property"),
-    ),
-    401: (
-        ("800001", "Partner token missing in request context"),
-        ("900420", "The token audience is no longer accepted."),
-        ("900421", "Multi-factor authentication is required."),
-    ),
-    403: (
-        ("900335", "No permission to reactivate this entitlement."),
-        ("900159", "No reseller relationship with the customer."),
-        ("20002", "No commerce relationship with the customer."),
-        ("2032", "Access denied"),
-        ("900150", "The supplied role doesn't have the rights."),
-        ("900308", "Insufficient privileges."),
-        ("900329", "Application-only authentication is not supported."),
-        ("900309", "Blocked by Conditional Access policies."),
-        ("90000", "The access policy does not allow token issuance."),
-        ("800039", "Reseller program status isn't active"),
-        ("900149", "Program status isn't active."),
-        ("900124", "The Microsoft Partner Agreement isn't accepted."),
-        ("900123", "The indirect reseller hasn't accepted the agreement."),
-        ("800073", "The customer account is under review."),
-        ("800074", "The customer account is under review."),
-        ("800075", "The customer account wasn't approved."),
-        ("900416", "The customer account is locked."),
-        ("900263", "Not supported for legacy subscriptions."),
-        ("800023", "The credit line is below the threshold."),
-        ("900121", "Insufficient credit limit."),
-    ),
-    404: (
-        ("800111", "Azure subscription with the given entitlement ID isn't found."),
-        ("20003", "Subscription not found."),
-        ("60003", "Tenant not found"),
-        ("1000", "Not found"),
-    ),
-    409: (
-        ("27009", "The parent subscription isn't active."),
-        ("800082", "The subscription is not ready to be updated."),
-        ("900278", "There is a pending operation on this subscription."),
-    ),
-}
-_TRANSIENT = {
-    "800003": "Unexpected service error",
-    "900192": "Something went wrong.",
-    "800094": "Update not successful",
-}
-_HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>502</h1></body></html>"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One answer: what is done first (``effect``), how long it takes, and what is said, or the line dropped."""
-
-    status: int = 202
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    effect: bool = False
-    drop: bool = False
-    delay: float = 0.0
-    throttle: str = ""
-    seconds: float = 0.0
+__all__ = ["ACCEPT", "FATES", "Act", "Fate", "fate_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +42,15 @@ class Fate:
 ACCEPT = Act(effect=True)
 
 
-def _throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> Act:
-    headers = {"Content-Type": "application/json", **({"Retry-After": retry_after} if retry_after else {})}
-    return Act(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)
-
-
 def _refusals() -> dict[int, Fate]:
     return {
         int(code): Fate(
             f"{status}, code {code}, for ever",
-            (Act(status, error_body(code, words), {"Content-Type": "application/json"}),),
+            (refused(status, code, words),),
             forever=True,
             gone=status == 404,  # noqa: PLR2004
         )
-        for status, refusals in _REFUSALS.items()
+        for status, refusals in REFUSALS.items()
         for code, words in refusals
     }
 
@@ -141,13 +59,11 @@ def _transient() -> dict[int, Fate]:
     return {
         int(code): Fate(
             f"500, code {code}, once, then accepted",
-            (Act(500, error_body(code, words), {"Content-Type": "application/json; charset=utf-8"}),),
+            (Act(500, error_body(code, words), JSON),),
         )
-        for code, words in _TRANSIENT.items()
+        for code, words in TRANSIENT.items()
     }
 
-
-_HTML_PAGE = {"Content-Type": "text/html"}
 
 FATES: dict[int, Fate] = {
     **_refusals(),
@@ -175,13 +91,13 @@ FATES: dict[int, Fate] = {
     ),
     408: Fate("408 once, then accepted", (Act(408),)),
     409: Fate("409 without a code, for ever", (Act(409),), forever=True),
-    429: Fate("429 with Retry-After twice, then accepted", (_throttled(), _throttled())),
-    1429: Fate("429 for ever", (_throttled(),), forever=True),
-    2429: Fate("429 without Retry-After, the wait only in the body, once", (_throttled(""),)),
-    3429: Fate("429 with Retry-After as a date, once", (_throttled("date", seconds=2),)),
-    4429: Fate("429 for the whole customer, for two seconds", (_throttled("2", scope="customer", seconds=2),)),
-    5429: Fate("429 for everybody, for two seconds", (_throttled("2", scope="partner", seconds=2),)),
-    6429: Fate("429 with a Retry-After of two days, for ever", (_throttled("172800", seconds=172800),), forever=True),
+    429: Fate("429 with Retry-After twice, then accepted", (throttled(), throttled())),
+    1429: Fate("429 for ever", (throttled(),), forever=True),
+    2429: Fate("429 without Retry-After, the wait only in the body, once", (throttled(""),)),
+    3429: Fate("429 with Retry-After as a date, once", (throttled("date", seconds=2),)),
+    4429: Fate("429 for the whole customer, for two seconds", (throttled("2", scope="customer", seconds=2),)),
+    5429: Fate("429 for everybody, for two seconds", (throttled("2", scope="partner", seconds=2),)),
+    6429: Fate("429 with a Retry-After of two days, for ever", (throttled("172800", seconds=172800),), forever=True),
     500: Fate("500 without a body twice, then accepted", (Act(500), Act(500))),
     1500: Fate("500 for ever", (Act(500),), forever=True),
     501: Fate("501, code 0, for ever", (Act(501, error_body("0", "Exception not defined")),), forever=True),
@@ -196,8 +112,8 @@ FATES: dict[int, Fate] = {
         forever=True,
         gone=True,
     ),
-    597: Fate("502 with an HTML page once, then accepted", (Act(502, _HTML, _HTML_PAGE),)),
-    1597: Fate("200 with the HTML page of a proxy once, then accepted", (Act(200, _HTML, _HTML_PAGE),)),
+    597: Fate("502 with an HTML page once, then accepted", (Act(502, HTML, HTML_PAGE),)),
+    1597: Fate("200 with the HTML page of a proxy once, then accepted", (Act(200, HTML, HTML_PAGE),)),
     2597: Fate("302 to another address, for ever", (Act(302, headers={"Location": "/elsewhere"}),), forever=True),
     598: Fate("answers after three seconds", (Act(effect=True, delay=3),)),
     1598: Fate("takes effect and answers after ten minutes, for ever", (Act(effect=True, delay=600),), forever=True),

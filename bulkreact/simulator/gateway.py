@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bulkreact.simulator.acts import Act
 from bulkreact.simulator.bodies import throttle_body
-from bulkreact.simulator.fates import Act
 
 PARTNER = ""
 

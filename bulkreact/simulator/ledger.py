@@ -1,0 +1,16 @@
+"""What happened at the simulated service, for whoever wants to check a client."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What happened, for whoever wants to check a client: in the order in which it happened.
+
+    A call's ``answer`` is its HTTP status, ``dropped``, or empty while it is being answered; its ``effect`` is ``yes``
+    when this very call made what it asks for take effect.
+    """
+
+    calls: list[dict[str, object]] = field(default_factory=list)
+    effects: list[dict[str, str]] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
