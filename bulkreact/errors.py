@@ -18,6 +18,10 @@ class InputRefusedError(BulkreactError):
     exit_code = 2
 
 
+class FileRefusedError(InputRefusedError):
+    """The input file itself must be corrected; nothing else is wrong."""
+
+
 class CredentialsRefusedError(BulkreactError):
     """Credentials or permissions were refused; the run stopped and can be resumed."""
 

@@ -193,6 +193,26 @@ def parse_base_url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
+def parse_hook(text: str) -> str:
+    """Return the URL of somebody who is to be told something; ValueError, which does not quote it, for any other.
+
+    Whoever knows such a URL can use it, so that it must be encrypted or stay on this machine.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if not host or port == 0 or parts.scheme not in {"http", "https"} or not text.strip().isascii():
+        raise ValueError("it is not a URL; write it like https://hc-ping.com/…")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError(f"the URL of {host} must have no user, password or fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"the URL of {host} is not encrypted: use https (plain http is for loopback addresses alone)")
+    return text.strip()
+
+
 def parse_authority(text: str) -> str:
     """Return the URL of a token service without a trailing slash; ValueError unless it is https."""
     try:

@@ -13,7 +13,8 @@ from test_updates import of
 
 from bulkreact.models import InputRow, Kind
 from bulkreact.sheets.columns import ColumnError, layout
-from bulkreact.sheets.intake import Intake, Options
+from bulkreact.sheets.form import Options
+from bulkreact.sheets.intake import Intake
 
 HEADER = ("customer_id", "subscription_id", "entitlement_id", "kind")
 CUSTOMER, PLAN, ENTITLEMENT = row(guid(1))

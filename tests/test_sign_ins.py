@@ -520,13 +520,13 @@ def test_while_there_is_no_token_the_same_run_is_meant(program: Program, authori
 def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
     program: Program, authority: Authority
 ) -> None:
-    authority.directory.token_lifetime = 4
+    authority.directory.token_lifetime = 8
     assert sign_in(program, authority, "--store", "file").code == 0
     write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(30)])
-    process = program.start("run", "input.csv", *FAST, *USER, "--rate", "10/s")
+    process = program.start("run", "input.csv", *FAST, *USER, "--rate", "6/s")
     wait_until(lambda: len(calls(authority)) >= 2)
-    # Begun after two seconds, answered after the last row.
-    authority.directory.latency = 4
+    # Begun after four seconds, answered after the last row.
+    authority.directory.latency = 6
     ended = program.ended(process)
     assert ended.code == 0, ended.err
     assert len(authority.directory.requests) == 3

@@ -13,7 +13,8 @@ from ids import guid, read_csv, row
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
 from bulkreact.sheets import text as text_module
-from bulkreact.sheets.intake import Intake, Options
+from bulkreact.sheets.form import Options
+from bulkreact.sheets.intake import Intake
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]

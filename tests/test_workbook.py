@@ -13,7 +13,8 @@ from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets.intake import Intake, Options
+from bulkreact.sheets.form import Options
+from bulkreact.sheets.intake import Intake
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 

@@ -28,6 +28,7 @@ TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105
 SECRET_VARIABLE = "BULKREACT_CLIENT_SECRET"  # noqa: S105
 PASSWORD_VARIABLE = "BULKREACT_CERTIFICATE_PASSWORD"  # noqa: S105
 REFRESH_TOKEN_VARIABLE = "BULKREACT_REFRESH_TOKEN"  # noqa: S105
+_CHOSEN = "bulkreact.chosen"
 # The first is the strongest.
 _STRENGTH = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 _NONE = (
@@ -85,7 +86,7 @@ def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None
     # What the environment says of certificates and proxies would otherwise be found wrong in mid-run.
     trust()
     proxy_for(service.base_url)
-    chosen = choose(ctx, service.cloud, tenant_id=tenant_id)
+    ctx.meta[_CHOSEN] = chosen = choose(ctx, service.cloud, tenant_id=tenant_id)
     refusal = asyncio.run(chosen.credentials.ready())
     claims = chosen.claims
     remark = ""
@@ -102,6 +103,12 @@ def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None
             f"if they are the same, say so with --tenant-id {tenant_id}."
         )
     return granted
+
+
+def chosen(ctx: click.Context) -> Chosen | None:
+    """Return the credentials that a command has had access to, None when there were none."""
+    found = ctx.meta.get(_CHOSEN)
+    return found if isinstance(found, Chosen) else None
 
 
 def choose(ctx: click.Context, cloud: Cloud, *, tenant_id: str | None = None) -> Chosen:

@@ -3,13 +3,13 @@
 import os
 import sys
 import traceback
-from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
+from bulkreact.cli.loglines import say, wanted
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
 
 _PROGRAM = "bulkreact"
@@ -23,10 +23,12 @@ _COMMANDS = {
     "resume": "Continue an unfinished run.",
     "retry": "Send what may succeed now of a finished run, as a new run.",
     "verify": "Read how accepted subscriptions stand and finish the results.",
+    "sweep": "Run every new file of a folder, each once: for schedules.",
     "login": "Sign in a user, so that runs can be made in their name.",
     "logout": "Forget a sign-in.",
     "doctor": "Prove that a run could work: settings, token, network, one harmless read.",
     "status": "Say how a run stands, also while it is being worked on.",
+    "prune": "Remove the folders of runs that finished long ago.",
     "results": "Write a run's result files again from its journal.",
     "explain": "Say what an error code or a status word means and what to do.",
     "simulator": "Run a local Partner Center to practise against.",
@@ -67,8 +69,15 @@ _bulkreact.params.extend(configuration_options(expose=True))
 
 
 def _say(words: str) -> None:
-    with suppress(BrokenPipeError):
-        click.echo(words, err=True)
+    say(words, sys.argv[1:])
+
+
+def _show(error: click.ClickException) -> int:
+    if wanted(sys.argv[1:], os.environ):
+        _say(error.format_message())
+    else:
+        error.show()
+    return error.exit_code
 
 
 def exit_code() -> int:
@@ -79,8 +88,7 @@ def exit_code() -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _show(error)
     except click.Abort as error:
         _say("Nothing was sent.")
         return EXIT_INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else InputRefusedError.exit_code
@@ -95,7 +103,7 @@ def exit_code() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
-        traceback.print_exc()
-        _say("This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it.")
+        words = "This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it."
+        say(words, sys.argv[1:], trace=traceback.format_exc())
         return BulkreactError.exit_code
     return code if isinstance(code, int) else 0

@@ -75,10 +75,11 @@ class Work:
         return None if rate is None else round(rate * 60, 3)
 
 
-def execute(job: Work, terminal: Terminal) -> int:
+def execute(job: Work, terminal: Terminal, interruption: Interruption | None = None) -> int:
     """Settle the open rows of a run and write its files; returns the exit code."""
-    interruption = Interruption(terminal.note)
+    interruption = interruption or Interruption(terminal.note)
     listen(interruption, received)
+    terminal.begin(job.folder.name)
     with Journal(job.folder) as journal:
         if not job.access.refusal:
             journal.learn_tenant(job.access.tenant_id)
@@ -101,6 +102,7 @@ def execute(job: Work, terminal: Terminal) -> int:
             _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
         finished = _end(job, journal, session, ending)
+    terminal.ended.append(finished)
     if not job.sends and ending.state is RunState.FINISHED:
         # What has been looked at is as unfinished as it was before.
         stands = standing(job.folder, now=_now())

@@ -40,6 +40,11 @@ class Finished:
     kept: dict[str, Path]
     no_workbook: str = ""
 
+    @property
+    def journal(self) -> Path:
+        """Return the folder of the journal."""
+        return Path(self.files["journal"]).parent
+
     def remarks(self) -> Iterator[str]:
         """Yield what people should know about the files besides the results, line by line."""
         if "results_xlsx" in self.files:

@@ -136,10 +136,10 @@ XLSX = shared(
     default=None,
     help="Also write results.xlsx.  [default: if the input came out of a spreadsheet]",
 )
+_RESULTS = click.option(
+    "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
+)
 _OUTPUT = (
-    click.option(
-        "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
-    ),
     XLSX,
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
@@ -195,6 +195,11 @@ def verify_only_options(function: Decorated) -> Decorated:
 
 def output_options(function: Decorated) -> Decorated:
     """Add the options that say where results go and how much is said."""
+    return add(function, (_REPORTS, _RESULTS, *_OUTPUT))
+
+
+def sweep_output_options(function: Decorated) -> Decorated:
+    """Add the same for a command that makes many runs: each has its own place for its results."""
     return add(function, (_REPORTS, *_OUTPUT))
 
 
@@ -256,7 +261,7 @@ def _verification(ctx: click.Context) -> Verification:
 def output(ctx: click.Context) -> Output:
     """Return where the options want results and words; a place that cannot be written is refused."""
     given = ctx.params
-    copy: Path | None = given["results"]
+    copy: Path | None = given.get("results")
     if copy and copy.exists() and not copy.is_file():
         raise InputRefusedError(f"--results {copy} is not a regular file: name another.")
     if copy and not os.access(copy.absolute().parent, os.W_OK):

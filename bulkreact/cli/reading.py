@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +15,13 @@ from bulkreact.batch.journal import create
 from bulkreact.batch.misplaced import CODE, digest_of, flag_misplaced
 from bulkreact.cli.options import Decorated, add, shared
 from bulkreact.cli.types import COLUMN, DELIMITER, ENCODING
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.models import Kind
-from bulkreact.sheets.intake import Intake, Options
+from bulkreact.sheets.form import Options
 from bulkreact.sheets.problems import Defect, Problem, lines
+
+if TYPE_CHECKING:
+    from bulkreact.sheets.intake import Intake
 
 _STANDARD_INPUT = "-"
 _AUTO = "auto"
@@ -30,6 +33,11 @@ _KIND = (
         show_default=True,
         help="What rows want back: a cancelled Azure subscription (azure), a suspended subscription, or what their ids "
         "tell (auto). A column kind in the file wins.",
+    ),
+    shared(
+        "--restore-auto-renew",
+        is_flag=True,
+        help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
     ),
 )
 _FORM = (
@@ -71,7 +79,7 @@ def form_options(function: Decorated) -> Decorated:
 class Read:
     """An input whose rows are in a draft's journal; ``digest`` leaves out those that are invalid."""
 
-    intake: Intake
+    intake: "Intake"
     digest: str
 
 
@@ -91,16 +99,29 @@ def opened(source: str) -> Iterator[Path]:
 
 
 def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> Read:
-    """Put the rows of an input into the journal of a draft; InputRefusedError when the input is refused as a whole."""
+    """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
     shown = "standard input" if source == _STANDARD_INPUT else source
-    intake = Intake(path, max_rows=given["max_rows"], name=shown, options=_options(given), all_problems=all_problems)
-    create(folder, intake.rows())
-    digest = intake.digest
-    if misplaced := flag_misplaced(folder):
-        intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
-        digest = digest_of(folder)
-    _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
+    from bulkreact.sheets.intake import Intake  # noqa: PLC0415 - loads pandas
+
+    known = options_of(given)
+    with _refusing_the_file():
+        intake = Intake(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
+        create(folder, intake.rows())
+        digest = intake.digest
+        if misplaced := flag_misplaced(folder):
+            intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
+            digest = digest_of(folder)
+        _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
     return Read(intake, digest)
+
+
+@contextmanager
+def _refusing_the_file() -> Iterator[None]:
+    """Tell what is wrong with a file from what is wrong with everything else."""
+    try:
+        yield
+    except InputRefusedError as error:
+        raise FileRefusedError(str(error)) from None
 
 
 def name_of(source: str) -> str:
@@ -116,13 +137,13 @@ def form_of(given: Mapping[str, Any]) -> Options:
     return Options(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
 
 
-def _options(given: Mapping[str, Any]) -> Options:
+def options_of(given: Mapping[str, Any]) -> Options:
     """Return what the options say of an input: how it is written, and what its rows want."""
     kind = None if given["kind"] == _AUTO else Kind(given["kind"])
-    return replace(form_of(given), kind=kind, restore_auto_renew=given.get("restore_auto_renew", False))
+    return replace(form_of(given), kind=kind, restore_auto_renew=given["restore_auto_renew"])
 
 
-def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
+def _check(intake: "Intake", *, strict: bool, allow_empty: bool) -> None:
     if not intake.count and not allow_empty:
         raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
     if strict and intake.codes:
@@ -130,6 +151,6 @@ def _check(intake: Intake, *, strict: bool, allow_empty: bool) -> None:
         more = intake.codes.total() - len(intake.problems)
         rest = f"\n  … and {more:,} more" if more else ""
         raise InputRefusedError(
-            f"{intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
+            f"{intake.name}: {intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
             f"Nothing was sent.\n{listed}{rest}"
         )

@@ -9,7 +9,8 @@ from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import is_worked_on
 from bulkreact.cli import options, runs
 from bulkreact.cli.command import Configured
-from bulkreact.cli.finish import Continuing, Places, Report, standing
+from bulkreact.cli.finish import Continuing, Finished, Places, Report, standing
+from bulkreact.cli.runs import Run
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 
 
@@ -31,13 +32,22 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
-    places = Places(folder, latest=None if to else runs.heartbeat(run.folder))
-    name = runs.on_command_line(run.folder, reports)
-    continuing = Continuing(name, f"bulkreact resume {name}")
-    stands = standing(run.folder, now=iso(datetime.now(UTC)))
-    finished = Report(run.folder, stands, places, continuing, xlsx=xlsx).write()
+    finished = write_again(run, reports, to=to, xlsx=xlsx)
     click.echo(f"Results: {finished.files['results']}", err=True)
     for line in finished.remarks():
         click.echo(line, err=True)
     if run.unfinished:
-        click.echo(f"The run is not finished. Continue it with: {continuing.again}", err=True)
+        again = _continuing(run, reports).again
+        click.echo(f"The run is not finished. Continue it with: {again}", err=True)
+
+
+def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> Finished:
+    """Write the result files of a run as its journal has them; another folder gets them without the heartbeat."""
+    places = Places(to or run.folder, latest=None if to else runs.heartbeat(run.folder))
+    stands = standing(run.folder, now=iso(datetime.now(UTC)))
+    return Report(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
+
+
+def _continuing(run: Run, reports: Path) -> Continuing:
+    name = runs.on_command_line(run.folder, reports)
+    return Continuing(name, f"bulkreact resume {name}")

@@ -3,23 +3,23 @@
 import click
 
 from bulkreact.batch.journal import Journal
-from bulkreact.cli import credentials, options, runs
+from bulkreact.cli import credentials, options, runs, unattended
 from bulkreact.cli.ask import confirm, many
-from bulkreact.cli.command import Configured
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
-from bulkreact.cli.terminal import Terminal
+from bulkreact.cli.unattended import Unattended, unattended_options
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 
 
-@click.command("resume", cls=Configured)
+@click.command("resume", cls=Unattended)
 @click.argument("name", metavar="[RUN]", required=False)
 @identity_options
 @options.pace_options
 @options.halt_options
 @options.verify_options
 @options.output_options
+@unattended_options
 @click.pass_context
 def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     """Continue an unfinished run, the latest one unless RUN names another by its id, its beginning or its folder.
@@ -28,7 +28,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     """
     output = options.output(ctx)
     limits = options.limits(ctx)
-    terminal = Terminal(output)
+    terminal = unattended.speaker(ctx, output)
     run = runs.find(output.reports, name) if name else runs.to_resume(output.reports)
     unreadable = {} if name else runs.unreadable(output.reports)
     for folder, why in unreadable.items():
@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     terminal.note(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {many(count.rows, 'row')}.")
     granted = credentials.access(ctx, service, tenant_id=facts.tenant_id)
     terminal.remark(granted.remark)
-    with locked(service, granted.tenant_id) as tell:
+    with locked(service, granted.tenant_id, waiting=unattended.waiting(ctx, terminal)) as tell:
         confirm(count, service, yes=output.yes or bool(granted.refusal))
         tell(facts.id)
         with Journal(run.folder) as journal:

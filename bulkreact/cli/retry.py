@@ -15,27 +15,28 @@ from bulkreact import __version__
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import JOURNAL_NAME, Journal, create, read_only, seal
 from bulkreact.batch.retried import Candidate, candidates
-from bulkreact.cli import credentials, options, runs
+from bulkreact.cli import credentials, options, runs, unattended
 from bulkreact.cli.ask import confirm, many
-from bulkreact.cli.command import Configured
 from bulkreact.cli.credentials import Access
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.runs import Run
 from bulkreact.cli.terminal import Terminal
+from bulkreact.cli.unattended import Unattended, unattended_options
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
 from bulkreact.settings import Service
 
 
-@click.command("retry", cls=Configured)
+@click.command("retry", cls=Unattended)
 @click.argument("name", metavar="RUN")
 @identity_options
 @options.pace_options
 @options.halt_options
 @options.verify_options
 @options.output_options
+@unattended_options
 @click.option("--all-failed", is_flag=True, help="Also take the rows that failed for good.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
 @click.pass_context
@@ -47,12 +48,12 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     """
     output = options.output(ctx)
     limits = options.limits(ctx)
-    terminal = Terminal(output)
+    terminal = unattended.speaker(ctx, output)
     run = runs.find(output.reports, name)
     service = options.service_of(run.facts)
     granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
     terminal.remark(granted.remark)
-    with locked(service, granted.tenant_id) as tell:
+    with locked(service, granted.tenant_id, waiting=unattended.waiting(ctx, terminal)) as tell:
         prepared = _prepare(ctx, run, service, granted, terminal)
         if prepared is None:
             ctx.exit(EXIT_SUCCESS)

@@ -10,22 +10,22 @@ from bulkreact import __version__
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import RunFacts, seal
 from bulkreact.batch.planned import targets
-from bulkreact.cli import credentials, options, runs
+from bulkreact.cli import credentials, options, runs, unattended
 from bulkreact.cli.ask import confirm, many
-from bulkreact.cli.command import Configured
 from bulkreact.cli.credentials import Access
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
 from bulkreact.cli.plan import load
-from bulkreact.cli.reading import name_of, opened, read, reading_options
+from bulkreact.cli.reading import Read, name_of, opened, read, reading_options
 from bulkreact.cli.runs import CONTINUED_WITHIN, Run
 from bulkreact.cli.terminal import Terminal
+from bulkreact.cli.unattended import Unattended, unattended_options
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
 
 
-@click.command("run", cls=Configured)
+@click.command("run", cls=Unattended)
 @click.argument("source", metavar="INPUT")
 @options.target_options
 @identity_options
@@ -33,12 +33,8 @@ from bulkreact.settings import Service
 @options.halt_options
 @options.verify_options
 @options.output_options
+@unattended_options
 @reading_options
-@options.shared(
-    "--restore-auto-renew",
-    is_flag=True,
-    help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
-)
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
 @click.option(
     "--plan",
@@ -57,10 +53,10 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     output = options.output(ctx)
     service = options.service(ctx)
     limits = options.limits(ctx)
-    terminal = Terminal(output)
+    terminal = unattended.speaker(ctx, output)
     granted = credentials.access(ctx, service)
     terminal.remark(granted.remark)
-    with locked(service, granted.tenant_id) as tell, opened(source) as path:
+    with locked(service, granted.tenant_id, waiting=unattended.waiting(ctx, terminal)) as tell, opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         prepared = _prepare(ctx, source, path, service, granted, terminal)
@@ -83,31 +79,13 @@ def _prepare(
     with runs.draft(given["reports"], run_id) as folder:
         found = read(folder, source, path, given)
         intake = found.intake
-        facts = RunFacts(
-            id=run_id,
-            uuid=str(uuid4()),
-            version=__version__,
-            command="run",
-            operator=runs.operator(),
-            created_at=iso(now),
-            input_name=name,
-            input_sha256=intake.sha256,
-            header=intake.header,
-            digest=found.digest,
-            row_limit=given["limit"],
-            cloud=service.cloud,
-            base_url=service.base_url,
-            api_version=service.api_version,
-            tenant_id=granted.tenant_id or None,
-            simulated=service.simulated,
-            from_spreadsheet=intake.from_spreadsheet,
-        )
+        facts = new_facts(ctx, run_id, name, found, service, granted, now=now)
         seal(folder, facts)
         if wanted:
             wanted.compare(found.digest, targets(folder), name=intake.name)
         terminal.remark(intake.remark)
         terminal.problems(intake)
-        if not given["new"] and (earlier := _to_continue(given["reports"], facts, granted, terminal)):
+        if not given["new"] and (earlier := to_continue(given["reports"], facts, granted, terminal)):
             count = runs.open_count(earlier.folder)
             terminal.note(
                 f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
@@ -118,7 +96,33 @@ def _prepare(
         return runs.adopt(folder, run_id)
 
 
-def _to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
+def new_facts(
+    ctx: click.Context, run_id: str, name: str, found: Read, service: Service, granted: Access, *, now: datetime
+) -> RunFacts:
+    """Return the facts of a new run over an input that has been read."""
+    intake = found.intake
+    return RunFacts(
+        id=run_id,
+        uuid=str(uuid4()),
+        version=__version__,
+        command=str(ctx.info_name),
+        operator=runs.operator(),
+        created_at=iso(now),
+        input_name=name,
+        input_sha256=intake.sha256,
+        header=intake.header,
+        digest=found.digest,
+        row_limit=ctx.params.get("limit"),
+        cloud=service.cloud,
+        base_url=service.base_url,
+        api_version=service.api_version,
+        tenant_id=granted.tenant_id or None,
+        simulated=service.simulated,
+        from_spreadsheet=intake.from_spreadsheet,
+    )
+
+
+def to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for folder, why in runs.unreadable(reports).items():
         terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")

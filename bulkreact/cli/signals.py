@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from bulkreact.batch.edges import Phase
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_TERMINATED
 
 # What asks a program to end; SIGBREAK is Windows' word for a closed console.
 _ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
@@ -23,6 +24,15 @@ class Interruption:
         self._early: int | None = None
         self.terminated: bool | None = None
         self.at_once = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of what anybody has asked for, 0 when nobody has."""
+        if self._early is not None:
+            return exit_code_of(self._early)
+        if self.terminated is None:
+            return EXIT_SUCCESS
+        return EXIT_TERMINATED if self.terminated else EXIT_INTERRUPTED
 
     @contextmanager
     def stopping(self, task: asyncio.Task[object]) -> Iterator[None]:
@@ -65,3 +75,29 @@ def listen(interruption: Interruption, received: Sequence[int] = ()) -> None:
         signal.signal(number, interruption.receive)
     for early in received:
         interruption.receive(early, None)
+
+
+def exit_code_of(number: int) -> int:
+    """Return the exit code of a program that a signal has ended."""
+    return EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED
+
+
+@contextmanager
+def handing_back() -> Iterator[None]:
+    """Let others listen to signals meanwhile; afterwards they are heeded as before."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[list[int]]:
+    """Let signals wait: yield those that come, in their order; afterwards they are heeded as before."""
+    came: list[int] = []
+    with handing_back():
+        for number in _ENDING:
+            signal.signal(number, lambda received, _frame: came.append(received))
+        yield came

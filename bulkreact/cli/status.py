@@ -14,7 +14,7 @@ from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import RunFacts, SessionEnd, is_worked_on, latest_session, read_facts, read_only
 from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.rows import OpenRows
-from bulkreact.cli import options, runs
+from bulkreact.cli import history, options, runs
 from bulkreact.cli.ask import many
 from bulkreact.cli.command import Configured
 from bulkreact.cli.finish import Standing, identity, standing_of
@@ -25,7 +25,6 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.sheets import results
 from bulkreact.sheets.results import Counts
 
-_RUNNING = "running"
 _NEWEST_SESSION = "SELECT id, process_id, state FROM sessions ORDER BY id DESC LIMIT 1"
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
@@ -35,11 +34,17 @@ WHERE calls.session = ? AND answers.call IS NULL
 
 @click.command("status", cls=Configured)
 @click.argument("name", metavar="[RUN]", required=False)
+@click.option("--all", is_flag=True, help="List all runs of the reports folder, the newest first.")
 @click.option("--json", is_flag=True, help="Write it as JSON, for programs.")
 @options.reports_option
 @click.pass_context
 def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: object) -> None:
     """Say how a run stands, the latest one unless RUN names another, also while it is being worked on."""
+    if ctx.params["all"]:
+        if name:
+            raise InputRefusedError("--all lists every run: leave RUN out.")
+        history.show(reports, as_json=ctx.params["json"])
+        return
     run = runs.find(reports, name) if name else next(iter(runs.runs(reports)), None)
     if run is None:
         for folder, why in runs.unreadable(reports).items():
@@ -89,7 +94,7 @@ class _State:
         ending = self.standing.ending
         return {
             **identity(self.facts, rows=self.rows),
-            "state": _RUNNING if self.running else ending.state.value,
+            "state": history.RUNNING if self.running else ending.state.value,
             "exit_code": None if self.running else ending.exit_code or self.counts.exit_code,
             "reason": "" if self.running else ending.reason,
             "process_id": self.session.process_id if self.session else self.verified_by,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
@@ -18,8 +19,11 @@ from bulkreact.cli.summary import statuses
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.codes import explain
-from bulkreact.sheets.intake import Intake
 from bulkreact.sheets.problems import lines
+
+if TYPE_CHECKING:
+    # What reads tables takes long to import, and only two commands read any.
+    from bulkreact.sheets.intake import Intake
 
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
@@ -40,6 +44,10 @@ class Terminal:
         self._output = output
         self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
+        self.ended: list[Finished] = []
+
+    def begin(self, run_id: str) -> None:
+        """Take note of the run that what is said from now on belongs to; people know."""
 
     def note(self, words: str) -> None:
         """Say a sentence, unless quiet."""
@@ -51,7 +59,7 @@ class Terminal:
         if words:
             self.note(words)
 
-    def problems(self, intake: Intake) -> None:
+    def problems(self, intake: "Intake") -> None:
         """List the rows that are invalid, the first ones in full."""
         count = intake.codes.total()
         if not count:

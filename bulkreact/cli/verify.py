@@ -3,20 +3,20 @@
 import click
 
 from bulkreact.batch.journal import VERIFY
-from bulkreact.cli import credentials, options, runs
-from bulkreact.cli.command import Configured
+from bulkreact.cli import credentials, options, runs, unattended
 from bulkreact.cli.execute import Work, execute
 from bulkreact.cli.identity_options import identity_options
 from bulkreact.cli.locking import locked
-from bulkreact.cli.terminal import Terminal
+from bulkreact.cli.unattended import Unattended, unattended_options
 
 
-@click.command("verify", cls=Configured)
+@click.command("verify", cls=Unattended)
 @click.argument("name", metavar="RUN")
 @identity_options
 @options.pace_options
 @options.verify_only_options
 @options.output_options
+@unattended_options
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> None:
     """Read how the accepted subscriptions of RUN stand now, and write its results again with that.
@@ -28,10 +28,10 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     limits = options.limits(ctx)
     run = runs.find(output.reports, name)
     service = options.service_of(run.facts)
-    terminal = Terminal(output)
+    terminal = unattended.speaker(ctx, output)
     granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
     terminal.remark(granted.remark)
-    with locked(service, granted.tenant_id) as tell:
+    with locked(service, granted.tenant_id, waiting=unattended.waiting(ctx, terminal)) as tell:
         tell(run.facts.id)
         code = execute(Work(run.folder, VERIFY, granted, service, limits, output), terminal)
     ctx.exit(code)

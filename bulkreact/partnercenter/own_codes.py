@@ -178,7 +178,7 @@ STATUS_ENTRIES: tuple[Entry, ...] = tuple(
         ),
         (
             Status.NOT_ATTEMPTED,
-            "never sent: the run ended before it, or --limit left it out",
+            "never sent: the run ended before it, what stands above it did not come back, or --limit left it out",
             Who.OPERATOR,
             "Continue the run with: bulkreact resume",
         ),

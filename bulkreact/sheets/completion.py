@@ -9,9 +9,10 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets import identifiers
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESULT_COLUMNS, ColumnError, place_of
+from bulkreact.sheets.form import Options
 from bulkreact.sheets.guard import guard, unguard
 from bulkreact.sheets.headers import key
-from bulkreact.sheets.intake import Options, open_table
+from bulkreact.sheets.intake import open_table
 
 # A row of any other kind has no entitlement.
 _AZURE = {"", "azure"}

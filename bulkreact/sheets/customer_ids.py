@@ -8,7 +8,8 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets import identifiers
 from bulkreact.sheets.columns import ColumnError, place_of
-from bulkreact.sheets.intake import Options, Table, digest_of_bytes, open_table
+from bulkreact.sheets.form import Options
+from bulkreact.sheets.intake import Table, digest_of_bytes, open_table
 from bulkreact.sheets.problems import Problem, lines
 
 _COLUMN = "customer_id"

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bulkreact.sheets.problems import Defect
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CANONICAL = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _GUID = re.compile(_CANONICAL, re.ASCII)

@@ -3,8 +3,7 @@
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.own_codes import READING, UNREADABLE
 from bulkreact.sheets import identifiers, wishes
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, is_header, layout
+from bulkreact.sheets.form import Options
 from bulkreact.sheets.guard import unguard
 from bulkreact.sheets.problems import Defect, Problem
 from bulkreact.sheets.text import TextTable, Wanted
@@ -25,23 +25,6 @@ _PROBLEMS_KEPT = 1000
 _ZIP = b"PK\x03\x04"
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _NOT_BUSINESS = {"", "401", "408", "429"}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What somebody knows of a file better than can be found out.
-
-    ``columns`` says which headers hold which of our columns, where their names do not. ``kind`` is what rows want that do
-    not say it themselves, None for what their ids tell; ``restore_auto_renew`` holds for those as well.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    delimiter: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    hidden_rows: str | None = None
-    kind: Kind | None = Kind.AZURE
-    restore_auto_renew: bool = False
 
 
 class Table(Protocol):
