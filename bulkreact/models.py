@@ -86,7 +86,8 @@ class Target:
     @property
     def line(self) -> str:
         """Return the target as the digest of an input takes it."""
-        return f"{self.kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
+        kind = "azure" if self.entitlement_id else "subscription"
+        return f"{kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,3 +120,22 @@ def test_what_is_waited_for_before_a_turn_lets_nobody_hoard_turns() -> None:
     assert moments[3] - moments[2] >= 7
     # What was idle is not caught up with.
     assert _most_in_any_second(moments) <= 5 + 2
+
+
+def test_near_what_was_too_much_the_pace_creeps_more_slowly() -> None:
+    pace = Pace(10.0)
+    pace.slow_down()
+    pace.slow_down()
+    for _ in range(100):
+        pace.speed_up()
+    # 7.0 was too much.
+    assert 6.65 < pace.rate < 6.8
+
+
+def test_what_was_too_much_long_ago_holds_the_pace_back_no_more() -> None:
+    pace = Pace(10.0)
+    pace.slow_down()
+    pace.slow_down()
+    for _ in range(2000):
+        pace.speed_up()
+    assert pace.rate == 10.0

@@ -3,14 +3,16 @@
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha1
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from bulkreact.batch.policy import Progress, begin, made
 from bulkreact.batch.schema import CHANGE_WORDS
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS
 from bulkreact.partnercenter.verdicts import Contested
+from bulkreact.settings import guid_of
 
 _CALLS_OF_ROW = """
 SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,
@@ -31,8 +33,12 @@ WHERE operation IN ({CHANGE_WORDS}) ORDER BY calls.id
 
 
 def intended_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
-    """Return the request id of a row's call; ``intent`` counts the business answers to its calls of that kind."""
-    return str(uuid5(run_uuid, f"{ordinal}/{operation}/{intent}"))
+    """Return the request id of a row's call; ``intent`` counts the business answers to its calls of that kind.
+
+    It is a name-based UUID of version 5.
+    """
+    name = f"{ordinal}/{operation}/{intent}".encode()
+    return guid_of(sha1(run_uuid.bytes + name, usedforsecurity=False).hexdigest(), version=5)
 
 
 def progress_of(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> Progress:

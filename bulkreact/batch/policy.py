@@ -21,6 +21,7 @@ NOT_READY_WAITS = 3
 CONFLICTS = 2
 # A parent that is active already may not be known as such everywhere at once.
 PARENT_WAITS = 3
+_COUNTED = (verdicts.Transient, verdicts.NotReady, verdicts.Conflict, verdicts.ParentInactive, verdicts.TokenRefused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,16 @@ Step = Settle | Again | Hold | Renew | AwaitParent | Stop
 
 def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
     """Return the progress after a call and its verdict."""
-    transient = isinstance(verdict, verdicts.Transient)
-    after = replace(
-        progress,
-        failures=progress.failures + transient,
-        waits=progress.waits + isinstance(verdict, verdicts.NotReady),
-        conflicts=progress.conflicts + isinstance(verdict, verdicts.Conflict),
-        parent_waits=progress.parent_waits + isinstance(verdict, verdicts.ParentInactive),
-        token_refused=isinstance(verdict, verdicts.TokenRefused),
-    )
+    after = progress
+    if progress.token_refused or isinstance(verdict, _COUNTED):
+        after = replace(
+            progress,
+            failures=progress.failures + isinstance(verdict, verdicts.Transient),
+            waits=progress.waits + isinstance(verdict, verdicts.NotReady),
+            conflicts=progress.conflicts + isinstance(verdict, verdicts.Conflict),
+            parent_waits=progress.parent_waits + isinstance(verdict, verdicts.ParentInactive),
+            token_refused=isinstance(verdict, verdicts.TokenRefused),
+        )
     if progress.operation not in STEPS:
         return after
     left = not isinstance(verdict, verdicts.Transient) or verdict.left

@@ -24,8 +24,11 @@ _SENDABLE = (
 _MAKE_OPEN = f"""
 CREATE TEMP TABLE open_rows AS
 SELECT rows.customer_id, rows.ordinal, rows.ordinal AS place, 0 AS band, NULL AS parent FROM rows
-LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
-WHERE {_SENDABLE} AND (outcomes.id IS NULL OR outcomes.reopen = 1 OR outcomes.status = 'unknown')
+WHERE {_SENDABLE} AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal)
+UNION ALL
+SELECT rows.customer_id, rows.ordinal, rows.ordinal, 0, NULL FROM outcomes CROSS JOIN rows USING (ordinal)
+WHERE (outcomes.reopen = 1 OR outcomes.status = 'unknown') AND {_SENDABLE}
+    AND outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
 """  # noqa: S608 - our own names
 # A row below a subscription of the same run waits for it, unless that was seen active or a call of its own was made.
 FIND_PARENTS = f"""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
+from bulkreact.batch import schema
 from bulkreact.batch.brakes import PermissionStreak
 from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase, iso
 from bulkreact.batch.family import Family
@@ -45,7 +46,7 @@ async def work(session: Session, *, send: bool) -> Ending:
     """
     limits = session.limits
     first_call = session.journal.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0]
-    writer = Writer(session.journal.path)
+    writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
         wire = Wire(recorder=recorder, edges=session.edges, service=session.service)

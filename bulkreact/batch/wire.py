@@ -55,7 +55,7 @@ class Wire:
         reply = await self._edges.send(request)
         now = self._edges.now()
         verdict = judge(operation, reply, now=now)
-        if isinstance(verdict, Accepted):
+        if isinstance(verdict, Accepted) and verdict.location:
             path = path_of(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
         return Exchange(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)

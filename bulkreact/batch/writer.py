@@ -3,8 +3,10 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 from bulkreact.errors import JournalNotWrittenError
@@ -12,6 +14,8 @@ from bulkreact.errors import JournalNotWrittenError
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 _Entry = tuple[tuple[Statement, ...], asyncio.Future[int]]
+# So many rows at most are appended by one statement; one for each number is kept prepared.
+_TOGETHER = 32
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -26,10 +30,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Writer:
-    """Commits in groups: whatever came in while the last commit ran goes into the next one, without lingering."""
+    """Commits in groups: whatever came in while the last commit ran goes into the next one, without lingering.
 
-    def __init__(self, path: Path) -> None:
+    ``appends`` are statements that insert one row each: those of a group are made together, table by table. Statements
+    for every row would hand the interpreter's lock to and fro between this thread and the event loop.
+    """
+
+    def __init__(self, path: Path, *, appends: AbstractSet[str] = frozenset()) -> None:
         self._connection = connect(path)
+        self._appends = appends
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Entry] = []
@@ -76,7 +85,7 @@ class Writer:
     def _commit_group(self, group: list[tuple[Statement, ...]]) -> list[int]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            written = [sum(self._connection.execute(*one).rowcount for one in statements) for statements in group]
+            written = self._execute(group)
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             # Disk full, read-only, input/output error; anything else is a mistake of ours and stays what it is.
@@ -86,3 +95,32 @@ class Writer:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def _execute(self, group: list[tuple[Statement, ...]]) -> list[int]:
+        written = [0] * len(group)
+        rows: dict[str, list[Sequence[Value]]] = {}
+        for place, statements in enumerate(group):
+            for sql, values in statements:
+                if sql in self._appends and not isinstance(values, Mapping):
+                    rows.setdefault(sql, []).append(values)
+                    written[place] += 1
+                else:
+                    # It may look at what was appended before it.
+                    self._append(rows)
+                    rows = {}
+                    written[place] += self._connection.execute(sql, values).rowcount
+        self._append(rows)
+        return written
+
+    def _append(self, rows: Mapping[str, list[Sequence[Value]]]) -> None:
+        for sql, several in rows.items():
+            for begin in range(0, len(several), _TOGETHER):
+                some = several[begin : begin + _TOGETHER]
+                self._connection.execute(_for_several(sql, len(some)), list(chain.from_iterable(some)))
+
+
+@cache
+def _for_several(sql: str, number: int) -> str:
+    """Return a statement that inserts one row for so many of them."""
+    before, _, values = sql.rpartition("VALUES ")
+    return f"{before}VALUES {', '.join([values] * number)}"

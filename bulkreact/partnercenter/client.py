@@ -89,6 +89,9 @@ def hide(text: str, token: str) -> str:
 
 
 async def _read(response: ClientResponse, cap: int) -> bytes:
+    length = response.content_length
+    if length is not None and length < cap and "Content-Encoding" not in response.headers:
+        return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
@@ -100,7 +103,7 @@ async def _read(response: ClientResponse, cap: int) -> bytes:
 
 
 def _hide(body: bytes, token: str) -> bytes:
-    if len(token) < _TOKEN_LENGTH:
+    if not body or len(token) < _TOKEN_LENGTH:
         return body
     for encoding in _ENCODINGS:
         body = body.replace(token.encode(encoding), _HIDDEN.decode().encode(encoding))

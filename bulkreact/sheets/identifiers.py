@@ -40,9 +40,10 @@ _COPY = "Copy it again, whole, from Partner Center"
 
 def canonical(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Return the cells in canonical form (lower case, dashes), empty strings where a cell is no usable GUID."""
-    lowered = cells.str.strip().str.lower()
-    good = lowered.str.fullmatch(_CANONICAL)
+    lowered, good = cells, cells.str.fullmatch(_CANONICAL)
     if not good.all():
+        lowered = cells.str.strip().str.lower()
+        good = lowered.str.fullmatch(_CANONICAL)
         repaired = lowered[~good].map(_repair)
         lowered = lowered.where(good, repaired.reindex(lowered.index, fill_value=""))
     return lowered.where(~lowered.isin((_NIL, *EXAMPLES)), "")

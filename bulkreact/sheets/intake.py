@@ -80,6 +80,9 @@ class Intake:
         self._layout = _layout_of(self.name, self._table, options)
         self._wishes = Wishes(self._layout, kind=options.kind, restore_auto_renew=options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(self._layout.results)
+        self._plain = (
+            not (self._guarded or self._layout.results or self._layout.optional) and options.kind is Kind.AZURE
+        )
         self._digest = hashlib.sha256()
         self.count = 0
         self.codes: Counter[str] = Counter()
@@ -131,19 +134,31 @@ class Intake:
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         places = [place for place in self._layout.ids if place is not None]
-        names = [self._table.header[place].strip().casefold() for place in places]
-        blank = pd.Series(data=True, index=chunk.index)
-        repeated = pd.Series(data=True, index=chunk.index)
-        for column in chunk.columns:
-            blank &= chunk[column].str.strip() == ""
-        for place, name in zip(places, names, strict=True):
-            repeated &= chunk[place].str.strip().str.casefold() == name
-        chunk = chunk.loc[~(blank | repeated)]
+        chunk = chunk.loc[~(_blank(chunk, places) | self._repeated(chunk, places))]
         ids = [identifiers.canonical(chunk[place]).tolist() for place in places]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
-        for number, cells, *found in zip(chunk.index + 1, chunk.to_numpy().tolist(), *ids, strict=True):
-            yield self._row(int(number), cells, found)
+        numbers = (chunk.index + 1).tolist()
+        rows = zip(*(chunk[column].tolist() for column in chunk.columns), strict=True)
+        # Most rows have nothing but ids in which nothing is wrong, and whose cells are kept as they are.
+        plain = self._plain and len(chunk.columns) == len(self._layout.kept)
+        for number, cells, customer_id, subscription_id, entitlement_id in zip(numbers, rows, *ids, strict=True):
+            if plain and customer_id and subscription_id and entitlement_id:
+                target = Target(customer_id, subscription_id, entitlement_id)
+                self._digest.update(target.line.encode())
+                yield InputRow(number, cells, target)
+            else:
+                yield self._row(number, list(cells), [customer_id, subscription_id, entitlement_id])
+
+    def _repeated(self, chunk: pd.DataFrame, places: list[int]) -> "pd.Series[bool]":
+        """Tell which rows are the header once more."""
+        repeated = pd.Series(data=True, index=chunk.index)
+        for place in places:
+            name = self._table.header[place].strip().casefold()
+            repeated &= chunk[place].str.strip().str.casefold() == name
+            if not repeated.any():
+                break
+        return repeated
 
     def _row(self, number: int, given: list[str], found: list[str]) -> InputRow:
         cells = [unguard(cell) for cell in given] if self._guarded else given
@@ -208,6 +223,16 @@ class Intake:
         open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"} or code == UNREADABLE
         carried = request_id.lower() if open_ended and identifiers.is_guid(request_id) else ""
         return carried, words.startswith(READING.strip()), lost
+
+
+def _blank(chunk: pd.DataFrame, places: list[int]) -> "pd.Series[bool]":
+    """Tell which rows have nothing in them; whoever has an id is soon found out."""
+    blank = pd.Series(data=True, index=chunk.index)
+    for column in (*places, *set(range(len(chunk.columns))).difference(places)):
+        blank &= chunk[column].str.strip() == ""
+        if not blank.any():
+            break
+    return blank
 
 
 def digest_of_bytes(path: Path) -> str:

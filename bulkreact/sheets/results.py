@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,7 +16,7 @@ from bulkreact.models import ResultRow, Status
 from bulkreact.partnercenter.codes import about_auto_renew, advice
 from bulkreact.sheets.atomic import replacing, replacing_bytes
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.guard import guard
+from bulkreact.sheets.guard import guarded
 
 if TYPE_CHECKING:
     from _csv import Writer
@@ -61,13 +61,13 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> C
     with ExitStack() as files:
         results = csv_writer(files.enter_context(replacing(folder / RESULTS, private=True)))
         failed = csv_writer(files.enter_context(replacing(folder / FAILED, private=True)))
-        names = [guard(name) for name in (*header, *RESULT_COLUMNS)]
+        names = guarded((*header, *RESULT_COLUMNS))
         for writer in (results, failed):
             writer.writerow(names)
         for row in rows:
             counts.add(row)
             # Of what is ours nothing looks like a formula, and is left as it is.
-            line = [guard(cell) for cell in cells_of(row)]
+            line = guarded(cells_of(row))
             results.writerow(line)
             if not row.succeeded:
                 failed.writerow(line)
@@ -127,21 +127,23 @@ def csv_writer(file: TextIO) -> "Writer":
     return csv.writer(_LineFeeds(file), lineterminator="\r\n")
 
 
-def cells_of(row: ResultRow) -> Iterator[str]:
-    """Yield the cells of a row in the results, the input's and then ours, unguarded."""
+def cells_of(row: ResultRow) -> list[str]:
+    """Return the cells of a row in the results, the input's and then ours, unguarded."""
     outcome, call = row.outcome, row.outcome.call
     http_status = call.answer.http_status if call else None
-    yield from row.cells
-    yield str(row.number)
-    yield outcome.status
-    yield "" if http_status is None else str(http_status)
-    yield outcome.code
-    yield outcome.description
-    yield " ".join(
-        filter(None, [advice(outcome.status, http_status, outcome.code), about_auto_renew(outcome.auto_renew)])
-    )
-    yield str(outcome.attempts)
-    yield call.request_id if call else row.request_id
-    yield call.correlation_id if call else ""
-    yield call.started_at if call else ""
-    yield call.finished_at if call else ""
+    todo = advice(outcome.status, http_status, outcome.code)
+    about_renewal = about_auto_renew(outcome.auto_renew)
+    return [
+        *row.cells,
+        str(row.number),
+        outcome.status,
+        "" if http_status is None else str(http_status),
+        outcome.code,
+        outcome.description,
+        f"{todo} {about_renewal}" if todo and about_renewal else todo or about_renewal,
+        str(outcome.attempts),
+        call.request_id if call else row.request_id,
+        call.correlation_id if call else "",
+        call.started_at if call else "",
+        call.finished_at if call else "",
+    ]

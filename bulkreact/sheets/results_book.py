@@ -58,7 +58,7 @@ def _results(sheet: Sheet, header: tuple[str, ...], rows: Iterable[ResultRow]) -
     status = len(header) + _STATUS
     rest = iter(rows)
     sample = list(islice(rest, _SAMPLE))
-    sheet.columns(widths(names, [list(cells_of(row)) for row in sample]))
+    sheet.columns(widths(names, [cells_of(row) for row in sample]))
     sheet.add(names, bold=True, colours=(_HEADING,))
     for row in chain(sample, rest):
         counts.add(row)

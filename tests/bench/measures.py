@@ -1,0 +1,21 @@
+"""The measures, by their names; each yields the rows of its table."""
+
+from collections.abc import Callable, Iterable
+
+from . import limits, memory, pace, reading, resuming, starting, throttled, throughput, writing
+from .table import Row
+from .workplace import Workplace
+
+Measure = Callable[[Workplace], Iterable[Row]]
+
+MEASURES: dict[str, Measure] = {
+    "throughput": throughput.measure,
+    "pace": pace.measure,
+    "limits": limits.measure,
+    "throttled": throttled.measure,
+    "memory": memory.measure,
+    "reading": reading.measure,
+    "writing": writing.measure,
+    "resuming": resuming.measure,
+    "starting": starting.measure,
+}

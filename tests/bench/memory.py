@@ -1,0 +1,28 @@
+"""The peak of memory of a whole run of a million rows, against one of ten thousand."""
+
+from collections.abc import Iterator
+
+from .inputs import written
+from .servers import fast_server
+from .table import REPORTED, Row, Threshold
+from .workplace import CONCURRENCY, Spent, Workplace
+
+_ROWS = 1_000_000
+_FEW = 10_000
+_MIB = 1 << 20
+
+
+def measure(place: Workplace) -> Iterator[Row]:
+    """Yield how much more a long run takes, and how long it takes."""
+    few, many = min(_FEW, place.rows(_ROWS)), place.rows(_ROWS)
+    with fast_server(place) as base_url:
+        usual, long = (_run(place, rows, base_url) for rows in (few, many))
+    more = (long.peak - usual.peak) / _MIB
+    detail = {"mib": [long.peak / _MIB], "other_mib": [usual.peak / _MIB]}
+    yield Row(f"memory of {many:,} rows", f"{few:,} rows", (more,), Threshold(most=64), unit="MiB", detail=detail)
+    for rows, spent in ((few, usual), (many, long)):
+        yield Row(f"a run of {rows:,} rows", "-", (spent.seconds,), REPORTED, unit="s", detail={"cpu": [spent.cpu]})
+
+
+def _run(place: Workplace, rows: int, base_url: str) -> Spent:
+    return place.run(written(place, rows), base_url, "--rate", "off", "--concurrency", str(CONCURRENCY))

@@ -1,0 +1,100 @@
+"""Puts the rows of a file into a new journal, as a run does before it begins.
+
+``timed`` says how many seconds that took. ``made`` is a journal as if the run had been made already: all rows accepted but
+the last ones, which are still open.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from bulkreact import __version__
+from bulkreact.batch import schema
+from bulkreact.batch.calls import intended_id
+from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, create, seal
+from bulkreact.batch.misplaced import flag_misplaced
+from bulkreact.batch.writer import connect
+from bulkreact.models import Operation, Status
+from bulkreact.sheets.intake import Intake
+
+_AT = "2026-03-01T12:00:00.000Z"
+_SESSION = (
+    "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at, ended_at, state, exit_code, "
+    "reason) VALUES ('run', ?, 1, NULL, ?, ?, 'interrupted', 130, 'Ctrl-C')"
+)
+
+
+def timed(source: Path, where: Path) -> float:
+    """Return the seconds that a journal of a file takes until its run could begin."""
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        began = time.perf_counter()
+        _journal(source, Path(folder), run_id="timed", base_url="http://127.0.0.1:1")
+        return time.perf_counter() - began
+
+
+def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
+    """Make the journal of a run over a file, of which the last rows are left to be sent."""
+    folder.mkdir(parents=True)
+    facts, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
+    settled = range(1, rows - left + 1)
+    with closing(connect(folder / JOURNAL_NAME)) as connection:
+        connection.execute("BEGIN")
+        connection.execute(_SESSION, (__version__, _AT, _AT))
+        connection.executemany(schema.INSERT_CALL, _calls(settled, UUID(facts.uuid)))
+        answer = (_AT, "Accepted", 202, "", "", 1, 1, 0, "")
+        connection.executemany(schema.INSERT_ANSWER, ((call, *answer) for call in settled))
+        rest = ("", "", 0, "")
+        outcomes = ((1, one, Status.ACCEPTED, 1, one, *rest) for one in settled)
+        connection.executemany(schema.INSERT_OUTCOME, outcomes)
+        connection.execute("COMMIT")
+
+
+def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunFacts, int]:
+    intake = Intake(source, max_rows=10_000_000)
+    create(folder, intake.rows())
+    flag_misplaced(folder)
+    facts = _facts(intake, run_id=run_id, base_url=base_url)
+    seal(folder, facts)
+    return facts, intake.count
+
+
+def _facts(intake: Intake, *, run_id: str, base_url: str) -> RunFacts:
+    return RunFacts(
+        id=run_id,
+        uuid=str(uuid4()),
+        version=__version__,
+        command="run",
+        operator="bench",
+        created_at=_AT,
+        input_name=intake.path.name,
+        input_sha256=intake.sha256,
+        header=intake.header,
+        digest=intake.digest,
+        row_limit=None,
+        cloud="global",
+        base_url=base_url,
+        api_version="v1",
+        tenant_id=None,
+        simulated=False,
+        from_spreadsheet=False,
+    )
+
+
+def _calls(settled: range, run_uuid: UUID) -> Iterator[tuple[int, int, int, str, str, str, str]]:
+    operation = Operation.REACTIVATE_ENTITLEMENT
+    for number in settled:
+        yield number, 1, number, operation, intended_id(run_uuid, number, operation, 0), str(uuid4()), _AT
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["timed", source, where]:
+            print(timed(Path(source), Path(where)))  # noqa: T201 - the figure
+        case ["made", source, folder, base_url, left]:
+            made(Path(source), Path(folder), base_url=base_url, left=int(left))
+        case _:
+            sys.exit("timed SOURCE WHERE, or made SOURCE FOLDER BASE_URL LEFT")
