@@ -287,6 +287,22 @@ def test_the_operation_that_an_answer_names_is_what_is_watched(tmp_path: Path) -
     assert all(one.path.startswith("/v1/customers/") for one in laboratory.sent)
 
 
+def test_an_operation_that_speaks_of_something_else_says_nothing_of_the_subscription(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(1202)])
+    done = Response(200, "", {}, f'{{"id":"{guid(9)}","status":"active"}}'.encode())
+    where = {"location": f"/customers/{guid(1001)}/subscriptions/{of(1202).subscription_id}/operations/{guid(9)}"}
+
+    def answer(sent: Sent) -> Response | None:
+        if sent.method == "PATCH":
+            return Response(202, "", where, b"")
+        return done if "/operations/" in sent.path else None
+
+    laboratory.answer = answer
+    laboratory.work(WATCHED)
+    assert settled(laboratory).status is Status.PENDING
+
+
 def test_an_operation_that_is_gone_leaves_the_subscription_to_be_watched(tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, 6202, WATCHED)
     assert sum("/operations/" in one.path for one in laboratory.sent) == 1
