@@ -1,8 +1,12 @@
-"""The values that rooms hand to each other; they hold data and decide nothing."""
+"""The values that rooms hand to each other; they hold data and decide nothing.
+
+Those made for every row are kept from the garbage collector: nothing that they hold could lead back to them.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Operation(StrEnum):
@@ -67,8 +71,8 @@ class RunState(StrEnum):
     ABORTED = "aborted"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+# gc=False: a million of them are made, none of which can be part of a cycle.
+class Target(Struct, frozen=True, gc=False):
     """What one row wants reactivated; ids in canonical form (lower case, dashes).
 
     ``entitlement_id`` is empty where the subscription itself is meant.
@@ -90,9 +94,11 @@ class Target:
         return f"{kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call without its base URL and its credentials, which only the client knows; ``body`` is JSON or empty."""
+class Request(Struct, frozen=True):
+    """One call without its base URL, its credentials and what all calls have, which only the client knows.
+
+    ``body`` is JSON or empty.
+    """
 
     operation: Operation
     method: str
@@ -101,9 +107,8 @@ class Request:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back: header names in lower case, the body as bytes, cut to the client's cap."""
+class Response(Struct, frozen=True):
+    """What came back: headers are asked for in lower case, the body is bytes, cut to the client's cap."""
 
     status: int
     reason: str
@@ -111,8 +116,7 @@ class Response:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NoResponse:
+class NoResponse(Struct, frozen=True):
     """A call without an answer: ``left`` tells whether the server may have seen it."""
 
     left: bool
@@ -123,8 +127,7 @@ class NoResponse:
 Reply = Response | NoResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """What a call was told, ready for the journal and the results.
 
     ``business`` is true for 2xx and for 4xx other than 401, 408 and 429: it ends the request id.
@@ -137,8 +140,7 @@ class Answer:
     business: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """One call as it was made and answered; ``id`` is the journal's, times are UTC, ISO 8601 with ``Z``."""
 
     id: int
@@ -149,8 +151,7 @@ class Call:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """How one row ended.
 
     ``call`` is its last write call, None for a row that made none. ``reopen`` marks a row whose answer
@@ -166,8 +167,7 @@ class Outcome:
     auto_renew: AutoRenew = AutoRenew.UNTOUCHED
 
 
-@dataclass(frozen=True, slots=True)
-class InputRow:
+class InputRow(Struct, frozen=True, gc=False):
     """One row of the input, checked.
 
     ``number`` is the row as a spreadsheet shows it. ``target`` is None for an invalid row, which has
@@ -188,8 +188,7 @@ class InputRow:
     deadline: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRow:
+class ResultRow(Struct, frozen=True, gc=False):
     """One row of the results: the input's cells and the outcome.
 
     ``succeeded`` tells how the row ended, for a duplicate that of the row it repeats; ``left_out`` marks a row
@@ -221,8 +220,7 @@ class ResultRow:
         return self.outcome.status in OPEN_ENDED or (self.outcome.status is Status.FAILED and self.passing)
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(Struct, frozen=True):
     """The calls that one process made of a run, in slices of time of equal length; ``began`` is the first one's time.
 
     A slice is its calls and how many of them were throttled.
@@ -234,8 +232,7 @@ class Spell:
     slices: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
+class Discovered(Struct, frozen=True):
     """A subscription, or an Azure subscription below a plan, as it was found at Partner Center.
 
     The fields are the columns of the file that is made of them. Ids and status are as they were received;

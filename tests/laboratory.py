@@ -17,7 +17,7 @@ from bulkreact.batch.edges import Edges, Ending, Phase, iso
 from bulkreact.batch.journal import Journal, create, seal
 from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.session import Session, work
-from bulkreact.models import InputRow, NoResponse, Reply, Request, Response, ResultRow, Target
+from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.fates import Act
 from bulkreact.simulator.world import Rules, World
@@ -50,6 +50,7 @@ class Laboratory:
 
     ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead, and
     ``delay`` says how many seconds longer a call is on its way.
+    ``settled`` is told of every row that a call has settled.
     ``refusal`` and ``hang`` say of the token service that it gives no token, or takes an hour for one.
     ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
     and chance decides which of the other calls under way the partner still gets to see.
@@ -66,6 +67,7 @@ class Laboratory:
     delay: Callable[[Request], float] = lambda _request: 0.0
     refusal: Callable[[], str] = lambda: ""
     hang: Callable[[], bool] = lambda: False
+    settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
     renewals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,7 +121,7 @@ class Laboratory:
             monotonic=monotonic,
             chance=self._chance.random,
             new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
-            settled=lambda _number, _outcome: None,
+            settled=self.settled,
         )
 
         @contextmanager

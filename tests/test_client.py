@@ -24,7 +24,8 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import NoResponse, Operation, Request, Response
 from bulkreact.partnercenter.auth import ReadyToken
 from bulkreact.partnercenter.client import BODY_CAP, connect
-from bulkreact.partnercenter.protocol import build_request
+from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
+from bulkreact.partnercenter.verdicts import Fatal
 from bulkreact.settings import Cloud, Limits, Service
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -72,6 +73,7 @@ def answering(reply: bytes, heard: list[bytes] | None = None) -> Talk:
     return talk
 
 
+BEARER = 'Bearer error="invalid_token"'
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nMS-RequestId: x\r\n\r\n"
 
 
@@ -82,12 +84,24 @@ async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
     assert isinstance(reply, Response)
     assert (reply.status, reply.body, reply.headers["ms-requestid"]) == (202, b"", "x")
     first, *lines = heard[0].decode().rstrip("\r\n").split("\r\n")
+    assert lines[0] == f"Host: {base_url.removeprefix('http://')}"
     headers = dict(line.split(": ", 1) for line in lines)
     assert first == f"POST {request().path} HTTP/1.1"
     assert headers["Authorization"] == f"Bearer {CANARY}"
     assert headers["Content-Length"] == "0"
-    assert {name: headers[name] for name in request().headers} == request().headers
+    expected = {**common_headers("v1", "en-US"), **request().headers}
+    assert {name: headers[name] for name in expected} == expected
     assert not {"Content-Type", "Expect", "Transfer-Encoding", "Cookie"} & set(headers)
+
+
+async def test_an_address_with_a_path_of_its_own_is_kept() -> None:
+    heard: list[bytes] = []
+    async with listening(answering(ACCEPTED, heard)) as base_url:
+        await send(f"{base_url}/partner/center", request())
+        listed = build_customers_request(request_id=guid(1), correlation_id=guid(2), api_version="v1")
+        await send(f"{base_url}/partner", listed)
+    assert heard[0].decode().startswith(f"POST /partner/center{request().path} HTTP/1.1\r\n")
+    assert heard[1].startswith(b"GET /partner/v1/customers?size=1 HTTP/1.1\r\n")
 
 
 async def test_a_read_has_neither_body_nor_length() -> None:
@@ -200,7 +214,8 @@ async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back(
 
 
 async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")) as proxy:
+    heard: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.replace("://", "://ann:hunter2%21proxy@"))
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
@@ -209,12 +224,35 @@ async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.M
 
 
 async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")) as proxy:
+    heard: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
         monkeypatch.setenv("https_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
     assert isinstance(reply, NoResponse)
     assert (reply.left, reply.code) == (False, "unreachable")
+    # What is said to Partner Center is none of the proxy's business.
+    assert heard[0].startswith(b"CONNECT partner.example:443 ")
+    assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in heard[0].lower()]
+
+
+async def test_behind_a_proxy_the_service_hears_what_it_always_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with aioresponses() as mocked:
+        mocked.post(f"https://partner.example{request().path}", exception=aiohttp.ServerDisconnectedError())
+        await send("https://partner.example", request())
+        ((call,),) = mocked.requests.values()
+    expected = {**common_headers("v1", "en-US"), **request().headers}
+    assert {name: call.kwargs["headers"].get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("challenges", [("Negotiate", BEARER), (BEARER, "Negotiate")])
+async def test_headers_that_come_twice_are_both_heard(challenges: tuple[str, str]) -> None:
+    lines = "".join(f"WWW-Authenticate: {one}\r\n" for one in challenges)
+    async with listening(answering(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(judge(Operation.REACTIVATE_ENTITLEMENT, reply, now=datetime.now(UTC)), Fatal)
 
 
 async def test_passwords_in_a_netrc_file_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ids import facts, guid
 from laboratory import Killed, Laboratory, Sent
+from msgspec.structs import replace
 from test_updates import of
 
 from bulkreact.batch import schema

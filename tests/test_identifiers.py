@@ -2,9 +2,11 @@
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ids import guid
 
-from bulkreact.sheets.identifiers import EXAMPLES, canonical, defect
+from bulkreact.sheets.identifiers import EXAMPLES, are_canonical, canonical, defect
 
 GOOD = "5eed0000-0000-4000-8000-a0000000002a"
 
@@ -109,3 +111,26 @@ def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None
     found = defect("entitlement_id", cell)
     assert found.code == "invalid-entitlement-id"
     assert found.words.startswith("entitlement_id is the template's example, put your own there")
+
+
+CELLS = (
+    GOOD,
+    guid(1),
+    GOOD.upper(),
+    GOOD[:-1],
+    f"{GOOD}a",
+    f"{GOOD}\n",
+    f"{GOOD}\n{GOOD}",
+    "",
+    "\n",
+    "0" * 36,
+    "ü" * 18,
+    "\ud800",
+    EXAMPLES[1],
+    "00000000-0000-0000-0000-000000000000",
+)
+
+
+@given(st.lists(st.sampled_from(CELLS), max_size=4))
+def test_a_column_is_canonical_when_each_of_its_cells_is(cells: list[str]) -> None:
+    assert are_canonical(cells) == all(cell in CELLS[:2] for cell in cells)

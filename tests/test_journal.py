@@ -5,12 +5,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 from ids import AT, facts, guid, target
+from msgspec.structs import replace
 
 from bulkreact.batch import schema
 from bulkreact.batch.journal import (
@@ -25,7 +27,7 @@ from bulkreact.batch.journal import (
 )
 from bulkreact.batch.outcomes import result_rows
 from bulkreact.batch.recorder import Recorder
-from bulkreact.batch.rows import OpenRows, Row
+from bulkreact.batch.rows import OpenCount, OpenRows, Row, open_count
 from bulkreact.batch.writer import Writer, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.models import InputRow, Operation, RunState, Status
@@ -111,6 +113,15 @@ def test_one_request_id_never_names_two_targets(tmp_path: Path) -> None:
 def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, sent: list[int]) -> None:
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4), invalid(5), valid(6)], row_limit=limit)
     assert [row.number for row in open_rows(tmp_path)] == sent
+
+
+@pytest.mark.parametrize("with_left_out", [False, True])
+def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out: bool) -> None:
+    make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
+    with closing(read_only(tmp_path)) as connection:
+        counted = open_count(connection, with_left_out=with_left_out)
+        assert counted == OpenRows(connection, with_left_out=with_left_out).count()
+    assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
 
 
 @pytest.mark.parametrize(
@@ -211,8 +222,87 @@ async def test_a_mistake_of_ours_is_not_mistaken_for_a_full_disk(tmp_path: Path)
     writer = Writer(tmp_path / "journal.sqlite3")
     with pytest.raises(sqlite3.IntegrityError):
         await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, "no guid", guid(2), AT)))
-    await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
     await writer.close()
+    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+        assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
+
+
+def durable(folder: Path) -> int:
+    with closing(read_only(folder)) as connection:
+        return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def call_number(number: int, *, request_id: str = guid(1)) -> tuple[str, tuple[str | int, ...]]:
+    return schema.INSERT_CALL, (number, 1, 1, WRITE, request_id, guid(2), AT)
+
+
+async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_later(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+    for number in (1, 2, 3):
+        writer.submit(call_number(number), then=lambda: told.append(durable(tmp_path)))
+    assert (told, durable(tmp_path)) == ([], 0)
+    await writer.commit(call_number(4))
+    assert durable(tmp_path) == 4
+    assert len(told) == 3
+    assert all(seen >= place for place, seen in enumerate(told, 1))
+    writer.submit(call_number(5), then=lambda: told.append(durable(tmp_path)))
+    await writer.flushed()
+    assert told[3:] == [5]
+    for number in (6, 7):
+        writer.submit(call_number(number))
+    await writer.close()
+    assert durable(tmp_path) == 7
+
+
+async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+    writer.submit(call_number(1, request_id="no guid"), then=lambda: told.append(1))
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.flushed()
+    for wait in (writer.commit(call_number(2)), writer.flushed()):
+        with pytest.raises(sqlite3.IntegrityError):
+            await wait
+    await writer.close()
+    assert (told, durable(tmp_path)) == ([], 0)
+
+
+async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+
+    def torn() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    writer.submit(call_number(1), then=torn)
+    with pytest.raises(BrokenPipeError):
+        await writer.flushed()
+    with pytest.raises(BrokenPipeError):
+        await writer.commit(call_number(2))
+    await writer.close()
+    assert durable(tmp_path) == 1
+
+
+async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+
+    def torn() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    writer.submit(call_number(1), then=torn)
+    # These wait for the first one.
+    writer.submit(call_number(2), then=lambda: told.append(2))
+    writer.submit(call_number(3))
+    with pytest.raises(BrokenPipeError):
+        await writer.flushed()
+    writer.submit(call_number(4))
+    await writer.close()
+    assert (durable(tmp_path), told) == (4, [])
 
 
 async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
@@ -224,3 +314,16 @@ async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
         await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
         assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (0,)
     await writer.close()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), max_size=5))
+def test_any_text_in_a_cell_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    folder = make(tmp_path_factory.mktemp("run"), [replace(valid(2), cells=(*cells, '\0\x1f\x7f\u2028"\\/'))])
+    with closing(read_only(folder)) as connection:
+        (row,) = result_rows(connection)
+    assert row.cells == (*cells, '\0\x1f\x7f\u2028"\\/')
+
+
+def test_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        make(tmp_path, [replace(valid(2), cells=("\ud83d",))])

@@ -3,13 +3,14 @@
 import asyncio
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from ids import AT, guid, target
+from msgspec.structs import replace
 from test_journal import make, open_rows, valid
 
 from bulkreact.batch.calls import progress_of
@@ -95,7 +96,8 @@ class JournalMachine(RuleBasedStateMachine):
     def _commit(self, ordinal: int, operation: Operation, verdict: Verdict | None, outcome: Outcome | None) -> None:
         async def work() -> None:
             writer = Writer(self.folder / "journal.sqlite3")
-            recorder = Recorder(writer, session=1, first_call=self.calls + 1)
+            # Every call is another process's.
+            recorder = Recorder(writer, session=self.calls + 1, first_call=self.calls + 1)
             call = await recorder.begin(ordinal, operation, request_id=guid(1), correlation_id=guid(2), started_at=AT)
             if verdict:
                 settled = [(ordinal, outcome)] if outcome else []
@@ -151,7 +153,9 @@ class JournalMachine(RuleBasedStateMachine):
         async def work() -> None:
             writer = Writer(self.folder / "journal.sqlite3")
             call, attempts = self.rows[ordinal].progress.call, self.rows[ordinal].progress.attempts
-            await Recorder(writer, session=1, first_call=1).settle((ordinal, Outcome(status, attempts, call)))
+            await Recorder(writer, session=self.calls + 1, first_call=1).settle(
+                (ordinal, Outcome(status, attempts, call))
+            )
             await writer.close()
 
         asyncio.run(work())

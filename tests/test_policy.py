@@ -1,8 +1,7 @@
 """The next step of a row: pure, so that every branch of it is a line here."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.batch.policy import (
     Again,

@@ -10,7 +10,7 @@ from ids import fated, guid, target
 
 from bulkreact.models import NoResponse, Operation, Response
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.protocol import build_request, is_business, judge
+from bulkreact.partnercenter.protocol import build_request, common_headers, is_business, judge
 from bulkreact.partnercenter.verdicts import Verdict
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_a_reactivation_is_a_bodyless_post_with_every_documented_header() -> Non
         f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}"
         f"/azureEntitlements/{one.entitlement_id}/reactivate"
     )
-    assert dict(request.headers) == {
+    assert {**common_headers("v1", "en-US"), **request.headers} == {
         "Accept": "application/json",
         "MS-RequestId": guid(1),
         "MS-CorrelationId": guid(2),
@@ -57,7 +57,7 @@ def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
     assert request.method == "GET"
     assert request.path.startswith("/v2/customers/")
     assert request.path.endswith(f"/azureEntitlements/{one.entitlement_id}")
-    assert request.headers["MS-Contract-Version"] == "v2"
+    assert common_headers("v2", "en-US")["MS-Contract-Version"] == "v2"
 
 
 def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> None:

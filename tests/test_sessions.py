@@ -1,13 +1,19 @@
 """One run, several processes: what one of them leaves behind the next understands, in virtual time."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from ids import facts, fated, guid, target
 from laboratory import HANGING_SECONDS, Laboratory, Sent
+from msgspec.structs import replace
 
-from bulkreact.batch.journal import create, seal
-from bulkreact.models import InputRow, Response, RunState, Status
+from bulkreact.batch.journal import JOURNAL_NAME, create, read_only, seal
+from bulkreact.batch.outcomes import result_of
+from bulkreact.batch.writer import connect
+from bulkreact.errors import JournalNotWrittenError
+from bulkreact.models import InputRow, Outcome, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.world import Rules
 
@@ -147,3 +153,41 @@ def test_rows_that_were_refused_before_a_lack_of_permission_stopped_the_run_are_
     assert set(refused) <= set(again)
     # The refusal was an answer: its request id is used up.
     assert not [path for path, request_id in refused.items() if again[path] == request_id]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_journal_that_cannot_be_written_is_noticed_though_nobody_writes_any_more(tmp_path: Path, others: int) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([target(guid(1)), *(replace(target(guid(2)), customer_id=guid(99)) for _ in range(others))])
+    long = Response(429, "", {"retry-after": "3000"}, b"")
+
+    def answer(sent: Sent) -> Response | None:
+        if guid(99) in sent.path:
+            return long if sent.at < 100 else None
+        with closing(connect(tmp_path / JOURNAL_NAME)) as other:
+            other.execute("DROP TABLE outcomes")
+        return None
+
+    laboratory.answer = answer
+    # Whoever is told to wait has been told before the journal is gone.
+    laboratory.delay = lambda request: 0.0 if guid(99) in request.path else 5.0
+    with pytest.raises(JournalNotWrittenError):
+        laboratory.work(Limits(calls_per_second=None, max_retry_after=10_000, max_throttle=10_000))
+    assert laboratory.now < 10
+
+
+def test_nobody_is_told_of_an_end_that_is_not_durable(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    accepted, refused, subscription = target(guid(1)), target(fated(404)), replace(target(guid(2)), entitlement_id="")
+    laboratory.make([accepted, refused, subscription])
+    told: list[tuple[int, Status]] = []
+
+    def settled(number: int, outcome: Outcome) -> None:
+        with closing(read_only(tmp_path)) as connection:
+            assert result_of(connection, number - 1).outcome.status is outcome.status
+        told.append((number, outcome.status))
+
+    laboratory.settled = settled
+    laboratory.work(Limits(calls_per_second=None))
+    assert sorted(told) == [(row.number, row.outcome.status) for row in laboratory.rows()]
+    assert len(told) == 3

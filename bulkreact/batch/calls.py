@@ -1,11 +1,14 @@
 """Reading from a journal the calls of its rows: how far each has come, and under which request ids."""
 
+import hashlib
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha1
+from functools import cache
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from bulkreact.batch.policy import Progress, begin, made
 from bulkreact.batch.schema import CHANGE_WORDS
@@ -37,8 +40,14 @@ def intended_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int)
 
     It is a name-based UUID of version 5.
     """
-    name = f"{ordinal}/{operation}/{intent}".encode()
-    return guid_of(sha1(run_uuid.bytes + name, usedforsecurity=False).hexdigest(), version=5)
+    digest = _name_space(run_uuid).copy()
+    digest.update(f"{ordinal}/{operation}/{intent}".encode())
+    return guid_of(digest.hexdigest(), version=5)
+
+
+@cache
+def _name_space(run_uuid: UUID) -> "hashlib._Hash":
+    return hashlib.sha1(run_uuid.bytes, usedforsecurity=False)
 
 
 def progress_of(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> Progress:

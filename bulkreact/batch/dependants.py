@@ -1,8 +1,10 @@
 """The rows of a run that wait for another row of it: when they go on, and how they end if they cannot."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from bulkreact.batch.edges import Edges
 from bulkreact.batch.family import Family, Parent, Standing

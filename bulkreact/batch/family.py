@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from bulkreact.batch import schema
 from bulkreact.batch.rows import Row
@@ -38,8 +39,7 @@ class Standing(Enum):
     ENDED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(Struct, frozen=True):
     """A subscription of the run that others wait for; ``status`` is None while nothing is known of it."""
 
     ordinal: int

@@ -13,6 +13,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bulkreact.batch import schema
+from bulkreact.batch.filling import fill
 from bulkreact.batch.writer import connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.models import InputRow, RunState
@@ -24,7 +25,6 @@ VERIFY = "verify"
 # Whoever only asks whether a run is being worked on holds its lock for an instant.
 _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +155,24 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
     """Make a journal in a folder and put the rows of an input into it; its facts are still missing."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with closing(connect(path)) as connection:
-        connection.executescript(schema.TABLES)
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(schema.INSERT_ROW, (_values(ordinal, row) for ordinal, row in enumerate(rows, 1)))
+    connection = connect(path)
+    try:
+        # In a new file no page needs to be written twice, as WAL does; at its end they are all synced just the same.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.executescript(f"BEGIN IMMEDIATE; {schema.TABLES}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    fill(connection, rows)
+    with closing(connection):
         connection.execute("COMMIT")
 
 
-def seal(folder: Path, facts: RunFacts) -> None:
-    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin."""
+def seal(folder: Path, facts: RunFacts, *, may_repeat: bool = True) -> None:
+    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin.
+
+    Duplicates are not looked for where it is known that there are none.
+    """
     names = ", ".join(RunFacts.__dataclass_fields__)
     marks = ", ".join("?" for _ in RunFacts.__dataclass_fields__)
     values = [getattr(facts, name) for name in RunFacts.__dataclass_fields__ if name != "header"]
@@ -171,7 +180,8 @@ def seal(folder: Path, facts: RunFacts) -> None:
     values.insert(position, json.dumps(facts.header, ensure_ascii=False))
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(schema.MARK_DUPLICATES)
+        if may_repeat:
+            connection.execute(schema.MARK_DUPLICATES)
         connection.execute(schema.SEPARATE_REQUEST_IDS)
         if connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
             for statement in schema.INDEX_SUBSCRIPTIONS:
@@ -235,22 +245,3 @@ def is_worked_on(folder: Path) -> bool:
         return False
     lock.release()
     return False
-
-
-def _values(ordinal: int, row: InputRow) -> tuple[str | int | None, ...]:
-    target = row.target
-    return (
-        ordinal,
-        row.number,
-        _encoded(row.cells),
-        target.customer_id if target else None,
-        target.subscription_id if target else None,
-        target.entitlement_id if target else None,
-        row.problem_code,
-        row.problem,
-        row.request_id,
-        row.of_read,
-        row.lost,
-        row.restore_auto_renew,
-        row.deadline,
-    )

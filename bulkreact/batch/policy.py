@@ -1,8 +1,10 @@
 """What to do next with a row: pure policy over its progress and the verdict on its last call."""
 
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.models import Answer, Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
@@ -21,11 +23,11 @@ NOT_READY_WAITS = 3
 CONFLICTS = 2
 # A parent that is active already may not be known as such everywhere at once.
 PARENT_WAITS = 3
+_TROUBLE, _TIMED_OUT = HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.REQUEST_TIMEOUT.value
 _COUNTED = (verdicts.Transient, verdicts.NotReady, verdicts.Conflict, verdicts.ParentInactive, verdicts.TokenRefused)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a row has come.
 
     ``intent`` counts the business answers to its write calls and thereby names its request id, ``reads`` those to the
@@ -52,47 +54,42 @@ class Progress:
     call: Call | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """The row has ended."""
 
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Make the next call of the row in ``delay`` seconds."""
 
     delay: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """The row was throttled: its scope must wait."""
 
     retry_after: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Struct, frozen=True):
     """Fetch a fresh token, then make the same call again."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitParent:
+class AwaitParent(Struct, frozen=True):
     """The subscription above the row must be active first; ``otherwise`` is how the row ends if nobody waits for that."""
 
     otherwise: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """No row can succeed: the run ends here, and resuming sends this row again."""
 
     outcome: Outcome
 
 
-Step = Settle | Again | Hold | Renew | AwaitParent | Stop
+Unsettled = Again | Hold | Renew | AwaitParent | Stop
+Step = Settle | Unsettled
 
 
 def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
@@ -152,7 +149,7 @@ def made(progress: Progress, call: Call, *, verdict: str, left: bool, lost: bool
 
 def _is_doubtful(answer: Answer) -> bool:
     status = answer.http_status or 0
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
+    return status >= _TROUBLE or status == _TIMED_OUT
 
 
 def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int, chance: float) -> Step:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from itertools import count
 
 from bulkreact.batch import schema
-from bulkreact.batch.writer import Statement, Writer
+from bulkreact.batch.writer import Statement, Then, Writer
 from bulkreact.models import Call, Operation, Outcome, Target
 from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict
 
 
 class Recorder:
-    """Appends the events of one session; each method returns when its events are durable."""
+    """Appends the events of one session; each method but ``note`` returns when its events are durable."""
 
     def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
         self._writer = writer
@@ -22,12 +22,23 @@ class Recorder:
     ) -> int:
         """Record a call that is about to leave and return its id."""
         call = next(self._call_ids)
-        values = (call, self._session, ordinal, operation, request_id, correlation_id, started_at)
+        values = (call, self._session, ordinal, str(operation), request_id, correlation_id, started_at)
         await self._writer.commit((schema.INSERT_CALL, values))
         return call
 
     async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
         """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
+        await self._writer.commit(*self._answer(call, verdict, settled))
+
+    def note(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], then: Then) -> None:
+        """Record the same, durable before any call that begins later leaves; ``then`` is called when it is."""
+        self._writer.submit(*self._answer(call, verdict, settled), then=then)
+
+    async def flushed(self) -> None:
+        """Wait until all events are durable."""
+        await self._writer.flushed()
+
+    def _answer(self, call: Call, verdict: Verdict, settled: Iterable[tuple[int, Outcome]]) -> list[Statement]:
         answer = verdict.answer
         left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
         values = (
@@ -42,9 +53,8 @@ class Recorder:
             int(lost),
             verdict.location if isinstance(verdict, Accepted) else "",
         )
-        statements: list[Statement] = [(schema.INSERT_ANSWER, values)]
-        statements.extend(self._outcome(ordinal, outcome) for ordinal, outcome in settled)
-        await self._writer.commit(*statements)
+        outcomes = [self._outcome(ordinal, outcome) for ordinal, outcome in settled]
+        return [(schema.INSERT_ANSWER, values), *outcomes]
 
     async def settle(self, *settled: tuple[int, Outcome]) -> None:
         """Record outcomes of rows, by their ordinals."""
@@ -78,16 +88,17 @@ class Recorder:
         }
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
+        # The database takes plain strings faster than members of an enumeration.
         return schema.INSERT_OUTCOME, (
             self._session,
             ordinal,
-            outcome.status,
+            str(outcome.status),
             outcome.attempts,
             outcome.call.id if outcome.call else None,
             outcome.code,
             outcome.description,
             int(outcome.reopen),
-            outcome.auto_renew,
+            str(outcome.auto_renew),
         )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
+
 from bulkreact.batch import schema
 from bulkreact.batch.calls import intended_id, progress_of
 from bulkreact.batch.policy import Progress, begin
@@ -21,8 +23,7 @@ _SENDABLE = (
 )
 
 # Open: never settled, settled by an answer that stopped the run, or with an answer still lost.
-_MAKE_OPEN = f"""
-CREATE TEMP TABLE open_rows AS
+_OPEN = f"""
 SELECT rows.customer_id, rows.ordinal, rows.ordinal AS place, 0 AS band, NULL AS parent FROM rows
 WHERE {_SENDABLE} AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal)
 UNION ALL
@@ -30,6 +31,8 @@ SELECT rows.customer_id, rows.ordinal, rows.ordinal, 0, NULL FROM outcomes CROSS
 WHERE (outcomes.reopen = 1 OR outcomes.status = 'unknown') AND {_SENDABLE}
     AND outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
 """  # noqa: S608 - our own names
+_MAKE_OPEN = f"CREATE TEMP TABLE open_rows AS {_OPEN}"
+_COUNT_OPEN = f"SELECT count(*), count(DISTINCT customer_id) FROM ({_OPEN})"  # noqa: S608 - our own names
 # A row below a subscription of the same run waits for it, unless that was seen active or a call of its own was made.
 FIND_PARENTS = f"""
 UPDATE temp.open_rows SET parent = found.parent FROM (
@@ -65,19 +68,18 @@ _MAKE_ORDER = """
 CREATE TEMP TABLE customer_order AS
 SELECT customer_id, band FROM temp.open_rows WHERE parent IS NULL GROUP BY customer_id, band ORDER BY band, min(place)
 """
-_NEXT = f"""
+_NEXT = """
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
-    rows.of_read, rows.lost, rows.restore_auto_renew, {BEGUN}, open_rows.place
+    rows.of_read, rows.lost, rows.restore_auto_renew, open_rows.place, {begun}
 FROM temp.open_rows JOIN rows ON rows.ordinal = open_rows.ordinal
 WHERE open_rows.customer_id = :customer AND open_rows.place > :after
-"""  # noqa: S608 - our own names
+"""
 _OF_STREAM = " AND open_rows.band = :band AND open_rows.parent IS NULL"
 _OF_STREAM_BELOW = " AND open_rows.parent = :below"
 _ONLY_BEGUN = f" AND {BEGUN}"
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One row to be sent: what it wants, how far it has come, and its place in the order of sending.
 
     ``request_id`` is one carried on from an earlier run, ``of_read`` says that it was a reading's. ``subscription`` is
@@ -116,6 +118,11 @@ class OpenCount:
     customers: int
 
 
+def open_count(connection: sqlite3.Connection, *, with_left_out: bool = False) -> OpenCount:
+    """Return how many rows of how many customers are open, without putting them in order."""
+    return OpenCount(*connection.execute(_COUNT_OPEN, {"with_left_out": with_left_out}).fetchone())
+
+
 class OpenRows:
     """The open rows of a journal, as the queue wants them.
 
@@ -125,6 +132,9 @@ class OpenRows:
 
     def __init__(self, connection: sqlite3.Connection, *, with_left_out: bool = False, soon: str = "") -> None:
         self._connection = connection
+        # Of most runs nothing was sent when they begin: then no row needs to be asked for.
+        self._any_begun = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
+        self._next = _NEXT.format(begun=BEGUN if self._any_begun else "0")
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
         connection.execute(_MAKE_OPEN, {"with_left_out": with_left_out})
@@ -159,7 +169,7 @@ class OpenRows:
 
     def begun(self, stream: Stream, after: int) -> list[Row]:
         """Return those open rows of a stream behind a place that were sent by an earlier process."""
-        return self._read(stream, after, _ONLY_BEGUN)
+        return self._read(stream, after, _ONLY_BEGUN) if self._any_begun else []
 
     def is_awaited(self, ordinal: int) -> bool:
         """Tell whether rows wait for one from the beginning."""
@@ -169,13 +179,13 @@ class OpenRows:
         return bool(found[0])
 
     def _read(self, stream: Stream, after: int, rest: str) -> list[Row]:
-        sql = f"{_NEXT}{_OF_STREAM if stream.below is None else _OF_STREAM_BELOW}{rest}"
+        sql = f"{self._next}{_OF_STREAM if stream.below is None else _OF_STREAM_BELOW}{rest}"
         values = {"customer": stream.customer_id, "band": stream.band, "below": stream.below, "after": after}
         rows = []
-        for ordinal, number, *ids, carried, of_read, lost, restore, is_begun, place in self._connection.execute(
+        for ordinal, number, customer, subscription, entitlement, *wishes, place, is_begun in self._connection.execute(
             sql, values
         ):
-            customer, subscription, entitlement = ids
+            carried, of_read, lost, restore = wishes
             target, was_lost = Target(customer, subscription, entitlement), bool(lost)
             # Only a row that was sent before has calls to look for.
             progress = begin(target, lost=was_lost)

@@ -1,15 +1,18 @@
 """The sending of a run: each open row is called until it is settled, or the run stops."""
 
-from dataclasses import replace
+from collections.abc import Awaitable
+from functools import partial
 from typing import assert_never
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from bulkreact.batch import policy
 from bulkreact.batch.brakes import FailureThreshold, PermissionStreak, Refusal
 from bulkreact.batch.dependants import Dependants, Item, Told
 from bulkreact.batch.edges import COMPLETED, Edges, Ending, Phase
 from bulkreact.batch.family import Family, Parent
-from bulkreact.batch.policy import Again, AwaitParent, Hold, Progress, Renew, Settle, Step, Stop
+from bulkreact.batch.policy import Again, AwaitParent, Hold, Progress, Renew, Settle, Step, Stop, Unsettled
 from bulkreact.batch.queue import Queue
 from bulkreact.batch.rows import OpenRows, Row, request_id
 from bulkreact.batch.throttle import Scope
@@ -21,7 +24,7 @@ from bulkreact.errors import HaltedError
 from bulkreact.models import FAILURES, SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.own_codes import THROTTLED
-from bulkreact.partnercenter.protocol import STEPS, Particulars
+from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, STEPS, Particulars
 from bulkreact.partnercenter.verdicts import CustomerRefused, Found, PermissionRefused, Verdict
 from bulkreact.settings import Limits
 
@@ -49,7 +52,15 @@ class Runner:
         self._limits = limits
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._streak = streak
-        self._workers = Workers("Reactivating", self._queue, total=total, flow=flow, edges=edges, call=self._call)
+        self._workers = Workers(
+            "Reactivating",
+            self._queue,
+            total=total,
+            flow=flow,
+            edges=edges,
+            call=self._call,
+            recorded=wire.recorder.flushed,
+        )
         self._dependants = Dependants(
             family,
             open_rows,
@@ -75,18 +86,15 @@ class Runner:
         """Return what can be watched and interrupted."""
         return self._workers
 
-    async def _call(self, item: Item) -> None:
+    def _call(self, item: Item) -> Awaitable[None]:
         self._workers.tally.calls += 1
-        if isinstance(item, Group):
-            await self._dependants.call(item)
-        else:
-            await self._send(item)
+        return self._dependants.call(item) if isinstance(item, Group) else self._send(item)
 
     async def _send(self, row: Row) -> None:
-        """Make the next call of a row: first durable, then sent; first the answer durable, then forgotten."""
+        """Make the next call of a row: it is durable before it leaves, and its answer before anybody is told."""
         before = row.progress = self._up_to_date(row)
         ours = request_id(self._run_uuid, row) if before.operation in STEPS else ""
-        particulars = Particulars(subscription=row.subscription)
+        particulars = Particulars(subscription=row.subscription) if row.subscription else NOTHING_PARTICULAR
         exchange = await self._wire.call(
             row.ordinal, before.operation, row.target, request_id=ours, particulars=particulars
         )
@@ -96,14 +104,37 @@ class Runner:
         row.progress = policy.advance(before, verdict, exchange.call)
         step = policy.decide(before, row.progress, verdict, attempts=self._limits.attempts, chance=self._edges.chance())
         step, parent = self._dependants.resolve(_with_auto_renew(step, row), row, verdict)
-        settled = [(row.ordinal, step.outcome)] if isinstance(step, Settle | Stop) else []
-        if before.operation in STEPS:
-            settled.extend(self._watch_permissions(row, step, verdict))
+        if isinstance(step, Settle):
+            await self._settle(row, step.outcome, exchange)
+            return
+        settled = [(row.ordinal, step.outcome)] if isinstance(step, Stop) else []
         await self._wire.recorder.answered(exchange.call, verdict, settled=settled)
         self._workers.heed(row, exchange)
         await self._follow(row, step, exchange, parent)
-        if isinstance(step, Settle):
-            await self._consequences(row, step.outcome, verdict if before.operation in STEPS else None)
+
+    async def _settle(self, row: Row, outcome: Outcome, exchange: Exchange) -> None:
+        """Write down how a row has ended, and do what that means; nobody is told of it before it is durable."""
+        call, verdict = exchange.call, exchange.verdict
+        of_step = exchange.operation in STEPS
+        settled = [(row.ordinal, outcome)]
+        if of_step:
+            settled.extend(self._watch_permissions(row, outcome, verdict))
+        told = partial(self._told, row, outcome)
+        if row.target.entitlement_id:
+            # No other row asks the journal for it, and no call leaves that begins later before it is durable.
+            self._wire.recorder.note(call, verdict, settled=settled, then=told)
+        else:
+            await self._wire.recorder.answered(call, verdict, settled=settled)
+            told()
+        self._workers.heed(row, exchange)
+        self._threshold.add(outcome)
+        # As long as the row is in hand the queue does not end.
+        await self._dependants.settled(row, outcome, verdict, may_reopen=self._streak.watching)
+        self._queue.done(row)
+        if of_step and isinstance(verdict, CustomerRefused):
+            await self._refuse_customer(row, outcome)
+        if self._threshold.passed:
+            self._halt()
 
     def _up_to_date(self, row: Row) -> Progress:
         """Return the progress of a row, put back to its reading when what was read is too old to go back."""
@@ -116,31 +147,22 @@ class Runner:
             return replace(row.progress, operation=Operation.GET_SUBSCRIPTION)
         return row.progress
 
-    def _watch_permissions(self, row: Row, step: Step, verdict: Verdict) -> list[tuple[int, Outcome]]:
+    def _watch_permissions(self, row: Row, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
         """Return the outcomes to be opened again when a streak of missing permissions stops the run.
 
         They go into the journal together with the answer that completes the streak.
         """
-        if not isinstance(step, Settle):
-            return []
         if not isinstance(verdict, PermissionRefused):
-            self._streak.answered(success=step.outcome.status in SUCCESSES)
+            self._streak.answered(success=outcome.status in SUCCESSES)
             return []
-        if not self._streak.refused(Refusal(row.ordinal, row.target.customer_id, step.outcome)):
+        if not self._streak.refused(Refusal(row.ordinal, row.target.customer_id, outcome)):
             return []
         refusals = self._streak.refusals
-        self._workers.refuse(
-            f"{len(refusals)} rows in succession were refused for lack of permission ({step.outcome.code})"
-        )
+        self._workers.refuse(f"{len(refusals)} rows in succession were refused for lack of permission ({outcome.code})")
         return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
-    async def _follow(self, row: Row, step: Step, exchange: Exchange, parent: Parent | None) -> None:
+    async def _follow(self, row: Row, step: Unsettled, exchange: Exchange, parent: Parent | None) -> None:
         match step:
-            case Settle(outcome=outcome):
-                self._settled(row, outcome)
-                # As long as the row is in hand the queue does not end.
-                await self._dependants.settled(row, outcome, exchange.verdict, may_reopen=self._streak.watching)
-                self._queue.done(row)
             case Again(delay=0):
                 self._queue.go_on(row)
             case Again(delay=delay):
@@ -157,15 +179,12 @@ class Runner:
                 await self._dependants.wait(row, parent, otherwise)
             case Stop(outcome=outcome):
                 self._queue.done(row)
-                self._settled(row, outcome)
+                self._threshold.add(outcome)
+                self._told(row, outcome)
                 answer = exchange.verdict.answer
                 self._workers.refuse(f"row {row.number}: {answer.code}: {answer.description}")
             case _:
                 assert_never(step)
-
-    def _settled(self, row: Row, outcome: Outcome) -> None:
-        self._threshold.add(outcome)
-        self._told(row, outcome)
 
     def _told(self, row: Row, outcome: Outcome) -> None:
         self._count(outcome)
@@ -179,20 +198,20 @@ class Runner:
         if outcome.status in FAILURES:
             self._workers.tally.failures += rows
 
-    async def _consequences(self, row: Row, outcome: Outcome, verdict: Verdict | None) -> None:
-        """Do what a settled row means for the others; ``verdict`` is that of a write call."""
-        if isinstance(verdict, CustomerRefused):
-            customer_id = row.target.customer_id
-            self._queue.drop_unsent(customer_id)
-            words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
-            unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
-            await self._settle_unsent(customer_id, unsent)
-            await self._dependants.dropped(customer_id)
-        if self._threshold.passed:
-            failures, settled = self._threshold.failures, self._threshold.settled
-            code = self._threshold.codes.most_common(1)[0][0]
-            words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
-            self._workers.stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
+    async def _refuse_customer(self, row: Row, outcome: Outcome) -> None:
+        """End the rows of a customer that were never sent as one of them has ended."""
+        customer_id = row.target.customer_id
+        self._queue.drop_unsent(customer_id)
+        words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
+        unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
+        await self._settle_unsent(customer_id, unsent)
+        await self._dependants.dropped(customer_id)
+
+    def _halt(self) -> None:
+        failures, settled = self._threshold.failures, self._threshold.settled
+        code = self._threshold.codes.most_common(1)[0][0]
+        words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
+        self._workers.stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
 
     async def _give_up(self, item: Item, scope: Scope) -> None:
         """Defer the rows of a throttled scope that are not in flight; those in flight come to the same end."""
@@ -207,15 +226,17 @@ class Runner:
         await self._dependants.dropped(customer_id)
         self._queue.done(item)
         for one, outcome in outcomes:
-            self._settled(one, outcome)
+            self._threshold.add(outcome)
+            self._told(one, outcome)
 
 
 def _with_auto_renew(step: Step, row: Row) -> Step:
     """Return a step that brings a subscription back with what is to be said of its auto-renewal."""
-    off = row.subscription is not None and row.subscription.lost_auto_renew
+    if row.subscription is None or not row.subscription.lost_auto_renew:
+        return step
     came_back = {Status.ACCEPTED, Status.REACTIVATED}
     # What was active before may be without it on purpose: that is told to those who asked.
     told = came_back | {Status.ALREADY_ACTIVE} if row.restore_auto_renew else came_back
-    if off and isinstance(step, Settle) and step.outcome.status in told:
+    if isinstance(step, Settle) and step.outcome.status in told:
         return Settle(replace(step.outcome, auto_renew=AutoRenew.OFF))
     return step

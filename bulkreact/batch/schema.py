@@ -124,6 +124,11 @@ INSERT_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
     "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# A row that has nothing but its cells and its ids, as nearly all of them.
+INSERT_PLAIN_ROW = (
+    "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
+    "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, '', '', '', 0, 0, 0, '')"
+)
 INSERT_CALL = (
     "INSERT INTO calls (id, session, ordinal, operation, request_id, correlation_id, started_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -1,9 +1,11 @@
 """The watching of accepted targets: each is read until it is active or its time is over, whoever asks for that."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from bulkreact.batch.calls import intended_id
 from bulkreact.batch.edges import Edges

@@ -1,6 +1,7 @@
 """One call in the order that must not change: first durable, then sent."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.batch.edges import Edges, iso
 from bulkreact.batch.recorder import Recorder
@@ -10,8 +11,7 @@ from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
 
     operation: Operation
@@ -45,7 +45,6 @@ class Wire:
             request_id=request_id or self._edges.new_id(),
             correlation_id=self._edges.new_id(),
             api_version=self._service.api_version,
-            locale=self._service.locale,
             particulars=particulars,
         )
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]

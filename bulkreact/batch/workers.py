@@ -30,7 +30,10 @@ class Flow:
 
 
 class Workers(Generic[Item]):
-    """Takes items and hands each to ``call``, which hands it back to the queue; one phase of a run."""
+    """Takes items and hands each to ``call``, which hands it back to the queue; one phase of a run.
+
+    ``recorded`` returns when all that a call has left to be written down is durable, None where it leaves nothing.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Workers(Generic[Item]):
         flow: Flow,
         edges: Edges,
         call: Callable[[Item], Awaitable[None]],
+        recorded: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.title = title
         self.tally = Tally(total)
@@ -49,6 +53,7 @@ class Workers(Generic[Item]):
         self._flow = flow
         self._edges = edges
         self._call = call
+        self._recorded = recorded
         self._stopped = asyncio.Event()
 
     async def run(self) -> Ending:
@@ -146,12 +151,24 @@ class Workers(Generic[Item]):
             self.refuse(trouble)
 
     async def _work(self) -> None:
-        while item := await self.queue.take():
-            await self._flow.pacer.turn(self._token)
-            candidate: Item | None = item
-            while candidate and not self.queue.may_send(candidate):
-                # Held, dropped or stopped while it waited for the turn: let another have it.
-                self.queue.put_back(candidate)
-                candidate = self.queue.take_now()
-            if candidate:
+        while item := self.queue.take_now() or await self._take():
+            # Without a ceiling there is no turn to wait for, and nothing can have changed meanwhile.
+            at_once = self._flow.pacer.pace is None and self._edges.usable()
+            if candidate := item if at_once else await self._turn(item):
                 await self._call(candidate)
+
+    async def _turn(self, item: Item) -> Item | None:
+        """Wait for a turn and return who may use it: the item, or another if it may not be sent any more."""
+        await self._flow.pacer.turn(self._token)
+        candidate: Item | None = item
+        while candidate and not self.queue.may_send(candidate):
+            # Held, dropped or stopped while it waited for the turn: let another have it.
+            self.queue.put_back(candidate)
+            candidate = self.queue.take_now()
+        return candidate
+
+    async def _take(self) -> Item | None:
+        # Whoever has nothing to send may wait for long, or end: what was written down must not have failed unseen.
+        if self._recorded:
+            await self._recorded()
+        return await self.queue.take()

@@ -2,18 +2,20 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
+from msgspec import Struct
+
 from bulkreact.errors import JournalNotWrittenError
 
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
-_Entry = tuple[tuple[Statement, ...], asyncio.Future[int]]
+Then = Callable[[], None]
 # So many rows at most are appended by one statement; one for each number is kept prepared.
 _TOGETHER = 32
 
@@ -27,6 +29,14 @@ def connect(path: Path) -> sqlite3.Connection:
     # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this changes nothing.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
+
+
+class _Entry(Struct):
+    """Statements that belong together, and who is told when they are durable."""
+
+    statements: tuple[Statement, ...]
+    waiter: asyncio.Future[int] | None
+    then: Then | None = None
 
 
 class Writer:
@@ -43,16 +53,33 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Entry] = []
         self._running: asyncio.Future[list[int]] | None = None
+        # Nothing may follow what could not be written; after any other failure what is submitted still is, and nobody
+        # goes on.
+        self._unwritten: BaseException | None = None
+        self._failure: BaseException | None = None
 
     async def commit(self, *statements: Statement) -> int:
         """Return how many rows the statements wrote, when they are durable, in the order of the calls.
 
-        Raises JournalNotWrittenError when they cannot be written.
+        Raises JournalNotWrittenError when they, or any before them, cannot be written.
         """
-        future: asyncio.Future[int] = self._loop.create_future()
-        self._pending.append((statements, future))
-        self._flush()
-        return await future
+        if self._failure:
+            raise self._failure
+        waiter: asyncio.Future[int] = self._loop.create_future()
+        self._add(_Entry(statements, waiter))
+        return await waiter
+
+    def submit(self, *statements: Statement, then: Then | None = None) -> None:
+        """Have statements written before any that come later; ``then`` is called when they are durable.
+
+        Whoever commits later learns that they could not be, or what ``then`` raised.
+        """
+        self._add(_Entry(statements, None, then))
+
+    async def flushed(self) -> None:
+        """Wait until everything is durable; raises JournalNotWrittenError when it cannot be."""
+        if self._running or self._pending or self._failure:
+            await self.commit()
 
     async def close(self) -> None:
         """Wait for what is being committed and end the thread."""
@@ -61,26 +88,46 @@ class Writer:
         await asyncio.to_thread(self._executor.shutdown)
         self._connection.close()
 
-    def _flush(self) -> None:
-        if self._running or not self._pending:
-            return
-        group, self._pending = self._pending, []
-        self._running = self._loop.run_in_executor(
-            self._executor, self._commit_group, [statements for statements, _ in group]
-        )
-        self._running.add_done_callback(partial(self._flushed, [future for _, future in group]))
+    def _add(self, entry: _Entry) -> None:
+        self._pending.append(entry)
+        if not self._running:
+            self._flush()
 
-    def _flushed(self, waiting: list[asyncio.Future[int]], done: asyncio.Future[list[int]]) -> None:
+    def _flush(self) -> None:
+        group, self._pending = self._pending, []
+        if self._unwritten:
+            self._fail(group, self._unwritten)
+        elif group:
+            self._running = self._loop.run_in_executor(
+                self._executor, self._commit_group, [entry.statements for entry in group]
+            )
+            self._running.add_done_callback(partial(self._flushed, group))
+
+    def _flushed(self, group: list[_Entry], done: asyncio.Future[list[int]]) -> None:
         self._running = None
-        error = done.exception()
-        for place, future in enumerate(waiting):
-            if future.cancelled():
-                continue
-            if error:
-                future.set_exception(error)
-            else:
-                future.set_result(done.result()[place])
+        self._unwritten = done.exception()
+        self._failure = self._unwritten or self._failure or self._told(group, done.result())
+        if self._failure:
+            self._fail(group, self._failure)
         self._flush()
+
+    def _told(self, group: list[_Entry], written: list[int]) -> BaseException | None:
+        """Tell everybody that their statements are durable; returns what went wrong with that."""
+        for entry, count in zip(group, written, strict=True):
+            if entry.waiter and not entry.waiter.cancelled():
+                entry.waiter.set_result(count)
+        try:
+            for entry in group:
+                if entry.then:
+                    entry.then()
+        except Exception as error:  # noqa: BLE001 - it is raised again by the next commit
+            return error
+        return None
+
+    def _fail(self, group: list[_Entry], error: BaseException) -> None:
+        for entry in group:
+            if entry.waiter and not entry.waiter.done():
+                entry.waiter.set_exception(error)
 
     def _commit_group(self, group: list[tuple[Statement, ...]]) -> list[int]:
         try:
@@ -116,11 +163,11 @@ class Writer:
         for sql, several in rows.items():
             for begin in range(0, len(several), _TOGETHER):
                 some = several[begin : begin + _TOGETHER]
-                self._connection.execute(_for_several(sql, len(some)), list(chain.from_iterable(some)))
+                self._connection.execute(for_several(sql, len(some)), list(chain.from_iterable(some)))
 
 
 @cache
-def _for_several(sql: str, number: int) -> str:
+def for_several(sql: str, number: int) -> str:
     """Return a statement that inserts one row for so many of them."""
     before, _, values = sql.rpartition("VALUES ")
     return f"{before}VALUES {', '.join([values] * number)}"

@@ -1,6 +1,7 @@
 """The question before anything is sent."""
 
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -9,9 +10,15 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
 
 
-def confirm(count: OpenCount, service: Service, *, yes: bool) -> None:
-    """Return when sending is agreed to; otherwise end the command, in words when nobody is there to ask."""
-    if not count.rows or yes or service.simulated:
+def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
+    """Return when sending is agreed to; otherwise end the command, in words when nobody is there to ask.
+
+    ``counted`` tells how much is to be sent; it is asked only when somebody wants to know.
+    """
+    if yes or service.simulated:
+        return
+    count = counted()
+    if not count.rows:
         return
     question = (
         f"Reactivate {many(count.rows, 'subscription')} of {many(count.customers, 'customer')} at {service.base_url}?"

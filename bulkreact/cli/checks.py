@@ -157,7 +157,6 @@ async def _read(findings: Findings, service: Service, chosen: Chosen | None) -> 
                 request_id=str(uuid4()),
                 correlation_id=str(uuid4()),
                 api_version=service.api_version,
-                locale=service.locale,
             )
             async with connect(service, Limits(timeout=_READ_SECONDS), tokens) as client:
                 began = time.monotonic()

@@ -17,7 +17,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.app_secrets import AppSecret, Certificate, SecretFile, SecretValue, read_secret
 from bulkreact.partnercenter.auth import Clock, Credentials, ReadyToken, RenewedToken
 from bulkreact.partnercenter.claims import Claims
-from bulkreact.partnercenter.network import proxy_for, trust
+from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.settings import AUTHORITIES, RESOURCES, Auth, Cloud, Identity, Service, is_guid, resource_of, scope_for
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None
     if service.simulated:
         return Access(ReadyToken("simulated", now=time.time))
     # What the environment says of certificates and proxies would otherwise be found wrong in mid-run.
-    trust()
+    check_trust()
     proxy_for(service.base_url)
     ctx.meta[_CHOSEN] = chosen = choose(ctx, service.cloud, tenant_id=tenant_id)
     refusal = asyncio.run(chosen.credentials.ready())

@@ -91,7 +91,7 @@ class Leftovers:
             return self._waiting(entry, InputRefusedError.exit_code, words)
         job.terminal.note(f"{entry.file_name}: continuing run {entry.run_id}.")
         tell = bench.turn(granted)
-        confirm(runs.open_count(run.folder), job.service, yes=job.output.yes)
+        confirm(lambda: runs.open_count(run.folder), job.service, yes=job.output.yes)
         tell(entry.run_id)
         return bench.run(entry, run.folder, granted)
 

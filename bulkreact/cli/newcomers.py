@@ -54,7 +54,7 @@ class Newcomers:
             if not job.again and (earlier := self._earlier(content, granted)):
                 return self._copy(look, sha256, earlier)
             facts = new_facts(job.ctx, run_id, name_of(str(look.path)), found, job.service, granted, now=now)
-            seal(folder, facts)
+            seal(folder, facts, may_repeat=found.intake.may_repeat)
             entry = Entry(
                 run_id,
                 content,
@@ -71,7 +71,7 @@ class Newcomers:
             job.terminal.note(f"{look.path.name}: run {run_id}.")
             job.terminal.remark(found.intake.remark)
             job.terminal.problems(found.intake)
-            confirm(runs.open_count(folder), job.service, yes=job.output.yes)
+            confirm(lambda: runs.open_count(folder), job.service, yes=job.output.yes)
             job.ledger.prepare(entry)
             job.ledger.news(iso(now))
             adopted = runs.adopt(folder, run_id)
@@ -89,7 +89,7 @@ class Newcomers:
         job.ledger.reach(entry.run_id, Stage.BEGUN)
         job.terminal.note(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
         tell = self.bench.turn(granted)
-        confirm(runs.open_count(run.folder), job.service, yes=job.output.yes)
+        confirm(lambda: runs.open_count(run.folder), job.service, yes=job.output.yes)
         tell(entry.run_id)
         return self.bench.run(entry, run.folder, granted)
 

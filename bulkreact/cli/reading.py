@@ -1,5 +1,6 @@
 """How commands read an input: the options that say what is in it, and the rows in a journal that is still a draft."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from bulkreact.sheets.problems import Defect, Problem, lines
 if TYPE_CHECKING:
     from bulkreact.sheets.intake import Intake
 
+_THREADS = "OPENBLAS_NUM_THREADS"
 _STANDARD_INPUT = "-"
 _AUTO = "auto"
 _KIND = (
@@ -101,18 +103,37 @@ def opened(source: str) -> Iterator[Path]:
 def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> Read:
     """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
     shown = "standard input" if source == _STANDARD_INPUT else source
-    from bulkreact.sheets.intake import Intake  # noqa: PLC0415 - loads pandas
+    with _loading_lightly():
+        from bulkreact.sheets.intake import Intake  # noqa: PLC0415 - loads pandas
 
     known = options_of(given)
     with _refusing_the_file():
         intake = Intake(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
         create(folder, intake.rows())
         digest = intake.digest
-        if misplaced := flag_misplaced(folder):
+        if intake.may_be_mixed and (misplaced := flag_misplaced(folder)):
             intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
             digest = digest_of(folder)
         _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
     return Read(intake, digest)
+
+
+@contextmanager
+def _loading_lightly() -> Iterator[None]:
+    """Load what stays anyway: looking through it for garbage again and again takes a sixth of the time.
+
+    Nor is there any use for the threads that numpy's mathematics would start.
+    """
+    enabled, threads = gc.isenabled(), os.environ.get(_THREADS)
+    gc.disable()
+    os.environ[_THREADS] = threads or "1"
+    try:
+        yield
+    finally:
+        if threads is None:
+            del os.environ[_THREADS]
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
     granted = credentials.access(ctx, service, tenant_id=facts.tenant_id)
     terminal.remark(granted.remark)
     with locked(service, granted.tenant_id, waiting=unattended.waiting(ctx, terminal)) as tell:
-        confirm(count, service, yes=output.yes or bool(granted.refusal))
+        confirm(lambda: count, service, yes=output.yes or bool(granted.refusal))
         tell(facts.id)
         with Journal(run.folder) as journal:
             journal.include_left_out()

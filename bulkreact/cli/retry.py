@@ -87,7 +87,7 @@ def _prepare(ctx: click.Context, run: Run, service: Service, granted: Access, te
             terminal.note(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
             return None
         terminal.note(f"Retrying {many(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
-        confirm(runs.open_count(folder), service, yes=ctx.params["yes"] or bool(granted.refusal))
+        confirm(lambda: runs.open_count(folder), service, yes=ctx.params["yes"] or bool(granted.refusal))
         with ExitStack() as holders:
             journals = [(holders.enter_context(Journal(holder)), rows) for holder, rows in retry.holders.items()]
             adopted = runs.adopt(folder, facts.id)

@@ -80,7 +80,7 @@ def _prepare(
         found = read(folder, source, path, given)
         intake = found.intake
         facts = new_facts(ctx, run_id, name, found, service, granted, now=now)
-        seal(folder, facts)
+        seal(folder, facts, may_repeat=intake.may_repeat)
         if wanted:
             wanted.compare(found.digest, targets(folder), name=intake.name)
         terminal.remark(intake.remark)
@@ -90,9 +90,9 @@ def _prepare(
             terminal.note(
                 f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
             )
-            confirm(count, service, yes=agreed)
+            confirm(lambda: count, service, yes=agreed)
             return earlier.folder
-        confirm(runs.open_count(folder), service, yes=agreed)
+        confirm(lambda: runs.open_count(folder), service, yes=agreed)
         return runs.adopt(folder, run_id)
 
 

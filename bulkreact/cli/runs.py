@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bulkreact.batch import rows
 from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, latest_session, read_facts, read_only
-from bulkreact.batch.rows import OpenCount, OpenRows
+from bulkreact.batch.rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.atomic import sync_folder
@@ -126,7 +127,7 @@ def unreadable(reports: Path) -> dict[Path, str]:
 def open_count(folder: Path, *, with_left_out: bool = False) -> OpenCount:
     """Return how much of a run is still to be sent, perhaps with what a limit had left out."""
     with closing(read_only(folder)) as connection:
-        return OpenRows(connection, with_left_out=with_left_out).count()
+        return rows.open_count(connection, with_left_out=with_left_out)
 
 
 def to_resume(reports: Path) -> Run | None:

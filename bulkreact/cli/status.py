@@ -13,7 +13,7 @@ from rich.console import Console
 from bulkreact.batch.edges import iso
 from bulkreact.batch.journal import RunFacts, SessionEnd, is_worked_on, latest_session, read_facts, read_only
 from bulkreact.batch.outcomes import result_rows
-from bulkreact.batch.rows import OpenRows
+from bulkreact.batch.rows import open_count
 from bulkreact.cli import history, options, runs
 from bulkreact.cli.ask import many
 from bulkreact.cli.command import Configured
@@ -159,7 +159,7 @@ def _read(folder: Path) -> _State:
             standing=stands,
             counts=counts,
             rows=rows,
-            open=rows - counts.statuses.total() if session else OpenRows(connection).count().rows,
+            open=rows - counts.statuses.total() if session else open_count(connection).rows,
             in_flight=connection.execute(_IN_FLIGHT, (session.id,)).fetchone()[0] if session else 0,
             calls=calls,
             pace=pace,

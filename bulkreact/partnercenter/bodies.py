@@ -37,6 +37,8 @@ def parse(body: bytes) -> object:
 
 def announces_success(body: bytes) -> bool:
     """Tell whether the body of a 2xx is empty or JSON: HTML and text come from something in between."""
+    if not body:
+        return True
     text = decode(body).strip().strip("\0")
     return not text or text[0] in "{[" or text == "null" or parse(body) is not None
 

@@ -7,6 +7,7 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
@@ -14,12 +15,17 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
+from aiohttp.hdrs import HOST
+from aiohttp.typedefs import LooseHeaders
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth import Credentials
 from bulkreact.partnercenter.network import proxy_for, trust
+from bulkreact.partnercenter.protocol import common_headers
+from bulkreact.partnercenter.time_limit import TimeLimit
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
@@ -35,26 +41,47 @@ _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 class Client:
     """Sends requests over one session; the token goes nowhere but into the Authorization header."""
 
-    def __init__(self, session: ClientSession, base_url: str, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        limit: TimeLimit,
+        headers: Mapping[str, str],
+    ) -> None:
         self._session = session
+        self._headers = headers
         self._base_url = base_url
+        self._origin = URL(base_url, encoded=True)
+        self._prefix = self._origin.raw_path.rstrip("/")
         self._credentials = credentials
+        self._limit = limit
 
     async def send(self, request: Request) -> Reply:
-        """Return the response, or how the call was lost; every call has the session's total time-out."""
+        """Return the response, or how the call was lost; every call may take equally long."""
         try:
             token = await self._credentials.token()
         except CredentialsRefusedError as error:
             # The token died between its last check and this call: nothing has left.
             return NoResponse(left=False, code="no-token", description=str(error))
-        headers = {**request.headers, "Authorization": f"Bearer {token}"}
-        url = URL(self._base_url + request.path, encoded=True)
+        headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
         try:
-            async with self._session.request(
-                request.method, url, headers=headers, data=request.body or None, allow_redirects=False
-            ) as response:
-                body = await _read(response, cap)
+            with self._limit:
+                response = await self._session.request(
+                    request.method,
+                    self._url(request.path),
+                    headers=headers,
+                    data=request.body or None,
+                    allow_redirects=False,
+                )
+                try:
+                    body = await _read(response, cap)
+                finally:
+                    # Read to its end, it has given its connection back already.
+                    if not response.closed:
+                        response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
             return NoResponse(left=False, code="unreachable", description=_words(error, token))
         except TimeoutError:
@@ -62,25 +89,50 @@ class Client:
         except (ClientError, OSError) as error:
             # Also a kept-alive connection that turned out dead: the server may have acted all the same.
             return NoResponse(left=True, code="connection-lost", description=_words(error, token))
-        return Response(
-            response.status, hide(response.reason or "", token), _lower(response.headers), _hide(body, token)
-        )
+        told = response.headers if response.ok else _joined(response.headers)
+        return Response(response.status, hide(response.reason or "", token), told, _hide(body, token))
+
+    def _url(self, path: str) -> URL:
+        if "?" in path:
+            return URL(f"{self._base_url}{path}", encoded=True)
+        # Parsing the whole address would take three times as long.
+        return self._origin.with_path(f"{self._prefix}{path}", encoded=True)
+
+
+class _Request(ClientRequest):
+    """A request with the headers that it is given, and none that aiohttp would add for a body that it has not."""
+
+    POST_METHODS = set()  # noqa: RUF012 - as it is declared there
+
+    def update_headers(self, headers: LooseHeaders | None) -> None:
+        """Take the headers as they are: they were copied for this request alone."""
+        if isinstance(headers, CIMultiDict) and HOST in headers:
+            self.headers = headers
+        else:
+            super().update_headers(headers)
 
 
 @asynccontextmanager
 async def connect(service: Service, limits: Limits, credentials: Credentials) -> AsyncIterator[Client]:
     """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
-    timeout = ClientTimeout(total=limits.timeout, connect=min(30.0, limits.timeout * 0.8))
+    # A timer for each call would cost a tenth of it.
+    timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
+    address = URL(service.base_url)
+    headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
+    proxy = proxy_for(service.base_url)
     async with ClientSession(
-        connector=TCPConnector(limit=limits.concurrency, ssl=trust()),
+        connector=TCPConnector(limit=limits.concurrency, ssl=trust() if address.scheme == "https" else True),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
-        skip_auto_headers={"Content-Type", "Expect"},
-        proxy=proxy_for(service.base_url),
+        # A session tells its headers to a proxy as well.
+        headers=None if proxy else headers,
+        request_class=_Request,
+        proxy=proxy,
     ) as session:
         # aiohttp would silently send a GET again on a broken connection: under the same ids, and past the pace.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
-        yield Client(session, service.base_url, credentials)
+        limit = TimeLimit(limits.timeout)
+        yield Client(session, service.base_url, credentials, limit=limit, headers=headers if proxy else {})
 
 
 def hide(text: str, token: str) -> str:
@@ -90,6 +142,9 @@ def hide(text: str, token: str) -> str:
 
 async def _read(response: ClientResponse, cap: int) -> bytes:
     length = response.content_length
+    if length == 0:
+        # It is at its end already, and its connection is free.
+        return b""
     if length is not None and length < cap and "Content-Encoding" not in response.headers:
         return await response.read()
     body = bytearray()
@@ -110,8 +165,9 @@ def _hide(body: bytes, token: str) -> bytes:
     return body
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Return headers by their names in lower case; what came in several lines may also come in one, with commas."""
+    return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 
 
 def _words(error: Exception, token: str) -> str:

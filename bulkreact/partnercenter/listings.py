@@ -7,10 +7,12 @@ its own list.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from bulkreact.models import Answer, Operation, Reply, Request, Response
 from bulkreact.partnercenter import bodies
@@ -126,7 +128,6 @@ def build_page_request(
         request_id=request_id,
         correlation_id=correlation_id,
         api_version=service.api_version,
-        locale=service.locale,
     )
     return replace(request, headers={**dict(place.headers), **request.headers})
 

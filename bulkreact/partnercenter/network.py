@@ -45,6 +45,12 @@ def _is_usable(proxy: str) -> bool:
         return False
 
 
+def check_trust() -> None:
+    """Find out whether what the environment says of certificates can be used; InputRefusedError."""
+    if any(os.environ.get(name) for name in CERTIFICATE_VARIABLES):
+        trust()
+
+
 def trust() -> ssl.SSLContext:
     """Return the context in which TLS is verified, with the platform's certificates unless the environment names some.
 

@@ -4,11 +4,13 @@ Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure enti
 entitlements*, *Reactivate a suspended subscription* and *Partner Center REST headers*. Only this module and the catalogue know HTTP statuses and codes.
 """
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter import bodies, codes, subscription
@@ -53,8 +55,7 @@ INACTIVE = "inactive"
 _CUSTOMERS = "/customers/"
 
 
-@dataclass(frozen=True, slots=True)
-class Particulars:
+class Particulars(Struct, frozen=True):
     """What some calls have besides their target: the resource as it was read, or the path of an operation."""
 
     subscription: Subscription | None = None
@@ -64,6 +65,16 @@ class Particulars:
 NOTHING_PARTICULAR = Particulars()
 
 
+def common_headers(api_version: str, locale: str) -> dict[str, str]:
+    """Return the headers that all calls have, besides their own."""
+    return {
+        "Accept": "application/json",
+        "MS-Contract-Version": api_version,
+        "MS-PartnerCenter-Application": APPLICATION,
+        "X-Locale": locale,
+    }
+
+
 def build_request(
     operation: Operation,
     target: Target,
@@ -71,14 +82,13 @@ def build_request(
     request_id: str,
     correlation_id: str,
     api_version: str = "v1",
-    locale: str = "en-US",
     particulars: Particulars = NOTHING_PARTICULAR,
 ) -> Request:
     """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
     own = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
     entitlements = f"{own}/azureEntitlements"
     entitlement = f"{entitlements}/{target.entitlement_id}"
-    headers = _headers(request_id, correlation_id, api_version, locale)
+    headers = _headers(request_id, correlation_id)
     body = b""
     match operation:
         case Operation.REACTIVATE_ENTITLEMENT:
@@ -103,9 +113,9 @@ def build_request(
     return Request(operation, method, path, headers, body)
 
 
-def build_customers_request(*, request_id: str, correlation_id: str, api_version: str, locale: str) -> Request:
+def build_customers_request(*, request_id: str, correlation_id: str, api_version: str) -> Request:
     """Return the call that reads one customer of the partner, and asks whether the sign-in satisfies the MFA rule."""
-    headers = {**_headers(request_id, correlation_id, api_version, locale), "ValidateMfa": "true"}
+    headers = {**_headers(request_id, correlation_id), "ValidateMfa": "true"}
     return Request(Operation.LIST_CUSTOMERS, "GET", f"/{api_version}/customers?size=1", headers)
 
 
@@ -116,12 +126,9 @@ def build_listing_request(
     request_id: str,
     correlation_id: str,
     api_version: str = "v1",
-    locale: str = "en-US",
 ) -> Request:
     """Return the call that reads a page of a list; ``path`` has neither a leading slash nor the version."""
-    return Request(
-        operation, "GET", f"/{api_version}/{path}", _headers(request_id, correlation_id, api_version, locale)
-    )
+    return Request(operation, "GET", f"/{api_version}/{path}", _headers(request_id, correlation_id))
 
 
 def mfa_compliance(response: Response) -> bool | None:
@@ -187,15 +194,8 @@ def _update(operation: Operation, particulars: Particulars, headers: dict[str, s
     return resource.reactivated if operation is Operation.REACTIVATE_SUBSCRIPTION else resource.auto_renewing
 
 
-def _headers(request_id: str, correlation_id: str, api_version: str, locale: str) -> dict[str, str]:
-    return {
-        "Accept": "application/json",
-        "MS-RequestId": request_id,
-        "MS-CorrelationId": correlation_id,
-        "MS-Contract-Version": api_version,
-        "MS-PartnerCenter-Application": APPLICATION,
-        "X-Locale": locale,
-    }
+def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
+    return {"MS-RequestId": request_id, "MS-CorrelationId": correlation_id}
 
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:

@@ -1,14 +1,14 @@
 """What an answer means for the run: a closed union, so that every case is dealt with or the type checker objects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.models import Answer
 from bulkreact.partnercenter.subscription import Subscription
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The service took the request.
 
     ``active`` tells that its answer shows the subscription active already; ``location`` is where the answer says that
@@ -20,8 +20,7 @@ class Accepted:
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A read worked: ``word`` is the target's status, in lower case, an open set.
 
     ``subscription`` is what was read, where that was one.
@@ -32,58 +31,50 @@ class Found:
     subscription: Subscription | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A list was read: ``words`` are the statuses of its entries by their ids, both in lower case."""
 
     answer: Answer
     words: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """This row fails for good."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Contested:
+class Contested(Struct, frozen=True):
     """Refused, but perhaps because it is active already: read the target to know."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """Somebody else has changed the subscription since it was read: read it again, then apply the change again."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class ParentInactive:
+class ParentInactive(Struct, frozen=True):
     """The subscription above the target must be active first."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerRefused:
+class CustomerRefused(Struct, frozen=True):
     """This row fails, and so will the customer's others."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionRefused:
+class PermissionRefused(Struct, frozen=True):
     """This row fails; a streak of these stops the run."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Transient:
+class Transient(Struct, frozen=True):
     """Try again under the same request id.
 
     ``lost``: the service may have acted. ``left``: the call reached the wire. ``once``: repeat it only once.
@@ -97,37 +88,32 @@ class Transient:
     reread: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(Struct, frozen=True):
     """Wait; ``retry_after`` in seconds from now, None when the service named no sensible time."""
 
     answer: Answer
     retry_after: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotReady:
+class NotReady(Struct, frozen=True):
     """The target is busy: wait minutes, try again a few times under a new request id."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Postponed:
+class Postponed(Struct, frozen=True):
     """A later run may succeed; this one must not insist."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRefused:
+class TokenRefused(Struct, frozen=True):
     """The token was refused: fetch a fresh one and repeat the call once."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Fatal:
+class Fatal(Struct, frozen=True):
     """Credentials or programme status: no row of the run can succeed."""
 
     answer: Answer

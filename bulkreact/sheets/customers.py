@@ -1,7 +1,7 @@
 """Counts how the rows of each customer ended, in a temporary file: there may be as many customers as rows."""
 
 import sqlite3
-from collections import Counter
+from collections import defaultdict
 from types import TracebackType
 from typing import Self
 
@@ -38,7 +38,7 @@ class CustomerTally:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(_SETTINGS)
         self._connection.execute(_TABLE)
-        self._held: Counter[tuple[str, Status, bool]] = Counter()
+        self._held: defaultdict[tuple[str, Status, bool], int] = defaultdict(int)
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +50,9 @@ class CustomerTally:
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
-        self._held[row.customer_id, row.outcome.status, row.troubled] += 1
-        if len(self._held) >= _HELD:
+        held = self._held
+        held[row.customer_id, row.outcome.status, row.troubled] += 1
+        if len(held) >= _HELD:
             self._spill()
 
     def totals(self) -> tuple[int, int]:

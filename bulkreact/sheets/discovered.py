@@ -1,15 +1,16 @@
 """Writes what a discovery has found, as an input file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import TextIO
+
+from msgspec.structs import astuple
 
 from bulkreact.models import Discovered
 from bulkreact.sheets import table_files
 from bulkreact.sheets.guard import guard
 
-COLUMNS = tuple(Discovered.__dataclass_fields__)
+COLUMNS = tuple(Discovered.__struct_fields__)
 
 
 def write(path: Path, found: Iterable[Discovered]) -> None:

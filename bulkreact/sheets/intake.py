@@ -15,10 +15,12 @@ from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.own_codes import READING, UNREADABLE
 from bulkreact.sheets import identifiers, wishes
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, is_header, layout
+from bulkreact.sheets.fingerprints import Fingerprints
 from bulkreact.sheets.form import Options
 from bulkreact.sheets.guard import unguard
 from bulkreact.sheets.problems import Defect, Problem
-from bulkreact.sheets.text import TextTable, Wanted
+from bulkreact.sheets.scan import Wanted
+from bulkreact.sheets.text import TextTable
 from bulkreact.sheets.wishes import Wishes
 
 _PROBLEMS_KEPT = 1000
@@ -84,6 +86,7 @@ class Intake:
             not (self._guarded or self._layout.results or self._layout.optional) and options.kind is Kind.AZURE
         )
         self._digest = hashlib.sha256()
+        self._fingerprints = Fingerprints()
         self.count = 0
         self.codes: Counter[str] = Counter()
         self.problems: list[Problem] = []
@@ -113,6 +116,16 @@ class Intake:
         """Return the digest over the rows read so far."""
         return self._digest.hexdigest()
 
+    @property
+    def may_repeat(self) -> bool:
+        """Tell whether a target of the rows read so far may be among them twice; if not, none is."""
+        return self._fingerprints.may_repeat
+
+    @property
+    def may_be_mixed(self) -> bool:
+        """Tell whether an id of the rows read so far may stand in more than one column; if not, none does."""
+        return self._fingerprints.may_be_mixed
+
     def add(self, problems: Iterable[Problem]) -> None:
         """Count rows as invalid in which something is wrong that only the whole file tells."""
         for problem in problems:
@@ -134,21 +147,41 @@ class Intake:
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         places = [place for place in self._layout.ids if place is not None]
-        chunk = chunk.loc[~(_blank(chunk, places) | self._repeated(chunk, places))]
-        ids = [identifiers.canonical(chunk[place]).tolist() for place in places]
+        ids = [chunk[place].tolist() for place in places]
+        good = [identifiers.are_canonical(column) for column in ids]
+        if not any(good):
+            # A row with an id in it is neither.
+            chunk = chunk.loc[~(_blank(chunk, places) | self._repeated(chunk, places))]
+        if not all(good):
+            ids = [identifiers.canonical(chunk[place]).tolist() for place in places]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
         numbers = (chunk.index + 1).tolist()
         rows = zip(*(chunk[column].tolist() for column in chunk.columns), strict=True)
         # Most rows have nothing but ids in which nothing is wrong, and whose cells are kept as they are.
         plain = self._plain and len(chunk.columns) == len(self._layout.kept)
+        if plain and all(good):
+            targets = list(map(Target, *ids))
+            self._fingerprints.add(*ids)
+            self._digest.update("".join([target.line for target in targets]).encode())
+            yield from map(InputRow, numbers, rows, targets)
+            return
+        valid: list[Target] = []
         for number, cells, customer_id, subscription_id, entitlement_id in zip(numbers, rows, *ids, strict=True):
             if plain and customer_id and subscription_id and entitlement_id:
                 target = Target(customer_id, subscription_id, entitlement_id)
                 self._digest.update(target.line.encode())
-                yield InputRow(number, cells, target)
+                row = InputRow(number, cells, target)
             else:
-                yield self._row(number, list(cells), [customer_id, subscription_id, entitlement_id])
+                row = self._row(number, list(cells), [customer_id, subscription_id, entitlement_id])
+            if row.target:
+                valid.append(row.target)
+            yield row
+        self._fingerprints.add(
+            (one.customer_id for one in valid),
+            (one.subscription_id for one in valid),
+            (one.entitlement_id for one in valid),
+        )
 
     def _repeated(self, chunk: pd.DataFrame, places: list[int]) -> "pd.Series[bool]":
         """Tell which rows are the header once more."""

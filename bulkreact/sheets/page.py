@@ -47,6 +47,8 @@ def template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # What the optimiser saves in a page that is shown once is less than what it takes.
+        optimized=False,
     )
     environment.filters.update(number=_number, moment=_moment, sentence=_sentence, length_words=_length, clock=_clock)
     environment.globals.update(bar=drawing.bar, columns=drawing.columns)

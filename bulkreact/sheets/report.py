@@ -58,10 +58,12 @@ class Gathering:
 
     def add(self, row: ResultRow) -> None:
         """Take in one row."""
-        self.succeeded += row.succeeded
-        self.troubled += row.troubled
-        self.left_out += not (row.succeeded or row.troubled)
-        if row.troubled:
+        if row.succeeded:
+            self.succeeded += 1
+        elif row.left_out:
+            self.left_out += 1
+        else:
+            self.troubled += 1
             self._add_trouble(row)
 
     def groups(self) -> tuple[ErrorGroup, ...]:

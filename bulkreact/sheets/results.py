@@ -1,25 +1,21 @@
 """Writes what a run leaves behind for people and programs: results.csv, failed.csv, summary.json, latest.json."""
 
-import csv
 import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import ResultRow, Status
+from bulkreact.models import AutoRenew, ResultRow, Status
 from bulkreact.partnercenter.codes import about_auto_renew, advice
 from bulkreact.sheets.atomic import replacing, replacing_bytes
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.guard import guarded
-
-if TYPE_CHECKING:
-    from _csv import Writer
+from bulkreact.sheets.csv_lines import guarded_line
 
 RESULTS = "results.csv"
 FAILED = "failed.csv"
@@ -39,9 +35,12 @@ class Counts:
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
-        self.statuses[row.outcome.status] += 1
-        if row.outcome.code:
-            self.codes[row.outcome.code] += 1
+        outcome = row.outcome
+        self.statuses[outcome.status] += 1
+        if outcome.code:
+            self.codes[outcome.code] += 1
+        if row.succeeded:
+            return
         self.left_out += row.left_out and not row.handed_to
         self.worth_retrying += row.worth_retrying and not row.handed_to
         self.unsuccessful += row.troubled
@@ -59,18 +58,18 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> C
     """
     counts = Counts()
     with ExitStack() as files:
-        results = csv_writer(files.enter_context(replacing(folder / RESULTS, private=True)))
-        failed = csv_writer(files.enter_context(replacing(folder / FAILED, private=True)))
-        names = guarded((*header, *RESULT_COLUMNS))
-        for writer in (results, failed):
-            writer.writerow(names)
+        results = files.enter_context(replacing(folder / RESULTS, private=True))
+        failed = files.enter_context(replacing(folder / FAILED, private=True))
+        names = guarded_line((*header, *RESULT_COLUMNS))
+        for file in (results, failed):
+            file.write(names)
         for row in rows:
             counts.add(row)
             # Of what is ours nothing looks like a formula, and is left as it is.
-            line = guarded(cells_of(row))
-            results.writerow(line)
+            line = guarded_line(cells_of(row))
+            results.write(line)
             if not row.succeeded:
-                failed.writerow(line)
+                failed.write(line)
     return counts
 
 
@@ -109,30 +108,10 @@ def statuses(counts: Counts) -> dict[str, int]:
     return {status.value: counts.statuses[status] for status in Status}
 
 
-class _LineFeeds:
-    """Ends lines with a bare line feed, while the CSV writer still quotes cells that contain a carriage return.
-
-    The writer quotes only the characters of its own line terminator, so that must stay CR LF.
-    """
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, line: str) -> int:
-        return self._file.write(f"{line[:-2]}\n")
-
-
-def csv_writer(file: TextIO) -> "Writer":
-    """Return what writes rows as CSV with bare line feeds; the file must leave line ends as they are."""
-    return csv.writer(_LineFeeds(file), lineterminator="\r\n")
-
-
 def cells_of(row: ResultRow) -> list[str]:
     """Return the cells of a row in the results, the input's and then ours, unguarded."""
     outcome, call = row.outcome, row.outcome.call
     http_status = call.answer.http_status if call else None
-    todo = advice(outcome.status, http_status, outcome.code)
-    about_renewal = about_auto_renew(outcome.auto_renew)
     return [
         *row.cells,
         str(row.number),
@@ -140,10 +119,17 @@ def cells_of(row: ResultRow) -> list[str]:
         "" if http_status is None else str(http_status),
         outcome.code,
         outcome.description,
-        f"{todo} {about_renewal}" if todo and about_renewal else todo or about_renewal,
+        _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
         str(outcome.attempts),
         call.request_id if call else row.request_id,
         call.correlation_id if call else "",
         call.started_at if call else "",
         call.finished_at if call else "",
     ]
+
+
+# Rows end alike by the thousand; what the service may say besides is held in bounds.
+@lru_cache(maxsize=1024)
+def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
+    """Return what to do about a row, and about the auto-renewal of what came back."""
+    return " ".join(filter(None, [advice(status, http_status, code), about_auto_renew(auto_renew)]))

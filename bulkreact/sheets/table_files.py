@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bulkreact.sheets.atomic import replacing
-from bulkreact.sheets.results import csv_writer
+from bulkreact.sheets.csv_lines import csv_line
 
 CSV = ".csv"
 WORKBOOK = ".xlsx"
@@ -40,9 +40,7 @@ def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
 
 def write_lines(file: TextIO, header: Sequence[str], rows: Rows) -> None:
     """Write a table as CSV into a file that leaves line ends as they are."""
-    writer = csv_writer(file)
-    writer.writerow(header)
-    writer.writerows(rows)
+    file.writelines(map(csv_line, chain([header], rows)))
 
 
 def too_large(path: Path, *, rows: int, columns: int) -> str:

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,9 @@ from typing import BinaryIO, TextIO
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.scan import TITLE_LINES, Wanted, scanned
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-# How far below the top a header is looked for: this many lines with something in them may stand above it.
-TITLE_LINES = 20
 _CHUNK_CELLS = 200_000
 _HEAD = 1 << 16
 _GZIP = b"\x1f\x8b"
@@ -45,8 +44,6 @@ _ZEROS = 0.4
 
 _TORN = (EOFError, gzip.BadGzipFile, zlib.error)
 
-Wanted = Callable[[Sequence[str]], bool]
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -56,16 +53,6 @@ class Form:
     delimiter: str
     compressed: bool
     marked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """What a first pass over the records found; records are counted from 0, blank ones included."""
-
-    header: tuple[str, ...]
-    header_at: int
-    width: int
-    records: int
 
 
 class TextTable:
@@ -87,7 +74,8 @@ class TextTable:
         for last, one in ((one == encodings[-1], one) for one in encodings):
             try:
                 self.form = self._formed(one, delimiter, compressed=compressed)
-                self._scan = self._scanned()
+                with self._opened() as file:
+                    self._scan = scanned(file, name, self.form.delimiter, wanted)
             except UnicodeError as error:
                 if last:
                     raise InputRefusedError(_unreadable(name, error, encoding)) from None
@@ -136,7 +124,7 @@ class TextTable:
         ):
             for chunk in _parsed(self._name, reader):
                 read += len(chunk)
-                yield chunk.loc[chunk.index > scan.header_at]
+                yield chunk if chunk.index[0] > scan.header_at else chunk.loc[chunk.index > scan.header_at]
         if read < scan.records:
             raise InputRefusedError(
                 f"{self._name} has {scan.records} lines of data but only {read} could be read. "
@@ -153,35 +141,6 @@ class TextTable:
         if mark := _SEP.match(head):
             return Form(encoding, delimiter or mark[1], compressed, marked=True)
         return form if delimiter else Form(encoding, _delimiter(head, self._wanted), compressed)
-
-    def _scanned(self) -> _Scan:
-        """Go over all records once: what is torn is found before anything is made of the file."""
-        header: tuple[str, ...] = ()
-        first: tuple[int, tuple[str, ...]] | None = None
-        header_at = named = used = width = records = titles = 0
-        try:
-            with self._opened() as file:
-                for record in csv.reader(file, delimiter=self.form.delimiter, strict=True):
-                    if not header and titles <= TITLE_LINES and any(cell.strip() for cell in record):
-                        titles += 1
-                        first = first or (records, tuple(record))
-                        if self._wanted(record):
-                            header, header_at = tuple(record), records
-                            named = len("\0".join(header).rstrip("\0 \t").split("\0"))
-                    elif len(record) > named:
-                        used = max(used, _used(record, used))
-                    records += 1
-                    width = max(width, len(record))
-        except csv.Error as error:
-            raise InputRefusedError(
-                f"{self._name} is not a proper CSV file: line {records + 1} or later: {error}. "
-                "Look for a quotation mark that is not closed, or a stray one inside a cell."
-            ) from None
-        if not header and first:
-            header_at, header = first
-            named = len(header)
-        # Columns at the end that have neither a name nor a cell are none.
-        return _Scan(header[: max(named, min(len(header), used))], header_at, width, records)
 
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:
@@ -261,14 +220,6 @@ def _records(head: str, delimiter: str) -> Iterator[list[str]]:
                 return
     except csv.Error:
         return
-
-
-def _used(record: Sequence[str], known: int) -> int:
-    """Return up to where a record has something in it, if that is further than what is known."""
-    for place in range(len(record), known, -1):
-        if record[place - 1].strip():
-            return place
-    return known
 
 
 def _parsed(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

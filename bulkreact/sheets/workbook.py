@@ -20,7 +20,7 @@ from defusedxml.sax import parse
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.text import TITLE_LINES, Wanted
+from bulkreact.sheets.scan import TITLE_LINES, Wanted
 
 _CHUNK_ROWS = 20_000
 # Of a larger whole number, a spreadsheet has kept the first digits alone.

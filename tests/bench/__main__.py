@@ -16,7 +16,9 @@ def main() -> int:
     """Return 1 when a threshold is missed at full size, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(MEASURES), help="one of the measures, repeatable")
-    parser.add_argument("--scale", type=float, default=1.0, help="the share of the full size, 1 takes about an hour")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="the share of the full size, 1 takes about half an hour"
+    )
     parser.add_argument("--repetitions", type=int, default=3, help="how often both sides take turns")
     parser.add_argument("--json", type=Path, help="where the figures go, for programs")
     options = parser.parse_args()

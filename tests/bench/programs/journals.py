@@ -56,9 +56,10 @@ def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunFacts, int]:
     intake = Intake(source, max_rows=10_000_000)
     create(folder, intake.rows())
-    flag_misplaced(folder)
+    if intake.may_be_mixed:
+        flag_misplaced(folder)
     facts = _facts(intake, run_id=run_id, base_url=base_url)
-    seal(folder, facts)
+    seal(folder, facts, may_repeat=intake.may_repeat)
     return facts, intake.count
 
 
