@@ -15,11 +15,11 @@ from urllib.request import urlopen
 import aiohttp
 import aioresponses.core
 import pytest
-from authority import CLIENT, TENANT, Authority, start_authority
 from hypothesis import HealthCheck, settings
 
+from bulkreact.simulator.partnercenter.service import Rules, World
 from bulkreact.simulator.server import serve
-from bulkreact.simulator.world import Rules, World
+from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
 # How long a step takes says more about the machine than about the program.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from bulkreact.models import Answer, Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.own_codes import NOT_REACTIVATABLE, READING, STATES
+from bulkreact.partnercenter.error_codes.local_codes import NOT_REACTIVATABLE, READING, STATES
 from bulkreact.partnercenter.protocol import FIRST_STEPS, INACTIVE, STEPS, WRITES
+from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.subscription import ACTIVE, SUSPENDED
 from bulkreact.partnercenter.verdicts import Verdict
 

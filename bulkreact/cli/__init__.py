@@ -17,7 +17,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        from bulkreact.cli.entry import exit_code  # noqa: PLC0415 - see above
+        from bulkreact.cli.app import exit_code  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     code = exit_code()

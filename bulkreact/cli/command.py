@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bulkreact.cli import configuration
-from bulkreact.cli.configuration import LOOKS_AT, Setting
+from bulkreact.cli import config_file
+from bulkreact.cli.config_file import LOOKS_AT, Setting
 from bulkreact.errors import InputRefusedError
 
 _PREFIX = "BULKREACT"
@@ -26,7 +26,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
             type=click.Path(dir_okay=False, path_type=Path),
             envvar=f"{_PREFIX}_CONFIG",
             expose_value=expose,
-            help=f"The configuration file.  [default: {configuration.FILE_NAME} in this folder, if there is one]",
+            help=f"The configuration file.  [default: {config_file.FILE_NAME} in this folder, if there is one]",
         ),
         click.Option(
             ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="Which of the file's profiles holds."
@@ -115,11 +115,11 @@ def _effective(ctx: click.Context, option: click.Option) -> Effective:
 
 def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, Setting]:
     """Return what the file says for a command; InputRefusedError lists everything that is wrong with it."""
-    file = configuration.read(Path(path) if path else None)
+    file = config_file.read(Path(path) if path else None)
     if file is None:
         if profile:
             raise InputRefusedError(
-                f"--profile {profile} needs a configuration file: {configuration.FILE_NAME} in this folder, or --config."
+                f"--profile {profile} needs a configuration file: {config_file.FILE_NAME} in this folder, or --config."
             )
         return {}
     group = ctx.parent.command if ctx.parent else None

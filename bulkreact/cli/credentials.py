@@ -12,16 +12,16 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from bulkreact.cli.state import state_folder
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.app_secrets import AppSecret, Certificate, SecretFile, SecretValue, read_secret
-from bulkreact.partnercenter.auth import Clock, Credentials, ReadyToken, RenewedToken
-from bulkreact.partnercenter.claims import Claims
+from bulkreact.partnercenter.auth.access_tokens import Clock, Credentials, ReadyToken, RenewedToken
+from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue, read_secret
+from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.network import check_trust, proxy_for
+from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import AUTHORITIES, RESOURCES, Auth, Cloud, Identity, Service, is_guid, resource_of, scope_for
 
 if TYPE_CHECKING:
-    from bulkreact.partnercenter.sign_ins import Record
+    from bulkreact.partnercenter.auth.sign_ins import Record
 
 # Names, and no secrets.
 TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105
@@ -152,7 +152,7 @@ def sign_in_identity(ctx: click.Context, cloud: Cloud) -> Identity:
 
 def signed_in(given: dict[str, object], cloud: Cloud, tenant: str, *, strict: bool = True) -> "Record | None":
     """Return the stored sign-in that fits what is given, None when there is none; several are refused if ``strict``."""
-    from bulkreact.partnercenter.sign_ins import records  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.sign_ins import records  # noqa: PLC0415 - MSAL takes 100 ms
 
     fitting = [
         record
@@ -195,7 +195,7 @@ def _password(ctx: click.Context) -> str:
 
 
 def _app(identity: Identity, secret: AppSecret | None) -> Chosen:
-    from bulkreact.partnercenter.token_service import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.msal_client import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
 
     if secret is None:
         raise InputRefusedError(
@@ -208,8 +208,8 @@ def _app(identity: Identity, secret: AppSecret | None) -> Chosen:
 
 
 def _user(identity: Identity, record: "Record", secret: AppSecret | None) -> Chosen:
-    from bulkreact.partnercenter.sign_ins import place_of  # noqa: PLC0415 - MSAL takes 100 ms
-    from bulkreact.partnercenter.user_tokens import user_tokens  # noqa: PLC0415
+    from bulkreact.partnercenter.auth.sign_ins import place_of  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.user_tokens import user_tokens  # noqa: PLC0415
 
     secret = secret if record.confidential else None
     if secret:

@@ -22,10 +22,10 @@ from yarl import URL
 
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
-from bulkreact.partnercenter.auth import Credentials
+from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.network import proxy_for, trust
 from bulkreact.partnercenter.protocol import common_headers
-from bulkreact.partnercenter.time_limit import TimeLimit
+from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20

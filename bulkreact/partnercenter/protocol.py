@@ -13,9 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
-from bulkreact.partnercenter import bodies, codes, subscription
-from bulkreact.partnercenter.entries import Meaning
-from bulkreact.partnercenter.own_codes import UNREADABLE
+from bulkreact.partnercenter import response_bodies, subscription
+from bulkreact.partnercenter.error_codes import lookup
+from bulkreact.partnercenter.error_codes.entry import Meaning
+from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
 from bulkreact.partnercenter.subscription import ACTIVE, Subscription
 from bulkreact.partnercenter.verdicts import (
     Accepted,
@@ -163,7 +164,7 @@ def retry_after(response: Response, now: datetime) -> float | None:
     seconds = _positive(header) if header else None
     if header and seconds is None:
         seconds = _seconds_until(header, now)
-    return seconds if seconds is not None else bodies.seconds_in_words(response.body) or None
+    return seconds if seconds is not None else response_bodies.seconds_in_words(response.body) or None
 
 
 def path_of(location: str, base_url: str, api_version: str) -> str:
@@ -200,19 +201,19 @@ def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:
     if operation is Operation.GET_ENTITLEMENT:
-        if word := bodies.status_word(response.body):
+        if word := response_bodies.status_word(response.body):
             return Found(_success(response), word)
         return Transient(_unreadable(response))
     if operation is Operation.LIST_ENTITLEMENTS:
-        words = bodies.status_words(response.body)
+        words = response_bodies.status_words(response.body)
         return Transient(_unreadable(response)) if words is None else Listed(_success(response), words)
     if operation in _READS_SUBSCRIPTION:
         found = subscription.read(response.body)
         return Transient(_unreadable(response)) if found is None else Found(_success(response), found.word, found)
-    if operation in _UPDATES and bodies.announces_success(response.body):
-        active = bodies.status_word(response.body) == ACTIVE
+    if operation in _UPDATES and response_bodies.announces_success(response.body):
+        active = response_bodies.status_word(response.body) == ACTIVE
         return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
-    if bodies.announces_success(response.body):
+    if response_bodies.announces_success(response.body):
         return Accepted(_success(response))
     # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
     return Transient(_unreadable(response), lost=True)
@@ -223,19 +224,19 @@ def _success(response: Response) -> Answer:
 
 
 def _unreadable(response: Response) -> Answer:
-    words = bodies.error_details(response.body, response.reason).description
+    words = response_bodies.error_details(response.body, response.reason).description
     return Answer(response.status, UNREADABLE, words, business=False)
 
 
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:
-    details = bodies.error_details(response.body, response.reason)
+    details = response_bodies.error_details(response.body, response.reason)
     code = details.code
     if not code and not response.body.strip() and _names_invalid_token(response):
         code = "invalid_token"
-    entry = codes.lookup(response.status, code)
+    entry = lookup.lookup(response.status, code)
     answer = Answer(
         response.status,
-        code or codes.generic_code(response.status),
+        code or lookup.generic_code(response.status),
         details.description or entry.words,
         business=is_business(response.status),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bulkreact.partnercenter.bodies import clean, field
+from bulkreact.partnercenter.response_bodies import clean, field
 
 ACTIVE = "active"
 SUSPENDED = "suspended"

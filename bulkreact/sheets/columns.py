@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bulkreact.settings import is_guid
-from bulkreact.sheets.guard import unguard
-from bulkreact.sheets.headers import column_of, key, nearest
+from bulkreact.sheets.formula_guard import unguard
+from bulkreact.sheets.header_aliases import column_of, key, nearest
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 # What a row may say besides its ids.

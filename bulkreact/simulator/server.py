@@ -13,13 +13,21 @@ from weakref import WeakSet
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from bulkreact.simulator import subscription_routes
-from bulkreact.simulator.exchange import DIRECTORY, SUBSCRIPTION, WORLD, answer, ids, inspect, refusal
-from bulkreact.simulator.world import Rules, World
+from bulkreact.simulator.partnercenter import routes
+from bulkreact.simulator.partnercenter.request_checks import (
+    DIRECTORY,
+    SUBSCRIPTION,
+    WORLD,
+    answer,
+    ids,
+    inspect,
+    refusal,
+)
+from bulkreact.simulator.partnercenter.service import Rules, World
 
 if TYPE_CHECKING:
     # What it needs takes long to import, and practising needs no tokens.
-    from bulkreact.simulator.directory import Directory
+    from bulkreact.simulator.identity.directory import Directory
 
 HOST = "127.0.0.1"
 _ENTITLEMENTS = SUBSCRIPTION + "/azureEntitlements"
@@ -62,10 +70,10 @@ def application(world: World, directory: "Directory | None" = None) -> web.Appli
     app.router.add_post(_ENTITLEMENT + "/reactivate", _reactivate)
     app.router.add_get(_ENTITLEMENT, _read)
     app.router.add_get(_ENTITLEMENTS, _read_all)
-    subscription_routes.add_routes(app)
+    routes.add_routes(app)
     app.router.add_get("/simulator/ledger", _ledger)
     if directory:
-        from bulkreact.simulator.login import add_routes  # noqa: PLC0415 - see above
+        from bulkreact.simulator.identity.routes import add_routes  # noqa: PLC0415 - see above
 
         app[DIRECTORY] = directory
         add_routes(app, directory)

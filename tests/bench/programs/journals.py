@@ -13,13 +13,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from bulkreact import __version__
-from bulkreact.batch import schema
-from bulkreact.batch.calls import intended_id
-from bulkreact.batch.journal import JOURNAL_NAME, RunFacts, create, seal
-from bulkreact.batch.misplaced import flag_misplaced
-from bulkreact.batch.writer import connect
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.call_log import intended_id
+from bulkreact.batch.journal.journal import JOURNAL_NAME, RunFacts, create, seal
+from bulkreact.batch.journal.swapped_ids import flag_misplaced
+from bulkreact.batch.journal.writer import connect
 from bulkreact.models import Operation, Status
-from bulkreact.sheets.intake import Intake
+from bulkreact.sheets.input.input_file import Intake
 
 _AT = "2026-03-01T12:00:00.000Z"
 _SESSION = (

@@ -5,13 +5,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bulkreact.batch.journal import read_facts, read_only
-from bulkreact.batch.outcomes import result_rows
-from bulkreact.sheets import results
+from bulkreact.batch.journal.journal import read_facts, read_only
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.sheets.output import results_csv
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     began = time.perf_counter()
     with closing(read_only(folder)) as connection:
-        results.write(folder, read_facts(connection).header, result_rows(connection))
+        results_csv.write(folder, read_facts(connection).header, result_rows(connection))
     print(time.perf_counter() - began)  # noqa: T201 - the figure

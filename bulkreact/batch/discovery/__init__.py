@@ -1,0 +1,1 @@
+"""Reading what could be reactivated: customers, subscriptions, entitlements."""

@@ -1,0 +1,1 @@
+"""Which call is sent when, and what follows from its answer."""

@@ -1,0 +1,60 @@
+"""One call in the order that must not change: first durable, then sent."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bulkreact.batch.environment import Edges, iso
+from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.models import Call, Operation, Target
+from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, Particulars, build_request, judge, path_of
+from bulkreact.partnercenter.verdicts import Accepted, Verdict
+from bulkreact.settings import Service
+
+
+class Exchange(Struct, frozen=True):
+    """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
+
+    operation: Operation
+    call: Call
+    verdict: Verdict
+    started: float
+
+
+class Wire:
+    """Makes calls; keeping their answers is left to whoever knows what they lead to."""
+
+    def __init__(self, *, recorder: Recorder, edges: Edges, service: Service) -> None:
+        self.recorder = recorder
+        self._edges = edges
+        self._service = service
+
+    async def call(
+        self,
+        ordinal: int,
+        operation: Operation,
+        target: Target,
+        *,
+        request_id: str = "",
+        particulars: Particulars = NOTHING_PARTICULAR,
+    ) -> Exchange:
+        """Make a call for a row; without a request id it gets one of its own."""
+        started, started_at = self._edges.monotonic(), iso(self._edges.now())
+        request = build_request(
+            operation,
+            target,
+            request_id=request_id or self._edges.new_id(),
+            correlation_id=self._edges.new_id(),
+            api_version=self._service.api_version,
+            particulars=particulars,
+        )
+        ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
+        call = await self.recorder.begin(
+            ordinal, operation, request_id=ids[0], correlation_id=ids[1], started_at=started_at
+        )
+        reply = await self._edges.send(request)
+        now = self._edges.now()
+        verdict = judge(operation, reply, now=now)
+        if isinstance(verdict, Accepted) and verdict.location:
+            path = path_of(verdict.location, self._service.base_url, self._service.api_version)
+            verdict = replace(verdict, location=path)
+        return Exchange(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)

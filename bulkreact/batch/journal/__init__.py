@@ -1,0 +1,1 @@
+"""The durable record of one run, in SQLite."""

@@ -1,0 +1,87 @@
+"""Puts the rows of an input into a journal that is being made: a thread writes some while the next ones are read."""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+
+from msgspec.json import Encoder
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.writer import Value, for_several
+from bulkreact.models import InputRow
+
+# Both threads want the interpreter's lock, which goes to and fro every 5 ms at most: as long as so many rows take.
+_TOGETHER = 2048
+# So many groups of rows may wait for being written.
+_AHEAD = 4
+_NOTHING = ("", "", "", False, False, False, "")
+_encoded = Encoder().encode
+
+# Rows that follow each other and are inserted by the same statement.
+_Run = tuple[str, list[tuple[Value, ...]]]
+
+
+def fill(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
+    """Insert rows in their order; whatever goes wrong on either side ends it, and closes the connection."""
+    waiting: deque[Future[None]] = deque()
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
+    try:
+        for runs in _runs(rows):
+            waiting.append(thread.submit(_write, connection, runs))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+        for one in waiting:
+            one.result()
+    except BaseException:
+        for one in waiting:
+            one.cancel()
+        # By the thread: a second Ctrl-C would have it closed here while the thread still writes, which no process survives.
+        thread.submit(connection.close)
+        raise
+    finally:
+        thread.shutdown()
+
+
+def _runs(rows: Iterable[InputRow]) -> Iterator[list[_Run]]:
+    """Yield so many rows at a time, as runs."""
+    runs: list[_Run] = []
+    last = ""
+    for ordinal, row in enumerate(rows, 1):
+        sql, values = _statement(ordinal, row)
+        if sql is not last:
+            runs.append((sql, []))
+            last = sql
+        runs[-1][1].append(values)
+        if ordinal % _TOGETHER == 0:
+            yield runs
+            runs, last = [], ""
+    yield runs
+
+
+def _write(connection: sqlite3.Connection, runs: list[_Run]) -> None:
+    for sql, rows in runs:
+        while rows:
+            # Few statements are prepared in the end: one for each power of two.
+            number = 1 << len(rows).bit_length() - 1
+            connection.execute(for_several(sql, number), list(chain.from_iterable(rows[:number])))
+            del rows[:number]
+
+
+def _statement(ordinal: int, row: InputRow) -> tuple[str, tuple[Value, ...]]:
+    target = row.target
+    cells = _encoded(row.cells).decode()
+    rest = (
+        row.problem_code,
+        row.problem,
+        row.request_id,
+        row.of_read,
+        row.lost,
+        row.restore_auto_renew,
+        row.deadline,
+    )
+    if target is None:
+        return schema.INSERT_ROW, (ordinal, row.number, cells, None, None, None, *rest)
+    ids = (ordinal, row.number, cells, target.customer_id, target.subscription_id, target.entitlement_id)
+    return (schema.INSERT_PLAIN_ROW, ids) if rest == _NOTHING else (schema.INSERT_ROW, (*ids, *rest))

@@ -1,0 +1,122 @@
+"""Reading from a journal the calls of its rows: how far each has come, and under which request ids."""
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from bulkreact.batch.journal.schema import CHANGE_WORDS
+from bulkreact.batch.policy import Progress, begin, made
+from bulkreact.models import Answer, Call, Operation, Outcome, Target
+from bulkreact.partnercenter.protocol import STEPS
+from bulkreact.partnercenter.verdicts import Contested
+from bulkreact.settings import guid_of
+
+_CALLS_OF_ROW = """
+SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,
+    answers.verdict, answers.http_status, answers.code, answers.description, answers.business, answers.departed,
+    answers.lost
+FROM calls LEFT JOIN answers ON answers.call = calls.id WHERE calls.ordinal = ? ORDER BY calls.id
+"""
+_ANSWERED = """
+SELECT count(*) FROM calls JOIN answers ON answers.call = calls.id
+WHERE calls.ordinal = ? AND calls.operation = ? AND answers.business = 1
+"""
+_LOCATION = "SELECT location FROM answers WHERE call = ?"
+_WRITE_CALLS = f"""
+SELECT operation, customer_id, subscription_id, entitlement_id, calls.request_id, calls.started_at
+FROM calls JOIN rows USING (ordinal)
+WHERE operation IN ({CHANGE_WORDS}) ORDER BY calls.id
+"""  # noqa: S608 - our own names
+
+
+def intended_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
+    """Return the request id of a row's call; ``intent`` counts the business answers to its calls of that kind.
+
+    It is a name-based UUID of version 5.
+    """
+    digest = _name_space(run_uuid).copy()
+    digest.update(f"{ordinal}/{operation}/{intent}".encode())
+    return guid_of(digest.hexdigest(), version=5)
+
+
+@cache
+def _name_space(run_uuid: UUID) -> "hashlib._Hash":
+    return hashlib.sha1(run_uuid.bytes, usedforsecurity=False)
+
+
+def progress_of(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> Progress:
+    """Derive how far a row has come from its calls; ``lost`` is what the input said of an earlier run's call.
+
+    What was read of a subscription is not kept: its next step is to read it again.
+    """
+    progress = first = begin(target, lost=lost)
+    for found in map(_StoredCall._make, connection.execute(_CALLS_OF_ROW, (ordinal,))):
+        if (operation := Operation(found.operation)) not in STEPS:
+            continue
+        answer = Answer(found.http_status, found.code or "", found.description or "", business=bool(found.business))
+        if found.finished_at is None:
+            answer = Answer(None, "no-answer", "the program ended before the answer was kept", business=False)
+        call = Call(found.id, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer)
+        progress = made(
+            replace(progress, operation=operation),
+            call,
+            verdict=found.verdict or "",
+            left=found.departed != 0,
+            lost=found.lost != 0,
+        )
+        contested = found.verdict == Contested.__name__
+        progress = replace(progress, operation=Operation.GET_ENTITLEMENT if contested else first.operation)
+    return progress
+
+
+def answered(connection: sqlite3.Connection, ordinal: int, operation: Operation) -> int:
+    """Return how many business answers were given to a row's calls of one kind."""
+    return int(connection.execute(_ANSWERED, (ordinal, operation)).fetchone()[0])
+
+
+def location_of(connection: sqlite3.Connection, outcome: Outcome) -> str:
+    """Return the path that the answer to a row's last write call has named, empty when it has none."""
+    found = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
+    return str(found[0]) if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A call on record that changes something: what it was for, its request id and when it began."""
+
+    operation: Operation
+    target: Target
+    request_id: str
+    began: datetime
+
+
+def write_calls(connection: sqlite3.Connection) -> list[Write]:
+    """Return every call on record that changes something, in the order in which they were made."""
+    return [
+        Write(Operation(operation), Target(*ids), ours, datetime.fromisoformat(began))
+        for operation, *ids, ours, began in connection.execute(_WRITE_CALLS)
+    ]
+
+
+class _StoredCall(NamedTuple):
+    """A line of _CALLS_OF_ROW; what comes from the answer is None when there is none."""
+
+    id: int
+    operation: str
+    request_id: str
+    correlation_id: str
+    started_at: str
+    finished_at: str | None
+    verdict: str | None
+    http_status: int | None
+    code: str | None
+    description: str | None
+    business: int | None
+    departed: int | None
+    lost: int | None

@@ -1,0 +1,48 @@
+"""Counts the calls of a run and measures its pace, from its journal."""
+
+import sqlite3
+from datetime import datetime
+
+from bulkreact.batch.journal.journal import latest_session
+from bulkreact.batch.journal.schema import STEP_WORDS
+
+# The calls of a run and its pace, as the summary has them.
+Traffic = tuple[dict[str, int], dict[str, float | None]]
+# A read is repeated when the one before was not answered; looking again at what has not changed is no repetition.
+# Most rows have one call, and only the others are sorted: that takes a sixth of the time.
+_CALLS = f"""
+WITH later AS (
+    SELECT operation, lag(coalesce(business, 0)) OVER (PARTITION BY ordinal, operation ORDER BY calls.id) AS earlier
+    FROM calls LEFT JOIN answers ON answers.call = calls.id
+    WHERE ordinal IN (SELECT ordinal FROM calls GROUP BY ordinal HAVING count(*) > 1)
+), told AS (
+    SELECT count(*) FILTER (WHERE NOT departed) AS stayed, count(*) FILTER (WHERE verdict = 'Throttled') AS throttled
+    FROM answers
+)
+SELECT (SELECT count(*) FROM calls) - stayed,
+    (SELECT count(*) FROM later WHERE earlier IS NOT NULL AND (operation IN ({STEP_WORDS}) OR NOT earlier)),
+    throttled
+FROM told
+"""  # noqa: S608 - our own words
+# The pace of sending: what only watched afterwards was spaced by other rules.
+_LATEST_CALLS = f"""
+SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
+    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_WORDS})
+)
+"""  # noqa: S608 - our own words
+
+
+def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:
+    """Return the calls of a run, and the pace of the latest process that sent its rows, for programs."""
+    sent, retried, throttled = connection.execute(_CALLS).fetchone()
+    session = latest_session(connection)
+    values = {"session": session.id if session else None}
+    count, first, last = connection.execute(_LATEST_CALLS, values).fetchone()
+    achieved = None
+    if count > 1 and first != last:
+        seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+        achieved = round((count - 1) / seconds * 60, 1)
+    return (
+        {"sent": sent, "retried": retried, "throttled": throttled},
+        {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},
+    )

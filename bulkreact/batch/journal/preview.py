@@ -1,0 +1,68 @@
+"""What a journal's rows would come to, before a run is made of them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal import JOURNAL_NAME
+from bulkreact.batch.journal.writer import connect
+from bulkreact.models import Kind, Target
+
+_VALID = "problem_code = '' AND duplicate_of IS NULL"
+_PER_CUSTOMER = f"SELECT customer_id, count(*) FROM rows WHERE {_VALID} GROUP BY customer_id ORDER BY 2 DESC, 1"  # noqa: S608 - our own words
+_TARGETS = f"SELECT number, customer_id, subscription_id, entitlement_id FROM rows WHERE {_VALID} ORDER BY ordinal"  # noqa: S608 - our own words
+_KINDS = f"SELECT entitlement_id <> '', count(*) FROM rows WHERE {_VALID} GROUP BY 1 ORDER BY 1 DESC"  # noqa: S608 - our own words
+_DEADLINES = f"SELECT number, deadline FROM rows WHERE {_VALID} AND deadline <> '' ORDER BY deadline, ordinal"  # noqa: S608 - our own words
+_DUPLICATES = "SELECT count(*) FROM rows WHERE duplicate_of IS NOT NULL"
+
+# Row, kind, customer, subscription, entitlement.
+PlannedTarget = tuple[int, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The rows that would be sent: how many repeat an earlier one, and how many each customer has, the most first.
+
+    ``kinds`` are how many want what; ``deadlines`` are when the targets of rows, by their numbers, are deleted for good,
+    the soonest first, as far as the input says.
+    """
+
+    duplicate: int
+    per_customer: dict[str, int]
+    kinds: dict[Kind, int]
+    deadlines: dict[int, str]
+
+    @property
+    def valid(self) -> int:
+        """Return how many rows would be sent."""
+        return sum(self.per_customer.values())
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls that takes at least: a subscription is read before it is updated."""
+        return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
+
+
+def planned(folder: Path) -> Planned:
+    """Mark the duplicates among a journal's rows, and count."""
+    with closing(connect(folder / JOURNAL_NAME)) as connection:
+        connection.execute(schema.MARK_DUPLICATES)
+        (duplicate,) = connection.execute(_DUPLICATES).fetchone()
+        kinds = {Kind.AZURE if azure else Kind.SUBSCRIPTION: count for azure, count in connection.execute(_KINDS)}
+        deadlines = dict(connection.execute(_DEADLINES))
+        return Planned(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
+
+
+def targets(folder: Path) -> Iterator[PlannedTarget]:
+    """Yield what would be sent, in the order of the input; duplicates must have been marked."""
+    with closing(connect(folder / JOURNAL_NAME)) as connection:
+        yield from _targets(connection)
+
+
+def _targets(connection: sqlite3.Connection) -> Iterator[PlannedTarget]:
+    for number, *ids in connection.execute(_TARGETS):
+        customer, subscription, entitlement = ids
+        yield number, Target(customer, subscription, entitlement).kind, customer, subscription, entitlement

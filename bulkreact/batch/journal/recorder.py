@@ -1,0 +1,108 @@
+"""What the runner writes into the journal: calls before they leave, answers and outcomes as they come."""
+
+from collections.abc import Iterable
+from itertools import count
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.writer import Statement, Then, Writer
+from bulkreact.models import Call, Operation, Outcome, Target
+from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict
+
+
+class Recorder:
+    """Appends the events of one session; each method but ``note`` returns when its events are durable."""
+
+    def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
+        self._writer = writer
+        self._session = session
+        self._call_ids = count(first_call)
+
+    async def begin(
+        self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
+    ) -> int:
+        """Record a call that is about to leave and return its id."""
+        call = next(self._call_ids)
+        values = (call, self._session, ordinal, str(operation), request_id, correlation_id, started_at)
+        await self._writer.commit((schema.INSERT_CALL, values))
+        return call
+
+    async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
+        """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
+        await self._writer.commit(*self._answer(call, verdict, settled))
+
+    def note(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], then: Then) -> None:
+        """Record the same, durable before any call that begins later leaves; ``then`` is called when it is."""
+        self._writer.submit(*self._answer(call, verdict, settled), then=then)
+
+    async def flushed(self) -> None:
+        """Wait until all events are durable."""
+        await self._writer.flushed()
+
+    def _answer(self, call: Call, verdict: Verdict, settled: Iterable[tuple[int, Outcome]]) -> list[Statement]:
+        answer = verdict.answer
+        left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
+        values = (
+            call.id,
+            call.finished_at,
+            _name(verdict),
+            answer.http_status,
+            answer.code,
+            answer.description,
+            int(answer.business),
+            int(left),
+            int(lost),
+            verdict.location if isinstance(verdict, Accepted) else "",
+        )
+        outcomes = [self._outcome(ordinal, outcome) for ordinal, outcome in settled]
+        return [(schema.INSERT_ANSWER, values), *outcomes]
+
+    async def settle(self, *settled: tuple[int, Outcome]) -> None:
+        """Record outcomes of rows, by their ordinals."""
+        await self._writer.commit(*(self._outcome(ordinal, outcome) for ordinal, outcome in settled))
+
+    async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> int:
+        """Give every row of a customer (None: of everybody) that was never sent the same outcome; return how many."""
+        sql = schema.SETTLE_UNSENT if customer_id is None else schema.SETTLE_UNSENT_OF_CUSTOMER
+        return await self._writer.commit((sql, self._unsent(outcome, customer=customer_id)))
+
+    async def settle_below(self, *settled: tuple[Target, Outcome]) -> int:
+        """Give the rows below subscriptions that were never sent an outcome; return how many there are."""
+        return await self._writer.commit(
+            *(
+                (
+                    schema.SETTLE_UNSENT_BELOW,
+                    self._unsent(outcome, customer=above.customer_id, subscription=above.subscription_id),
+                )
+                for above, outcome in settled
+            )
+        )
+
+    def _unsent(self, outcome: Outcome, **scope: str | None) -> dict[str, str | int | None]:
+        return {
+            "session": self._session,
+            "status": outcome.status.value,
+            "code": outcome.code,
+            "description": outcome.description,
+            "reopen": int(outcome.reopen),
+            **scope,
+        }
+
+    def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
+        # The database takes plain strings faster than members of an enumeration.
+        return schema.INSERT_OUTCOME, (
+            self._session,
+            ordinal,
+            str(outcome.status),
+            outcome.attempts,
+            outcome.call.id if outcome.call else None,
+            outcome.code,
+            outcome.description,
+            int(outcome.reopen),
+            str(outcome.auto_renew),
+        )
+
+
+def _name(verdict: Verdict) -> str:
+    """Return the name under which a verdict is kept; trouble that is tried only once more is not of the passing kind."""
+    once = isinstance(verdict, Transient) and verdict.once
+    return f"{type(verdict).__name__}{'Once' if once else ''}"

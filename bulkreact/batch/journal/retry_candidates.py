@@ -1,0 +1,61 @@
+"""Reading the rows of a run for a retry: which of them are worth it, and which request ids they carry on."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bulkreact.batch.journal.call_log import progress_of
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.models import InputRow, ResultRow, Status, Target
+
+_NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
+_TARGET = """
+SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, deadline FROM rows WHERE ordinal = ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row as a retry would send it, how it stands, and whether it is taken.
+
+    ``handed_to`` is the run that has taken the row over before and knows better.
+    """
+
+    row: InputRow
+    status: Status
+    taken: bool
+    handed_to: str
+
+
+def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:
+    """Yield the rows of a run that have an end of their own, in input order.
+
+    Taken are those that another attempt may settle; ``all_failed`` takes those as well that failed for good.
+    """
+    for ordinal, found in enumerate(result_rows(connection), 1):
+        if found.outcome.status in _NEVER_SENT:
+            continue
+        taken = found.worth_retrying or (all_failed and found.outcome.status is Status.FAILED)
+        yield Candidate(_as_sent_again(connection, ordinal, found), found.outcome.status, taken, found.handed_to)
+
+
+def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRow) -> InputRow:
+    *ids, lost, wanted, deadline = connection.execute(_TARGET, (ordinal,)).fetchone()
+    customer_id, subscription_id, entitlement_id = ids
+    target = Target(customer_id, subscription_id, entitlement_id)
+    progress = progress_of(connection, ordinal, target, lost=bool(lost))
+    call = progress.call
+    # The id of an earlier run's write outlives the readings that this one made before its own.
+    still_carried = progress.only_read and bool(found.request_id)
+    unanswered = "" if call is None or call.answer.business else call.request_id
+    carried = found.request_id if call is None or still_carried else unanswered
+    return InputRow(
+        found.number,
+        found.cells,
+        target,
+        request_id=carried,
+        of_read=progress.only_read and not still_carried,
+        lost=progress.lost,
+        restore_auto_renew=bool(wanted),
+        deadline=deadline,
+    )

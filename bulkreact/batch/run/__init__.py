@@ -1,0 +1,1 @@
+"""Executing a run: its sessions, its runner, its dependencies between rows."""

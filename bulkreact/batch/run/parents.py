@@ -1,0 +1,149 @@
+"""Reading from a journal how the subscriptions stand that other rows of the run wait for."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import Enum, auto
+
+from msgspec import Struct
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.pending_rows import Row
+from bulkreact.batch.journal.schema import LATEST_OUTCOME
+from bulkreact.batch.verify.watch_list import Group, group_of
+from bulkreact.models import Outcome, Status, Target
+from bulkreact.partnercenter.error_codes.local_codes import PARENT_FAILED, PARENT_NOT_ACTIVE
+from bulkreact.partnercenter.verdicts import Found, ParentInactive, Verdict
+
+_PARENTS = f"""
+SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, outcomes.status, outcomes.code,
+    outcomes.reopen, outcomes.session, EXISTS (SELECT 1 FROM temp.open_rows WHERE open_rows.ordinal = rows.ordinal)
+FROM rows LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
+WHERE rows.entitlement_id = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL AND rows.left_out = 0
+"""  # noqa: S608 - our own names
+_OF_SUBSCRIPTION = f"{_PARENTS} AND rows.customer_id = ? AND rows.subscription_id = ?"
+_OF_ORDINAL = f"{_PARENTS} AND rows.ordinal = ?"
+_SETTLED_BEFORE = """
+SELECT DISTINCT parent FROM temp.open_rows WHERE parent IS NOT NULL
+    AND parent NOT IN (SELECT ordinal FROM temp.open_rows)
+"""
+_ACTIVE = frozenset({Status.REACTIVATED, Status.ALREADY_ACTIVE})
+
+
+class Standing(Enum):
+    """How a subscription stands for whoever waits for it."""
+
+    OPEN = auto()
+    ACCEPTED = auto()
+    ACTIVE = auto()
+    ENDED = auto()
+
+
+class Parent(Struct, frozen=True):
+    """A subscription of the run that others wait for; ``status`` is None while nothing is known of it."""
+
+    ordinal: int
+    number: int
+    customer_id: str
+    subscription_id: str
+    status: Status | None
+    code: str
+    reopen: bool
+    standing: Standing
+
+    @property
+    def target(self) -> Target:
+        """Return it as the target of a call."""
+        return Target(self.customer_id, self.subscription_id, "")
+
+    def forsaken(self) -> Outcome:
+        """Return how a row ends that was not sent because this one did not come back."""
+        name = f"not sent: row {self.number}, the subscription above it,"
+        if self.status in {Status.ACCEPTED, Status.PENDING}:
+            return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, f"{name} was not seen active in time")
+        code = f" ({self.code})" if self.code else ""
+        # One that is sent again when the run is continued takes them along.
+        reopen = self.reopen or self.status is Status.UNKNOWN
+        words = f"{name} ended as {self.status}{code}"
+        return Outcome(Status.NOT_ATTEMPTED, 0, None, PARENT_FAILED, words, reopen=reopen)
+
+    def awaited(self) -> Outcome:
+        """Return how a row stands that waited for this one when the run ended."""
+        words = f"not sent: it waited for row {self.number}, the subscription above it"
+        return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, words, reopen=True)
+
+
+class Family:
+    """The subscriptions among the rows of one journal; ``session`` is the process that sends them."""
+
+    def __init__(self, connection: sqlite3.Connection, *, session: int) -> None:
+        self._connection = connection
+        self._session = session
+        # What was seen active although its row has only been accepted.
+        self._active: set[int] = set()
+        self._waits: dict[int, int] = {}
+        self._exists = bool(connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0])
+
+    def above(self, row: Row, verdict: Verdict) -> Parent | None:
+        """Return the subscription of the run that must be active before a row goes on, None when there is none."""
+        if not self._exists:
+            return None
+        parent_id = row.subscription.parent_id if row.subscription else ""
+        match verdict:
+            case ParentInactive() if row.target.entitlement_id:
+                return self.find(row.customer_id, row.target.subscription_id)
+            case ParentInactive() | Found():
+                return self.find(row.customer_id, parent_id) if parent_id else None
+            case _:
+                return None
+
+    def find(self, customer_id: str, subscription_id: str) -> Parent | None:
+        """Return a subscription of the run as it stands now, None when it is not one of its rows."""
+        return self._parent(_OF_SUBSCRIPTION, customer_id, subscription_id)
+
+    def of_row(self, ordinal: int) -> Parent | None:
+        """Return the subscription of a row as it stands now."""
+        return self._parent(_OF_ORDINAL, ordinal)
+
+    def settled_before(self) -> Iterator[Parent]:
+        """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
+        ordinals = [ordinal for (ordinal,) in self._connection.execute(_SETTLED_BEFORE)]
+        yield from filter(None, map(self.of_row, ordinals))
+
+    def group(self, parent: Parent, *, due: Callable[[datetime | None], float]) -> Group:
+        """Return a subscription of the run to be watched."""
+        return group_of(self._connection, [parent.ordinal], due=due)
+
+    def seen_active(self, ordinal: int) -> None:
+        """Note that the subscription of a row is active."""
+        self._active.add(ordinal)
+
+    def waits(self, ordinal: int, parent: int) -> bool:
+        """Note that a row waits for another, and tell whether it may: in a ring everybody would wait for ever."""
+        above: int | None = parent
+        while above is not None:
+            if above == ordinal:
+                return False
+            above = self._waits.get(above)
+        self._waits[ordinal] = parent
+        return True
+
+    def goes_on(self, ordinal: int) -> None:
+        """Note that a row waits no longer."""
+        self._waits.pop(ordinal, None)
+
+    def _parent(self, sql: str, *key: str | int) -> Parent | None:
+        found = self._connection.execute(sql, key).fetchone()
+        if found is None:
+            return None
+        ordinal, number, customer_id, subscription_id, word, code, reopen, session, is_open = found
+        status = Status(word) if word else None
+        standing = self._standing(ordinal, status, by_this=session == self._session, is_open=bool(is_open))
+        return Parent(ordinal, number, customer_id, subscription_id, status, code or "", bool(reopen), standing)
+
+    def _standing(self, ordinal: int, status: Status | None, *, by_this: bool, is_open: bool) -> Standing:
+        if ordinal in self._active or status in _ACTIVE:
+            return Standing.ACTIVE
+        if status is None or (is_open and not by_this):
+            return Standing.OPEN
+        return Standing.ACCEPTED if status is Status.ACCEPTED else Standing.ENDED

@@ -1,0 +1,119 @@
+"""One process's work on a run: its open rows are settled by a runner, then its accepted ones are watched."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from uuid import UUID
+
+from bulkreact.batch.dispatch.exchange import Wire
+from bulkreact.batch.dispatch.queue import Queue
+from bulkreact.batch.dispatch.rate_limiter import Pacer
+from bulkreact.batch.dispatch.throttle import Throttle
+from bulkreact.batch.dispatch.worker_pool import Flow
+from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase, iso
+from bulkreact.batch.halt import PermissionStreak
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal import Journal
+from bulkreact.batch.journal.pending_rows import OpenRows
+from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.batch.journal.writer import Writer
+from bulkreact.batch.run.parents import Family
+from bulkreact.batch.run.runner import Runner
+from bulkreact.batch.verify.poller import Timetable
+from bulkreact.batch.verify.verifier import Verifier
+from bulkreact.batch.verify.watch_list import WatchedRows, to_restore
+from bulkreact.models import SUCCESSES
+from bulkreact.settings import SOON, Limits, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a process works with; ``beginning`` is told of each phase before its first call, and ends with it."""
+
+    journal: Journal
+    number: int
+    edges: Edges
+    service: Service
+    limits: Limits
+    beginning: Callable[[Phase], AbstractContextManager[None]]
+
+
+async def work(session: Session, *, send: bool) -> Ending:
+    """Send the open rows of a journal, unless they are to be left alone, and watch those that were accepted.
+
+    Returns why it stopped; raises what is a bug or a full disk.
+    """
+    limits = session.limits
+    first_call = session.journal.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0]
+    writer = Writer(session.journal.path, appends=schema.APPENDS)
+    try:
+        recorder = Recorder(writer, session=session.number, first_call=first_call)
+        wire = Wire(recorder=recorder, edges=session.edges, service=session.service)
+        pacer = Pacer(limits.calls_per_second)
+        ending = COMPLETED
+        if send:
+            ending = await _send(session, wire, _flow(pacer, limits))
+        if ending == COMPLETED and (limits.verify or (send and to_restore(session.journal.connection))):
+            ending = await _watch(session, wire, _flow(pacer, limits), restoring=send)
+        return ending
+    finally:
+        await asyncio.shield(writer.close())
+
+
+def _flow(pacer: Pacer, limits: Limits) -> Flow:
+    """Return the budget of calls with no memory yet of who was throttled: reads are so at other times than writes."""
+    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
+    return Flow(pacer, throttle, limits.concurrency)
+
+
+async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
+    connection = session.journal.connection
+    soon = iso(session.edges.now() + SOON) if session.limits.urgent_first else ""
+    open_rows = OpenRows(connection, soon=soon)
+    successes = ", ".join(f"'{status}'" for status in SUCCESSES)
+    succeeded = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
+    ).fetchone()[0]
+    customers = connection.execute(
+        "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT 2"
+    ).fetchall()
+    runner = Runner(
+        run_uuid=UUID(session.journal.facts.uuid),
+        open_rows=open_rows,
+        family=Family(connection, session=session.number),
+        wire=wire,
+        flow=flow,
+        edges=session.edges,
+        limits=session.limits,
+        streak=PermissionStreak(customers=len(customers), succeeded=bool(succeeded)),
+    )
+    with session.beginning(runner.phase):
+        return await runner.run()
+
+
+async def _watch(session: Session, wire: Wire, flow: Flow, *, restoring: bool) -> Ending:
+    # A threshold that the last row passed closed the turns, although it halted nothing.
+    flow.pacer.reopen()
+    verification = session.limits.verify
+    timetable = Timetable(verification or session.limits.waiting, session.edges)
+    # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
+    watched = await asyncio.to_thread(
+        WatchedRows,
+        session.journal.connection,
+        due=timetable.first,
+        everything=verification is not None,
+        restoring=restoring,
+    )
+    verifier = Verifier(
+        run_uuid=UUID(session.journal.facts.uuid),
+        queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
+        timetable=timetable,
+        wire=wire,
+        flow=flow,
+        edges=session.edges,
+        attempts=session.limits.attempts,
+        total=watched.count(),
+    )
+    with session.beginning(verifier.phase):
+        return await verifier.run()

@@ -1,0 +1,1 @@
+"""Watching accepted subscriptions until they are active."""

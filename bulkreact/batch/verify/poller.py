@@ -1,0 +1,219 @@
+"""The watching of accepted targets: each is read until it is active or its time is over, whoever asks for that."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from bulkreact.batch.dispatch.exchange import Exchange, Wire
+from bulkreact.batch.dispatch.throttle import Scope
+from bulkreact.batch.environment import Edges
+from bulkreact.batch.journal.call_log import intended_id
+from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, backoff
+from bulkreact.batch.verify.watch_list import Group, Watched
+from bulkreact.models import AutoRenew, Operation, Outcome, Status
+from bulkreact.partnercenter import verdicts
+from bulkreact.partnercenter.protocol import Particulars
+from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
+from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.settings import Verification
+
+# What was read longer ago is read again before it goes back: somebody may have changed it meanwhile.
+FRESH_SECONDS = 60.0
+# A row and how it ends.
+Ended = tuple[Watched, Outcome]
+
+
+class Timetable:
+    """When watched rows are read; monotonic seconds, counted from the moment at which watching begins."""
+
+    def __init__(self, verification: Verification, edges: Edges) -> None:
+        self._verification = verification
+        self._edges = edges
+        self.deadline = edges.monotonic() + verification.timeout
+
+    def first(self, accepted: datetime | None) -> float:
+        """Return when a row is read for the first time that was accepted at a wall-clock time."""
+        now = self._edges.monotonic()
+        passed = (self._edges.now() - accepted).total_seconds() if accepted else self._verification.after
+        return min(self.deadline, now + max(0.0, self._verification.after - max(0.0, passed)))
+
+    def next(self) -> float:
+        """Return when a row is read again that was not active: at the latest when the time is over."""
+        now = self._edges.monotonic()
+        return max(now, min(self.deadline, now + self._verification.every))
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the phase does for the watching that goes on in it.
+
+    ``wait``, ``go_on`` and ``done`` hand a group back to the queue; ``hold`` does so after a 429, or returns a scope that is to be
+    given up instead, which ``give_up`` does. ``ended`` is told which rows have ended, and which are watched no longer
+    and stay as they are.
+    """
+
+    wait: Callable[[Group, float], None]
+    go_on: Callable[[Group], None]
+    done: Callable[[Group], None]
+    heed: Callable[[Group, Exchange], None]
+    hold: Callable[[Group, Exchange, float | None], Scope | None]
+    give_up: Callable[[Group, Scope], Awaitable[None]]
+    renew: Callable[[float], Awaitable[None]]
+    refuse: Callable[[str], None]
+    ended: Callable[[Sequence[Ended], Sequence[Watched]], Awaitable[None]]
+
+
+class Watching:
+    """Makes the calls of groups, one at a time for each, and keeps their answers together with what they settle."""
+
+    def __init__(self, host: Host, *, wire: Wire, edges: Edges, attempts: int, run_uuid: UUID) -> None:
+        self._host = host
+        self._wire = wire
+        self._edges = edges
+        self._attempts = attempts
+        self._run_uuid = run_uuid
+
+    async def call(self, group: Group, timetable: Timetable) -> None:
+        """Make the next call of a group."""
+        old = self._edges.monotonic() - group.read_at > FRESH_SECONDS and not group.read_again
+        if group.to_renew and not old:
+            await self._restore(group)
+            return
+        group.read_again = group.to_renew is not None
+        group.look_again()
+        if not group.reading:
+            group.begin()
+        one = group.unread[0]
+        operation = group.operation
+        # The list is asked for in the name of the first member.
+        target = group.target(group.listed[0] if one is None else one)
+        exchange = await self._wire.call(
+            group.members[target.entitlement_id].ordinal,
+            operation,
+            target,
+            particulars=Particulars(location=group.location),
+        )
+        unanswered = self._is_unanswered(exchange.verdict, failures=group.failures + 1)
+        group.read_at = self._edges.monotonic()
+        over = exchange.started >= timetable.deadline
+        ended, left = ([], []) if unanswered else self._read(group, one, exchange, over=over)
+        await self._answered(group, exchange, ended)
+        await self._host.ended(ended, left)
+        if unanswered:
+            await self._repeat(group, exchange)
+        elif group.to_renew:
+            self._host.go_on(group)
+        elif group.members:
+            self._host.wait(group, self._edges.monotonic() if group.reading else timetable.next())
+        else:
+            self._host.done(group)
+
+    def end(self, group: Group) -> tuple[list[Ended], list[Watched]]:
+        """Return how the members of a group end that is watched no longer, and those that stay as they were.
+
+        Lost calls among them stay so, and so does what was never read.
+        """
+        ended, left = [], []
+        for entitlement_id, watched in group.members.items():
+            before, seen = watched.outcome, group.seen.get(entitlement_id)
+            if group.was_active and not entitlement_id:
+                ended.append((watched, _active(before, AutoRenew.STILL_OFF)))
+            elif seen and watched.may_end_pending:
+                words = f"not seen active: {seen}"[:DESCRIPTION_LENGTH]
+                ended.append((watched, replace(before, status=Status.PENDING, description=words)))
+            else:
+                left.append(watched)
+        group.members.clear()
+        return ended, left
+
+    async def _answered(self, group: Group, exchange: Exchange, ended: Sequence[Ended]) -> None:
+        outcomes = [(watched.ordinal, outcome) for watched, outcome in ended]
+        await self._wire.recorder.answered(exchange.call, exchange.verdict, settled=outcomes)
+        self._host.heed(group, exchange)
+
+    def _is_unanswered(self, verdict: Verdict, *, failures: int) -> bool:
+        """Tell whether a verdict says nothing of the targets: the same call is then made again, or none at all."""
+        match verdict:
+            case verdicts.Transient():
+                return failures < self._attempts
+            case _:
+                return isinstance(verdict, verdicts.Throttled | verdicts.TokenRefused | verdicts.Fatal)
+
+    def _read(
+        self, group: Group, one: str | None, exchange: Exchange, *, over: bool
+    ) -> tuple[list[Ended], list[Watched]]:
+        """Take what was read out of the group; return the rows that are settled by it, and those given up."""
+        ended = []
+        for entitlement_id in group.take(one, exchange.verdict, at=exchange.call.finished_at):
+            watched = group.members[entitlement_id]
+            if group.to_renew and not entitlement_id:
+                continue
+            ended.append((watched, _active(watched.outcome, group.auto_renew_of(entitlement_id))))
+            del group.members[entitlement_id]
+        if group.reading or group.to_renew or not over:
+            return ended, []
+        late, left = self.end(group)
+        return ended + late, left
+
+    async def _restore(self, group: Group) -> None:
+        """Switch the auto-renewal of a group's subscription on again, which has just been read as active."""
+        watched, resource = group.members[""], group.to_renew
+        operation = Operation.RESTORE_AUTO_RENEW
+        exchange = await self._wire.call(
+            watched.ordinal,
+            operation,
+            group.target(""),
+            request_id=intended_id(self._run_uuid, watched.ordinal, operation, group.restorings),
+            particulars=Particulars(subscription=resource),
+        )
+        verdict = exchange.verdict
+        group.restorings += verdict.answer.business
+        group.setbacks += isinstance(verdict, verdicts.Transient)
+        unanswered = self._is_unanswered(verdict, failures=group.setbacks)
+        busy = isinstance(verdict, verdicts.NotReady)
+        changed = busy or isinstance(verdict, verdicts.Conflict)
+        group.conflicts += changed
+        ended: list[Ended] = []
+        if not unanswered and not (changed and group.conflicts <= CONFLICTS):
+            done = isinstance(verdict, verdicts.Accepted)
+            ended = [(watched, _active(watched.outcome, AutoRenew.RESTORED if done else AutoRenew.STILL_OFF))]
+            del group.members[""]
+        group.look_again()
+        await self._answered(group, exchange, ended)
+        await self._host.ended(ended, [])
+        if unanswered:
+            # A reading in between does not make a token good that an update was refused with.
+            group.token_refused = group.renewal_refused
+            group.renewal_refused = isinstance(verdict, verdicts.TokenRefused)
+            await self._repeat(group, exchange)
+        elif group.members:
+            self._host.wait(group, self._edges.monotonic() + (NOT_READY_SECONDS if busy else 0.0))
+        else:
+            self._host.done(group)
+
+    async def _repeat(self, group: Group, exchange: Exchange) -> None:
+        """Hand a group back to the queue whose call must be made again, or stop."""
+        answer = exchange.verdict.answer
+        refused_before = group.token_refused
+        group.token_refused = isinstance(exchange.verdict, verdicts.TokenRefused)
+        match exchange.verdict:
+            case verdicts.Throttled(retry_after=retry_after):
+                if scope := self._host.hold(group, exchange, retry_after):
+                    await self._host.give_up(group, scope)
+            case verdicts.TokenRefused() if not refused_before:
+                await self._host.renew(exchange.started)
+                self._host.wait(group, self._edges.monotonic())
+            case verdicts.Transient():
+                group.failures += 1
+                pause = backoff(group.failures, self._edges.chance())
+                self._host.wait(group, self._edges.monotonic() + pause)
+            case _:
+                self._host.done(group)
+                self._host.refuse(f"reading how a subscription stands: {answer.code}: {answer.description}")
+
+
+def _active(before: Outcome, auto_renew: AutoRenew) -> Outcome:
+    return Outcome(Status.REACTIVATED, before.attempts, before.call, auto_renew=auto_renew)

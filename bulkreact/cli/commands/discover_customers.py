@@ -1,0 +1,188 @@
+"""Reads customers for a discovery, with what an earlier process has read of them, and says why that stopped short."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bulkreact.batch.discovery.findings import Trouble
+from bulkreact.batch.discovery.listing import Wanted
+from bulkreact.batch.discovery.reader import Walk, walk
+from bulkreact.batch.discovery.store import KEPT_FOR, Gathering
+from bulkreact.batch.environment import COMPLETED, Ending, Phase
+from bulkreact.cli import credentials, received
+from bulkreact.cli.confirm import many
+from bulkreact.cli.credentials import Access
+from bulkreact.cli.options import shared
+from bulkreact.cli.output.console import Terminal
+from bulkreact.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    EXIT_TERMINATED,
+    CredentialsRefusedError,
+    JournalNotWrittenError,
+    ResultsNotWrittenError,
+)
+from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.client import connect
+from bulkreact.runs.execution import edges_of
+from bulkreact.runs.interruption import Interruption, listen
+from bulkreact.runs.partner_lock import locked
+from bulkreact.settings import Limits, Service
+
+_AGAIN = "What was read is kept: the same command goes on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The customers that are named beforehand, and which of their subscriptions alone are wanted."""
+
+    customers: tuple[str, ...]
+    subscriptions: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """What is to be read and from where; ``chosen`` is None when the partner's own list says who the customers are."""
+
+    access: Access
+    service: Service
+    limits: Limits
+    wanted: Wanted
+    chosen: Chosen | None
+    reports: Path
+    anew: bool
+
+    @property
+    def store(self) -> Path:
+        """Return where progress is kept: the same for all commands that read the same."""
+        service = self.service
+        target = ("simulated",) if service.simulated else (service.base_url, service.api_version, self.access.tenant_id)
+        chosen = (self.chosen.customers, sorted(self.chosen.subscriptions)) if self.chosen else None
+        key = repr((target, self.wanted, chosen))
+        return self.reports / f"discover-{hashlib.sha256(key.encode()).hexdigest()[:12]}.sqlite3"
+
+
+@contextmanager
+def reading(ctx: click.Context, wanted: Wanted, chosen: Chosen | None, terminal: Terminal) -> Iterator[Gathering]:
+    """Read all customers as the options say, and yield what was read; credentials and lock are those of any command."""
+    service, limits = shared.service(ctx), shared.limits(ctx)
+    granted = credentials.access(ctx, service)
+    if granted.refusal:
+        raise CredentialsRefusedError(granted.refusal)
+    terminal.remark(granted.remark)
+    with locked(service, granted.tenant_id) as tell:
+        tell("a discovery")
+        job = _Gather(granted, service, limits, wanted, chosen, ctx.params["reports"], anew=ctx.params["new"])
+        with _gathered(job, terminal) as gathering:
+            yield gathering
+
+
+@contextmanager
+def _gathered(job: _Gather, terminal: Terminal) -> Iterator[Gathering]:
+    """Read all customers who are not known yet, and yield the store when that is done.
+
+    Ends the command where nothing can be made of what was read: interrupted, refused, no list of customers.
+    """
+    now = datetime.now(UTC)
+    with Gathering(job.store, now=now, anew=job.anew) as gathering:
+        if job.chosen and not gathering.listed:
+            gathering.choose(job.chosen.customers, job.chosen.subscriptions, now=now)
+        elif gathering.oldest:
+            read = gathering.customers - gathering.unread
+            terminal.note(
+                f"Going on: {many(read, 'customer')} of {gathering.customers:,} had been read since {gathering.oldest}. "
+                "To read all of them again, add --new."
+            )
+        interruption = Interruption(terminal.note)
+        listen(interruption, received)
+        try:
+            ending, trouble = asyncio.run(_walk(job, gathering, terminal, interruption))
+        except JournalNotWrittenError as error:
+            cause = error.__cause__ or error
+            raise ResultsNotWrittenError(
+                f"What was read could not be kept in {gathering.path}: {cause}. Make room. {_AGAIN}"
+            ) from None
+        _check(ending, trouble, gathering)
+        yield gathering
+
+
+def _check(ending: Ending, trouble: Trouble | None, gathering: Gathering) -> None:
+    """End the command unless all customers have been gone through."""
+    read = f"{gathering.customers - gathering.unread:,} of {many(gathering.customers, 'customer')} read so far"
+    so_far = read if gathering.listed else "the list of customers was not complete yet"
+    if ending.state is RunState.INTERRUPTED:
+        click.echo(f"Interrupted ({ending.reason}): {so_far}, and nothing was written. {_AGAIN}", err=True)
+        raise click.exceptions.Exit(ending.exit_code)
+    if ending != COMPLETED:
+        raise CredentialsRefusedError(
+            f"{ending.reason.rstrip('.')}. Nothing was written. See: bulkreact doctor. {_AGAIN} ({so_far})"
+        )
+    if trouble:
+        click.echo(f"Error: the list of customers could not be read: {described(trouble)}", err=True)
+        click.echo("Nothing was written. Try again later, or name customers with --customer.", err=True)
+        raise click.exceptions.Exit(EXIT_SOME_FAILED)
+
+
+def described(trouble: Trouble) -> str:
+    """Return what was met, for people: HTTP status, code, words, and the ids that Microsoft support asks for."""
+    status = f"HTTP {trouble.http_status}, " if trouble.http_status else ""
+    words = f"{status}{trouble.code}: {trouble.description.rstrip('.')}"
+    return f"{words} (request_id {trouble.request_id}, correlation_id {trouble.correlation_id})"
+
+
+def kept_hours() -> int:
+    """Return for how many hours what was read is not read again."""
+    return round(KEPT_FOR.total_seconds() / 3600)
+
+
+async def _walk(
+    job: _Gather, gathering: Gathering, terminal: Terminal, interruption: Interruption
+) -> tuple[Ending, Trouble | None]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a discovery needs a task of its own")
+    try:
+        with interruption.stopping(task):
+            return await _read(job, gathering, terminal, interruption)
+    except asyncio.CancelledError:
+        if not interruption.at_once:
+            raise
+        task.uncancel()
+        code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
+        return Ending(RunState.INTERRUPTED, code, "twice: calls in flight were given up"), None
+
+
+async def _read(
+    job: _Gather, gathering: Gathering, terminal: Terminal, interruption: Interruption
+) -> tuple[Ending, Trouble | None]:
+    async with AsyncExitStack() as stack:
+        service = job.service
+        if service.simulated:
+            from bulkreact.simulator.partnercenter.service import Rules  # noqa: PLC0415
+            from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
+
+            base_url, _ = await stack.enter_async_context(serve(Rules()))
+            service = replace(service, base_url=base_url)
+        credentials = job.access.credentials
+        client = await stack.enter_async_context(connect(service, job.limits, credentials))
+        edges = edges_of(client, credentials, settled=_nothing)
+
+        @contextmanager
+        def beginning(phase: Phase) -> Iterator[None]:
+            interruption.attach(phase)
+            with terminal.watching(phase):
+                yield
+
+        found = await walk(Walk(gathering, job.wanted, edges, service, job.limits, beginning))
+        await credentials.settle()
+        return found
+
+
+def _nothing(_number: int, _outcome: Outcome) -> None:
+    """Say nothing: there are no rows."""

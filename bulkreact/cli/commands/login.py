@@ -1,0 +1,97 @@
+"""``bulkreact login``: somebody signs in once, with multi-factor authentication, for all the runs to come."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkreact.cli.command import Configured
+from bulkreact.cli.credentials import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
+from bulkreact.cli.options.identity import sign_in_options
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.token_claims import is_token
+from bulkreact.runs.state_dir import state_folder
+from bulkreact.settings import Cloud
+
+if TYPE_CHECKING:
+    from bulkreact.partnercenter.auth.user_tokens import Way
+
+_STORES = ("auto", "keyring", "file")
+
+
+@click.command("login", cls=Configured)
+@sign_in_options
+@click.option("--browser", is_flag=True, help="Sign in through this machine's browser, not with a code on any machine.")
+@click.option(
+    "--refresh-token-stdin",
+    is_flag=True,
+    help=f"Take over a refresh token from standard input; or from {REFRESH_TOKEN_VARIABLE}.",
+)
+@click.option(
+    "--store",
+    type=click.Choice(_STORES),
+    default="auto",
+    show_default=True,
+    help="Where the sign-in is kept: encrypted by the platform, or in a file that you alone can read.",
+)
+@click.pass_context
+def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, store: str, **_: object) -> None:
+    """Sign in a user of the partner tenant, so that runs can be made in their name with --auth user.
+
+    The tenant and the app registration are named by --tenant-id and --client-id; signing in again needs neither.
+    """
+    from bulkreact.partnercenter.auth.secret_store import Store  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.sign_ins import best_store, place_of  # noqa: PLC0415
+    from bulkreact.partnercenter.auth.user_tokens import by_refresh_token, sign_in  # noqa: PLC0415
+
+    if browser and refresh_token_stdin:
+        raise InputRefusedError("--browser and --refresh-token-stdin exclude each other: leave one of them out.")
+    cloud = Cloud(ctx.params["cloud"])
+    identity = sign_in_identity(ctx, cloud)
+    refresh_token = _refresh_token(browser=browser, stdin=refresh_token_stdin)
+    secret = app_secret(ctx)
+    if secret:
+        secret.load()
+    if refresh_token:
+        way = by_refresh_token(refresh_token)
+    else:
+        way = _interactive(browser=browser)
+        # A device code is for apps without a secret.
+        secret = secret if browser else None
+    kept = best_store(state_folder()) if store == "auto" else Store(store)
+    place = place_of(state_folder(), identity)
+    record = sign_in(identity, cloud, secret, place, kept, way)
+    who = record.user or "a user"
+    click.echo(f"Signed in as {who} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
+    if kept is Store.KEYRING:
+        click.echo("The sign-in is kept encrypted, by this platform's own means.", err=True)
+    else:
+        click.echo(
+            f"The sign-in is kept unencrypted in {place.file}{'' if os.name == 'nt' else ', readable by you alone'}: "
+            f"{'that was asked for' if store == 'file' else 'this machine offers no encrypted store'}. Guard it like a password.",
+            err=True,
+        )
+    click.echo("Prove that it works with: bulkreact doctor", err=True)
+
+
+def _interactive(*, browser: bool) -> "Way":
+    from bulkreact.partnercenter.auth.user_tokens import by_browser, by_device_code  # noqa: PLC0415 - see above
+
+    def show(words: str) -> None:
+        click.echo(words, err=True)
+
+    return by_browser(show) if browser else by_device_code(show)
+
+
+def _refresh_token(*, browser: bool, stdin: bool) -> str:
+    """Return the refresh token to be taken over, empty when there is none."""
+    if stdin:
+        token = sys.stdin.readline().strip()
+        if not token:
+            raise InputRefusedError("--refresh-token-stdin: standard input has no refresh token.")
+    else:
+        token = "" if browser else os.environ.get(REFRESH_TOKEN_VARIABLE, "").strip()
+    if token and not is_token(token):
+        raise InputRefusedError("What was given is no refresh token: it has spaces or unusual characters in it.")
+    return token

@@ -1,0 +1,225 @@
+"""``bulkreact plan``: what a run of an input would do, and everything that is wrong with it; nothing is sent."""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, zip_longest
+from operator import itemgetter
+from pathlib import Path
+from typing import Self
+
+import click
+
+from bulkreact.batch.journal.preview import Planned, PlannedTarget, planned, targets
+from bulkreact.cli.command import Configured
+from bulkreact.cli.commands.plan_deadlines import days_left, time_left
+from bulkreact.cli.commands.plan_online import read_online
+from bulkreact.cli.confirm import many
+from bulkreact.cli.options import shared
+from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.options.input import Read, opened, read, reading_options
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
+from bulkreact.models import Kind
+from bulkreact.partnercenter.subscription import ACTIVE
+from bulkreact.partnercenter.verdicts import Found
+from bulkreact.sheets.input.row_errors import lines, ranges
+from bulkreact.sheets.output.results_csv import write_json
+
+_CUSTOMERS_SHOWN = 10
+_FIELDS = ("row", "kind", "customer", "subscription", "entitlement")
+
+
+@click.command("plan", cls=Configured)
+@click.argument("source", metavar="INPUT")
+@reading_options
+@shared.target_options
+@identity_options
+@shared.pace_options
+@click.option("--online", is_flag=True, help="Also read how every target stands at present.")
+@click.option("--json", is_flag=True, help="For programs: everything as one JSON object.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep that object in a file, for 'bulkreact run --plan' to compare with.",
+)
+@click.pass_context
+def command(ctx: click.Context, /, source: str, **_: object) -> None:
+    """Say what a run of INPUT would send, how long that would take, and everything that is wrong with it.
+
+    Nothing is reactivated, and without --online nothing is called and no credentials are needed. Every row could be
+    sent: exit code 0; some are invalid: 1.
+    """
+    given = ctx.params
+    with tempfile.TemporaryDirectory() as name, opened(source) as path:
+        if given["out"] and given["out"].resolve() == path.resolve():
+            raise InputRefusedError(f"--out {given['out']} would overwrite the input: name another file.")
+        folder = Path(name)
+        found = read(folder, source, path, given, all_problems=True)
+        plan = planned(folder)
+        listed = list(targets(folder)) if given["json"] or given["out"] or given["online"] else []
+        standing = _Standing.of(plan, listed, read_online(ctx, listed) if given["online"] else None)
+    now = datetime.now(UTC)
+    content = _content(found, plan, given["rate"], standing, now)
+    for remark in _remarks(found):
+        click.echo(remark, err=True)
+    if given["out"]:
+        try:
+            write_json(given["out"], content, private=False)
+        except OSError as error:
+            raise InputRefusedError(f"{given['out']} cannot be written: {error.strerror}. Name another file.") from None
+    if given["json"]:
+        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+    else:
+        for line in chain(_told(found, plan, given["rate"]), standing.lines(), time_left(standing.deadlines, now)):
+            click.echo(line)
+    ctx.exit(EXIT_SOME_FAILED if found.intake.codes else EXIT_SUCCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A plan that was kept in a file."""
+
+    path: Path
+    digest: str
+    targets: list[list[object]]
+
+    def compare(self, digest: str, found: Iterable[PlannedTarget], *, name: str) -> None:
+        """Make sure that an input comes to what was planned; InputRefusedError names the first difference."""
+        if digest == self.digest:
+            return
+        for before, now in zip_longest(self.targets, found):
+            # Rows may have moved; what is sent, and in which order, counts.
+            if before is None or now is None or list(before)[1:] != list(now)[1:]:
+                raise InputRefusedError(
+                    f"{name} is not what {self.path} was made from. The first difference: planned is "
+                    f"{_described(before)}, and there is {_described(now)}. Nothing was sent. Look at both, then make "
+                    f"another plan."
+                )
+        raise InputRefusedError(f"{name} is not what {self.path} was made from. Nothing was sent. Make another plan.")
+
+
+def load(path: Path) -> Kept:
+    """Return a plan that was kept; InputRefusedError when the file has none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kept = [list(one) for one in content["targets"]]
+        if {len(one) for one in kept} - {len(_FIELDS)}:
+            raise ValueError("its targets are none")  # noqa: TRY301 - all that is no plan is refused alike
+        return Kept(path, str(content["digest"]), kept)
+    except OSError as error:
+        raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputRefusedError(f"{path} is no plan. Make one with: bulkreact plan INPUT --out FILE") from None
+
+
+def _described(target: Iterable[object] | None) -> str:
+    if target is None:
+        return "nothing more"
+    row, _, *ids = target
+    return f"row {row} with {' / '.join(map(str, filter(None, ids)))}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How the targets stand at present, by the numbers of their rows, None where nobody has asked; and their deadlines."""
+
+    listed: list[PlannedTarget]
+    words: dict[int, str] | None
+    deadlines: dict[int, str]
+
+    @classmethod
+    def of(cls, plan: Planned, listed: list[PlannedTarget], found: dict[int, Found] | None) -> Self:
+        """Put together what the input says and what was read."""
+        if found is None:
+            return cls(listed, None, plan.deadlines)
+        words = {number: one.word for number, one in found.items()}
+        read = {number: one.subscription.deadline for number, one in found.items() if one.subscription}
+        both = [*plan.deadlines.items(), *((number, deadline) for number, deadline in read.items() if deadline)]
+        soonest: dict[int, str] = {}
+        for number, deadline in sorted(both, key=itemgetter(1, 0)):
+            soonest.setdefault(number, deadline)
+        # What is active already is in no danger.
+        in_danger = {number: deadline for number, deadline in soonest.items() if words.get(number) != ACTIVE}
+        return cls(listed, words, in_danger)
+
+    def lines(self) -> Iterator[str]:
+        """Tell how the targets stand, and which rows need nothing."""
+        words = self.words
+        if words is None:
+            return
+        counts = Counter(words.get(number, "not readable") for number, *_ in self.listed)
+        yield f"At present: {', '.join(f'{word} {rows:,}' for word, rows in counts.most_common())}"
+        active = [number for number, *_ in self.listed if words.get(number) == ACTIVE]
+        if active:
+            yield f"Active, and in need of nothing: {many(len(active), 'row')} ({ranges(active)})"
+
+
+def _remarks(found: Read) -> Iterator[str]:
+    if found.intake.remark:
+        yield found.intake.remark
+    if found.intake.unread_dates:
+        yield (
+            f"{many(found.intake.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
+            "write them like 2026-03-01."
+        )
+
+
+def _content(
+    found: Read, plan: Planned, calls_per_second: float | None, standing: _Standing, now: datetime
+) -> dict[str, object]:
+    intake, words = found.intake, standing.words
+    online = {} if words is None else {"statuses": [[number, words.get(number)] for number, *_ in standing.listed]}
+    return {
+        **online,
+        "rows": intake.count,
+        "valid": plan.valid,
+        "invalid": intake.codes.total(),
+        "duplicate": plan.duplicate,
+        "customers": len(plan.per_customer),
+        "kinds": plan.kinds,
+        "estimated_seconds": None if calls_per_second is None else round(plan.calls / calls_per_second, 3),
+        "digest": found.digest,
+        "per_customer": plan.per_customer,
+        "targets": standing.listed,
+        "deadlines": [[row, deadline, days_left(deadline, now)] for row, deadline in standing.deadlines.items()],
+        "problems": [
+            {
+                "row": problem.number,
+                "column": defect.column,
+                "value": defect.value,
+                "code": defect.code,
+                "reason": defect.reason,
+                "remedy": defect.remedy,
+            }
+            for problem in intake.problems
+            for defect in problem.defects
+        ],
+    }
+
+
+def _told(found: Read, plan: Planned, calls_per_second: float | None) -> Iterator[str]:
+    intake = found.intake
+    yield f"Input:     {intake.name}, {many(intake.count, 'row')}"
+    time = ""
+    if calls_per_second and plan.valid:
+        seconds = round(plan.calls / calls_per_second)
+        time = f"; about {timedelta(seconds=seconds)} at {calls_per_second * 60:g}/min"
+    yield f"To send:   {many(plan.valid, 'subscription')} of {many(len(plan.per_customer), 'customer')}{time}"
+    if plan.kinds.get(Kind.SUBSCRIPTION):
+        yield f"Kinds:     {', '.join(f'{kind} {rows:,}' for kind, rows in plan.kinds.items())}"
+    if plan.duplicate:
+        yield f"Duplicate: {plan.duplicate:,} (sent once, with the earlier row)"
+    if intake.codes:
+        yield f"Invalid:   {intake.codes.total():,}"
+        for line in lines(intake.problems):
+            yield f"  {line}"
+    if len(plan.per_customer) > 1:
+        yield "Most rows:"
+        shown = list(plan.per_customer.items())[:_CUSTOMERS_SHOWN]
+        for customer, rows in shown:
+            yield f"  {customer}  {rows:,}"
+        if len(plan.per_customer) > len(shown):
+            yield f"  … and {many(len(plan.per_customer) - len(shown), 'more customer')}"

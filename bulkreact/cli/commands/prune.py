@@ -1,0 +1,146 @@
+"""``bulkreact prune``: removes the folders of old finished runs, after it has shown them; it touches nothing else."""
+
+import re
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from bulkreact.atomic_write import sync_folder
+from bulkreact.batch.journal.journal import JOURNAL_NAME, LOCK_NAME, is_worked_on, latest_session, read_only
+from bulkreact.cli.command import Configured
+from bulkreact.cli.confirm import many
+from bulkreact.cli.options import shared
+from bulkreact.cli.options.param_types import DURATION
+from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.inbox.ledger import awaited
+from bulkreact.runs import store
+from bulkreact.runs.history import Line, line_of, told
+from bulkreact.runs.store import Run
+from bulkreact.sheets.output.report_html import REPORT
+from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
+from bulkreact.sheets.output.results_xlsx import WORKBOOK
+
+_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
+_OURS_TOO = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
+# What is on its way out has such a name, so that a kill leaves no half of a run behind.
+_LEAVING = ".{}.pruned"
+_HALF_GONE = ".[0-9]*T[0-9]*Z-*.pruned"
+
+
+@click.command("prune", cls=Configured)
+@click.option("--older-than", type=DURATION, required=True, help="How long ago a run must have ended, like 90d.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@shared.reports_option
+@click.pass_context
+def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Path) -> None:
+    """Remove the folders of runs that finished long ago, after showing them.
+
+    Runs that can still be continued or are at work, and folders with files that are not ours, are never touched.
+    """
+    for left in reports.glob(_HALF_GONE):
+        shutil.rmtree(left, ignore_errors=True)
+    plan = planned(store.runs(reports), awaited(reports), before=datetime.now(UTC) - timedelta(seconds=older_than))
+    for words in plan.kept:
+        click.echo(f"Kept:  {words}")
+    if not plan.going:
+        click.echo("There is nothing to remove.")
+        return
+    for line in plan.going:
+        click.echo(f"To go: {told(line)}")
+    _confirm(ctx, f"Remove {many(len(plan.going), 'run')} from {reports}?", yes=yes)
+    removed = sum(_remove(line.run.folder) for line in plan.going)
+    click.echo(f"Removed {many(removed, 'run')}.")
+
+
+@dataclass(slots=True)
+class Plan:
+    """Which runs go, the oldest first, and which old ones are kept, and why."""
+
+    going: list[Line] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def planned(found: Iterable[Run], awaited: frozenset[str], *, before: datetime) -> Plan:
+    """Return what becomes of runs that ended before a moment; those that have to do with each other go together.
+
+    ``awaited`` are those whose input files a sweep has still to put aside.
+    """
+    families: dict[str, list[Run]] = defaultdict(list)
+    for run in sorted(found, key=lambda one: one.facts.created_at):
+        # A retry is younger than the run that it took rows from.
+        family = next((key for key, runs in families.items() if _related(run, runs)), run.facts.id)
+        families[family].append(run)
+    plan = Plan()
+    for members in families.values():
+        if any(_last_seen(run) >= before for run in members):
+            continue
+        reasons = {run.facts.id: why for run in members if (why := _why_kept(run, awaited))}
+        if reasons:
+            plan.kept.extend(f"{name}: {why}" for name, why in reasons.items())
+        else:
+            plan.going.extend(line_of(run) for run in members)
+    return plan
+
+
+def _related(run: Run, family: Iterable[Run]) -> bool:
+    return any(one.facts.id == run.facts.retry_of for one in family)
+
+
+def _last_seen(run: Run) -> datetime:
+    """Return when a run ended, else when it was begun."""
+    with closing(read_only(run.folder)) as connection:
+        session = latest_session(connection)
+    return datetime.fromisoformat((session and session.ended_at) or run.facts.created_at)
+
+
+def _why_kept(run: Run, awaited: frozenset[str]) -> str:
+    folder = run.folder
+    if folder.is_symlink() or folder.name != run.facts.id:
+        return f"its folder {folder.name} is not one that bulkreact has made"
+    if run.unfinished:
+        return "it is unfinished, or an answer is still lost"
+    foreign = [
+        one.name for one in sorted(folder.iterdir()) if one.name not in _OURS and not _OURS_TOO.fullmatch(one.name)
+    ]
+    if foreign:
+        return f"there are files in it that are not bulkreact's: {', '.join(foreign[:3])}"
+    if run.facts.id in awaited:
+        return "a sweep has still to put its input file aside"
+    if is_worked_on(folder):
+        return "a process is working on it"
+    return ""
+
+
+def _confirm(ctx: click.Context, question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputRefusedError(
+            f"Nobody is there to be asked: {question} Nothing was removed. Add --yes to agree beforehand."
+        )
+    if not click.confirm(question, default=False, err=True):
+        click.echo("Nothing was removed.", err=True)
+        ctx.exit(InputRefusedError.exit_code)
+
+
+def _remove(folder: Path) -> bool:
+    """Remove a run's folder, at once for whoever looks; return false for one that has been taken up meanwhile."""
+    if is_worked_on(folder):
+        click.echo(f"Kept:  {folder.name}: a process is working on it", err=True)
+        return False
+    try:
+        leaving = folder.rename(folder.with_name(_LEAVING.format(folder.name)))
+        sync_folder(folder.parent)
+        shutil.rmtree(leaving)
+    except OSError as error:
+        raise ResultsNotWrittenError(
+            f"{folder} could not be removed: {error.strerror}. Mend the cause, then try again."
+        ) from None
+    return True

@@ -1,0 +1,54 @@
+"""``bulkreact results``: writes a run's result files again, from its journal."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bulkreact.batch.environment import iso
+from bulkreact.batch.journal.journal import is_worked_on
+from bulkreact.cli.command import Configured
+from bulkreact.cli.options import shared
+from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.runs import store
+from bulkreact.runs.result_files import Continuing, Finished, Places, Report, standing
+from bulkreact.runs.store import Run
+
+
+@click.command("results", cls=Configured)
+@click.argument("name", metavar="RUN")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder instead.")
+@shared.XLSX
+@shared.reports_option
+def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
+    """Write the result files of RUN again, named by its id, the beginning of it, or its folder."""
+    run = store.find(reports, name)
+    if is_worked_on(run.folder):
+        raise AlreadyRunningError(
+            f"A process is working on run {run.facts.id}: it writes the results itself when it ends. "
+            "Until then see: bulkreact status"
+        )
+    folder = to or run.folder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
+    finished = write_again(run, reports, to=to, xlsx=xlsx)
+    click.echo(f"Results: {finished.files['results']}", err=True)
+    for line in finished.remarks():
+        click.echo(line, err=True)
+    if run.unfinished:
+        again = _continuing(run, reports).again
+        click.echo(f"The run is not finished. Continue it with: {again}", err=True)
+
+
+def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> Finished:
+    """Write the result files of a run as its journal has them; another folder gets them without the heartbeat."""
+    places = Places(to or run.folder, latest=None if to else store.heartbeat(run.folder))
+    stands = standing(run.folder, now=iso(datetime.now(UTC)))
+    return Report(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
+
+
+def _continuing(run: Run, reports: Path) -> Continuing:
+    name = store.on_command_line(run.folder, reports)
+    return Continuing(name, f"bulkreact resume {name}")

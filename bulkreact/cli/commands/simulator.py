@@ -1,0 +1,145 @@
+"""``bulkreact simulator``: the simulated service alone, until Ctrl-C."""
+
+import asyncio
+import signal
+import ssl
+from pathlib import Path
+from time import time
+
+import click
+
+from bulkreact.cli.command import Configured
+from bulkreact.cli.options.param_types import DURATION
+from bulkreact.simulator.partnercenter.service import Rules
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+# No fates: they end in letters.
+_TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
+_CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
+
+
+@click.command("simulator", cls=Configured)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free port.")
+@click.option("--activation-delay", type=DURATION, default="2s", show_default=True, help="From accepted to active.")
+@click.option(
+    "--activation-spread",
+    type=DURATION,
+    default="0s",
+    show_default=True,
+    help="So much sooner or later, drawn for each one.",
+)
+@click.option(
+    "--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit."
+)
+@click.option(
+    "--customer-limit", type=click.IntRange(0), default=0, show_default=True, help="Calls per window; 0: no limit."
+)
+@click.option("--window", type=DURATION, default="60s", show_default=True, help="The window of the limits.")
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of calls that meet a random fault.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses what is random.")
+@click.option("--customers", type=click.IntRange(0), default=3, show_default=True, help="So many are listed.")
+@click.option(
+    "--broken-customers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many more, whose subscriptions are hard to list.",
+)
+@click.option(
+    "--tls-certificate",
+    type=_FILE,
+    help="Serve https as localhost, with a token service: the certificate (PEM), with those it depends on.",
+)
+@click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM, without a password).")
+def command(  # noqa: PLR0913 - one for each option
+    *,
+    port: int,
+    activation_delay: float,
+    activation_spread: float,
+    partner_limit: int,
+    customer_limit: int,
+    window: float,
+    faults: float,
+    seed: int,
+    customers: int,
+    broken_customers: int,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Run a local Partner Center on a loopback port, until Ctrl-C.
+
+    Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
+    """
+    rules = Rules(
+        activation_delay=activation_delay,
+        activation_spread=activation_spread,
+        partner_limit=partner_limit,
+        customer_limit=customer_limit,
+        window=window,
+        fault_share=faults,
+        seed=seed,
+        customers=customers,
+        broken_customers=broken_customers,
+    )
+    tls = _tls(tls_certificate, tls_key)
+    try:
+        asyncio.run(_serve(rules, port, tls))
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} cannot be used: {error.strerror}; choose another with --port"
+        ) from None
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Return what is needed to serve https, None when it is not asked for."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError("--tls-certificate and --tls-key need each other")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password OpenSSL would ask for one.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        raise click.UsageError(f"{certificate} and {key} are not a certificate and its bare key: {error}") from None
+    return context
+
+
+async def _serve(rules: Rules, port: int, tls: ssl.SSLContext | None) -> None:
+    from bulkreact.simulator.server import serve  # noqa: PLC0415 - aiohttp is imported only where it is needed
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(name, stopped.set)
+        except NotImplementedError:
+            # Windows: Ctrl-C arrives as KeyboardInterrupt instead.
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    directory = None
+    if tls:
+        from bulkreact.simulator.identity.directory import Directory  # noqa: PLC0415 - its cryptography takes long to import
+
+        directory = Directory(time)
+    async with serve(rules, port=port, tls=tls, directory=directory) as (base_url, _):
+        click.echo(base_url)
+        click.echo(_advice(base_url, tokens=directory is not None), err=True)
+        await stopped.wait()
+
+
+def _advice(base_url: str, *, tokens: bool) -> str:
+    """Say how to try what is served."""
+    command = f"bulkreact run inputs/sample.csv --base-url {base_url}"
+    if not tokens:
+        return f"Try: {command} (any BULKREACT_ACCESS_TOKEN will do)"
+    return (
+        f"Try: {command} --authority {base_url} --tenant-id {_TENANT} --client-id {_CLIENT}\n"
+        "with BULKREACT_CLIENT_SECRET set (any tenant, client id and secret will do), and with REQUESTS_CA_BUNDLE, or else "
+        "SSL_CERT_FILE, naming the file of the certificate authority that issued the certificate."
+    )

@@ -1,0 +1,226 @@
+"""``bulkreact sweep``: runs every new file of a folder, each content once, for schedules that nobody watches."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic, sleep
+
+import click
+
+from bulkreact.batch.environment import iso
+from bulkreact.cli import credentials, received
+from bulkreact.cli.options import automation, shared
+from bulkreact.cli.options.automation import Unattended, unattended_options
+from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.options.input import options_of, reading_options
+from bulkreact.cli.options.param_types import DURATION
+from bulkreact.cli.output.json_log import say
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, InputRefusedError
+from bulkreact.inbox import ledger
+from bulkreact.inbox.new_files import Newcomers
+from bulkreact.inbox.outcomes import Became, Handled, content_of, figures_of, gravest, is_fatal, is_final
+from bulkreact.inbox.scan import Look, survey
+from bulkreact.inbox.sweep import Bench, Job, usable
+from bulkreact.inbox.unfinished import Leftovers
+from bulkreact.monitoring.monitors import Monitors, Occasion
+from bulkreact.runs.interruption import exit_code_of, undisturbed
+from bulkreact.runs.partner_lock import swept
+from bulkreact.settings import Service
+
+# Between the two looks that tell whether somebody is writing a file.
+_LOOK_SECONDS = 1.0
+_NAP_SECONDS = 0.2
+_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
+
+
+@click.command("sweep", cls=Unattended)
+@click.argument(
+    "inbox", metavar="[DIR]", required=False, default="inputs", type=click.Path(file_okay=False, path_type=Path)
+)
+@shared.target_options
+@identity_options
+@shared.pace_options
+@shared.halt_options
+@shared.verify_options
+@shared.sweep_output_options
+@unattended_options
+@reading_options
+@click.option(
+    "--settle", type=DURATION, default="10s", show_default=True, help="Leave files alone that changed less ago."
+)
+@click.option("--keep", is_flag=True, help="Leave the folder as it is: nothing is moved or written there.")
+@click.option("--again", is_flag=True, help="Also run contents that had a run before.")
+@click.option("--expect-within", type=DURATION, help="Exit code 1 when nothing new has come for so long, like 7d.")
+@click.option("--watch", is_flag=True, help="Keep running and look again and again, until SIGTERM or Ctrl-C.")
+@click.option("--every", type=DURATION, default="60s", show_default=True, help="How often --watch looks.")
+@click.pass_context
+def command(ctx: click.Context, /, inbox: Path, **_: object) -> None:
+    """Run every new file of DIR (inputs/, unless named), the oldest first, each content once ever.
+
+    A file whose run is complete is moved to DIR/done, next to a copy of its results; one that is refused to DIR/failed,
+    with the reason. Runs that were interrupted or killed are continued first.
+    """
+    service = _checked(ctx, inbox)
+    with swept(inbox), ExitStack() as stack:
+        output = shared.output(ctx)
+        terminal = automation.speaker(ctx, output)
+        granted = usable(credentials.access(ctx, service))
+        terminal.remark(granted.remark)
+        if service.simulated and not ctx.params["keep"]:
+            terminal.note("This is practice, and files are moved all the same: --keep leaves them where they are.")
+        found = stack.enter_context(ledger.opened(output.reports, inbox))
+        found.begin(iso(now()))
+        job = Job(ctx, inbox, service, shared.limits(ctx), output, terminal, found, now, [granted])
+        code = _watch(job) if ctx.params["watch"] else _once(job)
+    ctx.exit(code)
+
+
+def now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+def silence(since: datetime, at: datetime, within: float | None) -> str:
+    """Say that nothing new has come for too long, by ``within`` seconds; empty when all is as it should be."""
+    if within is None or (at - since).total_seconds() <= within:
+        return ""
+    lasted = _long((at - since).total_seconds())
+    return f"nothing new has come since {iso(since)}, for {lasted}, and {_long(within)} are allowed"
+
+
+def _long(seconds: float) -> str:
+    size, unit = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
+    return f"{round(seconds / size, 1):g} {unit}"
+
+
+def _checked(ctx: click.Context, inbox: Path) -> Service:
+    """Return the service that the options name; InputRefusedError when anything would be in the way later."""
+    given = ctx.params
+    service = shared.service(ctx)
+    shared.limits(ctx)
+    options_of(given)
+    if given["watch"] and given["again"] and given["keep"]:
+        raise InputRefusedError("--watch --again would run the same files at every look: leave one of them out.")
+    if given["every"] <= 0:
+        raise InputRefusedError("--every must be longer than nothing.")
+    if not inbox.is_dir():
+        raise InputRefusedError(f"There is no folder {inbox}. Make it, or name another.")
+    if inbox.resolve() == given["reports"].resolve():
+        raise InputRefusedError(f"{inbox} is the reports folder: name another inbox, or another folder with --reports.")
+    if not given["keep"] and not os.access(inbox, os.W_OK):
+        raise InputRefusedError(f"{inbox} cannot be written, so that no file can be moved from it: add --keep.")
+    if not given["yes"] and not service.simulated and not sys.stdin.isatty():
+        raise InputRefusedError(
+            "Nobody is there to be asked before sending. Nothing was sent. Add --yes to agree beforehand."
+        )
+    return service
+
+
+def _once(job: Job) -> int:
+    handled, stopped = _pass(job)
+    automation.note_down(job.ctx, _occasion(job, handled))
+    return stopped or gravest(one.exit_code for one in handled)
+
+
+def _watch(job: Job) -> int:
+    """Look again and again; a signal ends it, with code 0 unless it has interrupted a run."""
+    monitors = Monitors(job.ctx)
+    before: list[Handled] = []
+    job.terminal.note(f"Watching {job.inbox}, every {job.ctx.params['every']:g} s.")
+    try:
+        while True:
+            handled, stopped = _pass(job)
+            code = gravest(one.exit_code for one in handled)
+            if is_fatal(code):
+                automation.note_down(job.ctx, _occasion(job, handled))
+                return code
+            occasion = _occasion(job, handled)
+            # What has been told is not told again at the end, apart from the figures.
+            automation.note_down(job.ctx, Occasion(code, figures=occasion.figures, told=True))
+            with undisturbed() as came:
+                monitors.ended(replace(occasion, old=handled == before and bool(handled)))
+                before = handled
+                automation.finished_by(job.ctx).clear()
+                if not stopped and not received:
+                    _nap(job.ctx.params["every"], came)
+            if came or stopped or received:
+                return EXIT_SUCCESS
+    except (KeyboardInterrupt, SystemExit):
+        # Between two runs: none was interrupted.
+        return EXIT_SUCCESS
+
+
+def _pass(job: Job) -> tuple[list[Handled], int]:
+    """Do what there is to be done; returns also the exit code of a signal that came, 0 when none did."""
+    handled: list[Handled] = []
+    with Bench(job) as bench:
+        for name, step in _steps(job, bench):
+            one = _guarded(name, step)
+            if one:
+                handled.append(one)
+            # A signal's exception may be swallowed where it strikes.
+            if bench.stopped or received or (one and is_final(one.exit_code)):
+                return handled, bench.stopped or (exit_code_of(received[0]) if received else 0)
+    since = datetime.fromisoformat(job.ledger.silent_since())
+    if words := silence(since, job.now(), job.ctx.params["expect_within"]):
+        say(f"{job.inbox}: {words}.", sys.argv[1:])
+        handled.append(Handled("", Became.SILENT, EXIT_SOME_FAILED, words=words))
+    return handled, bench.stopped
+
+
+def _guarded(name: str, step: Callable[[], Handled | None]) -> Handled | None:
+    """Take a step; one file's trouble is its own."""
+    try:
+        return step()
+    except click.exceptions.Exit as refusal:
+        # Somebody was asked, and said no.
+        return Handled(name, Became.WAITING, refusal.exit_code)
+    except BulkreactError as error:
+        words = str(error)
+        say(f"Error: {name}: {words}" if name else f"Error: {words}", sys.argv[1:])
+        return Handled(name, Became.WAITING, error.exit_code, words=words)
+
+
+def _steps(job: Job, bench: Bench) -> Iterator[tuple[str, Callable[[], Handled | None]]]:
+    """Go on with what was begun, then take up what is new; yields each step when the one before has been taken."""
+    for entry in job.ledger.unsettled():
+        yield entry.file_name, partial(Leftovers(bench).carry_on, entry)
+    found: list[Look] = []
+    yield "", partial(_look, job, found)
+    for one in found:
+        yield one.path.name, partial(Newcomers(bench).take, one)
+
+
+def _look(job: Job, found: list[Look]) -> None:
+    """Find the files that are ready; when they have been read, a moment later, they must still be as they were."""
+    settle = job.ctx.params["settle"]
+    seen = survey(job.inbox, settle=settle, now=job.now().timestamp())
+    for one in seen.young:
+        job.terminal.note(f"Left alone for now: {one.path.name} changed less than {settle:g} s ago.")
+    found.extend(seen.ready)
+    if found:
+        sleep(min(_LOOK_SECONDS, settle))
+
+
+def _nap(seconds: float, came: list[int]) -> None:
+    """Wait, or until a signal comes."""
+    until = monotonic() + seconds
+    while not came and (left := until - monotonic()) > 0:
+        sleep(min(_NAP_SECONDS, left))
+
+
+def _occasion(job: Job, handled: list[Handled]) -> Occasion:
+    """Return what monitors are told of a pass."""
+    since = datetime.fromisoformat(job.ledger.silent_since())
+    return Occasion(
+        gravest(one.exit_code for one in handled),
+        "; ".join(one.line for one in handled if one.exit_code),
+        tuple(automation.finished_by(job.ctx)),
+        content_of(job.inbox, handled),
+        figures_of(job.inbox, handled, at=job.now(), news=since),
+    )

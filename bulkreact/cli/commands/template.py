@@ -1,0 +1,36 @@
+"""``bulkreact template``: an empty input file."""
+
+from pathlib import Path
+
+import click
+
+from bulkreact.cli.command import Configured
+from bulkreact.errors import InputRefusedError
+from bulkreact.runs.store import quoted
+
+_SUFFIXES = {".csv", ".xlsx"}
+
+
+@click.command("template", cls=Configured)
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), default=Path("template.csv"))
+def command(file: Path) -> None:
+    """Write an empty input file, .csv or .xlsx; template.csv unless FILE names another.
+
+    The workbook keeps ids as text, and says on its second sheet where they are found. An existing file is left alone.
+    """
+    from bulkreact.sheets.output import template  # noqa: PLC0415 - what writes files is not loaded to show help
+
+    suffix = file.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputRefusedError(f"{file} is neither .csv nor .xlsx: name a file that ends so.")
+    if file.exists() or file.is_symlink():
+        raise InputRefusedError(f"{file} exists already, and is left as it is: name another file, or remove it first.")
+    then = f"bulkreact run {quoted(file)}"
+    try:
+        if suffix == ".csv":
+            template.write_csv(file)
+        else:
+            template.write_xlsx(file, then=then)
+    except OSError as error:
+        raise InputRefusedError(f"{file} cannot be written: {error.strerror}. Name a file in another folder.") from None
+    click.echo(f"Written: {file}\nFill it in, one row for each subscription, then: {then}", err=True)

@@ -1,0 +1,51 @@
+"""The options that say who calls, and who signs in."""
+
+from pathlib import Path
+
+import click
+
+from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
+from bulkreact.cli.options.shared import CLOUD, Decorated, add, shared
+from bulkreact.settings import Auth
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_SECRETS = (
+    shared("--tenant-id", type=TENANT, help="The partner tenant: its GUID, or a domain of it."),
+    shared("--client-id", type=CLIENT_ID, help="The app registration's application (client) id."),
+    shared(
+        "--authority",
+        type=AUTHORITY,
+        help="Another token service; the tenant is appended unless it has a path.  [default: of the cloud]",
+    ),
+    shared("--scope", type=SCOPE, help="What tokens are asked for.  [default: Partner Center's of the cloud]"),
+    shared(
+        "--client-secret-file",
+        type=_FILE,
+        help="A file with the app's secret alone; or BULKREACT_CLIENT_SECRET.",
+    ),
+    shared("--certificate-file", type=_FILE, help="A PEM or PFX file with the app's certificate and its key."),
+    shared(
+        "--certificate-password-file",
+        type=_FILE,
+        help="A file with the password of that file; or BULKREACT_CERTIFICATE_PASSWORD.",
+    ),
+)
+_IDENTITY = (
+    shared(
+        "--auth",
+        type=click.Choice([auth.value for auth in Auth]),
+        help="Where access tokens come from: a ready one (BULKREACT_ACCESS_TOKEN), the app alone, or the app and "
+        "a user who signed in with 'bulkreact login'.  [default: by what is given]",
+    ),
+    *_SECRETS,
+)
+
+
+def identity_options(function: Decorated) -> Decorated:
+    """Add the options that say who calls."""
+    return add(function, _IDENTITY)
+
+
+def sign_in_options(function: Decorated) -> Decorated:
+    """Add the options that say which app, tenant and cloud a user signs in to."""
+    return add(function, (CLOUD, *_SECRETS))

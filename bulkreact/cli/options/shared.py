@@ -1,0 +1,278 @@
+"""The options that commands share, and what becomes of them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from bulkreact.batch.journal.journal import RunFacts
+from bulkreact.cli.command import Shared
+from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
+from bulkreact.errors import InputRefusedError
+from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
+
+Decorated = TypeVar("Decorated", bound=Callable[..., None])
+
+shared = partial(click.option, cls=Shared)
+CLOUD = shared(
+    "--cloud",
+    type=click.Choice([cloud.value for cloud in Cloud]),
+    default=Cloud.GLOBAL.value,
+    show_default=True,
+    help="The national cloud of the partner tenant.",
+)
+_TARGET = (
+    CLOUD,
+    shared(
+        "--base-url",
+        type=BASE_URL,
+        help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
+    ),
+    shared("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
+    shared(
+        "--locale",
+        type=LOCALE,
+        default="en-US",
+        show_default=True,
+        help="The language of Partner Center's messages.",
+    ),
+    shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
+)
+_PACE = (
+    shared(
+        "--rate",
+        type=RATE,
+        default="300/min",
+        show_default=True,
+        help="Ceiling for all calls together: N/min, N/s or off.",
+    ),
+    shared("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
+    shared(
+        "--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."
+    ),
+    shared("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
+    shared(
+        "--attempts",
+        type=click.IntRange(1),
+        default=5,
+        show_default=True,
+        help="Attempts per row for transient failures.",
+    ),
+    shared(
+        "--max-throttle",
+        type=DURATION,
+        default="30m",
+        show_default=True,
+        help="Defer rows answered nothing but 429 for so long.",
+    ),
+    shared(
+        "--max-retry-after",
+        type=DURATION,
+        default="300s",
+        show_default=True,
+        help="Defer rows that are asked to wait longer.",
+    ),
+)
+_HALT = (
+    shared(
+        "--halt-on-failures",
+        type=THRESHOLD,
+        default="50%",
+        show_default=True,
+        help="Stop when failures pass this: P%, N or off.",
+    ),
+    shared(
+        "--halt-after",
+        type=click.IntRange(1),
+        default=20,
+        show_default=True,
+        help="Answered rows before that is checked.",
+    ),
+)
+_ORDER = shared(
+    "--order",
+    type=click.Choice(["input", "urgent"]),
+    default="input",
+    show_default=True,
+    help="urgent: first what is deleted for good within 14 days, by the columns deadline and cancelled_on.",
+)
+
+
+def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decorated], ...]:
+    return (
+        shared(
+            "--verify-after", type=DURATION, default=after, show_default=True, help="From acceptance to the first look."
+        ),
+        shared("--verify-every", type=DURATION, default="60s", show_default=True, help="From one look to the next."),
+        shared(
+            "--verify-timeout",
+            type=DURATION,
+            default=timeout,
+            show_default=True,
+            help="How long to watch; each row is looked at once at least.",
+        ),
+    )
+
+
+_VERIFY = (
+    shared(
+        "--verify/--no-verify", default=False, show_default=True, help="Then watch accepted rows until they are active."
+    ),
+    *_verify_times("60s", "1200s"),
+)
+XLSX = shared(
+    "--xlsx/--no-xlsx",
+    default=None,
+    help="Also write results.xlsx.  [default: if the input came out of a spreadsheet]",
+)
+_RESULTS = click.option(
+    "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
+)
+_OUTPUT = (
+    XLSX,
+    click.option("--yes", is_flag=True, help="Do not ask before sending."),
+    click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),
+    click.option("-v", "--verbose", is_flag=True, help="Say how every row ended."),
+)
+_REPORTS = shared(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Runs are kept below this folder.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go and how much is said; ``xlsx`` is None where the input decides about the workbook."""
+
+    reports: Path
+    results: Path | None
+    xlsx: bool | None
+    yes: bool
+    progress: bool | None
+    quiet: bool
+    verbose: bool
+
+
+def target_options(function: Decorated) -> Decorated:
+    """Add the options that say where calls go."""
+    return add(function, _TARGET)
+
+
+def pace_options(function: Decorated) -> Decorated:
+    """Add the options that say how hard to try."""
+    return add(function, _PACE)
+
+
+def halt_options(function: Decorated) -> Decorated:
+    """Add the options that say when failures stop a run, and in which order rows are sent."""
+    return add(function, (*_HALT, _ORDER))
+
+
+def verify_options(function: Decorated) -> Decorated:
+    """Add the options that say whether and how activation is watched after the calls."""
+    return add(function, _VERIFY)
+
+
+def verify_only_options(function: Decorated) -> Decorated:
+    """Add the options of a command that does nothing but watch: unless told otherwise it looks once."""
+    return add(function, _verify_times("0s", "0s"))
+
+
+def output_options(function: Decorated) -> Decorated:
+    """Add the options that say where results go and how much is said."""
+    return add(function, (_REPORTS, _RESULTS, *_OUTPUT))
+
+
+def sweep_output_options(function: Decorated) -> Decorated:
+    """Add the same for a command that makes many runs: each has its own place for its results."""
+    return add(function, (_REPORTS, *_OUTPUT))
+
+
+def reports_option(function: Decorated) -> Decorated:
+    """Add the option that says where runs are kept."""
+    return _REPORTS(function)
+
+
+def service(ctx: click.Context) -> Service:
+    """Return the partner API that the options name."""
+    given = ctx.params
+    if given["simulate"] and given["base_url"]:
+        raise InputRefusedError("--simulate and --base-url exclude each other: leave one of them out.")
+    cloud = Cloud(given["cloud"])
+    return Service(
+        cloud=cloud,
+        base_url=given["base_url"] or BASE_URLS[cloud],
+        api_version=given["api_version"],
+        simulated=given["simulate"],
+        locale=given["locale"],
+    )
+
+
+def service_of(facts: RunFacts) -> Service:
+    """Return the partner API that a run was made for."""
+    return Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
+
+
+def limits(ctx: click.Context) -> Limits:
+    """Return how hard the options say to try."""
+    given = ctx.params
+    if given["timeout"] <= 0:
+        raise InputRefusedError("--timeout must be longer than nothing.")
+    limits = Limits(
+        calls_per_second=given["rate"],
+        concurrency=given["concurrency"],
+        per_customer=given["per_customer"],
+        timeout=given["timeout"],
+        attempts=given["attempts"],
+        max_throttle=given["max_throttle"],
+        max_retry_after=given["max_retry_after"],
+        # A command without that switch is there to verify.
+        verify=_verification(ctx) if given.get("verify", "verify_after" in given) else None,
+        waiting=_verification(ctx) if "verify_after" in given else Verification(),
+        urgent_first=given.get("order") == "urgent",
+    )
+    if "halt_on_failures" not in given:
+        return limits
+    return replace(limits, halt=given["halt_on_failures"], halt_after=given["halt_after"])
+
+
+def _verification(ctx: click.Context) -> Verification:
+    given = ctx.params
+    if given["verify_every"] <= 0:
+        raise InputRefusedError("--verify-every must be longer than nothing.")
+    return Verification(given["verify_after"], given["verify_every"], given["verify_timeout"])
+
+
+def output(ctx: click.Context) -> Output:
+    """Return where the options want results and words; a place that cannot be written is refused."""
+    given = ctx.params
+    copy: Path | None = given.get("results")
+    if copy and copy.exists() and not copy.is_file():
+        raise InputRefusedError(f"--results {copy} is not a regular file: name another.")
+    if copy and not os.access(copy.absolute().parent, os.W_OK):
+        raise InputRefusedError(f"--results {copy}: there is no folder {copy.parent} that can be written.")
+    return Output(
+        reports=given["reports"],
+        # Where a link points to, not the link, is what is to be replaced.
+        results=copy.resolve() if copy else None,
+        xlsx=given["xlsx"],
+        yes=given["yes"],
+        progress=given["progress"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+    )
+
+
+def add(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+    """Add options to a command, in the order in which help shows them."""
+    for option in reversed(options):
+        function = option(function)
+    return function

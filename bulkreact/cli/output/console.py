@@ -1,0 +1,187 @@
+"""What people see: a progress bar on a terminal, sentences and a summary everywhere; all of it on stderr."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from bulkreact.batch.environment import Ending, Phase
+from bulkreact.cli.options.shared import Output
+from bulkreact.cli.output.status_table import statuses
+from bulkreact.errors import EXIT_SUCCESS
+from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.error_codes.lookup import explain
+from bulkreact.runs.next_steps import steps
+from bulkreact.runs.result_files import Finished
+from bulkreact.sheets.input.row_errors import lines
+
+if TYPE_CHECKING:
+    # What reads tables takes long to import, and only two commands read any.
+    from bulkreact.sheets.input.input_file import Intake
+
+_REFRESH_SECONDS = 0.2
+_PROBLEMS_SHOWN = 20
+_CODES_SHOWN = 5
+
+
+class _Console(Console):
+    """A console that falls silent when nobody reads it any more; the run goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+class Terminal:
+    """Speaks to people on stderr; says nothing that is not asked for when it is to be quiet."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._bar = self._console.is_terminal if output.progress is None else output.progress
+        self.ended: list[Finished] = []
+
+    def begin(self, run_id: str) -> None:
+        """Take note of the run that what is said from now on belongs to; people know."""
+
+    def note(self, words: str) -> None:
+        """Say a sentence, unless quiet."""
+        if not self._output.quiet:
+            self._prose(words)
+
+    def remark(self, words: str) -> None:
+        """Say a sentence, unless quiet or there is none."""
+        if words:
+            self.note(words)
+
+    def problems(self, intake: "Intake") -> None:
+        """List the rows that are invalid, the first ones in full."""
+        count = intake.codes.total()
+        if not count:
+            return
+        self.note(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
+        found = list(lines(intake.problems))
+        for line in found[:_PROBLEMS_SHOWN]:
+            self.note(f"  {line}")
+        if len(found) > _PROBLEMS_SHOWN or count > len(intake.problems):
+            self.note("  … and more; the results list them all")
+
+    def settled(self, number: int, outcome: Outcome) -> None:
+        """Say how one row ended, when asked to be verbose."""
+        if not self._output.verbose:
+            return
+        status = outcome.call.answer.http_status if outcome.call else None
+        words = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
+        self.note(" ".join(word for word in words if word))
+
+    @contextmanager
+    def watching(self, phase: Phase) -> Iterator[None]:
+        """Show the progress of a phase while it lasts."""
+        if self._output.quiet or not self._bar or not phase.tally.total:
+            yield
+            return
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            auto_refresh=False,
+        )
+        with bar:
+            ticker = _Ticker(bar, phase)
+            ticker.show()
+            try:
+                yield
+            finally:
+                ticker.stop()
+
+    def report(self, run: str, finished: Finished, ending: Ending, *, again: str) -> None:
+        """Say how a run ended: rows by status, the commonest errors with advice, the files, and what to do next.
+
+        ``run`` names it on the command line, ``again`` is the command that goes on with what was stopped.
+        """
+        if self._output.quiet and finished.exit_code == EXIT_SUCCESS:
+            return
+        if not finished.counts.statuses.total():
+            self._prose("There were no rows.")
+        self._console.print()
+        self._console.print(statuses(finished.counts.statuses))
+        self._errors(finished)
+        self._console.print()
+        self._line(f"Results:  {finished.files['results']}")
+        for line in finished.remarks():
+            self._line(line)
+        if ending.state is not RunState.FINISHED:
+            self._prose(f"The run was {ending.state}: {ending.reason.rstrip('.')}.")
+        for step in steps(finished.counts, ending.state, run, again=again, failed=finished.files["failed"]):
+            self._line(step.line)
+
+    def _errors(self, finished: Finished) -> None:
+        codes = finished.counts.codes.most_common()
+        if codes:
+            self._console.print()
+            self._prose("Most frequent errors")
+        for code, number in codes[:_CODES_SHOWN]:
+            entry = next(iter(explain(code)), None)
+            words = entry.words if entry else "not in the catalogue; see error_description"
+            self._prose(f"  {code} ({number:,}): {words}.")
+            if entry and entry.advice:
+                self._prose(f"      {entry.advice}")
+        if len(codes) > _CODES_SHOWN:
+            self._prose(f"  … and {len(codes) - _CODES_SHOWN} other codes")
+
+    def _prose(self, words: str) -> None:
+        """Print words, wrapped between them on a terminal and not at all elsewhere."""
+        indent = len(words) - len(words.lstrip())
+        if self._console.is_terminal:
+            self._console.print(Padding(Text(words.lstrip()), (0, 0, 0, indent)))
+        else:
+            self._line(words)
+
+    def _line(self, words: str) -> None:
+        """Print one line as it is, whatever its length: paths and commands are to be copied."""
+        self._console.print(words, soft_wrap=True)
+
+
+class _Ticker:
+    """Refreshes the bar from the loop itself, a few times a second."""
+
+    def __init__(self, bar: Progress, phase: Phase) -> None:
+        self._bar = bar
+        self._phase = phase
+        self._task: TaskID = bar.add_task(phase.title, total=phase.tally.total, state="")
+        self._began = monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def show(self) -> None:
+        """Draw the present state and come back."""
+        self._draw()
+        self._timer = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self.show)
+
+    def stop(self) -> None:
+        """Draw for the last time."""
+        if self._timer:
+            self._timer.cancel()
+        self._draw()
+
+    def _draw(self) -> None:
+        tally, pause = self._phase.tally, self._phase.pause()
+        rate = tally.calls / max(monotonic() - self._began, 1.0) * 60
+        words = [f"{rate:,.0f} calls/min", f"{tally.failures:,} failed"]
+        if pause.seconds:
+            words.append(f"throttled, waiting {pause.seconds:.0f} s")
+        elif pause.customers:
+            words.append(f"throttled customers: {pause.customers}")
+        elif pause.waiting:
+            words.append(f"waiting for their time: {pause.waiting}")
+        if self._phase.stopping:
+            words.append("stopping")
+        self._bar.update(self._task, completed=tally.settled, state=", ".join(words))
+        self._bar.refresh()

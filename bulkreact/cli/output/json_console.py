@@ -1,0 +1,92 @@
+"""What a run says to programs while it works: the same as to people, as log lines."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bulkreact.batch.environment import Ending, Phase
+from bulkreact.cli.options.shared import Output
+from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.json_log import Level, write
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
+from bulkreact.models import SUCCESSES, Outcome
+from bulkreact.runs.result_files import Finished
+from bulkreact.sheets.output import results_csv
+
+if TYPE_CHECKING:
+    from bulkreact.sheets.input.input_file import Intake
+
+
+class Events(Terminal):
+    """Writes a line for every row and every step; nothing of a quiet success."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._quiet = output.quiet
+        self._run_id = ""
+
+    def begin(self, run_id: str) -> None:
+        """Name the run that everything said from now on belongs to."""
+        self._run_id = run_id
+        self._tell(Level.INFO, "run.began")
+
+    def note(self, words: str) -> None:
+        """Say a sentence, unless quiet."""
+        self._tell(Level.INFO, "note", message=words)
+
+    def problems(self, intake: "Intake") -> None:
+        """Write a line for each row that is invalid, as far as they are kept."""
+        for problem in intake.problems:
+            self._tell(Level.WARNING, "row.invalid", row=problem.number, error_code=problem.code, message=problem.words)
+
+    def settled(self, number: int, outcome: Outcome) -> None:
+        """Write a line for a row that was settled by a call."""
+        call = outcome.call
+        self._tell(
+            Level.INFO if outcome.status in SUCCESSES else Level.WARNING,
+            "row.settled",
+            row=number,
+            request_id=call.request_id if call else "",
+            correlation_id=call.correlation_id if call else "",
+            status=outcome.status.value,
+            http_status=call.answer.http_status if call else None,
+            error_code=outcome.code,
+            attempts=outcome.attempts,
+        )
+
+    @contextmanager
+    def watching(self, phase: Phase) -> Iterator[None]:
+        """Write a line when a phase begins and when it ends."""
+        self._tell(Level.INFO, "phase.began", phase=phase.title, rows=phase.tally.total)
+        yield
+        tally = phase.tally
+        self._tell(
+            Level.INFO,
+            "phase.ended",
+            phase=phase.title,
+            settled=tally.settled,
+            failures=tally.failures,
+            calls=tally.calls,
+        )
+
+    def report(self, run: str, finished: Finished, ending: Ending, *, again: str) -> None:  # noqa: ARG002 - for people
+        """Write a line that says how a run ended."""
+        code, run_id, self._run_id = finished.exit_code, self._run_id, ""
+        level = {EXIT_SUCCESS: Level.INFO, EXIT_SOME_FAILED: Level.WARNING}.get(code, Level.ERROR)
+        if self._quiet and code == EXIT_SUCCESS:
+            return
+        write(
+            level,
+            "run.ended",
+            run_id=run_id,
+            state=ending.state.value,
+            exit_code=code,
+            message=ending.reason,
+            counts=results_csv.statuses(finished.counts),
+            error_codes=dict(finished.counts.codes.most_common()),
+            results=finished.files["results"],
+        )
+
+    def _tell(self, level: Level, event: str, **fields: object) -> None:
+        if not self._quiet:
+            write(level, event, run_id=self._run_id, **fields)

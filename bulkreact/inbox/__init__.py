@@ -1,0 +1,1 @@
+"""A folder of input files, each run once."""

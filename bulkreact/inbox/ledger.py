@@ -1,0 +1,208 @@
+"""The ledger of sweeps: which contents had a run, and how far their input files have come; beside the runs themselves.
+
+Every step is durable before the next one is taken, so that whoever comes after a kill knows what is left to do.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from bulkreact.batch.journal.writer import connect
+from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+
+LEDGER = "sweeps.sqlite3"
+_VERSION = 1
+# The target of all that is only practice.
+PRACTICE = "simulated"
+
+
+class Stage(StrEnum):
+    """How far a content has come: each stage is written down when what it says is durable.
+
+    ``prepared``: its run is about to exist. ``begun``: it exists. ``ended``: its results are written. ``settled``: its
+    input file is where it belongs.
+    """
+
+    PREPARED = "prepared"
+    BEGUN = "begun"
+    ENDED = "ended"
+    SETTLED = "settled"
+
+
+_TABLES = f"""
+CREATE TABLE inboxes (
+    folder BLOB PRIMARY KEY,
+    began_at TEXT NOT NULL,
+    last_new_at TEXT
+) STRICT;
+
+CREATE TABLE entries (
+    run_id TEXT PRIMARY KEY,
+    content TEXT NOT NULL,
+    target TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    inbox BLOB NOT NULL,
+    name BLOB NOT NULL,
+    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+    stage TEXT NOT NULL CHECK (stage IN ({", ".join(f"'{stage}'" for stage in Stage)}))
+) STRICT;
+CREATE INDEX entries_by_content ON entries (content);
+
+CREATE TABLE left_in_place (
+    inbox BLOB NOT NULL,
+    name BLOB NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (inbox, name, sha256)
+) STRICT;
+
+PRAGMA user_version = {_VERSION};
+"""
+_COLUMNS = "run_id, content, target, tenant_id, inbox, name, sha256, stage"
+_ENTER = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One content that had a run: what it was sent to, and which file of which folder it came from.
+
+    ``content`` is the digest of what was sent. Paths are bytes: they need not be text.
+    """
+
+    run_id: str
+    content: str
+    target: str
+    tenant_id: str
+    inbox: bytes
+    name: bytes
+    sha256: str
+    stage: Stage
+
+    @property
+    def is_practice(self) -> bool:
+        """Tell whether it was sent to a simulator in our own process."""
+        return self.target == PRACTICE
+
+    @property
+    def file_name(self) -> str:
+        """Return the file's name as Python has it."""
+        return os.fsdecode(self.name)
+
+
+class Ledger:
+    """An open ledger of one inbox; other processes may have it open for others."""
+
+    def __init__(self, connection: sqlite3.Connection, inbox: Path) -> None:
+        self._connection = connection
+        self.inbox = os.fsencode(inbox.resolve())
+
+    def begin(self, now: str) -> None:
+        """Note when this inbox was first looked at, if that has not been noted before."""
+        self._write("INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING", self.inbox, now)
+
+    def news(self, now: str) -> None:
+        """Note that there was something new in the inbox."""
+        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", now, self.inbox)
+
+    def silent_since(self) -> str:
+        """Return when there was last something new, else when the ledger of this inbox began."""
+        found = self._connection.execute(
+            "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?", (self.inbox,)
+        )
+        return str(found.fetchone()[0])
+
+    def prepare(self, entry: Entry) -> None:
+        """Write down a run that is about to exist, unless it is known already."""
+        self._write(_ENTER, *astuple(entry))
+
+    def reach(self, run_id: str, stage: Stage) -> None:
+        """Write down how far a run's file has come."""
+        self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
+
+    def settle(self, entry: Entry) -> None:
+        """Write down that a run's file is where it belongs, for earlier runs of the same file as well."""
+        sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
+        self._write(sql, Stage.SETTLED, entry.inbox, entry.name, entry.sha256, Stage.PREPARED)
+
+    def forget(self, run_id: str) -> None:
+        """Strike out a run that never came into being."""
+        self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, Stage.PREPARED)
+
+    def unsettled(self) -> list[Entry]:
+        """Return the entries of this inbox that have something left to be done, the oldest first."""
+        return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, Stage.SETTLED)
+
+    def known(self, content: str, target: str) -> list[Entry]:
+        """Return the runs that a content had at a target, the newest first."""
+        where = "WHERE content = ? AND target = ? AND stage <> ? ORDER BY rowid DESC"
+        return self._entries(where, content, target, Stage.PREPARED)
+
+    def leave(self, name: bytes, sha256: str) -> None:
+        """Note that a file stays in the inbox although it is done with."""
+        self._write("INSERT INTO left_in_place VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self.inbox, name, sha256)
+
+    def is_left(self, name: bytes, sha256: str) -> bool:
+        """Tell whether a file stays in the inbox although it is done with."""
+        sql = "SELECT 1 FROM left_in_place WHERE (inbox, name, sha256) = (?, ?, ?)"
+        return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
+
+    def _entries(self, where: str, *values: str | bytes) -> list[Entry]:
+        found = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - our own words
+        return [replace(Entry(*one), stage=Stage(one[-1])) for one in found]
+
+    def _write(self, sql: str, *values: str | bytes) -> None:
+        try:
+            self._connection.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            raise ResultsNotWrittenError(
+                f"The ledger of sweeps could not be written: {error}. Mend the cause, then sweep again."
+            ) from error
+
+
+@contextmanager
+def opened(reports: Path, inbox: Path) -> Iterator[Ledger]:
+    """Open the ledger of a reports folder for one inbox, made if there is none; InputRefusedError when that fails."""
+    path = reports / LEDGER
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = connect(path)
+        _make(connection, path)
+    except OSError as error:
+        raise InputRefusedError(
+            f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
+        ) from None
+    except sqlite3.Error as error:
+        raise InputRefusedError(f"The ledger {path} cannot be used: {error}. Nothing was sent.") from None
+    with closing(connection):
+        yield Ledger(connection, inbox)
+
+
+def _make(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+    connection.execute("COMMIT")
+    if version not in {0, _VERSION}:
+        raise InputRefusedError(
+            f"The ledger {path} has format {version}, this program reads format {_VERSION}: use the version of "
+            "bulkreact that made it."
+        )
+
+
+def awaited(reports: Path) -> frozenset[str]:
+    """Return the runs whose input files a sweep has still to put where they belong."""
+    path = reports / LEDGER
+    if not path.is_file():
+        return frozenset()
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (Stage.SETTLED,))
+            return frozenset(run_id for (run_id,) in found)
+    except sqlite3.Error as error:
+        raise InputRefusedError(f"The ledger {path} cannot be read: {error}.") from None

@@ -1,0 +1,145 @@
+"""The files of an inbox: new contents are run, known ones are not, and what cannot be read is put aside."""
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, replace
+
+from bulkreact.batch.environment import iso
+from bulkreact.batch.journal.journal import seal
+from bulkreact.cli.commands.run import new_facts, to_continue
+from bulkreact.cli.confirm import confirm
+from bulkreact.cli.credentials import Access
+from bulkreact.cli.options.input import Read, name_of, read
+from bulkreact.cli.output.json_log import say, warn
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
+from bulkreact.inbox import scan
+from bulkreact.inbox.ledger import Entry, Stage
+from bulkreact.inbox.outcomes import Became, Handled
+from bulkreact.inbox.scan import Look, sha256_of
+from bulkreact.inbox.sweep import Bench
+from bulkreact.inbox.unfinished import Leftovers, is_halted
+from bulkreact.runs import store
+from bulkreact.runs.store import Run
+
+_NOTHING = hashlib.sha256().hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """Handles the files of an inbox."""
+
+    bench: Bench
+
+    def take(self, look: Look) -> Handled | None:
+        """Handle one file; None for one that is left alone."""
+        job = self.bench.job
+        name, sha256 = os.fsencode(look.path.name), sha256_of(look.path)
+        if not job.again and ((name, sha256) in self.bench.spoken_of or job.ledger.is_left(name, job.mark(sha256))):
+            return None
+        granted = job.access()
+        # What is found now must still be so when it is sent: nobody is waited for in between.
+        tell = self.bench.turn(granted)
+        if self._changes(look):
+            return None
+        now = job.now()
+        run_id = store.new_id(name_of(str(look.path)), now)
+        with store.draft(job.output.reports, run_id) as folder:
+            try:
+                found = read(folder, str(look.path), look.path, job.ctx.params)
+            except FileRefusedError as error:
+                return self._refused(look, sha256, str(error))
+            if self._changes(look):
+                return None
+            content = _content(found)
+            if not job.again and (earlier := self._earlier(content, granted)):
+                return self._copy(look, sha256, earlier)
+            facts = new_facts(job.ctx, run_id, name_of(str(look.path)), found, job.service, granted, now=now)
+            seal(folder, facts, may_repeat=found.intake.may_repeat)
+            entry = Entry(
+                run_id,
+                content,
+                job.target,
+                granted.tenant_id,
+                job.ledger.inbox,
+                name,
+                facts.input_sha256,
+                Stage.PREPARED,
+            )
+            by_hand = None if job.again else to_continue(job.output.reports, facts, granted, job.terminal)
+            if by_hand:
+                return self._continued(replace(entry, run_id=by_hand.facts.id), by_hand, granted)
+            job.terminal.note(f"{look.path.name}: run {run_id}.")
+            job.terminal.remark(found.intake.remark)
+            job.terminal.problems(found.intake)
+            confirm(lambda: store.open_count(folder), job.service, yes=job.output.yes)
+            job.ledger.prepare(entry)
+            job.ledger.news(iso(now))
+            adopted = store.adopt(folder, run_id)
+        job.ledger.reach(run_id, Stage.BEGUN)
+        tell(run_id)
+        return self.bench.run(entry, adopted, granted)
+
+    def _continued(self, entry: Entry, run: Run, granted: Access) -> Handled | None:
+        """Go on with a run of the same rows that somebody has made by hand: its request ids are the ones to be used."""
+        job = self.bench.job
+        job.ledger.prepare(entry)
+        job.ledger.news(iso(job.now()))
+        if not run.ended:
+            return Leftovers(self.bench).carry_on(entry)
+        job.ledger.reach(entry.run_id, Stage.BEGUN)
+        job.terminal.note(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
+        tell = self.bench.turn(granted)
+        confirm(lambda: store.open_count(run.folder), job.service, yes=job.output.yes)
+        tell(entry.run_id)
+        return self.bench.run(entry, run.folder, granted)
+
+    def _changes(self, look: Look) -> bool:
+        """Tell whether a file is being written, or was taken away; what was read of it then counts for nothing."""
+        if scan.look(look.path) == look:
+            return False
+        self.bench.job.terminal.note(f"Left alone for now: {look.path.name} changed while it was read.")
+        return True
+
+    def _earlier(self, content: str, granted: Access) -> Entry | None:
+        known = self.bench.job.ledger.known(content, self.bench.job.target)
+        return next((one for one in known if granted.fits(one.tenant_id or None)), None)
+
+    def _refused(self, look: Look, sha256: str, words: str) -> Handled | None:
+        if self._changes(look):
+            return None
+        job = self.bench.job
+        with self.bench.undisturbed():
+            job.ledger.news(iso(job.now()))
+            place = self.bench.desk.refuse(look.path, words)
+            if self.bench.desk.keeps:
+                job.ledger.leave(os.fsencode(look.path.name), job.mark(sha256))
+        moved = f" It was moved to {place}." if place else ""
+        say(f"Error: {words}{moved}", sys.argv[1:])
+        return Handled(look.path.name, Became.REFUSED, InputRefusedError.exit_code, words=words)
+
+    def _copy(self, look: Look, sha256: str, earlier: Entry) -> Handled:
+        """Put a file aside whose content had a run; nothing is done for it, and that is not kept quiet."""
+        job, name = self.bench.job, look.path.name
+        folder = job.output.reports / earlier.run_id
+        run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
+        if earlier.stage not in {Stage.ENDED, Stage.SETTLED} or (run and not run.ended):
+            how = f"bulkreact resume {store.on_command_line(folder, job.output.reports)}"
+            words = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {how}"
+            halted = run is not None and is_halted(run)
+            code = HaltedError.exit_code if halted else InputRefusedError.exit_code
+            return self.bench.waiting(name, earlier.run_id, code, words)
+        words = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
+        with self.bench.undisturbed():
+            self.bench.desk.done(look.path)
+            if self.bench.desk.keeps:
+                job.ledger.leave(os.fsencode(name), job.mark(sha256))
+        allowed = bool(job.ctx.params["allow_empty"])
+        tell = job.terminal.note if allowed else warn
+        tell(f"{name}: {words}. To run it all the same: --again")
+        return Handled(name, Became.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, words)
+
+
+def _content(found: Read) -> str:
+    """Return what tells one content from another: what would be sent, or the bytes where that is nothing."""
+    return f"file {found.intake.sha256}" if found.digest == _NOTHING else found.digest

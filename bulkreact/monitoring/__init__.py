@@ -1,0 +1,1 @@
+"""Telling monitors, metrics and webhooks how a command ended."""

@@ -1,0 +1,168 @@
+"""What a command tells those who watch from afar: metrics, a dead-man's switch, a hook; none of it changes its end."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from bulkreact import __version__
+from bulkreact.batch.journal.journal import read_only
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.cli import credentials
+from bulkreact.cli.output.json_log import warn
+from bulkreact.errors import BulkreactError, InputRefusedError
+from bulkreact.models import ResultRow
+from bulkreact.monitoring import prometheus, webhooks
+from bulkreact.monitoring.prometheus import Figure
+from bulkreact.monitoring.webhooks import Hooks, News
+from bulkreact.runs.result_files import Finished
+from bulkreact.runs.state_dir import state_folder
+
+_ROWS_TOLD = 1000
+_WORDS_TOLD = 1000
+_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What has ended: a command's exit code, its words where it was an error, and the runs that it made.
+
+    ``content`` is what else there is to say; without it and without a run, a good end is not posted. ``told`` says that
+    everybody knows already, ``old`` that the hook does: it was posted when it was new.
+    """
+
+    exit_code: int
+    words: str = ""
+    finished: Sequence[Finished] = ()
+    content: Mapping[str, object] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    told: bool = False
+    old: bool = False
+
+
+class Monitors:
+    """Those whom the options of a command name."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        given = ctx.params
+        self._ctx = ctx
+        self._command = str(ctx.info_name)
+        self._metrics: Path | None = given["metrics"]
+        self._hooks = Hooks(given["ping"], given["notify_url"], teams=given["notify_format"] == webhooks.TEAMS)
+        self._all_rows = bool(given["notify_rows"])
+
+    def check(self) -> None:
+        """Make sure that there is a place for the metrics; InputRefusedError when there is none."""
+        if self._metrics and not self._metrics.absolute().parent.is_dir():
+            raise InputRefusedError(f"--metrics {self._metrics}: there is no folder {self._metrics.parent}.")
+
+    def began(self) -> None:
+        """Tell that work begins."""
+        with _harmless():
+            webhooks.began(self._hooks, warn)
+
+    def ended(self, occasion: Occasion) -> None:
+        """Tell how it ended."""
+        if self._metrics:
+            with _harmless():
+                self._write(self._metrics, occasion)
+        if self._hooks == Hooks() or occasion.told:
+            return
+        with _harmless():
+            summaries = [(one, _summary(one)) for one in occasion.finished]
+            line = _line(self._command, occasion, [summary for _, summary in summaries])
+            content = None if occasion.old else self._content(occasion, summaries)
+            webhooks.ended(self._hooks, News(occasion.exit_code, line, content), warn)
+
+    def _content(
+        self, occasion: Occasion, summaries: list[tuple[Finished, dict[str, object]]]
+    ) -> Mapping[str, object] | None:
+        told = [{**summary, **self._rows(one)} for one, summary in summaries]
+        frame = {"version": __version__, "command": self._command, "exit_code": occasion.exit_code}
+        reason = {"reason": occasion.words[:_WORDS_TOLD]} if occasion.words else {}
+        if occasion.content:
+            return {**frame, **reason, **occasion.content, "runs": told}
+        if told:
+            return {**told[-1], "exit_code": occasion.exit_code, **reason}
+        return {**frame, **reason} if occasion.exit_code else None
+
+    def _rows(self, finished: Finished) -> dict[str, object]:
+        """Return the rows of a run that did not end well, all of them if that is asked for, as far as they fit."""
+        with closing(read_only(finished.journal)) as connection:
+            both = zip(result_rows(connection), connection.execute(_IDS), strict=True)
+            chosen = (_told(row, ids) for row, ids in both if self._all_rows or row.troubled)
+            return {"rows" if self._all_rows else "failed_rows": list(islice(chosen, _ROWS_TOLD))}
+
+    def _write(self, path: Path, occasion: Occasion) -> None:
+        moment = prometheus.Moment(
+            self._command,
+            occasion.exit_code,
+            datetime.now(UTC),
+            simulated=bool(self._ctx.params.get("simulate")),
+            refresh_token_ends=self._refresh_token_ends(),
+        )
+        try:
+            prometheus.write(path, self._ctx.params["reports"], moment, occasion.figures)
+        except OSError as error:
+            warn(f"--metrics {path} could not be written: {error.strerror}. The run is not concerned.")
+
+    def _refresh_token_ends(self) -> datetime | None:
+        chosen = credentials.chosen(self._ctx)
+        if chosen is None or chosen.record is None:
+            return None
+        from bulkreact.partnercenter.auth.sign_ins import REFRESH_TOKEN_DAYS, place_of  # noqa: PLC0415 - MSAL takes 100 ms
+        from bulkreact.partnercenter.auth.user_tokens import refreshed_at  # noqa: PLC0415
+
+        with suppress(BulkreactError):
+            at = refreshed_at(place_of(state_folder(), chosen.identity), chosen.record)
+            return at + timedelta(days=REFRESH_TOKEN_DAYS) if at else None
+        return None
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """Turn whatever goes wrong into a warning: the work is done, and its end stands."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - not even a bug in telling may change what is told
+        warn(f"The monitors could not be told: {type(error).__name__}. The run is not concerned.")
+
+
+def _told(row: ResultRow, ids: Sequence[str | None]) -> dict[str, object]:
+    call = row.outcome.call
+    names = ("customer_id", "subscription_id", "entitlement_id")
+    return {
+        "row": row.number,
+        "status": row.outcome.status.value,
+        "http_status": call.answer.http_status if call else None,
+        "error_code": row.outcome.code,
+        **dict(zip(names, ids, strict=True)),
+        "request_id": call.request_id if call else row.request_id,
+        "correlation_id": call.correlation_id if call else "",
+    }
+
+
+def _summary(finished: Finished) -> dict[str, object]:
+    with suppress(OSError, ValueError):
+        found = json.loads(Path(finished.files["summary"]).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _line(command: str, occasion: Occasion, summaries: Sequence[Mapping[str, object]]) -> str:
+    """Return the summary line: no ids of rows, whatever happened to them."""
+    parts = [f"bulkreact {command}: exit code {occasion.exit_code}"]
+    for summary in summaries:
+        counts, source = summary.get("counts"), summary.get("input")
+        numbers = counts.items() if isinstance(counts, dict) else ()
+        ended = ", ".join(f"{status} {rows:,}" for status, rows in numbers if rows) or "no rows"
+        name = source.get("name") if isinstance(source, dict) else ""
+        parts.append(f"{name}: {summary.get('state')}, {ended} (run {summary.get('run_id')})")
+    if occasion.words:
+        parts.append(" ".join(occasion.words.split())[:_WORDS_TOLD])
+    return "; ".join(parts)

@@ -1,0 +1,258 @@
+"""The stored sign-ins of users: a refresh token each, encrypted where the platform can, and never lost to a rotation."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from msal import SerializableTokenCache
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.secret_store import PARTIAL, Persistence, Store, persistence, replace
+from bulkreact.partnercenter.auth.token_errors import TokenServiceError
+from bulkreact.settings import Identity
+
+REFRESH_TOKEN_DAYS = 90
+_FOLDER = "sign-ins"
+# What tokens grow by at most from one time to the next, in bytes.
+_ROOM = 1 << 16
+_TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_on", "last_modification_time"})
+# Another process asks the token service for as long as that at most; less than a fetch may take as a whole.
+_LOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a sign-in besides its tokens; ``confidential`` if the app proved itself as well.
+
+    ``tenant_id`` is as it was named then, ``tid`` as the token had it, or empty; ``signed_in_at`` is UTC, ISO 8601.
+    """
+
+    user: str
+    cloud: str
+    authority: str
+    tenant_id: str
+    tid: str
+    client_id: str
+    scope: str
+    signed_in_at: str
+    confidential: bool
+    store: Store
+
+
+def place_of(state: Path, identity: Identity) -> "SignIn":
+    """Return the place of an app's sign-in in a tenant."""
+    key = f"{identity.authority} {identity.client_id}"
+    return SignIn(state / _FOLDER / hashlib.sha256(key.encode()).hexdigest()[:32])
+
+
+class SignIn:
+    """The place of one sign-in: that of an app in a tenant, on this machine, for this user of it."""
+
+    def __init__(self, stem: Path) -> None:
+        self._cache = stem.with_suffix(".cache")
+        self._record = stem.with_suffix(".json")
+        self._lock = FileLock(stem.with_suffix(".lock"), mode=0o600, timeout=_LOCK_SECONDS)
+
+    @property
+    def file(self) -> Path:
+        """Return the file of the refresh token; with a keyring, a file beside it that holds no secret."""
+        return self._cache
+
+    def record(self) -> Record | None:
+        """Return what is known of the sign-in, None when there is none; InputRefusedError when it is damaged."""
+        return _read(self._record)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other processes from using or replacing the refresh token meanwhile."""
+        try:
+            self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise TokenServiceError(
+                "Another process has been renewing the sign-in for too long.", passing=True
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            self._clear_up()
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def tokens(self, store: Store) -> Iterator[SerializableTokenCache]:
+        """Yield the tokens as MSAL keeps them, and store them again if they change, at once and whole.
+
+        It must be done within ``exclusive``. InputRefusedError says that the keyring cannot be reached.
+        """
+        kept = persistence(store, self._cache)
+        cache = SerializableTokenCache()
+        if stored := self._load(kept):
+            cache.deserialize(stored)
+        try:
+            yield cache
+        finally:
+            if cache.has_state_changed:
+                self._save(kept, cache.serialize())
+
+    def check(self, store: Store) -> None:
+        """Make sure that tokens can be stored; InputRefusedError when not."""
+        persistence(store, self._cache)
+        size = _ROOM + (self._cache.stat().st_size if self._cache.exists() else 0)
+        try:
+            replace(self._record.with_suffix(".probe"), lambda draft: draft.save("x" * size))
+            self._record.with_suffix(".probe").unlink()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def store(self, store: Store, tokens: SerializableTokenCache) -> None:
+        """Store tokens in the place of those that were there."""
+        self._save(persistence(store, self._cache), tokens.serialize())
+
+    def keep(self, record: Record) -> None:
+        """Write down what is known of a sign-in whose tokens are stored."""
+        try:
+            replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
+        except OSError as error:
+            raise self._unsaved(error) from None
+
+    @property
+    def damaged(self) -> bool:
+        """Tell whether there is something that is no sign-in, or no longer one."""
+        try:
+            return self.record() is None and self._cache.exists()
+        except InputRefusedError:
+            return True
+
+    def forget(self) -> None:
+        """Remove the sign-in from this machine, or what is left of one."""
+        record = None if self.damaged else self.record()
+        try:
+            if record and record.store is Store.KEYRING:
+                # The interface has no way to remove an entry of a keyring: it is emptied.
+                persistence(record.store, self._cache).save("{}")
+            for path in (self._cache, self._record):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputRefusedError(
+                f"The sign-in could not be removed: {error.strerror or error}. Remove it yourself: {self._cache}"
+            ) from None
+
+    def _clear_up(self) -> None:
+        """Remove what a process that was killed while it stored has left; tokens that it had stored whole are taken."""
+        drafts = self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL}")
+        try:
+            for draft in sorted(drafts, key=lambda draft: draft.stat().st_mtime):
+                if draft.name.startswith(self._cache.name) and self._is_whole(draft):
+                    # The service may know only these by now.
+                    draft.replace(self._cache)
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _is_whole(self, draft: Path) -> bool:
+        try:
+            record = self.record()
+            return _is_cache(json.loads(persistence(record.store if record else Store.FILE, draft).load()))
+        except (OSError, ValueError, InputRefusedError):
+            return False
+
+    def _load(self, kept: Persistence) -> str:
+        """Return what is stored, empty when nothing is; MSAL itself would stumble over anything that is not its own."""
+        try:
+            stored = kept.load()
+            content = json.loads(stored)
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError) as error:
+            raise self._unreadable(str(error)) from None
+        if not _is_cache(content):
+            raise self._unreadable("it is not what was written")
+        return stored
+
+    def _save(self, kept: Persistence, stored: str) -> None:
+        try:
+            kept.save(stored)
+        except OSError as error:
+            raise self._unsaved(error) from None
+
+    def _unsaved(self, error: OSError) -> TokenServiceError:
+        return TokenServiceError(
+            f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; the refresh "
+            "token in there is used up, so sign in again with: bulkreact login",
+            passing=False,
+        )
+
+    def _unreadable(self, why: str) -> InputRefusedError:
+        return InputRefusedError(
+            f"The stored sign-in {self._cache} cannot be read ({why}). Sign in again with: bulkreact login"
+        )
+
+    def _unwritable(self, error: OSError) -> InputRefusedError:
+        return InputRefusedError(
+            f"The folder for sign-ins, {self._cache.parent}, cannot be written: {error.strerror}. "
+            "Name another in BULKREACT_STATE_DIR."
+        )
+
+
+def best_store(state: Path) -> Store:
+    """Return the keyring where the platform has one that works, else a file."""
+    try:
+        persistence(Store.KEYRING, state / _FOLDER / "probe.cache")
+    except InputRefusedError:
+        return Store.FILE
+    return Store.KEYRING
+
+
+def records(state: Path) -> list[Record]:
+    """Return what is known of all sign-ins on this machine; those that cannot be read are passed over."""
+    found = []
+    for path in sorted((state / _FOLDER).glob("*.json")):
+        with suppress(InputRefusedError):
+            if record := _read(path):
+                found.append(record)
+    return found
+
+
+def damaged(state: Path) -> list[SignIn]:
+    """Return the places on this machine that hold something, but no sign-in that can be read."""
+    stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / _FOLDER).glob(f"*.{kind}")}
+    return [place for stem in sorted(stems) if (place := SignIn(stem)).damaged]
+
+
+def _is_cache(content: object) -> bool:
+    """Tell whether JSON has the form of MSAL's cache: entries by their keys, by their kinds."""
+    return isinstance(content, dict) and all(
+        isinstance(kind, dict) and all(_is_entry(entry) for entry in kind.values()) for kind in content.values()
+    )
+
+
+def _is_entry(entry: object) -> bool:
+    """Tell whether an entry has texts alone, and its times are numbers."""
+    return isinstance(entry, dict) and all(
+        value is None or (isinstance(value, str) and (name not in _TIMES or value.isdigit()))
+        for name, value in entry.items()
+    )
+
+
+def _checked(record: Record) -> Record:
+    if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):
+        raise ValueError("it is not what was written")
+    return record
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _checked(Record(**{**content, "store": Store(content["store"])}))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputRefusedError(
+            f"The stored sign-in {path} cannot be read ({error}). Sign in again with: bulkreact login"
+        ) from None

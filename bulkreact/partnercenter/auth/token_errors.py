@@ -1,0 +1,104 @@
+"""What the token service answers, and what that means for people; pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from bulkreact.errors import CredentialsRefusedError
+from bulkreact.partnercenter.auth.aadsts_codes import OAUTH_ERRORS, PASSING, TOKEN_ERRORS
+
+# How often passing trouble is met before it is trouble for good, and how long somebody may be asked to wait.
+ATTEMPTS = 5
+LONGEST_WAIT_SECONDS = 120.0
+_NUMBER = re.compile(r"AADSTS(\d{2,10})", re.ASCII)
+_PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
+_WORDS_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """An answer without a token: OAuth's ``error``, its description, and the status (None without any answer)."""
+
+    status: int | None
+    error: str
+    description: str
+    retry_after: str = ""
+
+    @property
+    def number(self) -> str:
+        """Return the AADSTS number in the description, empty when there is none."""
+        found = _NUMBER.search(self.description)
+        return found[1] if found else ""
+
+    @property
+    def passing(self) -> bool:
+        """Tell whether asking again may help."""
+        server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
+        # Success without a token: a torn answer, or a page in between.
+        torn = not self.error and self.status == HTTPStatus.OK
+        return server or torn or self.error in _PASSING_ERRORS or self.number in PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An access token, and for how many seconds from now it is good."""
+
+    token: str = field(repr=False)
+    lifetime: float
+
+
+class TokenServiceError(CredentialsRefusedError):
+    """The token service gave no token; ``passing`` trouble is worth another try, after ``retry_after`` seconds."""
+
+    def __init__(self, words: str, *, passing: bool, retry_after: float | None = None, number: str = "") -> None:
+        super().__init__(words)
+        self.passing = passing
+        self.retry_after = retry_after
+        self.number = number
+
+
+def refusal(answer: TokenAnswer) -> TokenServiceError:
+    """Return an answer without a token as an error in plain words, with what to do about it."""
+    number = answer.number
+    words, remedy = TOKEN_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
+    label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "")
+    known = number in TOKEN_ERRORS
+    said = "" if known else _said(answer.description)
+    quoted = f' It said: "{said}".' if said else ""
+    return TokenServiceError(
+        f"The token service gave no token: {words} ({label}). {remedy}{quoted}",
+        passing=answer.passing,
+        retry_after=_seconds(answer.retry_after),
+        number=number,
+    )
+
+
+def answer_of(result: Mapping[str, object], *, status: int | None, retry_after: str) -> TokenAnswer:
+    """Read an answer's fields, whatever their types."""
+    error, description = result.get("error"), result.get("error_description")
+    words = description if isinstance(description, str) else ""
+    numbers = result.get("error_codes")
+    if not _NUMBER.search(words) and isinstance(numbers, list) and numbers and type(numbers[0]) is int:
+        words = f"AADSTS{numbers[0]}: {words}"
+    return TokenAnswer(status, error if isinstance(error, str) else "", words, retry_after)
+
+
+def _fallback(answer: TokenAnswer) -> tuple[str, str]:
+    if answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
+        return "what answered is no token service", "Check --authority, and the proxy between here and there."
+    if answer.passing:
+        return "it is in trouble or too busy", "Try again in a few minutes."
+    return "it refused the request", "Check --tenant-id, --client-id, --authority and --scope."
+
+
+def _said(description: str) -> str:
+    """Return the service's own words, without its number, traces and times."""
+    words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
+    printable = "".join(one if one.isprintable() else " " for one in words)
+    return " ".join(printable.strip(" :.").split())[:_WORDS_LENGTH]
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() and int(text) > 0 else None

@@ -1,0 +1,1 @@
+"""What Partner Center's error codes mean, who must act and how."""

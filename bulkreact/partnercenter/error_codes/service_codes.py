@@ -1,0 +1,310 @@
+"""The catalogue's entries for what Partner Center answers, by HTTP status and code.
+
+Meanings follow Microsoft's page *Partner Center REST error codes*; the words are ours.
+"""
+
+from collections.abc import Iterable
+
+from bulkreact.partnercenter.error_codes.entry import Entry, Meaning, Who
+
+
+def _entries(status: int, meaning: Meaning, who: Who, advice: str, codes: Iterable[tuple[str, str]]) -> list[Entry]:
+    return [Entry(code, status, meaning, words, who, advice) for code, words in codes]
+
+
+_ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
+_CHECK_IDS = "Check the ids of this row against Partner Center, correct them in failed.csv and run that file."
+_ADMIN_ROLE = (
+    "Give the account the Admin Agent role (reactivating also needs Global Administrator). "
+    "Then continue the run if it was stopped, else run failed.csv."
+)
+_NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
+LATER = "Try again later: bulkreact retry, or run failed.csv."
+AGAIN = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
+
+SERVICE_ENTRIES: tuple[Entry, ...] = (
+    *_entries(
+        400,
+        Meaning.PERMANENT,
+        Who.SENDER,
+        _CHECK_IDS,
+        [
+            ("900118", "Partner Center does not know this customer id"),
+            ("800002", "Partner Center cannot read one of the ids, or one is missing"),
+            ("3000", "a property of the request is not valid"),
+        ],
+    ),
+    Entry(
+        "900337",
+        400,
+        Meaning.CHECK,
+        "the partner cannot reactivate this Azure subscription: it is active already, deleted for good, or not yours to reactivate",
+        Who.ADMIN,
+        "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; "
+        "before that, ask Microsoft support with request_id and correlation_id.",
+    ),
+    Entry(
+        "2055",
+        400,
+        Meaning.CONFLICT,
+        "the subscription changed while it was being updated (its etag is no longer valid)",
+        Who.NOBODY,
+        "Run failed.csv: it starts from how the subscription is now.",
+    ),
+    Entry("900280", 400, Meaning.LATER, "updates to this subscription are not allowed at present", Who.NOBODY, LATER),
+    *_entries(
+        400,
+        Meaning.PERMANENT,
+        Who.CUSTOMER,
+        _NOT_REACTIVATABLE,
+        [
+            ("2011", "the subscription is deleted and can no longer be updated"),
+            ("900277", "the subscription is about to expire and takes no more updates"),
+            ("900279", "the subscription takes no more updates"),
+        ],
+    ),
+    *_entries(
+        400,
+        Meaning.PERMANENT,
+        Who.ADMIN,
+        "Look at the subscription in Partner Center: its present state does not allow this change.",
+        [
+            ("800096", "the status of this subscription cannot be updated"),
+            ("800040", "the status cannot be changed from what it is now"),
+            ("800091", "a suspended subscription cannot be updated in this way"),
+            ("800081", "the subscription must be activated before it can be updated"),
+            ("2001", "the quantity of a suspended subscription cannot be changed"),
+            ("2002", "the quantity is outside what the offer allows"),
+            ("2054", "the billing cycle cannot be changed by updating the subscription"),
+        ],
+    ),
+    *_entries(
+        400,
+        Meaning.PERMANENT,
+        Who.MICROSOFT,
+        _ASK_SUPPORT,
+        [
+            ("900311", "the subscription has been updated too many times"),
+            ("900307", "the reason given for a cancellation is not valid (not expected when reactivating)"),
+        ],
+    ),
+    Entry(
+        "",
+        400,
+        Meaning.PERMANENT,
+        "Partner Center refused the request",
+        Who.SENDER,
+        "Read error_description, correct the row in failed.csv and run that file.",
+    ),
+    *_entries(
+        401,
+        Meaning.TOKEN,
+        Who.OPERATOR,
+        "Get a fresh access token for the right tenant and run the same command again: it continues the run.",
+        [
+            ("400", "access denied: the token was refused"),
+            ("800001", "the token is missing or could not be read"),
+            ("", "the token was refused, or it has expired"),
+        ],
+    ),
+    Entry(
+        "900420",
+        401,
+        Meaning.FATAL,
+        "the token was issued for an audience that Partner Center no longer accepts",
+        Who.OPERATOR,
+        "Get a token for the resource https://api.partnercenter.microsoft.com, then run the same command again.",
+    ),
+    *_entries(
+        401,
+        Meaning.FATAL,
+        Who.OPERATOR,
+        "Sign in again with multi-factor authentication, then run the same command again: it continues the run.",
+        [
+            ("900421", "the app+user token was issued without multi-factor authentication"),
+            ("invalid_token", "the token is not accepted, most likely for lack of multi-factor authentication"),
+        ],
+    ),
+    *_entries(
+        403,
+        Meaning.PERMISSION,
+        Who.ADMIN,
+        _ADMIN_ROLE,
+        [
+            ("900335", "the account may not reactivate this Azure subscription"),
+            ("2032", "access denied"),
+            ("900150", "the account's role lacks the rights for this operation"),
+            ("900308", "the account's privileges do not suffice for this operation"),
+        ],
+    ),
+    *_entries(
+        403,
+        Meaning.CUSTOMER,
+        Who.ADMIN,
+        "Check in Partner Center that the reseller relationship with this customer still stands, then run failed.csv.",
+        [
+            ("900159", "the partner has no reseller relationship with this customer"),
+            ("20002", "the partner has no commerce relationship with this customer"),
+        ],
+    ),
+    *_entries(
+        403,
+        Meaning.CUSTOMER,
+        Who.CUSTOMER,
+        "Settle the customer's standing in Partner Center (agreement, review), then run failed.csv.",
+        [
+            ("900123", "the indirect reseller has not accepted the Microsoft Partner Agreement"),
+            ("800073", "the customer's account is under review"),
+            ("800074", "the customer's account is under review"),
+            ("800075", "the customer's account was not approved"),
+            ("900416", "the customer's account is locked"),
+        ],
+    ),
+    Entry(
+        "900329",
+        403,
+        Meaning.FATAL,
+        "this resource refuses app-only tokens",
+        Who.OPERATOR,
+        "Use an app+user token, then run the same command again: it continues the run.",
+    ),
+    *_entries(
+        403,
+        Meaning.FATAL,
+        Who.ADMIN,
+        "Settle this for the partner tenant, then run the same command again: it continues the run.",
+        [
+            ("900309", "conditional access policies block this account"),
+            ("90000", "no token could be issued for this account"),
+            ("800039", "the partner's reseller programme is not active"),
+            ("900149", "the partner's programme status is not active"),
+            ("900124", "the partner has not accepted the Microsoft Partner Agreement"),
+        ],
+    ),
+    *_entries(
+        403,
+        Meaning.PERMANENT,
+        Who.ADMIN,
+        "Look after this subscription in Partner Center by hand.",
+        [("900263", "a legacy subscription cannot be updated in this way")],
+    ),
+    *_entries(
+        403,
+        Meaning.PERMANENT,
+        Who.ADMIN,
+        "Raise the partner's credit limit with Microsoft, then run failed.csv.",
+        [
+            ("800023", "the partner's credit line is too low for this"),
+            ("900121", "the partner's credit limit does not suffice"),
+        ],
+    ),
+    Entry("", 403, Meaning.PERMANENT, "Partner Center forbids this", Who.ADMIN, _ADMIN_ROLE),
+    *_entries(
+        404,
+        Meaning.PERMANENT,
+        Who.SENDER,
+        _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
+        [
+            ("800111", "Partner Center finds no Azure subscription with this entitlement id"),
+            ("20003", "Partner Center finds no subscription with this id"),
+            ("60003", "Partner Center finds no tenant with this customer id"),
+            ("1000", "Partner Center finds nothing under these ids"),
+            ("", "Partner Center finds nothing under these ids"),
+        ],
+    ),
+    Entry("", 408, Meaning.RETRY, "Partner Center gave up waiting for the request", Who.NOBODY, AGAIN),
+    Entry(
+        "27009",
+        409,
+        Meaning.PARENT,
+        "a subscription cannot be brought back before its parent is active",
+        Who.SENDER,
+        "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
+    ),
+    *_entries(
+        409,
+        Meaning.NOT_READY,
+        Who.NOBODY,
+        LATER,
+        [
+            ("800082", "the subscription is not ready to be updated"),
+            ("", "the subscription is busy, perhaps with its renewal"),
+        ],
+    ),
+    Entry(
+        "900278",
+        409,
+        Meaning.LATER,
+        "another operation on this subscription is pending; it can take 24 hours",
+        Who.NOBODY,
+        "In 24 hours: bulkreact retry, or run failed.csv.",
+    ),
+    Entry(
+        "",
+        412,
+        Meaning.CONFLICT,
+        "the subscription changed while it was being updated",
+        Who.NOBODY,
+        "Run failed.csv: it starts from how the subscription is now.",
+    ),
+    Entry(
+        "",
+        429,
+        Meaning.THROTTLED,
+        "too many requests: Partner Center asks to wait",
+        Who.NOBODY,
+        "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
+    ),
+    *_entries(
+        500,
+        Meaning.RETRY,
+        Who.NOBODY,
+        AGAIN,
+        [
+            ("800003", "an unexpected error inside Partner Center"),
+            ("900192", "something went wrong inside Partner Center"),
+            ("", "an error inside Partner Center"),
+        ],
+    ),
+    Entry(
+        "800094",
+        500,
+        Meaning.RETRY,
+        "Partner Center did not manage to update the subscription",
+        Who.NOBODY,
+        AGAIN,
+        read_first=True,
+    ),
+    *_entries(
+        501,
+        Meaning.RETRY_ONCE,
+        Who.MICROSOFT,
+        _ASK_SUPPORT,
+        [("0", "Partner Center knows no name for this error"), ("", "Partner Center does not implement this")],
+    ),
+    Entry("", 502, Meaning.RETRY, "the gateway before Partner Center got no proper answer", Who.NOBODY, AGAIN),
+    Entry("", 503, Meaning.RETRY, "Partner Center is not available at present", Who.NOBODY, AGAIN),
+    Entry(
+        "",
+        504,
+        Meaning.RETRY,
+        "the gateway before Partner Center gave up waiting: the call may have worked",
+        Who.NOBODY,
+        "Run the same command again: it repeats the call under the same request id.",
+    ),
+)
+
+# The last resort, by hundreds: what nobody documented still has a meaning.
+BY_HUNDRED = {
+    2: Entry("", 200, Meaning.DONE, "Partner Center accepted the request", Who.NOBODY, ""),
+    3: Entry(
+        "unexpected-redirect",
+        300,
+        Meaning.PERMANENT,
+        "the answer points to another address; redirects are never followed",
+        Who.OPERATOR,
+        "Check --base-url and the proxy between here and Partner Center.",
+    ),
+    4: next(entry for entry in SERVICE_ENTRIES if (entry.status, entry.code) == (400, "")),
+    5: Entry("", 500, Meaning.RETRY, "an error on the side of Partner Center", Who.NOBODY, AGAIN),
+}

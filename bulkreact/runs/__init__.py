@@ -1,0 +1,1 @@
+"""The application: preparing, executing, reporting and listing runs."""

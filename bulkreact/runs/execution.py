@@ -1,0 +1,208 @@
+"""Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import getrandbits, random
+from time import monotonic
+
+from bulkreact import __version__
+from bulkreact.atomic_write import PARTIAL
+from bulkreact.batch.environment import Edges, Ending, Phase, iso
+from bulkreact.batch.journal.journal import VERIFY, Journal
+from bulkreact.batch.run.session import Session, work
+from bulkreact.cli import received
+from bulkreact.cli.credentials import Access
+from bulkreact.cli.options.shared import Output
+from bulkreact.cli.output.console import Terminal
+from bulkreact.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    BulkreactError,
+    CredentialsRefusedError,
+    JournalNotWrittenError,
+    ResultsNotWrittenError,
+)
+from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.auth.access_tokens import Credentials
+from bulkreact.partnercenter.client import Client, connect
+from bulkreact.runs import store
+from bulkreact.runs.interruption import Interruption, listen
+from bulkreact.runs.result_files import Continuing, Finished, Places, Report, Standing, standing
+from bulkreact.settings import Limits, Service, guid_of
+
+# So many new objects are a few MiB.
+_COLLECTED_AFTER = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one command does with a run."""
+
+    folder: Path
+    command: str
+    access: Access
+    service: Service
+    limits: Limits
+    output: Output
+
+    @property
+    def sends(self) -> bool:
+        """Tell whether rows are sent, and not only watched."""
+        return self.command != VERIFY
+
+    def again(self, run: object) -> str:
+        """Return the command that goes on with this work, for a run as the command line names it."""
+        if not self.sends:
+            return f"bulkreact verify {run}"
+        return f"bulkreact resume {run}{' --verify' if self.limits.verify else ''}"
+
+    @property
+    def name(self) -> str:
+        """Return how the run is named on the command line."""
+        return store.on_command_line(self.folder, self.output.reports)
+
+    @property
+    def continuing(self) -> Continuing:
+        """Return how the sending of the run goes on; looking at it again is never in the way of that."""
+        return Continuing(self.name, self.again(self.name) if self.sends else f"bulkreact resume {self.name}")
+
+    @property
+    def configured_per_minute(self) -> float | None:
+        """Return the ceiling as the summary shows it."""
+        rate = self.limits.calls_per_second
+        return None if rate is None else round(rate * 60, 3)
+
+
+def execute(job: Work, terminal: Terminal, interruption: Interruption | None = None) -> int:
+    """Settle the open rows of a run and write its files; returns the exit code."""
+    interruption = interruption or Interruption(terminal.note)
+    listen(interruption, received)
+    terminal.begin(job.folder.name)
+    with Journal(job.folder) as journal:
+        if not job.access.refusal:
+            journal.learn_tenant(job.access.tenant_id)
+        session = journal.begin_session(
+            command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
+        )
+        _collect_less()
+        try:
+            ending = asyncio.run(_work(job, journal, session, terminal, interruption))
+        except JournalNotWrittenError as error:
+            # The session stays open, as after a kill; what is known is written if there is room for it.
+            ending = Ending(RunState.ABORTED, error.exit_code, "the journal could not be written")
+            with suppress(ResultsNotWrittenError):
+                _write(job, ending, _now())
+            raise JournalNotWrittenError(
+                f"{error} Nothing more was sent. Make room, then continue with: {job.again(store.quoted(job.folder))} "
+                "(what was under way is repeated under its old request ids). "
+                f"The results so far are written by: bulkreact results {store.quoted(job.folder)}"
+            ) from None
+        except BaseException:
+            _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
+            raise
+        finished = _end(job, journal, session, ending)
+    terminal.ended.append(finished)
+    if not job.sends and ending.state is RunState.FINISHED:
+        # What has been looked at is as unfinished as it was before.
+        stands = standing(job.folder, now=_now())
+        terminal.report(job.name, finished, stands.ending, again=job.continuing.again)
+    else:
+        terminal.report(job.name, finished, ending, again=job.again(job.name))
+    return finished.exit_code
+
+
+def _collect_less() -> None:
+    """Let the garbage collector look less often, and only at what is new: calls leave hardly any cycles behind."""
+    gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER)
+
+
+def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
+    now = _now()
+    code = ending.exit_code or ResultsNotWrittenError.exit_code
+    try:
+        finished = _write(job, ending, now)
+        code = finished.exit_code
+    finally:
+        journal.end_session(session, state=ending.state, exit_code=code, reason=ending.reason, now=now)
+    return finished
+
+
+def _write(job: Work, ending: Ending, now: str) -> Finished:
+    """Write the files; looking at a run again later changes nothing about how its sending ended."""
+    stands = Standing(ending, job.configured_per_minute, now) if job.sends else standing(job.folder, now=now)
+    for left in job.folder.glob(PARTIAL):
+        # Of a process that was killed while it wrote.
+        left.unlink(missing_ok=True)
+    places = Places(job.folder, job.output.results, store.heartbeat(job.folder))
+    finished = Report(job.folder, stands, places, job.continuing, xlsx=job.output.xlsx).write()
+    return finished if job.sends else replace(finished, exit_code=ending.exit_code or finished.counts.exit_code)
+
+
+async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("the work of a run needs a task of its own")
+    try:
+        with interruption.stopping(task):
+            return await _send(job, journal, session, terminal, interruption)
+    except asyncio.CancelledError:
+        if not interruption.at_once:
+            raise
+        task.uncancel()
+        code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
+        return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
+
+
+async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
+    if job.access.refusal:
+        return Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, job.access.refusal)
+    async with AsyncExitStack() as stack:
+        service = job.service
+        if service.simulated:
+            from bulkreact.runs.simulated_service import simulator  # noqa: PLC0415 - the server is loaded only to practise
+
+            service = replace(service, base_url=await stack.enter_async_context(simulator(journal.folder)))
+        credentials = job.access.credentials
+        client = await stack.enter_async_context(connect(service, job.limits, credentials))
+        edges = edges_of(client, credentials, settled=terminal.settled)
+
+        @contextmanager
+        def beginning(phase: Phase) -> Iterator[None]:
+            interruption.attach(phase)
+            with terminal.watching(phase):
+                yield
+
+        ending = await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)
+        await credentials.settle()
+        return ending
+
+
+def edges_of(client: Client, credentials: Credentials, *, settled: Callable[[int, Outcome], None]) -> Edges:
+    """Return what a run is handed from outside: the real clocks, chance, and the line to the partner."""
+    return Edges(
+        send=client.send,
+        usable=credentials.usable,
+        ready=credentials.ready,
+        renew=credentials.renew,
+        now=partial(datetime.now, UTC),
+        monotonic=monotonic,
+        chance=random,
+        new_id=_new_id,
+        settled=settled,
+    )
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))
+
+
+def _new_id() -> str:
+    # It must be unlike all others, not secret; asking the system each time would take three times as long.
+    return guid_of(f"{getrandbits(128):032x}", version=4)

@@ -1,0 +1,42 @@
+"""Which locks a command takes before it calls the partner."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bulkreact.batch.environment import iso
+from bulkreact.batch.locks import folder_lock, partner_lock
+from bulkreact.runs.state_dir import state_folder
+from bulkreact.settings import Service
+
+
+@contextmanager
+def locked(
+    service: Service, tenant_id: str, *, waiting: Callable[[str], None] | None = None
+) -> Iterator[Callable[[str], None]]:
+    """Hold the partner's lock, and yield what is told the run's id; a simulated run needs none.
+
+    ``tenant_id`` is empty when nobody knows it. With ``waiting`` another run is waited for, and it is told so.
+    """
+    if service.simulated:
+        yield lambda _run: None
+        return
+    names = {"base_url": service.base_url, "tenant_id": tenant_id}
+    with partner_lock(_locks(), **names, now=_now, waiting=waiting) as tell:
+        yield tell
+
+
+@contextmanager
+def swept(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder that is being swept."""
+    with folder_lock(_locks(), folder, now=_now):
+        yield
+
+
+def _locks() -> Path:
+    return state_folder() / "locks"
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))

@@ -1,0 +1,270 @@
+"""What is written when a run ends: result files and summaries, all of them views of the journal."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact import __version__
+from bulkreact.batch.environment import Ending
+from bulkreact.batch.journal.call_stats import Traffic, traffic
+from bulkreact.batch.journal.call_timeline import spells
+from bulkreact.batch.journal.journal import JOURNAL_NAME, RunFacts, SessionEnd, latest_session, read_facts, read_only
+from bulkreact.batch.journal.row_results import result_rows, row_count
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
+from bulkreact.models import ResultRow, RunState, Spell
+from bulkreact.runs.about import about
+from bulkreact.runs.next_steps import steps
+from bulkreact.runs.report_content import Source, report_of
+from bulkreact.runs.store import quoted
+from bulkreact.sheets.output import report_html, results_csv, results_xlsx
+from bulkreact.sheets.output.customer_totals import CustomerTally
+from bulkreact.sheets.output.report_data import SPELLS_SHOWN, Gathering
+from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.sheets.output.results_xlsx import WORKBOOK
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run whose files are written.
+
+    ``kept`` are files that somebody had edited and that were in their way, ``no_workbook`` is why there is none although
+    there should be.
+    """
+
+    folder: Path
+    counts: Counts
+    exit_code: int
+    files: dict[str, str]
+    kept: dict[str, Path]
+    no_workbook: str = ""
+
+    @property
+    def journal(self) -> Path:
+        """Return the folder of the journal."""
+        return Path(self.files["journal"]).parent
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what people should know about the files besides the results, line by line."""
+        if "results_xlsx" in self.files:
+            yield f"Workbook: {self.files['results_xlsx']}"
+        for name, place in self.kept.items():
+            yield f"Your edited {name} was kept as {place}"
+        if self.no_workbook:
+            yield f"There is no {WORKBOOK}: {self.no_workbook}. All of them are in {results_csv.RESULTS}."
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the files go: the result files into ``to``, copies of the results and of the summary elsewhere."""
+
+    to: Path
+    results_copy: Path | None = None
+    latest: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands: how its sending ended, when, and at which ceiling.
+
+    ``noted`` is false where the process left no word: ``finished_at`` is then the present.
+    """
+
+    ending: Ending
+    configured_per_minute: float | None
+    finished_at: str
+    noted: bool = True
+
+
+def standing(folder: Path, *, now: str) -> Standing:
+    """Return how a run stands by its journal."""
+    with closing(read_only(folder)) as connection:
+        return standing_of(latest_session(connection), now=now)
+
+
+def standing_of(session: SessionEnd | None, *, now: str) -> Standing:
+    """Return how a run stands by its latest session; one whose process has left no word was interrupted."""
+    killed = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
+    if session is None or session.state is None or session.exit_code is None:
+        return Standing(killed, session.configured_per_minute if session else None, now, noted=False)
+    # A completed run's code follows from its rows; one that only failed to write is thereby mended.
+    mended = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
+    ending = Ending(session.state, EXIT_SUCCESS if mended else session.exit_code, session.reason or "")
+    return Standing(ending, session.configured_per_minute, session.ended_at or now)
+
+
+@dataclass(frozen=True, slots=True)
+class Continuing:
+    """How people go on: what the run is called on the command line, and the command that continues a stopped one."""
+
+    run: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be written about a run: how it stands, where the files go, and how to go on.
+
+    ``xlsx`` says whether there is to be a workbook; None leaves that to the input, and to one that is there already.
+    """
+
+    folder: Path
+    standing: Standing
+    places: Places
+    continuing: Continuing
+    xlsx: bool | None = None
+
+    def write(self) -> Finished:
+        """Write all result files; ResultsNotWrittenError names what to do when that fails."""
+        try:
+            return self._write()
+        except (OSError, sqlite3.OperationalError) as error:
+            self._tell_failure()
+            raise ResultsNotWrittenError(
+                f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
+                f"Mend the cause, then write them again with: bulkreact results {quoted(self.folder)}"
+            ) from None
+
+    def _write(self) -> Finished:
+        to = self.places.to
+        with closing(read_only(self.folder)) as connection, CustomerTally() as customers:
+            connection.execute("BEGIN")
+            facts = read_facts(connection)
+            wanted = self._wants_workbook(facts)
+            refusal = results_xlsx.too_large(row_count(connection), len(facts.header)) if wanted else ""
+            moved = traffic(connection, self.standing.configured_per_minute)
+            edited = {name: results_csv.keep_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
+            if written := wanted and not refusal:
+                self._write_workbook(connection, facts, moved)
+            elif self._at_home:
+                # It would go on telling how things stood earlier.
+                (to / WORKBOOK).unlink(missing_ok=True)
+            gathering = Gathering()
+            rows = _gathered(result_rows(connection), gathering, customers)
+            counts = results_csv.write(to, facts.header, rows)
+            exit_code = self.standing.ending.exit_code or counts.exit_code
+            drawn = spells(connection, limit=SPELLS_SHOWN)
+            report_html.write(to, report_of(self._source(facts, counts, exit_code, moved, drawn), gathering, customers))
+            summary = self._summary(facts, counts, exit_code, moved, workbook=written)
+        # The last one: what is younger than the summary was edited.
+        results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
+        if self.places.latest:
+            results_csv.write_json(self.places.latest, summary, private=False)
+        if self.places.results_copy:
+            results_csv.copy(to, self.places.results_copy)
+        kept = {name: place for name, place in edited.items() if place}
+        return Finished(to, counts, exit_code, self._files(workbook=written), kept, refusal)
+
+    def _wants_workbook(self, facts: RunFacts) -> bool:
+        if self.xlsx is not None:
+            return self.xlsx
+        return facts.from_spreadsheet or (self._at_home and (self.folder / WORKBOOK).is_file())
+
+    @property
+    def _at_home(self) -> bool:
+        """Tell whether the files go into the run's folder, where all of that name are ours."""
+        return self.places.to.resolve() == self.folder.resolve()
+
+    def _write_workbook(self, connection: sqlite3.Connection, facts: RunFacts, moved: Traffic) -> None:
+        calls, pace = moved
+        lines = about(
+            facts,
+            self.standing.ending,
+            rows=row_count(connection),
+            finished_at=self.standing.finished_at,
+            calls=calls,
+            pace=pace,
+        )
+        results_xlsx.write(self.places.to / WORKBOOK, facts.header, result_rows(connection), lines)
+
+    def _source(
+        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, drawn: tuple[list[Spell], int]
+    ) -> Source:
+        stands, (calls, pace) = self.standing, moved
+        ways = steps(
+            counts,
+            stands.ending.state,
+            self.continuing.run,
+            again=self.continuing.again,
+            failed=self._files(workbook=False)["failed"],
+        )
+        return Source(
+            facts=facts,
+            ending=stands.ending,
+            ended_at=stands.finished_at if stands.noted else None,
+            exit_code=exit_code,
+            counts=counts,
+            calls=calls,
+            pace=pace,
+            ways=tuple(ways),
+            spells=drawn,
+        )
+
+    def _tell_failure(self) -> None:
+        """Let the heartbeat at least say that the results could not be written, if there is room for that."""
+        if not self.places.latest:
+            return
+        with suppress(OSError, sqlite3.OperationalError), closing(read_only(self.folder)) as connection:
+            counts = results_csv.tally(result_rows(connection))
+            # A run that was stopped has its own code; one that was complete has failed only at this.
+            code = self.standing.ending.exit_code or ResultsNotWrittenError.exit_code
+            moved = traffic(connection, self.standing.configured_per_minute)
+            summary = self._summary(read_facts(connection), counts, code, moved, workbook=False)
+            results_csv.write_json(self.places.latest, summary, private=False)
+
+    def _summary(
+        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, *, workbook: bool
+    ) -> dict[str, object]:
+        ending, (calls, pace) = self.standing.ending, moved
+        return {
+            **identity(facts, rows=counts.statuses.total()),
+            "state": ending.state.value,
+            "exit_code": exit_code,
+            "reason": ending.reason,
+            "started_at": facts.created_at,
+            "finished_at": self.standing.finished_at,
+            "counts": results_csv.statuses(counts),
+            "error_codes": dict(counts.codes.most_common()),
+            "calls": calls,
+            "pace": pace,
+            "files": self._files(workbook=workbook),
+        }
+
+    def _files(self, *, workbook: bool) -> dict[str, str]:
+        to = self.places.to
+        return {
+            "results": str((to / results_csv.RESULTS).resolve()),
+            "failed": str((to / results_csv.FAILED).resolve()),
+            **({"results_xlsx": str((to / WORKBOOK).resolve())} if workbook else {}),
+            "report": str((to / report_html.REPORT).resolve()),
+            "summary": str((to / results_csv.SUMMARY).resolve()),
+            "journal": str((self.folder / JOURNAL_NAME).resolve()),
+        }
+
+
+def _gathered(rows: Iterator[ResultRow], gathering: Gathering, customers: CustomerTally) -> Iterator[ResultRow]:
+    """Let the report take in the rows while they go into the files."""
+    for row in rows:
+        gathering.add(row)
+        customers.add(row)
+        yield row
+
+
+def identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
+    """Return what is fixed about a run, for programs."""
+    return {
+        "run_id": facts.id,
+        "version": __version__,
+        "command": facts.command,
+        "retry_of": facts.retry_of,
+        "operator": facts.operator,
+        "input": {"name": facts.input_name, "sha256": facts.input_sha256, "rows": rows},
+        "target": {
+            "cloud": facts.cloud,
+            "base_url": facts.base_url,
+            "api_version": facts.api_version,
+            "tenant_id": facts.tenant_id,
+            "simulated": facts.simulated,
+        },
+    }

@@ -1,0 +1,39 @@
+"""The simulated partner of a run that only practises."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bulkreact.batch.journal.call_log import Write, write_calls
+from bulkreact.batch.journal.journal import read_only
+from bulkreact.models import Kind, Operation
+from bulkreact.runs import store
+from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.server import serve
+
+
+@asynccontextmanager
+async def simulator(run: Path) -> AsyncIterator[str]:
+    """Serve a simulated partner that remembers what earlier processes have sent to one; yield its base URL."""
+    async with serve(Rules()) as (base_url, world):
+        now = datetime.now(UTC)
+        for folder in store.origins(run):
+            with closing(read_only(folder)) as connection:
+                for write in write_calls(connection):
+                    _recall(world, write, ago=(now - write.began).total_seconds())
+        yield base_url
+
+
+def _recall(world: World, write: Write, *, ago: float) -> None:
+    target = write.target
+    if target.kind is Kind.AZURE:
+        world.recall((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)
+        return
+    world.recall_update(
+        target.customer_id,
+        target.subscription_id,
+        write.request_id,
+        ago=ago,
+        restores_auto_renew=write.operation is Operation.RESTORE_AUTO_RENEW,
+    )

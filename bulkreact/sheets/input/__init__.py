@@ -1,0 +1,1 @@
+"""Reading input files: text and workbooks become checked rows."""

@@ -1,0 +1,28 @@
+"""Writes what a discovery has found, as an input file."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from msgspec.structs import astuple
+
+from bulkreact.models import Discovered
+from bulkreact.sheets.formula_guard import guard
+from bulkreact.sheets.output import table_writer
+
+COLUMNS = tuple(Discovered.__struct_fields__)
+
+
+def write(path: Path, found: Iterable[Discovered]) -> None:
+    """Write an input file, a workbook if it is called so; raises OSError when it cannot be written."""
+    is_text = path.suffix.lower() != table_writer.WORKBOOK
+    table_writer.write(path, COLUMNS, _guarded(found) if is_text else map(astuple, found), title="Subscriptions")
+
+
+def write_lines(file: TextIO, found: Iterable[Discovered]) -> None:
+    """Write an input file as CSV into a stream that leaves line ends as they are."""
+    table_writer.write_lines(file, COLUMNS, _guarded(found))
+
+
+def _guarded(found: Iterable[Discovered]) -> Iterator[list[str]]:
+    return ([guard(cell) for cell in astuple(one)] for one in found)

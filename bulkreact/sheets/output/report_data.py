@@ -1,0 +1,153 @@
+"""What the report of a run says to people: gathered row by row, in memory that does not grow with them; pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bulkreact.models import SUCCESSES, ResultRow, Spell, Status
+from bulkreact.partnercenter.error_codes.entry import Entry
+from bulkreact.partnercenter.error_codes.lookup import entry_of, explain
+
+ROWS_SHOWN = 50
+GROUPS_SHOWN = 50
+CUSTOMERS_SHOWN = 50
+SPELLS_SHOWN = 6
+_GROUPS_HELD = 1000
+_DESCRIPTION_SHOWN = 300
+
+
+@dataclass(slots=True)
+class ErrorGroup:
+    """Rows that did not end well for the same reason, which the same person can settle in the same way.
+
+    ``code`` is the status where there is no code. ``ranges`` are the first rows, as first and last of those that
+    follow each other; ``hidden`` is how many come after them. ``taken_over`` counts rows that another run has now,
+    and ``example`` is the description of the first row.
+    """
+
+    code: str
+    entry: Entry
+    example: str
+    rows: int = 0
+    hidden: int = 0
+    taken_over: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    statuses: Counter[Status] = field(default_factory=Counter)
+
+    def add(self, row: ResultRow) -> None:
+        """Count one row; they come in the order of the input."""
+        self.rows += 1
+        self.statuses[row.outcome.status] += 1
+        self.taken_over += bool(row.handed_to)
+        if not self.hidden and self.ranges and row.number == self.ranges[-1][1] + 1:
+            self.ranges[-1] = (self.ranges[-1][0], row.number)
+        elif len(self.ranges) < ROWS_SHOWN:
+            self.ranges.append((row.number, row.number))
+        else:
+            self.hidden += 1
+
+
+class Gathering:
+    """Takes in the rows of a run, one after the other."""
+
+    def __init__(self) -> None:
+        self.succeeded = 0
+        self.troubled = 0
+        self.left_out = 0
+        self._groups: dict[tuple[str, Entry], ErrorGroup] = {}
+
+    def add(self, row: ResultRow) -> None:
+        """Take in one row."""
+        if row.succeeded:
+            self.succeeded += 1
+        elif row.left_out:
+            self.left_out += 1
+        else:
+            self.troubled += 1
+            self._add_trouble(row)
+
+    def groups(self) -> tuple[ErrorGroup, ...]:
+        """Return what went wrong, the most frequent first, as far as it is shown."""
+        return tuple(sorted(self._groups.values(), key=lambda group: -group.rows)[:GROUPS_SHOWN])
+
+    def _add_trouble(self, row: ResultRow) -> None:
+        outcome = row.outcome
+        http_status = outcome.call.answer.http_status if outcome.call else None
+        entry = entry_of(outcome.status, http_status, outcome.code)
+        key = (outcome.code or outcome.status, entry)
+        if key not in self._groups:
+            if len(self._groups) == _GROUPS_HELD:
+                return
+            self._groups[key] = ErrorGroup(*key, outcome.description[:_DESCRIPTION_SHOWN])
+        self._groups[key].add(row)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """How many rows ended so; ``well`` tells whether that is an end as it should be, None where it depends."""
+
+    status: Status
+    words: str
+    rows: int
+    well: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerLine:
+    """How the rows of one customer ended; ``troubled`` of them not well."""
+
+    customer_id: str
+    rows: int
+    troubled: int
+    statuses: tuple[tuple[Status, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What can be done: words, and the command or file as it must be typed."""
+
+    words: str
+    what: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything that the report says; times are UTC, ISO 8601 with ``Z``.
+
+    ``ended_at`` is None where nobody has noted it. ``tone`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
+    not end well for reasons that are not among ``groups``, ``earlier_spells`` are not among ``spells``.
+    """
+
+    what: str
+    headline: str
+    verdict: str
+    tone: str
+    exit_code: int
+    exit_words: str
+    began_at: str
+    ended_at: str | None
+    operator: str
+    run_id: str
+    version: str
+    simulated: bool
+    figures: tuple[tuple[str, str], ...]
+    statuses: tuple[StatusLine, ...]
+    ways: tuple[Way, ...]
+    groups: tuple[ErrorGroup, ...]
+    other_rows: int
+    customers: tuple[CustomerLine, ...]
+    customer_count: int
+    affected_count: int
+    spells: tuple[Spell, ...]
+    earlier_spells: int
+    facts: tuple[tuple[str, str], ...]
+
+
+def status_lines(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusLine, ...]:
+    """Return the statuses that occur, with what they mean."""
+    return tuple(
+        StatusLine(status, explain(status)[0].words, rows, None if status is Status.DUPLICATE else status in SUCCESSES)
+        for status, rows in numbers
+        if rows
+    )

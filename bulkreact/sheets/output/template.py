@@ -1,0 +1,73 @@
+"""Writes an empty input file, CSV or workbook; the workbook says on a second sheet how it is filled in."""
+
+import csv
+from pathlib import Path
+
+from bulkreact.atomic_write import replacing
+from bulkreact.sheets.columns import ID_COLUMNS
+
+_ID_WIDTH = 40
+_WIDTHS = (40, 62, 78)
+_HEADING = "D9E2EC"
+_EXAMPLE = "FFF2C2"
+_COLUMNS = {
+    "customer_id": (
+        "Who the customer is: the id of their Microsoft Entra tenant, which Partner Center calls Microsoft ID.",
+        "Customers > the customer > Account, under 'Customer account info': Microsoft ID.",
+    ),
+    "subscription_id": (
+        "The customer's Azure plan: an id of Partner Center, not the one in the Azure portal.",
+        "Customers > the customer > Subscriptions > the Azure plan. In usage and reconciliation files: SubscriptionId.",
+    ),
+    "entitlement_id": (
+        "The Azure subscription that is to come back to life.",
+        "In the Azure plan's list of Azure subscriptions; Subscription ID in the Azure portal. In files: EntitlementId.",
+    ),
+}
+_RULES = (
+    "Fill in the first sheet, one row for each Azure subscription, from row 2 on. Leave the names in row 1 as they are.",
+    "An id is 32 digits (0-9, a-f) in five groups, with dashes between them. Copy it, do not type it.",
+    "The columns are formatted as text, so that Excel leaves ids alone. In a column of your own with ids do the same.",
+    "More columns of any name (customer name, ticket, note) may stand beside them: they come back with the results.",
+    "A suspended subscription needs no entitlement_id: leave that cell empty, and write subscription into a column kind.",
+    "The example below is no subscription: a row with its ids is not sent.",
+)
+
+
+def write_csv(path: Path) -> None:
+    """Write a text file that has nothing but the names of the columns; raises OSError when it cannot be written."""
+    with replacing(path, private=False) as file:
+        csv.writer(file, lineterminator="\n").writerow(ID_COLUMNS)
+
+
+def write_xlsx(path: Path, *, then: str) -> None:
+    """Write a workbook; ``then`` is the command to be given when it is filled in.
+
+    Raises OSError when it cannot be written.
+    """
+    from bulkreact.sheets.input.guid_cells import EXAMPLES  # noqa: PLC0415 - loads pandas
+    from bulkreact.sheets.output.xlsx_writer import writing  # noqa: PLC0415 - most templates are text
+
+    with writing(path, private=False) as book:
+        table = book.sheet("Subscriptions", frozen=1)
+        table.columns([_ID_WIDTH] * len(ID_COLUMNS), text=len(ID_COLUMNS))
+        table.add(ID_COLUMNS, bold=True, colours=(_HEADING,))
+        guide = book.sheet("How to fill this in")
+        guide.columns(_WIDTHS)
+        guide.add(("How to fill this in", "", ""), bold=True, colours=(_HEADING,))
+        for rule in _RULES:
+            guide.add((rule,))
+        guide.add(())
+        guide.add(("Column", "What it is", "Where it is found in Partner Center"), bold=True, colours=(_HEADING,))
+        for name, words in _COLUMNS.items():
+            guide.add((name, *words), wrap=True)
+        guide.add(())
+        # Without the names above it: nobody's second sheet is to be taken for a table.
+        guide.add(("A row of the first sheet looks like this", "", ""), bold=True, colours=(_HEADING,))
+        guide.add(EXAMPLES, colours=(_EXAMPLE,))
+        guide.add(())
+        guide.add(("What to do next", "", ""), bold=True, colours=(_HEADING,))
+        guide.add(("Save the file as it is (.xlsx), close it, and try it without sending anything real:",))
+        guide.add((f"    {then} --simulate",))
+        guide.add(("Then run it; it says what it is about to do and asks first:",))
+        guide.add((f"    {then}",))

@@ -1,0 +1,251 @@
+"""What the token service remembers: apps, who signed in, every token it issued, and how it behaves from now on."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from secrets import choice, token_urlsafe
+from typing import Literal, TypeAlias
+
+from bulkreact.simulator.identity.aadsts_errors import Fault, RefusedError
+from bulkreact.simulator.identity.issued_tokens import Access, AuthorizationCode, DeviceSignIn, Refresh
+from bulkreact.simulator.identity.token_signer import Mint, User, client_info
+
+RESOURCE = "https://api.partnercenter.microsoft.com"
+_CODE_LIFETIME = 600
+# Entra tells clients when to renew a token that lives so long, or longer.
+_LONG_LIFETIME = 7200
+Answer: TypeAlias = dict[str, object]
+
+
+@dataclass(slots=True)
+class App:
+    """A registered app; its secrets and certificates (PEM) may change at any time.
+
+    ``public`` allows it to be used without a secret. Without ``consented`` it gets no tokens for users.
+    """
+
+    client_id: str
+    tenant_id: str
+    secrets: dict[str, Literal["valid", "expired"]] = field(default_factory=dict, repr=False)
+    certificates: list[str] = field(default_factory=list, repr=False)
+    public: bool = False
+    consented: bool = True
+
+
+@dataclass(slots=True)
+class TokenRequest:
+    """One request to the token endpoint, for whoever wants to check a client.
+
+    ``credential`` is what was presented: ``secret``, ``assertion`` or nothing. ``outcome`` is ``issued``, the number of
+    the error, ``dropped``, an HTTP status for an answer without a number, or empty while it is being answered.
+    """
+
+    grant_type: str
+    client_id: str
+    tenant: str
+    at: float
+    credential: str
+    outcome: str = ""
+
+
+class Directory:
+    """The state behind the token service; ``clock`` tells epoch seconds.
+
+    Plain attributes may be replaced at any time and hold from the next request on. Until an app is registered, any
+    tenant, client id and secret will do.
+    """
+
+    def __init__(self, clock: Callable[[], float], resource: str = RESOURCE) -> None:
+        self.clock = clock
+        self.resource = resource
+        self.token_lifetime: float = 3600
+        self.refresh_lifetime: float = 90 * 86400
+        self.device_lifetime: float = 900
+        self.interval = 1
+        self.mfa = True
+        self.mfa_required = True
+        self.audience: str | None = None
+        self.latency: float = 0
+        self.user = User()
+        self.sign_in_error = ""
+        self.faults: list[Fault] = []
+        # Tenants by the domains that stand for them.
+        self.domains: dict[str, str] = {}
+        self.requests: list[TokenRequest] = []
+        self.apps: list[App] = []
+        self.mint = Mint()
+        self._access: dict[str, Access] = {}
+        self._refresh: dict[str, Refresh] = {}
+        self._devices: list[DeviceSignIn] = []
+        self._codes: dict[str, AuthorizationCode] = {}
+
+    def register(self, app: App) -> None:
+        """Add an app; from the first one on, only registered apps get tokens."""
+        self.apps.append(app)
+
+    def app(self, client_id: str, tenant: str) -> App | None:
+        """Return a registered app, None when none is registered at all; RefusedError when it is not among them."""
+        self.check_tenant(tenant)
+        for app in self.apps:
+            if (app.client_id.lower(), app.tenant_id.lower()) == (client_id.lower(), tenant.lower()):
+                return app
+        if self.apps:
+            raise RefusedError(700016)
+        return None
+
+    def check_tenant(self, tenant: str) -> None:
+        """Raise RefusedError for a tenant without any app, when there are apps."""
+        if self.apps and tenant.lower() not in {app.tenant_id.lower() for app in self.apps}:
+            raise RefusedError(90002)
+
+    # What the API asks.
+
+    def access(self, token: str) -> Access | None:
+        """Return what an access token stands for, None when it was not issued here or is not good any more."""
+        found = self._access.get(token)
+        if found is None or found.revoked or self.clock() >= found.expires_at or found.audience != self.resource:
+            return None
+        return found
+
+    def accepts(self, token: str) -> bool:
+        """Tell whether the API takes an access token now."""
+        found = self.access(token)
+        return found is not None and not self.lacks_mfa(found)
+
+    def lacks_mfa(self, access: Access) -> bool:
+        """Tell whether the API refuses a token because its user signed in with a password only."""
+        return self.mfa_required and access.user and not access.mfa
+
+    # What a test or a person does.
+
+    def issue_refresh_token(self, client_id: str, tenant: str, *, public: bool = False) -> str:
+        """Return a refresh token as an earlier sign-in would have obtained it."""
+        return self._keep(client_id, tenant, self.user, public=public)
+
+    def revoke(self, refresh_token: str) -> None:
+        """Let a refresh token be worth nothing."""
+        self._refresh[refresh_token].revoked = True
+
+    def revoke_all(self) -> None:
+        """Let all refresh tokens that were issued so far be worth nothing."""
+        for token in self._refresh.values():
+            token.revoked = True
+
+    def revoke_access_tokens(self) -> None:
+        """Let the API refuse all access tokens that were issued so far."""
+        for token in self._access.values():
+            token.revoked = True
+
+    @property
+    def user_codes(self) -> list[str]:
+        """The codes of sign-ins that wait for somebody to approve them."""
+        return [one.user_code for one in self._devices if one.state == "pending" and one.expires_at > self.clock()]
+
+    def approve(self, user_code: str) -> None:
+        """Sign in on another device; KeyError for a code that nothing waits for."""
+        self._waiting(user_code).state = "approved"
+
+    def decline(self, user_code: str) -> None:
+        """Refuse to sign in on another device; KeyError for a code that nothing waits for."""
+        self._waiting(user_code).state = "declined"
+
+    # What the grants do.
+
+    def begin_device_sign_in(self, client_id: str) -> DeviceSignIn:
+        """Return a new sign-in that waits to be approved."""
+        user_code = "".join(choice("BCDFGHJKLMNPQRSTVWXZ23456789") for _ in range(9))
+        sign_in = DeviceSignIn(token_urlsafe(32), user_code, client_id, self.clock() + self.device_lifetime)
+        self._devices.append(sign_in)
+        return sign_in
+
+    def device_sign_in(self, device_code: str) -> DeviceSignIn | None:
+        """Return the sign-in that a device asks about."""
+        return next((one for one in self._devices if one.device_code == device_code), None)
+
+    def issue_code(self, client_id: str, redirect_uri: str, *, challenge: str, nonce: str) -> str:
+        """Return a code for somebody who has just signed in in a browser."""
+        code = f"1.{token_urlsafe(48)}"
+        expires_at = self.clock() + _CODE_LIFETIME
+        self._codes[code] = AuthorizationCode(client_id, redirect_uri, challenge, nonce, expires_at)
+        return code
+
+    def authorization_code(self, code: str) -> AuthorizationCode | None:
+        """Return what an authorization code stands for."""
+        return self._codes.get(code)
+
+    def refresh_token(self, token: str) -> Refresh | None:
+        """Return what a refresh token stands for."""
+        return self._refresh.get(token)
+
+    def issue_for_app(self, client_id: str, tenant: str) -> Answer:
+        """Return an access token of an app itself, as the token endpoint answers."""
+        audience, span = self._audience(), self._span()
+        tenant = self.domains.get(tenant, tenant)
+        token = self.mint.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
+        self._access[token] = Access(audience, span[1], user=False, mfa=False)
+        return self._answer(token)
+
+    def issue_for_user(
+        self,
+        user: User,
+        client_id: str,
+        tenant: str,
+        *,
+        issuer: str,
+        scopes: Iterable[str],
+        public: bool,
+        nonce: str = "",
+    ) -> Answer:
+        """Return access, refresh and id tokens of a user, as the token endpoint answers."""
+        audience, span = self._audience(), self._span()
+        home = self.domains.get(tenant, tenant)
+        token = self.mint.user_token(
+            user,
+            audience=audience,
+            tenant=home,
+            client_id=client_id,
+            span=span,
+            methods=["pwd", "mfa"] if self.mfa else ["pwd"],
+        )
+        self._access[token] = Access(audience, span[1], user=True, mfa=self.mfa)
+        granted = {f"{self.resource}/user_impersonation", *(one for one in scopes if one.startswith(self.resource))}
+        return {
+            **self._answer(token),
+            "scope": " ".join(sorted(granted)),
+            "refresh_token": self._keep(client_id, tenant, user, public=public),
+            "id_token": self.mint.id_token(
+                user, issuer=issuer, tenant=home, client_id=client_id, span=span, nonce=nonce
+            ),
+            "client_info": client_info(user, home),
+        }
+
+    def _audience(self) -> str:
+        return self.resource if self.audience is None else self.audience
+
+    def _span(self) -> tuple[float, float]:
+        now = self.clock()
+        return now, now + self.token_lifetime
+
+    def _answer(self, token: str) -> Answer:
+        seconds = max(1, int(self.token_lifetime))
+        answer: Answer = {
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": token,
+        }
+        if seconds >= _LONG_LIFETIME:
+            answer["refresh_in"] = seconds // 2
+        return answer
+
+    def _keep(self, client_id: str, tenant: str, user: User, *, public: bool) -> str:
+        """Return a new refresh token."""
+        token = f"1.{token_urlsafe(96)}"
+        self._refresh[token] = Refresh(client_id.lower(), tenant, user, public, self.clock() + self.refresh_lifetime)
+        return token
+
+    def _waiting(self, user_code: str) -> DeviceSignIn:
+        wanted = user_code.strip().upper()
+        for one in self._devices:
+            if one.user_code == wanted and one.state == "pending" and one.expires_at > self.clock():
+                return one
+        raise KeyError(user_code)

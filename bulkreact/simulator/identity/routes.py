@@ -1,0 +1,202 @@
+"""The token service on the line: discovery, the token endpoint, and signing in on another device or in a browser."""
+
+import asyncio
+from html import escape
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from bulkreact.simulator.identity.aadsts_errors import Fault, RefusedError, refusal_body
+from bulkreact.simulator.identity.client_authentication import presented
+from bulkreact.simulator.identity.directory import Answer, Directory, TokenRequest
+from bulkreact.simulator.identity.grants import Ask, check_scopes, redeem
+
+_DIRECTORY = web.AppKey("directory of the token service", Directory)
+_HTML_FAULT = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Sorry</h1></body></html>"
+_PAGE = '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>{body}</html>'
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def add_routes(app: web.Application, directory: Directory) -> None:
+    """Let an application serve the token service of a directory as well."""
+    app[_DIRECTORY] = directory
+    app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", _discovery)
+    app.router.add_get("/{tenant}/discovery/v2.0/keys", _keys)
+    app.router.add_post("/{tenant}/oauth2/v2.0/token", _token)
+    app.router.add_post("/{tenant}/oauth2/v2.0/devicecode", _device_code)
+    app.router.add_get("/{tenant}/oauth2/v2.0/authorize", _authorize)
+    app.router.add_get("/{tenant}/oauth2/deviceauth", _show_device_page)
+    app.router.add_post("/{tenant}/oauth2/deviceauth", _take_user_code)
+
+
+async def _discovery(request: web.Request) -> web.Response:
+    directory, base = request.app[_DIRECTORY], _base(request)
+    try:
+        directory.check_tenant(request.match_info["tenant"])
+    except RefusedError as refused:
+        return _refusal(request, refused)
+    return web.json_response(
+        {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query", "form_post"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        }
+    )
+
+
+async def _keys(request: web.Request) -> web.Response:
+    return web.json_response(request.app[_DIRECTORY].mint.keys())
+
+
+async def _token(request: web.Request) -> web.Response:
+    directory, ask = request.app[_DIRECTORY], await _ask(request)
+    record = TokenRequest(
+        ask.form.get("grant_type", ""), ask.client_id, ask.tenant, directory.clock(), presented(ask.form)
+    )
+    directory.requests.append(record)
+    fault = directory.faults.pop(0) if directory.faults else None
+    outcome, answer = _outcome(request, ask, fault)
+    await asyncio.sleep(directory.latency)
+    record.outcome = outcome
+    if fault and fault.drop and request.transport:
+        request.transport.abort()
+    return answer
+
+
+def _outcome(request: web.Request, ask: Ask, fault: Fault | None) -> tuple[str, web.Response]:
+    """Return what the record says of a token request, and its answer."""
+    directory = request.app[_DIRECTORY]
+    try:
+        tokens: Answer = {} if fault and not fault.effect else redeem(directory, ask)
+    except RefusedError as refused:
+        return str(refused.number), _refusal(request, refused)
+    if fault:
+        return _fault(request, fault)
+    return "issued", web.json_response(tokens, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
+
+
+def _fault(request: web.Request, fault: Fault) -> tuple[str, web.Response]:
+    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+    if fault.drop:
+        return "dropped", web.Response()
+    if fault.html:
+        answer = web.Response(status=fault.status, text=_HTML_FAULT, content_type="text/html", headers=headers)
+        return str(fault.status), answer
+    if not fault.error:
+        return str(fault.status), web.Response(status=fault.status, headers=headers)
+    now = request.app[_DIRECTORY].clock()
+    content = refusal_body(fault.number, fault.error, "As it was scripted.", now=now)
+    return str(fault.number), web.json_response(content, status=fault.status, headers=headers)
+
+
+async def _device_code(request: web.Request) -> web.Response:
+    directory, ask = request.app[_DIRECTORY], await _ask(request)
+    try:
+        directory.app(ask.need("client_id"), ask.tenant)
+        check_scopes(directory, ask.scopes)
+    except RefusedError as refused:
+        return _refusal(request, refused)
+    sign_in = directory.begin_device_sign_in(ask.client_id)
+    page = f"{_base(request)}/oauth2/deviceauth"
+    return web.json_response(
+        {
+            "user_code": sign_in.user_code,
+            "device_code": sign_in.device_code,
+            "verification_uri": page,
+            "expires_in": max(1, int(directory.device_lifetime)),
+            "interval": directory.interval,
+            "message": f"To sign in, open the page {page} in a web browser and enter the code {sign_in.user_code}.",
+        }
+    )
+
+
+async def _show_device_page(request: web.Request) -> web.Response:
+    return _page(
+        "Sign in",
+        '<body><form method="post">'
+        f'<label>Code <input name="user_code" value="{escape(request.query.get("otc", ""))}"></label>'
+        '<button name="act" value="approve">Sign in</button>'
+        '<button name="act" value="decline">Decline</button></form></body>',
+    )
+
+
+async def _take_user_code(request: web.Request) -> web.Response:
+    directory, form = request.app[_DIRECTORY], (await _ask(request)).form
+    declined = form.get("act") == "decline"
+    try:
+        (directory.decline if declined else directory.approve)(form.get("user_code", ""))
+    except KeyError:
+        return _page("Unknown code", "<body><p>No sign-in waits for this code.</p></body>", status=400)
+    words = "declined" if declined else f"signed in as {directory.user.upn}"
+    return _page("Done", f"<body><p>You have {escape(words)}. You may close this page.</p></body>")
+
+
+async def _authorize(request: web.Request) -> web.Response:
+    """Sign somebody in at once, and send the browser back to the app."""
+    directory, query = request.app[_DIRECTORY], dict(request.query)
+    ask = Ask(str(request.url.origin()), request.match_info["tenant"], query)
+    try:
+        directory.app(ask.need("client_id"), ask.tenant)
+        redirect_uri = ask.need("redirect_uri")
+        if urlsplit(redirect_uri).hostname not in _LOOPBACK:
+            raise RefusedError(50011)  # noqa: TRY301 - all refusals are answered alike
+        check_scopes(directory, ask.scopes)
+    except RefusedError as refused:
+        return _refusal(request, refused)
+    answer = {"state": query["state"]} if "state" in query else {}
+    if directory.sign_in_error:
+        answer["error"] = directory.sign_in_error
+        answer["error_description"] = "AADSTS65004: The user declined."
+    else:
+        answer["code"] = directory.issue_code(
+            ask.client_id, redirect_uri, challenge=query.get("code_challenge", ""), nonce=query.get("nonce", "")
+        )
+    if query.get("response_mode") == "form_post":
+        return _posting_page(redirect_uri, answer)
+    separator = "&" if urlsplit(redirect_uri).query else "?"
+    return web.Response(status=302, headers={"Location": f"{redirect_uri}{separator}{urlencode(answer)}"})
+
+
+def _posting_page(address: str, answer: dict[str, str]) -> web.Response:
+    """Return a page that sends itself on, as soon as a browser shows it."""
+    fields = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in answer.items()
+    )
+    return _page(
+        "Working…",
+        '<body onload="document.forms[0].submit()">'
+        f'<form method="post" action="{escape(address)}">{fields}<button>Continue</button></form></body>',
+    )
+
+
+def _page(title: str, body: str, *, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=_PAGE.format(title=title, body=body), content_type="text/html")
+
+
+def _refusal(request: web.Request, refused: RefusedError) -> web.Response:
+    content = refusal_body(
+        refused.number,
+        refused.error,
+        refused.words,
+        now=request.app[_DIRECTORY].clock(),
+        correlation_id=request.headers.get("client-request-id", ""),
+    )
+    headers = {"Retry-After": refused.retry_after} if refused.retry_after else {}
+    return web.json_response(content, status=refused.status, headers=headers)
+
+
+async def _ask(request: web.Request) -> Ask:
+    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    return Ask(str(request.url.origin()), request.match_info["tenant"], form)
+
+
+def _base(request: web.Request) -> str:
+    return f"{request.url.origin()}/{request.match_info['tenant']}"

@@ -1,0 +1,48 @@
+"""The gateway before the simulated service: counts calls, and turns away whoever has made too many."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bulkreact.simulator.partnercenter.answers import Act
+from bulkreact.simulator.partnercenter.response_bodies import throttle_body
+
+PARTNER = ""
+
+
+@dataclass(slots=True)
+class _Window:
+    began: float
+    calls: int = 0
+
+
+class Gateway:
+    """Knows customers by their ids, and everybody together as ``PARTNER``; ``clock`` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._windows: dict[str, _Window] = {}
+        self._held_until: dict[str, float] = {}
+
+    def throttle(self, limits: Mapping[str, int], window: float) -> Act | None:
+        """Return the 429 for a call that counts against these limits (0: none) per window of seconds, if one is due."""
+        now = self._clock()
+        for key, limit in limits.items():
+            remaining = max(self._held_until.get(key, 0.0) - now, self._exceeded(key, limit, window, now))
+            if remaining > 0:
+                seconds = int(remaining) + 1
+                headers = {"Content-Type": "application/json", "Retry-After": str(seconds)}
+                return Act(429, throttle_body(seconds), headers)
+        return None
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Turn somebody away for so long, whatever the limits."""
+        self._held_until[key] = max(self._held_until.get(key, 0.0), self._clock() + seconds)
+
+    def _exceeded(self, key: str, limit: int, seconds: float, now: float) -> float:
+        """Count a call, and return how long its window still lasts when that is one too many, else 0."""
+        window = self._windows.get(key)
+        if window is None or now - window.began >= seconds:
+            window = self._windows[key] = _Window(now)
+        # Rejected calls count against the limit as well.
+        window.calls += 1
+        return window.began + seconds - now if limit and window.calls > limit else 0.0

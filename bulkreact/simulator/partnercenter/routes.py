@@ -1,0 +1,90 @@
+"""Customers and subscriptions on the line: their lists, and how a subscription is read and updated."""
+
+import re
+
+from aiohttp import web
+
+from bulkreact.simulator.partnercenter.answers import refused
+from bulkreact.simulator.partnercenter.request_checks import (
+    CUSTOMERS,
+    SUBSCRIPTION,
+    WORLD,
+    answer,
+    ids,
+    inspect,
+    refusal,
+)
+
+_PAGE_SIZE = re.compile("[1-9][0-9]?|[1-4][0-9][0-9]|500", re.ASCII)
+_TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header
+
+
+def add_routes(app: web.Application) -> None:
+    """Let an application serve customers and their subscriptions."""
+    app.router.add_get(CUSTOMERS, _list_customers)
+    app.router.add_get(CUSTOMERS + "/{customer}/subscriptions", _list_subscriptions)
+    app.router.add_get(SUBSCRIPTION, _read)
+    app.router.add_patch(SUBSCRIPTION, _update)
+    app.router.add_get(SUBSCRIPTION + "/operations/{operation}", _read_operation)
+    app.router.add_route("*", "/elsewhere/{path:.*}", _be_elsewhere)
+
+
+async def _list_customers(request: web.Request) -> web.StreamResponse:
+    world, size, token = request.app[WORLD], request.query.get("size", "500"), request.headers.get(_TOKEN)
+    call = inspect(request)
+    # Limited as if the list were a customer of its own.
+    act = refusal(request, scope="customers")
+    if not act and not _PAGE_SIZE.fullmatch(size):
+        act = refused(400, "800002")
+    if not act and (request.query.get("seekOperation") == "Next") != (token is not None):
+        world.ledger.complaints.append(f"seekOperation=Next and {_TOKEN} need each other")
+        act = refused(400, "800002")
+    return await answer(request, call, act or world.list_customers(int(size), token))
+
+
+async def _list_subscriptions(request: web.Request) -> web.StreamResponse:
+    (customer_id,) = ids(request, "customer")
+    call = inspect(request)
+    act = refusal(request, customer_id) or request.app[WORLD].list_subscriptions(customer_id)
+    return await answer(request, call, act)
+
+
+async def _read(request: web.Request) -> web.StreamResponse:
+    customer_id, subscription_id = ids(request, "customer", "subscription")
+    call = inspect(request)
+    request_id = request.headers.get("MS-RequestId", "")
+    act = refusal(request, customer_id, subscription_id) or request.app[WORLD].read_subscription(
+        customer_id, subscription_id, request_id
+    )
+    return await answer(request, call, act)
+
+
+async def _read_operation(request: web.Request) -> web.StreamResponse:
+    customer_id, subscription_id, operation_id = ids(request, "customer", "subscription", "operation")
+    call = inspect(request)
+    act = refusal(request, customer_id, subscription_id, operation_id) or request.app[WORLD].read_operation(
+        customer_id, subscription_id, operation_id
+    )
+    return await answer(request, call, act)
+
+
+async def _update(request: web.Request) -> web.StreamResponse:
+    customer_id, subscription_id = ids(request, "customer", "subscription")
+    call = inspect(request)
+    body, headers = await request.read(), request.headers
+    act = refusal(request, customer_id, subscription_id) or request.app[WORLD].update_subscription(
+        customer_id,
+        subscription_id,
+        headers.get("MS-RequestId", ""),
+        body,
+        headers.get("If-Match"),
+        headers.get("Content-Type", ""),
+    )
+    return await answer(request, call, act)
+
+
+async def _be_elsewhere(request: web.Request) -> web.StreamResponse:
+    """Catch whoever follows a Location to another host."""
+    call = inspect(request)
+    request.app[WORLD].ledger.complaints.append("a Location on another host was called")
+    return await answer(request, call, refused(404, "1000"))

@@ -1,0 +1,224 @@
+"""What the simulated service remembers: entitlements, subscriptions, request ids and everything that took effect."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from bulkreact.simulator.partnercenter.answers import JSON, Act, refused
+from bulkreact.simulator.partnercenter.behaviour import Rules
+from bulkreact.simulator.partnercenter.call_log import Ledger
+from bulkreact.simulator.partnercenter.entitlement import Entitlement
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, Fate, fate_of
+from bulkreact.simulator.partnercenter.rate_limiter import PARTNER
+from bulkreact.simulator.partnercenter.response_bodies import entitlement_body, entitlements_body
+from bulkreact.simulator.partnercenter.sample_customers import Portfolio
+from bulkreact.simulator.partnercenter.shared_state import House, Target, is_definitive
+from bulkreact.simulator.partnercenter.subscription_fate import PARENT_INACTIVE
+from bulkreact.simulator.partnercenter.subscriptions import Subscriptions
+
+__all__ = ["Ledger", "Plan", "Rules", "Target", "World"]
+
+# The ids of a customer and a subscription, in lower case; a target has that of an entitlement below them as well.
+Plan: TypeAlias = tuple[str, str]
+
+
+class World:
+    """The state behind the server; ``clock`` counts seconds, ``today`` is what the dates in resources begin from.
+
+    ``rules`` may be replaced at any time and hold from the next call on; only the seed remains the first one.
+    """
+
+    def __init__(self, rules: Rules, clock: Callable[[], float], today: datetime | None = None) -> None:
+        self._house = House(rules, clock)
+        self._portfolio = Portfolio(self._house)
+        self._subscriptions = Subscriptions(self._house, self._portfolio.profiles, today or datetime.now(UTC))
+        self._plans: dict[Plan, dict[str, Entitlement]] = {}
+
+    @property
+    def rules(self) -> Rules:
+        """How the service behaves from the next call on."""
+        return self._house.rules
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self._house.rules = rules
+
+    @property
+    def ledger(self) -> Ledger:
+        """What happened so far."""
+        return self._house.ledger
+
+    @property
+    def origin(self) -> str:
+        """The address that the service itself is known by."""
+        return self._subscriptions.origin
+
+    @origin.setter
+    def origin(self, origin: str) -> None:
+        self._subscriptions.origin = origin
+
+    def throttle(self, customer_id: str) -> Act | None:
+        """Return the gateway's 429 when the partner or the customer has used up a limit."""
+        limits = {PARTNER: self.rules.partner_limit, customer_id: self.rules.customer_limit}
+        return self._house.gateway.throttle(limits, self.rules.window)
+
+    # Entitlements.
+
+    def reactivate(self, target: Target, request_id: str) -> Act:
+        """Answer one call; a request id that was answered before gets the same answer again.
+
+        The answer's ``effect`` tells whether this very call made the reactivation take effect.
+        """
+        entitlement = self._find(target)
+        if known := self._house.known(target, request_id):
+            return known
+        if self._subscriptions.blocks(*target[:2]):
+            self._house.remember(target, request_id, PARENT_INACTIVE)
+            return PARENT_INACTIVE
+        act = entitlement.act()
+        if act is ACCEPT:
+            act = self._house.write_fault() or act
+        self._house.hold(target[0], act)
+        return self._settle(target, request_id, act)
+
+    def recall(self, target: Target, request_id: str, *, ago: float = 0.0) -> None:
+        """Take in a reactivation that an earlier process was asked for, seconds ago, its ids in any case.
+
+        It has its consequences, but meets no fault by chance, throttles nobody, and is no call in the ledger.
+        """
+        customer_id, subscription_id, entitlement_id = target
+        lowered = customer_id.lower(), subscription_id.lower(), entitlement_id.lower()
+        entitlement = self._find(lowered)
+        if not self._house.known(lowered, request_id):
+            blocked = self._subscriptions.blocks(*lowered[:2])
+            act = PARENT_INACTIVE if blocked else entitlement.act()
+            took_effect = self._settle(lowered, request_id, act).effect
+            if took_effect and entitlement.accepted_at is not None:
+                entitlement.accepted_at -= ago
+
+    def read(self, target: Target) -> Act:
+        """Answer the reading of one entitlement."""
+        entitlement = self._find(target)
+        if entitlement.fate.gone:
+            return refused(404, "800111", "Entitlement not found.")
+        body = entitlement_body(target[1], target[2], self._status(entitlement), entitlement.name)
+        return self._hindrance([entitlement]) or Act(200, body, JSON)
+
+    def read_all(self, plan: Plan) -> Act:
+        """Answer the reading of a subscription's list: the portfolio's, and those that were asked for before."""
+        listed = {one: found for one, found in self._all(plan).items() if found.listed}
+        body = entitlements_body(
+            *plan,
+            {one: self._status(found) for one, found in listed.items()},
+            {one: found.name for one, found in listed.items()},
+        )
+        return self._hindrance(listed.values()) or Act(200, body, JSON)
+
+    # Subscriptions.
+
+    def read_subscription(self, customer_id: str, subscription_id: str, request_id: str = "") -> Act:
+        """Answer the reading of one subscription."""
+        self._house.note_method(request_id, "GET")
+        return self._subscriptions.read(customer_id.lower(), subscription_id.lower())
+
+    def update_subscription(
+        self,
+        customer_id: str,
+        subscription_id: str,
+        request_id: str,
+        body: bytes,
+        if_match: str | None = None,
+        content_type: str = "application/json",
+    ) -> Act:
+        """Answer one update: a reactivation, or auto-renew switched on again.
+
+        A request id that was answered before gets the same answer again. What the body lost or changed becomes a
+        complaint. The answer's ``effect`` tells whether this very call made the update take effect.
+        """
+        self._house.note_method(request_id, "PATCH")
+        return self._subscriptions.update(
+            customer_id.lower(),
+            subscription_id.lower(),
+            request_id,
+            body=body,
+            if_match=if_match,
+            content_type=content_type,
+        )
+
+    def recall_update(
+        self,
+        customer_id: str,
+        subscription_id: str,
+        request_id: str,
+        *,
+        ago: float = 0.0,
+        restores_auto_renew: bool = False,
+    ) -> None:
+        """Take in an update that an earlier process was asked for, seconds ago, its ids in any case.
+
+        It has its consequences, but meets no fault by chance, throttles nobody, and is no call in the ledger.
+        """
+        self._subscriptions.recall(
+            customer_id.lower(), subscription_id.lower(), request_id, ago=ago, restores=restores_auto_renew
+        )
+
+    def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> Act:
+        """Answer the reading of an operation that the answer to an update has named."""
+        return self._subscriptions.read_operation(customer_id.lower(), subscription_id.lower(), operation_id)
+
+    def list_subscriptions(self, customer_id: str) -> Act:
+        """Answer the reading of a customer's list: the portfolio's, or else what was asked for before."""
+        customer_id = customer_id.lower()
+        hindrance = self._portfolio.hindrance(customer_id) or self._house.reading_fault()
+        return hindrance or self._subscriptions.list_of(customer_id)
+
+    def list_customers(self, size: int, token: str | None = None) -> Act:
+        """Answer the reading of a page of customers: the first one, or the one that a token stands for."""
+        return self._portfolio.page(size, token)
+
+    def _status(self, entitlement: Entitlement) -> str:
+        return entitlement.status(self._house.clock(), self.rules.delay(entitlement.share))
+
+    def _hindrance(self, entitlements: Iterable[Entitlement]) -> Act | None:
+        """Return what reading these meets instead: what a fate wants, else a fault by chance."""
+        # A reading of several counts for each of them.
+        hindrances = [act for one in entitlements if (act := one.hindrance())]
+        return hindrances[0] if hindrances else self._house.reading_fault()
+
+    def _settle(self, target: Target, request_id: str, act: Act) -> Act:
+        """Let a call have its consequences, and return its answer."""
+        entitlement = self._find(target)
+        entitlement.calls += 1
+        if remembered := _remembered(entitlement.fate, act):
+            self._house.remember(target, request_id, remembered)
+        if not act.effect or entitlement.accepted_at is not None:
+            return replace(act, effect=False)
+        entitlement.accepted_at = self._house.clock()
+        self._house.ledger.effects.append({"entitlement_id": target[2], "request_id": request_id})
+        return act
+
+    def _all(self, plan: Plan) -> dict[str, Entitlement]:
+        """Return what is below a subscription, at first what the portfolio says."""
+        if plan not in self._plans:
+            self._plans[plan] = {
+                one: Entitlement(held.fate, self._house.share(*plan, one), held.name)
+                for one, held in self._portfolio.entitlements(*plan).items()
+            }
+        return self._plans[plan]
+
+    def _find(self, target: Target) -> Entitlement:
+        entitlements, entitlement_id = self._all(target[:2]), target[2]
+        if entitlement_id not in entitlements:
+            entitlements[entitlement_id] = Entitlement(fate_of(entitlement_id), self._house.share(*target))
+        return entitlements[entitlement_id]
+
+
+def _remembered(fate: Fate, act: Act) -> Act | None:
+    """Return what a repeated request id is answered, None when the service does not know it again."""
+    lost_for_ever = fate.forever and (act.drop or act.delay)
+    if fate.forgets or lost_for_ever:
+        return None
+    if act.effect:
+        return Act()
+    return act if is_definitive(act) else None

@@ -1,0 +1,204 @@
+"""What a subscription looks like on the wire: every member that the real service has, and some that nobody expects."""
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+
+from bulkreact.simulator.partnercenter.json_members import members
+
+_NEVER = "9999-12-31T23:59:59.9999999Z"
+# Spelled so that parsing and writing them again would change them.
+_DELICATE = (
+    r'"usage":{"share":0.30000000000000004,"weight":1.10,"scale":1E2,"serial":12345678901234567890,'
+    r'"deep":[[],{},[{"when":"2024-02-29T23:59:59.1234567Z","path":"a\/b","none":null}],-0.0,1e-7]}'
+)
+
+
+class Kind(StrEnum):
+    """What a subscription is for: licences, new commerce or legacy, or Azure subscriptions below it."""
+
+    LICENCE = "licence"
+    LEGACY = "legacy"
+    AZURE_PLAN = "azure plan"
+
+
+class Spelling(Enum):
+    """How a resource is written: as the real service does today, or in a way that a client must bear."""
+
+    TODAY = "today"
+    PASCAL = "pascal"
+    UTF16 = "utf-16"
+    INDENTED = "indented"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a subscription is before anybody does anything about it; without a parent its id is empty."""
+
+    kind: Kind = Kind.LICENCE
+    status: str = "suspended"
+    auto_renew: bool = False
+    parent_id: str = ""
+    name: str = "Caf\u00e9 Z\u00fcrich / Lager"
+    offer: str = "B\u00fcro Plus"
+    spelling: Spelling = Spelling.TODAY
+
+    @property
+    def offer_id(self) -> str:
+        """Return the id of what was bought: a GUID for legacy, product, sku and availability else."""
+        match self.kind:
+            case Kind.AZURE_PLAN:
+                return "DZH318Z0BPS6:0001:DZH318Z0BMGR"
+            case Kind.LEGACY:
+                return "0FFE4000-0000-4000-8000-A0000000001A"
+            case Kind.LICENCE:
+                return "CFQ7TTX0AB1C:0001:CFQ7TTX0ZY9D"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What may change about a subscription, and where it stands in its term, from 0 to 1."""
+
+    status: str
+    auto_renew: bool
+    quantity: int
+    version: int
+    share: float
+    instructed: bool = True
+
+
+def etag(subscription_id: str, version: int) -> str:
+    """Return the etag of a legacy subscription after so many changes."""
+    return base64.b64encode(f'{{"id":"{subscription_id[-12:]}","version":{version}}}'.encode()).decode()
+
+
+def resource_text(profile: Profile, ids: tuple[str, str], state: State, today: datetime) -> str:
+    """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
+    text = _text(profile, ids, state, today)
+    match profile.spelling:
+        case Spelling.PASCAL:
+            return _pascal(text)
+        case Spelling.INDENTED:
+            return "{\n  " + ",\n  ".join(f'"{one.name}" : {one.raw}' for one in members(text)) + "\n}"
+        case Spelling.TODAY | Spelling.UTF16:
+            return text
+
+
+def encoded(text: str, spelling: Spelling) -> bytes:
+    """Return the bytes of a text in a spelling's encoding."""
+    match spelling:
+        case Spelling.UTF16:
+            return b"\xff\xfe" + text.encode("utf-16-le")
+        case Spelling.INDENTED:
+            return text.encode()
+        case Spelling.TODAY | Spelling.PASCAL:
+            return text.encode("utf-8-sig")
+
+
+def collection(uri: str, items: Sequence[str]) -> bytes:
+    """Return a list of resources that is not paged."""
+    link = f'{{"uri":{_string(uri)},"method":"GET","headers":[]}}'
+    text = f'{{"totalCount":{len(items)},"items":[{",".join(items)}],"links":{{"self":{link}}},'
+    return (text + '"attributes":{"objectType":"Collection"}}').encode("utf-8-sig")
+
+
+def _text(profile: Profile, ids: tuple[str, str], state: State, today: datetime) -> str:
+    customer_id, subscription_id = ids
+    plan = profile.kind is Kind.AZURE_PLAN
+    parent = profile.parent_id
+    uri = f"/customers/{customer_id}/subscriptions/"
+    end = _end(profile, state.share, today)
+    begin = today - timedelta(days=30 + int(state.share * 300))
+    attributes = f'"etag":{_string(etag(subscription_id, state.version))},' if profile.kind is Kind.LEGACY else ""
+    suspended = state.status == "suspended"
+    pairs = [
+        f'"id":{_string(subscription_id.upper())}',
+        f'"offerId":{_string(profile.offer_id)}',
+        f'"entitlementId":{_string(_sibling(subscription_id, "E"))}' if not plan else "",
+        # As UTF-8, where the next is escaped.
+        f'"offerName":{json.dumps("Azure plan" if plan else profile.offer, ensure_ascii=False)}',
+        f'"friendlyName":{_string(profile.name)}'.replace("/", r"\/"),
+        f'"productType":{_product_type(profile.kind)}',
+        f'"quantity":{state.quantity}',
+        f'"unitType":{_string("" if plan else "Licenses")}',
+        '"hasPurchasableAddons":false',
+        f'"parentSubscriptionId":{_string(parent.upper())}' if parent else "",
+        f'"creationDate":"{begin:%Y-%m-%dT%H:%M:%S}.1234567Z"',
+        f'"effectiveStartDate":"{begin:%Y-%m-%d}T00:00:00Z"',
+        f'"commitmentEndDate":{_string(end[:10] + "T00:00:00Z")}',
+        f'"commitmentEndDateTime":{_string(end)}' if profile.kind is not Kind.LEGACY else "",
+        f'"status":{_string(state.status)}',
+        f'"autoRenewEnabled":{_bool(state.auto_renew)}',
+        '"isTrial":false',
+        f'"billingType":{_string("usage" if plan else "license")}',
+        f'"billingCycle":{_string("none" if plan else "monthly")}',
+        '"termDuration":"P1Y"' if profile.kind is Kind.LICENCE else "",
+        '"suspensionReasons":["CustomerCancellation"]' if suspended else "",
+        '"actions":["edit","cancel"]' if not suspended else '"actions":[]',
+        '"contractType":"subscription"',
+        '"partnerId":null',
+        _DELICATE,
+        '"elasticity":1.10',
+        '"allowance":12345678901234567890',
+        _NEXT_TERM if profile.kind is Kind.LICENCE and state.instructed else "",
+        '"nextChargeInstructions":[]' if not plan else "",
+        f'"links":{_links(uri, subscription_id, parent)}',
+        f'"orderId":{_string(_sibling(subscription_id, "0")[-17:].replace("-", ""))}',
+        f'"attributes":{{{attributes}"objectType":"Subscription"}}',
+    ]
+    return "{" + ",".join(pair for pair in pairs if pair) + "}"
+
+
+_NEXT_TERM = (
+    '"scheduledNextTermInstructions":{"product":{"productId":"CFQ7TTX0AB1C","skuId":"0001","availabilityId":'
+    '"CFQ7TTX0ZY9D","billingCycle":"Monthly","termDuration":"P1Y","promotionId":null},"quantity":7,'
+    '"customTermEndDate":"2027-01-31T23:59:59.9999999Z"}'
+)
+
+
+def _product_type(kind: Kind) -> str:
+    match kind:
+        case Kind.AZURE_PLAN:
+            return '{"id":"Azure","displayName":"Azure plan"}'
+        case Kind.LEGACY:
+            return '{"id":"License","displayName":"License"}'
+        case Kind.LICENCE:
+            return '{"id":"OnlineServicesNCE","displayName":"OnlineServicesNCE"}'
+
+
+def _end(profile: Profile, share: float, today: datetime) -> str:
+    """Return the end of the term: for every third licence within two weeks, for others far away or never."""
+    if profile.kind is Kind.AZURE_PLAN or share > 0.85:  # noqa: PLR2004 - the shares are made up
+        return _NEVER
+    days = 1 + int(share * 38) if share < 0.34 else 20 + int(share * 700)  # noqa: PLR2004 - see above
+    return f"{today + timedelta(days=days):%Y-%m-%d}T23:59:59.999Z"
+
+
+def _links(uri: str, subscription_id: str, parent_id: str) -> str:
+    itself = f'"self":{{"uri":{_string(uri + subscription_id)},"method":"GET","headers":[]}}'
+    parent = f'"parentSubscription":{{"uri":{_string(uri + parent_id)},"method":"GET","headers":[]}}'
+    return "{" + (f"{parent},{itself}" if parent_id else itself) + "}"
+
+
+def _pascal(text: str) -> str:
+    """Return a text with names as older documentation prints them, and with nulls."""
+    # No string in a resource holds what looks like a name with its colon.
+    named = re.sub(r'"([a-z])(\w*)":', lambda found: f'"{found[1].upper()}{found[2]}":', text)
+    return named[:-1] + ',"RefundOptions":null,"PromotionId":null,"CancellationAllowedUntilDate":null}'
+
+
+def _sibling(subscription_id: str, digit: str) -> str:
+    """Return an id that is another, but always the same for this one."""
+    return subscription_id[:14].upper() + digit + subscription_id[15:].upper()
+
+
+def _string(text: str) -> str:
+    return json.dumps(text)
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

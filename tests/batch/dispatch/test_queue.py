@@ -1,0 +1,224 @@
+"""The order of sending: customers take turns, caps and holds are kept, nobody waits for ever."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkreact.batch.dispatch import queue as queue_module
+from bulkreact.batch.dispatch.queue import Queue
+from bulkreact.batch.journal.pending_rows import Row
+from bulkreact.batch.policy import Progress
+from bulkreact.batch.row_source import Stream
+from bulkreact.models import Answer, Call, Target
+from tests.support.virtual_time import now, run
+
+_CALL = Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False))
+
+
+class Rows:
+    """A source made of customers' names, one letter a row."""
+
+    def __init__(self, letters: str) -> None:
+        self.all = [
+            Row(place, place + 1, Target(letter, "s", str(place)), "", False, Progress(), place)
+            for place, letter in enumerate(letters, 1)
+        ]
+
+    def streams(self) -> Iterator[Stream]:
+        yield from map(Stream, dict.fromkeys(row.target.customer_id for row in self.all))
+
+    def rows(self, stream: Stream, after: int, limit: int) -> list[Row]:
+        found = [row for row in self.all if row.target.customer_id == stream.customer_id and row.place > after]
+        return found[:limit]
+
+    def begun(self, stream: Stream, after: int) -> list[Row]:
+        return [row for row in self.rows(stream, after, 1000) if row.progress.call]
+
+
+def _queue(letters: str, per_customer: int = 100) -> Queue[Row]:
+    return Queue(Rows(letters), per_customer=per_customer, clock=now)
+
+
+async def _drain(queue: Queue[Row], seconds: float = 0.0, workers: int = 1) -> list[tuple[str, float]]:
+    taken: list[tuple[str, float]] = []
+
+    async def work() -> None:
+        while row := await queue.take():
+            taken.append((row.target.customer_id, round(now(), 6)))
+            await asyncio.sleep(seconds)
+            queue.done(row)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
+    return taken
+
+
+def test_customers_take_turns_whatever_the_order_of_the_file() -> None:
+    async def scenario() -> str:
+        return "".join(name for name, _ in await _drain(_queue("aaaabbc")))
+
+    assert run(scenario()) == "abcabaa"
+
+
+def test_no_customer_has_more_calls_in_flight_than_allowed() -> None:
+    async def scenario() -> Counter[float]:
+        taken = await _drain(_queue("a" * 12, per_customer=3), seconds=1, workers=8)
+        return Counter(moment for _, moment in taken)
+
+    assert run(scenario()) == {0.0: 3, 1.0: 3, 2.0: 3, 3.0: 3}
+
+
+def test_a_held_customer_steps_aside_and_comes_back_when_its_time_has_come() -> None:
+    async def scenario() -> list[tuple[str, float]]:
+        queue = _queue("aabb")
+        row = queue.take_now()
+        assert row
+        queue.hold("a", 60)
+        queue.put_back(row)
+        return await _drain(queue)
+
+    taken = run(scenario())
+    assert [moment for name, moment in taken if name == "b"] == [0.0, 0.0]
+    assert all(moment >= 60 for name, moment in taken if name == "a")
+
+
+def test_nothing_is_handed_out_while_everybody_is_held() -> None:
+    async def scenario() -> list[tuple[str, float]]:
+        queue = _queue("abc")
+        queue.hold_everybody(30)
+        return await _drain(queue, workers=4)
+
+    assert run(scenario()) == [("a", 30.0), ("b", 30.0), ("c", 30.0)]
+
+
+def test_a_waiting_row_comes_again_at_its_time_and_holds_nobody_up() -> None:
+    async def scenario() -> list[tuple[str, float]]:
+        queue = _queue("ab")
+        row = await queue.take()
+        assert row
+        queue.wait(row, 5)
+        return await _drain(queue, workers=2)
+
+    assert run(scenario()) == [("b", 0.0), ("a", 5.0)]
+
+
+def test_a_dropped_customer_leaves_only_rows_that_were_sent_before() -> None:
+    async def scenario() -> tuple[list[Row], list[tuple[str, float]]]:
+        queue = _queue("aaab")
+        begun = queue.take_now()
+        assert begun
+        begun.progress = Progress(call=_CALL)
+        queue.wait(begun, 50)
+        return queue.drop("a"), await _drain(queue)
+
+    begun, taken = run(scenario())
+    assert [row.ordinal for row in begun] == [1]
+    assert taken == [("b", 0.0)]
+
+
+def test_rows_sent_by_an_earlier_process_are_not_dropped_with_the_unsent_ones() -> None:
+    async def scenario() -> tuple[list[int], list[int]]:
+        source = Rows("a" * 100 + "b" * 100)
+        for row in source.all:
+            row.progress = Progress(call=_CALL if row.ordinal % 10 == 0 else None)
+        queue = Queue(source, per_customer=100, clock=now)
+        first, second = queue.take_now(), queue.take_now()
+        assert first
+        assert second
+        queue.put_back(first)
+        queue.put_back(second)
+        queue.drop_unsent("a")
+        left = [row.ordinal for row in queue.drop("a")]
+        return left, [row.ordinal for row in queue.drop_everybody()]
+
+    assert run(scenario()) == (list(range(10, 101, 10)), list(range(110, 201, 10)))
+
+
+def test_a_row_taken_before_its_customer_was_dropped_is_not_sent() -> None:
+    async def scenario() -> tuple[bool, list[tuple[str, float]]]:
+        queue = _queue("aab")
+        row = queue.take_now()
+        assert row
+        queue.drop_unsent("a")
+        sent = queue.may_send(row)
+        queue.put_back(row)
+        return sent, await _drain(queue)
+
+    assert run(scenario()) == (False, [("b", 0.0)])
+
+
+def test_a_closed_queue_releases_everybody_who_waits() -> None:
+    async def scenario() -> list[tuple[str, float]]:
+        queue = _queue("a")
+        row = queue.take_now()
+        assert row
+        asyncio.get_running_loop().call_later(7, queue.close)
+        taken = await _drain(queue, workers=5)
+        assert round(now(), 6) == 7
+        return taken
+
+    assert run(scenario()) == []
+
+
+def test_memory_stays_flat_when_more_rows_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> tuple[int, int]:
+        queue = _queue("abcdefgh" * 10)
+        handed = 0
+        while row := queue.take_now():
+            row.progress = Progress(call=_CALL)
+            queue.wait(row, 10)
+            handed += 1
+        rest = await _drain(queue, workers=3)
+        return handed, len(rest)
+
+    monkeypatch.setattr(queue_module, "WAITING_ROWS", 20)
+    assert run(scenario()) == (20, 80)
+
+
+@given(
+    letters=st.text("abcde", min_size=1, max_size=60),
+    workers=st.integers(1, 6),
+    per_customer=st.integers(1, 3),
+    moves=st.lists(st.sampled_from(["done", "wait", "hold", "hold all", "put back"]), max_size=80),
+)
+def test_every_row_is_handed_out_until_it_is_done_whatever_happens_to_it(
+    letters: str, workers: int, per_customer: int, moves: list[str]
+) -> None:
+    async def scenario() -> Counter[int]:
+        queue = _queue(letters, per_customer)
+        script = iter(moves)
+        done: Counter[int] = Counter()
+        flying: Counter[str] = Counter()
+
+        async def work() -> None:
+            while row := await queue.take():
+                flying[row.target.customer_id] += 1
+                assert flying[row.target.customer_id] <= per_customer
+                await asyncio.sleep(0.5)
+                flying[row.target.customer_id] -= 1
+                match next(script, "done"):
+                    case "wait":
+                        queue.wait(row, now() + 3)
+                    case "hold":
+                        queue.hold(row.target.customer_id, now() + 9)
+                        queue.wait(row, now() + 9)
+                    case "hold all":
+                        queue.hold_everybody(now() + 4)
+                        queue.wait(row, now() + 4)
+                    case "put back":
+                        queue.put_back(row)
+                    case _:
+                        done[row.ordinal] += 1
+                        queue.done(row)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+        return done
+
+    assert run(scenario()) == dict.fromkeys(range(1, len(letters) + 1), 1)

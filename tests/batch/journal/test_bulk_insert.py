@@ -1,0 +1,218 @@
+"""Filling a journal while its input is read: every row in its place, or none."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bulkreact.batch.journal import bulk_insert
+from bulkreact.batch.journal.journal import JOURNAL_NAME, create, read_facts
+from bulkreact.batch.journal.writer import connect
+from bulkreact.errors import InputRefusedError
+from bulkreact.models import InputRow, Target
+from tests.support.ids import guid, target
+
+MANY = 5000
+
+
+def plain(number: int) -> InputRow:
+    return InputRow(number, ("a", str(number)), target(guid(number), number % 7))
+
+
+def mixed(number: int) -> InputRow:
+    if number % 3 == 0:
+        return InputRow(number, ("x",), None, "no-ids", f"no ids in {number}")
+    if number % 5 == 0:
+        return replace(plain(number), request_id=guid(number), of_read=True, lost=True, deadline="2027-01-01T00:00:00Z")
+    return plain(number)
+
+
+def stored(folder: Path) -> list[InputRow]:
+    with closing(connect(folder / JOURNAL_NAME)) as connection:
+        found = connection.execute(
+            "SELECT number, json_extract(cells, '$[0]'), json_extract(cells, '$[1]'), customer_id, subscription_id, "
+            "entitlement_id, problem_code, problem, request_id, of_read, lost, restore_auto_renew, deadline "
+            "FROM rows ORDER BY ordinal"
+        )
+        return [
+            InputRow(
+                number,
+                (first,) if second is None else (first, second),
+                Target(customer, subscription, entitlement) if customer else None,
+                problem_code=code,
+                problem=problem,
+                request_id=request_id,
+                of_read=bool(of_read),
+                lost=bool(lost),
+                restore_auto_renew=bool(restore),
+                deadline=deadline,
+            )
+            for (
+                number,
+                first,
+                second,
+                customer,
+                subscription,
+                entitlement,
+                code,
+                problem,
+                request_id,
+                of_read,
+                lost,
+                restore,
+                deadline,
+            ) in found
+        ]
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether there is nothing in a journal that anybody could take for a run."""
+    with closing(connect(folder / JOURNAL_NAME)) as connection, pytest.raises(InputRefusedError):
+        read_facts(connection)
+    with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection:
+        return connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
+
+
+def threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("filling")]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2047, 2048, 2049, 3 * MANY])
+def test_plain_rows_arrive_complete_and_in_their_order(tmp_path: Path, count: int) -> None:
+    rows = [plain(number) for number in range(2, count + 2)]
+    create(tmp_path, iter(rows))
+    assert stored(tmp_path) == rows
+    assert threads() == []
+
+
+def test_rows_of_all_kinds_arrive_complete_and_in_their_order(tmp_path: Path) -> None:
+    rows = [mixed(number) for number in range(2, MANY)]
+    create(tmp_path, iter(rows))
+    assert stored(tmp_path) == rows
+
+
+@pytest.mark.parametrize("place", [0, 2047, MANY - 1])
+def test_a_row_that_cannot_be_stored_ends_it_and_leaves_nothing(tmp_path: Path, place: int) -> None:
+    rows = [plain(number) for number in range(MANY)]
+    rows[place] = InputRow(place, ("x",), Target("no guid", guid(2), guid(3)))
+    with pytest.raises(sqlite3.IntegrityError, match="customer_id"):
+        create(tmp_path, iter(rows))
+    assert is_empty(tmp_path)
+    assert threads() == []
+
+
+@pytest.mark.parametrize("error", [InputRefusedError("too many"), KeyboardInterrupt()])
+@pytest.mark.parametrize("place", [0, 1, 2048, MANY])
+def test_an_error_while_reading_ends_it_and_leaves_nothing(tmp_path: Path, error: BaseException, place: int) -> None:
+    def rows() -> Iterator[InputRow]:
+        yield from map(plain, range(place))
+        raise error
+
+    with pytest.raises(type(error)):
+        create(tmp_path, rows())
+    assert is_empty(tmp_path)
+    assert threads() == []
+
+
+def test_a_full_disk_ends_it_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA max_page_count = 60")
+        return connection
+
+    monkeypatch.setattr("bulkreact.batch.journal.journal.connect", full)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        create(tmp_path, map(plain, range(MANY)))
+    assert is_empty(tmp_path)
+
+
+def test_nothing_is_read_far_ahead_of_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, gaps = [0], []
+    written = [0]
+    write = bulk_insert._write
+
+    def slow(connection: sqlite3.Connection, runs: list[bulk_insert._Run]) -> None:
+        time.sleep(0.01)
+        gaps.append(read[0] - written[0])
+        written[0] += sum(len(rows) for _, rows in runs)
+        write(connection, runs)
+
+    def rows() -> Iterator[InputRow]:
+        for number in range(300):
+            read[0] += 1
+            yield plain(number)
+
+    monkeypatch.setattr(bulk_insert, "_TOGETHER", 10)
+    monkeypatch.setattr(bulk_insert, "_write", slow)
+    create(tmp_path, rows())
+    assert written == [300]
+    assert max(gaps) <= 10 * (bulk_insert._AHEAD + 2)
+
+
+def test_it_is_a_rollback_journal_only_while_it_is_made(tmp_path: Path) -> None:
+    create(tmp_path, map(plain, range(3)))
+    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL_NAME]
+    with closing(connect(tmp_path / JOURNAL_NAME)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+_INTERRUPTED_TWICE = """
+import os, signal, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from bulkreact.batch import filling, journal
+from bulkreact.models import InputRow, Target
+
+shutting_down, left = threading.Event(), threading.Event()
+shut_down, write, connect = ThreadPoolExecutor.shutdown, filling._write, journal.connect
+
+def shutdown(self, *arguments, **options):
+    shutting_down.set()
+    shut_down(self, *arguments, **options)
+
+def slow(value):
+    os.kill(os.getpid(), signal.SIGINT)
+    shutting_down.wait(20)
+    os.kill(os.getpid(), signal.SIGINT)
+    left.wait(20)
+    return value
+
+def connected(path):
+    connection = connect(path)
+    connection.create_function("slow", 1, slow)
+    return connection
+
+def slowly(connection, runs):
+    connection.execute("INSERT INTO sessions (command, version, process_id, started_at) VALUES (slow('a'), '1', 1, 'x')")
+    write(connection, runs)
+
+ThreadPoolExecutor.shutdown, filling._write, journal.connect = shutdown, slowly, connected
+guid = "{:08x}-1111-4111-8111-000000000000".format
+try:
+    journal.create(Path(sys.argv[1]), (InputRow(n, ("x",), Target(guid(n), guid(n), guid(n))) for n in range(10**7)))
+except KeyboardInterrupt:
+    left.set()
+    print("left")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
+def test_a_second_interrupt_takes_nothing_away_from_the_thread_that_still_writes(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_TWICE, str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "left\n"), ended.stderr
+    with closing(connect(tmp_path / JOURNAL_NAME)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)

@@ -1,0 +1,329 @@
+"""The journal on real SQLite: what is stored, what is derived from it, and what can't be stored."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal import (
+    LOCK_NAME,
+    Journal,
+    create,
+    is_worked_on,
+    latest_session,
+    read_facts,
+    read_only,
+    seal,
+)
+from bulkreact.batch.journal.pending_rows import OpenCount, OpenRows, Row, open_count
+from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.writer import Writer, connect
+from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
+from bulkreact.models import InputRow, Operation, RunState, Status
+from tests.support.ids import AT, facts, guid, target
+
+WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
+
+
+def valid(number: int, entitlement: int | None = None, *, customer: int = 1, lost: bool = False) -> InputRow:
+    one = target(guid(entitlement or number), customer)
+    request_id = guid(9000 + number) if lost else ""
+    return InputRow(number, (one.customer_id, "=x"), one, request_id=request_id, lost=lost)
+
+
+def invalid(number: int) -> InputRow:
+    return InputRow(number, ("", "note"), None, "no-ids", "the row has content but no ids")
+
+
+def make(folder: Path, rows: Iterable[InputRow], **changes: object) -> Path:
+    create(folder, rows)
+    seal(folder, facts(**changes))
+    return folder
+
+
+def statuses(folder: Path) -> list[Status]:
+    with closing(read_only(folder)) as connection:
+        return [row.outcome.status for row in result_rows(connection)]
+
+
+def open_rows(folder: Path) -> list[Row]:
+    with closing(read_only(folder)) as connection:
+        rows = OpenRows(connection)
+        return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
+
+
+def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)], header=("a", "ü", "=c"), row_limit=3, simulated=True)
+    with closing(read_only(tmp_path)) as connection:
+        assert read_facts(connection) == facts(header=("a", "ü", "=c"), row_limit=3, simulated=True)
+
+
+def test_a_commit_is_made_to_survive_a_power_loss(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_journal_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    assert (tmp_path / "journal.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_later_rows_of_the_same_target_are_duplicates_of_the_first(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2, 5), invalid(3), valid(4, 6), valid(5, 5), valid(6, 5), invalid(7)])
+    with closing(read_only(tmp_path)) as connection:
+        rows = list(result_rows(connection))
+    assert [row.outcome.status for row in rows] == [
+        Status.NOT_ATTEMPTED,
+        Status.INVALID,
+        Status.NOT_ATTEMPTED,
+        Status.DUPLICATE,
+        Status.DUPLICATE,
+        Status.INVALID,
+    ]
+    assert [row.outcome.description for row in rows if row.outcome.status is Status.DUPLICATE] == [
+        "same target as row 2, which has the outcome"
+    ] * 2
+
+
+def test_the_same_entitlement_under_another_customer_is_another_target(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2, 5, customer=1), valid(3, 5, customer=2)])
+    assert len(open_rows(tmp_path)) == 2
+
+
+def test_one_request_id_never_names_two_targets(tmp_path: Path) -> None:
+    pasted = [replace(valid(number, lost=True), request_id=guid(9000)) for number in (2, 3)]
+    make(tmp_path, [*pasted, valid(4, lost=True)])
+    carried = [(row.request_id, row.progress.lost) for row in open_rows(tmp_path)]
+    assert carried == [("", True), ("", True), (guid(9004), True)]
+
+
+@pytest.mark.parametrize(("limit", "sent"), [(0, []), (1, [2]), (2, [2, 4]), (9, [2, 4, 6])])
+def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, sent: list[int]) -> None:
+    make(tmp_path, [valid(2, 5), valid(3, 5), valid(4), invalid(5), valid(6)], row_limit=limit)
+    assert [row.number for row in open_rows(tmp_path)] == sent
+
+
+@pytest.mark.parametrize("with_left_out", [False, True])
+def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out: bool) -> None:
+    make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
+    with closing(read_only(tmp_path)) as connection:
+        counted = open_count(connection, with_left_out=with_left_out)
+        assert counted == OpenRows(connection, with_left_out=with_left_out).count()
+    assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO rows (ordinal, number, cells, problem_code, problem, request_id, lost) VALUES (9, 9, '[]', '', '', '', 0)",
+        "UPDATE rows SET cells = 'no json' WHERE ordinal = 1",
+        "UPDATE rows SET customer_id = 'x' WHERE ordinal = 1",
+        "UPDATE rows SET entitlement_id = NULL WHERE ordinal = 1",
+        "UPDATE rows SET duplicate_of = 1 WHERE ordinal = 1",
+        "INSERT INTO outcomes (session, ordinal, status, attempts, code, description, reopen) VALUES (1, 1, 'fine', 0, '', '', 0)",
+        "INSERT INTO outcomes (session, ordinal, status, attempts, code, description, reopen) VALUES (1, 1, 'accepted', 0, '', '', 0)",
+        "INSERT INTO answers VALUES (1, 't', 'v', NULL, '', '', 1, 1, 0)",
+        "INSERT INTO answers VALUES (1, 't', 'v', 200, '', '', 1, 1, 1)",
+        "INSERT INTO sessions (command, version, process_id, started_at, state) VALUES ('run', '1', 1, 't', 'finished')",
+        "INSERT INTO run SELECT 2, * FROM (SELECT id, uuid FROM run)",
+    ],
+)
+def test_bad_states_cannot_be_stored(tmp_path: Path, statement: str) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection, pytest.raises(sqlite3.Error):
+        connection.execute(statement)
+
+
+def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        with pytest.raises(
+            InputRefusedError, match=f"has format {schema.VERSION + 1}, this program reads format {schema.VERSION}:"
+        ):
+            read_facts(connection)
+
+
+def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with Journal(tmp_path), pytest.raises(AlreadyRunningError):
+        Journal(tmp_path)
+    with Journal(tmp_path) as journal:
+        assert journal.facts == facts()
+
+
+def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    asking = FileLock(tmp_path / LOCK_NAME, thread_local=False)
+    asking.acquire()
+    release = threading.Timer(0.05, asking.release)
+    release.start()
+    with Journal(tmp_path):
+        assert is_worked_on(tmp_path)
+    release.join()
+    assert not is_worked_on(tmp_path)
+
+
+def test_a_session_is_open_until_it_ends(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    with Journal(tmp_path) as journal:
+        session = journal.begin_session(command="run", version="1", configured_per_minute=300.0, now=AT)
+        begun = latest_session(journal.connection)
+        journal.end_session(session, state=RunState.HALTED, exit_code=4, reason="too many", now=AT)
+        ended = latest_session(journal.connection)
+    assert begun
+    assert (begun.state, begun.exit_code) == (None, None)
+    assert ended
+    assert (ended.state, ended.exit_code, ended.reason) == (RunState.HALTED, 4, "too many")
+
+
+async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp_path: Path) -> None:
+    make(tmp_path, [valid(number) for number in range(2, 52)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    recorder = Recorder(writer, session=1, first_call=1)
+
+    async def begin(ordinal: int) -> int:
+        call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+        with closing(read_only(tmp_path)) as connection:
+            found = connection.execute("SELECT ordinal FROM calls WHERE id = ?", (call,)).fetchone()
+        assert found == (ordinal,)
+        return call
+
+    calls = await asyncio.gather(*(begin(ordinal) for ordinal in range(1, 51)))
+    await writer.close()
+    assert calls == list(range(1, 51))
+
+
+async def test_a_journal_that_cannot_be_written_stops_whoever_waits_for_it(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+        other.execute("DROP TABLE calls")
+    recorder = Recorder(writer, session=1, first_call=1)
+    with pytest.raises(JournalNotWrittenError, match="could not be written"):
+        await recorder.begin(1, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+    await writer.close()
+
+
+async def test_a_mistake_of_ours_is_not_mistaken_for_a_full_disk(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, "no guid", guid(2), AT)))
+    await writer.close()
+    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+        assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
+
+
+def durable(folder: Path) -> int:
+    with closing(read_only(folder)) as connection:
+        return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def call_number(number: int, *, request_id: str = guid(1)) -> tuple[str, tuple[str | int, ...]]:
+    return schema.INSERT_CALL, (number, 1, 1, WRITE, request_id, guid(2), AT)
+
+
+async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_later(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+    for number in (1, 2, 3):
+        writer.submit(call_number(number), then=lambda: told.append(durable(tmp_path)))
+    assert (told, durable(tmp_path)) == ([], 0)
+    await writer.commit(call_number(4))
+    assert durable(tmp_path) == 4
+    assert len(told) == 3
+    assert all(seen >= place for place, seen in enumerate(told, 1))
+    writer.submit(call_number(5), then=lambda: told.append(durable(tmp_path)))
+    await writer.flushed()
+    assert told[3:] == [5]
+    for number in (6, 7):
+        writer.submit(call_number(number))
+    await writer.close()
+    assert durable(tmp_path) == 7
+
+
+async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+    writer.submit(call_number(1, request_id="no guid"), then=lambda: told.append(1))
+    with pytest.raises(sqlite3.IntegrityError):
+        await writer.flushed()
+    for wait in (writer.commit(call_number(2)), writer.flushed()):
+        with pytest.raises(sqlite3.IntegrityError):
+            await wait
+    await writer.close()
+    assert (told, durable(tmp_path)) == ([], 0)
+
+
+async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+
+    def torn() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    writer.submit(call_number(1), then=torn)
+    with pytest.raises(BrokenPipeError):
+        await writer.flushed()
+    with pytest.raises(BrokenPipeError):
+        await writer.commit(call_number(2))
+    await writer.close()
+    assert durable(tmp_path) == 1
+
+
+async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    told: list[int] = []
+
+    def torn() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    writer.submit(call_number(1), then=torn)
+    # These wait for the first one.
+    writer.submit(call_number(2), then=lambda: told.append(2))
+    writer.submit(call_number(3))
+    with pytest.raises(BrokenPipeError):
+        await writer.flushed()
+    writer.submit(call_number(4))
+    await writer.close()
+    assert (durable(tmp_path), told) == (4, [])
+
+
+async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2)])
+    writer = Writer(tmp_path / "journal.sqlite3")
+    with closing(read_only(tmp_path)) as reader:
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT count(*) FROM calls").fetchone()
+        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
+        assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (0,)
+    await writer.close()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), max_size=5))
+def test_any_text_in_a_cell_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    folder = make(tmp_path_factory.mktemp("run"), [replace(valid(2), cells=(*cells, '\0\x1f\x7f\u2028"\\/'))])
+    with closing(read_only(folder)) as connection:
+        (row,) = result_rows(connection)
+    assert row.cells == (*cells, '\0\x1f\x7f\u2028"\\/')
+
+
+def test_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        make(tmp_path, [replace(valid(2), cells=("\ud83d",))])

@@ -1,0 +1,191 @@
+"""The journal as a state machine: random answers, kills and looks, opened anew for each, against a plain dictionary."""
+
+import asyncio
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
+
+from bulkreact.batch.journal.call_log import progress_of
+from bulkreact.batch.journal.journal import read_only
+from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.batch.journal.retry_candidates import candidates
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.writer import Writer
+from bulkreact.batch.policy import Progress, Settle, Stop, advance, decide, unfinished
+from bulkreact.batch.verify.watch_list import WATCHED, WatchedRows
+from bulkreact.models import Answer, Call, Operation, Outcome, Status
+from bulkreact.partnercenter import verdicts
+from bulkreact.partnercenter.verdicts import Verdict
+from tests.batch.journal.test_journal import make, open_rows, valid
+from tests.support.ids import AT, guid, target
+
+WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
+
+
+def said(status: int | None, code: str = "", *, business: bool) -> Answer:
+    """Return an answer as a verdict carries it."""
+    return Answer(status, code, "words", business=business)
+
+
+UNAVAILABLE = verdicts.Transient(said(503, "http-503", business=False))
+LOST = verdicts.Transient(said(None, "no-answer", business=False), lost=True)
+WRITTEN: dict[str, Verdict] = {
+    "accepted": verdicts.Accepted(said(202, business=True)),
+    "refused": verdicts.Refused(said(404, "800111", business=True)),
+    "redirected": verdicts.Refused(said(302, "unexpected-redirect", business=False)),
+    "busy": verdicts.NotReady(said(409, "800082", business=True)),
+    "postponed": verdicts.Postponed(said(409, "900278", business=True)),
+    "contested": verdicts.Contested(said(400, "900337", business=True)),
+    "unavailable": UNAVAILABLE,
+    "timed out": replace(LOST, answer=said(None, "timed-out", business=False)),
+    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), left=False),
+    "throttled": verdicts.Throttled(said(429, "http-429", business=False), 1.0),
+    "fatal": verdicts.Fatal(said(403, "900329", business=True)),
+}
+READINGS: dict[str, Verdict] = {
+    "active": verdicts.Found(said(200, business=True), "active"),
+    "inactive": verdicts.Found(said(200, business=True), "inactive"),
+    "another word": verdicts.Found(said(200, business=True), "warming"),
+    "refused": verdicts.Refused(said(404, "800111", business=True)),
+    "unavailable": UNAVAILABLE,
+}
+
+
+@dataclass
+class Model:
+    """What one row should be: how far it has come, what is said of it, and whether a resume would send it."""
+
+    progress: Progress
+    shown: Status | None = None
+    open: bool = True
+
+    @property
+    def status(self) -> Status:
+        """Return the status that results must have."""
+        return self.shown or unfinished(self.progress).status
+
+
+@settings(max_examples=30, stateful_step_count=30)
+class JournalMachine(RuleBasedStateMachine):
+    """Calls, answers, kills and looks in any order; ``attempts`` is so small that rows also fail for good."""
+
+    @initialize(count=st.integers(1, 4), carried=st.booleans(), attempts=st.integers(1, 3))
+    def begin(self, count: int, carried: bool, attempts: int) -> None:
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
+        self.rows = {one: Model(Progress(lost=carried)) for one in range(1, count + 1)}
+        self.carried = carried
+        self.attempts = attempts
+        self.calls = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "temporary"):
+            self.check()
+            self.temporary.cleanup()
+
+    def _some(self, data: st.DataObject, operation: Operation) -> int | None:
+        ordinals = [one for one, row in self.rows.items() if row.open and row.progress.operation is operation]
+        return data.draw(st.sampled_from(ordinals)) if ordinals else None
+
+    def _commit(self, ordinal: int, operation: Operation, verdict: Verdict | None, outcome: Outcome | None) -> None:
+        async def work() -> None:
+            writer = Writer(self.folder / "journal.sqlite3")
+            # Every call is another process's.
+            recorder = Recorder(writer, session=self.calls + 1, first_call=self.calls + 1)
+            call = await recorder.begin(ordinal, operation, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+            if verdict:
+                settled = [(ordinal, outcome)] if outcome else []
+                answered = Call(call, guid(1), guid(2), AT, AT, verdict.answer)
+                await recorder.answered(answered, verdict, settled=settled)
+            await writer.close()
+
+        asyncio.run(work())
+        self.calls += 1
+
+    def _answer(self, ordinal: int, operation: Operation, verdict: Verdict) -> None:
+        row = self.rows[ordinal]
+        before = row.progress
+        call = Call(self.calls + 1, guid(1), guid(2), AT, AT, verdict.answer)
+        row.progress = advance(before, verdict, call)
+        step = decide(before, row.progress, verdict, attempts=self.attempts, chance=0.5)
+        outcome = step.outcome if isinstance(step, Settle | Stop) else None
+        self._commit(ordinal, operation, verdict, outcome)
+        if operation is WRITE:
+            row.shown = None
+        if outcome:
+            row.shown = outcome.status
+            row.open = outcome.reopen or outcome.status is Status.UNKNOWN
+
+    @rule(data=st.data(), name=st.sampled_from(sorted(WRITTEN)))
+    def answer_a_write(self, data: st.DataObject, name: str) -> None:
+        if ordinal := self._some(data, WRITE):
+            self._answer(ordinal, WRITE, WRITTEN[name])
+
+    @rule(data=st.data(), name=st.sampled_from(sorted(READINGS)))
+    def answer_a_read(self, data: st.DataObject, name: str) -> None:
+        if ordinal := self._some(data, READ):
+            self._answer(ordinal, READ, READINGS[name])
+
+    @rule(data=st.data())
+    def killed_before_the_answer_to_a_write_was_kept(self, data: st.DataObject) -> None:
+        if ordinal := self._some(data, WRITE):
+            row = self.rows[ordinal]
+            self._commit(ordinal, WRITE, None, None)
+            row.progress = advance(row.progress, LOST, Call(self.calls, guid(1), guid(2), AT, "", LOST.answer))
+            row.shown = None
+
+    @rule(data=st.data())
+    def killed_before_the_answer_to_a_read_was_kept(self, data: st.DataObject) -> None:
+        if ordinal := self._some(data, READ):
+            self._commit(ordinal, READ, None, None)
+
+    @precondition(lambda self: any(row.status in WATCHED for row in self.rows.values()))
+    @rule(data=st.data(), status=st.sampled_from([Status.REACTIVATED, Status.PENDING]))
+    def looked_at(self, data: st.DataObject, status: Status) -> None:
+        ordinal = data.draw(st.sampled_from([one for one, row in self.rows.items() if row.status in WATCHED]))
+
+        async def work() -> None:
+            writer = Writer(self.folder / "journal.sqlite3")
+            call, attempts = self.rows[ordinal].progress.call, self.rows[ordinal].progress.attempts
+            await Recorder(writer, session=self.calls + 1, first_call=1).settle(
+                (ordinal, Outcome(status, attempts, call))
+            )
+            await writer.close()
+
+        asyncio.run(work())
+        self.rows[ordinal].shown, self.rows[ordinal].open = status, False
+
+    @rule()
+    def check(self) -> None:
+        assert {row.ordinal for row in open_rows(self.folder)} == {one for one, row in self.rows.items() if row.open}
+        with closing(read_only(self.folder)) as connection:
+            for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
+                found = progress_of(connection, ordinal, target(guid(ordinal)), lost=self.carried)
+                assert (found.intent, found.attempts, found.lost, found.operation) == (
+                    expected.intent,
+                    expected.attempts,
+                    expected.lost,
+                    expected.operation,
+                )
+            shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
+            assert shown == {one: row.status for one, row in self.rows.items()}
+            watched = WatchedRows(connection, due=lambda _accepted: 0.0)
+            assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
+            for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):
+                assert candidate.row.lost is row.progress.lost
+                assert candidate.row.request_id == self._carried_on(candidate.row.number, row.progress.call)
+
+    def _carried_on(self, number: int, last: Call | None) -> str:
+        """Return the request id with which a retry must go on: the row's own, or one from before the run."""
+        if last:
+            return "" if last.answer.business else last.request_id
+        return guid(9000 + number) if self.carried else ""
+
+
+TestJournalMachine = JournalMachine.TestCase

@@ -1,0 +1,108 @@
+"""Ids in the wrong column: flagged where the file itself proves it, and nowhere else."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkreact.batch.journal.journal import create, seal
+from bulkreact.batch.journal.swapped_ids import Misplaced, digest_of, flag_misplaced
+from bulkreact.models import InputRow, Target
+from tests.conftest import Partner, Program
+from tests.support.ids import facts, guid, read_csv, target, write_csv
+from tests.support.run_commands import FAST, told
+
+C, S, E = guid(1001), guid(2001), guid(1)
+
+
+def flagged(folder: Path, targets: list[Target | None]) -> list[Misplaced]:
+    """Make a journal of rows from row 2 on, and flag what is misplaced."""
+    rows = [
+        InputRow(number, ("x",), one) if one else InputRow(number, ("x",), None, "no-ids", "no ids")
+        for number, one in enumerate(targets, 2)
+    ]
+    create(folder, rows)
+    found = flag_misplaced(folder)
+    # What is left makes a journal that holds.
+    seal(folder, facts(header=("a",), uuid=guid(77)))
+    return found
+
+
+def found_in(folder: Path, targets: list[Target | None]) -> list[tuple[int, str]]:
+    return [(one.number, one.column) for one in flagged(folder, targets)]
+
+
+def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
+    assert flagged(tmp_path, [target(guid(number), number % 3) for number in range(50)]) == []
+
+
+def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path) -> None:
+    (one,) = flagged(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
+    assert (one.number, one.column, one.value) == (3, "entitlement_id", S)
+    assert one.words == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
+
+
+def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Path) -> None:
+    targets: list[Target | None] = [Target(C, S, guid(one)) for one in range(5)]
+    targets[3] = Target(S, C, guid(3))
+    assert found_in(tmp_path, targets) == [(5, "customer_id")]
+
+
+def test_where_nobody_can_tell_both_are_flagged(tmp_path: Path) -> None:
+    found = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
+    assert [(one.number, one.column) for one in found] == [(2, "customer_id"), (3, "subscription_id")]
+    assert "one of the two is in the wrong column" in found[0].words
+
+
+def test_rows_that_are_invalid_already_prove_nothing(tmp_path: Path) -> None:
+    assert flagged(tmp_path, [None, Target(C, S, E), None]) == []
+
+
+def test_the_digest_leaves_them_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    flagged(tmp_path / "a", [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
+    flagged(tmp_path / "b", [Target(C, S, E), Target(C, S, guid(2))])
+    assert digest_of(tmp_path / "a") == digest_of(tmp_path / "b")
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=12))
+def test_no_id_is_left_in_two_columns(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, int]]
+) -> None:
+    targets = [Target(*map(guid, ids)) for ids in drawn]
+    bad = {one.number for one in flagged(tmp_path_factory.mktemp("run"), list(targets))}
+    good = [one for number, one in enumerate(targets, 2) if number not in bad]
+    columns = [
+        {one.customer_id for one in good},
+        {one.subscription_id for one in good},
+        {one.entitlement_id for one in good},
+    ]
+    left = [first & second for place, first in enumerate(columns) for second in columns[place + 1 :]]
+    # An id that is in its right place may have lost its rows to another reason; it is never left in a wrong one.
+    mixed = set.union(set(), *left)
+    assert not mixed
+    apart = {
+        len({name for one in targets for name, value in _named(one) if value == each}) for each in map(guid, range(6))
+    }
+    assert bad if max(apart, default=0) > 1 else not bad
+
+
+def _named(one: Target) -> list[tuple[str, str]]:
+    return [("c", one.customer_id), ("s", one.subscription_id), ("e", one.entitlement_id)]
+
+
+def test_a_run_sends_none_of_them_and_says_why(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [(C, S, E), (C, S, S), (S, C, guid(3)), (C, S, guid(4))])
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert process.code == 1
+    assert told(process.run) == ["accepted", "invalid", "invalid", "accepted"]
+    lines = read_csv(process.run / "results.csv")
+    assert {line["error_code"] for line in lines[1:3]} == {"swapped-ids"}
+    assert lines[1]["entitlement_id"] == S
+    assert "row 3: entitlement_id is also the subscription_id of" in process.err
+    assert len(partner.requests()) == 2
+    again = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--strict", "--new")
+    assert again.code == 2
+    assert "2 of 4 rows are invalid" in again.err

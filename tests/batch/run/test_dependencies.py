@@ -1,0 +1,472 @@
+"""Parents before children: who waits for whom, how long, and how it ends, in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal import Journal, create, seal
+from bulkreact.batch.journal.pending_rows import FIND_PARENTS, OpenRows
+from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.models import InputRow, NoResponse, Outcome, Response, RunState, Status, Target
+from bulkreact.settings import Limits, Threshold, Verification
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.scenarios.test_subscription_updates import of
+from tests.support.ids import facts, guid
+from tests.support.virtual_run import Killed, Laboratory, Sent
+
+WAITING = Verification(after=0, every=1, timeout=10)
+LIMITS = Limits(calls_per_second=None, concurrency=4, waiting=WAITING, halt=Threshold())
+PLAN, REFUSED_PLAN, SLOW_PLAN, DEAD_PLAN, LAGGING_PLAN = 7001, 7002, 7003, 7004, 7005
+PARENT, ADD_ON, ADD_ON_OF_ADD_ON, SLOW_PARENT, ITS_ADD_ON = 5000, 5001, 5002, 5003, 5004
+
+
+def below(tail: int, number: int, customer: int = 1) -> Target:
+    """Return an Azure subscription below a plan."""
+    plan = of(tail, customer)
+    return Target(plan.customer_id, plan.subscription_id, guid(number))
+
+
+def run(folder: Path, targets: list[Target], limits: Limits = LIMITS) -> Laboratory:
+    laboratory = Laboratory(folder)
+    laboratory.make(targets)
+    laboratory.work(limits)
+    assert laboratory.world.ledger.complaints == []
+    return laboratory
+
+
+def ends(laboratory: Laboratory) -> list[tuple[Status, str]]:
+    return [(row.outcome.status, row.outcome.code) for row in laboratory.rows()]
+
+
+def writes(laboratory: Laboratory) -> list[str]:
+    """Return what was written to, by the last digits of its id, in the order in which it was."""
+    return [one.path.removesuffix("/reactivate")[-12:] for one in laboratory.sent if one.method != "GET"]
+
+
+@pytest.mark.parametrize("plan", [PLAN, SLOW_PLAN, LAGGING_PLAN])
+def test_what_stands_below_a_plan_is_sent_when_that_is_active(plan: int, tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(plan, 1), below(plan, 2), of(plan), below(plan, 3)])
+    assert writes(laboratory)[0] == f"{plan:012d}"
+    children = [row.outcome.status for row in laboratory.rows() if row.number != 4]
+    assert children == [Status.ACCEPTED] * 3
+
+
+def test_nothing_below_a_plan_is_sent_before_it_is_active(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(SLOW_PLAN, 1), of(SLOW_PLAN)])
+    assert [sent.status for sent in laboratory.sent] == [200, 202, 200, 200, 200, 202]
+    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
+
+
+def test_a_plan_that_was_active_before_keeps_nobody_waiting(tmp_path: Path) -> None:
+    active = of(208)
+    laboratory = run(tmp_path, [Target(active.customer_id, active.subscription_id, guid(1)), active])
+    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ALREADY_ACTIVE, "")]
+    assert laboratory.now < 1
+
+
+def test_what_stands_below_a_plan_that_is_refused_is_not_sent(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(REFUSED_PLAN, 1), of(REFUSED_PLAN), below(9, 2, customer=2)])
+    first, _, other = laboratory.rows()
+    assert (first.outcome.status, first.outcome.code) == (Status.NOT_ATTEMPTED, "parent-failed")
+    assert first.outcome.description == "not sent: row 3, the subscription above it, ended as failed (800096)"
+    assert (first.outcome.attempts, first.outcome.call) == (0, None)
+    assert other.outcome.status is Status.ACCEPTED
+    assert laboratory.phases[-1].tally.settled == 3
+
+
+def test_what_stands_below_a_plan_that_does_not_become_active_is_deferred(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(DEAD_PLAN, 1), of(DEAD_PLAN)])
+    assert ends(laboratory) == [(Status.DEFERRED, "parent-not-active"), (Status.PENDING, "")]
+    assert 10 <= laboratory.now < 12
+
+
+@pytest.mark.parametrize(
+    "tails",
+    [[ADD_ON_OF_ADD_ON, ADD_ON, PARENT], [PARENT, ADD_ON, ADD_ON_OF_ADD_ON], [ADD_ON, ADD_ON_OF_ADD_ON, PARENT]],
+)
+def test_add_ons_are_updated_after_what_they_stand_on(tails: list[int], tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [of(tail) for tail in tails])
+    assert writes(laboratory) == [f"{tail:012d}" for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)]
+    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+
+
+def test_an_add_on_waits_until_its_parent_is_seen_active(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)])
+    assert writes(laboratory) == [f"{SLOW_PARENT:012d}", f"{ITS_ADD_ON:012d}"]
+    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
+
+
+def test_an_add_on_is_tried_again_that_the_service_takes_for_too_early(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [of(5007), of(PARENT)])
+    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
+    assert [sent.status for sent in laboratory.sent if sent.path.endswith("5007") and sent.method == "PATCH"][-1] == 200
+
+
+def test_a_refusal_goes_down_the_whole_line(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(ADD_ON_OF_ADD_ON), of(ADD_ON), of(PARENT)])
+    refusal = Response(400, "", {}, b'{"code":800096,"description":"no"}')
+    laboratory.answer = lambda sent: refusal if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    grandchild, child, parent = laboratory.rows()
+    assert parent.outcome.status is Status.FAILED
+    assert child.outcome.status is grandchild.outcome.status is Status.NOT_ATTEMPTED
+    assert "row 4" in child.outcome.description
+    assert "row 3" in grandchild.outcome.description
+    assert laboratory.phases[-1].tally.settled == 3
+
+
+def test_parents_that_stand_on_each_other_keep_nobody_waiting(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    one, other = of(1), of(2)
+    laboratory.make([one, other])
+
+    def ring(sent: Sent) -> Response | None:
+        parent = other if sent.path.endswith("1") else one
+        body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id.upper()}"}}'
+        return Response(200, "", {}, body.encode() if sent.method == "GET" else b'{"status":"active"}')
+
+    laboratory.answer = ring
+    laboratory.work(LIMITS)
+    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
+
+
+def test_more_add_ons_than_a_customer_may_have_in_flight_do_not_stand_in_their_parents_way(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    parent = of(1)
+    laboratory.make([*(of(100_000 + number) for number in range(20)), parent])
+
+    def add_on(sent: Sent) -> Response | None:
+        if sent.method != "GET" or sent.path.endswith(parent.subscription_id):
+            return None
+        return Response(
+            200, "", {}, f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id}"}}'.encode()
+        )
+
+    laboratory.answer = lambda sent: (
+        add_on(sent) or (Response(200, "", {}, b'{"status":"active"}') if sent.method == "PATCH" else None)
+    )
+    laboratory.work(LIMITS)
+    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+    assert writes(laboratory)[0] == parent.subscription_id[-12:]
+
+
+def test_a_plan_that_is_no_row_of_the_run_is_not_waited_for(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(PLAN, 1)])
+    assert ends(laboratory) == [(Status.DEFERRED, "27009")]
+
+
+def make(laboratory: Laboratory, targets: list[Target], **changes: object) -> None:
+    create(laboratory.folder, [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)])
+    seal(laboratory.folder, facts(header=("a",), uuid=guid(77), **changes))
+
+
+def test_a_plan_that_the_limit_leaves_out_is_not_waited_for(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    make(laboratory, [below(PLAN, 1), of(PLAN)], row_limit=1)
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [Status.DEFERRED, Status.NOT_ATTEMPTED]
+
+
+def test_a_second_row_of_the_same_plan_keeps_nobody_waiting(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(PLAN, 1), of(PLAN), of(PLAN), below(PLAN, 1)])
+    assert [status for status, _ in ends(laboratory)] == [
+        Status.ACCEPTED,
+        Status.ACCEPTED,
+        Status.DUPLICATE,
+        Status.DUPLICATE,
+    ]
+
+
+def test_what_stands_below_a_plan_fails_with_its_customer(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [below(20_002, 1), of(20_002), of(ADD_ON)])
+    assert ends(laboratory)[:2] == [(Status.FAILED, "20002"), (Status.FAILED, "20002")]
+    assert laboratory.rows()[0].outcome.description.startswith("not sent: row 3 of the same customer was answered")
+
+
+def test_a_refused_customer_leaves_no_add_on_waiting(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    # The add-on waits, the plan is refused with the customer, and so the parent is never sent.
+    laboratory.make([of(ADD_ON), of(9_020_002), *(of(number) for number in range(600_000, 600_010)), of(PARENT)])
+    laboratory.work(Limits(calls_per_second=None, concurrency=1, per_customer=1, waiting=WAITING, halt=Threshold()))
+    statuses = [status for status, _ in ends(laboratory)]
+    assert statuses[0] is Status.NOT_ATTEMPTED
+    assert set(statuses[1:]) == {Status.FAILED}
+
+
+def interrupt_when(laboratory: Laboratory, condition: Callable[[Sent], bool]) -> None:
+    """Ask the process to end when a call arrives."""
+
+    def hear(sent: Sent) -> None:
+        if condition(sent):
+            laboratory.phases[-1].interrupt(terminated=False)
+
+    laboratory.told = hear
+
+
+def test_rows_that_wait_when_the_run_is_interrupted_are_deferred_and_go_on_later(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([below(SLOW_PLAN, 1), of(SLOW_PLAN), of(ITS_ADD_ON), of(SLOW_PARENT)])
+    plan = f"{SLOW_PLAN:012d}"
+    interrupt_when(
+        laboratory, lambda _: sum(one.method == "GET" and one.path.endswith(plan) for one in laboratory.sent) == 2
+    )
+    assert laboratory.work(LIMITS).state is RunState.INTERRUPTED
+    waiting = laboratory.rows()[0].outcome
+    assert (waiting.status, waiting.code) == (Status.DEFERRED, "parent-not-active")
+    assert waiting.description == "not sent: it waited for row 3, the subscription above it"
+    assert laboratory.rows()[2].outcome.status is Status.DEFERRED
+    laboratory.told = lambda _sent: None
+    assert laboratory.work(LIMITS).state is RunState.FINISHED
+    assert {status for status, _ in ends(laboratory)} <= {Status.ACCEPTED, Status.REACTIVATED}
+    assert len(writes(laboratory)) == 4
+
+
+@pytest.mark.parametrize("answers", range(1, 9))
+def test_a_process_that_is_killed_at_any_time_leaves_nobody_behind(answers: int, tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    targets = [below(SLOW_PLAN, 1), of(ITS_ADD_ON), of(SLOW_PLAN), of(SLOW_PARENT), below(SLOW_PLAN, 2)]
+    laboratory.make(targets)
+    laboratory.killed = lambda: len(laboratory.sent) == answers
+    with pytest.raises(Killed):
+        laboratory.work(LIMITS)
+    laboratory.killed = lambda: False
+    assert laboratory.work(LIMITS).state is RunState.FINISHED
+    assert {status for status, _ in ends(laboratory)} <= {Status.ACCEPTED, Status.REACTIVATED}
+    assert len(laboratory.world.ledger.effects) == len(targets)
+    assert laboratory.world.ledger.complaints == []
+
+
+def test_a_killed_process_that_saw_the_plan_refused_lets_nobody_wait(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([below(REFUSED_PLAN, 1), of(REFUSED_PLAN)])
+    laboratory.work(LIMITS)
+    with Journal(tmp_path) as journal:
+        # As if the process had died before it told the rows below.
+        journal.connection.execute("DELETE FROM outcomes WHERE status = 'not_attempted'")
+    laboratory.work(LIMITS)
+    assert ends(laboratory)[0] == (Status.NOT_ATTEMPTED, "parent-failed")
+
+
+def test_an_unknown_plan_is_sent_again_with_what_stands_below_it(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([below(1, 1), of(1)])
+    lost = Response(504, "", {}, b"")
+    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [Status.NOT_ATTEMPTED, Status.UNKNOWN]
+    laboratory.answer = lambda _sent: None
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.ACCEPTED]
+
+
+def test_waiting_takes_no_calls_but_those_to_look(tmp_path: Path) -> None:
+    laboratory = run(tmp_path, [*(below(SLOW_PLAN, number) for number in range(1, 40)), of(SLOW_PLAN)])
+    plan = [one for one in laboratory.sent if one.path.endswith(f"{SLOW_PLAN:012d}")]
+    assert [one.method for one in plan] == ["GET", "PATCH", "GET", "GET", "GET"]
+
+
+def test_a_throttled_customer_is_given_up_with_all_that_waits(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([below(6429, 1), of(6429), of(ADD_ON), of(1, customer=2)])
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [
+        Status.DEFERRED,
+        Status.DEFERRED,
+        Status.DEFERRED,
+        Status.ACCEPTED,
+    ]
+
+
+def with_deadlines(laboratory: Laboratory, rows: list[tuple[Target, str]]) -> None:
+    """Make a run of rows that say when their targets are deleted for good."""
+    create(
+        laboratory.folder,
+        [InputRow(number, ("x",), one, deadline=deadline) for number, (one, deadline) in enumerate(rows, 2)],
+    )
+    seal(laboratory.folder, facts(header=("a",), uuid=guid(77)))
+
+
+ORDERED = Limits(calls_per_second=None, concurrency=1, urgent_first=True, waiting=WAITING)
+
+
+def test_what_is_deleted_soon_is_sent_first(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    # The laboratory's clock begins on the first of March.
+    with_deadlines(
+        laboratory,
+        [
+            (below(9, 1), ""),
+            (below(9, 2), "2026-05-01T00:00:00Z"),
+            (below(9, 3), "2026-03-10T00:00:00Z"),
+            (below(9, 4, customer=2), "2026-03-03T00:00:00Z"),
+            (below(9, 5, customer=2), "2026-04-01T00:00:00Z"),
+            (below(9, 6, customer=3), "2026-03-02T00:00:00Z"),
+        ],
+    )
+    laboratory.work(ORDERED)
+    assert [int(one[-2:], 16) for one in writes(laboratory)] == [6, 4, 3, 5, 2, 1]
+
+
+def test_a_customer_without_urgent_rows_has_no_turn_among_those_who_have(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    urgent = [(below(9, number), f"2026-03-{number + 1:02}T00:00:00Z") for number in range(1, 6)]
+    with_deadlines(laboratory, [(below(9, 9, customer=2), "2026-06-01T00:00:00Z"), *urgent])
+    laboratory.work(ORDERED)
+    assert [int(one[-2:], 16) for one in writes(laboratory)] == [1, 2, 3, 4, 5, 9]
+
+
+def test_a_plan_is_as_urgent_as_what_stands_below_it(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    with_deadlines(
+        laboratory,
+        [
+            (below(9, 1, customer=2), "2026-03-05T00:00:00Z"),
+            (of(PLAN), ""),
+            (below(PLAN, 2), "2026-03-02T00:00:00Z"),
+        ],
+    )
+    laboratory.work(ORDERED)
+    assert laboratory.sent[0].path.endswith(f"{PLAN:012d}")
+
+
+def test_without_being_asked_the_order_of_the_file_is_kept(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    with_deadlines(laboratory, [(below(9, 1), ""), (below(9, 2), "2026-03-02T00:00:00Z")])
+    laboratory.work(Limits(calls_per_second=None, concurrency=1))
+    assert [int(one[-1:], 16) for one in writes(laboratory)] == [1, 2]
+
+
+def test_a_row_that_waits_takes_no_place_of_its_customer(tmp_path: Path) -> None:
+    laboratory = run(
+        tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)], Limits(calls_per_second=None, per_customer=1, waiting=WAITING)
+    )
+    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED, Status.REACTIVATED}
+
+
+REFUSED_CUSTOMER = Response(403, "", {}, b'{"code":20002,"description":"no relationship"}')
+TOO_LONG = Response(429, "", {"retry-after": "1000"}, b"")
+
+
+def on_post(answer: Response) -> Callable[[Sent], Response | None]:
+    return lambda sent: answer if sent.method == "POST" else None
+
+
+def test_an_add_on_whose_customer_is_refused_meanwhile_still_hears_of_its_parent(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(SLOW_PARENT), of(ITS_ADD_ON), below(9, 1)])
+    laboratory.delay = lambda request: {"PATCH": 1.0, "POST": 0.5}.get(request.method, 0.0)
+    laboratory.answer = on_post(REFUSED_CUSTOMER)
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [Status.REACTIVATED, Status.ACCEPTED, Status.FAILED]
+
+
+@pytest.mark.parametrize("rows", [(SLOW_PARENT, ITS_ADD_ON), (ADD_ON, PARENT)])
+def test_an_add_on_that_comes_to_wait_when_its_customer_is_given_up_does_not_wait_for_ever(
+    rows: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laboratory = Laboratory(tmp_path)
+    one, other = rows
+    laboratory.make([of(one), below(9, 1), of(other)])
+    slow = {f"{ITS_ADD_ON:012d}": 2.0, f"{ADD_ON:012d}": 1.05}
+    laboratory.delay = lambda request: 1.0 if request.method == "POST" else slow.get(request.path[-12:], 0.0)
+    laboratory.answer = on_post(TOO_LONG)
+    settle = Recorder.settle_unsent
+
+    async def slowly(recorder: Recorder, customer_id: str | None, outcome: Outcome) -> int:
+        await asyncio.sleep(0.3)
+        return await settle(recorder, customer_id, outcome)
+
+    monkeypatch.setattr(Recorder, "settle_unsent", slowly)
+    assert laboratory.work(Limits(calls_per_second=None, concurrency=2, waiting=WAITING)).state is RunState.FINISHED
+    assert Status.DEFERRED in {status for status, _ in ends(laboratory)}
+
+
+def test_a_lost_call_stays_lost_whatever_becomes_of_the_parent(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    create(tmp_path, [InputRow(2, ("x",), of(5005)), InputRow(3, ("x",), of(5006), request_id=guid(555), lost=True)])
+    seal(tmp_path, facts(header=("a",), uuid=guid(77)))
+    laboratory.work(LIMITS)
+    _, child = laboratory.rows()
+    assert (child.outcome.status, child.request_id) == (Status.UNKNOWN, guid(555))
+
+
+def test_a_row_that_was_sent_before_is_not_said_to_be_unsent(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1)])
+    # The answer to the plan says that it is active, and the row below it is on its way when the process dies.
+    laboratory.answer = lambda sent: Response(200, "", {}, b'{"status":"active"}') if sent.method == "PATCH" else None
+    laboratory.killed = lambda: any(sent.method == "POST" for sent in laboratory.sent)
+    with pytest.raises(Killed):
+        laboratory.work(LIMITS)
+    laboratory.killed, laboratory.answer = lambda: False, lambda _sent: None
+    laboratory.work(LIMITS)
+    child = laboratory.rows()[1].outcome
+    assert (child.status, child.code, child.attempts) == (Status.DEFERRED, "27009", 2)
+
+
+def test_the_whole_line_goes_on_when_an_unknown_parent_is_sent_again(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(tail) for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)])
+    lost = NoResponse(left=True, code="connection-lost", description="")
+    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    assert [status for status, _ in ends(laboratory)] == [Status.UNKNOWN, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
+    laboratory.answer = lambda _sent: None
+    laboratory.work(LIMITS)
+    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+
+
+def test_missing_permissions_that_stop_the_run_do_not_leave_children_behind(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    plans = [Target(guid(1000 + number % 2), guid(3000 + number), "") for number in range(6)]
+    laboratory.make([one for plan in plans for one in (plan, replace(plan, entitlement_id=guid(1)))])
+    denied = Response(403, "", {}, b'{"code":2032,"description":"denied"}')
+    laboratory.answer = lambda sent: denied if sent.method == "PATCH" else None
+    assert laboratory.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold())).exit_code == 3
+    laboratory.answer = lambda _sent: None
+    laboratory.work(LIMITS)
+    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+
+
+def test_nobody_looks_at_a_plan_that_nobody_waits_for_any_more(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1), below(9, 2)])
+    laboratory.answer = on_post(REFUSED_CUSTOMER)
+    laboratory.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold()))
+    assert [sent.method for sent in laboratory.sent] == ["GET", "PATCH", "POST"]
+    assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.FAILED, Status.FAILED]
+
+
+def test_parents_that_stand_on_each_other_are_tried_once(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    one, other = of(1), of(2)
+    laboratory.make([one, other])
+
+    def ring(sent: Sent) -> Response:
+        parent = other if sent.path.endswith("1") else one
+        body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id}"}}'
+        inactive = Response(409, "", {}, b'{"code":27009,"description":"parent"}')
+        return Response(200, "", {}, body.encode()) if sent.method == "GET" else inactive
+
+    laboratory.answer = ring
+    laboratory.work(LIMITS)
+    assert len(writes(laboratory)) == 1
+    assert {status for status, _ in ends(laboratory)} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("sql", [FIND_PARENTS, schema.SETTLE_UNSENT_BELOW])
+def test_a_family_is_found_without_looking_at_everybody(sql: str, tmp_path: Path) -> None:
+    Laboratory(tmp_path).make([of(PLAN), below(PLAN, 1)])
+    values = {
+        **dict.fromkeys(("with_left_out", "session", "reopen"), 0),
+        **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),
+    }
+    with Journal(tmp_path) as journal:
+        OpenRows(journal.connection)
+        steps = [step for *_, step in journal.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any("INDEX subscriptions" in step or "INDEX rows_below" in step for step in steps)

@@ -1,0 +1,398 @@
+"""Watching activation: real processes against the simulator, and the timetable in virtual time."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bulkreact.batch.dispatch import queue
+from bulkreact.batch.environment import Phase
+from bulkreact.models import Response, Status
+from bulkreact.settings import Limits, Verification
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import Partner, Program
+from tests.support.ids import fated, guid, read_csv, row, target, write_csv
+from tests.support.run_commands import FAST, ends, ids_by_path, newest, reads, run, told, wait_until
+from tests.support.virtual_run import Laboratory, Sent
+
+QUICKLY = ("--verify", "--verify-after", "0.2", "--verify-every", "0.2")
+LIST = "/azureEntitlements"
+
+
+def test_accepted_rows_are_watched_until_they_are_active(
+    program: Program, start_partner: Callable[[Rules], Partner]
+) -> None:
+    partner = start_partner(Rules(activation_delay=1))
+    process = run(program, partner, ["a", 503, 208, 800111], *QUICKLY)
+    assert process.code == 1
+    assert ends(process) == [
+        ("reactivated", "202", "", "1"),
+        ("reactivated", "202", "", "3"),
+        ("already_active", "400", "", "1"),
+        ("failed", "404", "800111", "1"),
+    ]
+    assert process.summary["calls"]["retried"] == 2  # type: ignore[index]
+    written = {line["request_id"] for line in read_csv(process.run / "results.csv")}
+    assert written == {call["request_id"] for call in partner.requests()}
+    assert partner.world.ledger.complaints == []
+
+
+def test_all_active_is_a_success(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a"] * 3, *QUICKLY)
+    assert (process.code, process.summary["state"]) == (0, "finished")
+    assert told(process.run) == ["reactivated"] * 3
+
+
+def test_rows_that_do_not_become_active_in_time_are_pending(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 1202, 3202], *QUICKLY, "--verify-timeout", "3")
+    assert process.code == 1
+    assert told(process.run) == ["reactivated", "pending", "pending"]
+    words = [line["error_description"] for line in read_csv(process.run / "results.csv")]
+    assert "its status was 'inactive'" in words[1]
+    assert "its status was 'warming'" in words[2]
+    assert f"bulkreact verify {process.run.name}" in process.err
+    assert [line["status"] for line in read_csv(process.run / "failed.csv")] == ["pending", "pending"]
+
+
+def test_entitlements_of_one_subscription_are_read_by_one_call(program: Program, partner: Partner) -> None:
+    rows = [*(row(guid(number), 1) for number in range(5)), row(guid(9), 2)]
+    write_csv(program.folder / "input.csv", rows)
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--verify", "--verify-after", "2.5")
+    assert told(process.run) == ["reactivated"] * 6
+    assert len(reads(partner, LIST)) == 1
+    assert len(reads(partner, guid(9))) == 1
+    assert len(reads(partner, "")) == 2
+
+
+def test_a_read_that_fails_in_passing_is_repeated(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [4202, "a", "a", 4202], *QUICKLY)
+    assert told(process.run) == ["reactivated"] * 4
+
+
+def test_a_lost_answer_that_took_effect_is_seen_and_one_that_did_not_stays_unknown(
+    program: Program, start_partner: Callable[[Rules], Partner]
+) -> None:
+    partner = start_partner(Rules(activation_delay=0))
+    process = run(program, partner, [1599, 1504], "--attempts", "1")
+    assert told(process.run) == ["unknown", "unknown"]
+    again = program("verify", process.run.name, *FAST)
+    assert again.code == 1
+    assert told(process.run) == ["reactivated", "unknown"]
+    resumed = program("resume", *FAST, "--attempts", "1")
+    assert resumed.code == 1
+    assert [len(ids) for ids in ids_by_path(partner).values()] == [1, 2]
+
+
+@pytest.mark.parametrize(("options", "status"), [((), "unknown"), ((*QUICKLY, "--verify-timeout", "1"), "pending")])
+def test_a_contested_row_that_is_inactive_after_a_lost_answer_is_pending_only_when_it_was_watched(
+    program: Program, partner: Partner, options: tuple[str, ...], status: str
+) -> None:
+    process = run(program, partner, [4599], *options)
+    assert ends(process) == [(status, "400", "900337", "2")]
+    again = program("verify", process.run.name, *FAST)
+    assert (again.code, ends(process)) == (1, [("pending", "400", "900337", "2")])
+
+
+def test_verify_looks_once_and_again_days_later(program: Program, start_partner: Callable[[Rules], Partner]) -> None:
+    partner = start_partner(Rules(activation_delay=3600))
+    process = run(program, partner, ["a"] * 4)
+    assert process.code == 0
+    first = program("verify", process.run.name, *FAST)
+    assert first.code == 1
+    assert told(process.run) == ["pending"] * 4
+    heartbeat = program.folder / "reports" / "latest.json"
+    assert json.loads(heartbeat.read_text())["exit_code"] == 1
+    partner.world.rules = Rules(activation_delay=0)
+    second = program("verify", process.run.name, *FAST)
+    assert second.code == 0
+    assert told(process.run) == ["reactivated"] * 4
+    assert read_csv(process.run / "failed.csv") == []
+    assert process.summary["exit_code"] == 0
+    assert json.loads(heartbeat.read_text()) == process.summary
+    assert len(partner.requests()) == 4
+    assert program("verify", process.run.name, *FAST).code == 0
+    assert len(reads(partner, "")) == 6
+
+
+def test_verifying_needs_no_agreement_but_credentials(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a"])
+    program.environment["BULKREACT_ACCESS_TOKEN"] = ""
+    assert program("verify", process.run.name).code == 2
+    program.environment["BULKREACT_ACCESS_TOKEN"] = "x"
+    assert program("verify", process.run.name).code in {0, 1}
+
+
+def test_an_older_run_that_is_verified_does_not_become_the_heartbeat(program: Program, partner: Partner) -> None:
+    older = run(program, partner, ["a"]).run
+    write_csv(program.folder / "b.csv", [row(guid(5))])
+    assert program("run", "b.csv", "--base-url", partner.base_url, *FAST).code == 0
+    heartbeat = (program.folder / "reports" / "latest.json").read_bytes()
+    program("verify", older, *FAST, "--verify-timeout", "30", "--verify-after", "0", "--verify-every", "0.2")
+    assert told(older) == ["reactivated"]
+    assert (program.folder / "reports" / "latest.json").read_bytes() == heartbeat
+
+
+def test_a_run_that_was_halted_stays_so_when_it_is_verified(program: Program, partner: Partner) -> None:
+    tails: list[int | str] = ["a", *[1503] * 4, *["a"] * 5]
+    options = ("--attempts", "1", "--concurrency", "1", "--halt-after", "2")
+    process = run(program, partner, tails, *options)
+    assert process.code == 4
+    again = program("verify", process.run.name, *FAST, "--verify-timeout", "30", "--verify-every", "0.2")
+    assert again.code == 1
+    assert "reactivated" in told(process.run)
+    assert "accepted" not in told(process.run)
+    assert (process.summary["state"], process.summary["exit_code"]) == ("halted", 4)
+    assert f"bulkreact resume {process.run.name}" in again.err
+    sent = len(partner.requests())
+    assert program("resume", *FAST, "--halt-on-failures", "off", "--attempts", "1").code == 1
+    assert len(partner.requests()) > sent
+    assert process.summary["state"] == "finished"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
+    program: Program, start_partner: Callable[[Rules], Partner], number: signal.Signals, code: int
+) -> None:
+    partner = start_partner(Rules(activation_delay=3600))
+    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
+    wait_until(lambda: len(reads(partner, "")) >= 8)
+    process.send_signal(number)
+    ended = program.ended(process)
+    assert ended.code == code
+    assert told(ended.run) == ["accepted"] * 4
+    assert f"bulkreact resume {ended.run.name} --verify" in ended.err
+    partner.world.rules = Rules(activation_delay=0)
+    again = program("resume", *FAST, *QUICKLY)
+    assert again.code == 0, again.err
+    assert told(ended.run) == ["reactivated"] * 4
+    assert len(partner.requests()) == 4
+
+
+def test_watching_that_is_killed_is_taken_up_by_the_same_command(
+    program: Program, start_partner: Callable[[Rules], Partner]
+) -> None:
+    partner = start_partner(Rules(activation_delay=3600))
+    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
+    command = ("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
+    process = program.start(*command)
+    wait_until(lambda: len(reads(partner, "")) >= 8)
+    process.kill()
+    program.ended(process)
+    partner.world.rules = Rules(activation_delay=0)
+    again = program(*command)
+    assert again.code == 0, again.err
+    assert told(again.run) == ["reactivated"] * 4
+    assert len(partner.requests()) == 4
+
+
+def test_a_practised_run_can_be_verified_later(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1)), row(guid(2)), row(fated(1202))])
+    process = program("run", "input.csv", "--simulate", "--rate", "off")
+    assert told(process.run) == ["accepted"] * 3
+    again = program("verify", process.run.name, "--verify-timeout", "3", "--verify-every", "0.5", "--rate", "off")
+    assert again.code == 1, again.err
+    assert told(newest(program)) == ["reactivated", "reactivated", "pending"]
+
+
+def test_watching_for_no_time_at_all_is_refused(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a"], "--verify", "--verify-every", "0")
+    assert process.code == 2
+    assert "--verify-every" in process.err
+    assert not partner.world.ledger.calls
+
+
+def test_results_that_cannot_be_written_after_verifying_are_written_later(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [1202])
+    (process.run / "results.csv").unlink()
+    (process.run / "results.csv").mkdir()
+    again = program("verify", process.run.name, *FAST)
+    assert again.code == 74
+    assert "bulkreact results" in again.err
+    (process.run / "results.csv").rmdir()
+    assert program("results", process.run.name).code == 0
+    assert told(process.run) == ["pending"]
+
+
+def watch(laboratory: Laboratory, count: int = 1, **times: float) -> list[float]:
+    """Send and watch rows of as many customers; return when they were read, counted from the first call."""
+    laboratory.make([target(guid(number), number) for number in range(count)])
+    limits = Limits(calls_per_second=None, verify=Verification(**times))
+    laboratory.work(limits)
+    return [round(sent.at - laboratory.sent[0].at, 1) for sent in laboratory.sent if sent.method == "GET"]
+
+
+def test_rows_are_read_after_a_minute_and_then_every_minute_until_the_time_is_over(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    assert watch(laboratory, after=60, every=60, timeout=250) == [60.1, 120.1, 180.2, 240.2, 250.1]
+    (row,) = laboratory.rows()
+    assert row.outcome.status is Status.PENDING
+
+
+def test_a_row_is_not_read_again_once_it_is_active(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=130))
+    assert watch(laboratory) == [60.1, 120.1, 180.2]
+    (row,) = laboratory.rows()
+    assert row.outcome.status is Status.REACTIVATED
+
+
+def test_a_row_that_was_accepted_long_ago_is_read_at_once_and_at_least_once(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(1))])
+    laboratory.work(Limits(calls_per_second=None))
+    laboratory.now += 100_000
+    before = laboratory.now
+    laboratory.work(Limits(calls_per_second=None, verify=Verification(timeout=0)), send=False, command="verify")
+    assert laboratory.now - before < 1
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED]
+
+
+def test_reads_keep_to_the_pace_of_the_run(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(number), number) for number in range(60)])
+    laboratory.work(Limits(calls_per_second=2, verify=Verification(after=0)))
+    moments = [sent.at for sent in laboratory.sent]
+    assert len(moments) == 120
+    assert 58 < moments[-1] - moments[0] < 62
+
+
+def test_reads_keep_to_the_pace_although_the_last_row_passed_the_threshold(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(n) if n < 10 else fated(800111, n), n) for n in range(21)])
+    limits = Limits(calls_per_second=2, concurrency=1, halt_after=20, verify=Verification(after=0))
+    assert laboratory.work(limits).exit_code == 0
+    moments = [sent.at for sent in laboratory.sent if sent.method == "GET"]
+    assert len(moments) == 10
+    assert moments[-1] - moments[0] > 4
+
+
+def test_a_throttled_read_is_waited_out_and_holds_its_customer(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    refused = iter([Response(429, "", {"retry-after": "30"}, b"")])
+    laboratory.answer = lambda sent: next(refused, None) if sent.method == "GET" else None
+    assert watch(laboratory, after=10) == [10.1, pytest.approx(40.3, abs=0.3)]
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED]
+
+
+def test_reads_that_are_throttled_for_too_long_leave_the_rows_as_they_were(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.answer = lambda sent: Response(429, "", {"retry-after": "172800"}, b"") if sent.method == "GET" else None
+    assert watch(laboratory, 4, after=10) == [10.1] * 4
+    assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
+
+
+def test_what_was_read_before_a_throttle_that_lasts_too_long_is_pending(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    refusal = Response(429, "", {"retry-after": "172800"}, b"")
+    laboratory.answer = lambda sent: refusal if sent.method == "GET" and sent.at > 90 else None
+    assert watch(laboratory) == [60.1, 120.1]
+    (row,) = laboratory.rows()
+    assert row.outcome.status is Status.PENDING
+    assert row.outcome.description == "not seen active: at 2026-03-01T12:01:00.100Z its status was 'inactive'"
+
+
+def test_the_first_look_is_not_later_than_the_end_of_the_time(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    assert watch(laboratory, after=60, every=60, timeout=30) == [30.1]
+
+
+def test_a_row_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.method == "GET" else None
+    watch(laboratory, timeout=60)
+    (row,) = laboratory.rows()
+    assert row.outcome.status is Status.PENDING
+    assert "could not be read (http-404)" in row.outcome.description
+
+
+def test_every_read_has_a_request_id_of_its_own(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=200))
+    watch(laboratory, 5)
+    ids = [sent.request_id for sent in laboratory.sent]
+    assert len(ids) == len(set(ids)) == 25
+
+
+@pytest.mark.parametrize(("status", "calls"), [(403, 1), (401, 2)])
+def test_a_fatal_answer_to_a_read_stops_the_watching_and_leaves_rows_accepted(
+    tmp_path: Path, status: int, calls: int
+) -> None:
+    laboratory = Laboratory(tmp_path)
+    refusal = Response(status, "", {}, b'{"code":900329,"description":"x"}' if status == 403 else b"")
+    laboratory.answer = lambda sent: refusal if sent.method == "GET" else None
+    assert len(watch(laboratory)) == calls
+    assert laboratory.phases[-1].stopping
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.ACCEPTED]
+
+
+def test_a_read_that_fails_again_and_again_is_tried_as_often_as_a_call_and_then_in_a_minute(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    failures = iter([Response(503, "", {}, b"")] * 5)
+    laboratory.answer = lambda sent: next(failures, None) if sent.method == "GET" else None
+    moments = watch(laboratory, timeout=600)
+    assert len(moments) == 6
+    assert moments[4] - moments[0] < 30
+    assert moments[5] - moments[4] == pytest.approx(60, abs=1)
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED]
+
+
+def test_a_refused_list_is_made_up_for_by_reading_one_by_one(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
+    laboratory.make([target(guid(number)) for number in range(3)])
+    laboratory.work(Limits(calls_per_second=None, verify=Verification()))
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED] * 3
+    assert [sent.status for sent in laboratory.sent if sent.method == "GET"] == [404, 200, 200, 200]
+
+
+def test_a_refused_list_is_not_asked_for_again(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=200))
+    laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
+    laboratory.make([target(guid(number)) for number in range(3)])
+    laboratory.work(Limits(calls_per_second=None, verify=Verification()))
+    assert sum(sent.path.endswith(LIST) for sent in laboratory.sent) == 1
+
+
+def test_a_list_that_stays_unreadable_is_made_up_for_as_well(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.answer = lambda sent: Response(200, "", {}, b"<html>") if sent.path.endswith(LIST) else None
+    laboratory.make([target(guid(number)) for number in range(3)])
+    laboratory.work(Limits(calls_per_second=None, attempts=2, verify=Verification()))
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED] * 3
+
+
+def test_one_gap_in_a_list_does_not_make_every_member_cost_a_call(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    laboratory.make([*(target(guid(number)) for number in range(50)), target(fated(2202))])
+    laboratory.work(Limits(calls_per_second=None, verify=Verification(timeout=180)))
+    assert sum(sent.method == "GET" for sent in laboratory.sent) == 2 * 3
+
+
+def test_customers_do_not_wait_for_others_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ACTIVE_CUSTOMERS", 4)
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=300))
+    moments = watch(laboratory, 40)
+    assert sum(moment < 70 for moment in moments) == 40
+
+
+def test_what_a_list_does_not_name_is_read_by_itself_at_once(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory.make([target(guid(1)), target(fated(2202)), target(guid(2))])
+    laboratory.work(Limits(calls_per_second=None, verify=Verification()))
+    read = [(round(sent.at, 1), sent.path.rsplit("/", 1)[1]) for sent in laboratory.sent if sent.method == "GET"]
+    assert read == [(60.1, "azureEntitlements"), (60.2, fated(2202))]
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED] * 3
+
+
+def test_an_interruption_ends_the_watching_at_once(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+
+    def interrupt(sent: Sent) -> None:
+        phase: Phase = laboratory.phases[-1]
+        if sent.method == "GET":
+            phase.interrupt(terminated=False)
+
+    laboratory.told = interrupt
+    assert watch(laboratory, 5) == [60.1] * 5
+    assert [row.outcome.status for row in laboratory.rows()] == [Status.ACCEPTED] * 5

@@ -1,0 +1,300 @@
+"""What doctor finds: everything that keeps a run from working, in words and for programs."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bulkreact.simulator.identity.aadsts_errors import Fault
+from tests.conftest import CANARY, Partner, Process, Program
+from tests.support.ids import fated, row, write_csv
+from tests.support.run_commands import FAST, wait_until
+from tests.support.signed_in import sign_in
+from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
+
+
+def found(program: Program, *options: str | Path) -> tuple[Process, dict[str, Any]]:
+    """Let doctor examine, for programs."""
+    process = program("doctor", "--json", *options)
+    assert "Traceback" not in process.err
+    content: dict[str, Any] = json.loads(process.out)
+    assert content["healthy"] is (process.code == 0)
+    return process, content
+
+
+def results(content: dict[str, Any]) -> dict[str, str]:
+    return {check["name"]: check["result"] for check in content["checks"]}
+
+
+def words(content: dict[str, Any], name: str) -> str:
+    (check,) = (check for check in content["checks"] if check["name"] == name)
+    return f"{check['words']} {check['advice']}"
+
+
+def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None:
+    assert sign_in(program, authority).code == 0
+    process, content = found(program)
+    assert process.code == 0
+    assert set(results(content).values()) == {"ok"}
+    assert "ann@fabrikam.example" in words(content, "token")
+    assert "pwd and mfa" in words(content, "token")
+    assert content["is_mfa_compliant"] is True
+    assert content["refresh_token"]["days_left"] == pytest.approx(90, abs=0.1)
+    assert abs(content["clock_skew_seconds"]) < 60
+    assert content["settings"]["tenant_id"] == {"value": TENANT, "origin": "BULKREACT_TENANT_ID"}
+    assert content["settings"]["auth"] == {"value": "user", "origin": "what is given"}
+    (call,) = [one for one in authority.world.ledger.calls if one["method"] == "GET"]
+    assert str(call["path"]).endswith("/customers")
+    assert authority.world.ledger.complaints == []
+
+
+def test_the_same_is_told_to_people_in_a_table(program: Program, authority: Authority) -> None:
+    assert sign_in(program, authority).code == 0
+    process = program("doctor", "--rate", "2/s")
+    assert process.code == 0
+    assert "A run could work." in process.out
+    lines = {line.split()[0]: line.split() for line in process.out.splitlines() if line.strip()}
+    assert lines["rate"][1:] == ["2/s", "command", "line"]
+    assert lines["tenant_id"][1:] == [TENANT, "BULKREACT_TENANT_ID"]
+    assert lines["concurrency"][1:] == ["16", "default"]
+    assert lines["clock"][1] == "ok"
+
+
+def test_an_apps_own_token_may_be_refused_for_reactivations(program: Program, authority: Authority) -> None:
+    program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
+    process, content = found(program)
+    assert process.code == 0
+    assert results(content)["kind of token"] == "warning"
+    assert results(content)["MFA"] == "skipped"
+    assert content["is_mfa_compliant"] is None
+    assert content["settings"]["BULKREACT_CLIENT_SECRET"] == {"value": "set, not shown", "origin": "environment"}
+    assert SECRET not in process.out + process.err
+    assert authority.outcomes == [("client_credentials", "issued")]
+
+
+def test_a_certificate_is_told_with_the_days_it_has_left(program: Program, authority: Authority) -> None:
+    (program.folder / "app.pem").write_text(key_pair().pem)
+    _, content = found(program, "--auth", "app", "--certificate-file", "app.pem")
+    assert results(content)["certificate"] == "warning"
+    assert "good for another 29 days" in words(content, "certificate")
+    assert authority.outcomes == [("client_credentials", "issued")]
+
+
+def test_without_credentials_the_rest_is_examined_all_the_same(program: Program, authority: Authority) -> None:
+    process, content = found(program)
+    assert process.code == 3
+    assert results(content)["credentials"] == "failed"
+    assert results(content)["Partner Center"] == "ok"
+    assert "bulkreact login" in words(content, "credentials")
+    assert authority.world.ledger.calls == []
+
+
+@pytest.mark.parametrize(
+    ("token", "check", "told"),
+    [
+        ("two words", "credentials", "is not a token"),
+        ("eyJhbGciOiJub25lIn0.eyJhdWQiOiJodHRwczovL2EuZXhhbXBsZSJ9.x", "token", "is for https://a.example"),
+        ("eyJhbGciOiJub25lIn0.eyJleHAiOjF9.x", "token", "has expired at 1970-01-01 00:00:01 UTC"),
+    ],
+)
+def test_a_ready_token_that_is_no_good_is_not_tried(
+    program: Program, partner: Partner, token: str, check: str, told: str
+) -> None:
+    program.environment["BULKREACT_ACCESS_TOKEN"] = token
+    process, content = found(program, "--base-url", partner.base_url)
+    assert process.code == 3
+    assert results(content)[check] == "failed"
+    assert told in words(content, check)
+    assert partner.world.ledger.calls == []
+    assert token not in process.out
+
+
+def test_an_opaque_token_is_proven_by_the_read(program: Program, partner: Partner) -> None:
+    process, content = found(program, "--base-url", partner.base_url)
+    assert process.code == 0
+    assert results(content)["token"] == "warning"
+    assert results(content)["harmless read"] == "ok"
+    assert CANARY not in process.out
+
+
+def test_a_sign_in_without_mfa_is_told_by_its_claims(program: Program, authority: Authority) -> None:
+    authority.directory.token_lifetime = 2
+    assert sign_in(program, authority).code == 0
+    authority.directory.mfa = False
+    process, content = found(program)
+    assert process.code == 3
+    assert "without multi-factor authentication" in words(content, "token")
+    assert results(content)["sign-in"] == "ok"
+
+
+@pytest.mark.parametrize(("said", "result"), [("false", "failed"), ("True", "ok"), ("perhaps", "skipped")])
+async def test_what_partner_center_says_of_mfa_counts(program: Program, said: str, result: str) -> None:
+    async def customers(request: web.Request) -> web.Response:
+        assert request.headers["ValidateMfa"] == "true"
+        return web.json_response({"items": []}, headers={"isMfaCompliant": said})
+
+    app = web.Application()
+    app.router.add_get("/v1/customers", customers)
+    async with TestServer(app) as server:
+        process, content = await asyncio.to_thread(found, program, "--base-url", f"http://127.0.0.1:{server.port}")
+    assert results(content)["MFA"] == result
+    assert process.code == (3 if result == "failed" else 0)
+
+
+def test_a_token_service_that_refuses_is_told_in_words(program: Program, authority: Authority) -> None:
+    program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_CLIENT_ID": CLIENT[:24] + "000007000222"}
+    process, content = found(program)
+    assert process.code == 3
+    assert "the client secret has expired (AADSTS7000222)" in words(content, "token")
+    assert results(content)["harmless read"] == "skipped"
+    assert authority.world.ledger.calls == []
+
+
+def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, authority: Authority) -> None:
+    assert sign_in(program, authority, "--store", "file").code == 0
+    (cache,) = (program.folder / "state" / "sign-ins").glob("*.cache")
+    content = json.loads(cache.read_text())
+    (token,) = content["RefreshToken"].values()
+    token["last_modification_time"] = str(int(token["last_modification_time"]) - 80 * 86_400)
+    # Nobody has used it for so long: what it gave is dead.
+    for access in content["AccessToken"].values():
+        access.update({name: str(int(access[name]) - 80 * 86_400) for name in ("cached_at", "expires_on")})
+    cache.write_text(json.dumps(content))
+    _, told = found(program)
+    assert results(told)["sign-in"] == "warning"
+    assert told["refresh_token"] == {"age_days": pytest.approx(80, abs=0.1), "days_left": pytest.approx(10, abs=0.1)}
+    # Doctor has used it.
+    assert len(authority.directory.requests) == 2
+    _, again = found(program)
+    assert results(again)["sign-in"] == "ok"
+
+
+def test_hosts_that_cannot_be_reached_are_told_apart(program: Program, authority: Authority) -> None:
+    program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
+    process, content = found(
+        program, "--base-url", "https://127.0.0.1:1", "--authority", "https://no-such-host.invalid"
+    )
+    assert process.code == 3
+    assert "the name no-such-host.invalid is not known" in words(content, "token service")
+    assert "no connection to 127.0.0.1 on port 1" in words(content, "Partner Center")
+    program.environment |= {"REQUESTS_CA_BUNDLE": "", "SSL_CERT_FILE": ""}
+    _, content = found(program)
+    assert "is not trusted" in words(content, "Partner Center")
+    assert authority.directory.requests == []
+
+
+def test_a_proxy_is_named_without_its_password(program: Program, authority: Authority) -> None:
+    program.environment |= {"HTTPS_PROXY": "http://ann:pa55word@127.0.0.1:1", "NO_PROXY": ""}
+    process, content = found(program, "--base-url", "https://partner.example")
+    assert "through the proxy 127.0.0.1" in words(content, "Partner Center")
+    assert "pa55word" not in process.out + process.err
+    assert authority.directory.requests == []
+
+
+@pytest.mark.parametrize("proxy", ["http://[", "ftp://proxy.example", "http://proxy.example:99999", "http://:3128"])
+def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(program: Program, proxy: str) -> None:
+    program.environment |= {"HTTPS_PROXY": proxy, "NO_PROXY": ""}
+    process, content = found(program, "--base-url", "https://partner.example")
+    assert process.code == 3
+    assert "HTTPS_PROXY" in words(content, "network")
+    write_csv(program.folder / "input.csv", [row(fated(202))])
+    assert program("run", "input.csv", "--base-url", "https://partner.example", *FAST).code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else False, reason="root may write everywhere")
+def test_a_folder_without_permission_is_told(program: Program, partner: Partner) -> None:
+    (program.folder / "locked").mkdir(mode=0o500)
+    _, content = found(program, "--base-url", partner.base_url, "--reports", "locked/reports")
+    assert results(content)["reports folder"] == "failed"
+
+
+def test_a_folder_that_cannot_be_written_is_told(program: Program, partner: Partner) -> None:
+    (program.folder / "file").write_text("no folder")
+    process, content = found(program, "--base-url", partner.base_url, "--reports", "file/reports")
+    assert process.code == 3
+    assert results(content)["reports folder"] == "failed"
+    assert not (program.folder / "reports").exists()
+
+
+def test_no_call_is_made_beside_a_run_that_is_at_work(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(fated(1598))])
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    wait_until(lambda: len(partner.requests()) == 1)
+    doctor, content = found(program, "--base-url", partner.base_url)
+    process.send_signal(signal.SIGKILL)
+    program.ended(process)
+    assert doctor.code == 0
+    assert results(content)["harmless read"] == "skipped"
+    assert f"process {process.pid}" in words(content, "harmless read")
+    assert len(partner.world.ledger.calls) == 1
+
+
+def test_it_looks_at_the_settings_of_run(program: Program, partner: Partner) -> None:
+    (program.folder / "bulkreact.toml").write_text(f'[run]\nbase_url = "{partner.base_url}"\nrate = "7/s"\n')
+    program.environment["BULKREACT_RUN_REPORTS"] = "there"
+    process, content = found(program)
+    assert process.code == 0, process.out
+    assert content["settings"]["base_url"] == {"value": partner.base_url, "origin": "bulkreact.toml [run]"}
+    assert content["settings"]["rate"] == {"value": "7/s", "origin": "bulkreact.toml [run]"}
+    assert content["settings"]["reports"] == {"value": "there", "origin": "BULKREACT_RUN_REPORTS"}
+
+
+def test_a_token_that_was_revoked_is_renewed_as_a_run_would_do(program: Program, authority: Authority) -> None:
+    assert sign_in(program, authority).code == 0
+    authority.directory.revoke_access_tokens()
+    process, content = found(program)
+    assert process.code == 0
+    assert results(content)["harmless read"] == "ok"
+    assert len(authority.directory.requests) == 2
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:30:00 -1200", "soon", ""])
+async def test_an_odd_date_is_no_crash(program: Program, date: str) -> None:
+    async def customers(_request: web.Request) -> web.Response:
+        return web.json_response({"items": []}, headers={"Date": date})
+
+    app = web.Application()
+    app.router.add_get("/v1/customers", customers)
+    async with TestServer(app) as server:
+        base_url = str(server.make_url("")).rstrip("/")
+        _, content = await asyncio.to_thread(found, program, "--base-url", base_url)
+    assert results(content)["clock"] == "skipped"
+
+
+@pytest.mark.usefixtures("authority")
+def test_a_certificate_that_is_not_good_yet_is_told(program: Program) -> None:
+    (program.folder / "app.pem").write_text(key_pair("early", begins_in_days=1).pem)
+    _, content = found(program, "--auth", "app", "--certificate-file", "app.pem")
+    assert results(content)["certificate"] == "warning"
+    assert "not good before" in words(content, "certificate")
+
+
+def test_it_can_be_practised(program: Program) -> None:
+    process, content = found(program, "--simulate")
+    assert process.code == 0
+    assert results(content)["harmless read"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(500, html=True, retry_after="999"),
+        Fault(200, html=True, retry_after="999"),
+        Fault(400, html=True),
+        Fault(302),
+        Fault(drop=True),
+    ],
+)
+def test_a_token_service_in_trouble_is_no_crash(program: Program, authority: Authority, fault: Fault) -> None:
+    program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
+    authority.directory.faults = [fault] * 99
+    process, content = found(program)
+    assert process.code == 3
+    assert process.err == ""
+    assert results(content)["token"] == "failed"

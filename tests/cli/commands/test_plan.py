@@ -1,0 +1,237 @@
+"""What a run would do, told beforehand; and a run that holds itself to what was told."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import CANARY, Partner, Process, Program
+from tests.support.ids import fated, guid, row, write_csv
+from tests.support.run_commands import FAST, told, wait_until
+
+IDS = ("customer_id", "subscription_id", "entitlement_id")
+ROWS: list[tuple[str, ...]] = [
+    row(guid(1), 1),
+    row(guid(2), 2),
+    row(guid(3), 2),
+    row(guid(2), 2),
+    ("x", "", "4.892E+92"),
+    row(guid(4), 1),
+]
+
+
+def planned(
+    program: Program, *options: str | Path, rows: Sequence[tuple[str, ...]] = ROWS
+) -> tuple[Process, dict[str, Any]]:
+    """Plan rows, for programs."""
+    write_csv(program.folder / "input.csv", rows)
+    process = program("plan", "input.csv", "--json", *options)
+    return process, json.loads(process.out) if process.out else {}
+
+
+def test_everything_is_counted_and_adds_up(program: Program) -> None:
+    process, plan = planned(program, "--rate", "2/s")
+    assert process.code == 1
+    assert (plan["rows"], plan["valid"], plan["invalid"], plan["duplicate"]) == (6, 4, 1, 1)
+    assert plan["rows"] == plan["valid"] + plan["invalid"] + plan["duplicate"]
+    assert (plan["customers"], plan["kinds"], plan["estimated_seconds"]) == (2, {"azure": 4}, 2.0)
+    assert plan["per_customer"] == {row(guid(1), 1)[0]: 2, row(guid(2), 2)[0]: 2}
+    assert plan["targets"] == [[number, "azure", *ROWS[number - 2]] for number in (2, 3, 4, 7)]
+    assert not (program.folder / "reports").exists()
+
+
+def test_every_problem_has_its_place_and_its_remedy(program: Program) -> None:
+    _, plan = planned(program)
+    assert [(one["row"], one["column"], one["value"], one["code"]) for one in plan["problems"]] == [
+        (6, "customer_id", "x", "invalid-customer-id"),
+        (6, "subscription_id", "", "missing-subscription-id"),
+        (6, "entitlement_id", "4.892E+92", "damaged-by-excel"),
+    ]
+    assert all(one["reason"] and one["remedy"] for one in plan["problems"])
+
+
+def test_it_is_told_to_people(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [*ROWS, *((f"{number}E+10", "a", "b") for number in range(10, 40))])
+    process = program("plan", "input.csv")
+    assert process.code == 1
+    assert process.err == ""
+    lines = process.out.splitlines()
+    assert lines[:3] == [
+        "Input:     input.csv, 36 rows",
+        "To send:   4 subscriptions of 2 customers; about 0:00:01 at 300/min",
+        "Duplicate: 1 (sent once, with the earlier row)",
+    ]
+    assert "Invalid:   31" in lines
+    assert (
+        "  rows 8-37 (30 rows, for example 8): customer_id is not a GUID: '10E+10' (Excel changed this cell"
+        in process.out
+    )
+    assert len(lines) < 15
+
+
+def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> None:
+    process, plan = planned(program, rows=[row(guid(1)), row(guid(1))])
+    assert process.code == 0
+    assert (plan["valid"], plan["duplicate"], plan["problems"]) == (1, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "words"),
+    [
+        ((), [], "has no rows"),
+        (("--max-rows", "3"), ROWS, "more than the 3 that --max-rows allows"),
+        (("--strict",), ROWS, "1 of 6 rows are invalid"),
+        (("--sheet", "x"), ROWS, "is no workbook"),
+    ],
+)
+def test_what_run_would_refuse_plan_refuses(
+    program: Program, options: tuple[str, ...], rows: list[tuple[str, ...]], words: str
+) -> None:
+    process, _ = planned(program, *options, rows=rows)
+    assert process.code == 2
+    assert words in process.err
+
+
+def test_it_reads_as_run_would(program: Program, partner: Partner) -> None:
+    (program.folder / "bulkreact.toml").write_text('rate = "1/s"\n[run]\ndelimiter = "^"\nmax_rows = 10\n')
+    write_csv(program.folder / "plain.csv", ROWS[:3])
+    text = (program.folder / "plain.csv").read_text().replace(",", "^")
+    (program.folder / "input.csv").write_text(text)
+    process = program("plan", "input.csv", "--json")
+    assert process.code == 0, process.err
+    assert json.loads(process.out)["estimated_seconds"] == 3
+    ran = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert ran.code == 0
+
+
+def test_a_run_holds_itself_to_its_plan(program: Program, partner: Partner) -> None:
+    target = ("--base-url", partner.base_url, *FAST, "--plan", "plan.json")
+    planned(program, "--out", "plan.json")
+    # Names, case and order of columns may change; what is sent may not.
+    rows = [("Ann", *(cell.upper() for cell in reversed(one))) for one in ROWS]
+    write_csv(program.folder / "input.csv", rows, ("name", *reversed(IDS)))
+    process = program("run", "input.csv", *target)
+    assert process.code == 1, process.err
+    assert told(process.run) == ["accepted"] * 3 + ["duplicate", "invalid", "accepted"]
+    changes = {
+        f"planned is row 3 with {' / '.join(ROWS[1])}, and there is row 3 with {' / '.join(ROWS[2])}": ROWS[0:1]
+        + ROWS[2:],
+        f"planned is row 7 with {' / '.join(ROWS[5])}, and there is nothing more": ROWS[:5],
+        f"planned is nothing more, and there is row 8 with {' / '.join(row(guid(9), 1))}": [*ROWS, row(guid(9), 1)],
+    }
+    before = len(partner.requests())
+    for words, changed in changes.items():
+        write_csv(program.folder / "input.csv", changed)
+        refused = program("run", "input.csv", *target)
+        assert refused.code == 2
+        assert words in refused.err
+    assert len(partner.requests()) == before
+    assert len(list(process.reports.glob("*/journal.sqlite3"))) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "[]",
+        '{"digest": 1}',
+        '{"digest": "x", "targets": [1]}',
+        '{"digest": "x", "targets": [[1]]}',
+        "[" * 99_999,
+    ],
+)
+def test_what_is_no_plan_is_refused(program: Program, content: str | None) -> None:
+    write_csv(program.folder / "input.csv", ROWS)
+    if content is not None:
+        (program.folder / "plan.json").write_text(content)
+    process = program("run", "input.csv", "--simulate", "--plan", "plan.json")
+    assert process.code == 2
+    assert "plan.json" in process.err
+    assert "Traceback" not in process.err
+
+
+def test_a_plan_that_cannot_be_kept_is_told(program: Program) -> None:
+    (program.folder / "plan.json").mkdir()
+    write_csv(program.folder / "input.csv", ROWS)
+    process = program("plan", "input.csv", "--out", "nowhere/plan.json")
+    assert process.code == 2
+    assert "cannot be written" in process.err
+
+
+def test_a_plan_does_not_overwrite_its_input(program: Program) -> None:
+    path = write_csv(program.folder / "input.csv", ROWS)
+    before = path.read_bytes()
+    process = program("plan", "input.csv", "--out", "./input.csv")
+    assert process.code == 2
+    assert "would overwrite the input" in process.err
+    assert path.read_bytes() == before
+
+
+def online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], *options: str) -> dict[str, Any]:
+    """Plan rows and read how they stand."""
+    _, plan = planned(program, "--online", "--base-url", partner.base_url, "--rate", "off", *options, rows=rows)
+    return plan
+
+
+def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Program, partner: Partner) -> None:
+    rows = [row(fated(208), 1), row(guid(1), 1), row(guid(2), 2), row(guid(2), 2), ("x", "", ""), row(guid(3), 3)]
+    plan = online(program, partner, rows)
+    assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]
+    assert partner.requests() == []
+    assert partner.world.ledger.effects == []
+    # Entitlements of one subscription are read by one call.
+    paths = [str(call["path"]) for call in partner.world.ledger.calls]
+    assert sum(path.endswith("/azureEntitlements") for path in paths) == 1
+    told_to_people = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off").out
+    assert "At present: inactive 3, active 1" in told_to_people
+    assert "Active, and in need of nothing: 1 row (2)" in told_to_people
+    assert not (program.folder / "reports").exists()
+
+
+def test_what_cannot_be_read_is_said(program: Program, partner: Partner) -> None:
+    plan = online(program, partner, [row(fated(596), 1), row(guid(2), 2)])
+    assert plan["statuses"] == [[2, None], [3, "inactive"]]
+    shown = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off")
+    assert "not readable 1" in shown.out
+
+
+def test_reading_keeps_to_the_pace_and_waits_when_asked(
+    program: Program, start_partner: Callable[[Rules], Partner]
+) -> None:
+    partner = start_partner(Rules(partner_limit=3, window=1))
+    plan = online(program, partner, [row(guid(number), number) for number in range(8)])
+    assert [word for _, word in plan["statuses"]] == ["inactive"] * 8
+    assert any(str(call["answer"]) == "429" for call in partner.world.ledger.calls)
+
+
+def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(fated(1598))])
+    target = ("--base-url", partner.base_url)
+    process = program.start("run", "input.csv", *target, *FAST)
+    wait_until(lambda: len(partner.requests()) == 1)
+    beside = program("plan", "input.csv", "--online", *target)
+    process.kill()
+    program.ended(process)
+    assert beside.code == 5
+    program.environment["BULKREACT_ACCESS_TOKEN"] = ""
+    assert program("plan", "input.csv", "--online", *target).code == 2
+    assert program("plan", "input.csv").code == 0
+    program.environment["BULKREACT_ACCESS_TOKEN"] = CANARY
+    partner.world.rules = Rules()
+    refused = program("plan", "input.csv", "--online", "--simulate")
+    assert refused.code == 0
+
+
+def test_rows_with_ids_in_the_wrong_column_do_not_count_for_the_digest(program: Program) -> None:
+    good = [row(guid(1), 1), row(guid(2), 1)]
+    customer, subscription, _ = good[0]
+    _, with_one = planned(program, rows=[*good, (customer, subscription, subscription)])
+    _, without = planned(program, rows=good)
+    assert (with_one["invalid"], with_one["problems"][0]["code"]) == (1, "swapped-ids")
+    assert with_one["problems"][0]["column"] == "entitlement_id"
+    assert with_one["digest"] == without["digest"]
+    assert with_one["targets"] == without["targets"]

@@ -1,0 +1,183 @@
+"""Looking at a run: while it is worked on, after a kill, at rest, and from where nothing can be written."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import Partner, Process, Program
+from tests.support.ids import guid, row, write_csv
+from tests.support.run_commands import FAST, reads, run, told, wait_until
+
+
+def content(process: Process) -> dict[str, object]:
+    """Return what status says to programs."""
+    assert process.code == 0, process.err
+    found: dict[str, object] = json.loads(process.out)
+    return found
+
+
+ROWS = 600
+
+
+def start(program: Program, partner: Partner) -> "subprocess.Popen[str]":
+    """Start a run that takes half a minute, and wait until it is well under way."""
+    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(ROWS)])
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "20/s")
+    wait_until(lambda: len(partner.requests()) >= 10)
+    return process
+
+
+def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Partner) -> None:
+    process = start(program, partner)
+    told_to_programs = content(program("status", "--json"))
+    told_to_people = program("status")
+    process.send_signal(signal.SIGTERM)
+    ended = program.ended(process)
+    assert ended.code == 143, ended.err
+    assert told_to_programs["state"] == "running"
+    assert told_to_programs["run_id"] == ended.run.name
+    assert told_to_programs["process_id"] == process.pid
+    assert told_to_programs["exit_code"] is None
+    counts, open_rows = told_to_programs["counts"], told_to_programs["open"]
+    assert isinstance(counts, dict)
+    assert isinstance(open_rows, int)
+    assert counts["accepted"] >= 9
+    assert counts["unknown"] == counts["not_attempted"] == 0
+    assert sum(counts.values()) + open_rows == ROWS
+    assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
+    assert told_to_people.err == ""
+    assert len(partner.world.ledger.effects) == told(ended.run).count("accepted") >= counts["accepted"]
+
+
+def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 800111, 1503], "--attempts", "1")
+    found = content(program("status", process.run.name, "--json"))
+    shown = {name: value for name, value in process.summary.items() if name != "files"}
+    assert {name: found[name] for name in shown} == shown
+    assert (found["open"], found["in_flight"], found["process_id"]) == (0, 0, None)
+    assert f"bulkreact retry {process.run.name}" in program("status").out
+
+
+def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, partner: Partner) -> None:
+    process = start(program, partner)
+    process.kill()
+    ended = program.ended(process)
+    found = content(program("status", "--json"))
+    assert (found["state"], found["exit_code"]) == ("interrupted", 130)
+    counts = found["counts"]
+    assert isinstance(counts, dict)
+    assert sum(counts.values()) == ROWS
+    assert found["open"] == ROWS - counts["accepted"]
+    assert f"bulkreact resume {ended.run.name}" in program("status").out
+    program("results", ended.run.name)
+    assert counts["not_attempted"] == told(ended.run).count("not_attempted")
+
+
+def test_an_interrupted_run_names_the_command_that_continues_it(program: Program, partner: Partner) -> None:
+    process = start(program, partner)
+    process.send_signal(signal.SIGINT)
+    ended = program.ended(process)
+    found = program("status", ended.run)
+    assert f"Run {ended.run.name}: interrupted" in found.out
+    assert f"bulkreact resume {ended.run.name}" in found.out
+
+
+def test_without_any_run_there_is_nothing_to_show(program: Program) -> None:
+    process = program("status")
+    assert (process.code, process.out) == (2, "")
+    assert "There is no run" in process.err
+
+
+def test_an_unknown_run_is_refused(program: Program, partner: Partner) -> None:
+    run(program, partner, ["a"])
+    assert program("status", "2020").code == 2
+
+
+def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Program, partner: Partner) -> None:
+    partner.world.rules = Rules(activation_delay=3600)
+    process = start(program, partner)
+    process.kill()
+    ended = program.ended(process)
+    verify = program.start("verify", ended.run.name, *FAST, "--verify-timeout", "60", "--verify-every", "1")
+    wait_until(lambda: len(reads(partner, "")) >= 5)
+    found = content(program("status", "--json"))
+    shown = program("status").out
+    refused = program("results", ended.run.name)
+    verify.send_signal(signal.SIGINT)
+    assert program.ended(verify).code == 130
+    assert (found["state"], found["process_id"]) == ("interrupted", verify.pid)
+    assert f"Process {verify.pid} is reading how accepted subscriptions stand" in shown
+    assert refused.code == 5
+
+
+def test_results_are_not_written_beside_the_process_that_will_write_them(program: Program, partner: Partner) -> None:
+    process = start(program, partner)
+    assert program("results", next((program.folder / "reports").glob("2*")).name).code == 5
+    assert not list((program.folder / "reports").glob("**/*.json"))
+    process.send_signal(signal.SIGTERM)
+    assert program.ended(process).code == 143
+
+
+@pytest.mark.parametrize("damage", ["format", "bytes"])
+def test_a_run_that_cannot_be_read_is_named_and_not_passed_over_in_silence(
+    program: Program, partner: Partner, damage: str
+) -> None:
+    older = run(program, partner, [900329]).run
+    journal = older / "journal.sqlite3"
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    if damage == "bytes":
+        journal.write_bytes(b"this is no database" * 1000)
+    for command in (("status",), ("resume", *FAST), ("results", older.name), ("verify", older.name, *FAST)):
+        refused = program(*command)
+        assert refused.code == 2
+        assert older.name in refused.err
+    assert older.name in program("run", "input.csv", "--base-url", partner.base_url, *FAST).err
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written_elsewhere(
+    program: Program, partner: Partner, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    process = run(program, partner, ["a", 800111])
+    above = takewhile(lambda one: not one.stat().st_mode & 0o001, program.folder.parents)
+    for folder in (program.folder, program.folder / "reports", process.run, *above):
+        folder.chmod(0o755)
+    (process.run / "journal.sqlite3").chmod(0o644)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    elsewhere.chmod(0o777)
+    # Whoever that is may not be able to read the program: it is loaded beforehand.
+    code = (
+        "import os; from bulkreact.cli import main, results, resume, status, verify\n"
+        "from bulkreact.sheets.output.report_html import template; template()\n"
+        "os.setgid(65534); os.setuid(65534); main()"
+    )
+
+    def as_nobody(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=program.folder,
+            env={**os.environ, "BULKREACT_ACCESS_TOKEN": "x", "BULKREACT_STATE_DIR": str(elsewhere / "state")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = as_nobody("status", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["counts"]["accepted"] == 1
+    assert as_nobody("results", process.run.name).returncode == 74
+    assert as_nobody("resume", process.run.name).returncode == 0
+    assert as_nobody("verify", process.run.name).returncode == 2
+    written = as_nobody("results", process.run.name, "--to", elsewhere / "results")
+    assert written.returncode == 0, written.stderr
+    assert (elsewhere / "results" / "results.csv").read_bytes() == (process.run / "results.csv").read_bytes()

@@ -1,0 +1,284 @@
+"""Those who watch from afar: a real promtool, a real receiver of pings and hooks, and none of them changes a run."""
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bulkreact.cli.app import _bulkreact
+from bulkreact.monitoring import monitors
+from bulkreact.monitoring.webhooks import News, card
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import CANARY, Partner, Program
+from tests.support.ids import fated, guid, row, write_csv
+from tests.support.run_commands import FAST, run, wait_until
+from tests.support.signed_in import sign_in
+from tests.support.token_authority import Authority
+from tests.support.webhook_receiver import Receiver, receiving
+
+SAMPLE = re.compile(r"^(\w+)(\{.*\})? (\S+)$", re.MULTILINE)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """Return the figures of a metrics file, by name and labels apart from the folder's."""
+    found = SAMPLE.findall(path.read_text())
+    return {
+        name + re.sub(r'reports="[^"]*",?', "", labels).rstrip(",").replace(",}", "}"): float(value)
+        for name, labels, value in found
+    }
+
+
+def test_metrics_say_what_the_run_did(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 800111, 503, 429], "--metrics", "m.prom")
+    found = metrics(program.folder / "m.prom")
+    summary = process.summary
+    assert found['bulkreact_last_run_rows{status="accepted"}'] == 3
+    assert found['bulkreact_last_run_rows{status="failed"}'] == 1
+    assert found["bulkreact_last_run_calls{}"] == summary["calls"]["sent"]  # type: ignore[index]
+    assert found["bulkreact_last_run_throttled_calls{}"] == 2
+    assert found["bulkreact_last_run_calls_per_second{}"] > 0
+    assert found["bulkreact_last_run_duration_seconds{}"] > 0
+    assert found['bulkreact_runs{state="finished"}'] == 1
+    assert found['bulkreact_last_command_exit_code{command="run"}'] == 1
+    assert "bulkreact_last_success_timestamp_seconds{}" not in found
+    assert "bulkreact_refresh_token_remaining_seconds{}" not in found
+
+
+def test_the_last_success_is_remembered_through_failures_and_pruning(program: Program, partner: Partner) -> None:
+    run(program, partner, ["a"], "--metrics", "m.prom")
+    first = metrics(program.folder / "m.prom")["bulkreact_last_success_timestamp_seconds{}"]
+    shutil.rmtree(program.folder / "reports")
+    run(program, partner, [800111], "--metrics", "m.prom")
+    found = metrics(program.folder / "m.prom")
+    assert found["bulkreact_last_success_timestamp_seconds{}"] == first
+    assert found["bulkreact_last_run_timestamp_seconds{}"] > first
+
+
+def test_metrics_tell_of_a_command_that_was_refused(program: Program, partner: Partner) -> None:
+    run(program, partner, ["a"], "--metrics", "m.prom")
+    assert program("run", "missing.csv", "--yes", "--metrics", "m.prom").code == 2
+    found = metrics(program.folder / "m.prom")
+    assert found['bulkreact_last_command_exit_code{command="run"}'] == 2
+    assert found["bulkreact_last_run_exit_code{}"] == 0
+
+
+def test_metrics_tell_how_long_the_refresh_token_has_left(program: Program, authority: Authority) -> None:
+    sign_in(program, authority)
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    process = program("run", "input.csv", *FAST, "--auth", "user", "--metrics", "m.prom")
+    assert process.code == 0, process.err
+    left = metrics(program.folder / "m.prom")["bulkreact_refresh_token_remaining_seconds{}"]
+    assert 89 * 86_400 < left <= 90 * 86_400
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_finds_nothing_wrong_with_the_metrics(program: Program, authority: Authority) -> None:
+    sign_in(program, authority)
+    write_csv(program.folder / "input.csv", [row(guid(1)), row(fated(800111))])
+    program("run", "input.csv", *FAST, "--auth", "user", "--metrics", "m.prom")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"],  # noqa: S607 - wherever it is installed
+        input=(program.folder / "m.prom").read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_metrics_that_cannot_be_written_are_worth_a_warning(program: Program, partner: Partner) -> None:
+    # So long that there is no room for the name of its draft.
+    process = run(program, partner, ["a"], "-q", "--metrics", "m" * 250)
+    assert process.code == 0
+    assert "could not be written" in process.err
+
+
+def test_a_place_for_metrics_that_is_not_there_is_refused(
+    program: Program, partner: Partner, receiver: Receiver
+) -> None:
+    process = run(program, partner, ["a"], "--metrics", "missing/m.prom", "--ping", receiver.url)
+    assert process.code == 2
+    assert "there is no folder missing" in process.err
+    assert receiver.paths == ["/fail"]
+    assert partner.requests() == []
+
+
+def test_a_good_run_pings_start_and_success(program: Program, partner: Partner, receiver: Receiver) -> None:
+    process = run(program, partner, ["a"], "-q", "--ping", f"{receiver.url}/uuid?rid=1")
+    assert (process.code, process.err) == (0, "")
+    assert receiver.paths == ["/uuid/start?rid=1", "/uuid?rid=1"]
+    assert f"input.csv: finished, accepted 1 (run {process.run.name})" in receiver.body("/uuid?rid=1")
+
+
+@pytest.mark.parametrize(
+    ("tails", "options", "code", "words"),
+    [
+        (["a", 800111], (), 1, "accepted 1, failed 1"),
+        (["a"], ("--plan", "missing.json"), 2, "missing.json cannot be read"),
+        ([900329, "a"], ("--concurrency", "1"), 3, "aborted, failed 1"),
+        ([800111] * 4, ("--halt-after", "1", "--concurrency", "1"), 4, "halted"),
+    ],
+)
+def test_anything_else_pings_a_failure_with_the_summary_line(
+    program: Program,
+    partner: Partner,
+    receiver: Receiver,
+    tails: list[int | str],
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    process = run(program, partner, tails, *options, "--ping", f"{receiver.url}/uuid/")
+    assert process.code == code
+    assert receiver.paths == ["/uuid/start", "/uuid/fail"]
+    assert f"exit code {code}" in receiver.body("/uuid/fail")
+    assert words in receiver.body("/uuid/fail")
+
+
+def test_an_interrupted_run_pings_a_failure(program: Program, partner: Partner, receiver: Receiver) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(100)])
+    options = ("--base-url", partner.base_url, "--yes", "--rate", "10/s", "--ping", receiver.url)
+    process = program.start("run", "input.csv", *options)
+    wait_until(lambda: len(partner.requests()) >= 3)
+    process.send_signal(signal.SIGTERM)
+    assert program.ended(process).code == 143
+    assert receiver.paths == ["/start", "/fail"]
+
+
+def test_whoever_comes_second_pings_a_failure(program: Program, partner: Partner, receiver: Receiver) -> None:
+    write_csv(program.folder / "long.csv", [row(guid(5000 + one), one) for one in range(100)])
+    first = program.start("run", "long.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
+    wait_until(lambda: len(partner.requests()) >= 3)
+    assert run(program, partner, ["a"], "--ping", receiver.url).code == 5
+    first.send_signal(signal.SIGTERM)
+    program.ended(first)
+    assert f"process {first.pid}" in receiver.body("/fail")
+
+
+def test_the_summary_is_posted_without_the_ids_of_rows_that_succeeded(
+    program: Program, partner: Partner, receiver: Receiver
+) -> None:
+    process = run(program, partner, ["a", 800111], "--notify-url", f"{receiver.url}/hook", "--ping", receiver.url)
+    content = receiver.content("/hook")
+    summary = process.summary
+    assert {name: content[name] for name in summary} == summary
+    rows = content["failed_rows"]
+    assert isinstance(rows, list)
+    (failed,) = rows
+    assert (failed["row"], failed["entitlement_id"], failed["error_code"]) == (3, fated(800111, 1), "800111")
+    ids = {call["request_id"] for call in partner.requests() if guid(0) in call["path"]}
+    told = "".join(body for _, body in receiver.posts)
+    assert not [one for one in (guid(0), CANARY, *ids) if one in told]
+
+
+def test_the_ids_of_all_rows_are_posted_when_asked_for(program: Program, partner: Partner, receiver: Receiver) -> None:
+    run(program, partner, ["a", 800111], "--notify-url", receiver.url, "--notify-rows")
+    rows = receiver.content("/")["rows"]
+    assert isinstance(rows, list)
+    assert [(one["row"], one["status"], one["entitlement_id"]) for one in rows] == [
+        (2, "accepted", guid(0)),
+        (3, "failed", fated(800111, 1)),
+    ]
+
+
+def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Partner, receiver: Receiver) -> None:
+    process = run(program, partner, ["a", 800111], "--notify-url", receiver.url, "--notify-format", "teams")
+    content = receiver.content("/")
+    attachments = content["attachments"]
+    assert isinstance(attachments, list)
+    (attachment,) = attachments
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    title, line, facts = attachment["content"]["body"]
+    assert title["text"] == "bulkreact: exit code 1"
+    assert process.run.name in line["text"]
+    assert {"title": "accepted", "value": "1"} in facts["facts"]
+    assert guid(0) not in receiver.body("/")
+
+
+def test_a_card_of_a_refusal_has_its_reason() -> None:
+    content = card(News(2, "bulkreact run: exit code 2", {"exit_code": 2, "reason": "x.csv does not exist."}))
+    assert "x.csv does not exist." in str(content)
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+def test_a_notification_that_fails_changes_nothing_but_adds_a_warning(
+    program: Program, partner: Partner, receiver: Receiver, status: int
+) -> None:
+    receiver.status = status
+    receiver.location = f"{receiver.url}/elsewhere" if status == 302 else ""
+    secret = "path-that-is-a-secret"
+    process = run(program, partner, ["a"], "-q", "--ping", f"{receiver.url}/{secret}")
+    assert process.code == 0
+    assert process.summary["exit_code"] == 0
+    assert f"127.0.0.1 could not be told: it answered HTTP {status}" in process.err
+    assert "/elsewhere" not in receiver.paths
+    assert secret not in process.err
+
+
+def test_nobody_there_to_be_told_is_worth_a_warning(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [800111], "--notify-url", "http://127.0.0.1:9/x", "--log-format", "json", "-q")
+    assert process.code == 1
+    assert '"event": "warning"' in process.err
+
+
+@pytest.mark.parametrize("option", ["--ping", "--notify-url"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://hooks.example/secret", "is not encrypted"),
+        ("ftp://hooks.example/secret", "it is not a URL"),
+        ("https://ann:secret@hooks.example/", "no user, password"),
+        ("hooks.example/secret", "it is not a URL"),
+    ],
+)
+def test_a_hook_that_is_not_safe_is_refused_before_anything_is_sent(
+    program: Program, partner: Partner, option: str, url: str, words: str
+) -> None:
+    process = run(program, partner, ["a"], option, url)
+    assert process.code == 2
+    assert words in " ".join(process.err.split())
+    assert "secret" not in process.err
+    assert partner.requests() == []
+
+
+def test_hooks_can_come_from_file_and_environment(program: Program, partner: Partner, receiver: Receiver) -> None:
+    (program.folder / "bulkreact.toml").write_text(f'notify_url = "{receiver.url}/file"\n')
+    program.environment["BULKREACT_RUN_PING"] = f"{receiver.url}/ping"
+    assert run(program, partner, ["a"]).code == 0
+    assert receiver.paths == ["/ping/start", "/ping", "/file"]
+
+
+@pytest.mark.parametrize("command", ["resume", "retry", "verify"])
+def test_the_commands_that_follow_a_run_tell_as_well(
+    program: Program, partner: Partner, receiver: Receiver, command: str
+) -> None:
+    partner.world.rules = Rules(activation_delay=0)
+    process = run(program, partner, [1599, "a"], "--attempts", "1")
+    program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom")
+    assert receiver.paths[0] == "/start"
+    assert len(receiver.paths) == 2
+    assert f'command="{command}"' in (program.folder / "m.prom").read_text()
+
+
+def test_not_even_a_bug_in_telling_changes_a_run(
+    program: Program, partner: Partner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    monkeypatch.chdir(program.folder)
+    monkeypatch.setenv("BULKREACT_ACCESS_TOKEN", CANARY)
+    monkeypatch.setenv("BULKREACT_STATE_DIR", str(program.folder / "state"))
+    monkeypatch.setattr(monitors, "result_rows", lambda _: 1 / 0)
+    command = ["run", "input.csv", "--base-url", partner.base_url, *FAST, "-q", "--notify-url", receiver.url]
+    assert _bulkreact.main(command, standalone_mode=False) == 0
+    assert receiver.paths == []
+    assert len(partner.requests()) == 1

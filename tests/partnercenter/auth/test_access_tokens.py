@@ -1,0 +1,335 @@
+"""One token for all who ask: fetched once, renewed in time, kept while it lives."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from bulkreact.errors import CredentialsRefusedError
+from bulkreact.partnercenter.auth.access_tokens import Clock, RenewedToken
+from bulkreact.partnercenter.auth.token_errors import ATTEMPTS, Grant, TokenServiceError
+from bulkreact.settings import Identity
+from tests.support import virtual_time
+
+IDENTITY = Identity("https://login.example/t", "", "", "https://api.example/.default", "https://api.example")
+DOWN = TokenServiceError("down", passing=True)
+GONE = TokenServiceError("the secret has expired", passing=False)
+
+
+@dataclass
+class Service:
+    """Hands out numbered tokens, or the trouble that is set; ``fetches`` are the moments and what was refused."""
+
+    lifetime: float = 3600
+    trouble: list[Exception] = field(default_factory=list)
+    fetches: list[tuple[float, str]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    moment: float = 0.0
+    before: Callable[[], object] = lambda: None
+
+    def fetch(self, refused: str) -> Grant:
+        self.before()
+        self.fetches.append((self.moment, refused))
+        if self.trouble:
+            raise self.trouble.pop(0)
+        return Grant(f"token {len(self.fetches)}", self.lifetime)
+
+    def monotonic(self) -> float:
+        return self.moment
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.moment += seconds
+
+    async def fetched(self, number: int) -> None:
+        """Wait until nothing goes on in the background any more; so many fetches have then been made."""
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        assert len(self.fetches) == number
+
+    @property
+    def tokens(self) -> RenewedToken:
+        return RenewedToken(self.fetch, IDENTITY, Clock(self.monotonic, self.sleep, lambda: 1.0))
+
+
+async def test_all_who_ask_at_once_cause_one_fetch() -> None:
+    service = Service()
+    tokens = service.tokens
+    assert set(await asyncio.gather(*(tokens.ready() for _ in range(64)))) == {""}
+    assert {await tokens.token() for _ in range(64)} == {"token 1"}
+    assert len(service.fetches) == 1
+
+
+async def test_the_event_loop_goes_on_while_the_token_service_takes_its_time() -> None:
+    release = threading.Event()
+    service = Service(before=lambda: release.wait(30))
+    asking = asyncio.ensure_future(service.tokens.ready())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not asking.done()
+    release.set()
+    assert await asking == ""
+
+
+@pytest.mark.parametrize(("lifetime", "renewed_at"), [(3600, 3300), (5400, 5100), (600, 300), (60, 30), (2, 1)])
+async def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_a_short_life(
+    lifetime: float, renewed_at: float
+) -> None:
+    service = Service(lifetime)
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment = renewed_at - 0.1
+    await tokens.ready()
+    assert len(service.fetches) == 1
+    service.moment = renewed_at
+    assert not tokens.usable()
+    await tokens.ready()
+    await service.fetched(2)
+    assert tokens.usable()
+    assert await tokens.token() == "token 2"
+
+
+async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
+    release = threading.Event()
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.before = lambda: release.wait(30)
+    service.moment = 3400
+    for _ in range(16):
+        assert await tokens.ready() == ""
+        assert await tokens.token() == "token 1"
+    release.set()
+    await service.fetched(2)
+    assert await tokens.token() == "token 2"
+    assert len(service.fetches) == 2
+
+
+@pytest.mark.parametrize("trouble", [DOWN, GONE])
+async def test_a_token_is_kept_while_it_lives_whatever_becomes_of_renewing_it(trouble: TokenServiceError) -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment, service.trouble = 3400, [trouble]
+    assert await tokens.ready() == ""
+    await service.fetched(2)
+    assert await tokens.token() == "token 1"
+    # It is not asked for again at every call, but before long.
+    assert tokens.usable()
+    service.moment += 30
+    assert not tokens.usable()
+    await tokens.ready()
+    await service.fetched(3)
+    assert await tokens.token() == "token 3"
+
+
+async def test_passing_trouble_is_waited_out_with_growing_pauses() -> None:
+    service = Service(trouble=[DOWN, DOWN, DOWN])
+    assert await service.tokens.ready() == ""
+    assert service.waits == [1, 2, 4]
+
+
+async def test_the_service_says_how_long_to_wait() -> None:
+    service = Service(trouble=[TokenServiceError("busy", passing=True, retry_after=17)])
+    assert await service.tokens.ready() == ""
+    assert service.waits == [17]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "fetches"),
+    [([DOWN] * 9, ATTEMPTS), ([GONE], 1), ([TokenServiceError("busy", passing=True, retry_after=3600)], 1)],
+)
+async def test_trouble_that_does_not_pass_is_told(trouble: list[Exception], fetches: int) -> None:
+    words = str(trouble[0])
+    service = Service(trouble=trouble)
+    assert await service.tokens.ready() == words
+    assert len(service.fetches) == fetches
+
+
+async def test_trouble_is_met_once_for_all_who_wait() -> None:
+    service = Service(trouble=[DOWN] * 99)
+    tokens = service.tokens
+    assert set(await asyncio.gather(*(tokens.ready() for _ in range(16)))) == {"down"}
+    assert len(service.fetches) == ATTEMPTS
+
+
+async def test_a_renewal_that_fails_is_not_tried_by_everybody() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.trouble = [DOWN] * 99
+    await asyncio.gather(*(tokens.renew(10) for _ in range(16)))
+    assert len(service.fetches) == 1 + ATTEMPTS
+
+
+async def test_a_dead_token_is_not_handed_out() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment, service.trouble = 3600, [GONE, GONE]
+    assert not tokens.usable()
+    assert await tokens.ready() == str(GONE)
+    with pytest.raises(CredentialsRefusedError):
+        await tokens.token()
+
+
+async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> None:
+    service = Service()
+    tokens = service.tokens
+    service.moment = 5
+    await tokens.ready()
+    service.moment = 20
+    await asyncio.gather(*(tokens.renew(10 + number / 10) for number in range(16)))
+    assert service.fetches == [(5, ""), (20, "token 1")]
+    assert await tokens.token() == "token 2"
+    await tokens.renew(21)
+    assert service.fetches[-1] == (20, "token 2")
+
+
+async def test_a_refused_token_that_cannot_be_replaced_is_used_no_more() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.trouble = [GONE]
+    await tokens.renew(10)
+    assert await tokens.ready() == str(GONE)
+    with pytest.raises(CredentialsRefusedError):
+        await tokens.token()
+
+
+def test_a_token_that_was_fetched_in_one_loop_serves_in_another() -> None:
+    service = Service()
+    tokens = service.tokens
+
+    async def renewed() -> None:
+        assert await tokens.ready() == ""
+        await service.fetched(2)
+
+    assert asyncio.run(tokens.ready()) == ""
+    assert virtual_time.run(tokens.token()) == "token 1"
+    service.moment = 3500
+    asyncio.run(renewed())
+    assert len(service.fetches) == 2
+
+
+async def test_while_a_refused_token_is_replaced_nobody_uses_it() -> None:
+    release = threading.Event()
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.before = lambda: release.wait(30)
+    renewing = asyncio.ensure_future(tokens.renew(10))
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(tokens.ready())
+    await asyncio.sleep(0)
+    assert not tokens.usable()
+    assert not waiting.done()
+    release.set()
+    await renewing
+    assert await waiting == ""
+    assert await tokens.token() == "token 2"
+    assert len(service.fetches) == 2
+
+
+async def test_a_call_that_is_about_to_leave_waits_for_no_token() -> None:
+    service = Service()
+    tokens = service.tokens
+    with pytest.raises(CredentialsRefusedError):
+        await tokens.token()
+    await tokens.ready()
+    service.moment = 3700
+    assert await tokens.token() == "token 1"
+    assert len(service.fetches) == 1
+
+
+async def test_tokens_are_not_shown_by_accident() -> None:
+    tokens = Service().tokens
+    await tokens.ready()
+    assert "token 1" not in repr(tokens)
+    assert "secret" not in repr(Grant("secret", 1))
+
+
+async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> None:
+    answered, stored = threading.Event(), threading.Event()
+
+    def fetch(_refused: str) -> Grant:
+        answered.wait(30)
+        stored.set()
+        return Grant("token", 3600)
+
+    tokens = RenewedToken(fetch, IDENTITY, Service().tokens._clock, rotating=True)
+    asking = asyncio.ensure_future(tokens.ready())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(asking.cancel)
+    threading.Timer(0.1, answered.set).start()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert stored.is_set()
+
+
+def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
+    release = threading.Event()
+    service = Service(before=lambda: release.wait(60))
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(service.tokens.ready(), 0.01)
+
+    asyncio.run(give_up())
+    assert service.fetches == []
+    release.set()
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
+    release = threading.Event()
+    service = Service(before=lambda: release.wait(30))
+    tokens = RenewedToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
+    fetching = asyncio.ensure_future(tokens.ready())
+    await asyncio.sleep(0)
+    leaving = asyncio.ensure_future(tokens.settle())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert leaving.done() is not rotating
+    release.set()
+    await leaving
+    await fetching
+    assert len(service.fetches) == 1
+
+
+async def test_whoever_leaves_begins_no_other_fetch() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    await tokens.settle()
+    service.moment = 3400
+    assert await tokens.ready() == ""
+    await service.fetched(1)
+    service.moment = 3700
+    assert "no more tokens" in await tokens.ready()
+    assert len(service.fetches) == 1
+
+
+async def test_what_is_fetched_in_time_is_told_what_it_replaces() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment = 3400
+    await tokens.ready()
+    await service.fetched(2)
+    assert service.fetches == [(0, ""), (3400, "token 1")]
+
+
+async def test_a_renewal_is_not_tried_again_before_the_service_wants_it() -> None:
+    service = Service()
+    tokens = service.tokens
+    await tokens.ready()
+    service.moment, service.trouble = 3300, [TokenServiceError("busy", passing=True, retry_after=120)]
+    await tokens.ready()
+    await service.fetched(2)
+    service.moment = 3419
+    assert tokens.usable()
+    service.moment = 3420
+    assert not tokens.usable()

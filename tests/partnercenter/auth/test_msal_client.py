@@ -1,0 +1,223 @@
+"""What is asked of the token service and what its answers mean: real MSAL, over TLS, with every odd answer."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bulkreact.partnercenter.auth.aadsts_codes import OAUTH_ERRORS, PASSING, TOKEN_ERRORS
+from bulkreact.partnercenter.auth.app_credentials import SecretValue
+from bulkreact.partnercenter.auth.msal_client import app_tokens
+from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, refusal
+from bulkreact.settings import Identity
+from bulkreact.simulator.identity.aadsts_errors import Fault
+from tests.support.ids import AADSTS
+from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, start_authority, tls, write_ca
+
+RESOURCE = "https://api.partnercenter.microsoft.com"
+
+
+def identity(authority_url: str, number: str = "") -> Identity:
+    client_id = f"{CLIENT[:24]}{int(number):012d}" if number else CLIENT
+    return Identity(f"{authority_url}/{TENANT}", TENANT, client_id, f"{RESOURCE}/.default", RESOURCE)
+
+
+def trouble(who: Identity) -> TokenServiceError:
+    """Ask once and return why there is no token."""
+    with pytest.raises(TokenServiceError) as raised:
+        app_tokens(who, SecretValue(SECRET, "the test"))("")
+    return raised.value
+
+
+@pytest.fixture
+def service(loop: asyncio.AbstractEventLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    with start_authority(loop, tmp_path) as running:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.ca_file))
+        yield running
+
+
+@pytest.mark.parametrize("number", AADSTS)
+def test_every_documented_number_is_explained_with_what_to_do(service: Authority, number: str) -> None:
+    error = trouble(identity(service.authority_url, number))
+    words, remedy = TOKEN_ERRORS[number]
+    assert str(error) == f"The token service gave no token: {words} (AADSTS{number}). {remedy}"
+    assert error.number == number
+    assert error.passing is (number in AADSTS[-7:])
+
+
+def test_what_passes_is_what_the_page_says() -> None:
+    assert frozenset(AADSTS[-7:]) == PASSING
+
+
+@pytest.mark.parametrize("error", [*OAUTH_ERRORS, "unheard_of", ""])
+def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error: str) -> None:
+    answer = TokenAnswer(400, error, "AADSTS1234567: Something else. Trace ID: 77 Correlation ID: 78 Timestamp: now")
+    told = str(refusal(answer))
+    assert "AADSTS1234567" in told
+    assert 'It said: "Something else"' in told
+    assert "Trace" not in told
+    assert (OAUTH_ERRORS.get(error) or ("it refused the request",))[0] in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "passing"),
+    [
+        (Fault(500), True),
+        (Fault(502, html=True), True),
+        (Fault(503), True),
+        (Fault(429, retry_after="7"), True),
+        (Fault(408), True),
+        (Fault(200, html=True), True),
+        (Fault(400, html=True), False),
+        (Fault(404), False),
+        (Fault(302), False),
+        (Fault(400, "invalid_grant", 999_999), False),
+        (Fault(400, "temporarily_unavailable"), True),
+        (Fault(drop=True), True),
+    ],
+)
+def test_what_may_pass_is_told_from_what_does_not(service: Authority, fault: Fault, passing: bool) -> None:
+    # MSAL's session tries a broken line once more by itself.
+    service.directory.faults = [fault] * 2
+    error = trouble(identity(service.authority_url))
+    assert error.passing is passing
+    assert error.retry_after == (7 if fault.retry_after else None)
+
+
+def test_each_attempt_asks_anew_and_is_not_answered_from_memory(service: Authority) -> None:
+    service.directory.faults = [Fault(503), Fault(429, retry_after="60"), Fault(400, "invalid_request")]
+    fetch = app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"))
+    for _ in range(3):
+        with pytest.raises(TokenServiceError):
+            fetch("")
+    assert fetch("").token != fetch("").token
+    assert len(service.directory.requests) == 5
+
+
+ODD = {
+    "a list": b"[]",
+    "a word": b'"token"',
+    "null": b"null",
+    "nothing": b"",
+    "torn": b'{"access_token": "canary-token", "refresh_token": "canary-ref',
+    "a token that cannot travel": b'{"access_token": "canary\\r\\nEvil: 1", "expires_in": 3600, "token_type": "Bearer"}',
+    "a token that is no text": b'{"access_token": {"a": 1}, "expires_in": 3600}',
+    "no expiry": b'{"access_token": "canary-token", "token_type": "Bearer", "expires_in": null}',
+    "an absurd expiry": b'{"access_token": "canary-token", "token_type": "Bearer", "expires_in": 1e999}',
+    "an error that is no text": b'{"error": {"a": 1}, "error_description": ["b"], "error_codes": "c"}',
+    "bytes that are no text": b"\xff\xfe\x00",
+    "an echo": b'{"error": "invalid_request", "error_description": "AADSTS1: You sent ' + SECRET.encode() + b'."}',
+}
+
+
+def test_a_code_that_was_never_entered_is_told_as_that() -> None:
+    answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
+    assert "nobody signed in while the code was good" in str(refusal(answer))
+
+
+Answers = Callable[[str], web.Response]
+
+
+def discovered(base: str) -> web.Response:
+    """Return the answer that says where tokens are to be had."""
+    return web.json_response({"issuer": base, "authorization_endpoint": f"{base}/a", "token_endpoint": f"{base}/t"})
+
+
+@asynccontextmanager
+async def serving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, token: Answers, discovery: Answers = discovered
+) -> AsyncIterator[tuple[str, list[str]]]:
+    """Serve a token service with such answers over TLS; yield its address, and the paths at which a secret arrived."""
+    lines = set()
+    arrived: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        lines.add(request.transport)
+        if SECRET in await request.text():
+            arrived.append(request.path)
+        base = f"https://localhost:{request.url.port}/{TENANT}"
+        return discovery(base) if request.method == "GET" else token(base)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls()).start()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(write_ca(tmp_path)))
+    try:
+        yield f"https://localhost:{runner.addresses[0][1]}", arrived
+    finally:
+        for line in lines:
+            assert line
+            # Closing one politely would wait for its client to say goodbye.
+            line.abort()
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("where", ["token", "discovery"])
+async def test_no_answer_is_too_odd_and_none_is_repeated(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    kind: str,
+    status: int,
+    where: str,
+) -> None:
+    def odd(_base: str) -> web.Response:
+        return web.Response(body=ODD[kind], status=status, content_type="application/json")
+
+    discovery = odd if where == "discovery" else discovered
+    async with serving(tmp_path, monkeypatch, token=odd, discovery=discovery) as (base, _):
+        error = await asyncio.to_thread(trouble, identity(base))
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+    assert not [word for word in ("canary", SECRET) if word in str(error)]
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+async def test_a_secret_does_not_follow_a_redirect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def elsewhere(base: str) -> web.Response:
+        return web.Response(status=status, headers={"Location": f"{base}/elsewhere"})
+
+    async with serving(tmp_path, monkeypatch, token=elsewhere) as (base, arrived):
+        assert not (await asyncio.to_thread(trouble, identity(base))).passing
+    assert arrived == [f"/{TENANT}/t"]
+
+
+async def test_a_token_service_that_names_a_place_without_encryption_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1))
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as plain:
+        port = plain.sockets[0].getsockname()[1]
+
+        def unencrypted(base: str) -> web.Response:
+            places = {"authorization_endpoint": f"{base}/a", "token_endpoint": f"http://127.0.0.1:{port}/t"}
+            return web.json_response({"issuer": base, **places})
+
+        async with serving(tmp_path, monkeypatch, token=unencrypted, discovery=unencrypted) as (base, arrived):
+            assert "no token service" in str(await asyncio.to_thread(trouble, identity(base)))
+    assert (heard, arrived) == ([], [])
+
+
+def test_msal_logs_no_secret(service: Authority, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.directory.faults = [Fault(400, "invalid_client", 7_000_215), Fault(200, html=True)]
+    for _ in range(3):
+        with suppress(TokenServiceError):
+            app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"))("")
+    assert len(service.directory.requests) == 3
+    assert SECRET not in caplog.text

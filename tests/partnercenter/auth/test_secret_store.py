@@ -1,0 +1,166 @@
+"""Where refresh tokens are kept: whole files, their owner's alone, and a keyring whose trouble is told."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from msal_extensions import FilePersistence
+from msal_extensions.persistence import PersistenceNotFound
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth import secret_store as module
+from bulkreact.partnercenter.auth import sign_ins
+from bulkreact.partnercenter.auth.secret_store import Store, persistence, replace
+from bulkreact.partnercenter.auth.sign_ins import Record, SignIn, place_of
+from bulkreact.partnercenter.auth.token_errors import TokenServiceError
+from bulkreact.settings import Identity
+
+
+class Keyring:
+    """A desktop's keyring, or one that is locked."""
+
+    def __init__(self, _location: str, *, locked: bool = False) -> None:
+        self.kept: str | None = None
+        self.locked = locked
+
+    def save(self, content: str) -> None:
+        self._open()
+        self.kept = content
+
+    def load(self) -> str:
+        self._open()
+        if self.kept is None:
+            raise PersistenceNotFound("nothing is kept")
+        return self.kept
+
+    def _open(self) -> None:
+        if self.locked:
+            raise RuntimeError("canary: org.freedesktop.Secret.Error.IsLocked")
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    kept = persistence(Store.FILE, tmp_path / "one.cache")
+    with pytest.raises(FileNotFoundError):
+        kept.load()
+    for content in ("first", "zweitens: ä"):
+        kept.save(content)
+        assert persistence(Store.FILE, tmp_path / "one.cache").load() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's; Windows encrypts instead")
+def test_a_file_is_its_owners_alone_at_every_moment(tmp_path: Path) -> None:
+    modes = []
+
+    def write(draft: FilePersistence) -> None:
+        draft.save("token")
+        modes.append(Path(draft.get_location()).stat().st_mode & 0o777)
+
+    replace(tmp_path / "one.json", write)
+    assert [*modes, (tmp_path / "one.json").stat().st_mode & 0o777] == [0o600, 0o600]
+
+
+def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> None:
+    kept = persistence(Store.FILE, tmp_path / "one.cache")
+    kept.save("the refresh token")
+
+    def torn(draft: FilePersistence) -> None:
+        draft.save("the ref")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        replace(tmp_path / "one.cache", torn)
+    assert kept.load() == "the refresh token"
+    assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
+
+
+def test_whoever_reads_meanwhile_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
+    kept = persistence(Store.FILE, tmp_path / "one.cache")
+    kept.save("old")
+    before = (tmp_path / "one.cache").open()
+    kept.save("new")
+    with before:
+        # The old file was replaced, and not written over.
+        assert before.read() == "old"
+    assert kept.load() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
+def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "build_encrypted_persistence", Keyring)
+    kept = persistence(Store.KEYRING, tmp_path / "one.cache")
+    with pytest.raises(FileNotFoundError):
+        kept.load()
+    # Before there was a keyring.
+    (tmp_path / "one.cache").write_text("an older token")
+    kept.save("token")
+    assert kept.load() == "token"
+    assert not (tmp_path / "one.cache").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
+def test_trouble_with_a_keyring_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "build_encrypted_persistence", lambda location: Keyring(location, locked=True))
+    kept = persistence(Store.KEYRING, tmp_path / "one.cache")
+    for act in (kept.load, lambda: kept.save("token")):
+        with pytest.raises(OSError, match=r"keyring refused it \(RuntimeError\)"):
+            act()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
+def test_without_a_keyring_the_other_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_location: str) -> Keyring:
+        raise ImportError("no gi")
+
+    monkeypatch.setattr(module, "build_encrypted_persistence", none)
+    with pytest.raises(InputRefusedError, match="login --store file"):
+        persistence(Store.KEYRING, tmp_path / "one.cache")
+
+
+IDENTITY = Identity("https://login.example/t", "", "", "", "")
+CONTENT = '{"RefreshToken": {"a": {"secret": "the only one that is left"}}}'
+
+
+def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path) -> None:
+    place = place_of(tmp_path, IDENTITY)
+    in_the_way = place.file.with_name(f"{place.file.name}.1.partial")
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(InputRefusedError), place.exclusive():
+        pytest.fail("it was not clear")
+    in_the_way.rmdir()
+    with ThreadPoolExecutor(1) as pool:
+        # In another thread, as runs do it: a lock that is held would be held against it.
+        pool.submit(_enter, place_of(tmp_path, IDENTITY)).result(10)
+
+
+def _enter(place: SignIn) -> None:
+    with place.exclusive():
+        assert not list(place.file.parent.glob("*.partial"))
+
+
+def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Encrypted:
+        def __init__(self, store: Store, file: Path) -> None:
+            self.store, self.file = store, file
+
+        def load(self) -> str:
+            if self.store is Store.FILE:
+                raise ValueError("it is encrypted")
+            return self.file.read_text()[::-1]
+
+    monkeypatch.setattr(sign_ins, "persistence", Encrypted)
+    place = place_of(tmp_path, IDENTITY)
+    place.file.parent.mkdir(parents=True)
+    place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
+    place.file.write_text("used up")
+    place.file.with_name(f"{place.file.name}.1.partial").write_text(CONTENT[::-1])
+    with place.exclusive():
+        assert place.file.read_text() == CONTENT[::-1]
+
+
+def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    place = place_of(tmp_path, IDENTITY)
+    place.file.with_suffix(".json").mkdir(parents=True)
+    with pytest.raises(TokenServiceError, match="could not be stored"):
+        place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))

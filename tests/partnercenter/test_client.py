@@ -1,0 +1,363 @@
+"""The wire, over real sockets: what the server sees, and what becomes of every way to lose an answer."""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.models import NoResponse, Operation, Request, Response
+from bulkreact.partnercenter.auth.access_tokens import ReadyToken
+from bulkreact.partnercenter.client import BODY_CAP, connect
+from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
+from bulkreact.partnercenter.verdicts import Fatal
+from bulkreact.settings import Cloud, Limits, Service
+from tests.conftest import CANARY
+from tests.support.ids import fated, guid, target
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def request(operation: Operation = Operation.REACTIVATE_ENTITLEMENT) -> Request:
+    return build_request(operation, target(fated(1)), request_id=guid(1), correlation_id=guid(2))
+
+
+@asynccontextmanager
+async def listening(talk: Talk) -> AsyncIterator[str]:
+    """Serve one conversation per connection, in raw bytes, and yield the base URL."""
+
+    conversations: list[asyncio.Task[object]] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        conversations.append(task)
+        await talk(reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*conversations)
+
+
+async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[Response | NoResponse]:
+    service = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
+    async with connect(service, Limits(timeout=seconds), ReadyToken(CANARY, now=time.time)) as client:
+        return [await client.send(one) for one in requests]
+
+
+def answering(reply: bytes, heard: list[bytes] | None = None) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if heard is not None:
+            heard.append(head)
+        writer.write(reply)
+        await writer.drain()
+
+    return talk
+
+
+BEARER = 'Bearer error="invalid_token"'
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nMS-RequestId: x\r\n\r\n"
+
+
+async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
+    heard: list[bytes] = []
+    async with listening(answering(ACCEPTED, heard)) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert (reply.status, reply.body, reply.headers["ms-requestid"]) == (202, b"", "x")
+    first, *lines = heard[0].decode().rstrip("\r\n").split("\r\n")
+    assert lines[0] == f"Host: {base_url.removeprefix('http://')}"
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert first == f"POST {request().path} HTTP/1.1"
+    assert headers["Authorization"] == f"Bearer {CANARY}"
+    assert headers["Content-Length"] == "0"
+    expected = {**common_headers("v1", "en-US"), **request().headers}
+    assert {name: headers[name] for name in expected} == expected
+    assert not {"Content-Type", "Expect", "Transfer-Encoding", "Cookie"} & set(headers)
+
+
+async def test_an_address_with_a_path_of_its_own_is_kept() -> None:
+    heard: list[bytes] = []
+    async with listening(answering(ACCEPTED, heard)) as base_url:
+        await send(f"{base_url}/partner/center", request())
+        listed = build_customers_request(request_id=guid(1), correlation_id=guid(2), api_version="v1")
+        await send(f"{base_url}/partner", listed)
+    assert heard[0].decode().startswith(f"POST /partner/center{request().path} HTTP/1.1\r\n")
+    assert heard[1].startswith(b"GET /partner/v1/customers?size=1 HTTP/1.1\r\n")
+
+
+async def test_a_read_has_neither_body_nor_length() -> None:
+    heard: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", heard)) as base_url:
+        await send(base_url, request(Operation.GET_ENTITLEMENT))
+    assert heard[0].startswith(b"GET ")
+    assert b"content-length" not in heard[0].lower()
+    assert b"content-type" not in heard[0].lower()
+
+
+async def test_connections_are_kept_and_used_again() -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while not reader.at_eof():
+            try:
+                await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                return
+            writer.write(ACCEPTED)
+
+    async with listening(talk) as base_url:
+        replies = await send(base_url, *[request()] * 5)
+    assert [isinstance(reply, Response) for reply in replies] == [True] * 5
+    assert connections == 1
+
+
+async def test_a_redirect_is_not_followed_and_gets_no_token() -> None:
+    heard: list[bytes] = []
+    elsewhere: list[bytes] = []
+    async with listening(answering(ACCEPTED, elsewhere)) as other:
+        redirect = f"HTTP/1.1 307 Go\r\nLocation: {other}/x\r\nContent-Length: 0\r\n\r\n".encode()
+        async with listening(answering(redirect, heard)) as base_url:
+            (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert reply.status == 307
+    assert (len(heard), elsewhere) == (1, [])
+
+
+async def test_cookies_are_not_kept() -> None:
+    heard: list[bytes] = []
+    cookie = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: a=b; Path=/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    async with listening(answering(cookie, heard)) as base_url:
+        # By name: cookies of bare addresses would not be kept anyway.
+        await send(base_url.replace("127.0.0.1", "localhost"), request(), request())
+    assert b"cookie" not in heard[1].lower()
+
+
+async def test_a_connection_that_closes_without_an_answer_is_a_lost_call() -> None:
+    async with listening(answering(b"")) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (True, "connection-lost")
+
+
+async def test_an_answer_cut_off_in_its_body_is_a_lost_call() -> None:
+    async with listening(answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{")) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (True, "connection-lost")
+
+
+async def test_an_answer_that_is_no_http_is_a_lost_call() -> None:
+    async with listening(answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, NoResponse)
+    assert reply.left
+
+
+async def test_a_call_that_is_not_answered_in_time_is_lost() -> None:
+    released = asyncio.Event()
+
+    async def talk(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+
+    async with listening(talk) as base_url:
+        (reply,) = await send(base_url, request(), seconds=0.2)
+        released.set()
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (True, "timed-out")
+
+
+async def test_a_body_that_dribbles_for_ever_is_ended_by_the_same_time_out() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"1\r\n \r\n")
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return
+            await asyncio.sleep(0.02)
+
+    async with listening(talk) as base_url:
+        (reply,) = await send(base_url, request(), seconds=0.3)
+    assert isinstance(reply, NoResponse)
+    assert reply.code == "timed-out"
+
+
+async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back() -> None:
+    heard: list[bytes] = []
+    async with listening(answering(b"", heard)) as base_url:
+        (reply,) = await send(base_url, request(Operation.GET_ENTITLEMENT))
+    assert isinstance(reply, NoResponse)
+    assert len(heard) == 1
+
+
+async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.replace("://", "://ann:hunter2%21proxy@"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        (reply,) = await send("https://partner.example", request())
+    assert isinstance(reply, NoResponse)
+    assert reply.description == "the proxy answered 407 Who are you"
+
+
+async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        (reply,) = await send("https://partner.example", request())
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (False, "unreachable")
+    # What is said to Partner Center is none of the proxy's business.
+    assert heard[0].startswith(b"CONNECT partner.example:443 ")
+    assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in heard[0].lower()]
+
+
+async def test_behind_a_proxy_the_service_hears_what_it_always_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with aioresponses() as mocked:
+        mocked.post(f"https://partner.example{request().path}", exception=aiohttp.ServerDisconnectedError())
+        await send("https://partner.example", request())
+        ((call,),) = mocked.requests.values()
+    expected = {**common_headers("v1", "en-US"), **request().headers}
+    assert {name: call.kwargs["headers"].get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("challenges", [("Negotiate", BEARER), (BEARER, "Negotiate")])
+async def test_headers_that_come_twice_are_both_heard(challenges: tuple[str, str]) -> None:
+    lines = "".join(f"WWW-Authenticate: {one}\r\n" for one in challenges)
+    async with listening(answering(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(judge(Operation.REACTIVATE_ENTITLEMENT, reply, now=datetime.now(UTC)), Fatal)
+
+
+async def test_passwords_in_a_netrc_file_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password canary-password\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    heard: list[bytes] = []
+    async with listening(answering(ACCEPTED, heard)) as base_url:
+        await send(base_url, request())
+    assert f"Authorization: Bearer {CANARY}\r\n".encode() in heard[0]
+
+
+async def test_a_server_that_is_not_there_was_never_reached() -> None:
+    async with listening(answering(b"")) as base_url:
+        pass
+    (reply,) = await send(base_url, request())
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (False, "unreachable")
+
+
+async def test_a_name_that_does_not_exist_was_never_reached() -> None:
+    (reply,) = await send("https://partner.invalid", request(), seconds=10)
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (False, "unreachable")
+
+
+def self_signed(path: Path) -> Path:
+    """Write a certificate for localhost that nobody vouches for, together with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return path
+
+
+async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    async with server:
+        (reply,) = await send(f"https://localhost:{server.sockets[0].getsockname()[1]}", request())
+    assert isinstance(reply, NoResponse)
+    assert (reply.left, reply.code) == (False, "unreachable")
+    assert "certificate" in reply.description.lower()
+    assert heard == []
+
+
+async def test_a_body_beyond_the_cap_is_cut() -> None:
+    body = b"x" * (BODY_CAP + 100_000)
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with listening(answering(head + body)) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert reply.body == b"x" * BODY_CAP
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+async def test_our_token_is_blanked_in_whatever_comes_back(encoding: str) -> None:
+    body = f'{{"code":1,"description":"bad token {CANARY}"}}'.encode(encoding)
+    head = f"HTTP/1.1 400 No {CANARY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with listening(answering(head + body)) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert CANARY.encode(encoding) not in reply.body
+    assert "bad token [hidden]" in reply.body.decode(encoding)
+    assert reply.reason == "No [hidden]"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        aiohttp.ServerDisconnectedError(),
+        aiohttp.ClientPayloadError("cut"),
+        aiohttp.ClientOSError(104, "reset"),
+        aiohttp.ServerTimeoutError(),
+        ConnectionResetError(),
+    ],
+)
+async def test_every_failure_after_the_connection_stood_is_a_lost_call(failure: Exception) -> None:
+    with aioresponses() as mocked:
+        mocked.post(f"https://partner.example{request().path}", exception=failure)
+        (reply,) = await send("https://partner.example", request())
+    assert isinstance(reply, NoResponse)
+    assert reply.left
+
+
+@pytest.mark.parametrize("token", ["", "  ", "two words", "a\r\nEvil: 1", "töken"])
+def test_a_token_that_cannot_travel_in_a_header_is_refused_without_quoting_it(token: str) -> None:
+    with pytest.raises(InputRefusedError) as refusal:
+        ReadyToken(token, now=time.time)
+    assert not token.strip() or token not in str(refusal.value)
+
+
+def test_a_token_is_not_shown_by_accident() -> None:
+    assert CANARY not in repr(ReadyToken(CANARY, now=time.time))

@@ -1,0 +1,102 @@
+"""How the program reaches the outside: through the environment's proxy, and with its certificates."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.network import proxy_for
+from tests.conftest import Program
+from tests.support.signed_in import APP, calls, run
+from tests.support.token_authority import SECRET, Authority
+
+
+@dataclass
+class Tunnels:
+    """A proxy that leads every host to one port of this machine; ``asked`` is what it was told to connect to."""
+
+    port: int
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head.split()[1].decode())
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
+
+
+async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
+@pytest.fixture
+def tunnels(loop: asyncio.AbstractEventLoop, authority: Authority) -> Iterator[Tunnels]:
+    found = Tunnels(int(authority.base_url.rpartition(":")[2]))
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.connect, "127.0.0.1", 0), loop).result(10)
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield found
+    loop.call_soon_threadsafe(server.close)
+
+
+def test_token_service_and_api_are_reached_through_the_proxy(
+    program: Program, authority: Authority, tunnels: Tunnels
+) -> None:
+    program.environment |= {
+        "BULKREACT_CLIENT_SECRET": SECRET,
+        "BULKREACT_AUTHORITY": "https://login.example",
+        "BULKREACT_BASE_URL": "https://partner.example",
+        "HTTPS_PROXY": tunnels.url,
+        "NO_PROXY": "",
+        "SSL_CERT_FILE": "",
+    }
+    process = run(program, *APP)
+    assert process.code == 0, process.err
+    assert len(calls(authority)) == 3
+    assert set(tunnels.asked) == {"login.example:443", "partner.example:443"}
+    shown = program("doctor", *APP)
+    assert shown.code == 0, shown.out
+    assert "through the proxy 127.0.0.1" in shown.out
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_one_variable_is_enough_for_all_connections(program: Program, authority: Authority, variable: str) -> None:
+    program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "REQUESTS_CA_BUNDLE": "", "SSL_CERT_FILE": ""}
+    program.environment[variable] = str(authority.ca_file)
+    assert run(program, *APP).code == 0
+
+
+def test_the_environments_proxy_is_used_but_never_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "near.example")
+    assert proxy_for("https://partner.example") == "http://proxy.example:3128"
+    assert proxy_for("https://near.example") is None
+    assert proxy_for("https://localhost:8080") is None
+
+
+@pytest.mark.parametrize(("given", "used"), [("proxy.example:3128", "http://proxy.example:3128"), ("", None)])
+def test_a_proxy_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch, given: str, used: str | None) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", given)
+    assert proxy_for("https://partner.example") == used
+
+
+@pytest.mark.parametrize("proxy", ["http://[", "ftp://proxy.example", "http://ann:pa55word@proxy.example:99999"])
+def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(InputRefusedError, match="HTTPS_PROXY") as refused:
+        proxy_for("https://partner.example")
+    assert "pa55word" not in str(refused.value)

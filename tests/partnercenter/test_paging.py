@@ -1,0 +1,233 @@
+"""Lists as they come over the wire: whatever the bytes, there is a verdict, and a link never leads out of its list."""
+
+import codecs
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkreact.batch.discovery.listing import Cursor, Reading, Wanted, in_order
+from bulkreact.models import NoResponse, Response
+from bulkreact.partnercenter import paging
+from bulkreact.partnercenter.paging import (
+    CustomerEntry,
+    Page,
+    Place,
+    SubscriptionEntry,
+    build_page_request,
+    judge_page,
+    moment_of,
+)
+from bulkreact.partnercenter.verdicts import Accepted, Refused, Throttled, Transient, Verdict
+from bulkreact.settings import Cloud, Service
+from tests.support.ids import guid
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
+CUSTOMERS, SUBSCRIPTIONS = paging.customers(), paging.subscriptions(guid(1))
+ENTITLEMENTS = paging.entitlements(guid(1), guid(2))
+NAMES = st.sampled_from(
+    [
+        "items",
+        "Items",
+        "id",
+        "status",
+        "links",
+        "next",
+        "uri",
+        "headers",
+        "key",
+        "value",
+        "companyProfile",
+        "productType",
+        "totalCount",
+        "continuationToken",
+        "commitmentEndDateTime",
+        "parentSubscriptionId",
+        "method",
+        "friendlyName",
+    ]
+)
+WIRE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(guid(1)),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES | st.text(), inner),
+    max_leaves=30,
+)
+
+
+def answered(content: object) -> Response:
+    """Return an answer with some JSON, or bytes."""
+    return Response(200, "OK", {}, content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def following(uri: object, **more: object) -> tuple[Verdict, Page[CustomerEntry] | None]:
+    """Judge an empty page that goes on at an address."""
+    content = answered({"items": [], "links": {"next": {"uri": uri, **more}}})
+    return judge_page(CUSTOMERS, content, SERVICE, now=NOW)
+
+
+@given(st.integers(100, 599), st.binary(max_size=200) | WIRE.map(lambda value: json.dumps(value).encode("utf-8-sig")))
+def test_there_is_a_verdict_for_every_status_and_any_bytes(status: int, body: bytes) -> None:
+    reply = Response(status, "", {}, body)
+    judged: list[tuple[Verdict, object]] = [
+        judge_page(CUSTOMERS, reply, SERVICE, now=NOW),
+        judge_page(SUBSCRIPTIONS, reply, SERVICE, now=NOW),
+        judge_page(ENTITLEMENTS, reply, SERVICE, now=NOW),
+    ]
+    assert [isinstance(verdict, Accepted) for verdict, _ in judged] == [page is not None for _, page in judged]
+
+
+@given(
+    st.text(max_size=60)
+    | st.sampled_from(["http://[", "//x", "\\\\x\\y", "https://partner.example:99999/v1/customers"])
+)
+def test_no_link_leads_out_of_its_list(uri: str) -> None:
+    verdict, page = following(uri)
+    if page and page.next:
+        request = build_page_request(CUSTOMERS, page.next, SERVICE, request_id=guid(1), correlation_id=guid(2))
+        assert request.path.partition("?")[0] == "/v1/customers"
+        assert request.path.isascii()
+        assert request.path.isprintable()
+    else:
+        assert page or isinstance(verdict, Refused)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://elsewhere.example/v1/customers?a=b",
+        "http://partner.example/v1/customers?a=b",
+        "https://partner.example:8443/v1/customers?a=b",
+        "https://partner.example@elsewhere.example/v1/customers",
+        "//elsewhere.example/v1/customers",
+        "/v1/customers/../invoices",
+        "/v1/invoices?a=b",
+        "/v1/customers/x/subscriptions",
+        "javascript:customers",
+        "?a=b",
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_refused(uri: str) -> None:
+    verdict, page = following(uri)
+    assert page is None
+    assert isinstance(verdict, Refused)
+    assert verdict.answer.code == "broken-paging"
+
+
+@pytest.mark.parametrize("uri", ["/customers?a=b c", "customers?a=b c", "/v1/customers?a=b c", "/v1/CUSTOMERS/?a=b c"])
+def test_a_link_within_the_list_is_followed_by_its_query_alone(uri: str) -> None:
+    _, page = following(uri, headers=[{"Key": "MS-ContinuationToken", "Value": "t"}])
+    assert page
+    assert page.next == Place("a=b%20c", (("MS-ContinuationToken", "t"),))
+
+
+def test_a_base_url_with_a_path_is_taken_off() -> None:
+    service = Service(Cloud.GLOBAL, "https://partner.example/gate", "v2", simulated=False)
+    body = json.dumps({"items": [], "links": {"next": {"uri": "https://partner.example/gate/v2/customers?x"}}}).encode()
+    _, page = judge_page(paging.customers(), Response(200, "", {}, body), service, now=NOW)
+    assert page
+    assert page.next == Place("x")
+
+
+def test_a_link_that_writes_or_has_an_unfit_header_is_refused() -> None:
+    assert following("/customers", method="POST")[1] is None
+    assert following("/customers", headers=[{"key": "MS-ContinuationToken", "value": "a\r\nb: c"}])[1] is None
+
+
+def test_a_page_of_a_proxy_is_no_answer() -> None:
+    verdict, page = judge_page(CUSTOMERS, answered(b"<html>Sign in</html>"), SERVICE, now=NOW)
+    assert page is None
+    assert isinstance(verdict, Transient)
+    assert verdict.answer.code == "unreadable-answer"
+
+
+def test_what_is_no_success_means_what_it_means_everywhere() -> None:
+    lost = NoResponse(left=True, code="timed-out", description="x")
+    throttled = Response(429, "", {"retry-after": "7"}, b"")
+    assert isinstance(judge_page(paging.customers(), lost, SERVICE, now=NOW)[0], Transient)
+    assert judge_page(paging.customers(), throttled, SERVICE, now=NOW)[0] == Throttled(
+        judge_page(paging.customers(), throttled, SERVICE, now=NOW)[0].answer, 7
+    )
+
+
+def test_a_subscription_is_read_in_older_spelling_too() -> None:
+    content = {
+        "Items": [
+            {
+                "Id": guid(1).upper(),
+                "FriendlyName": " a\tb ",
+                "OfferName": "c",
+                "Status": "Suspended",
+                "CommitmentEndDateTime": "2027-01-01T00:00:00Z",
+                "ParentSubscriptionId": guid(2),
+                "ProductType": {"Id": "x", "DisplayName": "Azure plan"},
+            }
+        ]
+    }
+    body = codecs.BOM_UTF16_LE + json.dumps(content).encode("utf-16-le")
+    _, page = judge_page(SUBSCRIPTIONS, answered(body), SERVICE, now=NOW)
+    assert page
+    assert page.entries == (
+        SubscriptionEntry(guid(1).upper(), "a b", "c", "Suspended", "2027-01-01T00:00:00Z", guid(2), azure_plan=True),
+    )
+
+
+@given(st.text(max_size=40))
+def test_a_deadline_is_a_moment_or_nothing(text: str) -> None:
+    content = {"items": [{"id": guid(1), "commitmentEndDateTime": text}]}
+    _, page = judge_page(SUBSCRIPTIONS, answered(content), SERVICE, now=NOW)
+    assert page
+    (entry,) = page.entries
+    assert not entry.deadline or moment_of(entry.deadline)
+
+
+def entry(number: int, parent: int | None) -> SubscriptionEntry:
+    """Return a subscription below another one."""
+    return SubscriptionEntry(guid(number), "", "", "", "", guid(parent) if parent is not None else "", azure_plan=False)
+
+
+@given(st.lists(st.none() | st.integers(0, 12), max_size=10))
+def test_every_subscription_stands_once_and_behind_its_parent(parents: list[int | None]) -> None:
+    given = [entry(number, parent) for number, parent in enumerate(parents)]
+    ordered = in_order(given)
+    assert sorted(one.id for one in ordered) == sorted(one.id for one in given)
+    places = {one.id: place for place, one in enumerate(ordered)}
+    ancestors = {one.id: one.parent_id for one in given}
+
+    def has_root(one: str) -> bool:
+        seen = set()
+        while one in ancestors and one not in seen:
+            seen.add(one)
+            one = ancestors[one]
+        return one not in ancestors
+
+    assert all(places[one.parent_id] < places[one.id] for one in given if one.parent_id in places and has_root(one.id))
+
+
+def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
+    cursor = Cursor(paging.customers())
+    verdicts = []
+    for number in range(25):
+        link = {"uri": "/customers", "headers": {"MS-ContinuationToken": str(number)}}
+        body = json.dumps({"items": [{"id": guid(1)}], "links": {"next": link}}).encode()
+        verdicts.append(cursor.judge(Response(200, "", {}, body), SERVICE, now=NOW))
+    assert [isinstance(one, Refused) for one in verdicts].index(True) == 20
+    assert len(cursor.entries) == 1
+
+
+def test_only_wanted_subscriptions_are_looked_into() -> None:
+    wanted = Wanted(only=frozenset({guid(12)}))
+    reading = Reading(1, guid(1), wanted)
+    plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
+    reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
+    path = reading.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path
+    assert path == f"/v1/customers/{guid(1)}/subscriptions/{guid(12).upper()}/azureEntitlements"
+    below = [{"id": guid(121), "status": "active"}, {"id": guid(122), "status": "x"}]
+    reading.judge(Response(200, "", {}, json.dumps({"items": below}).encode()), SERVICE, now=NOW)
+    assert reading.finished
+    assert [(one.subscription_id.lower(), one.entitlement_id) for one in reading.found()] == [
+        (guid(12), ""),
+        (guid(12), guid(122)),
+    ]

@@ -1,0 +1,83 @@
+"""The README's schedules: every line of cron and every unit is used as it stands there."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, Partner, Process, Program
+from tests.support.inboxes import drop, inbox, names
+from tests.support.token_authority import SECRET, Authority
+
+README = (PROJECT / "README.md").read_text()
+UNITS = {
+    Path(found[1]).name: found[0]
+    for found in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", README)
+}
+CRONTAB = README.partition("```crontab\n")[2].partition("```")[0].splitlines()
+LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
+
+
+def arguments_of(command: str, folder: Path) -> list[str]:
+    """Return what a command gives the program, with its folders below another one."""
+    given = re.sub(r" > .*", "", command.partition(".venv/bin/bulkreact ")[2])
+    for place in ("/var/lib/prometheus/node-exporter", "%d"):
+        given = given.replace(place, str(folder))
+    return shlex.split(given)
+
+
+def test_there_are_schedules_to_be_tested() -> None:
+    assert sorted(UNITS) == ["bulkreact-watch.service", "bulkreact.service", "bulkreact.timer"]
+    assert len(LINES) == 4
+    assert CRONTAB[0] == "BULKREACT_STATE_DIR=/srv/bulkreact/state"
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: " ".join(line.split()[4:6]))
+def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
+    program: Program, partner: Partner, line: str
+) -> None:
+    drop(program, "a.csv", 100)
+    program.environment |= {"BULKREACT_BASE_URL": partner.base_url, "BULKREACT_RATE": "off"}
+    process = program(*arguments_of(line, program.folder))
+    assert (process.code, process.err) == (0, "")
+
+
+def test_the_service_works_and_is_silent_when_all_is_well(program: Program, authority: Authority) -> None:
+    drop(program, "a.csv", 100)
+    (program.folder / "client-secret").write_text(SECRET)
+    process = served(program, "bulkreact.service")
+    assert (process.code, process.err) == (0, "")
+    assert "a.csv" in names(inbox(program) / "done")
+    assert authority.world.ledger.effects
+
+
+def served(program: Program, unit: str) -> Process:
+    """Do what a unit's ExecStart says."""
+    (command,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.MULTILINE)
+    return program(*arguments_of(command, program.folder), "--rate", "off")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    for name, text in UNITS.items():
+        # The executable and the folder must be there.
+        there = text.replace("/srv/bulkreact/.venv/bin/bulkreact", sys.executable).replace("/srv/bulkreact", "/")
+        (tmp_path / name).write_text(there)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))],  # noqa: S607 - wherever it is installed
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def test_every_option_for_schedules_is_in_the_readme(program: Program) -> None:
+    options = re.findall(r"(?<![\w-])--[a-z-]+", program("sweep", "--help").out)
+    own = {"--settle", "--keep", "--again", "--expect-within", "--watch", "--every", "--wait", "--metrics", "--ping"}
+    assert own <= set(options)
+    assert not [option for option in own if f"`{option}" not in README]

@@ -1,0 +1,166 @@
+"""The token is nowhere in what the program says or leaves behind, however a row ends and whatever comes back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import product
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from aiohttp import web
+
+from bulkreact.models import Status
+from bulkreact.simulator.identity.aadsts_errors import Fault
+from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.server import application
+from tests.conftest import CANARY, Program
+from tests.support.ids import fated, row, write_csv
+from tests.support.run_commands import FAST, newest, told
+from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
+
+# One way to end after the other: accepted, already active, reactivated, unknown, failed, deferred, pending …
+ROWS_END = [202, 1202, 3202, 208, 2599, 4599, 900337, 800111, 900278, 900335, 20002, 1503, 1504, 1599, 1597, 2597, 6429]
+RUNS_END = [900421, 1401, 900329]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def repeat_the_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the token that was sent into every answer: its body, its headers and its reason phrase."""
+    answer = await handler(request)
+    token = request.headers.get("Authorization", "").partition(" ")[2]
+    if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+        for word in (b'"description":"', b'"status":"w', b"<title>"):
+            answer.body = answer.body.replace(word, word + token.encode() + b" ")
+        answer.headers["X-Echo"] = answer.headers["MS-CV"] = token
+        answer.set_status(answer.status, f"Bearer {token}")
+    return answer
+
+
+@pytest.fixture
+def base_url(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
+    """Serve a simulator that repeats the token."""
+    app = application(World(Rules(activation_delay=0), monotonic))
+    app.middlewares.append(repeat_the_token)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+
+    async def start() -> str:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return site.name if not runner.addresses else f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return every file below a folder."""
+    return [path for path in folder.glob("**/*") if path.is_file()]
+
+
+CASES = [(ROWS_END, ()), (ROWS_END, ("-q",)), (ROWS_END, ("-v",)), *(([tail], ("-v",)) for tail in RUNS_END)]
+
+
+@pytest.mark.parametrize(("tails", "verbosity"), CASES)
+def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
+    program: Program, base_url: str, tails: list[int], verbosity: tuple[str, ...]
+) -> None:
+    rows = [row(fated(tail, number), number) for number, tail in enumerate(tails)]
+    write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", CANARY[:5], "")])
+    options = ("--attempts", "1", "--halt-on-failures", "off", *verbosity)
+    watching = ("--verify", "--verify-after", "0", "--verify-timeout", "0")
+    first = program("run", "input.csv", "--base-url", base_url, *FAST, *options, *watching)
+    run = first.run
+    others = [
+        program("results", run.name),
+        program("verify", run.name, *FAST, *verbosity),
+        program("retry", run.name, *FAST, *options, "--all-failed"),
+        program("resume", *FAST, *options),
+        program("status", run.name),
+        program("status", run.name, "--json"),
+    ]
+    assert first.code in {1, 3}
+    assert not [process for process in (first, *others) if CANARY in process.out + process.err]
+    assert not [process for process in (first, *others) if "Traceback" in process.err]
+    left = files(program.folder)
+    names = {"results.csv", "failed.csv", "summary.json", "latest.json", "report.html", "journal.sqlite3"}
+    assert names <= {path.name for path in left}
+    assert not [path for path in left if CANARY.encode() in path.read_bytes()]
+    assert told(newest(program))
+
+
+PASSWORD = "canary-password-77"
+MODES = ["secret", "secret file", "certificate", "user", "confidential user"]
+# Whatever is asked of the token service is refused with its own words, or answered with what nobody can read. What may
+# pass is to be asked again so late that nobody waits for it.
+REFUSALS = [
+    Fault(400, "invalid_request", 1_234_567),
+    Fault(401, "invalid_client", 7_000_215),
+    Fault(400, "invalid_grant", 700_082),
+    Fault(200, html=True, retry_after="999"),
+    Fault(503, retry_after="999"),
+    Fault(307),
+]
+
+
+def secrets_of(authority: Authority, *more: str) -> list[bytes]:
+    """Return everything that must be seen nowhere, in every form in which it could be."""
+    key = key_pair().key_pem
+    lines = [line for line in key.splitlines() if len(line) == 64]
+    issued = [*authority.directory._access, *authority.directory._refresh]
+    return [secret.encode() for secret in (SECRET, PASSWORD, *lines, *issued, *more) if secret]
+
+
+@pytest.mark.parametrize(
+    ("mode", "fault"), [*product(MODES, [None, *REFUSALS]), ("confidential user", Fault(drop=True))]
+)
+def test_no_secret_is_in_what_the_program_leaves_behind(
+    program: Program, authority: Authority, mode: str, fault: Fault | None
+) -> None:
+    options: tuple[str, ...] = ("--auth", "user" if "user" in mode else "app")
+    refresh_token = ""
+    if mode in {"secret", "confidential user"}:
+        program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
+    if mode == "secret file":
+        (program.folder / "secret.txt").write_text(SECRET)
+        options += ("--client-secret-file", "secret.txt")
+    if mode == "certificate":
+        (program.folder / "app.pfx").write_bytes(key_pair().pfx(PASSWORD))
+        program.environment["BULKREACT_CERTIFICATE_PASSWORD"] = PASSWORD
+        options += ("--certificate-file", "app.pfx")
+    said = []
+    if "user" in mode:
+        refresh_token = authority.directory.issue_refresh_token(CLIENT, TENANT, public=mode == "user")
+        program.environment["BULKREACT_REFRESH_TOKEN"] = refresh_token
+        said.append(program("login"))
+        authority.directory.revoke_access_tokens()
+        del program.environment["BULKREACT_REFRESH_TOKEN"]
+    authority.directory.faults = [fault] * 99 if fault else []
+    write_csv(program.folder / "input.csv", [row(fated(tail, tail), tail) for tail in (202, 401, 1503)])
+    said.append(program("run", "input.csv", *FAST, *options, "--attempts", "1", "-v"))
+    said += [program("doctor", *options), program("doctor", "--json", *options), program("status")]
+    if fault and "user" in mode:
+        program.environment["BULKREACT_REFRESH_TOKEN"] = authority.directory.issue_refresh_token(CLIENT, TENANT)
+        said.append(program("login"))
+    assert said[-1].code == 0 or fault
+    hidden = secrets_of(authority, refresh_token)
+    words = [(one.out + one.err).encode() for one in said]
+    # The state folder is where a sign-in belongs, and these files are the test's own.
+    own = {"secret.txt", "app.pfx", "ca.pem"}
+    left = [
+        path.read_bytes() for path in files(program.folder) if path.name not in own and path.parent.name != "sign-ins"
+    ]
+    assert len(left) >= 5
+    assert not [secret for secret in hidden for text in (*words, *left) if secret in text]
+    assert not [one for one in said if "Traceback" in one.err]
+
+
+def test_every_way_a_row_can_end_is_among_them(program: Program, base_url: str) -> None:
+    rows = [row(fated(tail, number), number) for number, tail in enumerate(ROWS_END)]
+    write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", "", ""), row(fated(202, 99), 99)])
+    limit = ("--limit", str(len(ROWS_END)), "--attempts", "1", "--halt-on-failures", "off")
+    run = program("run", "input.csv", "--base-url", base_url, *FAST, *limit).run
+    before = told(run)
+    program("verify", run.name, *FAST)
+    assert {*before, *told(run)} == set(Status)

@@ -1,0 +1,150 @@
+"""Files as LibreOffice really saves them: one table, whatever it is saved as, is read as the same rows."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from bulkreact.models import InputRow, Target
+from bulkreact.sheets.input.input_file import Intake
+from tests.support.ids import HEADER, guid, row, write_csv
+
+NOTE = 'sagt: "ja";\nund für 12 €, nicht mehr'
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a table is saved as, and what becomes of it that is not the same in all forms."""
+
+    convert_to: str
+    suffix: str
+    date: str
+    remark: str = ""
+    from_spreadsheet: bool = True
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where files were saved in a form."""
+
+    folder: Path
+    form: Form
+
+    def taken(self, stem: str) -> tuple[Intake, list[InputRow]]:
+        """Read a file."""
+        intake = Intake(self.folder / f"{stem}{self.form.suffix}", max_rows=100)
+        return intake, list(intake.rows())
+
+
+def text(delimiter: str, charset: int, *, remark: str = "", from_spreadsheet: bool = True) -> Form:
+    """Return a form of text, with cells as they are shown; LibreOffice has numbers for encodings."""
+    tokens = f"{ord(delimiter)},34,{charset},1,,0,false,true,true"
+    return Form(f"csv:Text - txt - csv (StarCalc):{tokens}", ".csv", "31.03.2026", remark, from_spreadsheet)
+
+
+CP1252, UTF_8, UTF_16 = 1, 76, 65535
+FORMS = {
+    "xlsx": Form("xlsx", ".xlsx", "2026-03-31"),
+    "semicolon cp1252": text(";", CP1252, remark="Western encoding (cp1252)"),
+    "semicolon UTF-8": text(";", UTF_8),
+    "tab UTF-16": text("\t", UTF_16),
+    "comma UTF-8": text(",", UTF_8, from_spreadsheet=False),
+}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Let LibreOffice save all files in a form: it takes seconds to start, so it does so once for each."""
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("LibreOffice is not installed")
+    form = FORMS[request.param]
+    folder = tmp_path_factory.mktemp("spreadsheets")
+    command = [office, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
+    files = [table(folder / "table.xlsx"), damaged(folder / "damaged.csv")]
+    subprocess.run(
+        [*command, "--convert-to", form.convert_to, "--outdir", folder / "saved", *files],
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    return Saved(folder / "saved", form)
+
+
+def table(path: Path) -> Path:
+    """Make a table such as people keep, of all that a spreadsheet has besides text."""
+    book = Workbook()
+    sheet = book.active
+    sheet["A1"] = "Gekündigte Abonnements"
+    for line in (
+        ("Kunde", *HEADER, "Menge", "Ende", "Betrag", "Notiz"),
+        ("Müller & Söhne", *row(guid(1)), 2, date(2026, 3, 31), "=E3*1.25", NOTE),
+        (),
+        ("Groß", *row(guid(2).replace("-", "").upper()), 0.5, None, "=E5*1.25", "007"),
+        ("Zürich", "=B3", "=C3", *row(guid(3))[2:], 1, None, None, "1e5"),
+        ("Köln", *row(guid(4))[:2], "=NA()", 1),
+        ("Summe", None, None, None, "=SUM(E3:E7)"),
+    ):
+        sheet.append(line)
+    sheet["F3"].number_format = "dd.mm.yyyy"
+    book.save(path)
+    return path
+
+
+def damaged(path: Path) -> Path:
+    """Write ids that a program takes for numbers when it opens the file."""
+    customer, subscription, entitlement = row(guid(1))
+    rows = [
+        (customer, subscription, "12345678901234567890123456789e12"),
+        (customer, subscription, entitlement),
+        (customer, "1234567890123456789012345678e123", entitlement),
+        ("12345678901234567890123456789012", subscription, entitlement),
+    ]
+    return write_csv(path, rows)
+
+
+def test_the_same_rows_are_read_whatever_the_table_is_saved_as(saved: Saved) -> None:
+    intake, rows = saved.taken("table")
+    assert intake.header == ("Kunde", *HEADER, "Menge", "Ende", "Betrag", "Notiz")
+    assert [(one.number, one.problem_code) for one in rows] == [
+        (3, ""),
+        (5, ""),
+        (6, ""),
+        (7, "damaged-by-excel"),
+        (8, "no-ids"),
+    ]
+    assert [one.target for one in rows[:3]] == [Target(*row(guid(number))) for number in (1, 2, 3)]
+
+
+def test_cells_come_back_as_they_are_shown(saved: Saved) -> None:
+    _, rows = saved.taken("table")
+    assert [one.cells for one in rows] == [
+        ("Müller & Söhne", *row(guid(1)), "2", saved.form.date, "2.5", NOTE),
+        ("Groß", *row(guid(2).replace("-", "").upper()), "0.5", "", "0.625", "007"),
+        ("Zürich", *row(guid(3)), "1", "", "", "1e5"),
+        ("Köln", *row(guid(4))[:2], "#N/A", "1", "", "", ""),
+        ("Summe", "", "", "", "4.5", "", "", ""),
+    ]
+
+
+def test_what_was_guessed_and_what_is_wrong_is_said(saved: Saved) -> None:
+    intake, rows = saved.taken("table")
+    assert saved.form.remark in intake.remark
+    assert bool(intake.remark) is bool(saved.form.remark)
+    assert intake.from_spreadsheet is saved.form.from_spreadsheet
+    assert "entitlement_id is not a GUID: '#N/A'" in rows[3].problem
+    assert rows[4].problem == "the row has content but no ids"
+
+
+def test_ids_that_were_taken_for_numbers_are_damage(saved: Saved) -> None:
+    _, rows = saved.taken("damaged")
+    damage = "damaged-by-excel"
+    assert [(one.number, one.problem_code) for one in rows] == [(2, damage), (3, ""), (4, damage), (5, damage)]
+    assert [one.problem.casefold().count("e+") for one in rows] == [1, 0, 1, 1]
+    assert all("the original is lost" in one.problem for one in rows if not one.target)

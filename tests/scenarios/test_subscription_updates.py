@@ -1,0 +1,522 @@
+"""Suspended subscriptions from the first reading to the end, against every answer, in virtual time."""
+
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bulkreact.batch.journal.journal import create, read_only, seal
+from bulkreact.batch.journal.retry_candidates import candidates
+from bulkreact.models import AutoRenew, InputRow, NoResponse, Outcome, Response, RunState, Status, Target
+from bulkreact.settings import Limits, Verification
+from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_FATES
+from tests.support.ids import facts, guid
+from tests.support.virtual_run import Killed, Laboratory, Sent
+
+PLAIN = 1
+LIMITS = Limits(calls_per_second=None, concurrency=2)
+WATCHED = Limits(calls_per_second=None, verify=Verification(after=0, every=1, timeout=10))
+
+# What the calls are answered, and how the row ends. P is a PATCH, G a GET.
+ENDS: dict[int, tuple[str, Status, str, int]] = {
+    PLAIN: ("G200 P200", Status.ACCEPTED, "", 1),
+    200: ("G200 P200", Status.ACCEPTED, "", 1),
+    202: ("G200 P202", Status.ACCEPTED, "", 1),
+    208: ("G200", Status.ALREADY_ACTIVE, "", 1),
+    401: ("G200 P401 P200", Status.ACCEPTED, "", 2),
+    408: ("G200 P408 P200", Status.ACCEPTED, "", 2),
+    409: ("G200 P409 G200 P409 G200 P409 G200 P409", Status.DEFERRED, "http-409", 4),
+    412: ("G200 P412 G200 P200", Status.ACCEPTED, "", 2),
+    1412: ("G200 P412 G200 P412 G200 P412", Status.FAILED, "http-412", 3),
+    2055: ("G200 P400 G200 P400 G200 P400", Status.FAILED, "2055", 3),
+    12055: ("G200 P400 G200 P200", Status.ACCEPTED, "", 2),
+    429: ("G200 P429 P429 P200", Status.ACCEPTED, "", 3),
+    2429: ("G200 P429 P200", Status.ACCEPTED, "", 2),
+    3429: ("G200 P429 P200", Status.ACCEPTED, "", 2),
+    6429: ("G200 P429", Status.DEFERRED, "http-429", 1),
+    500: ("G200 P500 P500 P200", Status.ACCEPTED, "", 3),
+    1500: ("G200 P500 P500 P500 P500 P500", Status.FAILED, "http-500", 5),
+    501: ("G200 P501 P501", Status.FAILED, "0", 2),
+    502: ("G200 P502 P502 P200", Status.ACCEPTED, "", 3),
+    1502: ("G200 P502 P200", Status.ACCEPTED, "", 2),
+    503: ("G200 P503 P503 P200", Status.ACCEPTED, "", 3),
+    2503: ("G200 P503 P200", Status.ACCEPTED, "", 2),
+    1503: ("G200 P503 P503 P503 P503 P503", Status.FAILED, "http-503", 5),
+    504: ("G200 P504 P200", Status.ACCEPTED, "", 2),
+    1504: ("G200 P504 P504 P504 P504 P504", Status.UNKNOWN, "http-504", 5),
+    2504: ("G200 P504 P200", Status.ACCEPTED, "", 2),
+    597: ("G200 P502 P200", Status.ACCEPTED, "", 2),
+    1597: ("G200 P200 P200", Status.ACCEPTED, "", 2),
+    2597: ("G200 P302", Status.FAILED, "unexpected-redirect", 1),
+    599: ("G200 P- P200", Status.ACCEPTED, "", 2),
+    1599: ("G200 P- P- P- P- P-", Status.UNKNOWN, "connection-lost", 5),
+    2599: ("G200 P- P400 G200", Status.REACTIVATED, "", 2),
+    3599: ("G200 P- P200", Status.ACCEPTED, "", 2),
+    4599: ("G200 P- P409 G200 P409 G200 P409 G200 P409", Status.DEFERRED, "800082", 5),
+    5599: ("G200 P- P412 G200", Status.REACTIVATED, "", 2),
+    7000: ("G200 P200", Status.ACCEPTED, "", 1),
+    8001: ("G200", Status.FAILED, "subscription-expired", 1),
+    8002: ("G200", Status.FAILED, "subscription-disabled", 1),
+    8003: ("G200", Status.FAILED, "subscription-deleted", 1),
+    8004: ("G200", Status.FAILED, "not-reactivatable", 1),
+    8005: ("G200", Status.FAILED, "not-reactivatable", 1),
+    8006: ("G200", Status.FAILED, "not-reactivatable", 1),
+    9001: ("G200 P200", Status.ACCEPTED, "", 1),
+    9002: ("G200 P200", Status.ACCEPTED, "", 1),
+    9003: ("G200 P200", Status.ACCEPTED, "", 1),
+    9004: ("G200 P200", Status.ACCEPTED, "", 1),
+    20003: ("G404", Status.FAILED, "20003", 1),
+    27009: ("G200 P409", Status.DEFERRED, "27009", 1),
+    800082: ("G200 P409 G200 P409 G200 P409 G200 P409", Status.DEFERRED, "800082", 4),
+    1_800_082: ("G200 P409 G200 P409 G200 P200", Status.ACCEPTED, "", 3),
+    800094: ("G200 P500 G200 P200", Status.ACCEPTED, "", 2),
+    1_800_094: ("G200 P500 G200", Status.REACTIVATED, "", 1),
+    800003: ("G200 P500 P200", Status.ACCEPTED, "", 2),
+    900192: ("G200 P500 P200", Status.ACCEPTED, "", 2),
+    900278: ("G200 P409", Status.DEFERRED, "900278", 1),
+    900280: ("G200 P400", Status.DEFERRED, "900280", 1),
+    9_000_001: ("G200 G200 P200", Status.ACCEPTED, "", 1),
+    9_001_001: ("G200 G200 G200 G200 G200", Status.FAILED, "unreadable-answer", 5),
+    9_000_002: ("G200 G200 G200 G200 G200", Status.FAILED, "unreadable-answer", 5),
+    9_000_404: ("G404", Status.FAILED, "http-404", 1),
+    9_000_429: ("G429 G429 G200 P200", Status.ACCEPTED, "", 1),
+    9_000_500: ("G500 G500 G500 G500 G500", Status.FAILED, "http-500", 5),
+    9_000_503: ("G503 G503 G200 P200", Status.ACCEPTED, "", 1),
+    9_000_599: ("G- G200 P200", Status.ACCEPTED, "", 1),
+    9_001_597: ("G200 G200 P200", Status.ACCEPTED, "", 1),
+    596: ("G200 P400", Status.FAILED, "800096", 1),
+    598: ("G200 P200", Status.ACCEPTED, "", 1),
+    1598: ("G200 P200", Status.ACCEPTED, "", 1),
+    1000: ("G404", Status.FAILED, "1000", 1),
+    1409: ("G200 P409 G200 P200", Status.ACCEPTED, "", 2),
+    4429: ("G200 P429 P200", Status.ACCEPTED, "", 2),
+    5429: ("G200 P429 P200", Status.ACCEPTED, "", 2),
+    60003: ("G404", Status.FAILED, "60003", 1),
+    9_000_003: ("G200 G200 G200 G200 G200", Status.FAILED, "unreadable-answer", 5),
+    9_000_597: ("G502 G200 P200", Status.ACCEPTED, "", 1),
+    9_900_159: ("G403", Status.FAILED, "900159", 1),
+    9_900_416: ("G403", Status.FAILED, "900416", 1),
+    9_002_032: ("G403", Status.FAILED, "2032", 1),
+    9_020_002: ("G403", Status.FAILED, "20002", 1),
+    **{
+        code: (f"G200 P{status}", Status.FAILED, str(code), 1)
+        for status, codes in {
+            400: (800002, 900118, 2001, 2002, 2011, 2054, 3000, 800040, 800081, 800091, 800096, 900277, 900279, 900311),
+            403: (2032, 20002, 800023, 800073, 800074, 800075, 900150, 900308, 900121, 900123, 900159, 900263, 900416),
+        }.items()
+        for code in codes
+    },
+}
+FATAL = (1401, 2401, 90000, 800001, 800039, 900124, 900149, 900309, 900329, 900420, 900421, 9_900_329)
+
+
+def of(tail: int, customer: int = 1) -> Target:
+    """Return a subscription with a fate of its last digits."""
+    return Target(guid(1000 + customer), f"5b000000-0000-4000-8000-{tail:012d}", "")
+
+
+def calls(sent: list[Sent]) -> str:
+    return " ".join(f"{one.method[0]}{one.status or '-'}" for one in sent)
+
+
+def ids(sent: list[Sent], method: str) -> list[str]:
+    return [one.request_id for one in sent if one.method == method]
+
+
+def settled(laboratory: Laboratory) -> Outcome:
+    (row,) = laboratory.rows()
+    return row.outcome
+
+
+def end(folder: Path, tail: int, limits: Limits = LIMITS, **changes: object) -> tuple[Laboratory, Outcome]:
+    laboratory = Laboratory(folder)
+    laboratory.make([of(tail)], **changes)
+    laboratory.work(limits)
+    return laboratory, settled(laboratory)
+
+
+@pytest.mark.parametrize("tail", ENDS)
+def test_every_answer_leads_to_its_end(tail: int, tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, tail)
+    told = (calls(laboratory.sent), outcome.status, outcome.code, outcome.attempts)
+    assert told == ENDS[tail]
+    assert laboratory.world.ledger.complaints == []
+
+
+@pytest.mark.parametrize("tail", FATAL)
+def test_what_no_row_can_overcome_stops_the_run(tail: int, tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(tail), of(PLAIN, customer=2)])
+    ending = laboratory.work(Limits(calls_per_second=None, concurrency=1))
+    assert (ending.state, ending.exit_code) == (RunState.ABORTED, 3)
+    assert laboratory.rows()[0].outcome.status is Status.FAILED
+
+
+def test_no_fate_of_a_subscription_is_left_out() -> None:
+    # What becomes of these is told further below, and with the families.
+    by_themselves = {1429, 1202, 2202, 3202, 4202, 5202, 6202, 7202, 8202, *range(6000, 6004)}
+    families = {*range(5000, 5008), *range(7001, 7006)}
+    assert set(SUBSCRIPTION_FATES) <= {*ENDS, *FATAL, *by_themselves, *families}
+
+
+@pytest.mark.parametrize("tail", [401, 408, 429, 500, 503, 504, 599, 1597, 3599, 800003, 800094])
+def test_an_update_that_was_not_answered_for_good_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, tail)
+    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
+    assert len(set(ids(laboratory.sent, "PATCH")) & set(ids(laboratory.sent, "GET"))) == 0
+
+
+@pytest.mark.parametrize("tail", [409, 412, 2055, 12055])
+def test_an_update_that_was_answered_has_a_new_id_the_next_time(tail: int, tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, tail)
+    assert max(Counter(one.request_id for one in laboratory.sent).values()) == 1
+
+
+@pytest.mark.parametrize("tail", [9_000_429, 9_000_503, 9_000_599, 9_000_500, 9_001_597])
+def test_a_reading_that_was_not_answered_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, tail)
+    assert len(set(ids(laboratory.sent, "GET"))) == 1
+
+
+def test_the_cells_of_a_row_describe_the_reading_where_no_update_was_made(tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, 8001)
+    assert outcome.call is not None
+    assert outcome.call.request_id == laboratory.sent[0].request_id
+    assert outcome.call.answer.http_status == 200
+    assert outcome.description == "not updated: its status is 'expired'"
+
+
+def test_the_cells_of_a_row_describe_the_update_where_one_was_made(tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, 1_800_094)
+    assert outcome.call is not None
+    assert outcome.call.request_id == laboratory.sent[1].request_id
+    assert outcome.call.answer.http_status == 500
+
+
+def test_what_was_read_long_ago_is_read_again_before_it_goes_back(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    throttle = Response(429, "", {"retry-after": "200"}, b"")
+    first = iter([throttle])
+    laboratory.answer = lambda sent: next(first, None) if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    assert calls(laboratory.sent) == "G200 P429 G200 P200"
+    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
+    assert laboratory.world.ledger.complaints == []
+
+
+def test_reads_that_work_do_not_end_the_throttling_of_updates(tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, 1429)
+    assert (outcome.status, outcome.code) == (Status.DEFERRED, "http-429")
+    assert 1800 <= laboratory.now < 2000
+
+
+def kill_after(laboratory: Laboratory, answers: int) -> None:
+    """Kill the process as soon as the partner has given so many answers."""
+    laboratory.killed = lambda: len(laboratory.sent) >= answers
+
+
+def resumed(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **changes: object) -> Laboratory:
+    """Return a run of one row that was killed so early, and then continued."""
+    laboratory = Laboratory(folder)
+    laboratory.make([of(tail)], **changes)
+    kill_after(laboratory, answers)
+    with pytest.raises(Killed):
+        laboratory.work(limits)
+    laboratory.killed = lambda: False
+    laboratory.work(limits)
+    return laboratory
+
+
+def test_a_process_that_was_killed_while_it_read_reads_again_under_the_same_id(tmp_path: Path) -> None:
+    laboratory = resumed(tmp_path, PLAIN, 1)
+    assert calls(laboratory.sent) == "G200 G200 P200"
+    assert len(set(ids(laboratory.sent, "GET"))) == 1
+    assert settled(laboratory).status is Status.ACCEPTED
+
+
+def test_a_process_that_was_killed_between_reading_and_updating_reads_again(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    # The instant before the update leaves: its call is on record already.
+    laboratory.killed = lambda: len(laboratory.sent) == 1 and "reactivate-subscription" in _operations(laboratory)
+    with pytest.raises(Killed):
+        laboratory.work(LIMITS)
+    laboratory.killed = lambda: False
+    laboratory.work(LIMITS)
+    assert calls(laboratory.sent) == "G200 G200 P200"
+    assert len(laboratory.world.ledger.effects) == 1
+    assert settled(laboratory).status is Status.ACCEPTED
+    assert laboratory.world.ledger.complaints == []
+
+
+def _operations(laboratory: Laboratory) -> set[str]:
+    with closing(read_only(laboratory.folder)) as connection:
+        return {operation for (operation,) in connection.execute("SELECT operation FROM calls")}
+
+
+def test_a_process_that_was_killed_after_its_update_finds_it_done(tmp_path: Path) -> None:
+    laboratory = resumed(tmp_path, PLAIN, 2)
+    assert calls(laboratory.sent) == "G200 P200 G200"
+    assert settled(laboratory).status is Status.REACTIVATED
+    assert settled(laboratory).auto_renew is AutoRenew.OFF
+    assert len(laboratory.world.ledger.effects) == 1
+
+
+def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    lost = iter([NoResponse(left=True, code="connection-lost", description="")])
+    laboratory.answer = lambda sent: next(lost, None) if sent.method == "PATCH" else None
+    kill_after(laboratory, 2)
+    with pytest.raises(Killed):
+        laboratory.work(LIMITS)
+    laboratory.killed = lambda: False
+    laboratory.work(LIMITS)
+    assert calls(laboratory.sent) == "G200 P- G200 P200"
+    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
+    assert settled(laboratory).attempts == 2
+
+
+@pytest.mark.parametrize("tail", [200, 202, 2202, 3202, 4202, 5202, 6202, 7202])
+def test_an_accepted_update_is_watched_until_the_subscription_is_active(tail: int, tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, tail, WATCHED)
+    assert outcome.status is Status.REACTIVATED
+    assert laboratory.world.ledger.complaints == []
+
+
+@pytest.mark.parametrize("tail", [1202, 8202])
+def test_an_accepted_update_that_never_becomes_active_is_pending(tail: int, tmp_path: Path) -> None:
+    _, outcome = end(tmp_path, tail, WATCHED)
+    assert (outcome.status, outcome.code) == (Status.PENDING, "")
+
+
+def test_the_operation_that_an_answer_names_is_what_is_watched(tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, 5202, WATCHED)
+    assert all("/operations/" in one.path for one in laboratory.sent[2:])
+    assert all(one.path.startswith("/v1/customers/") for one in laboratory.sent)
+
+
+def test_an_operation_that_speaks_of_something_else_says_nothing_of_the_subscription(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(1202)])
+    done = Response(200, "", {}, f'{{"id":"{guid(9)}","status":"active"}}'.encode())
+    where = {"location": f"/customers/{guid(1001)}/subscriptions/{of(1202).subscription_id}/operations/{guid(9)}"}
+
+    def answer(sent: Sent) -> Response | None:
+        if sent.method == "PATCH":
+            return Response(202, "", where, b"")
+        return done if "/operations/" in sent.path else None
+
+    laboratory.answer = answer
+    laboratory.work(WATCHED)
+    assert settled(laboratory).status is Status.PENDING
+
+
+def test_an_operation_that_is_gone_leaves_the_subscription_to_be_watched(tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, 6202, WATCHED)
+    assert sum("/operations/" in one.path for one in laboratory.sent) == 1
+
+
+def test_an_address_on_another_host_is_never_called(tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, 4202, WATCHED)
+    assert not [one for one in laboratory.sent if "elsewhere" in one.path]
+
+
+def test_auto_renewal_that_the_suspension_switched_off_is_told_and_left_alone(tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, PLAIN, WATCHED)
+    assert outcome.auto_renew is AutoRenew.OFF
+    assert len(ids(laboratory.sent, "PATCH")) == 1
+
+
+@pytest.mark.parametrize("tail", [6000, 7000, 7001])
+def test_auto_renewal_that_was_not_lost_is_not_told(tail: int, tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, tail, WATCHED, restore_auto_renew=True)
+    assert outcome.auto_renew is AutoRenew.UNTOUCHED
+    assert len(ids(laboratory.sent, "PATCH")) == 1
+
+
+@pytest.mark.parametrize("limits", [LIMITS, WATCHED])
+@pytest.mark.parametrize("tail", [PLAIN, 200, 202, 599, 2599, 5202, 6002, 6003, 9001, 9002, 9003])
+def test_auto_renewal_is_restored_once_the_subscription_is_active(tail: int, limits: Limits, tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, tail, limits, restore_auto_renew=True)
+    restored = [one for one in laboratory.world.ledger.effects if one.get("auto_renew") == "restored"]
+    assert (outcome.status, outcome.auto_renew, len(restored)) == (Status.REACTIVATED, AutoRenew.RESTORED, 1)
+    assert laboratory.world.ledger.complaints == []
+
+
+@pytest.mark.parametrize("tail", [6002, 6003])
+def test_what_was_lost_on_the_way_to_auto_renewal_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
+    laboratory, _ = end(tmp_path, tail, restore_auto_renew=True)
+    first, *others = ids(laboratory.sent, "PATCH")
+    assert len(set(others)) == 1
+    assert first not in others
+
+
+def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row(tmp_path: Path) -> None:
+    _, outcome = end(tmp_path, 6001, restore_auto_renew=True)
+    assert (outcome.status, outcome.auto_renew, outcome.code) == (Status.REACTIVATED, AutoRenew.STILL_OFF, "")
+
+
+def test_nothing_is_restored_of_what_was_active_before(tmp_path: Path) -> None:
+    laboratory, outcome = end(tmp_path, 208, restore_auto_renew=True)
+    assert (calls(laboratory.sent), outcome.status) == ("G200", Status.ALREADY_ACTIVE)
+
+
+@pytest.mark.parametrize("answers", [2, 3, 4])
+def test_a_process_that_was_killed_before_auto_renewal_was_restored_goes_on_with_it(
+    answers: int, tmp_path: Path
+) -> None:
+    laboratory = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
+    assert settled(laboratory).auto_renew is AutoRenew.RESTORED
+    assert len(laboratory.world.ledger.effects) == 2
+    assert laboratory.world.ledger.complaints == []
+
+
+@pytest.mark.parametrize(("customers", "calls_per_second", "most_reads"), [(400, 5.0, 400), (20, 0.1, 40)])
+def test_what_was_read_goes_back_before_others_are_read(
+    customers: int, calls_per_second: float, most_reads: int, tmp_path: Path
+) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN, customer) for customer in range(customers)])
+    laboratory.work(Limits(calls_per_second=calls_per_second))
+    assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
+    assert len(ids(laboratory.sent, "PATCH")) == customers
+    assert len(ids(laboratory.sent, "GET")) <= most_reads
+
+
+def answers(laboratory: Laboratory, second_update: Response) -> None:
+    """Let the first update of a subscription succeed, and answer those that follow always the same."""
+    updates = iter([None])
+
+    def answer(sent: Sent) -> Response | None:
+        return next(updates, second_update) if sent.method == "PATCH" else None
+
+    laboratory.answer = answer
+
+
+def test_restoring_auto_renewal_is_tried_as_often_as_anything_else(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    answers(laboratory, Response(503, "", {}, b""))
+    laboratory.work(LIMITS)
+    assert len(ids(laboratory.sent, "PATCH")) == 1 + LIMITS.attempts
+    assert settled(laboratory).auto_renew is AutoRenew.STILL_OFF
+
+
+def test_a_token_that_is_refused_twice_when_auto_renewal_is_restored_stops_the_run(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    answers(laboratory, Response(401, "", {}, b""))
+    assert laboratory.work(LIMITS).exit_code == 3
+    assert len(laboratory.renewals) == 1
+    assert settled(laboratory).status is Status.ACCEPTED
+
+
+def test_what_was_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    busy, broken = Response(409, "", {}, b""), Response(500, "", {}, b"")
+    updates = iter([None, busy])
+
+    def answer(sent: Sent) -> Response | None:
+        if sent.method == "PATCH":
+            return next(updates)
+        return broken if len(ids(laboratory.sent, "PATCH")) == 2 else None
+
+    laboratory.answer = answer
+    laboratory.work(Limits(calls_per_second=None, waiting=Verification(after=0, every=5, timeout=30)))
+    assert (settled(laboratory).status, settled(laboratory).auto_renew) == (Status.REACTIVATED, AutoRenew.STILL_OFF)
+
+
+def test_what_was_read_before_a_pause_is_read_again_before_auto_renewal_is_restored(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(1), of(2)], restore_auto_renew=True)
+    throttles = iter([None, Response(429, "", {"retry-after": "200"}, b"")])
+    laboratory.answer = lambda sent: next(throttles, None) if sent.method == "GET" and sent.path.endswith("2") else None
+    laboratory.work(Limits(calls_per_second=4.0, concurrency=2))
+    first = [sent for sent in laboratory.sent if sent.path.endswith("1")]
+    assert [sent.method for sent in first] == ["GET", "PATCH", "GET", "GET", "PATCH"]
+    assert laboratory.world.ledger.complaints == []
+
+
+def test_auto_renewal_of_what_was_active_before_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN), of(PLAIN + 1)], restore_auto_renew=True)
+    active = Response(200, "", {}, b'{"status":"active","autoRenewEnabled":false}')
+    laboratory.answer = lambda _sent: active
+    laboratory.work(LIMITS)
+    assert {row.outcome.auto_renew for row in laboratory.rows()} == {AutoRenew.OFF}
+    assert ids(laboratory.sent, "PATCH") == []
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [Response(429, "", {"retry-after": "100"}, b""), NoResponse(left=False, code="unreachable", description="")],
+)
+def test_what_others_have_activated_is_not_said_to_be_ours(nothing: Response | NoResponse, tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    words = iter(["suspended", "active"])
+
+    def answer(sent: Sent) -> Response | NoResponse:
+        if sent.method == "PATCH":
+            laboratory.phases[-1].interrupt(terminated=False)
+            return nothing
+        return Response(200, "", {}, f'{{"status":"{next(words)}"}}'.encode())
+
+    laboratory.answer = answer
+    laboratory.work(LIMITS)
+    laboratory.work(LIMITS)
+    assert settled(laboratory).status is Status.ALREADY_ACTIVE
+
+
+def retried(laboratory: Laboratory, folder: Path) -> Laboratory:
+    """Return a laboratory with the next run over the rows of one that another attempt may settle."""
+    with closing(read_only(laboratory.folder)) as connection:
+        rows = [one.row for one in candidates(connection, all_failed=False) if one.taken]
+    folder.mkdir()
+    after = Laboratory(folder)
+    create(folder, rows)
+    seal(folder, facts(header=("a",), uuid=guid(78)))
+    return after
+
+
+def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    lost = NoResponse(left=True, code="connection-lost", description="")
+    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    second = retried(laboratory, tmp_path / "second")
+    second.answer = lambda _sent: Response(500, "", {}, b"")
+    second.work(LIMITS)
+    (row,) = second.rows()
+    assert (row.outcome.status, row.outcome.call) == (Status.UNKNOWN, None)
+    assert row.request_id == laboratory.sent[-1].request_id
+    third = retried(second, tmp_path / "third")
+    third.work(LIMITS)
+    assert ids(third.sent, "PATCH") == [laboratory.sent[-1].request_id]
+
+
+def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    rows = [InputRow(2, ("x",), of(9_020_002)), InputRow(3, ("x",), of(PLAIN), request_id=guid(555), of_read=True)]
+    create(tmp_path, rows)
+    seal(tmp_path, facts(header=("a",), uuid=guid(77)))
+    laboratory.work(Limits(calls_per_second=None, concurrency=1))
+    unsent = laboratory.rows()[1]
+    assert (unsent.outcome.code, unsent.request_id) == ("20002", "")
+
+
+def test_an_unknown_end_is_an_end_although_the_subscription_was_read_again(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)])
+    lost = NoResponse(left=True, code="connection-lost", description="")
+    updates: list[NoResponse | Response] = [Response(400, "", {}, b""), lost]
+    laboratory.answer = lambda sent: updates.pop() if sent.method == "PATCH" else None
+    laboratory.work(LIMITS)
+    (row,) = laboratory.rows()
+    assert calls(laboratory.sent) == "G200 P- P400 G200"
+    assert (row.outcome.status, row.outcome.code, row.settled) == (Status.UNKNOWN, "http-400", True)

@@ -1,0 +1,465 @@
+"""Sweeps that are killed, doubled, watched and interrupted: nothing is run twice, lost, or left where it does not belong."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import CANARY, Chaos, Partner, Program
+from tests.support.ids import fated, guid, row, write_csv
+from tests.support.inboxes import NOW, drop, inbox, names, options, runs, sent, sweep
+from tests.support.invariants import second_effects
+from tests.support.run_commands import FAST, ids_by_path, wait_until
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+
+# Where a sweep is killed: before (0) or after (1) a function does what it does, for its nth time.
+INSTANTS = [
+    ("bulkreact.inbox.ledger.Ledger.prepare", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
+    ("bulkreact.runs.store.adopt", 0, 1),
+    ("bulkreact.runs.store.adopt", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.reach", 1, 1),
+    ("bulkreact.runs.result_files.Report.write", 0, 1),
+    ("bulkreact.runs.result_files.Report.write", 1, 1),
+    ("bulkreact.batch.journal.journal.Journal.end_session", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.reach", 0, 2),
+    ("bulkreact.inbox.ledger.Ledger.reach", 1, 2),
+    ("bulkreact.inbox.file_moves._draft", 1, 1),
+    ("bulkreact.inbox.file_moves.copy", 1, 1),
+    ("os.link", 1, 1),
+    ("os.link", 0, 2),
+    ("os.link", 1, 2),
+    ("bulkreact.inbox.file_moves.move", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.settle", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.settle", 1, 1),
+]
+
+
+def killed_at(
+    program: Program,
+    partner: Partner,
+    instant: tuple[str, int, int],
+    *more: str,
+    number: signal.Signals = signal.SIGKILL,
+) -> int:
+    """Sweep, and let the process get a signal at an instant; return its exit code."""
+    name, after, time = instant
+    code = f"""
+import importlib, os, signal, sys
+import bulkreact.cli.sweep
+parts = {name!r}.split(".")
+for length in range(len(parts) - 1, 0, -1):
+    try:
+        owner = importlib.import_module(".".join(parts[:length]))
+        break
+    except ImportError:
+        continue
+for part in parts[length:-1]:
+    owner = getattr(owner, part)
+true, count = getattr(owner, parts[-1]), 0
+def fatal(*args, **kwargs):
+    global count
+    count += 1
+    if count == {time} and not {after}:
+        os.kill(os.getpid(), {number.value})
+    result = true(*args, **kwargs)
+    if count == {time} and {after}:
+        os.kill(os.getpid(), {number.value})
+    return result
+setattr(owner, parts[-1], fatal)
+from bulkreact.cli import main
+main()
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code, "sweep", *options(partner), *more],
+        cwd=program.folder,
+        env={
+            **os.environ,
+            "BULKREACT_ACCESS_TOKEN": CANARY,
+            "BULKREACT_STATE_DIR": str(program.folder / "state"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return process.returncode
+
+
+@pytest.mark.parametrize("instant", INSTANTS, ids=lambda one: f"{one[0]}-{one[1]}-{one[2]}")
+def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
+    program: Program, partner: Partner, instant: tuple[str, int, int]
+) -> None:
+    content = drop(program, "a.csv", 100, 5).read_bytes()
+    assert killed_at(program, partner, instant) == -signal.SIGKILL
+    second = sweep(program, partner)
+    assert second.code == 0, second.err
+    assert "Traceback" not in second.err
+    third = sweep(program, partner, "-q")
+    assert (third.code, third.err) == (0, "")
+    (run,) = runs(program)
+    assert len(partner.world.ledger.effects) == 5
+    assert sent(partner, 100, 5) == [1] * 5
+    assert names(inbox(program)) == []
+    done = inbox(program) / "done"
+    results = f"a.{run.parent.name}.results.csv"
+    assert sorted(path.name for path in done.iterdir()) == [results, "a.csv"]
+    assert (done / "a.csv").read_bytes() == content
+    assert (done / results).read_bytes() == (run.parent / "results.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        ("bulkreact.inbox.file_moves._write", 0, 1),
+        ("bulkreact.inbox.file_moves._write", 1, 1),
+        ("os.link", 1, 1),
+        ("bulkreact.inbox.file_moves.move_with_words", 1, 1),
+    ],
+)
+def test_killed_while_it_refuses_a_file_nothing_is_lost_or_doubled(
+    program: Program, partner: Partner, instant: tuple[str, int, int]
+) -> None:
+    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    assert killed_at(program, partner, instant) == -signal.SIGKILL
+    sweep(program, partner)
+    assert names(inbox(program)) == []
+    assert names(inbox(program) / "failed") == ["bad.csv", "bad.csv.txt"]
+    assert (inbox(program) / "failed" / "bad.csv").read_text() == "a,b\nx,y\n"
+
+
+def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 60)
+    drop(program, "b.csv", 300, age=60)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "30/s")
+    wait_until(lambda: len(partner.requests()) >= 10)
+    process.kill()
+    program.ended(process)
+    assert len(partner.requests()) < 60
+    again = sweep(program, partner)
+    assert again.code == 0, again.err
+    assert "a.csv: continuing run" in again.err
+    assert len(partner.world.ledger.effects) == 62
+    assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
+    assert Counter(call["request_id"] for call in partner.requests()).total() - 62 <= 16
+    assert len(runs(program)) == 2
+    assert names(inbox(program)) == []
+
+
+def test_a_kept_file_that_was_killed_is_run_once_too(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100)
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 2), "--keep") == -signal.SIGKILL
+    assert sweep(program, partner, "--keep").code == 0
+    third = sweep(program, partner, "--keep", "-q")
+    assert (third.code, third.err) == (0, "")
+    assert sent(partner, 100) == [1, 1]
+
+
+def test_two_sweeps_of_one_folder_at_once(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 30)
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "1/s")
+    wait_until(lambda: len(partner.requests()) >= 2)
+    second = sweep(program, partner, "--wait")
+    first.terminate()
+    assert program.ended(first).code == 143
+    assert second.code == 5
+    assert f"process {first.pid}" in second.err
+    assert sweep(program, partner).code == 0
+    assert sent(partner, 100, 30) == [1] * 30
+    assert len(runs(program)) == 1
+
+
+def test_one_sweep_is_killed_and_another_started(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 30)
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "1/s")
+    wait_until(lambda: len(partner.requests()) >= 2)
+    second = program.start("sweep", *options(partner))
+    assert program.ended(second).code == 5
+    first.kill()
+    program.ended(first)
+    assert sweep(program, partner).code == 0
+    assert len(partner.world.ledger.effects) == 30
+    assert len(runs(program)) == 1
+
+
+def test_two_folders_with_one_partner_take_turns(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 30)
+    other = program.folder / "other"
+    other.mkdir()
+    write_csv(other / "b.csv", [row(guid(300))])
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
+    wait_until(lambda: len(partner.requests()) >= 3)
+    second = program.start("sweep", "other", *options(partner), "--wait")
+    assert program.ended(first).code == 0
+    assert program.ended(second).code == 0
+    assert sent(partner, 300, 1) == [1]
+    assert "b.csv" in names(other / "done")
+
+
+def test_files_dropped_while_it_sweeps_are_taken_by_the_next(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 20)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "10/s")
+    wait_until(lambda: len(partner.requests()) >= 3)
+    drop(program, "b.csv", 300)
+    assert program.ended(process).code == 0
+    assert sweep(program, partner).code == 0
+    assert [sent(partner, 100, 20), sent(partner, 300)] == [[1] * 20, [1, 1]]
+    assert names(inbox(program)) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
+    program: Program, partner: Partner, number: signal.Signals, code: int
+) -> None:
+    drop(program, "a.csv", 100, 60)
+    drop(program, "b.csv", 300, age=60)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
+    wait_until(lambda: len(partner.requests()) >= 3)
+    process.send_signal(number)
+    ended = program.ended(process)
+    assert ended.code == code
+    assert names(inbox(program)) == ["a.csv", "b.csv"]
+    assert sweep(program, partner).code == 0
+    assert sent(partner, 100, 60) == [1] * 60
+    assert sent(partner, 300) == [1, 1]
+    assert len(runs(program)) == 2
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        ("bulkreact.runs.result_files.Report.write", 0, 1),
+        ("bulkreact.inbox.ledger.Ledger.reach", 0, 2),
+        ("bulkreact.inbox.file_moves.copy", 1, 1),
+        ("bulkreact.inbox.ledger.Ledger.settle", 1, 1),
+    ],
+)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops(
+    program: Program, partner: Partner, instant: tuple[str, int, int], number: signal.Signals, code: int
+) -> None:
+    drop(program, "a.csv", 100)
+    drop(program, "b.csv", 300, age=60)
+    assert killed_at(program, partner, instant, number=number) == code
+    assert names(inbox(program)) == ["b.csv"]
+    assert len(names(inbox(program) / "done")) == 2
+    assert sent(partner, 300) == [0, 0]
+    assert sweep(program, partner).code == 0
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_results_that_were_not_written_are_written_before_they_are_copied(
+    program: Program, partner: Partner, missing: bool
+) -> None:
+    drop(program, "a.csv", 100)
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 0, 2)) == -signal.SIGKILL
+    (run,) = runs(program)
+    expected = (run.parent / "results.csv").read_bytes()
+    (run.parent / "results.csv").unlink() if missing else (run.parent / "results.csv").write_bytes(b"old")
+    with closing(sqlite3.connect(run)) as connection:
+        connection.execute("UPDATE sessions SET exit_code = ?", (0 if missing else 74,))
+        connection.commit()
+    assert sweep(program, partner).code == 0
+    (copy,) = (inbox(program) / "done").glob("*.results.csv")
+    assert copy.read_bytes() == expected
+
+
+def watching(program: Program, partner: Partner, *more: str) -> "subprocess.Popen[str]":
+    """Start a sweep that watches."""
+    inbox(program)
+    return program.start("sweep", *options(partner), "--watch", "--every", "0.2", *more)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_watching_takes_what_is_dropped_and_ends_cleanly_when_idle(
+    program: Program, partner: Partner, number: signal.Signals
+) -> None:
+    process = watching(program, partner, "-q")
+    wait_until(lambda: any((program.folder / "reports").glob("sweeps.sqlite3")))
+    drop(program, "a.csv", 100)
+    wait_until(lambda: "a.csv" in names(inbox(program) / "done"))
+    drop(program, "b.csv", 200)
+    wait_until(lambda: "b.csv" in names(inbox(program) / "done"))
+    process.send_signal(number)
+    ended = program.ended(process)
+    assert (ended.code, ended.err) == (0, "")
+    assert [sent(partner, 100), sent(partner, 200)] == [[1, 1], [1, 1]]
+
+
+def test_watching_that_is_ended_in_mid_run_says_so_and_the_next_goes_on(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100, 60)
+    process = watching(program, partner, "--rate", "20/s")
+    wait_until(lambda: len(partner.requests()) >= 3)
+    process.send_signal(signal.SIGTERM)
+    assert program.ended(process).code == 143
+    assert sweep(program, partner).code == 0
+    assert sent(partner, 100, 60) == [1] * 60
+
+
+def test_watching_goes_on_after_a_file_that_is_refused(program: Program, partner: Partner) -> None:
+    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    process = watching(program, partner, "-q")
+    wait_until(lambda: "bad.csv" in names(inbox(program) / "failed"))
+    drop(program, "a.csv", 100)
+    wait_until(lambda: "a.csv" in names(inbox(program) / "done"))
+    process.send_signal(signal.SIGTERM)
+    ended = program.ended(process)
+    assert ended.code == 0
+    assert ended.err.count("bad.csv") == 2
+
+
+def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
+    program: Program, partner: Partner
+) -> None:
+    drop(program, "a.csv", 100)
+    (inbox(program) / "done").write_text("in the way")
+    process = sweep(program, partner)
+    assert process.code == 74
+    assert "could not be put where it belongs" in process.err
+    (inbox(program) / "done").unlink()
+    assert sweep(program, partner).code == 0
+    assert sent(partner, 100) == [1, 1]
+    assert "a.csv" in names(inbox(program) / "done")
+
+
+def test_a_run_whose_folder_is_gone_in_mid_run_is_not_simply_run_again(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100)
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 1)) == -signal.SIGKILL
+    (run,) = runs(program)
+    run.parent.rename(program.folder / "elsewhere")
+    process = sweep(program, partner)
+    assert process.code == 2
+    assert "--again" in process.err
+    assert partner.requests() == []
+    assert sweep(program, partner, "--again").code == 2
+    assert sent(partner, 100) == [1, 1]
+    assert sweep(program, partner, "-q").code == 0
+
+
+def test_a_content_is_known_although_its_run_was_pruned(program: Program, partner: Partner) -> None:
+    content = drop(program, "a.csv", 100).read_bytes()
+    sweep(program, partner)
+    assert program("prune", "--older-than", "0", "--yes").code == 0
+    assert runs(program) == []
+    (inbox(program) / "copy.csv").write_bytes(content)
+    assert sweep(program, partner).code == 1
+    assert sent(partner, 100) == [1, 1]
+
+
+def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100)
+    assert killed_at(program, partner, ("bulkreact.inbox.file_moves.copy", 0, 1)) == -signal.SIGKILL
+    kept = program("prune", "--older-than", "0", "--yes")
+    assert "a sweep has still to put its input file aside" in kept.out
+    assert len(runs(program)) == 1
+
+
+def test_an_unfinished_run_for_another_partner_is_not_continued_here(
+    program: Program, partner: Partner, start_partner: Callable[[Rules], Partner]
+) -> None:
+    drop(program, "a.csv", 100)
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 1)) == -signal.SIGKILL
+    other = start_partner(Rules())
+    process = sweep(program, other)
+    assert process.code == 2
+    assert "is for another target" in process.err
+    assert other.requests() == []
+    assert names(inbox(program)) == ["a.csv"]
+
+
+def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
+    program: Program, partner: Partner
+) -> None:
+    path = drop(program, "a.csv", 100, 60)
+    process = program.start("run", path, "--base-url", partner.base_url, "--yes", "--rate", "30/s")
+    wait_until(lambda: len(partner.requests()) >= 10)
+    process.kill()
+    program.ended(process)
+    assert sweep(program, partner).code == 0
+    assert len(runs(program)) == 1
+    assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
+    assert len(partner.world.ledger.effects) == 60
+    assert "a.csv" in names(inbox(program) / "done")
+    assert sweep(program, partner, "-q").err == ""
+
+
+def test_answers_that_a_run_by_hand_has_lost_are_asked_for_under_their_ids(program: Program, partner: Partner) -> None:
+    path = write_csv(inbox(program) / "a.csv", [row(fated(599)), row(guid(1))])
+    assert program("run", path, "--base-url", partner.base_url, *FAST, "--attempts", "1").code == 1
+    assert sweep(program, partner).code == 0
+    assert len({call["request_id"] for call in partner.requests(599)}) == 1
+    assert len(runs(program)) == 1
+    assert "a.csv" in names(inbox(program) / "done")
+
+
+def test_a_ledger_of_another_version_is_refused(program: Program, partner: Partner) -> None:
+    drop(program, "a.csv", 100)
+    (program.folder / "reports").mkdir()
+    with closing(sqlite3.connect(program.folder / "reports" / "sweeps.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    process = sweep(program, partner)
+    assert process.code == 2
+    assert "has format 99" in process.err
+    assert names(inbox(program)) == ["a.csv"]
+
+
+def test_unknown_rows_are_left_to_people_and_told(program: Program, partner: Partner) -> None:
+    write_csv(inbox(program) / "a.csv", [row(fated(1599))])
+    process = sweep(program, partner, "--attempts", "1")
+    assert process.code == 1
+    assert "a.csv" in names(inbox(program) / "done")
+    (run,) = runs(program)
+    assert json.loads((run.parent / "summary.json").read_text())["counts"]["unknown"] == 1
+    assert sweep(program, partner, "-q").code == 0
+
+
+def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_folder(
+    program: Program, partner: Partner
+) -> None:
+    drop(program, "a.csv", 100)
+    sweep(program, partner)
+    assert Path(program.folder / "reports" / "sweeps.sqlite3").stat().st_mode & 0o077 == 0
+    assert len(list((program.folder / "state" / "locks").glob("*.json"))) == 2
+
+
+@pytest.mark.chaos
+def test_killed_at_random_moments_while_files_keep_coming(program: Program, partner: Partner, chaos: Chaos) -> None:
+    chance = Random(chaos.seed)
+    partner.world.rules = Rules(fault_share=0.1, seed=chaos.seed)
+    contents: dict[str, bytes] = {}
+
+    def killed(number: int) -> None:
+        name = f"{number}.csv"
+        contents[name] = drop(program, name, 1000 * (number + 10), 12).read_bytes()
+        process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "40/s", "-q")
+        try:
+            process.communicate(timeout=chance.uniform(0.5, 2.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+    deque(map(killed, range(chaos.kills)), maxlen=0)
+    last = sweep(program, partner, "--attempts", "50")
+    assert last.code == 0, last.err
+    done = inbox(program) / "done"
+    kept = {path.name: path.read_bytes() for path in done.iterdir() if "results" not in path.name}
+    assert kept == contents
+    assert len(runs(program)) == len(contents)
+    assert len(list(done.glob("*.results.csv"))) == len(contents)
+    assert not list(done.glob(".*"))
+    assert names(inbox(program)) == []
+    assert second_effects(partner.world.ledger.effects) == 0
+    assert len(partner.world.ledger.effects) == 12 * len(contents)
+    assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
+    assert partner.world.ledger.complaints == []

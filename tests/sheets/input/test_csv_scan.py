@@ -1,0 +1,51 @@
+"""The first pass over a text table: as csv reads it, whatever is quoted and wherever a part of the file ends."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.input import csv_scan as scan_module
+from bulkreact.sheets.input.csv_scan import Scan, scanned
+
+HEADER = ("a", "b")
+
+
+def scan(text: str, part: int = 1 << 16) -> Scan:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_module, "_PART", part)
+        return scanned(io.StringIO(text, newline=""), "input.csv", ",", lambda record: tuple(record[:2]) == HEADER)
+
+
+@given(
+    records=st.lists(
+        st.lists(st.sampled_from(["", " ", "x", '"q"', '"\n"', '"a,""\r"', '","']), max_size=5), max_size=30
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    last=st.booleans(),
+    part=st.integers(1, 60),
+)
+def test_it_finds_what_csv_finds_wherever_a_part_ends(
+    records: list[list[str]], end: str, last: bool, part: int
+) -> None:
+    text = end.join(["title", "", "a,b,,,", *map(",".join, records)]) + end * last
+    found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    used = max(place for record in found[2:] for place, cell in enumerate(record, 1) if cell.strip())
+    assert scan(text, part) == Scan(("a", "b", "", "", "")[: max(2, used)], 2, max(map(len, found)), len(found))
+
+
+@pytest.mark.parametrize("part", [1, 7, 1 << 16])
+def test_columns_without_a_name_count_up_to_the_last_one_in_use(part: int) -> None:
+    assert scan("a,b,,,\n1,2,,,\n1,2,,3,\n1,2\n", part).header == ("a", "b", "", "")
+    assert scan('a,b,,,\n1,2,,,\n1,2,,"3",\n1,2\n', part).header == ("a", "b", "", "")
+    assert scan("a,b,,,\n1,2,, ,\n1,2\n", part).header == ("a", "b")
+
+
+@pytest.mark.parametrize("part", [1, 7, 1 << 16])
+@pytest.mark.parametrize("torn", ['"never closed,1\n1,2\n', '1,"x"y\n', "1," + "x" * 200_000 + "\n"])
+def test_what_is_torn_below_many_plain_lines_is_found_and_its_place_named(torn: str, part: int) -> None:
+    with pytest.raises(InputRefusedError, match="line 2002 or later"):
+        scan("a,b\n" + "1,2\n" * 2000 + torn, part)

@@ -1,0 +1,432 @@
+"""The report for people: true, whole, harmless whatever stands in the file, and readable without anything else."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkreact.batch.journal.call_timeline import slice_seconds
+from bulkreact.models import Answer, Call, Outcome, ResultRow, Spell, Status
+from bulkreact.partnercenter.error_codes.lookup import advice, entry_of
+from bulkreact.sheets.output import charts, report_html
+from bulkreact.sheets.output.customer_totals import CustomerTally
+from bulkreact.sheets.output.report_data import Gathering, RunReport, Way, status_lines
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import Partner, Program
+from tests.support.html_page import Page
+from tests.support.ids import AT, HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.run_commands import FAST, newest, run, wait_until
+
+MIXED: list[int | str] = [202, 202, 900337, 800111, 20002, 1503, 429, 900278, 1202, 202]
+INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# A mark per kind of trouble: elements, attributes, ends of comments, directions, controls, a word that never ends.
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(2)>',
+    "' onmouseover='alert(3)",
+    "]]><!-- & &lt; {{ 7 * 7 }} {% raw %}",
+    "\u202egnp.exe\u202c \u2066\u200f\ufeff",
+    "bell\x07 escape\x1b[31m",
+    "w" * 3000,
+)
+
+
+def report(folder: Path) -> Page:
+    return Page(folder / "report.html")
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return content
+
+
+def test_a_run_leaves_a_whole_private_report_that_the_summary_names(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [*MIXED, "a"], "--attempts", "1")
+    path = ended.run / "report.html"
+    assert summary(ended.run)["files"]["report"] == str(path.resolve())
+    assert path.stat().st_mode & 0o777 == 0o600
+    read = Page(path)
+    assert (read.broken, read.open) == ([], [])
+    assert path.read_text(encoding="utf-8").endswith("</html>\n")
+
+
+def test_its_numbers_are_those_of_the_results(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [*MIXED, *range(300, 320), "a"], "--attempts", "1", "--halt-on-failures", "off")
+    lines, told = read_csv(ended.run / "results.csv"), summary(ended.run)
+    read = report(ended.run)
+    statuses = Counter(line["status"] for line in lines)
+    assert {status: read.numbers().get(status, 0) for status in Status} == told["counts"]
+    assert statuses == {status: number for status, number in told["counts"].items() if number}
+    well = sum(statuses[status] for status in ("reactivated", "accepted", "already_active"))
+    assert f"{well} of {len(lines)} rows ended well" in read.text
+    failed = len(read_csv(ended.run / "failed.csv"))
+    assert f"{failed} rows did not end well" in read.text
+    assert f"Exit code {ended.code}:" in read.text
+    customers = Counter(line["customer_id"] for line in lines)
+    assert {customer: read.numbers()[customer] for customer in customers} == customers
+    troubled = Counter(line["customer_id"] for line in read_csv(ended.run / "failed.csv"))
+    assert {customer: read.numbers(2)[customer] for customer in customers} == {
+        **dict.fromkeys(customers, 0),
+        **troubled,
+    }
+
+
+def test_every_row_that_did_not_end_well_stands_under_its_code_with_its_advice(
+    program: Program, partner: Partner
+) -> None:
+    ended = run(program, partner, MIXED, "--attempts", "1", "--halt-on-failures", "off")
+    errors = report(ended.run).articles
+    found = {(words[0], row) for words in errors for row in words[words.index("Rows") + 1].split(", ")}
+    advised = {(words[0], words[words.index("What to do") + 1]) for words in errors}
+    lines = read_csv(ended.run / "failed.csv")
+    assert found == {(line["error_code"] or line["status"], line["row"]) for line in lines}
+    assert advised == {(line["error_code"] or line["status"], line["advice"]) for line in lines}
+    counted = Counter((line["error_code"] or line["status"], line["advice"]) for line in lines)
+    shown = [(words[1].split(" row")[0], len(words[words.index("Rows") + 1].split(", "))) for words in errors]
+    assert sorted(shown) == sorted((str(number), number) for number in counted.values())
+    assert "more rows" not in report(ended.run).sections["errors"]
+
+
+def test_what_a_limit_left_out_is_neither_a_good_end_nor_a_bad_one(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, ["a", 800111, "c", "d", "e"], "--limit", "3", "--halt-on-failures", "off")
+    read = report(ended.run)
+    assert "2 of 5 rows ended well" in read.text
+    assert "1 row did not end well. --limit left 2 rows out." in read.text
+    assert f"bulkreact resume {ended.run.name}" in read.sections["ways"]
+    assert "limit" not in read.sections["errors"]
+
+
+def test_the_calls_over_time_are_the_calls_that_were_made(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [202, 429, 429, 1503, 202])
+    calls = summary(ended.run)["calls"]
+    rows = [cells for cells in report(ended.run).cells if re.fullmatch(r"\d+:\d\d:\d\d", cells[0])]
+    assert sum(int(cells[1]) for cells in rows) == calls["sent"]
+    assert sum(int(cells[2]) for cells in rows) == calls["throttled"] > 0
+
+
+def test_the_ways_to_continue_are_those_that_the_terminal_names(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [*MIXED, 208], "--attempts", "1", "--halt-on-failures", "off")
+    ways = report(ended.run).sections["ways"]
+    commands = re.findall(r"bulkreact (?:retry|verify) \S+", ended.err)
+    assert len(commands) == 2
+    assert [command for command in commands if command not in ways] == []
+    assert str((ended.run / "failed.csv").resolve()) in ways
+
+
+def test_a_halted_run_says_so_and_how_it_goes_on(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [800111] * 30, "--halt-after", "5", "--verify", "--verify-after", "0")
+    assert ended.code == 4
+    read = report(ended.run)
+    assert "The run was halted: " in read.text
+    assert "Not finished." in read.text
+    assert f"bulkreact resume {ended.run.name} --verify" in read.sections["ways"]
+    assert f"bulkreact resume {ended.run.name} --verify" in ended.err
+
+
+def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
+    program: Program, start_partner: Callable[[Rules], Partner]
+) -> None:
+    partner = start_partner(Rules())
+    write_csv(program.folder / "input.csv", [row(guid(number), number % 3) for number in range(200)])
+    process = program.start("run", "input.csv", "--base-url", partner.base_url, "--rate", "20/s", "--yes")
+    wait_until(lambda: len(partner.requests()) >= 5)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (folder,) = (path.parent for path in program.folder.glob("reports/*/journal.sqlite3"))
+    assert not (folder / "report.html").exists()
+    program("results", folder.name)
+    read = report(folder)
+    assert "its end was not noted" in read.text
+    assert f"bulkreact resume {folder.name}" in read.sections["ways"]
+    assert {status: read.numbers().get(status, 0) for status in Status} == summary(folder)["counts"]
+    assert read.numbers()["not_attempted"] > 100
+
+
+def test_verify_and_results_write_it_again_and_it_stays_true(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, ["a", "b", "c"])
+    assert report(ended.run).numbers()["accepted"] == 3
+    partner.world.rules = Rules(activation_delay=0)
+    verified = program("verify", ended.run.name, *FAST)
+    assert verified.code == 0
+    read = report(ended.run)
+    assert {status: read.numbers().get(status, 0) for status in Status} == summary(ended.run)["counts"]
+    assert "verify, " in read.sections["timeline"]
+    before = (ended.run / "report.html").read_bytes()
+    (ended.run / "report.html").unlink()
+    program("results", ended.run.name)
+    assert (ended.run / "report.html").read_bytes() == before
+    elsewhere = program("results", ended.run.name, "--to", "elsewhere")
+    assert elsewhere.code == 0
+    assert (program.folder / "elsewhere" / "report.html").exists()
+
+
+def test_a_retry_is_called_one_and_the_old_report_says_where_the_rows_are(program: Program, partner: Partner) -> None:
+    first = run(program, partner, [202, 4599, 1503], "--attempts", "1", "--halt-on-failures", "off")
+    folder = first.run
+    program("retry", folder.name, *FAST, "--attempts", "1")
+    assert "Retry of input.csv" in report(newest(program)).text
+    program("results", folder.name)
+    assert "by a later retry, whose results say how they ended" in report(folder).text
+
+
+def test_a_simulated_run_says_so_and_a_real_one_does_not(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "sample.csv", [row(guid(1))])
+    practised = program("run", "sample.csv", "--simulate")
+    assert "nothing was reactivated for real" in report(practised.run).text
+    shutil.rmtree(program.folder / "reports")
+    assert "imulated" not in report(run(program, partner, ["a"]).run).text
+
+
+def test_a_run_of_nothing_has_a_report_too(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [])
+    ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--allow-empty")
+    assert ended.code == 0
+    read = report(ended.run)
+    assert (read.broken, read.open) == ([], [])
+    assert "There were no rows" in read.text
+    assert "No calls were made." in read.text
+
+
+def test_what_stands_in_the_file_is_text_and_nothing_else(program: Program, partner: Partner) -> None:
+    def reported(name: str, cells: tuple[str, ...]) -> Page:
+        shutil.rmtree(program.folder / "reports", ignore_errors=True)
+        header = (*HEADER, *(f"{cell[:50]}{number}" for number, cell in enumerate(cells)))
+        plain = (*row(fated(800111, 1)), *cells)
+        broken = [(guid(1001), guid(2001), cell, *cells) for cell in cells]
+        write_csv(program.folder / name, [plain, *broken], header)
+        return report(program("run", name, "--base-url", partner.base_url, *FAST, "--limit", "1").run)
+
+    tame = reported("tame.csv", ("tame",) * len(HOSTILE))
+    wild = reported("<img src=x onerror='alert(9)'>\u202e&.csv", HOSTILE)
+    assert wild.broken == []
+    assert {tag for tag, _ in wild.elements} == {tag for tag, _ in tame.elements}
+    assert set(wild.shape) == set(tame.shape)
+    assert "<img src=x onerror='alert(9)'>\ufffd&.csv" in wild.text
+    assert "<script>" in wild.text
+    assert not INVISIBLE.search(wild.text)
+
+
+def made_up(text: str, number: int = 1) -> RunReport:
+    """Return a report in which whatever can come from outside is this text."""
+    gathering = Gathering()
+    call = Call(1, text, text, AT, AT, Answer(404, text, text, business=True))
+    for one in range(number):
+        gathering.add(ResultRow(one, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, left_out=False))
+    return RunReport(
+        what=text,
+        headline=text,
+        verdict=text,
+        tone="mixed",
+        exit_code=1,
+        exit_words=text,
+        began_at=AT,
+        ended_at=AT,
+        operator=text,
+        run_id=text,
+        version=text,
+        simulated=True,
+        figures=((text, text),),
+        statuses=status_lines([(Status.FAILED, number)]),
+        ways=(Way(text, text, text),),
+        groups=gathering.groups(),
+        other_rows=0,
+        customers=(),
+        customer_count=0,
+        affected_count=0,
+        spells=(Spell(text, AT, 1, ((2, 1),)),),
+        earlier_spells=0,
+        facts=((text, text),),
+    )
+
+
+_characters = st.characters(codec="utf-8") | st.sampled_from("<>&'\"/=-!{}%#\x00\r\u202e\u2028") | st.just("\ud800")
+
+
+@given(st.text(_characters, max_size=30).map(lambda text: f"x{text}") | st.sampled_from([f"x{one}" for one in HOSTILE]))
+def test_no_text_changes_the_shape_of_the_page(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.mktemp("page")
+    report_html.write(folder, made_up(text))
+    wild = report(folder)
+    report_html.write(folder, made_up("x"))
+    assert wild.shape == report(folder).shape
+    assert report_html.harmless(text[:300]).strip() in wild.text
+    assert not INVISIBLE.search(wild.text)
+
+
+def test_it_asks_nobody_for_anything(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [*MIXED, 429], "--attempts", "1")
+    read, source = report(ended.run), (ended.run / "report.html").read_text(encoding="utf-8")
+    tags = {tag for tag, _ in read.elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "img", "image", "base", "form", "use", "a"}
+    assert read.attributes("src", "href", "xlink:href", "srcset", "action", "style", "http-equiv") == [
+        "Content-Security-Policy"
+    ]
+    assert not [name for _, values in read.elements for name in values if name.startswith("on")]
+    assert {link for link in re.findall(r"url\((.*?)\)", source) if not link.startswith("#")} == set()
+    assert "@import" not in source
+    policy = next(values["content"] for _, values in read.elements if "http-equiv" in values)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
+def test_it_can_be_read_by_those_who_do_not_see_it(program: Program, partner: Partner) -> None:
+    read = report(run(program, partner, [*MIXED, 429], "--attempts", "1").run)
+    tags = Counter(tag for tag, _ in read.elements)
+    assert (tags["h1"], tags["main"], tags["header"], tags["footer"]) == (1, 1, 1, 1)
+    assert ("html", {"lang": "en"}) in read.elements
+    assert {values.get("scope") for tag, values in read.elements if tag == "th"} == {"col", "row"}
+    drawings = [values for tag, values in read.elements if tag == "svg" and "aria-hidden" not in values]
+    assert {values["role"] for values in drawings} == {"img"}
+    ids = read.attributes("id")
+    assert len(ids) == len(set(ids))
+    named = {name for names in read.attributes("aria-labelledby") for name in names.split()}
+    assert named <= set(ids)
+
+
+def test_long_lists_are_cut_and_say_so(program: Program, partner: Partner) -> None:
+    rows = [row(fated(800111 if number % 2 else 202, number), customer=number) for number in range(160)]
+    write_csv(program.folder / "input.csv", rows)
+    ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--halt-on-failures", "off")
+    read = report(ended.run)
+    assert "and 30 more: see failed.csv" in read.sections["errors"]
+    assert "And 110 more customers: see results.csv." in read.sections["customers"]
+    assert "80 of 160 customers had rows that did not end well" in read.sections["customers"]
+
+
+def test_codes_without_end_are_counted_though_not_all_are_shown() -> None:
+    gathering = Gathering()
+    for number in range(3000):
+        outcome = Outcome(Status.FAILED, 1, None, f"code-{number % 1500}", "")
+        gathering.add(ResultRow(number, (), outcome, succeeded=False, left_out=False))
+    assert (gathering.troubled, len(gathering.groups()), len(gathering._groups)) == (3000, 50, 1000)
+    assert {group.rows for group in gathering.groups()} == {2}
+
+
+def test_rows_that_follow_each_other_take_no_room() -> None:
+    gathering = Gathering()
+    for number in [2, 3, 4, 9, *range(20, 100_000)]:
+        outcome = Outcome(Status.INVALID, 0, None, "no-ids", "")
+        gathering.add(ResultRow(number, (), outcome, succeeded=False, left_out=False))
+    (group,) = gathering.groups()
+    assert (group.ranges, group.hidden) == ([(2, 4), (9, 9), (20, 99_999)], 0)
+
+
+def test_customers_without_end_are_counted_in_a_file() -> None:
+    untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
+    with CustomerTally() as tally:
+        for number in range(90_000):
+            bad = number % 40_000 == 7
+            tally.add(ResultRow(number, (), untouched, not bad, left_out=False, customer_id=guid(number % 40_000)))
+        assert len(tally._held) < 20_000
+        assert tally.totals() == (40_000, 1)
+        worst, second = tally.lines(2)
+    assert (worst.customer_id, worst.rows, worst.troubled) == (guid(7), 3, 3)
+    assert (second.rows, second.troubled) == (3, 0)
+    assert worst.statuses == ((Status.NOT_ATTEMPTED, 3),)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_older_one_and_is_said(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, ["a"])
+    (ended.run / "report.html").unlink()
+    (ended.run / "report.html").mkdir()
+    again = program("results", ended.run.name)
+    assert again.code == 74
+    assert "bulkreact results" in again.err
+    assert [path for path in ended.run.iterdir() if path.name.endswith(".partial")] == []
+
+
+def test_a_page_that_breaks_while_it_is_written_leaves_the_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report_html.write(tmp_path, made_up("old"))
+    before = (tmp_path / "report.html").read_bytes()
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        report_html.write(tmp_path, made_up("new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_bytes() == before
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=10))
+def test_the_bar_is_full_and_hides_nobody(numbers: list[int]) -> None:
+    pieces = charts.bar(numbers)
+    assert sum(piece.width for piece in pieces) == pytest.approx(charts.WIDTH, abs=0.1)
+    assert min(piece.width for piece in pieces) > 4
+    assert [piece.x for piece in pieces] == sorted(piece.x for piece in pieces)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(lambda pair: (max(pair), min(pair))), min_size=1
+    ).filter(lambda all_: max(all_)[0])
+)
+def test_columns_stay_in_the_drawing(slices: list[tuple[int, int]]) -> None:
+    drawn = charts.columns(Spell("run", AT, 1, tuple(slices)))
+    assert [(column.calls, column.throttled) for column in drawn] == slices
+    for column in drawn:
+        assert column.whole.x + column.whole.width <= charts.WIDTH + 0.1
+        assert column.whole.y + column.whole.height == pytest.approx(charts.HEIGHT, abs=0.02)
+        assert column.marked.height <= max(column.whole.height, 2)
+
+
+@given(st.floats(0, 10**9))
+def test_there_are_never_too_many_slices(seconds: float) -> None:
+    assert seconds / slice_seconds(seconds) < 61
+
+
+@given(st.sampled_from(Status), st.none() | st.integers(200, 599), st.sampled_from(["", "900337", "800111", "no-ids"]))
+def test_the_words_and_the_advice_are_of_one_entry(status: Status, http_status: int | None, code: str) -> None:
+    entry = entry_of(status, http_status, code)
+    assert (entry.advice, bool(entry.words)) == (advice(status, http_status, code), True)
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome is installed")
+def test_a_browser_shows_it(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, MIXED, "--attempts", "1")
+    picture = program.folder / "report.png"
+
+    def browse(*options: str) -> subprocess.CompletedProcess[str]:
+        own = ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={program.folder / 'browser'}")
+        # Whatever it asked for would be refused at once: there is no host that it can reach.
+        offline = "--host-resolver-rules=MAP * ~NOTFOUND"
+        command = [str(BROWSER), *own, offline, *options, (ended.run / "report.html").as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    browse(f"--screenshot={picture}", "--window-size=1200,2000")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 20_000
+    dom = browse("--dump-dom").stdout
+    assert re.search(r"<h1>\d+ of 10 rows ended well</h1>", dom)
+    assert dom.rstrip().endswith("</html>")
+    assert "<script" not in dom
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG 2 defines it."""
+    digits = colour * 2 if len(colour) == 3 else colour
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+@pytest.mark.parametrize("behind", ["paper", "ground", "notice"])
+@pytest.mark.parametrize("text", ["ink", "soft", "strong", "good", "mixed", "stopped"])
+def test_text_stands_out_from_what_is_behind_it(tmp_path: Path, scheme: int, behind: str, text: str) -> None:
+    report_html.write(tmp_path, made_up("x"))
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    block = re.findall(r":root \{(.*?)\}", source, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--(\w+): #([0-9a-f]+);", block))
+    dark, light = sorted([luminance(colours[behind]), luminance(colours[text])])
+    assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -1,0 +1,407 @@
+"""results.xlsx: texts that stay texts, whole or absent, where it is wanted, readable back."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+from python_calamine import CalamineWorkbook
+
+from bulkreact.models import Answer, Call, InputRow, Outcome, ResultRow, Status
+from bulkreact.sheets.columns import RESULT_COLUMNS
+from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.output import results_xlsx
+from bulkreact.sheets.output.results_csv import cells_of
+from bulkreact.sheets.output.results_xlsx import too_large
+from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, fit
+from tests.conftest import Partner, Program
+from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.run_commands import FAST, newest, told
+
+AT = "2026-03-01T12:00:00.000Z"
+CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "=gone()", business=True))
+FAILED = Outcome(Status.FAILED, 2, CALL, "800111", "=gone()")
+ACCEPTED = Outcome(Status.ACCEPTED, 1, Call(1, guid(8), guid(9), AT, AT, Answer(202, "", "", business=True)))
+STRANGE = ("=1+1", "+cmd", "-x", "@a", "'=1", "''", "-12.50", "007", "1e5", "#N/A", "TRUE", "2026-03-01", " a ", "a\nb")
+BOM = b"\xef\xbb\xbf"
+
+
+def result(cells: tuple[str, ...], outcome: Outcome = FAILED, *, number: int = 2) -> ResultRow:
+    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, left_out=False)
+
+
+def written(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
+    path = folder / "results.xlsx"
+    results_xlsx.write(path, header, rows, [("Run", "=1"), ("Input", "a.csv")])
+    return path
+
+
+def xml(path: Path) -> str:
+    """Return the first sheet as it stands in the file."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("xl/worksheets/sheet1.xml").decode()
+
+
+def take(path: Path) -> tuple[Intake, list[InputRow]]:
+    intake = Intake(path, max_rows=10_000)
+    return intake, list(intake.rows())
+
+
+def input_of(kind: str) -> bytes:
+    """Return a file of two rows, one of which fails, as something saves it."""
+    lines = [("Kunde", *HEADER), ("Zürich", *row(guid(1))), ("=1+1", *row(fated(800111)))]
+    delimiter, encoding = {
+        "plain": (",", "utf-8"),
+        "bar": ("|", "utf-8"),
+        "bom": (",", "utf-8-sig"),
+        "semicolon": (";", "utf-8"),
+        "tab": ("\t", "utf-8"),
+        "utf-16": ("\t", "utf-16"),
+        "cp1252": (",", "cp1252"),
+        "sep=": (",", "utf-8"),
+    }[kind]
+    text = "".join(f"{delimiter.join(line)}\n" for line in lines)
+    return f"{'sep=,' + chr(10) if kind == 'sep=' else ''}{text}".encode(encoding)
+
+
+def test_every_text_is_a_text_cell_with_the_original_and_nothing_is_a_formula(tmp_path: Path) -> None:
+    header = tuple(f"{cell} {number}" for number, cell in enumerate(STRANGE))
+    path = written(tmp_path, header, [result(STRANGE)])
+    names, line = load_workbook(path)["Results"].iter_rows()
+    assert [cell.value for cell in names] == [*header, *RESULT_COLUMNS]
+    assert [cell.value for cell in line[: len(STRANGE)]] == list(STRANGE)
+    assert "<f>" not in xml(path)
+    assert "<f " not in xml(path)
+    ours = dict(zip(RESULT_COLUMNS, line[len(STRANGE) :], strict=True))
+    numbers = {name: cell.value for name, cell in ours.items() if cell.data_type == "n"}
+    assert numbers == {"row": 2, "http_status": 404, "attempts": 2}
+    texts = [cell for cell in (*names, *line) if cell.data_type != "n"]
+    assert {(cell.data_type, cell.number_format) for cell in texts} == {("s", "@")}
+    assert ours["error_description"].value == "=gone()"
+    assert ours["request_id"].value == guid(8)
+
+
+def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, (*HEADER, "note"), [result((*row(guid(1)), "x" * 500)), result((*row(guid(2)), ""), ACCEPTED)]
+    )
+    sheet = load_workbook(path)["Results"]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == f"A1:{'ABCDEFGHIJKLMNO'[3 + len(RESULT_COLUMNS)]}3"
+    widths = {name: sheet.column_dimensions[name].width for name in "ACDE"}
+    assert widths["A"] == widths["C"] == 38
+    assert (widths["D"], widths["E"]) == (60, 8)
+
+
+def test_failed_rows_are_coloured_and_of_the_others_the_status_alone(tmp_path: Path) -> None:
+    duplicate = ResultRow(4, ("c",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, left_out=False)
+    path = written(tmp_path, ("a",), [result(("a",)), result(("b",), ACCEPTED), duplicate])
+    _, failed, accepted, double = load_workbook(path)["Results"].iter_rows()
+    fills = [
+        [cell.fill.fgColor.rgb if cell.fill.patternType else "" for cell in line] for line in (failed, accepted, double)
+    ]
+    assert set(fills[0]) == {f"FF{results_xlsx.COLOURS[Status.FAILED]}"}
+    assert [colour for colour in fills[1] if colour] == [fills[1][2]]
+    assert [colour for colour in fills[2] if colour] == [fills[2][2]]
+    assert len({fills[0][2], fills[1][2], fills[2][2]}) == 3
+
+
+def test_every_status_has_a_colour() -> None:
+    assert set(results_xlsx.COLOURS) == set(Status)
+
+
+def test_the_second_sheet_sums_up(tmp_path: Path) -> None:
+    unheard = Outcome(Status.FAILED, 1, CALL, "=new", "")
+    path = written(
+        tmp_path, ("a",), [result(("1",)), result(("2",)), result(("3",), ACCEPTED), result(("4",), unheard)]
+    )
+    assert load_workbook(path).sheetnames == ["Results", "Summary"]
+    lines = [[value for value in line if value is not None] for line in load_workbook(path)["Summary"].values]
+    assert ["Run", "=1"] in lines
+    assert ["accepted", 1, "Partner Center took the request; the subscription becomes active within minutes"] in lines
+    assert ["all", 4] in lines
+    (found,) = (line for line in lines if line[:2] == ["800111", 2])
+    assert found[2] == "Partner Center finds no Azure subscription with this entitlement id"
+    assert found[3].startswith("Check the ids of this row")
+    assert ["=new", 1, "not in the catalogue; see error_description"] in lines
+
+
+def test_a_workbook_without_rows_is_one(tmp_path: Path) -> None:
+    intake, rows = take(written(tmp_path, HEADER, []))
+    assert (intake.header, rows) == (HEADER, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "fitting"),
+    [
+        ("a\x00b\x1f", "a\u2400b\u241f"),
+        ("\ud800\uffff", "\ufffd\ufffd"),
+        ("a\rb", "a_x000D_b"),
+        ("_x0041_", "_x005F_x0041_"),
+        ("_x00", "_x00"),
+        (" ", "_x0020_"),
+        ("x" * CELL_LENGTH, "x" * CELL_LENGTH),
+        ("x" * (CELL_LENGTH + 1), "x" * (CELL_LENGTH - 1) + "…"),
+        ("\U0001f600" * CELL_LENGTH, "\U0001f600" * (CELL_LENGTH // 2) + "…"),
+        ("x" * (CELL_LENGTH - 4) + "\r\r", "x" * (CELL_LENGTH - 4) + "…"),
+    ],
+)
+def test_what_a_cell_cannot_hold_is_replaced_or_cut_where_all_can_see_it(text: str, fitting: str) -> None:
+    assert fit(text) == fitting
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "words"),
+    [
+        (1_048_575, 3, ""),
+        (1_048_576, 3, "a workbook has room for 1,048,575 rows, and these are 1,048,576"),
+        (1, 16_373, ""),
+        (1, 16_374, "a workbook has room for 16,373 columns of an input, and these are 16,374"),
+    ],
+)
+def test_what_no_sheet_has_room_for_is_said(rows: int, columns: int, words: str) -> None:
+    assert too_large(rows, columns) == words
+
+
+_character = st.characters(
+    codec="utf-8", exclude_characters=[*map(chr, (*range(9), 11, 12, *range(14, 32))), "\ufffe", "\uffff"]
+)
+_cell = st.text(_character, max_size=10) | st.text(st.sampled_from("'=+-@\t\r\n _x0041D"), max_size=12)
+
+
+@given(
+    rows=st.lists(st.lists(_cell, min_size=2, max_size=2), max_size=5), names=st.lists(_cell, min_size=2, max_size=2)
+)
+@example([["_x005F_x0041_", "_x000D\r"], [" \r", "'=1"]], ["=a\r", "'=b"])
+@example([["\u3000", "\u2003\u2028"], [" \u3000", "\u00a0"], [" ", "\u3000\u3000"]], ["\u3000", "b"])
+def test_any_table_comes_back_from_the_workbook_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], names: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("round")
+    header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
+    given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
+    path = written(folder, header, [result(cells, number=7) for cells in given_rows])
+    intake, found = take(path)
+    assert intake.header == header
+    assert [one.cells for one in found] == given_rows
+    assert [one.problem_code for one in found] == [""] * len(rows)
+    results = CalamineWorkbook.from_path(path).get_sheet_by_name("Results").to_python()[1:]
+    ours = [[str(cell).removesuffix(".0") for cell in line[len(header) :]] for line in results]
+    assert ours == [list(cells_of(result((), number=7)))] * len(rows)
+
+
+def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) -> None:
+    path = written(tmp_path, ("a",), [result(("old",))])
+    before = path.read_bytes()
+
+    def breaking() -> Iterator[ResultRow]:
+        for _ in range(1000):
+            yield result(("new",))
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        results_xlsx.write(path, ("a",), breaking(), [])
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("results.xlsx", before)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "there"),
+    [
+        ("plain", "", False),
+        ("bar", "", False),
+        ("plain", "--xlsx", True),
+        ("bom", "", True),
+        ("bom", "--no-xlsx", False),
+        ("semicolon", "", True),
+        ("tab", "", True),
+        ("utf-16", "", True),
+        ("cp1252", "", True),
+        ("sep=", "", True),
+    ],
+)
+def test_it_is_written_where_the_input_came_out_of_a_spreadsheet(
+    program: Program, partner: Partner, kind: str, option: str, there: bool
+) -> None:
+    (program.folder / "input.csv").write_bytes(input_of(kind))
+    options = ("--base-url", partner.base_url, *FAST, *filter(None, [option]))
+    process = program("run", "input.csv", *options)
+    assert process.code == 1, process.err
+    path = process.run / "results.xlsx"
+    assert path.is_file() is there
+    files = process.summary["files"]
+    assert isinstance(files, dict)
+    assert files.get("results_xlsx") == (str(path.resolve()) if there else None)
+    assert ("Workbook: " in process.err) is there
+
+
+def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(program: Program, partner: Partner) -> None:
+    given_rows = [("=1+1", *row(guid(1))), ("'=1", *row(fated(800111))), ("", *row("no id"))]
+    header = ("'note", *HEADER)
+    source = written(program.folder, header, [result(cells) for cells in given_rows])
+    target = ("--base-url", partner.base_url, *FAST)
+    process = program("run", source, *target)
+    assert process.code == 1, process.err
+    path = process.run / "results.xlsx"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not list(process.run.glob("*.partial"))
+    intake, rows = take(path)
+    assert intake.header == header
+    assert [one.cells for one in rows] == given_rows
+    lines = load_workbook(path)["Results"].values
+    names = next(lines)
+    found = [dict(zip(names, line, strict=True)) for line in lines]
+    assert [(one["row"], one["status"]) for one in found] == [(2, "accepted"), (3, "failed"), (4, "invalid")]
+    in_csv = [line["request_id"] for line in read_csv(process.run / "results.csv")]
+    assert [one["request_id"] or "" for one in found] == in_csv
+    again = program("run", path, *target, "--new")
+    assert again.code == 1, again.err
+    assert take(newest(program) / "results.xlsx")[1][0].cells == given_rows[0]
+    assert list(read_csv(newest(program) / "failed.csv")[0]) == ["'note", *HEADER, *RESULT_COLUMNS]
+
+
+def test_a_lost_call_keeps_its_request_id_through_the_workbook(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(fated(1599))])
+    target = ("--base-url", partner.base_url, *FAST, "--attempts", "1")
+    first = program("run", "input.csv", *target, "--xlsx")
+    assert told(first.run) == ["unknown"]
+    again = program("run", first.run / "results.xlsx", *target, "--new")
+    assert again.code == 1, again.err
+    assert len({call["request_id"] for call in partner.requests()}) == 1
+    assert len(partner.requests()) == 2
+
+
+def test_later_commands_know_from_the_run_whether_to_write_it(program: Program, partner: Partner) -> None:
+    (program.folder / "input.csv").write_bytes(input_of("bom"))
+    target = ("--base-url", partner.base_url, *FAST)
+    process = program("run", "input.csv", *target, "--no-xlsx", "--limit", "1")
+    path = process.run / "results.xlsx"
+    assert not path.exists()
+    assert program("resume", *FAST, "--halt-on-failures", "off").code == 1
+    assert [one["status"] for one in statuses(path)] == ["accepted", "failed"]
+    path.unlink()
+    assert program("verify", process.run.name, "--rate", "off").code == 1
+    assert path.is_file()
+    assert program("results", process.run.name, "--no-xlsx").code == 0
+    assert not path.exists()
+    assert program("results", process.run.name, "--to", "elsewhere").code == 0
+    assert (program.folder / "elsewhere" / "results.xlsx").stat().st_mode & 0o777 == 0o600
+    assert program("retry", process.run.name, "--all-failed", *FAST).code == 1
+    assert [one["status"] for one in statuses(newest(program) / "results.xlsx")] == ["failed"]
+
+
+def test_a_workbook_that_is_there_does_not_go_stale_and_an_edited_one_is_kept(
+    program: Program, partner: Partner
+) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
+    path = process.run / "results.xlsx"
+    assert (
+        program("verify", process.run.name, "--rate", "off", "--verify-timeout", "30s", "--verify-every", "0.2s").code
+        == 0
+    )
+    assert [one["status"] for one in statuses(path)] == ["reactivated"]
+    path.write_bytes(b"my notes")
+    again = program("results", process.run.name)
+    assert "Your edited results.xlsx was kept as" in again.err
+    assert (process.run / "results.edited-1.xlsx").read_bytes() == b"my notes"
+    assert [one["status"] for one in statuses(path)] == ["reactivated"]
+
+
+def test_results_elsewhere_leave_a_workbook_of_somebody_elses_alone(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    theirs = program.folder / "elsewhere" / "results.xlsx"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"theirs")
+    assert program("results", process.run.name, "--to", "elsewhere").code == 0
+    assert theirs.read_bytes() == b"theirs"
+    summary = json.loads((theirs.parent / "summary.json").read_text())
+    assert "results_xlsx" not in summary["files"]
+
+
+def test_a_workbook_that_cannot_be_written_ends_like_results_that_cannot(program: Program, partner: Partner) -> None:
+    notes = [Random(number).randbytes(20_000).hex()[:32_000] for number in range(10)]
+    write_csv(program.folder / "input.csv", [(*row(guid(1)), *notes)], header=(*HEADER, *map(str, range(10))))
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
+    path = process.run / "results.xlsx"
+    before = {one.name: one.read_bytes() for one in process.run.glob("[!j]*")}
+    command = ["results", process.run.name, "--xlsx"]
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        f"from bulkreact.cli import main; sys.argv[1:] = {command!r}; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=program.folder,
+        # What Python compiles would be cut off as well.
+        env={"PYTHONDONTWRITEBYTECODE": "1", "BULKREACT_STATE_DIR": str(program.folder / "state")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 74, ended.stderr
+    assert re.search(r"File too large.*\n?.*bulkreact results", ended.stderr)
+    assert "Exception ignored" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert {one.name: one.read_bytes() for one in process.run.glob("[!j]*")} == before
+    path.unlink()
+    path.mkdir()
+    assert program(*command).code == 74
+    path.rmdir()
+    assert program(*command).code == 0
+    assert path.is_file()
+
+
+def statuses(path: Path) -> list[dict[str, object]]:
+    """Return the rows of a results workbook."""
+    lines = load_workbook(path)["Results"].values
+    names = next(lines)
+    return [dict(zip(map(str, names), line, strict=True)) for line in lines]
+
+
+def test_a_run_of_plain_csv_does_not_load_what_writes_workbooks(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    code = (
+        "import sys; sys.argv[1:] = ['run', 'input.csv', '--simulate', '--rate', 'off', '-q']\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('openpyxl' in sys.modules)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=program.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=program.environment,
+    )
+    assert process.stdout.splitlines()[-1] == "False"
+
+
+def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(number)) for number in range(3)])
+    code = (
+        "import sys; sys.argv[1:] = ['run', 'input.csv', '--simulate', '--rate', 'off', '--xlsx']\n"
+        "from bulkreact.cli import main\n"
+        "from bulkreact.sheets import results_book\n"
+        "results_book.MOST_ROWS = 3\n"
+        "main()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=program.folder, capture_output=True, text=True, check=True, env=os.environ
+    )
+    words = "There is no results.xlsx: a workbook has room for 2 rows, and these are 3. All of them are in results.csv."
+    assert words in process.stderr
+    assert told(newest(program)) == ["accepted"] * 3
+    assert not list(program.folder.glob("reports/*/results.xlsx"))
+    assert "results_xlsx" not in (newest(program) / "summary.json").read_text()

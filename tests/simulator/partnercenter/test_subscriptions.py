@@ -1,0 +1,594 @@
+"""Simulated subscriptions: how they are read and updated, and what their ids choose."""
+
+import json
+import re
+
+import pytest
+
+from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.subscription_json import Kind
+from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_FATES
+from tests.support.ids import fated, guid, row
+from tests.support.subscription_client import CUSTOMER, Desk, activated, renewing, text_of
+
+ONE = guid(5)
+READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_FATES.items() if fate.reads)
+REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_FATES.items() if fate.reads_forever)
+UPDATED = sorted(set(SUBSCRIPTION_FATES) - set(READ_BADLY) - {208})
+LOST = {599, 1599, 2599, 3599, 4599, 5599}
+SLOW = {598, 1598}
+# Answered at first with a status that their words name.
+TOLD = sorted(
+    number for number in set(UPDATED) - LOST - SLOW if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_FATES[number].words)
+)
+SPELLED = [9001, 9002, 9003, 9004]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_plain_subscription_is_suspended_until_it_is_updated(desk: Desk) -> None:
+    assert desk.status(ONE) == "suspended"
+    act = desk.patch(ONE)
+    assert (act.status, act.effect) == (200, True)
+    assert act.body.startswith(b"\xef\xbb\xbf{")
+    assert json.loads(text_of(act.body))["status"] == "active"
+    assert desk.status(ONE) == "active"
+    assert (desk.complaints, len(desk.effects)) == ([], 1)
+
+
+def test_what_took_effect_is_told_with_all_ids(desk: Desk) -> None:
+    desk.patch(ONE, request_id=guid(1))
+    desk.patch(ONE, renewing, request_id=guid(2))
+    ids = {"subscription_id": ONE, "customer_id": CUSTOMER}
+    assert desk.effects == [
+        {**ids, "request_id": guid(1)},
+        {**ids, "request_id": guid(2), "auto_renew": "restored"},
+    ]
+
+
+def test_a_resource_has_everything_and_what_nobody_expects(desk: Desk) -> None:
+    text = desk.text(ONE)
+    names = set(json.loads(text))
+    assert names >= {
+        *("id", "offerId", "entitlementId", "offerName", "friendlyName", "productType", "quantity", "unitType"),
+        *("creationDate", "effectiveStartDate", "commitmentEndDate", "commitmentEndDateTime", "status"),
+        *("autoRenewEnabled", "isTrial", "billingType", "billingCycle", "termDuration", "suspensionReasons", "actions"),
+        *("contractType", "scheduledNextTermInstructions", "nextChargeInstructions", "links", "orderId", "attributes"),
+    }
+    spelled = ["1.10", "1E2", "12345678901234567890", "0.30000000000000004", r"\u00fc", r"\/", ".1234567Z", "ü", "null"]
+    assert [one for one in spelled if one not in text] == []
+    assert "etag" not in text
+    assert '"autoRenewEnabled":false' in text
+    assert json.loads(desk.text(fated(5001)))["parentSubscriptionId"] == fated(5000).upper()
+
+
+def test_ends_of_terms_are_near_far_and_never(desk: Desk) -> None:
+    ends = {json.loads(desk.text(guid(number)))["commitmentEndDateTime"][:4] for number in range(60)}
+    assert "9999" in ends
+    assert len(ends) > 2
+
+
+def test_the_same_subscription_is_read_the_same(desk: Desk) -> None:
+    assert desk.read(ONE) == desk.read(ONE.upper())
+
+
+@pytest.mark.parametrize("number", UPDATED)
+def test_every_fate_bears_a_careful_client(desk: Desk, number: int) -> None:
+    acts = [desk.patch(fated(number)) for _ in range(2)]
+    assert all(act.status >= 200 for act in acts)
+    assert [one for one in desk.complaints if "changes nothing" not in one] == []
+
+
+@pytest.mark.parametrize("number", TOLD)
+def test_every_fate_answers_updates_with_what_its_words_say(desk: Desk, number: int) -> None:
+    fate = SUBSCRIPTION_FATES[number]
+    act = desk.patch(fated(number))
+    assert str(act.status) in fate.words or number in {6001, 6002, 7001, 7000, 7005}
+    code = re.search(rb'"code":(\d+)', act.body)
+    assert code is None or code[1].decode() in fate.words
+
+
+@pytest.mark.parametrize("number", READ_BADLY)
+def test_every_fate_answers_readings_with_what_its_words_say(desk: Desk, number: int) -> None:
+    act = desk.read(fated(number))
+    assert act.drop or str(act.status) in SUBSCRIPTION_FATES[number].words
+    assert not act.effect
+
+
+@pytest.mark.parametrize("number", sorted(set(READ_BADLY) - set(REFUSED_BY_READING)))
+def test_what_is_hard_to_read_is_read_in_the_end(desk: Desk, number: int) -> None:
+    first = desk.read(fated(number))
+    desk.read(fated(number))
+    assert first != desk.read(fated(number))
+    assert desk.status(fated(number)) == "suspended"
+
+
+@pytest.mark.parametrize("number", REFUSED_BY_READING)
+def test_what_is_never_read_is_answered_the_same_for_ever(desk: Desk, number: int) -> None:
+    assert len({desk.read(fated(number)).body for _ in range(5)}) == 1
+
+
+def test_a_status_may_be_any_word(desk: Desk) -> None:
+    numbers = [208, *range(8001, 8007)]
+    words = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
+    assert [desk.status(fated(number)) for number in numbers] == words
+    assert all(word in SUBSCRIPTION_FATES[number].words for number, word in zip(numbers, words, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("number", "statuses"),
+    [
+        (408, [408, 200]),
+        (429, [429, 429, 200]),
+        (500, [500, 500, 200]),
+        (503, [503, 503, 200]),
+        (800003, [500, 200]),
+        (800094, [500, 200]),
+        (1_800_094, [500, 200]),
+        (1502, [502, 200]),
+        (2503, [503, 200]),
+        (504, [504, 200]),
+        (2504, [504, 200]),
+        (597, [502, 200]),
+        (1597, [200, 200]),
+        (599, [0, 200]),
+        (3599, [0, 200]),
+        (1599, [0, 0, 0]),
+    ],
+)
+def test_lost_and_passing_answers_take_effect_once(desk: Desk, number: int, statuses: list[int]) -> None:
+    text = desk.text(fated(number))
+    acts = [desk.send(fated(number), activated(text), request_id=guid(1)) for _ in statuses]
+    assert [0 if act.drop else act.status for act in acts] == statuses
+    assert len(desk.effects) == 1
+    assert desk.complaints == []
+    assert desk.status(fated(number)) == "active"
+
+
+@pytest.mark.parametrize(("number", "statuses"), [(1409, [409, 200]), (1_800_082, [409, 409, 200]), (412, [412, 200])])
+def test_what_waits_is_accepted_under_another_request_id(desk: Desk, number: int, statuses: list[int]) -> None:
+    assert [desk.patch(fated(number)).status for _ in statuses] == statuses
+    assert (len(desk.effects), desk.complaints) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"), [(2599, 400, b"800040"), (4599, 409, b"800082"), (5599, 412, b"")]
+)
+def test_a_forgotten_request_id_is_answered_like_a_second_update(
+    desk: Desk, number: int, status: int, code: bytes
+) -> None:
+    text = activated(desk.text(fated(number)))
+    acts = [desk.send(fated(number), text, request_id=guid(1)) for _ in range(2)]
+    assert (acts[0].drop, acts[0].effect) == (True, True)
+    assert (acts[1].status, code in acts[1].body) == (status, True)
+    assert (len(desk.effects), desk.complaints) == (1, [])
+
+
+@pytest.mark.parametrize(("number", "delay"), [(598, 3), (1598, 600)])
+def test_slow_answers_took_effect_before(desk: Desk, number: int, delay: float) -> None:
+    act = desk.patch(fated(number))
+    assert (act.status, act.delay, act.effect) == (200, delay, True)
+    assert desk.status(fated(number)) == "active"
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(200, 2), (202, 2), (2202, 2), (3202, 2), (5202, 2), (7202, 2)])
+def test_what_was_accepted_is_active_after_a_while(desk: Desk, number: int, seconds: float) -> None:
+    desk.patch(fated(number))
+    assert desk.status(fated(number)) == "suspended"
+    desk.now = seconds
+    assert desk.status(fated(number)) == "active"
+
+
+@pytest.mark.parametrize("number", [1202, 8202, 7004])
+def test_what_is_never_active_is_suspended_after_years(desk: Desk, number: int) -> None:
+    desk.patch(fated(number))
+    desk.now = 1e9
+    assert desk.status(fated(number)) == "suspended"
+    assert len(desk.effects) == 1
+
+
+def test_locations_are_written_in_many_ways(desk: Desk) -> None:
+    acts = {number: desk.patch(fated(number)) for number in (202, 2202, 3202, 4202, 5202, 6202, 7202)}
+    assert {act.status for act in acts.values()} == {202}
+    assert {act.body for act in acts.values()} == {b""}
+    found = {number: act.headers.get("Location", "") for number, act in acts.items()}
+    path = f"customers/{CUSTOMER}/subscriptions/"
+    assert found[202] == f"/{path}{fated(202)}"
+    assert found[2202] == f"{path}{fated(2202)}"
+    assert found[3202] == f"https://partner.example/v1/{path}{fated(3202)}"
+    assert found[4202].startswith("https://elsewhere.example/")
+    assert found[5202].startswith(f"/{path}{fated(5202)}/operations/")
+    assert found[6202].startswith(f"/{path}{fated(6202)}/operations/")
+    assert found[7202] == ""
+
+
+def test_an_operation_answers_with_the_resource_or_is_gone(desk: Desk) -> None:
+    here, gone = (desk.patch(fated(number)).headers["Location"].rpartition("/")[2] for number in (5202, 6202))
+    act = desk.world.read_operation(CUSTOMER, fated(5202), here)
+    assert (act.status, act.body) == (200, desk.read(fated(5202)).body)
+    assert desk.world.read_operation(CUSTOMER, fated(6202), gone).status == 404
+    assert desk.world.read_operation(CUSTOMER, fated(5202), guid(1)).status == 404
+    assert desk.world.read_operation(CUSTOMER, ONE, here).status == 404
+
+
+def test_what_was_accepted_but_is_not_active_yet_is_not_ready(desk: Desk) -> None:
+    desk.patch(fated(202))
+    act = desk.patch(fated(202))
+    assert (act.status, b"800082" in act.body) == (409, True)
+
+
+# Etags.
+
+
+@pytest.mark.parametrize("if_match", [None, '"x"', ""])
+def test_a_legacy_subscription_needs_the_right_if_match(desk: Desk, if_match: str | None) -> None:
+    text = activated(desk.text(fated(7000)))
+    act = desk.world.update_subscription(CUSTOMER, fated(7000), guid(1), text.encode(), if_match, "application/json")
+    assert (act.status, desk.effects) == (412, [])
+    assert desk.patch(fated(7000)).status == 200
+
+
+def test_a_missing_if_match_is_complained_about(desk: Desk) -> None:
+    text = activated(desk.text(fated(7000)))
+    desk.world.update_subscription(CUSTOMER, fated(7000), guid(1), text.encode(), None, "application/json")
+    assert desk.complaints == [f"PATCH of {fated(7000)}: If-Match is missing"]
+
+
+def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(desk: Desk) -> None:
+    text = activated(desk.text(ONE)).encode()
+    assert desk.world.update_subscription(CUSTOMER, ONE, guid(1), text, "x", "application/json").status == 200
+    assert desk.complaints == [
+        f"PATCH of {ONE}: If-Match, but it has no etag",
+        f"PATCH of {ONE}: If-Match is not quoted",
+    ]
+
+
+@pytest.mark.parametrize(("number", "status"), [(412, 412), (12055, 400)])
+def test_somebody_else_changes_etag_and_quantity_meanwhile(desk: Desk, number: int, status: int) -> None:
+    before = desk.text(fated(number))
+    assert desk.send(fated(number), activated(before)).status == status
+    assert desk.send(fated(number), activated(before)).status == 412
+    after = desk.text(fated(number))
+    assert json.loads(after)["attributes"]["etag"] != json.loads(before)["attributes"]["etag"]
+    assert json.loads(after)["quantity"] != json.loads(before)["quantity"]
+    assert desk.send(fated(number), activated(after)).status == 200
+    assert desk.complaints == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(1412, 412), (2055, 400)])
+def test_somebody_else_changes_it_each_time(desk: Desk, number: int, status: int) -> None:
+    assert [desk.patch(fated(number)).status for _ in range(4)] == [status] * 4
+    assert desk.effects == []
+
+
+@pytest.mark.parametrize("number", UPDATED)
+def test_every_legacy_fate_has_an_etag_and_no_other_has(desk: Desk, number: int) -> None:
+    legacy = SUBSCRIPTION_FATES[number].profile.kind is Kind.LEGACY
+    assert ('"etag":' in desk.text(fated(number)).lower()) is legacy
+
+
+# Auto-renew.
+
+
+def test_auto_renew_is_off_after_the_suspension_and_can_be_restored(desk: Desk) -> None:
+    desk.patch(ONE)
+    assert json.loads(desk.text(ONE))["autoRenewEnabled"] is False
+    act = desk.patch(ONE, renewing)
+    assert (act.status, act.effect, json.loads(text_of(act.body))["autoRenewEnabled"]) == (200, True, True)
+    assert json.loads(desk.text(ONE))["autoRenewEnabled"] is True
+    assert desk.complaints == []
+
+
+def test_auto_renew_can_be_restored_with_what_the_update_answered(desk: Desk) -> None:
+    answered = text_of(desk.patch(ONE).body)
+    assert desk.send(ONE, renewing(answered)).effect
+    assert desk.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("number", "statuses", "restored"), [(6001, [400, 400], 0), (6002, [503, 503, 200], 1), (6003, [0, 200], 1)]
+)
+def test_restoring_auto_renew_has_fates_of_its_own(desk: Desk, number: int, statuses: list[int], restored: int) -> None:
+    assert desk.patch(fated(number)).status == 200
+    text = renewing(desk.text(fated(number)))
+    acts = [desk.send(fated(number), text, request_id=guid(1)) for _ in statuses]
+    assert [0 if act.drop else act.status for act in acts] == statuses
+    assert len([one for one in desk.effects if "auto_renew" in one]) == restored
+    assert desk.complaints == []
+
+
+def test_auto_renew_may_be_on_still(desk: Desk) -> None:
+    assert '"autoRenewEnabled":true' in desk.text(fated(6000))
+    desk.patch(fated(6000))
+    assert '"autoRenewEnabled":true' in desk.text(fated(6000))
+
+
+def test_a_reduced_body_switches_auto_renew_off_and_drops_what_was_to_come(desk: Desk) -> None:
+    text = activated(desk.text(fated(6000)))
+    content = {name: value for name, value in json.loads(text).items() if name in {"id", "status"}}
+    assert desk.send(fated(6000), json.dumps(content)).effect
+    after = json.loads(desk.text(fated(6000)))
+    assert (after["status"], after["autoRenewEnabled"]) == ("active", False)
+    assert "scheduledNextTermInstructions" not in after
+
+
+# Bodies.
+
+
+@pytest.mark.parametrize("number", SPELLED)
+def test_every_spelling_can_be_read_and_updated(desk: Desk, number: int) -> None:
+    body = desk.read(fated(number)).body
+    assert {key.lower() for key in json.loads(text_of(body))} >= {"id", "status", "autorenewenabled", "attributes"}
+    assert desk.patch(fated(number)).effect
+    assert desk.status(fated(number)) == "active"
+    assert desk.complaints == []
+
+
+def test_spellings_differ_as_their_words_say(desk: Desk) -> None:
+    pascal, utf16, indented, legacy = (desk.read(fated(number)).body for number in SPELLED)
+    assert all(key[0].isupper() for key in json.loads(text_of(pascal)))
+    assert b":null" in pascal
+    assert utf16.startswith(b"\xff\xfe")
+    assert indented.startswith(b'{\n  "id" : ')
+    assert b'"Etag":' in legacy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"isTrial":false,', "", "lost isTrial"),
+        ('"elasticity":1.10', '"elasticity":1.1', "changed elasticity"),
+        ('"allowance":12345678901234567890', '"allowance":1.2345678901234567e19', "changed allowance"),
+        ("1E2", "100.0", "changed usage"),
+        (r"\u00fc", "ü", "changed friendlyName"),
+        (r"\/", "/", "changed friendlyName"),
+        ("ü", r"\u00fc", "changed offerName"),
+        (".1234567Z", ".123456Z", "changed creationDate"),
+        ('"quantity":7', '"quantity":8', "changed quantity"),
+        ('"isTrial":false', '"isTrial":false,"x":1', "added x"),
+        ('"isTrial"', '"IsTrial"', "lost isTrial; added IsTrial"),
+        ('"partnerId":null,', "", "lost partnerId"),
+        ('"isTrial":false', '"isTrial": false', "differs in spelling or order"),
+        ('"autoRenewEnabled":false', '"autoRenewEnabled":true', "changed autoRenewEnabled"),
+    ],
+)
+def test_a_changed_body_is_complained_about(desk: Desk, old: str, new: str, told: str) -> None:
+    text = desk.text(ONE)
+    assert old in text
+    desk.send(ONE, activated(text.replace(old, new, 1)))
+    assert desk.complaints == [f"PATCH of {ONE}: {told}"]
+
+
+def test_a_body_that_was_parsed_and_written_again_is_complained_about(desk: Desk) -> None:
+    desk.send(ONE, json.dumps(json.loads(activated(desk.text(ONE))), separators=(",", ":")))
+    (complaint,) = desk.complaints
+    assert {"creationDate", "usage", "elasticity"} - set(re.findall(r"\w+", complaint)) == {"creationDate"}
+
+
+def test_another_order_is_complained_about(desk: Desk) -> None:
+    content = activated(desk.text(ONE))
+    trial = '"isTrial":false,'
+    desk.send(ONE, "{" + trial + content.replace(trial, "")[1:])
+    assert desk.complaints == [f"PATCH of {ONE}: differs in spelling or order"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "encoding", "told"),
+    [("\ufeff", "utf-8", "begins with a BOM"), ("", "utf-16", "is not UTF-8"), ("x", "utf-8", "is not a JSON object")],
+)
+def test_a_body_in_another_encoding_is_complained_about(desk: Desk, prefix: str, encoding: str, told: str) -> None:
+    body = (prefix + activated(desk.text(ONE))).encode(encoding)
+    desk.world.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
+    assert desk.complaints == [f"PATCH of {ONE}: {told}"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a":1,}', b'{"a":1}x', b"{1:2}", b"[" * 100_000, b"null"])
+def test_a_body_that_is_no_object_is_refused(desk: Desk, body: bytes) -> None:
+    desk.read(ONE)
+    act = desk.world.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
+    assert (act.status, desk.effects) == (400, [])
+    assert desk.complaints == [f"PATCH of {ONE}: is not a JSON object"]
+
+
+def test_another_content_type_is_complained_about(desk: Desk) -> None:
+    text = activated(desk.text(ONE)).encode()
+    desk.world.update_subscription(CUSTOMER, ONE, guid(1), text, None, "text/plain")
+    assert desk.complaints == [f"PATCH of {ONE}: its Content-Type is not application/json"]
+
+
+def test_an_update_of_what_was_never_read_is_complained_about(desk: Desk) -> None:
+    desk.send(ONE, activated(Desk().text(ONE)))
+    assert desk.complaints == [f"PATCH of {ONE}: it was never read"]
+
+
+def test_an_update_that_changes_nothing_is_complained_about(desk: Desk) -> None:
+    assert desk.patch(fated(208)).status == 200
+    assert desk.complaints == [f"PATCH of {fated(208)}: changes nothing"]
+    assert desk.effects == []
+
+
+def test_an_update_that_asks_for_another_status_is_refused(desk: Desk) -> None:
+    act = desk.send(ONE, desk.text(ONE))
+    assert (act.status, desk.effects) == (400, [])
+    assert desk.complaints == [f"PATCH of {ONE}: changes nothing"]
+
+
+# Parents.
+
+
+@pytest.mark.parametrize(("parent", "child"), [(5000, 5001), (5003, 5004)])
+def test_an_add_on_waits_for_its_parent(desk: Desk, parent: int, child: int) -> None:
+    act = desk.patch(fated(child))
+    assert (act.status, b"27009" in act.body) == (409, True)
+    desk.patch(fated(parent))
+    desk.now = 2
+    assert desk.patch(fated(child)).effect
+    assert desk.complaints == []
+
+
+def test_an_add_on_of_an_add_on_waits_for_both(desk: Desk) -> None:
+    order = [5002, 5001, 5000, 5002, 5001, 5002]
+    assert [desk.patch(fated(number)).status for number in order] == [409, 409, 200, 409, 200, 200]
+
+
+def test_an_add_on_of_what_is_accepted_waits_until_that_is_active(desk: Desk) -> None:
+    desk.patch(fated(5003))
+    desk.now = 1.9
+    assert desk.patch(fated(5004)).status == 409
+    desk.now = 2
+    assert desk.patch(fated(5004)).status == 200
+
+
+def test_an_add_on_of_what_is_refused_waits_for_ever(desk: Desk) -> None:
+    assert [desk.patch(fated(number)).status for number in (5005, 5006)] == [400, 409]
+
+
+def test_a_parent_may_be_taken_for_inactive_after_it_says_active(desk: Desk) -> None:
+    desk.patch(fated(5000))
+    assert desk.status(fated(5000)) == "active"
+    assert desk.patch(fated(5007)).status == 409
+    desk.now = 2
+    assert desk.patch(fated(5007)).status == 200
+
+
+def below(plan: int) -> tuple[str, str, str]:
+    return CUSTOMER, fated(plan), ONE
+
+
+def test_an_azure_subscription_waits_for_its_plan(desk: Desk) -> None:
+    act = desk.world.reactivate(below(7001), guid(1))
+    assert (act.status, b"27009" in act.body) == (409, True)
+    desk.patch(fated(7001))
+    assert desk.world.reactivate(below(7001), guid(1)).status == 409
+    assert desk.world.reactivate(below(7001), guid(2)).status == 202
+
+
+@pytest.mark.parametrize("plan", [7003, 7005])
+def test_an_azure_subscription_waits_until_its_plan_has_been_active(desk: Desk, plan: int) -> None:
+    desk.patch(fated(plan))
+    desk.now = 1.9
+    assert desk.world.reactivate(below(plan), guid(1)).status == 409
+    desk.now = 2
+    assert desk.world.reactivate(below(plan), guid(2)).status == 202
+
+
+@pytest.mark.parametrize("plan", [7002, 7004])
+def test_an_azure_subscription_waits_for_ever_when_its_plan_does(desk: Desk, plan: int) -> None:
+    desk.patch(fated(plan))
+    desk.now = 1e9
+    assert desk.world.reactivate(below(plan), guid(1)).status == 409
+    desk.world.recall(below(plan), guid(2))
+    assert [one for one in desk.effects if "entitlement_id" in one] == []
+
+
+def test_an_azure_plan_says_so(desk: Desk) -> None:
+    content = json.loads(desk.text(fated(7001)))
+    assert content["offerId"].startswith("DZH318Z0BPS6:0001:")
+    assert content["offerName"] == content["productType"]["displayName"] == "Azure plan"
+
+
+def test_below_any_other_subscription_nothing_waits(desk: Desk) -> None:
+    desk.read(row(ONE)[1])
+    assert desk.world.reactivate(row(ONE), guid(1)).status == 202
+
+
+# Request ids.
+
+
+def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(desk: Desk) -> None:
+    text = activated(desk.text(ONE))
+    acts = [desk.send(ONE, text, request_id=guid(1)) for _ in range(3)]
+    assert [act.effect for act in acts] == [True, False, False]
+    assert len({act.body for act in acts}) == len(desk.effects) == 1
+    assert desk.complaints == []
+
+
+def test_a_refusal_is_repeated_under_its_request_id(desk: Desk) -> None:
+    text = activated(desk.text(fated(1409)))
+    assert [desk.send(fated(1409), text, request_id=guid(1)).status for _ in range(3)] == [409] * 3
+
+
+@pytest.mark.parametrize("other", [guid(6), fated(202)])
+def test_a_request_id_for_two_subscriptions_is_complained_about(desk: Desk, other: str) -> None:
+    desk.patch(ONE, request_id=guid(1))
+    desk.patch(other, request_id=guid(1))
+    assert desk.complaints == [f"request id {guid(1)} was used for two targets"]
+
+
+def test_a_request_id_for_an_entitlement_and_its_plan_is_complained_about(desk: Desk) -> None:
+    desk.patch(fated(7001), request_id=guid(1))
+    desk.world.reactivate(below(7001), guid(1))
+    assert desk.complaints == [f"request id {guid(1)} was used for two targets"]
+
+
+def test_a_request_id_for_reading_and_updating_is_complained_about(desk: Desk) -> None:
+    body = desk.world.read_subscription(CUSTOMER, ONE, guid(1)).body
+    desk.send(ONE, activated(text_of(body)), request_id=guid(1))
+    assert desk.complaints == [f"request id {guid(1)} was used for GET and PATCH"]
+
+
+def test_another_update_of_what_is_active_is_refused(desk: Desk) -> None:
+    text = activated(desk.text(ONE))
+    acts = [desk.send(ONE, text) for _ in range(2)]
+    assert (acts[0].status, acts[1].status, b"800040" in acts[1].body) == (200, 400, True)
+    assert len(desk.effects) == 1
+
+
+# Earlier processes, chance, throttles.
+
+
+@pytest.mark.parametrize("number", [*UPDATED, 1])
+def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: int) -> None:
+    told, asked = Desk(), Desk()
+    told.world.recall_update(CUSTOMER.upper(), fated(number).upper(), guid(1))
+    asked.patch(fated(number), request_id=guid(1))
+    assert told.effects == asked.effects
+    texts = [desk.text(fated(number)) for desk in (told, asked)]
+    assert texts[0] == texts[1]
+    assert told.world.ledger.calls == []
+
+
+def test_a_recalled_update_was_long_ago(desk: Desk) -> None:
+    desk.world.recall_update(CUSTOMER, fated(202), guid(1), ago=1)
+    assert desk.status(fated(202)) == "suspended"
+    desk.world.recall_update(CUSTOMER, fated(202, 1), guid(2), ago=2)
+    assert desk.status(fated(202, 1)) == "active"
+
+
+def test_a_recalled_restoration_switched_auto_renew_on(desk: Desk) -> None:
+    desk.world.recall_update(CUSTOMER, ONE, guid(1))
+    desk.world.recall_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
+    assert '"autoRenewEnabled":true' in desk.text(ONE)
+    assert [one.get("auto_renew") for one in desk.effects] == [None, "restored"]
+
+
+def test_recalled_updates_wait_for_parents(desk: Desk) -> None:
+    desk.world.recall_update(CUSTOMER, fated(5001), guid(1))
+    desk.world.recall_update(CUSTOMER, fated(5000), guid(2))
+    desk.world.recall_update(CUSTOMER, fated(5001), guid(3))
+    assert [one["request_id"] for one in desk.effects] == [guid(2), guid(3)]
+
+
+def test_updates_and_readings_meet_faults_by_chance() -> None:
+    desk = Desk(Rules(fault_share=1))
+    reads = [desk.read(guid(number)) for number in range(60)]
+    updates = [
+        desk.world.update_subscription(CUSTOMER, guid(number), guid(number), b'{"status":"active"}', None, "")
+        for number in range(60)
+    ]
+    assert 200 not in {act.status for act in reads}
+    assert not any(act.effect for act in reads)
+    assert {(act.status, act.drop, act.effect) for act in updates} >= {(504, False, True), (202, True, True)}
+    assert desk.world.list_subscriptions(CUSTOMER).status != 200
+    assert desk.world.list_customers(10).status != 200
+
+
+def test_a_throttle_may_hold_the_customer_or_everybody(desk: Desk) -> None:
+    desk.patch(fated(4429))
+    assert desk.world.throttle(CUSTOMER)
+    assert desk.world.throttle(guid(7)) is None
+    desk.patch(fated(5429))
+    assert desk.world.throttle(guid(7))

@@ -1,0 +1,527 @@
+"""The simulator is what the other tests lean on, so it is tested by itself."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES, Act
+from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.server import serve
+from tests.conftest import Program
+from tests.support.ids import fated, guid, row, target
+
+UNTOLD_BY_THE_STATUS = {598, 599, 1598, 1599, 2599, 3599, 4599}
+TOLD_BY_READING = {1202, 2202, 3202, 4202}
+
+
+class Visitor:
+    """Calls the simulator as any client would."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: World) -> None:
+        self.session = session
+        self.base_url = base_url
+        self.world = world
+        self._correlations = iter(range(50_000, 60_000))
+
+    async def __call__(
+        self,
+        method: str,
+        entitlement: str,
+        *,
+        request_id: int = 1,
+        customer: int = 1,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, bytes, dict[str, str]]:
+        one = target(entitlement, customer)
+        plan = f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}"
+        path = f"{plan}/azureEntitlements/{entitlement}".rstrip("/")
+        given = {
+            "Authorization": "Bearer x",
+            "Accept": "application/json",
+            "MS-RequestId": guid(request_id),
+            "MS-CorrelationId": guid(next(self._correlations)),
+            "MS-Contract-Version": "v1",
+            "MS-PartnerCenter-Application": "bulkreact",
+            "X-Locale": "en-US",
+            **(headers or {}),
+        }
+        url = self.base_url + path + ("/reactivate" if method == "POST" else "")
+        async with self.session.request(
+            method, url, headers=given, allow_redirects=False, skip_auto_headers=["Content-Type"]
+        ) as answer:
+            return answer.status, await answer.read(), dict(answer.headers)
+
+    async def post(self, entitlement: str, request_id: int = 1, customer: int = 1) -> int:
+        return (await self("POST", entitlement, request_id=request_id, customer=customer))[0]
+
+    async def get(self, entitlement: str = "", customer: int = 1) -> int:
+        return (await self("GET", entitlement, customer=customer))[0]
+
+    async def listed(self, customer: int = 1) -> dict[str, str]:
+        """Return the statuses in the list of a customer's subscription by the ids."""
+        _, body, _ = await self("GET", "", customer=customer)
+        return {item["id"].lower(): item["status"] for item in json.loads(body.decode("utf-8-sig"))["items"]}
+
+    def answers(self) -> list[tuple[object, object]]:
+        """Return the answer and the effect of every call in the ledger."""
+        return [(call["answer"], call["effect"]) for call in self.world.ledger.calls]
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def active(world: World, entitlements: list[str]) -> list[str]:
+    """Return those that reading says are active."""
+    return [one for one in entitlements if b'"status":"active"' in world.read(row(one)).body]
+
+
+def accepted(rules: Rules, clock: Clock, entitlements: list[str]) -> World:
+    """Return a world in which these were accepted just now."""
+    world = World(rules, clock)
+    for number, one in enumerate(entitlements):
+        world.reactivate(row(one), guid(number))
+    return world
+
+
+def faults(rules: Rules, *, readings: int = 0) -> list[Act]:
+    """Return how thirty reactivations are answered, with so many readings before each."""
+    world = World(rules, Clock())
+    acts = []
+    for number in range(30):
+        for _ in range(readings):
+            world.read(row(guid(number)))
+            world.read_all(row(guid(number))[:2])
+        acts.append(world.reactivate(row(guid(number)), guid(number)))
+    return acts
+
+
+def recall(world: World, entitlements: list[str]) -> None:
+    """Tell a world that these were asked for before."""
+    for number, one in enumerate(entitlements):
+        world.recall(row(one), guid(number))
+
+
+async def readings(seed: int) -> list[tuple[object, object]]:
+    """Return how thirty readings over the line, alone and of the list in turn, are answered among many faults."""
+    async for visitor in _visit(Rules(fault_share=0.7, seed=seed)):
+        for one in [guid(5), ""] * 15:
+            with suppress(aiohttp.ClientError):
+                await visitor.get(one)
+    return visitor.answers()
+
+
+async def _visit(rules: Rules) -> AsyncIterator[Visitor]:
+    async with serve(rules) as (base_url, world), aiohttp.ClientSession() as session:
+        # A GET on a connection that was dropped would silently be sent again.
+        session._retry_connection = False
+        yield Visitor(session, base_url, world)
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visitor]:
+    async for visitor in _visit(Rules(activation_delay=0)):
+        yield visitor
+
+
+@pytest.fixture
+async def visit_limited() -> AsyncIterator[Visitor]:
+    async for visitor in _visit(Rules(partner_limit=5, customer_limit=3, window=60)):
+        yield visitor
+
+
+async def test_a_plain_entitlement_is_accepted_without_a_body_and_then_active(visit: Visitor) -> None:
+    status, body, headers = await visit("POST", guid(5))
+    assert (status, body) == (202, b"")
+    assert headers["MS-RequestId"] == guid(1)
+    status, body, _ = await visit("GET", guid(5))
+    assert status == 200
+    assert body.startswith(b"\xef\xbb\xbf{")
+    assert b'"status":"active"' in body
+    assert visit.world.ledger.complaints == []
+
+
+async def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(visit: Visitor) -> None:
+    assert [await visit.post(guid(5)) for _ in range(3)] == [202, 202, 202]
+    assert len(visit.world.ledger.effects) == 1
+
+
+async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) -> None:
+    assert [await visit.post(guid(5), request_id=number) for number in (1, 2)] == [202, 400]
+
+
+async def test_a_request_id_for_two_targets_is_complained_about(visit: Visitor) -> None:
+    await visit.post(guid(5))
+    await visit.post(guid(6))
+    assert visit.world.ledger.complaints == [f"request id {guid(1)} was used for two targets"]
+
+
+async def test_a_lost_answer_took_effect_and_is_told_to_the_same_request_id(visit: Visitor) -> None:
+    with pytest.raises(aiohttp.ClientError):
+        await visit.post(fated(599))
+    assert len(visit.world.ledger.effects) == 1
+    assert await visit.post(fated(599)) == 202
+    assert len(visit.world.ledger.effects) == 1
+
+
+async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visitor) -> None:
+    with pytest.raises(aiohttp.ClientError):
+        await visit.post(fated(2599))
+    status, body, _ = await visit("POST", fated(2599))
+    assert (status, b"900337" in body) == (400, True)
+    assert b'"active"' in (await visit("GET", fated(2599)))[1]
+
+
+@pytest.mark.parametrize("number", sorted(set(FATES) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
+async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
+    status, body, _ = await visit("POST", fated(number))
+    words = FATES[number].words
+    assert str(status) in words
+    if b'"code":' in body:
+        assert str(number) in words or number in {208, 501, 596}
+
+
+@pytest.mark.parametrize("number", sorted(TOLD_BY_READING))
+async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
+    assert await visit.post(fated(number)) == 202
+    assert FATES[number].words.startswith("accepted")
+    assert len(visit.world.ledger.effects) == 1
+
+
+@pytest.mark.parametrize("number", [408, 429, 2429, 500, 502, 503, 504, 597, 1597, 401, 800003])
+async def test_passing_faults_pass(visit: Visitor, number: int) -> None:
+    statuses = [await visit.post(fated(number)) for _ in range(3)]
+    assert statuses[-1] == 202
+    assert len(visit.world.ledger.effects) == 1
+
+
+async def test_a_gateway_throttle_carries_no_ids_and_its_own_words(visit: Visitor) -> None:
+    status, body, headers = await visit("POST", fated(429))
+    assert (status, headers["Retry-After"]) == (429, "1")
+    assert b"Rate limit is exceeded. Try again in 1 seconds." in body
+    assert "MS-RequestId" not in headers
+
+
+async def test_a_customers_throttle_leaves_the_others_alone(visit: Visitor) -> None:
+    assert await visit.post(fated(4429), customer=1) == 429
+    assert await visit.post(guid(5), request_id=2, customer=1) == 429
+    assert await visit.post(guid(5), request_id=3, customer=2) == 202
+
+
+async def test_limits_are_kept_for_a_customer_and_for_the_partner(visit_limited: Visitor) -> None:
+    first = [await visit_limited.post(guid(number), number, customer=1) for number in range(4)]
+    second = [await visit_limited.post(guid(number), 10 + number, customer=2) for number in range(2)]
+    assert first == [202, 202, 202, 429]
+    assert second == [202, 429]
+
+
+async def test_without_a_token_or_with_bad_ids_nothing_happens(visit: Visitor) -> None:
+    assert (await visit("POST", guid(5), headers={"Authorization": "Basic x"}))[0] == 401
+    assert await visit.post("not-a-guid") == 400
+    assert visit.world.ledger.effects == []
+
+
+async def test_missing_headers_are_complained_about(visit: Visitor) -> None:
+    await visit("POST", guid(5), headers={"Accept": "*/*", "MS-RequestId": "x"})
+    assert visit.world.ledger.complaints == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
+
+
+async def test_random_faults_are_the_same_for_the_same_seed() -> None:
+    async def statuses(seed: int) -> list[int]:
+        found = []
+        async for visitor in _visit(Rules(fault_share=0.5, seed=seed)):
+            for number in range(30):
+                try:
+                    found.append(await visitor.post(guid(number), number))
+                except aiohttp.ClientError:
+                    found.append(0)
+        return found
+
+    once, again, other = await statuses(1), await statuses(1), await statuses(2)
+    assert once == again != other
+    assert {202, 0} < set(once)
+
+
+async def test_a_list_shows_what_was_asked_for_as_reading_it_alone_does(visit: Visitor) -> None:
+    await visit.post(guid(5))
+    alone = [(await visit("GET", guid(number)))[1] for number in (5, 6)]
+    status, body, headers = await visit("GET", "")
+    assert (status, headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+    assert body.startswith(b'\xef\xbb\xbf{"totalCount":2,"items":[{"id":"')
+    content = json.loads(body.decode("utf-8-sig"))
+    assert list(content) == ["totalCount", "items", "links", "attributes"]
+    assert content["items"] == [json.loads(one.decode("utf-8-sig")) for one in alone]
+    assert [item["status"] for item in content["items"]] == ["active", "inactive"]
+    assert content["attributes"] == {"objectType": "Collection"}
+    assert visit.world.ledger.complaints == []
+
+
+async def test_a_list_leaves_out_what_is_gone_or_unlisted(visit: Visitor) -> None:
+    assert [await visit.post(one, number) for number, one in enumerate([fated(800111), fated(2202), guid(5)])] == [
+        404,
+        202,
+        202,
+    ]
+    assert await visit.listed() == {guid(5): "active"}
+    assert b'"status":"active"' in (await visit("GET", fated(2202)))[1]
+
+
+async def test_a_list_shows_only_its_own_subscription_and_is_empty_for_an_unknown_one(visit: Visitor) -> None:
+    await visit.post(guid(5), customer=1)
+    assert await visit.get(customer=2) == 200
+    assert await visit.listed(customer=2) == {}
+    assert await visit.listed(customer=1) == {guid(5): "active"}
+
+
+async def test_a_list_is_recorded_and_checked_like_any_call(visit: Visitor) -> None:
+    assert (await visit("GET", "", headers={"Authorization": "", "X-Locale": "de", "Accept": "*/*"}))[0] == 401
+    (call,) = visit.world.ledger.calls
+    assert (call["method"], call["request_id"], call["answer"]) == ("GET", guid(1), "401")
+    assert str(call["path"]).endswith(f"/subscriptions/{guid(2001)}/azureEntitlements")
+    assert visit.world.ledger.complaints == ["Accept is missing or wrong"]
+
+
+async def test_a_list_of_what_is_no_guid_is_refused(visit: Visitor) -> None:
+    path = f"/v1/customers/{guid(1)}/subscriptions/x/azureEntitlements"
+    async with visit.session.get(visit.base_url + path, headers={"Authorization": "Bearer x"}) as answer:
+        assert (answer.status, b"800002" in await answer.read()) == (400, True)
+
+
+async def test_readings_count_against_the_limits_like_writes(visit_limited: Visitor) -> None:
+    assert [await visit_limited.get(one) for one in (guid(5), "", guid(5), "")] == [200, 200, 200, 429]
+    assert await visit_limited.post(guid(5), customer=2) == 202
+    assert [await visit_limited.get(customer=number) for number in (3, 4)] == [429, 429]
+
+
+async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: Visitor) -> None:
+    await visit.post(guid(5), 1)
+    await visit.post(guid(5), 1)
+    await visit.post(guid(5), 2)
+    await visit.post(fated(504), 3)
+    await visit.post(fated(504), 3)
+    await visit.get(guid(5))
+    await visit.get()
+    written = [("202", "yes"), ("202", ""), ("400", ""), ("504", "yes"), ("202", "")]
+    assert visit.answers() == [*written, ("200", ""), ("200", "")]
+    assert len(visit.world.ledger.effects) == 2
+
+
+async def test_the_ledger_tells_dropped_lines_and_that_only_the_first_took_effect(visit: Visitor) -> None:
+    with pytest.raises(aiohttp.ClientError):
+        await visit.post(fated(1599))
+    with pytest.raises(aiohttp.ClientError):
+        await visit.post(fated(1599))
+    with pytest.raises(aiohttp.ClientError):
+        await visit.post(fated(3599))
+    assert visit.answers() == [("dropped", "yes"), ("dropped", ""), ("dropped", "")]
+
+
+async def test_a_call_that_is_being_answered_has_no_answer_but_its_effect(visit: Visitor) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(visit.post(fated(1598)), 0.2)
+    assert visit.answers() == [("", "yes")]
+
+
+async def test_the_ledger_is_shown_with_answers_and_effects(visit: Visitor) -> None:
+    await visit.post(guid(5))
+    async with visit.session.get(f"{visit.base_url}/simulator/ledger") as answer:
+        (call,) = (await answer.json())["calls"]
+    assert (call["answer"], call["effect"]) == ("202", "yes")
+
+
+def test_what_is_never_active_is_inactive_after_years() -> None:
+    clock = Clock()
+    world = accepted(Rules(activation_delay=0), clock, [fated(1202), guid(5)])
+    clock.now = 1e9
+    assert active(world, [fated(1202), guid(5)]) == [guid(5)]
+
+
+async def test_a_word_nobody_knows_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
+    await visit.post(fated(3202))
+    bodies = [(await visit("GET", fated(3202)))[1] for _ in range(3)]
+    assert [b'"status":"warming"' in body for body in bodies] == [True, True, True]
+    assert await visit.listed() == {fated(3202): "warming"}
+
+
+@pytest.mark.parametrize("readings", [("", "", ""), ("alone", "alone", "alone"), ("", "alone", ""), ("alone", "", "")])
+async def test_what_is_hard_to_read_is_read_the_third_time(visit: Visitor, readings: tuple[str, ...]) -> None:
+    await visit.post(fated(4202))
+    assert [await visit.get(one and fated(4202)) for one in readings] == [503, 503, 200]
+    assert await visit.listed() == {fated(4202): "active"}
+
+
+async def test_a_list_with_several_that_are_hard_to_read_counts_for_each_of_them(visit: Visitor) -> None:
+    await visit.post(fated(4202, 1), 1)
+    await visit.post(fated(4202, 2), 2)
+    assert await visit.get(fated(4202, 1)) == 503
+    assert [await visit.get() for _ in range(3)] == [503, 503, 200]
+    assert len(await visit.listed()) == 2
+
+
+def test_activations_are_spread_around_their_delay() -> None:
+    clock, many = Clock(), [guid(number) for number in range(200)]
+    world = accepted(Rules(activation_delay=10, activation_spread=4, seed=1), clock, many)
+    clock.now = 5.9
+    assert active(world, many) == []
+    clock.now = 10
+    assert 60 < len(active(world, many)) < 140
+    clock.now = 14
+    assert active(world, many) == many
+
+
+def test_a_spread_wider_than_the_delay_begins_at_once() -> None:
+    clock, many = Clock(), [guid(number) for number in range(200)]
+    world = accepted(Rules(activation_delay=1, activation_spread=9), clock, many)
+    clock.now = 1
+    assert 5 < len(active(world, many)) < 40
+    clock.now = 10
+    assert active(world, many) == many
+
+
+def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> None:
+    clock, many = Clock(), [guid(number) for number in range(50)]
+    worlds = [
+        accepted(Rules(activation_delay=10, activation_spread=10, seed=seed), clock, order)
+        for seed, order in ((1, many), (1, many[::-1]), (2, many))
+    ]
+    clock.now = 10
+    once, again, other = (active(world, many) for world in worlds)
+    assert once == active(worlds[0], many) == again != other
+
+
+def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
+    clock = Clock()
+    world = World(Rules(activation_delay=100, activation_spread=50), clock)
+    world.reactivate(row(fated(2599)), guid(1))
+    world.reactivate(row(fated(4599)), guid(2))
+    assert active(world, [fated(2599), fated(4599)]) == [fated(2599)]
+    clock.now = 3599
+    assert active(world, [fated(4599)]) == []
+    clock.now = 3600
+    assert active(world, [fated(4599)]) == [fated(4599)]
+
+
+def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
+    rules = Rules(fault_share=0.5, seed=3)
+    plain = faults(rules)
+    assert faults(replace(rules, activation_spread=2)) == plain
+    assert faults(rules, readings=2) == plain
+    assert len({act.status for act in plain}) > 3
+
+
+def test_readings_meet_faults_by_chance_that_have_no_effect() -> None:
+    world = World(Rules(fault_share=1), Clock())
+    alone = [world.read(row(guid(5))) for _ in range(60)]
+    lists = [world.read_all(row(guid(5))[:2]) for _ in range(60)]
+    expected = {(503, False), (500, False), (504, False), (202, True), (429, False)}
+    assert {(act.status, act.drop) for act in alone} == {(act.status, act.drop) for act in lists} == expected
+    assert {act.headers["Retry-After"] for act in alone if act.status == 429} == {"1"}
+    assert not any(act.effect or act.throttle for act in alone + lists)
+
+
+def test_the_share_of_faults_is_that_of_readings_too() -> None:
+    world = World(Rules(fault_share=0.2, seed=1), Clock())
+    statuses = [world.read(row(guid(5))).status for _ in range(1000)]
+    assert 750 < statuses.count(200) < 850
+
+
+async def test_readings_over_the_line_meet_faults_that_are_the_same_for_the_same_seed() -> None:
+    once, again, other = await readings(seed=1), await readings(seed=1), await readings(seed=2)
+    assert once == again != other
+    assert {("200", ""), ("dropped", ""), ("503", ""), ("429", "")} < set(once)
+
+
+async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
+    visit.world.recall(row(guid(5)), guid(1))
+    assert visit.world.ledger.calls == []
+    assert visit.world.ledger.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
+    assert await visit.listed() == {guid(5): "active"}
+    assert [await visit.post(guid(5), number) for number in (1, 2)] == [202, 400]
+    assert visit.answers()[1:] == [("202", ""), ("400", "")]
+    assert len(visit.world.ledger.effects) == 1
+
+
+@pytest.mark.parametrize("number", sorted(FATES))
+def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
+    told, asked = (World(Rules(activation_delay=0), Clock()) for _ in range(2))
+    one, first, second = row(fated(number)), guid(1), guid(2)
+    told.recall(one, first)
+    asked.reactivate(one, first)
+    assert told.ledger == asked.ledger
+    assert told.read(one) == asked.read(one)
+    assert told.reactivate(one, first) == asked.reactivate(one, first)
+    assert told.reactivate(one, second) == asked.reactivate(one, second)
+
+
+def test_recalled_calls_may_write_their_ids_in_any_case() -> None:
+    world = World(Rules(activation_delay=0), Clock())
+    customer, subscription, entitlement = row(guid(5))
+    world.recall((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
+    assert active(world, [guid(5)]) == [guid(5)]
+
+
+def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
+    rules = Rules(fault_share=0.9, seed=3)
+    fresh, told = World(rules, Clock()), World(rules, Clock())
+    recall(told, [guid(number) for number in range(20)])
+    assert len(told.ledger.effects) == 20
+    acts = [[world.reactivate(row(guid(90)), guid(90 + number)) for number in range(9)] for world in (fresh, told)]
+    assert acts[0] == acts[1]
+
+
+async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
+    recall(visit_limited.world, [fated(5429), fated(4429), *(guid(number) for number in range(10))])
+    assert [await visit_limited.post(one, 90) for one in (fated(5429), guid(20), guid(21))] == [202, 202, 202]
+
+
+def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:
+    world = World(Rules(), Clock())
+    world.recall(row(guid(5)), guid(1))
+    world.recall(row(guid(6)), guid(1))
+    assert world.ledger.complaints == [f"request id {guid(1)} was used for two targets"]
+
+
+async def test_other_limits_hold_from_the_next_call_on(visit: Visitor) -> None:
+    assert [await visit.post(guid(number), number) for number in range(4)] == [202] * 4
+    visit.world.rules = replace(visit.world.rules, partner_limit=5)
+    assert [await visit.post(guid(number), number) for number in range(4, 6)] == [202, 429]
+    visit.world.rules = replace(visit.world.rules, partner_limit=0, customer_limit=1)
+    assert await visit.post(guid(6), 6) == 429
+    assert [await visit.post(guid(number), number, customer=2) for number in (7, 8)] == [202, 429]
+    visit.world.rules = Rules()
+    assert await visit.post(guid(6), 6) == 202
+
+
+def test_another_share_of_faults_and_another_delay_hold_from_the_next_call_on() -> None:
+    world = World(Rules(activation_delay=0), Clock())
+    assert [world.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [Act(effect=True)] * 9
+    assert len(active(world, [guid(5)])) == 1
+    world.rules = Rules(activation_delay=60, fault_share=1)
+    assert Act(effect=True) not in [world.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)]
+    assert 200 not in [world.read(row(guid(5))).status for _ in range(9)]
+    world.rules = replace(world.rules, fault_share=0)
+    assert active(world, [guid(5)]) == []
+    assert world.reactivate(row(guid(50)), guid(50)) == Act(effect=True)
+
+
+async def test_the_command_spreads_activations(program: Program) -> None:
+    process = program.start("simulator", "--port", "0", "--activation-delay", "0s", "--activation-spread", "90d")
+    assert process.stdout
+    base_url = process.stdout.readline().strip()
+    async with aiohttp.ClientSession() as session:
+        visit = Visitor(session, base_url, World(Rules(), Clock()))
+        assert await visit.post(guid(5)) == 202
+        assert await visit.listed() == {guid(5): "inactive"}
+    process.terminate()
+    assert program.ended(process).code == 0

@@ -1,0 +1,223 @@
+"""Chaos: runs are killed at random moments while the partner fails at random, and nothing may be lost or repeated.
+
+In its short form part of every test run; the long one is asked for with ``--chaos-kills`` and ``--chaos-rows``.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bulkreact.models import Status
+from bulkreact.settings import Limits, Verification
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.conftest import Chaos, Partner, Program
+from tests.support.ids import fated, guid, read_csv, row, target, write_csv
+from tests.support.invariants import DROPPED, Seen, disagreements, new_ids_too_early, repeated, second_effects
+from tests.support.virtual_run import Killed, Laboratory
+
+pytestmark = pytest.mark.chaos
+
+# Fates that end the same way whatever happens on the way.
+FATES = (429, 503, 504, 599, 2599, 597, 1597, 3599, 800111, 900278, 4202, 2202)
+VARYING = {"attempts", "request_id", "correlation_id", "started_at", "finished_at"}
+_SECONDS_OF_LIFE = 2.2
+_SECONDS_TO_START = 0.8
+
+
+def entitlements(count: int, chance: Random) -> list[str]:
+    """Return entitlement ids, one in three of them with a fate."""
+    return [fated(chance.choice(FATES), number) if chance.random() < 1 / 3 else guid(number) for number in range(count)]
+
+
+def without_what_varies(folder: Path) -> list[dict[str, str]]:
+    """Return results apart from times, ids and attempts."""
+    return [
+        {name: cell for name, cell in line.items() if name not in VARYING} for line in read_csv(folder / "results.csv")
+    ]
+
+
+def in_virtual_time(folder: Path, chaos: Chaos, rules: Rules, mortality: float) -> tuple[Laboratory, int]:
+    """Work on a run until it ends, with processes killed at random; return the laboratory and the number of kills."""
+    chance = Random(chaos.seed)
+    laboratory = Laboratory(folder, rules, seed=chaos.seed)
+    laboratory.make([target(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))])
+    laboratory.killed = lambda: chance.random() < mortality
+    limits = Limits(calls_per_second=20, attempts=1000, verify=Verification(after=1, every=5, timeout=600))
+    kills = 0
+    while True:
+        try:
+            laboratory.work(limits)
+        except Killed:
+            kills += 1
+        else:
+            return laboratory, kills
+
+
+def test_killed_between_any_two_steps_in_virtual_time(
+    tmp_path: Path, chaos: Chaos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = Rules(activation_delay=20, activation_spread=20, fault_share=0.25, seed=chaos.seed)
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "chaos").mkdir()
+    calm, _ = in_virtual_time(tmp_path / "calm", chaos, replace(rules, fault_share=0), mortality=0)
+    laboratory, kills = in_virtual_time(tmp_path / "chaos", chaos, rules, mortality=0.04)
+    seen = [
+        Seen(
+            sent.path.split("/")[-2],
+            sent.request_id,
+            sent.correlation_id,
+            str(sent.status) if sent.status else DROPPED,
+        )
+        for sent in laboratory.sent
+        if sent.method == "POST"
+    ]
+    ends = [(row.outcome.status, row.outcome.code, row.outcome.description) for row in laboratory.rows()]
+    expected = [(row.outcome.status, row.outcome.code, row.outcome.description) for row in calm.rows()]
+    lost = sum(status not in {Status.REACTIVATED, Status.FAILED, Status.DEFERRED} for status, *_ in ends)
+    figures = {
+        "kills": kills,
+        "rows": len(ends),
+        "calls": len(laboratory.sent),
+        "answers": dict(Counter(one.answer for one in seen)),
+        "lost": lost,
+        "repeated": repeated(laboratory.folder),
+        "second effects": second_effects(laboratory.world.ledger.effects),
+        "new ids too early": new_ids_too_early(seen),
+        "disagreements": len(disagreements(laboratory.folder, seen)),
+    }
+    with capsys.disabled():
+        print(f"\nchaos in virtual time, seed {chaos.seed}: {figures}")  # noqa: T201 - the figures are asked for
+    assert kills > 0
+    assert ends == expected
+    assert [figures[name] for name in ("lost", "repeated", "second effects", "new ids too early")] == [0] * 4
+    assert disagreements(laboratory.folder, seen) == []
+    assert laboratory.world.ledger.complaints == []
+
+
+class Slaughter:
+    """Starts a run and continues it again and again, and ends each process at a random moment."""
+
+    def __init__(self, program: Program, run: tuple[str, ...], options: tuple[str, ...], chaos: Chaos) -> None:
+        self._program = program
+        self._run = run
+        self._options = options
+        self._chance = Random(chaos.seed)
+        self._kills = chaos.kills
+        self.means: Counter[str] = Counter()
+        self.torn: list[str] = []
+
+    def __call__(self, rate: str) -> Path:
+        """Work at a rate while there is killing, then without one to the end; return the run's folder."""
+        while self.means.total() < self._kills:
+            process = self._program.start(*self._command(), "--rate", rate)
+            if not self._end(process):
+                break
+            reports = self._program.folder / "reports"
+            left = [*reports.glob("[!.]*/*.csv"), *reports.glob("[!.]*/*.json"), *reports.glob("*.json")]
+            self.torn += [str(path) for path in left if not whole(path)]
+        ended = self._program(*self._command(), "--rate", "off")
+        assert ended.code in {0, 1}, ended.err
+        return ended.run
+
+    def _command(self) -> tuple[str, ...]:
+        begun = any(self._program.folder.glob("reports/[!.]*/journal.sqlite3"))
+        return ("resume", *self._options) if begun else (*self._run, *self._options)
+
+    def _end(self, process: "subprocess.Popen[str]") -> bool:
+        """End a process by one means or another; return false when it was faster."""
+        try:
+            process.communicate(timeout=self._chance.uniform(0, _SECONDS_OF_LIFE))
+        except subprocess.TimeoutExpired:
+            means = self._chance.choices(["SIGKILL", "SIGTERM", "SIGINT twice"], [8, 1, 1])[0]
+            getattr(self, f"_{means.split()[0].lower()}")(process)
+            process.communicate(timeout=60)
+            self.means[means] += 1
+            return True
+        return False
+
+    @staticmethod
+    def _sigkill(process: "subprocess.Popen[str]") -> None:
+        process.kill()
+
+    @staticmethod
+    def _sigterm(process: "subprocess.Popen[str]") -> None:
+        process.terminate()
+
+    @staticmethod
+    def _sigint(process: "subprocess.Popen[str]") -> None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+
+
+def whole(path: Path) -> bool:
+    """Tell whether a result file was written to its end."""
+    text = path.read_text()
+    if path.suffix == ".json":
+        return text.endswith("}\n") and bool(json.loads(text))
+    return text.endswith("\n") and all(None not in line.values() for line in read_csv(path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_killed_at_any_moment_as_real_processes(
+    tmp_path: Path, start_partner: Callable[[Rules], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = Random(chaos.seed)
+    ids = [row(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))]
+    rows = [*ids, ids[3], ("x", "", "")]
+    options = ("--verify", "--verify-after", "0", "--verify-every", "0.3", "--attempts", "1000", "--yes")
+    rules = Rules(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)
+
+    def killed(name: str, rules: Rules, chaos: Chaos, rate: str) -> tuple[Slaughter, Path, Partner]:
+        partner = start_partner(rules)
+        program = Program(tmp_path / name)
+        program.folder.mkdir()
+        write_csv(program.folder / "input.csv", rows)
+        slaughter = Slaughter(program, ("run", "input.csv", "--base-url", partner.base_url), options, chaos)
+        return slaughter, slaughter(rate), partner
+
+    _, expected, _ = killed("calm", replace(rules, fault_share=0), replace(chaos, kills=0), "off")
+    # So fast that the run is done about when it has been killed often enough.
+    alive = sum(max(0.0, _SECONDS_OF_LIFE * share / 100 - _SECONDS_TO_START) for share in range(100)) / 100
+    rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
+    slaughter, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
+    ledger = partner.world.ledger
+    seen = [
+        Seen(
+            str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))
+        )
+        for call in ledger.calls
+        if call["method"] == "POST"
+    ]
+    lines = read_csv(folder / "results.csv")
+    lost = sum(line["status"] in {"unknown", "not_attempted", "pending", "accepted"} for line in lines)
+    summary = json.loads((folder / "summary.json").read_text())
+    figures = {
+        "ended by": dict(slaughter.means),
+        "rows": len(lines),
+        "calls": len(ledger.calls),
+        "answers": dict(Counter(str(call["answer"]) for call in ledger.calls)),
+        "lost": lost,
+        "repeated": repeated(folder),
+        "second effects": second_effects(ledger.effects),
+        "new ids too early": new_ids_too_early(seen),
+        "disagreements": len(disagreements(folder, seen)),
+        "torn files": len(slaughter.torn),
+    }
+    with capsys.disabled():
+        print(f"\nchaos in real processes, seed {chaos.seed}: {figures}")  # noqa: T201 - the figures are asked for
+    assert without_what_varies(folder) == without_what_varies(expected)
+    assert sum(summary["counts"].values()) == summary["input"]["rows"] == len(rows)
+    zeros = ("lost", "repeated", "second effects", "new ids too early", "torn files")
+    assert [figures[name] for name in zeros] == [0] * len(zeros)
+    assert disagreements(folder, seen) == []
+    assert ledger.complaints == []

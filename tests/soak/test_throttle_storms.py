@@ -1,0 +1,134 @@
+"""Throttle storms in virtual time: what is asked for is waited out, nobody else is held back, nothing is repeated."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bulkreact.models import Response, Status
+from bulkreact.settings import Limits
+from bulkreact.simulator.partnercenter.service import Rules
+from tests.support.ids import fated, guid, target
+from tests.support.virtual_run import Laboratory, Sent
+
+LIMITS = Limits(calls_per_second=10)
+
+
+def throttled(laboratory: Laboratory) -> int:
+    """Return how many calls were answered 429."""
+    return sum(sent.status == 429 for sent in laboratory.sent)
+
+
+def statuses(laboratory: Laboratory) -> Counter[Status]:
+    """Return how the rows ended."""
+    return Counter(row.outcome.status for row in laboratory.rows())
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "least", "most"),
+    [
+        ("7", b"", 7, 8),
+        ("0", b"", 10, 12),
+        ("-5", b"", 10, 12),
+        ("soon", b"", 10, 12),
+        ("nan", b"", 10, 12),
+        ("1e3", b"", 10, 12),
+        (None, b"", 10, 12),
+        (None, b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}', 57, 58),
+        ("0", b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 20 seconds."}', 20, 21),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", b"", 29, 31),
+        ("Sat, 28 Feb 2026 12:00:00 GMT", b"", 10, 12),
+    ],
+)
+def test_whatever_a_429_says_the_row_waits_sensibly(
+    tmp_path: Path, header: str | None, body: bytes, least: float, most: float
+) -> None:
+    laboratory = Laboratory(tmp_path)
+    refusals = iter([Response(429, "", {"retry-after": header} if header is not None else {}, body)])
+    laboratory.answer = lambda _sent: next(refusals, None)
+    laboratory.make([target(guid(1))])
+    laboratory.work(LIMITS)
+    first, second = laboratory.sent
+    assert least <= second.at - first.at <= most
+    assert first.request_id == second.request_id
+    assert statuses(laboratory) == {Status.ACCEPTED: 1}
+
+
+def test_two_days_are_not_waited_for(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([target(fated(6429, number)) for number in range(5)])
+    laboratory.work(LIMITS)
+    assert statuses(laboratory) == {Status.DEFERRED: 5}
+    assert laboratory.now < 5
+
+
+def test_an_endless_429_is_given_up_after_half_an_hour(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.answer = lambda _sent: Response(429, "", {"retry-after": "60"}, b"")
+    laboratory.make([target(guid(number), number % 5) for number in range(50)])
+    laboratory.work(LIMITS)
+    assert statuses(laboratory) == {Status.DEFERRED: 50}
+    assert 1800 <= laboratory.now < 2100
+    assert throttled(laboratory) < 150
+
+
+def test_a_throttled_customer_holds_nobody_else_back(tmp_path: Path) -> None:
+    def others_done(folder: Path, *, storm: bool) -> float:
+        laboratory = Laboratory(folder)
+        folder.mkdir()
+        ours = target(guid(0), 0).customer_id
+
+        def answer(sent: Sent) -> Response | None:
+            return (
+                Response(429, "", {"retry-after": "60"}, b"") if storm and ours in sent.path and sent.at < 60 else None
+            )
+
+        laboratory.answer = answer
+        laboratory.make([target(guid(number), number % 20) for number in range(400)])
+        laboratory.work(LIMITS)
+        assert statuses(laboratory) == {Status.ACCEPTED: 400}
+        return max(sent.at for sent in laboratory.sent if ours not in sent.path)
+
+    assert others_done(tmp_path / "storm", storm=True) <= 1.05 * others_done(tmp_path / "calm", storm=False)
+
+
+@pytest.mark.parametrize("window", [1.0, 60.0])
+def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, window: float) -> None:
+    """The limit is 20 calls a second, falls to 5 after 2,000 calls, and is 20 again after 3,000."""
+    laboratory = Laboratory(tmp_path, Rules(partner_limit=int(20 * window), window=window))
+    calls = count(1)
+
+    def change(_sent: Sent) -> None:
+        number = next(calls)
+        if number in {2000, 3000}:
+            limit = int((5 if number == 2000 else 20) * window)
+            laboratory.world.rules = replace(laboratory.world.rules, partner_limit=limit)
+
+    laboratory.told = change
+    laboratory.make([target(guid(number), number % 50) for number in range(6000)])
+    laboratory.work(Limits(calls_per_second=20))
+    assert statuses(laboratory) == {Status.ACCEPTED: 6000}
+    assert len(laboratory.world.ledger.effects) == 6000
+    assert laboratory.world.ledger.complaints == []
+    assert throttled(laboratory) < 0.05 * len(laboratory.sent)
+    # 2,000 calls at 20, 1,000 at 5 and 3,000 at 20 a second, if none of the limit were wasted.
+    assert laboratory.now < 1.35 * (2000 / 20 + 1000 / 5 + 3000 / 20)
+
+
+def test_limits_of_customers_and_of_the_partner_at_once_lose_nothing(tmp_path: Path) -> None:
+    rules = Rules(partner_limit=300, customer_limit=20, window=60, fault_share=0.1, seed=5)
+    laboratory = Laboratory(tmp_path, rules)
+    laboratory.make([target(guid(number), number % 30) for number in range(1500)])
+    laboratory.work(replace(LIMITS, attempts=50))
+    assert statuses(laboratory) == {Status.ACCEPTED: 1500}
+    assert len(laboratory.world.ledger.effects) == 1500
+    assert {len(set(ids)) for ids in _ids_by_path(laboratory).values()} == {1}
+
+
+def _ids_by_path(laboratory: Laboratory) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for sent in laboratory.sent:
+        ids.setdefault(sent.path, []).append(sent.request_id)
+    return ids

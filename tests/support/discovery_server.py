@@ -1,0 +1,174 @@
+"""A partner API with a portfolio of customers that also answers as no real one does; every call is remembered."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from tests.support.ids import guid
+
+BOM = b"\xef\xbb\xbf"
+OFFER = "Microsoft 365 Business Basic"
+PLAN_OFFER = "DZH318Z0BPS6:0001"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer in place of the usual one."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: bool = False
+
+    @staticmethod
+    def json(content: object, status: int = 200) -> "Answer":
+        return Answer(status, json.dumps(content).encode())
+
+    @staticmethod
+    def error(status: int, code: int) -> "Answer":
+        return Answer.json({"code": code, "description": f"words of {code}", "data": [], "source": "test"}, status)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A call as it came."""
+
+    method: str
+    path: str
+    query: str
+    token: str
+    authorization: str
+    names: tuple[str, ...]
+
+
+def subscription(number: int, status: str = "suspended", **fields: object) -> dict[str, object]:
+    """Return a subscription by number."""
+    return {
+        "id": guid(number).upper(),
+        "offerId": "CFQ7TTC0LH18:0001",
+        "offerName": OFFER,
+        "friendlyName": f"Licences {number}",
+        "productType": {"id": "OnlineServicesNCE", "displayName": "Online Services"},
+        "status": status,
+        **fields,
+    }
+
+
+def plan(number: int, status: str = "active", **fields: object) -> dict[str, object]:
+    """Return an Azure plan by number."""
+    given = {"offerId": PLAN_OFFER, "offerName": "Azure plan", "friendlyName": f"Plan {number}"}
+    return subscription(number, status, **{**given, "productType": {"id": "Azure"}, **fields})
+
+
+def entitlement(number: int, status: str = "inactive", **fields: object) -> dict[str, object]:
+    """Return an entitlement by number."""
+    return {"id": guid(number).upper(), "friendlyName": f"Azure {number}", "status": status, **fields}
+
+
+@dataclass
+class House:
+    """The portfolio: names of customers by number, their subscriptions, and the entitlements of plans by number.
+
+    ``answers`` are given first, by the end of a path, one after the other; ``always`` for ever. Calls whose path ends
+    like one of ``held`` wait until that is taken away. ``uris`` are the links to the next pages, the last one for all.
+    """
+
+    base_url: str = ""
+    customers: dict[int, str] = field(default_factory=dict)
+    subscriptions: dict[int, list[dict[str, object]]] = field(default_factory=dict)
+    entitlements: dict[int, list[dict[str, object]]] = field(default_factory=dict)
+    page: int = 500
+    uris: list[str] = field(default_factory=lambda: ["/customers?size={size}&seekOperation=Next"])
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    always: dict[str, Answer] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    calls: list[Seen] = field(default_factory=list)
+
+    def add(self, number: int, *subscriptions: dict[str, object], name: str = "") -> str:
+        """Add a customer; returns the id."""
+        self.customers[number] = name or f"Customer {number}"
+        self.subscriptions[number] = list(subscriptions)
+        return guid(number)
+
+    def paths(self, tail: str = "") -> list[str]:
+        """Return the paths of calls that end so."""
+        return [call.path for call in self.calls if call.path.endswith(tail)]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any call."""
+        headers = request.headers
+        self.calls.append(
+            Seen(
+                request.method,
+                request.path,
+                request.query_string,
+                headers.get("MS-ContinuationToken", ""),
+                headers.get("Authorization", ""),
+                tuple(headers),
+            )
+        )
+        while any(request.path.endswith(tail) for tail in self.held):  # noqa: ASYNC110 - the test has another loop
+            await asyncio.sleep(0.01)
+        for tail, answers in self.answers.items():
+            if request.path.endswith(tail) and answers:
+                return self._given(request, answers.pop(0))
+        for tail, answer in self.always.items():
+            if request.path.endswith(tail):
+                return self._given(request, answer)
+        return web.Response(body=BOM + json.dumps(self._content(request)).encode(), content_type="application/json")
+
+    def _given(self, request: web.Request, answer: Answer) -> web.Response:
+        if answer.drop and request.transport:
+            request.transport.abort()
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    def _content(self, request: web.Request) -> dict[str, object]:
+        parts = request.path.strip("/").split("/")
+        if parts == ["v1", "customers"]:
+            return self._page(request)
+        if parts[-1] == "subscriptions":
+            return self._list(
+                next((own for one, own in self.subscriptions.items() if guid(one) == parts[2].lower()), [])
+            )
+        found = next((own for one, own in self.entitlements.items() if guid(one) == parts[4].lower()), [])
+        return self._list(found)
+
+    def _page(self, request: web.Request) -> dict[str, object]:
+        size = min(int(request.query.get("size", "500")), self.page)
+        seek = request.query.get("seekOperation") == "Next"
+        token = request.headers.get("MS-ContinuationToken", "")
+        begin = int(token.removeprefix("token-")) if seek else 0
+        numbers = list(self.customers)
+        items: list[dict[str, object]] = [
+            {"id": guid(one), "companyProfile": {"tenantId": guid(one), "companyName": self.customers[one]}}
+            for one in numbers[begin : begin + size]
+        ]
+        content = self._list(items)
+        if begin + size < len(numbers):
+            headers = [{"key": "MS-ContinuationToken", "value": f"token-{begin + size}"}]
+            uri = self.uris[0] if len(self.uris) == 1 else self.uris.pop(0)
+            content["links"] = {"next": {"uri": uri.format(size=size), "method": "GET", "headers": headers}}
+        return content
+
+    def _list(self, items: list[dict[str, object]]) -> dict[str, object]:
+        return {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
+
+
+@asynccontextmanager
+async def open_house(house: House) -> AsyncIterator[House]:
+    """Serve a house on a loopback port."""
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", house.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    house.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield house
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,81 @@
+"""What must hold of every run, whatever happened to it: read off the journal, the results and the partner's side."""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact.batch.journal.journal import read_only
+from bulkreact.partnercenter.protocol import is_business
+
+_REPEATED = """
+SELECT count(*) FROM calls AS later JOIN calls AS earlier ON earlier.ordinal = later.ordinal AND earlier.id < later.id
+JOIN answers ON answers.call = earlier.id
+WHERE later.operation = 'reactivate-entitlement' AND earlier.operation = 'reactivate-entitlement'
+    AND answers.business = 1 AND answers.verdict NOT IN ('NotReady', 'Fatal', 'PermissionRefused')
+"""
+_WRITES = """
+SELECT calls.correlation_id, calls.request_id, rows.entitlement_id, answers.http_status
+FROM calls JOIN rows USING (ordinal) LEFT JOIN answers ON answers.call = calls.id
+WHERE calls.operation = 'reactivate-entitlement'
+"""
+DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One reactivation as the partner saw it; ``answer`` is an HTTP status or ``dropped``."""
+
+    entitlement_id: str
+    request_id: str
+    correlation_id: str
+    answer: str
+
+    @property
+    def ended_its_id(self) -> bool:
+        """Tell whether a business answer was given."""
+        return self.answer.isdigit() and is_business(int(self.answer))
+
+
+def repeated(folder: Path) -> int:
+    """Return how many calls a journal has of rows that had a committed business answer before."""
+    with closing(read_only(folder)) as connection:
+        return int(connection.execute(_REPEATED).fetchone()[0])
+
+
+def second_effects(effects: Iterable[dict[str, str]]) -> int:
+    """Return how many effects there are beyond the first of each entitlement."""
+    counts = Counter(effect["entitlement_id"] for effect in effects)
+    return counts.total() - len(counts)
+
+
+def new_ids_too_early(seen: Iterable[Seen]) -> int:
+    """Return how many calls had a new request id although the one before had no business answer."""
+    latest: dict[str, Seen] = {}
+    early = 0
+    for one in seen:
+        before = latest.get(one.entitlement_id)
+        early += before is not None and before.request_id != one.request_id and not before.ended_its_id
+        latest[one.entitlement_id] = one
+    return early
+
+
+def disagreements(folder: Path, seen: Iterable[Seen]) -> list[str]:
+    """Return where the journal and the partner tell different stories of the same calls."""
+    with closing(read_only(folder)) as connection:
+        journal = {correlation: rest for correlation, *rest in connection.execute(_WRITES)}
+    found = []
+    arrived = {one.correlation_id: one for one in seen}
+    for correlation_id, one in arrived.items():
+        request_id, entitlement_id, status = journal.get(correlation_id, ("", "", None))
+        if (request_id, entitlement_id) != (one.request_id, one.entitlement_id):
+            found.append(f"{correlation_id} is not in the journal as it was sent")
+        elif status is not None and str(status) != one.answer:
+            found.append(f"{correlation_id} was answered {one.answer}, the journal says {status}")
+    found += [
+        f"{correlation_id} was answered {status} by nobody"
+        for correlation_id, (_, _, status) in journal.items()
+        if status is not None and correlation_id not in arrived
+    ]
+    return found

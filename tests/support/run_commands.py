@@ -1,0 +1,61 @@
+"""Driving the program: runs over made-up rows, and what they lead to."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import Partner, Process, Program
+from tests.support.ids import fated, guid, read_csv, row, write_csv
+
+FAST = ("--rate", "off", "--yes")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, not for seconds; a minute without it is a failure."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> Process:
+    """Run rows with fates (numbers) or plain entitlements (words) against a simulator."""
+    rows = [
+        row(fated(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
+        for number, tail in enumerate(tails)
+    ]
+    write_csv(program.folder / "input.csv", rows)
+    return program("run", "input.csv", "--base-url", partner.base_url, *FAST, *options)
+
+
+def ends(process: Process) -> list[tuple[str, str, str, str]]:
+    """Return status, HTTP status, code and attempts of every row."""
+    return [
+        (line["status"], line["http_status"], line["error_code"], line["attempts"])
+        for line in read_csv(process.run / "results.csv")
+    ]
+
+
+def ids_by_path(partner: Partner) -> dict[str, list[str]]:
+    """Return the request ids of every reactivation, by what it was for."""
+    ids: dict[str, list[str]] = {}
+    for call in partner.requests():
+        ids.setdefault(call["path"], []).append(call["request_id"])
+    return ids
+
+
+def newest(program: Program) -> Path:
+    """Return the folder of the run that the heartbeat tells of."""
+    latest = json.loads((program.folder / "reports" / "latest.json").read_text())
+    return program.folder / "reports" / str(latest["run_id"])
+
+
+def told(folder: Path) -> list[str]:
+    """Return the statuses in a run's results."""
+    return [line["status"] for line in read_csv(folder / "results.csv")]
+
+
+def reads(partner: Partner, tail: str) -> list[dict[str, object]]:
+    """Return the reads of resources whose path ends so."""
+    return [call for call in partner.world.ledger.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)]

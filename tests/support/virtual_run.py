@@ -1,0 +1,192 @@
+"""A whole run in virtual time: the real journal, policy and pace against the simulated world, without sockets."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+from bulkreact.batch.environment import Edges, Ending, Phase, iso
+from bulkreact.batch.journal.journal import Journal, create, seal
+from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.run.session import Session, work
+from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
+from bulkreact.settings import Cloud, Limits, Service
+from bulkreact.simulator.partnercenter.entitlement_scenarios import Act
+from bulkreact.simulator.partnercenter.service import Rules, World
+from tests.support import virtual_time
+from tests.support.ids import facts, guid
+
+BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
+_SECONDS_PER_CALL = 0.05
+HANGING_SECONDS = 3600.0
+
+
+@dataclass
+class Sent:
+    """One call as the partner saw it."""
+
+    at: float
+    method: str
+    path: str
+    request_id: str
+    correlation_id: str
+    status: int | None = None
+
+
+class Killed(Exception):  # noqa: N818 - what happens to a process, not what it says
+    """The process is gone: nothing that it has not made durable is known any more."""
+
+
+@dataclass
+class Laboratory:
+    """A folder with a journal, and a partner; both outlive the sessions that work with them.
+
+    ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead, and
+    ``delay`` says how many seconds longer a call is on its way.
+    ``settled`` is told of every row that a call has settled.
+    ``refusal`` and ``hang`` say of the token service that it gives no token, or takes an hour for one.
+    ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
+    and chance decides which of the other calls under way the partner still gets to see.
+    """
+
+    folder: Path
+    rules: Rules = field(default_factory=Rules)
+    seed: int = 0
+    sent: list[Sent] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    told: Callable[[Sent], None] = lambda _sent: None
+    answer: Callable[[Sent], Reply | None] = lambda _sent: None
+    killed: Callable[[], bool] = lambda: False
+    delay: Callable[[Request], float] = lambda _request: 0.0
+    refusal: Callable[[], str] = lambda: ""
+    hang: Callable[[], bool] = lambda: False
+    settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
+    renewals: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = 0.0
+        self.world = World(self.rules, lambda: self.now)
+        self._chance = Random(self.seed)
+
+    def make(self, targets: list[Target], **changes: object) -> None:
+        """Make the journal of a run over targets; ``changes`` are the same for all rows."""
+        rows = [InputRow(number, ("x",), target, **changes) for number, target in enumerate(targets, 2)]  # type: ignore[arg-type]
+        create(self.folder, rows)
+        seal(self.folder, facts(header=("a",), uuid=guid(77)))
+
+    def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> Ending:
+        """Work on the run in one process's stead, until it ends or somebody stops it."""
+        return virtual_time.run(self._work(limits, send=send, command=command))
+
+    def rows(self) -> list[ResultRow]:
+        """Return how the rows stand."""
+        with Journal(self.folder) as journal:
+            return list(result_rows(journal.connection))
+
+    async def _work(self, limits: Limits, *, send: bool, command: str) -> Ending:
+        offset = self.now
+
+        def monotonic() -> float:
+            self.now = offset + virtual_time.now()
+            return virtual_time.now()
+
+        def wall() -> datetime:
+            monotonic()
+            return BEGIN + timedelta(seconds=self.now)
+
+        def usable() -> bool:
+            return not self.refusal() and not self.hang()
+
+        async def ready() -> str:
+            if self.hang():
+                await asyncio.sleep(HANGING_SECONDS)
+            return self.refusal()
+
+        async def renew(since: float) -> None:
+            self.renewals.append(since)
+
+        edges = Edges(
+            usable=usable,
+            ready=ready,
+            send=self._send,
+            renew=renew,
+            now=wall,
+            monotonic=monotonic,
+            chance=self._chance.random,
+            new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
+            settled=self.settled,
+        )
+
+        @contextmanager
+        def beginning(phase: Phase) -> Iterator[None]:
+            self.phases.append(phase)
+            yield
+
+        with Journal(self.folder) as journal:
+            number = journal.begin_session(command=command, version="1", configured_per_minute=None, now=iso(wall()))
+            ending = await work(Session(journal, number, edges, SERVICE, limits, beginning), send=send)
+            journal.end_session(number, state=ending.state, exit_code=ending.exit_code, reason="", now=iso(wall()))
+        monotonic()
+        return ending
+
+    async def _send(self, request: Request) -> Reply:
+        if self.killed():
+            raise Killed
+        offset = self.now - virtual_time.now()
+        try:
+            await asyncio.sleep(_SECONDS_PER_CALL + self.delay(request))
+        except asyncio.CancelledError:
+            if self._chance.random() < 0.5:
+                self._arrive(request)
+            raise
+        self.now = offset + virtual_time.now()
+        reply = self._arrive(request)
+        if self.killed():
+            raise Killed
+        return reply
+
+    def _arrive(self, request: Request) -> Reply:
+        ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
+        sent = Sent(self.now, request.method, request.path, *ids)
+        self.sent.append(sent)
+        self.told(sent)
+        reply = self.answer(sent) or self._reply(request)
+        sent.status = reply.status if isinstance(reply, Response) else None
+        return reply
+
+    def _reply(self, request: Request) -> Reply:
+        _, _, _, customer, _, subscription, *rest = request.path.split("/")
+        ours = request.headers["MS-RequestId"]
+        if act := self.world.throttle(customer):
+            return _response(act, self.now)
+        match request.method, rest:
+            case "POST", [_, entitlement, _]:
+                act = self.world.reactivate((customer, subscription, entitlement), ours)
+            case "GET", ["azureEntitlements", entitlement]:
+                act = self.world.read((customer, subscription, entitlement))
+            case "GET", ["azureEntitlements"]:
+                act = self.world.read_all((customer, subscription))
+            case "GET", ["operations", operation]:
+                act = self.world.read_operation(customer, subscription, operation)
+            case "GET", []:
+                act = self.world.read_subscription(customer, subscription, ours)
+            case _:
+                if_match, content_type = request.headers.get("If-Match"), request.headers["Content-Type"]
+                act = self.world.update_subscription(customer, subscription, ours, request.body, if_match, content_type)
+        return _response(act, self.now)
+
+
+def _response(act: Act, now: float) -> Reply:
+    if act.drop:
+        return NoResponse(left=True, code="connection-lost", description="the line was dropped")
+    headers = {name.lower(): value for name, value in act.headers.items()}
+    if headers.get("retry-after") == "date":
+        moment = BEGIN + timedelta(seconds=now + act.seconds)
+        headers["retry-after"] = format_datetime(moment, usegmt=True)
+    return Response(act.status, "", headers, act.body)
