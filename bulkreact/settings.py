@@ -7,6 +7,8 @@ from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from bulkreact.guids import is_guid
+
 
 class Cloud(StrEnum):
     """A national cloud of the partner programme (API page, section *Clouds*)."""
@@ -34,7 +36,6 @@ RESOURCES = {
 }
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -263,17 +264,6 @@ def scope_for(scope: str, suffix: str) -> str:
     return scope if resource_of(scope) != scope else scope + suffix
 
 
-def guid_of(digits: str, *, version: int) -> str:
-    """Return a GUID of a version (RFC 9562) made of 32 or more hexadecimal digits, at a third of what UUID objects cost."""
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
-
-
-def is_guid(text: str) -> bool:
-    """Tell whether a text is a GUID with its dashes."""
-    return bool(_GUID.fullmatch(text))
-
-
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address can only be this machine."""
     if host.lower() == "localhost":
@@ -282,3 +272,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+FILE_NAME = "bulkreact.toml"

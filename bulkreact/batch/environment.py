@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from msgspec.json import Encoder
-
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, Reply, Request, RunState
-
-# An eighth of what isoformat takes.
-_encoded = Encoder().encode
-_LENGTH = len('"2026-01-01T00:00:00Z"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +84,3 @@ class Phase(Protocol):
     def interrupt(self, *, terminated: bool) -> None:
         """Make no more calls: somebody asked the program to end."""
         ...
-
-
-def iso(moment: datetime) -> str:
-    """Return a UTC moment as ISO 8601 with milliseconds and ``Z``."""
-    text = _encoded(moment)
-    # In quotes, with microseconds unless there are none.
-    return f"{text[1:24].decode()}Z" if len(text) > _LENGTH else f"{text[1:20].decode()}.000Z"

@@ -4,10 +4,8 @@ import signal
 import sys
 from types import FrameType
 
+from bulkreact.early_signals import received
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
-
-# What has come so far: an exception raised while a module is being loaded may be swallowed there.
-received: list[int] = []
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import LOOKS_AT, Setting
 from bulkreact.errors import InputRefusedError
+from bulkreact.settings import FILE_NAME
 
 _PREFIX = "BULKREACT"
 # What was found out before the options were read, for those who ask where a value comes from.
@@ -26,7 +27,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
             type=click.Path(dir_okay=False, path_type=Path),
             envvar=f"{_PREFIX}_CONFIG",
             expose_value=expose,
-            help=f"The configuration file.  [default: {config_file.FILE_NAME} in this folder, if there is one]",
+            help=f"The configuration file.  [default: {FILE_NAME} in this folder, if there is one]",
         ),
         click.Option(
             ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="Which of the file's profiles holds."
@@ -119,7 +120,7 @@ def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict
     if file is None:
         if profile:
             raise InputRefusedError(
-                f"--profile {profile} needs a configuration file: {config_file.FILE_NAME} in this folder, or --config."
+                f"--profile {profile} needs a configuration file: {FILE_NAME} in this folder, or --config."
             )
         return {}
     group = ctx.parent.command if ctx.parent else None

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.settings import FILE_NAME
 
-FILE_NAME = "bulkreact.toml"
 _PROFILES = "profiles"
 _PROFILE = "profile"
 _NOT_IN_FILES = frozenset({"config", "profile", "help", "version"})

@@ -8,6 +8,7 @@ import click
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
+from bulkreact.wording import many
 
 
 def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
@@ -30,8 +31,3 @@ def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) ->
     if not click.confirm(question, default=False, err=True):
         click.echo("Nothing was sent.", err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)
-
-
-def many(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 row``, ``1,204 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -13,12 +13,14 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.access_tokens import Clock, Credentials, ReadyToken, RenewedToken
+from bulkreact.guids import is_guid
+from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access_tokens import Clock, ReadyToken, RenewedToken
 from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue, read_secret
 from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.runs.state_dir import state_folder
-from bulkreact.settings import AUTHORITIES, RESOURCES, Auth, Cloud, Identity, Service, is_guid, resource_of, scope_for
+from bulkreact.settings import AUTHORITIES, RESOURCES, Auth, Cloud, Identity, Service, resource_of, scope_for
 
 if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.sign_ins import Record
@@ -52,28 +54,6 @@ class Chosen:
     def claims(self) -> Claims | None:
         """Return what the token says of itself, as far as there is one."""
         return self.credentials.claims
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Credentials after the first look: the tenant they are for and why they are no good, if so.
-
-    ``tenant_id`` is what is known for sure, else what was ``named``; both are empty when nothing is said of a tenant.
-    """
-
-    credentials: Credentials
-    tenant_id: str = ""
-    named: str = ""
-    refusal: str = ""
-    remark: str = ""
-
-    def fits(self, tenant_id: str | None) -> bool:
-        """Tell whether a run may be continued that was made for a tenant: a GUID, a domain or nothing known."""
-        names = {self.tenant_id, self.named} - {""}
-        if not tenant_id or not names or tenant_id in names:
-            return True
-        # Without a token nothing is sent, and nobody can tell which GUID a domain stands for: only what is surely another.
-        return bool(self.refusal) and not any(is_guid(name) is is_guid(tenant_id) for name in names)
 
 
 def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None) -> Access:

@@ -5,12 +5,8 @@ import os
 import sys
 from dataclasses import dataclass, replace
 
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.journal import seal
-from bulkreact.cli.commands.run import new_facts, to_continue
 from bulkreact.cli.confirm import confirm
-from bulkreact.cli.credentials import Access
-from bulkreact.cli.options.input import Read, name_of, read
 from bulkreact.cli.output.json_log import say, warn
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
 from bulkreact.inbox import scan
@@ -19,8 +15,12 @@ from bulkreact.inbox.outcomes import Became, Handled
 from bulkreact.inbox.scan import Look, sha256_of
 from bulkreact.inbox.sweep import Bench
 from bulkreact.inbox.unfinished import Leftovers, is_halted
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.runs import store
+from bulkreact.runs.input_reader import Read, name_of, read
+from bulkreact.runs.preparation import new_facts, to_continue
 from bulkreact.runs.store import Run
+from bulkreact.timestamps import iso
 
 _NOTHING = hashlib.sha256().hexdigest()
 

@@ -5,8 +5,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.cli.config_file import FILE_NAME
 from bulkreact.errors import InputRefusedError
+from bulkreact.settings import FILE_NAME
 
 # What lies in this project's own inbox, as shipped; with other contents they are anybody's files.
 SHIPPED = {

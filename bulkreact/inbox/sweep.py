@@ -11,17 +11,17 @@ from typing import Self
 import click
 
 from bulkreact.cli import credentials
-from bulkreact.cli.credentials import Access
 from bulkreact.cli.options import automation
-from bulkreact.cli.options.shared import Output
 from bulkreact.cli.output.console import Terminal
 from bulkreact.cli.output.json_log import warn
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.desk import Desk
 from bulkreact.inbox.ledger import PRACTICE, Entry, Ledger, Stage
 from bulkreact.inbox.outcomes import Became, Handled
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.runs.execution import Work, execute
 from bulkreact.runs.interruption import Interruption, exit_code_of, handing_back, undisturbed
+from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_lock import locked
 from bulkreact.settings import Limits, Service
 

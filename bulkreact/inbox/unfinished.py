@@ -4,7 +4,6 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from bulkreact.batch.journal.journal import SessionEnd, is_worked_on, latest_session, read_only
-from bulkreact.cli.commands.results import write_again
 from bulkreact.cli.confirm import confirm
 from bulkreact.errors import (
     EXIT_SUCCESS,
@@ -18,6 +17,7 @@ from bulkreact.inbox.outcomes import Handled
 from bulkreact.inbox.sweep import Bench
 from bulkreact.models import RunState
 from bulkreact.runs import store
+from bulkreact.runs.execution import write_again
 from bulkreact.runs.history import line_of
 from bulkreact.runs.store import CONTINUED_WITHIN, Run
 from bulkreact.sheets.output.results_csv import RESULTS

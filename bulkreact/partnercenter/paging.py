@@ -14,13 +14,14 @@ from urllib.parse import quote, urlsplit
 
 from msgspec.structs import replace
 
+from bulkreact.guids import is_guid
 from bulkreact.models import Answer, Operation, Reply, Request, Response
 from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, UNREADABLE
 from bulkreact.partnercenter.protocol import build_listing_request, judge
 from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER, is_azure_plan
 from bulkreact.partnercenter.verdicts import Accepted, Refused, Transient, Verdict
-from bulkreact.settings import Service, is_guid
+from bulkreact.settings import Service
 
 PAGE_SIZE = 500
 _TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header

@@ -13,13 +13,11 @@ from time import monotonic
 
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL
-from bulkreact.batch.environment import Edges, Ending, Phase, iso
+from bulkreact.batch.environment import Edges, Ending, Phase
 from bulkreact.batch.journal.journal import VERIFY, Journal
 from bulkreact.batch.run.session import Session, work
-from bulkreact.cli import received
-from bulkreact.cli.credentials import Access
-from bulkreact.cli.options.shared import Output
 from bulkreact.cli.output.console import Terminal
+from bulkreact.early_signals import received
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
@@ -28,13 +26,19 @@ from bulkreact.errors import (
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
+from bulkreact.guids import guid_of
 from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.client import Client, connect
 from bulkreact.runs import store
 from bulkreact.runs.interruption import Interruption, listen
+from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import Continuing, Finished, Places, Report, Standing, standing
-from bulkreact.settings import Limits, Service, guid_of
+from bulkreact.runs.store import Run
+from bulkreact.settings import Limits, Service
+from bulkreact.timestamps import iso
+from bulkreact.wording import quoted
 
 # So many new objects are a few MiB.
 _COLLECTED_AFTER = 20_000
@@ -99,9 +103,9 @@ def execute(job: Work, terminal: Terminal, interruption: Interruption | None = N
             with suppress(ResultsNotWrittenError):
                 _write(job, ending, _now())
             raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then continue with: {job.again(store.quoted(job.folder))} "
+                f"{error} Nothing more was sent. Make room, then continue with: {job.again(quoted(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
-                f"The results so far are written by: bulkreact results {store.quoted(job.folder)}"
+                f"The results so far are written by: bulkreact results {quoted(job.folder)}"
             ) from None
         except BaseException:
             _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
@@ -206,3 +210,15 @@ def _now() -> str:
 def _new_id() -> str:
     # It must be unlike all others, not secret; asking the system each time would take three times as long.
     return guid_of(f"{getrandbits(128):032x}", version=4)
+
+
+def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> Finished:
+    """Write the result files of a run as its journal has them; another folder gets them without the heartbeat."""
+    places = Places(to or run.folder, latest=None if to else store.heartbeat(run.folder))
+    stands = standing(run.folder, now=iso(datetime.now(UTC)))
+    return Report(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
+
+
+def _continuing(run: Run, reports: Path) -> Continuing:
+    name = store.on_command_line(run.folder, reports)
+    return Continuing(name, f"bulkreact resume {name}")

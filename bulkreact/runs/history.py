@@ -11,15 +11,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.journal import is_worked_on, latest_session, read_only
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.cli.confirm import many
 from bulkreact.models import Status
 from bulkreact.runs import store
 from bulkreact.runs.result_files import standing_of
 from bulkreact.runs.store import Run
 from bulkreact.sheets.output import results_csv
+from bulkreact.timestamps import iso
+from bulkreact.wording import many
 
 RUNNING = "running"
 # Where nobody says how wide it may be.

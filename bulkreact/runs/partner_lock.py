@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bulkreact.batch.environment import iso
 from bulkreact.batch.locks import folder_lock, partner_lock
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Service
+from bulkreact.timestamps import iso
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from bulkreact.models import ResultRow, RunState, Spell
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import steps
 from bulkreact.runs.report_content import Source, report_of
-from bulkreact.runs.store import quoted
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.customer_totals import CustomerTally
 from bulkreact.sheets.output.report_data import SPELLS_SHOWN, Gathering
 from bulkreact.sheets.output.results_csv import Counts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.wording import quoted
 
 
 @dataclass(frozen=True, slots=True)

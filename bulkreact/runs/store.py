@@ -1,13 +1,10 @@
 """The runs in a reports folder: making one, finding the one that is meant, and the one to be continued."""
 
 import getpass
-import os
 import re
 import secrets
-import shlex
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.output.results_csv import LATEST
+from bulkreact.wording import quoted
 
 CONTINUED_WITHIN = timedelta(days=7)
 _DRAFT_AGE = timedelta(days=1)
@@ -178,11 +176,6 @@ def on_command_line(folder: Path, reports: Path) -> str:
     if folder.resolve().parent != reports.resolve():
         return quoted(folder)
     return folder.name if reports == Path("reports") else f"{folder.name} --reports {quoted(reports)}"
-
-
-def quoted(path: Path) -> str:
-    """Return a path as it must be typed."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def _why_unreadable(folder: Path) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bulkreact.settings import is_guid
+from bulkreact.guids import is_guid
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.header_aliases import column_of, key, nearest
 

@@ -8,9 +8,9 @@ import pytest
 
 from bulkreact.cli import credentials
 from bulkreact.cli.app import _COMMANDS
-from bulkreact.cli.config_file import FILE_NAME
 from bulkreact.models import Status
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
+from bulkreact.settings import FILE_NAME
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_FATES
 from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES

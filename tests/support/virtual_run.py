@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
-from bulkreact.batch.environment import Edges, Ending, Phase, iso
+from bulkreact.batch.environment import Edges, Ending, Phase
 from bulkreact.batch.journal.journal import Journal, create, seal
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.run.session import Session, work
@@ -18,6 +18,7 @@ from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Resp
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.entitlement_scenarios import Act
 from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.timestamps import iso
 from tests.support import virtual_time
 from tests.support.ids import facts, guid
 

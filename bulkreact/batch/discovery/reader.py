@@ -13,7 +13,7 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import Pacer
 from bulkreact.batch.dispatch.throttle import Throttle
 from bulkreact.batch.dispatch.worker_pool import Flow, Workers
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase, iso
+from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase
 from bulkreact.batch.halt import PermissionStreak, Refusal
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import backoff
@@ -21,6 +21,7 @@ from bulkreact.batch.row_source import Source, Stream
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.settings import Limits, Service
+from bulkreact.timestamps import iso
 
 Work = TypeVar("Work", bound=Task)
 

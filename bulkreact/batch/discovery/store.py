@@ -12,11 +12,11 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bulkreact.batch.discovery.findings import Found, Trouble
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.writer import Statement, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.models import Discovered, Kind
 from bulkreact.partnercenter.paging import CustomerEntry
+from bulkreact.timestamps import iso
 
 # What was read earlier is read again: statuses change.
 KEPT_FOR = timedelta(hours=12)

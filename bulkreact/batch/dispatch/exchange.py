@@ -3,12 +3,13 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.batch.environment import Edges, iso
+from bulkreact.batch.environment import Edges
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.models import Call, Operation, Target
 from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, Particulars, build_request, judge, path_of
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
+from bulkreact.timestamps import iso
 
 
 class Exchange(Struct, frozen=True):

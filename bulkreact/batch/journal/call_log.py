@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_WORDS
 from bulkreact.batch.policy import Progress, begin, made
+from bulkreact.guids import guid_of
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS
 from bulkreact.partnercenter.verdicts import Contested
-from bulkreact.settings import guid_of
 
 _CALLS_OF_ROW = """
 SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,

@@ -16,8 +16,8 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.bulk_insert import fill
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
+from bulkreact.guids import is_guid
 from bulkreact.models import InputRow, RunState
-from bulkreact.settings import is_guid
 
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "journal.lock"

@@ -11,7 +11,7 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import Pacer
 from bulkreact.batch.dispatch.throttle import Throttle
 from bulkreact.batch.dispatch.worker_pool import Flow
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase, iso
+from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase
 from bulkreact.batch.halt import PermissionStreak
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
@@ -25,6 +25,7 @@ from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchedRows, to_restore
 from bulkreact.models import SUCCESSES
 from bulkreact.settings import SOON, Limits, Service
+from bulkreact.timestamps import iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from bulkreact.cli.command import Configured
 from bulkreact.cli.commands.discover_output import keep_apart
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import form_options, opened
+from bulkreact.cli.options.input import form_options
 from bulkreact.cli.options.param_types import Parser
-from bulkreact.cli.options.shared import Output
 from bulkreact.cli.output.console import Terminal
 from bulkreact.errors import InputRefusedError
+from bulkreact.guids import is_guid
 from bulkreact.models import Kind
-from bulkreact.settings import is_guid
+from bulkreact.runs.input_reader import opened
+from bulkreact.runs.output_options import Output
 
 _SUFFIXES = {".csv", ".xlsx"}
 _FILE = click.Path(dir_okay=False, path_type=Path)

@@ -11,18 +11,17 @@ import click
 from bulkreact.batch.discovery.findings import Found
 from bulkreact.batch.discovery.listing import Wanted
 from bulkreact.batch.discovery.store import Gathering
-from bulkreact.cli.commands.discover_customers import Chosen, reading
-from bulkreact.cli.commands.discover_found import tell_not_read
+from bulkreact.cli.commands.discover_customers import Chosen, reading, tell_not_read
 from bulkreact.cli.commands.discover_output import keep_apart, standard_output, telling
 from bulkreact.cli.options.input import form_of
 from bulkreact.cli.output.console import Terminal
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
-from bulkreact.runs.store import quoted
 from bulkreact.sheets.columns import CANDIDATES
 from bulkreact.sheets.input.missing_ids import Incomplete, Row
 from bulkreact.sheets.input.row_errors import ranges
 from bulkreact.sheets.output import table_writer
+from bulkreact.wording import quoted
 
 
 class End(StrEnum):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,25 +16,29 @@ from bulkreact.batch.discovery.listing import Wanted
 from bulkreact.batch.discovery.reader import Walk, walk
 from bulkreact.batch.discovery.store import KEPT_FOR, Gathering
 from bulkreact.batch.environment import COMPLETED, Ending, Phase
-from bulkreact.cli import credentials, received
-from bulkreact.cli.confirm import many
-from bulkreact.cli.credentials import Access
+from bulkreact.cli import credentials
 from bulkreact.cli.options import shared
 from bulkreact.cli.output.console import Terminal
+from bulkreact.early_signals import received
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
+    EXIT_SUCCESS,
     EXIT_TERMINATED,
     CredentialsRefusedError,
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
 from bulkreact.models import Outcome, RunState
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.partnercenter.client import connect
+from bulkreact.partnercenter.error_codes.entry import Meaning
+from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.runs.execution import edges_of
 from bulkreact.runs.interruption import Interruption, listen
 from bulkreact.runs.partner_lock import locked
 from bulkreact.settings import Limits, Service
+from bulkreact.wording import many
 
 _AGAIN = "What was read is kept: the same command goes on from there."
 
@@ -186,3 +191,50 @@ async def _read(
 
 def _nothing(_number: int, _outcome: Outcome) -> None:
     """Say nothing: there are no rows."""
+
+
+_CUSTOMERS_SHOWN = 50
+
+
+_REMEDIES = {
+    Meaning.CUSTOMER: "Check in Partner Center that the reseller relationship with this customer still stands.",
+    Meaning.PERMISSION: "Give the account the role Admin Agent, or leave this customer out.",
+    Meaning.PERMANENT: "Check in Partner Center that this customer is one of yours, and under this id.",
+}
+
+
+def tell_not_read(gathering: Gathering) -> int:
+    """Say who could not be read, why, and what to do; return the exit code that this leads to."""
+    unread = gathering.unread
+    if not unread:
+        return EXIT_SUCCESS
+    _say(f"{many(unread, 'customer')} of {gathering.customers:,} could not be read, or not completely:")
+    more: Counter[str] = Counter()
+    for place, (customer_id, name, trouble) in enumerate(gathering.not_read()):
+        if place >= _CUSTOMERS_SHOWN:
+            more[trouble.code if trouble else "not come to"] += 1
+            continue
+        plan = f", Azure plan {trouble.subscription_id}" if trouble and trouble.subscription_id else ""
+        _say(f"  {f'{name} ({customer_id})' if name else customer_id}{plan}")
+        _say(f"      {described(trouble) if trouble else 'not come to: everybody was throttled for too long'}")
+        _say(f"      {_remedy(trouble)}")
+    if more:
+        codes = ", ".join(f"{code} ({rows:,})" for code, rows in more.most_common())
+        _say(f"  … and {more.total():,} more: {codes}")
+    if gathering.passing:
+        _say(
+            f"Give the same command again: for {kept_hours()} hours it reads only what is missing, and then writes all of it."
+        )
+    return EXIT_SOME_FAILED
+
+
+def _remedy(trouble: Trouble | None) -> str:
+    if trouble is None or trouble.passing:
+        return "This may pass: give the same command again."
+    meaning = lookup(trouble.http_status, trouble.code).meaning if trouble.http_status else None
+    explain = f"More: bulkreact explain {trouble.code}"
+    return f"{_REMEDIES[meaning]} {explain}" if meaning in _REMEDIES else explain
+
+
+def _say(words: str) -> None:
+    click.echo(words, err=True)

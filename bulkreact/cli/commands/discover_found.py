@@ -8,32 +8,21 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.discovery.findings import Trouble
 from bulkreact.batch.discovery.listing import GONE, Wanted
 from bulkreact.batch.discovery.store import Gathering
-from bulkreact.cli.commands.discover_customers import Chosen, described, kept_hours, reading
+from bulkreact.cli.commands.discover_customers import Chosen, reading, tell_not_read
 from bulkreact.cli.commands.discover_output import standard_output, telling
-from bulkreact.cli.confirm import many
 from bulkreact.cli.options.input import form_of
 from bulkreact.cli.output.console import Terminal
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
+from bulkreact.errors import InputRefusedError
 from bulkreact.models import Discovered, Kind
-from bulkreact.partnercenter.error_codes.entry import Meaning
-from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.paging import moment_of
 from bulkreact.partnercenter.subscription import ACTIVE
-from bulkreact.runs.store import quoted
 from bulkreact.settings import SOON
 from bulkreact.sheets.input.customer_ids import customer_ids
 from bulkreact.sheets.output import discovery_file
 from bulkreact.sheets.output.table_writer import too_large
-
-_CUSTOMERS_SHOWN = 50
-_REMEDIES = {
-    Meaning.CUSTOMER: "Check in Partner Center that the reseller relationship with this customer still stands.",
-    Meaning.PERMISSION: "Give the account the role Admin Agent, or leave this customer out.",
-    Meaning.PERMANENT: "Check in Partner Center that this customer is one of yours, and under this id.",
-}
+from bulkreact.wording import many, quoted
 
 
 @dataclass(slots=True)
@@ -95,39 +84,6 @@ def discover(ctx: click.Context, out: Path | None, terminal: Terminal) -> int:
     return code
 
 
-def tell_not_read(gathering: Gathering) -> int:
-    """Say who could not be read, why, and what to do; return the exit code that this leads to."""
-    unread = gathering.unread
-    if not unread:
-        return EXIT_SUCCESS
-    _say(f"{many(unread, 'customer')} of {gathering.customers:,} could not be read, or not completely:")
-    more: Counter[str] = Counter()
-    for place, (customer_id, name, trouble) in enumerate(gathering.not_read()):
-        if place >= _CUSTOMERS_SHOWN:
-            more[trouble.code if trouble else "not come to"] += 1
-            continue
-        plan = f", Azure plan {trouble.subscription_id}" if trouble and trouble.subscription_id else ""
-        _say(f"  {f'{name} ({customer_id})' if name else customer_id}{plan}")
-        _say(f"      {described(trouble) if trouble else 'not come to: everybody was throttled for too long'}")
-        _say(f"      {_remedy(trouble)}")
-    if more:
-        codes = ", ".join(f"{code} ({rows:,})" for code, rows in more.most_common())
-        _say(f"  … and {more.total():,} more: {codes}")
-    if gathering.passing:
-        _say(
-            f"Give the same command again: for {kept_hours()} hours it reads only what is missing, and then writes all of it."
-        )
-    return EXIT_SOME_FAILED
-
-
-def _remedy(trouble: Trouble | None) -> str:
-    if trouble is None or trouble.passing:
-        return "This may pass: give the same command again."
-    meaning = lookup(trouble.http_status, trouble.code).meaning if trouble.http_status else None
-    explain = f"More: bulkreact explain {trouble.code}"
-    return f"{_REMEDIES[meaning]} {explain}" if meaning in _REMEDIES else explain
-
-
 def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
     if out and (refusal := too_large(out, rows=count, columns=len(discovery_file.COLUMNS))):
         raise InputRefusedError(f"{refusal} What was read is kept: nothing is read again then.")
@@ -161,7 +117,3 @@ def _told(tally: Tally, gathering: Gathering, shown: Path | None) -> Iterator[st
         yield f"Written: {shown}"
         if total:
             yield f"See what it comes to with: bulkreact plan {quoted(shown)}"
-
-
-def _say(words: str) -> None:
-    click.echo(words, err=True)

@@ -18,6 +18,7 @@ from bulkreact.cli.commands.doctor_findings import Findings, RefreshToken, Resul
 from bulkreact.cli.credentials import Chosen
 from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, BulkreactError, InputRefusedError
+from bulkreact.guids import is_guid
 from bulkreact.models import NoResponse, Operation, Response
 from bulkreact.partnercenter.auth.access_tokens import ReadyToken
 from bulkreact.partnercenter.auth.app_credentials import Certificate
@@ -29,7 +30,7 @@ from bulkreact.partnercenter.reachability import reach
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.state_dir import state_folder
-from bulkreact.settings import Auth, Limits, Service, is_guid
+from bulkreact.settings import Auth, Limits, Service
 
 CLOCK_SECONDS = 120.0
 REFRESH_TOKEN_DAYS_LEFT = 14

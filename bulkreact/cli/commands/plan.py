@@ -17,16 +17,17 @@ from bulkreact.batch.journal.preview import Planned, PlannedTarget, planned, tar
 from bulkreact.cli.command import Configured
 from bulkreact.cli.commands.plan_deadlines import days_left, time_left
 from bulkreact.cli.commands.plan_online import read_online
-from bulkreact.cli.confirm import many
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import Read, opened, read, reading_options
+from bulkreact.cli.options.input import reading_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import Found
+from bulkreact.runs.input_reader import Read, opened, read
 from bulkreact.sheets.input.row_errors import lines, ranges
 from bulkreact.sheets.output.results_csv import write_json
+from bulkreact.wording import many
 
 _CUSTOMERS_SHOWN = 10
 _FIELDS = ("row", "kind", "customer", "subscription", "entitlement")

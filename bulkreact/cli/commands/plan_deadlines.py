@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bulkreact.cli.confirm import many
 from bulkreact.settings import SOON
 from bulkreact.sheets.input.row_errors import ranges
+from bulkreact.wording import many
 
 
 def days_left(deadline: str, now: datetime) -> float:

@@ -11,10 +11,10 @@ from bulkreact.batch.environment import COMPLETED
 from bulkreact.batch.journal.preview import PlannedTarget
 from bulkreact.batch.verify.spot_check import survey
 from bulkreact.cli import credentials
-from bulkreact.cli.credentials import Access
 from bulkreact.cli.options import shared
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import Outcome, Target
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.partnercenter.client import connect
 from bulkreact.partnercenter.verdicts import Found
 from bulkreact.runs.execution import edges_of

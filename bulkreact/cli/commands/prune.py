@@ -15,7 +15,6 @@ import click
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal.journal import JOURNAL_NAME, LOCK_NAME, is_worked_on, latest_session, read_only
 from bulkreact.cli.command import Configured
-from bulkreact.cli.confirm import many
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
@@ -26,6 +25,7 @@ from bulkreact.runs.store import Run
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.wording import many
 
 _OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
 _OURS_TOO = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")

@@ -1,18 +1,15 @@
 """``bulkreact results``: writes a run's result files again, from its journal."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.journal import is_worked_on
 from bulkreact.cli.command import Configured
 from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
-from bulkreact.runs.result_files import Continuing, Finished, Places, Report, standing
-from bulkreact.runs.store import Run
+from bulkreact.runs.execution import _continuing, write_again
 
 
 @click.command("results", cls=Configured)
@@ -40,15 +37,3 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     if run.unfinished:
         again = _continuing(run, reports).again
         click.echo(f"The run is not finished. Continue it with: {again}", err=True)
-
-
-def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> Finished:
-    """Write the result files of a run as its journal has them; another folder gets them without the heartbeat."""
-    places = Places(to or run.folder, latest=None if to else store.heartbeat(run.folder))
-    stands = standing(run.folder, now=iso(datetime.now(UTC)))
-    return Report(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
-
-
-def _continuing(run: Run, reports: Path) -> Continuing:
-    name = store.on_command_line(run.folder, reports)
-    return Continuing(name, f"bulkreact resume {name}")

@@ -4,7 +4,7 @@ import click
 
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli import credentials
-from bulkreact.cli.confirm import confirm, many
+from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import Unattended, unattended_options
 from bulkreact.cli.options.identity import identity_options
@@ -12,6 +12,7 @@ from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import Work, execute
 from bulkreact.runs.partner_lock import locked
+from bulkreact.wording import many
 
 
 @click.command("resume", cls=Unattended)

@@ -12,23 +12,24 @@ from uuid import uuid4
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.journal import JOURNAL_NAME, Journal, create, read_only, seal
 from bulkreact.batch.journal.retry_candidates import Candidate, candidates
 from bulkreact.cli import credentials
-from bulkreact.cli.confirm import confirm, many
-from bulkreact.cli.credentials import Access
+from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import Unattended, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.output.console import Terminal
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
+from bulkreact.partnercenter.auth.access import Access
 from bulkreact.runs import store
 from bulkreact.runs.execution import Work, execute
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.store import Run
 from bulkreact.settings import Service
+from bulkreact.timestamps import iso
+from bulkreact.wording import many
 
 
 @click.command("retry", cls=Unattended)

@@ -10,13 +10,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bulkreact.batch.environment import iso
 from bulkreact.batch.journal.call_stats import traffic
 from bulkreact.batch.journal.journal import RunFacts, SessionEnd, is_worked_on, latest_session, read_facts, read_only
 from bulkreact.batch.journal.pending_rows import open_count
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.cli.command import Configured
-from bulkreact.cli.confirm import many
 from bulkreact.cli.options import shared
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import InputRefusedError
@@ -25,6 +23,8 @@ from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.result_files import Standing, identity, standing_of
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.timestamps import iso
+from bulkreact.wording import many
 
 _NEWEST_SESSION = "SELECT id, process_id, state FROM sessions ORDER BY id DESC LIMIT 1"
 _IN_FLIGHT = """

@@ -12,14 +12,14 @@ from time import monotonic, sleep
 
 import click
 
-from bulkreact.batch.environment import iso
-from bulkreact.cli import credentials, received
+from bulkreact.cli import credentials
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import Unattended, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import options_of, reading_options
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.cli.output.json_log import say
+from bulkreact.early_signals import received
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, InputRefusedError
 from bulkreact.inbox import ledger
 from bulkreact.inbox.new_files import Newcomers
@@ -31,6 +31,7 @@ from bulkreact.monitoring.monitors import Monitors, Occasion
 from bulkreact.runs.interruption import exit_code_of, undisturbed
 from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
+from bulkreact.timestamps import iso
 
 # Between the two looks that tell whether somebody is writing a file.
 _LOOK_SECONDS = 1.0

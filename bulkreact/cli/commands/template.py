@@ -6,7 +6,7 @@ import click
 
 from bulkreact.cli.command import Configured
 from bulkreact.errors import InputRefusedError
-from bulkreact.runs.store import quoted
+from bulkreact.wording import quoted
 
 _SUFFIXES = {".csv", ".xlsx"}
 

@@ -8,7 +8,7 @@ import click
 
 from bulkreact.cli.command import Configured
 from bulkreact.cli.options.param_types import HOOK
-from bulkreact.cli.options.shared import Decorated, Output, add, shared
+from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import Terminal
 from bulkreact.cli.output.json_console import Events
@@ -16,6 +16,7 @@ from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, BulkreactError, Inp
 from bulkreact.monitoring.monitors import Monitors, Occasion
 from bulkreact.monitoring.webhooks import TEAMS
 from bulkreact.runs.interruption import undisturbed
+from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import Finished
 
 _SPEAKER = "bulkreact.speaker"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from bulkreact.batch.journal.journal import RunFacts
 from bulkreact.cli.command import Shared
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.errors import InputRefusedError
+from bulkreact.runs.output_options import Output
 from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., None])
@@ -146,19 +147,6 @@ _REPORTS = shared(
     show_default=True,
     help="Runs are kept below this folder.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where results go and how much is said; ``xlsx`` is None where the input decides about the workbook."""
-
-    reports: Path
-    results: Path | None
-    xlsx: bool | None
-    yes: bool
-    progress: bool | None
-    quiet: bool
-    verbose: bool
 
 
 def target_options(function: Decorated) -> Decorated:

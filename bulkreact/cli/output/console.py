@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from bulkreact.batch.environment import Ending, Phase
-from bulkreact.cli.options.shared import Output
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import explain
 from bulkreact.runs.next_steps import steps
+from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import Finished
 from bulkreact.sheets.input.row_errors import lines
 

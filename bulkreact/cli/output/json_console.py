@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bulkreact.batch.environment import Ending, Phase
-from bulkreact.cli.options.shared import Output
 from bulkreact.cli.output.console import Terminal
 from bulkreact.cli.output.json_log import Level, write
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome
+from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import Finished
 from bulkreact.sheets.output import results_csv
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import click
 
-from bulkreact.batch.environment import iso
+from bulkreact.timestamps import iso
 
 OPTION = "--log-format"
 JSON = "json"

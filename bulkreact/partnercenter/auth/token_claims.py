@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bulkreact.settings import is_guid
+from bulkreact.guids import is_guid
 
 _PARTS = 3
 _MFA = "mfa"

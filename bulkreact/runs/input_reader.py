@@ -1,0 +1,111 @@
+"""Read an input file into the journal of a run that has not begun."""
+
+import gc
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkreact.batch.journal.journal import create
+from bulkreact.batch.journal.swapped_ids import CODE, digest_of, flag_misplaced
+from bulkreact.cli.options.input import options_of
+from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.sheets.input.row_errors import Defect, Problem, lines
+
+if TYPE_CHECKING:
+    from bulkreact.sheets.input.input_file import Intake
+
+_THREADS = "OPENBLAS_NUM_THREADS"
+_STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An input whose rows are in a draft's journal; ``digest`` leaves out those that are invalid."""
+
+    intake: "Intake"
+    digest: str
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Path]:
+    """Yield the path of the input; what can be read only once is kept in a temporary file meanwhile."""
+    path = Path(source)
+    if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "input.csv"
+        if source == _STANDARD_INPUT and sys.stdin.isatty():
+            click.echo("Reading the file from the terminal: end it with Ctrl-D.", err=True)
+        copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
+        yield copy
+
+
+def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> Read:
+    """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
+    shown = "standard input" if source == _STANDARD_INPUT else source
+    with _loading_lightly():
+        from bulkreact.sheets.input.input_file import Intake  # noqa: PLC0415 - loads pandas
+
+    known = options_of(given)
+    with _refusing_the_file():
+        intake = Intake(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
+        create(folder, intake.rows())
+        digest = intake.digest
+        if intake.may_be_mixed and (misplaced := flag_misplaced(folder)):
+            intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
+            digest = digest_of(folder)
+        _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
+    return Read(intake, digest)
+
+
+@contextmanager
+def _loading_lightly() -> Iterator[None]:
+    """Load what stays anyway: looking through it for garbage again and again takes a sixth of the time.
+
+    Nor is there any use for the threads that numpy's mathematics would start.
+    """
+    enabled, threads = gc.isenabled(), os.environ.get(_THREADS)
+    gc.disable()
+    os.environ[_THREADS] = threads or "1"
+    try:
+        yield
+    finally:
+        if threads is None:
+            del os.environ[_THREADS]
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _refusing_the_file() -> Iterator[None]:
+    """Tell what is wrong with a file from what is wrong with everything else."""
+    try:
+        yield
+    except InputRefusedError as error:
+        raise FileRefusedError(str(error)) from None
+
+
+def name_of(source: str) -> str:
+    """Return the input's name in the journal; bytes of a file name that are no text are replaced."""
+    return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
+
+
+def _check(intake: "Intake", *, strict: bool, allow_empty: bool) -> None:
+    if not intake.count and not allow_empty:
+        raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
+    if strict and intake.codes:
+        listed = "\n".join(f"  {line}" for line in lines(intake.problems))
+        more = intake.codes.total() - len(intake.problems)
+        rest = f"\n  … and {more:,} more" if more else ""
+        raise InputRefusedError(
+            f"{intake.name}: {intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
+            f"Nothing was sent.\n{listed}{rest}"
+        )

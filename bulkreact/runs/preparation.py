@@ -1,0 +1,85 @@
+"""Describe a new run, or find the unfinished one that it continues."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from bulkreact import __version__
+from bulkreact.batch.journal.journal import RunFacts
+from bulkreact.cli.output.console import Terminal
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.access import Access
+from bulkreact.runs import store
+from bulkreact.runs.input_reader import Read
+from bulkreact.runs.store import CONTINUED_WITHIN, Run
+from bulkreact.settings import Service
+from bulkreact.timestamps import iso
+
+
+def new_facts(
+    ctx: click.Context, run_id: str, name: str, found: Read, service: Service, granted: Access, *, now: datetime
+) -> RunFacts:
+    """Return the facts of a new run over an input that has been read."""
+    intake = found.intake
+    return RunFacts(
+        id=run_id,
+        uuid=str(uuid4()),
+        version=__version__,
+        command=str(ctx.info_name),
+        operator=store.operator(),
+        created_at=iso(now),
+        input_name=name,
+        input_sha256=intake.sha256,
+        header=intake.header,
+        digest=found.digest,
+        row_limit=ctx.params.get("limit"),
+        cloud=service.cloud,
+        base_url=service.base_url,
+        api_version=service.api_version,
+        tenant_id=granted.tenant_id or None,
+        simulated=service.simulated,
+        from_spreadsheet=intake.from_spreadsheet,
+    )
+
+
+def to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
+    """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
+    for folder, why in store.unreadable(reports).items():
+        terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
+    remark = ""
+    for run in store.runs(reports):
+        if run.facts.target != facts.target:
+            continue
+        same = run.facts.digest == facts.digest
+        if not granted.fits(run.facts.tenant_id):
+            if same and run.unfinished:
+                words = f"The unfinished run {run.facts.id} of the same rows is for the tenant {run.facts.tenant_id}"
+                remark = remark or f"{words}: this is a new run, for {granted.tenant_id}."
+            continue
+        # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
+        open_ended = run.unfinished or run.has_handed_over
+        if open_ended and same and run.facts.row_limit == facts.row_limit:
+            if run.age > CONTINUED_WITHIN:
+                raise InputRefusedError(
+                    f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
+                    f"bulkreact resume {store.on_command_line(run.folder, reports)}, or begin anew with --new."
+                )
+            return run
+        # The newest run that has to do with this input is worth a remark, if none is continued.
+        remark = remark or _remark(run, facts, same=same)
+    if remark:
+        terminal.note(remark)
+    return None
+
+
+def _remark(run: Run, facts: RunFacts, *, same: bool) -> str:
+    """Say what an earlier run that is not continued has to do with this input; empty when nothing."""
+    if same and run.unfinished:
+        return f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows."
+    if same and run.age < CONTINUED_WITHIN:
+        return f"The same rows were run before and finished, as {run.facts.id}: they are sent again."
+    if run.unfinished and run.facts.input_name == facts.input_name and not run.facts.retry_of:
+        return f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run."
+    return ""

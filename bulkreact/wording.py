@@ -1,0 +1,16 @@
+"""Small pieces of the texts that people read."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+
+def many(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``1,204 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it must be typed."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
