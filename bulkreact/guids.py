@@ -5,7 +5,7 @@ import re
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
-def guid_of(digits: str, *, version: int) -> str:
+def format_guid(digits: str, *, version: int) -> str:
     """Return a GUID of a version (RFC 9562) made of 32 or more hexadecimal digits, at a third of what UUID objects cost."""
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

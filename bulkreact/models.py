@@ -50,7 +50,7 @@ SUCCESSES = frozenset({Status.REACTIVATED, Status.ACCEPTED, Status.ALREADY_ACTIV
 # What counts against --halt-on-failures.
 FAILURES = frozenset({Status.FAILED, Status.UNKNOWN})
 # What a retry takes besides the rows that failed for a passing reason.
-OPEN_ENDED = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
+RETRYABLE = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
 class AutoRenew(StrEnum):
@@ -88,7 +88,7 @@ class Target(Struct, frozen=True, gc=False):
         return Kind.AZURE if self.entitlement_id else Kind.SUBSCRIPTION
 
     @property
-    def line(self) -> str:
+    def digest_line(self) -> str:
         """Return the target as the digest of an input takes it."""
         kind = "azure" if self.entitlement_id else "subscription"
         return f"{kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
@@ -119,7 +119,7 @@ class Response(Struct, frozen=True):
 class NoResponse(Struct, frozen=True):
     """A call without an answer: ``left`` tells whether the server may have seen it."""
 
-    left: bool
+    sent: bool
     code: str
     description: str
 
@@ -182,8 +182,8 @@ class InputRow(Struct, frozen=True, gc=False):
     problem_code: str = ""
     problem: str = ""
     request_id: str = ""
-    of_read: bool = False
-    lost: bool = False
+    request_id_is_for_read: bool = False
+    outcome_unknown: bool = False
     restore_auto_renew: bool = False
     deadline: str = ""
 
@@ -202,25 +202,25 @@ class ResultRow(Struct, frozen=True, gc=False):
     cells: tuple[str, ...]
     outcome: Outcome
     succeeded: bool
-    left_out: bool
+    excluded_by_limit: bool
     settled: bool = True
-    passing: bool = False
+    transient: bool = False
     request_id: str = ""
-    handed_to: str = ""
+    transferred_to: str = ""
     customer_id: str = ""
 
     @property
-    def troubled(self) -> bool:
+    def needs_attention(self) -> bool:
         """Tell whether the row did not end well; what --limit alone left out is no trouble."""
-        return not (self.succeeded or self.left_out)
+        return not (self.succeeded or self.excluded_by_limit)
 
     @property
     def worth_retrying(self) -> bool:
         """Tell whether sending the row again may lead to another end."""
-        return self.outcome.status in OPEN_ENDED or (self.outcome.status is Status.FAILED and self.passing)
+        return self.outcome.status in RETRYABLE or (self.outcome.status is Status.FAILED and self.transient)
 
 
-class Spell(Struct, frozen=True):
+class SessionTimeline(Struct, frozen=True):
     """The calls that one process made of a run, in slices of time of equal length; ``began`` is the first one's time.
 
     A slice is its calls and how many of them were throttled.
@@ -228,8 +228,8 @@ class Spell(Struct, frozen=True):
 
     command: str
     began: str
-    slice_seconds: int
-    slices: tuple[tuple[int, int], ...]
+    bucket_seconds: int
+    buckets: tuple[tuple[int, int], ...]
 
 
 class Discovered(Struct, frozen=True):

@@ -69,7 +69,7 @@ class Service:
     locale: str = "en-US"
 
 
-class Auth(StrEnum):
+class AuthMethod(StrEnum):
     """Where access tokens come from (API page, section *Credentials*)."""
 
     TOKEN = "token"  # noqa: S105 - a word, no secret
@@ -93,7 +93,7 @@ class Identity:
 
 
 # What is deleted for good within this time is urgent.
-SOON = timedelta(days=14)
+URGENT_WITHIN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def parse_locale(text: str) -> str:
 
 def parse_base_url(text: str) -> str:
     """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
-    expected = f"{_shown(text)} is not a URL; write it like https://api.partnercenter.microsoft.com"
+    expected = f"{redacted(text)} is not a URL; write it like https://api.partnercenter.microsoft.com"
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
@@ -190,11 +190,11 @@ def parse_base_url(text: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
         raise ValueError("a base URL has no user, query or fragment")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"{_shown(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
+        raise ValueError(f"{redacted(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
-def parse_hook(text: str) -> str:
+def parse_webhook_url(text: str) -> str:
     """Return the URL of somebody who is to be told something; ValueError, which does not quote it, for any other.
 
     Whoever knows such a URL can use it, so that it must be encrypted or stay on this machine.
@@ -222,7 +222,7 @@ def parse_authority(text: str) -> str:
         url = ""
     if not url.startswith("https://") or "//" in urlsplit(url).path:
         raise ValueError(
-            f"{_shown(text)} is no token service; write it like https://login.microsoftonline.com (https alone)"
+            f"{redacted(text)} is no token service; write it like https://login.microsoftonline.com (https alone)"
         )
     return url
 
@@ -248,7 +248,7 @@ def parse_client_id(text: str) -> str:
     return text.strip().lower()
 
 
-def _shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return a URL for people, without a password that it may have."""
     return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
 

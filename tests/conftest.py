@@ -17,7 +17,7 @@ import aioresponses.core
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
@@ -45,11 +45,11 @@ class Partner:
     """A simulated partner API on a loopback port."""
 
     base_url: str
-    world: World
+    world: PartnerCenter
 
     def requests(self, tail: int | str = "") -> list[dict[str, str]]:
         """Return the reactivations of entitlements whose id ends so, in the order in which they came."""
-        calls = [{key: str(value) for key, value in call.items()} for call in self.world.ledger.calls]
+        calls = [{key: str(value) for key, value in call.items()} for call in self.world.call_log.calls]
         return [call for call in calls if call["path"].endswith(f"{tail}/reactivate")]
 
 
@@ -152,11 +152,11 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def start_partner(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[Rules], Partner]]:
+def start_partner(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[Behaviour], Partner]]:
     """Start simulators; all of them end with the test."""
     running = []
 
-    def start(rules: Rules) -> Partner:
+    def start(rules: Behaviour) -> Partner:
         context = serve(rules)
         running.append(context)
         return Partner(*asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10))
@@ -177,7 +177,7 @@ async def _end_tasks() -> None:
 @pytest.fixture
 def authority(loop: asyncio.AbstractEventLoop, program: Program) -> Iterator[Authority]:
     """Serve token service and partner API over TLS, and let the program know them, the tenant and the app."""
-    with start_authority(loop, program.folder, Rules(activation_delay=0)) as running:
+    with start_authority(loop, program.folder, Behaviour(activation_delay=0)) as running:
         program.environment |= {
             "REQUESTS_CA_BUNDLE": str(running.ca_file),
             "SSL_CERT_FILE": str(running.ca_file),
@@ -191,8 +191,8 @@ def authority(loop: asyncio.AbstractEventLoop, program: Program) -> Iterator[Aut
 
 
 @pytest.fixture
-def partner(start_partner: Callable[[Rules], Partner]) -> Partner:
-    return start_partner(Rules())
+def partner(start_partner: Callable[[Behaviour], Partner]) -> Partner:
+    return start_partner(Behaviour())
 
 
 def ledger(base_url: str) -> dict[str, list[dict[str, str]]]:

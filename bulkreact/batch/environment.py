@@ -10,7 +10,7 @@ from bulkreact.models import Outcome, Reply, Request, RunState
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class RunEnvironment:
     """The wire, the token, two clocks, chance and fresh GUIDs.
 
     ``now`` is the wall clock (aware, UTC), ``monotonic`` counts seconds, ``chance`` is uniform in [0, 1).
@@ -21,9 +21,9 @@ class Edges:
     """
 
     send: Callable[[Request], Awaitable[Reply]]
-    usable: Callable[[], bool]
-    ready: Callable[[], Coroutine[Any, Any, str]]
-    renew: Callable[[float], Coroutine[Any, Any, None]]
+    is_token_fresh: Callable[[], bool]
+    ensure_token: Callable[[], Coroutine[Any, Any, str]]
+    renew_token: Callable[[float], Coroutine[Any, Any, None]]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     chance: Callable[[], float]
@@ -32,7 +32,7 @@ class Edges:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class StopReason:
     """Why the workers stopped; ``exit_code`` is 0 when every row was settled, however it ended."""
 
     state: RunState
@@ -40,11 +40,11 @@ class Ending:
     reason: str
 
 
-COMPLETED = Ending(RunState.FINISHED, EXIT_SUCCESS, "complete")
+COMPLETED = StopReason(RunState.FINISHED, EXIT_SUCCESS, "complete")
 
 
 @dataclass(slots=True)
-class Tally:
+class PhaseProgress:
     """What the terminal shows while a phase goes on; rows of this process only."""
 
     total: int
@@ -54,7 +54,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class ThrottleState:
     """Who is not being sent at present: seconds for everybody, customers on hold, items that wait for their time."""
 
     seconds: float
@@ -65,7 +65,7 @@ class Pause:
 class Phase(Protocol):
     """A part of a run's work that can be watched and interrupted."""
 
-    tally: Tally
+    progress: PhaseProgress
 
     @property
     def title(self) -> str:
@@ -77,7 +77,7 @@ class Phase(Protocol):
         """Tell whether it ends before its time."""
         ...
 
-    def pause(self) -> Pause:
+    def throttle_state(self) -> ThrottleState:
         """Return who waits."""
         ...
 

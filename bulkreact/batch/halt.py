@@ -7,11 +7,11 @@ from bulkreact.models import FAILURES, Outcome
 from bulkreact.settings import Threshold
 
 # So many refusals for lack of permission in succession are the account's fault, not the rows'.
-PERMISSION_STREAK = 5
+DENIALS_TO_STOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedRow:
     """A row that was refused for lack of permission."""
 
     ordinal: int
@@ -42,25 +42,25 @@ class FailureThreshold:
         return self.settled >= self._after and self._threshold.passed(self.failures, self.settled)
 
 
-class PermissionStreak:
+class DenialBreaker:
     """Watches for refusals in succession, before any success of the run, from more than one customer if there are."""
 
     def __init__(self, *, customers: int, succeeded: bool) -> None:
         self._several = customers > 1
         self._succeeded = succeeded
-        self.refusals: list[Refusal] = []
+        self.refusals: list[RefusedRow] = []
 
     @property
     def watching(self) -> bool:
         """Tell whether refusals may still turn out to be the account's fault."""
         return not self._succeeded
 
-    def refused(self, refusal: Refusal) -> bool:
+    def refused(self, refusal: RefusedRow) -> bool:
         """Count a refusal and tell whether the streak is fatal."""
         self.refusals.append(refusal)
         return (
             not self._succeeded
-            and len(self.refusals) >= PERMISSION_STREAK
+            and len(self.refusals) >= DENIALS_TO_STOP
             and (not self._several or len({refusal.customer_id for refusal in self.refusals}) > 1)
         )
 

@@ -27,7 +27,7 @@ _TROUBLE, _TIMED_OUT = HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.REQUES
 _COUNTED = (verdicts.Transient, verdicts.NotReady, verdicts.Conflict, verdicts.ParentInactive, verdicts.TokenRefused)
 
 
-class Progress(Struct, frozen=True):
+class RowProgress(Struct, frozen=True):
     """How far a row has come.
 
     ``intent`` counts the business answers to its write calls and thereby names its request id, ``reads`` those to the
@@ -49,30 +49,30 @@ class Progress(Struct, frozen=True):
     token_refused: bool = False
     refused: bool = False
     only_read: bool = False
-    doubtful: bool = False
+    may_have_acted: bool = False
     lost: bool = False
     call: Call | None = None
 
 
-class Settle(Struct, frozen=True):
+class Finish(Struct, frozen=True):
     """The row has ended."""
 
     outcome: Outcome
 
 
-class Again(Struct, frozen=True):
+class RetryIn(Struct, frozen=True):
     """Make the next call of the row in ``delay`` seconds."""
 
     delay: float
 
 
-class Hold(Struct, frozen=True):
+class ApplyThrottle(Struct, frozen=True):
     """The row was throttled: its scope must wait."""
 
     retry_after: float | None
 
 
-class Renew(Struct, frozen=True):
+class RefreshToken(Struct, frozen=True):
     """Fetch a fresh token, then make the same call again."""
 
 
@@ -82,17 +82,17 @@ class AwaitParent(Struct, frozen=True):
     otherwise: Outcome
 
 
-class Stop(Struct, frozen=True):
+class AbortRun(Struct, frozen=True):
     """No row can succeed: the run ends here, and resuming sends this row again."""
 
     outcome: Outcome
 
 
-Unsettled = Again | Hold | Renew | AwaitParent | Stop
-Step = Settle | Unsettled
+Unsettled = RetryIn | ApplyThrottle | RefreshToken | AwaitParent | AbortRun
+Step = Finish | Unsettled
 
 
-def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
+def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
     """Return the progress after a call and its verdict."""
     after = progress
     if progress.token_refused or isinstance(verdict, _COUNTED):
@@ -106,15 +106,15 @@ def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
         )
     if progress.operation not in STEPS:
         return after
-    left = not isinstance(verdict, verdicts.Transient) or verdict.left
+    left = not isinstance(verdict, verdicts.Transient) or verdict.sent
     lost = isinstance(verdict, verdicts.Transient) and verdict.lost
-    after = made(after, call, verdict=type(verdict).__name__, left=left, lost=lost)
+    after = after_call(after, call, verdict=verdicts.stored_name(type(verdict)), left=left, lost=lost)
     match verdict:
-        case verdicts.Contested():
+        case verdicts.AmbiguousRefusal():
             return replace(after, operation=Operation.GET_ENTITLEMENT, failures=0)
-        case verdicts.Found(word=word) if word == SUSPENDED:
+        case verdicts.StatusRead(status=word) if word == SUSPENDED:
             return replace(after, operation=Operation.REACTIVATE_SUBSCRIPTION)
-        case verdicts.Conflict() | verdicts.Transient(reread=True):
+        case verdicts.Conflict() | verdicts.Transient(read_first=True):
             return replace(after, operation=Operation.GET_SUBSCRIPTION)
         case verdicts.Refused() if after.lost and progress.operation is Operation.REACTIVATE_SUBSCRIPTION:
             return replace(after, operation=Operation.GET_SUBSCRIPTION, refused=True)
@@ -122,12 +122,12 @@ def advance(progress: Progress, verdict: Verdict, call: Call) -> Progress:
             return after
 
 
-def begin(target: Target, *, lost: bool) -> Progress:
+def initial_progress(target: Target, *, lost: bool) -> RowProgress:
     """Return the progress of a row of which no call was made; ``lost`` tells of an earlier run's."""
-    return Progress(operation=FIRST_STEPS[target.kind], lost=lost)
+    return RowProgress(operation=FIRST_STEPS[target.kind], lost=lost)
 
 
-def made(progress: Progress, call: Call, *, verdict: str, left: bool, lost: bool) -> Progress:
+def after_call(progress: RowProgress, call: Call, *, verdict: str, left: bool, lost: bool) -> RowProgress:
     """Return the progress after a call of the operation it stands at, as far as the journal tells of it as well."""
     business = call.answer.business
     if progress.operation not in WRITES:
@@ -140,29 +140,29 @@ def made(progress: Progress, call: Call, *, verdict: str, left: bool, lost: bool
         progress,
         intent=progress.intent + business,
         only_read=False,
-        doubtful=_is_doubtful(call.answer),
+        may_have_acted=_may_have_acted(call.answer),
         attempts=(0 if progress.only_read else progress.attempts) + left,
-        lost=lost or (progress.lost and not settles_loss(verdict, call.answer, progress.operation)),
+        lost=lost or (progress.lost and not resolves_lost_call(verdict, call.answer, progress.operation)),
         call=call,
     )
 
 
-def _is_doubtful(answer: Answer) -> bool:
+def _may_have_acted(answer: Answer) -> bool:
     status = answer.http_status or 0
     return status >= _TROUBLE or status == _TIMED_OUT
 
 
-def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int, chance: float) -> Step:
+def decide(before: RowProgress, after: RowProgress, verdict: Verdict, *, attempts: int, chance: float) -> Step:
     """Return the next step of a row; ``chance`` is uniform in [0, 1), ``attempts`` the limit for failures."""
     match verdict:
         case verdicts.Throttled(retry_after=retry_after):
-            return Hold(retry_after)
+            return ApplyThrottle(retry_after)
         case verdicts.TokenRefused():
-            return Stop(_stopped(before, after)) if before.token_refused else Renew()
+            return AbortRun(_stopped(before, after)) if before.token_refused else RefreshToken()
         case verdicts.Fatal():
-            return Stop(_stopped(before, after))
-        case verdicts.Transient(once=once) if after.failures < (min(2, attempts) if once else attempts):
-            return Again(backoff(after.failures, chance))
+            return AbortRun(_stopped(before, after))
+        case verdicts.Transient(retry_once=once) if after.failures < (min(2, attempts) if once else attempts):
+            return RetryIn(backoff(after.failures, chance))
     if before.operation in WRITES:
         return _decide_write(after, verdict)
     if before.operation in STEPS:
@@ -170,16 +170,16 @@ def decide(before: Progress, after: Progress, verdict: Verdict, *, attempts: int
     return _decide_read(after, verdict)
 
 
-def settles_loss(verdict: str, answer: Answer, operation: Operation) -> bool:
+def resolves_lost_call(verdict: str, answer: Answer, operation: Operation) -> bool:
     """Tell whether an answer makes clear what became of an earlier call that was lost.
 
     A contested, changed or busy target does not: it may be so because of that very call; nor does a subscription whose
     update is refused, as one that is active already may be.
     """
-    unsettling: list[type[Verdict]] = [verdicts.Contested, verdicts.Conflict, verdicts.NotReady]
+    unsettling: list[type[Verdict]] = [verdicts.AmbiguousRefusal, verdicts.Conflict, verdicts.NotReady]
     if operation is Operation.REACTIVATE_SUBSCRIPTION:
         unsettling.append(verdicts.Refused)
-    return answer.business and verdict not in {one.__name__ for one in unsettling}
+    return answer.business and verdict not in {verdicts.stored_name(kind) for kind in unsettling}
 
 
 def backoff(failures: int, chance: float) -> float:
@@ -187,91 +187,97 @@ def backoff(failures: int, chance: float) -> float:
     return chance * min(BACKOFF_CEILING_SECONDS, BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16))
 
 
-def unfinished(progress: Progress) -> Outcome:
+def outcome_if_open(progress: RowProgress) -> Outcome:
     """Return how a row stands that the run left open."""
     if progress.call is None and not progress.lost:
         return Outcome(Status.NOT_ATTEMPTED, 0, None)
-    return _ended(progress, Status.DEFERRED)
+    return _inconclusive(progress, Status.DEFERRED)
 
 
-def given_up(progress: Progress) -> Outcome:
+def outcome_if_deferred(progress: RowProgress) -> Outcome:
     """Return how a row ends whose scope is throttled for longer than the run waits."""
-    return _ended(progress, Status.DEFERRED)
+    return _inconclusive(progress, Status.DEFERRED)
 
 
-def _decide_write(after: Progress, verdict: Verdict) -> Step:  # noqa: C901, PLR0911 - one line a verdict
+def _decide_write(after: RowProgress, verdict: Verdict) -> Step:  # noqa: C901, PLR0911 - one line a verdict
     match verdict:
         case verdicts.Accepted():
-            return Settle(Outcome(Status.ACCEPTED, after.attempts, after.call))
+            return Finish(Outcome(Status.ACCEPTED, after.attempts, after.call))
         case verdicts.Refused() if after.refused:
-            return Again(0)
+            return RetryIn(0)
         case verdicts.Refused() | verdicts.CustomerRefused() | verdicts.PermissionRefused():
             # A redirect refuses the row but says nothing of an earlier call that was lost.
             answered = verdict.answer.business
-            return Settle(_definitive(after, Status.FAILED) if answered else _ended(after, Status.FAILED))
-        case verdicts.Contested():
-            return Again(0)
+            return Finish(_definitive(after, Status.FAILED) if answered else _inconclusive(after, Status.FAILED))
+        case verdicts.AmbiguousRefusal():
+            return RetryIn(0)
         case verdicts.Conflict():
-            return Again(0) if after.conflicts <= CONFLICTS else Settle(_ended(after, Status.FAILED))
+            return RetryIn(0) if after.conflicts <= CONFLICTS else Finish(_inconclusive(after, Status.FAILED))
         case verdicts.Transient():
-            return Settle(_ended(after, Status.FAILED))
+            return Finish(_inconclusive(after, Status.FAILED))
         case verdicts.NotReady():
             if after.waits <= NOT_READY_WAITS:
-                return Again(NOT_READY_SECONDS)
-            return Settle(_definitive(after, Status.DEFERRED))
+                return RetryIn(NOT_READY_SECONDS)
+            return Finish(_definitive(after, Status.DEFERRED))
         case verdicts.ParentInactive():
             return AwaitParent(_definitive(after, Status.DEFERRED))
-        case verdicts.Postponed():
-            return Settle(_definitive(after, Status.DEFERRED))
-        case verdicts.Found() | verdicts.Listed() | verdicts.Throttled() | verdicts.TokenRefused() | verdicts.Fatal():
+        case verdicts.TryLater():
+            return Finish(_definitive(after, Status.DEFERRED))
+        case (
+            verdicts.StatusRead()
+            | verdicts.Listed()
+            | verdicts.Throttled()
+            | verdicts.TokenRefused()
+            | verdicts.Fatal()
+        ):
             raise AssertionError(f"{verdict} is no answer to a write call")
         case _:
             assert_never(verdict)
 
 
-def _decide_step(after: Progress, verdict: Verdict) -> Step:
+def _decide_step(after: RowProgress, verdict: Verdict) -> Step:
     """Decide after a subscription was read that is to be updated."""
     match verdict:
-        case verdicts.Found(word=word):
+        case verdicts.StatusRead(status=word):
             if word == SUSPENDED:
-                return Settle(_ended(after, Status.FAILED)) if after.refused else Again(0)
+                return Finish(_inconclusive(after, Status.FAILED)) if after.refused else RetryIn(0)
             if word != ACTIVE:
-                return Settle(_not_reactivatable(after, word))
+                return Finish(_not_reactivatable(after, word))
             # Active because of an update whose answer was lost or no answer to it, or by somebody else's doing.
-            status = Status.REACTIVATED if after.lost or after.doubtful else Status.ALREADY_ACTIVE
-            return Settle(Outcome(status, after.attempts, after.call))
+            status = Status.REACTIVATED if after.lost or after.may_have_acted else Status.ALREADY_ACTIVE
+            return Finish(Outcome(status, after.attempts, after.call))
         case verdicts.NotReady() if after.waits <= NOT_READY_WAITS:
-            return Again(NOT_READY_SECONDS)
-        case verdicts.NotReady() | verdicts.Postponed() | verdicts.ParentInactive():
-            return Settle(_ended(after, Status.DEFERRED))
+            return RetryIn(NOT_READY_SECONDS)
+        case verdicts.NotReady() | verdicts.TryLater() | verdicts.ParentInactive():
+            return Finish(_inconclusive(after, Status.DEFERRED))
         case _:
-            return Settle(_ended(after, Status.FAILED))
+            return Finish(_inconclusive(after, Status.FAILED))
 
 
-def _not_reactivatable(progress: Progress, word: str) -> Outcome:
+def _not_reactivatable(progress: RowProgress, word: str) -> Outcome:
     """Return the outcome of a subscription that stands in a way that no update brings it back from."""
     code = STATES.get(word, NOT_REACTIVATABLE)
     words = f"not updated: its status is {word!r}"
     if progress.lost and code == NOT_REACTIVATABLE:
         # On its way to being active, perhaps.
-        return replace(_ended(progress, Status.UNKNOWN), description=words)
+        return replace(_inconclusive(progress, Status.UNKNOWN), description=words)
     return Outcome(Status.FAILED, progress.attempts, progress.call, code, words)
 
 
-def _decide_read(after: Progress, verdict: Verdict) -> Step:
+def _decide_read(after: RowProgress, verdict: Verdict) -> Step:
     match verdict:
-        case verdicts.Found(word=word) if word == ACTIVE:
+        case verdicts.StatusRead(status=word) if word == ACTIVE:
             # Active because of the call whose answer was lost, or active all along.
             status = Status.REACTIVATED if after.lost else Status.ALREADY_ACTIVE
-            return Settle(Outcome(status, after.attempts, after.call))
-        case verdicts.Found(word=word) if word == INACTIVE:
-            return Settle(_ended(after, Status.FAILED))
+            return Finish(Outcome(status, after.attempts, after.call))
+        case verdicts.StatusRead(status=word) if word == INACTIVE:
+            return Finish(_inconclusive(after, Status.FAILED))
         case _:
             # Another word, or unreadable: nobody knows yet.
-            return Settle(_ended(after, Status.DEFERRED))
+            return Finish(_inconclusive(after, Status.DEFERRED))
 
 
-def _definitive(progress: Progress, status: Status) -> Outcome:
+def _definitive(progress: RowProgress, status: Status) -> Outcome:
     answer = progress.call.answer if progress.call else None
     code, description = (answer.code, answer.description) if answer else ("", "")
     if progress.only_read and code:
@@ -279,7 +285,7 @@ def _definitive(progress: Progress, status: Status) -> Outcome:
     return Outcome(status, progress.attempts, progress.call, code, description)
 
 
-def _ended(progress: Progress, status: Status) -> Outcome:
+def _inconclusive(progress: RowProgress, status: Status) -> Outcome:
     """Return an outcome without a definitive answer: unknown when an earlier one was lost."""
     if progress.lost and progress.only_read:
         # The call that was lost is an earlier run's, and its id is what counts.
@@ -287,10 +293,10 @@ def _ended(progress: Progress, status: Status) -> Outcome:
     return _definitive(progress, Status.UNKNOWN if progress.lost else status)
 
 
-def _stopped(before: Progress, after: Progress) -> Outcome:
+def _stopped(before: RowProgress, after: RowProgress) -> Outcome:
     """Return the outcome of a row whose answer stops the run; a refused read leaves it where it was."""
     if before.operation not in STEPS:
-        return replace(_ended(after, Status.DEFERRED), reopen=True)
+        return replace(_inconclusive(after, Status.DEFERRED), reopen=True)
     definitive = after.call is not None and after.call.answer.business
-    outcome = _definitive(after, Status.FAILED) if definitive else _ended(after, Status.FAILED)
+    outcome = _definitive(after, Status.FAILED) if definitive else _inconclusive(after, Status.FAILED)
     return replace(outcome, reopen=True)

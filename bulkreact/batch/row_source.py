@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class CustomerStream:
     """Items of one customer that come one after the other.
 
     Streams of a higher ``band`` are begun when nothing of a lower one is ready any more. ``below`` is what the items of
@@ -26,7 +26,7 @@ class _Item(Protocol):
     """
 
     @property
-    def place(self) -> int: ...
+    def position(self) -> int: ...
 
     @property
     def due(self) -> float: ...
@@ -42,17 +42,17 @@ Item = TypeVar("Item", bound=_Item)
 Item_co = TypeVar("Item_co", bound=_Item, covariant=True)
 
 
-class Source(Protocol[Item_co]):
+class RowSource(Protocol[Item_co]):
     """Where the items come from: the journal's open rows, or those whose activation is watched."""
 
-    def streams(self) -> Iterator[Stream]:
+    def streams(self) -> Iterator[CustomerStream]:
         """Yield the streams that wait for nothing, in the order in which they are to be begun."""
         ...
 
-    def rows(self, stream: Stream, after: int, limit: int) -> Sequence[Item_co]:
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> Sequence[Item_co]:
         """Return the next items of a stream behind a place."""
         ...
 
-    def begun(self, stream: Stream, after: int) -> Sequence[Item_co]:
+    def begun(self, stream: CustomerStream, after: int) -> Sequence[Item_co]:
         """Return those items of a stream behind a place that are begun already."""
         ...

@@ -4,7 +4,7 @@ import signal
 import sys
 from types import FrameType
 
-from bulkreact.early_signals import received
+from bulkreact.early_signals import early_signals
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 
@@ -28,10 +28,10 @@ def main() -> None:
 # Both are raised as instances: compiled code that is interrupted stumbles over what sys.exit and Python's own handler
 # for SIGINT leave behind, and turns it into an error of its own.
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    received.append(number)
+    early_signals.append(number)
     raise KeyboardInterrupt
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    received.append(number)
+    early_signals.append(number)
     raise SystemExit(EXIT_TERMINATED)

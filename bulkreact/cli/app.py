@@ -9,7 +9,7 @@ import click
 
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
-from bulkreact.cli.output.json_log import say, wanted
+from bulkreact.cli.output.json_log import json_requested, print_error
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
 
 _PROGRAM = "bulkreact"
@@ -69,11 +69,11 @@ _bulkreact.params.extend(configuration_options(expose=True))
 
 
 def _say(words: str) -> None:
-    say(words, sys.argv[1:])
+    print_error(words, sys.argv[1:])
 
 
 def _show(error: click.ClickException) -> int:
-    if wanted(sys.argv[1:], os.environ):
+    if json_requested(sys.argv[1:], os.environ):
         _say(error.format_message())
     else:
         error.show()
@@ -104,6 +104,6 @@ def exit_code() -> int:
         return 1
     except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
         words = "This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it."
-        say(words, sys.argv[1:], trace=traceback.format_exc())
+        print_error(words, sys.argv[1:], trace=traceback.format_exc())
         return BulkreactError.exit_code
     return code if isinstance(code, int) else 0

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli import config_file
-from bulkreact.cli.config_file import LOOKS_AT, Setting
+from bulkreact.cli.config_file import LOOKS_AT, FileValue
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import FILE_NAME
 
@@ -35,7 +35,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
     ]
 
 
-class Shared(click.Option):
+class SharedOption(click.Option):
     """An option of several commands: besides ``BULKREACT_<COMMAND>_<OPTION>`` there is ``BULKREACT_<OPTION>``."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
@@ -48,7 +48,7 @@ class Shared(click.Option):
         return ["_".join(filter(None, (_PREFIX, name.upper(), str(self.name).upper()))) for name in commands]
 
 
-class Configured(click.Command):
+class ConfiguredCommand(click.Command):
     """A command that reads the configuration file before its other options."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -80,14 +80,14 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
+class EffectiveValue:
     """A value as it was written, None when there is none, and where it comes from."""
 
     text: str | None
     origin: str
 
 
-def effective(ctx: click.Context) -> dict[str, Effective]:
+def effective(ctx: click.Context) -> dict[str, EffectiveValue]:
     """Return the options that hold for a command, by their names."""
     return {
         name: _effective(ctx, option)
@@ -96,25 +96,25 @@ def effective(ctx: click.Context) -> dict[str, Effective]:
     }
 
 
-def _effective(ctx: click.Context, option: click.Option) -> Effective:
+def _effective(ctx: click.Context, option: click.Option) -> EffectiveValue:
     name = str(option.name)
-    settings: Mapping[str, Setting] = ctx.meta.get(_SETTINGS, {})
+    settings: Mapping[str, FileValue] = ctx.meta.get(_SETTINGS, {})
     value, source = option.consume_value(ctx, ctx.meta.get(_GIVEN, {}))
     text = None if ctx.params[name] is None else str(value)
     match source:
         case ParameterSource.COMMANDLINE:
-            return Effective(text, "command line")
+            return EffectiveValue(text, "command line")
         case ParameterSource.ENVIRONMENT:
             automatic = [f"{ctx.auto_envvar_prefix}_{name.upper()}"]
-            names = option.variables(ctx) if isinstance(option, Shared) else automatic
-            return Effective(text, next(one for one in names if os.environ.get(one)))
+            names = option.variables(ctx) if isinstance(option, SharedOption) else automatic
+            return EffectiveValue(text, next(one for one in names if os.environ.get(one)))
         case ParameterSource.DEFAULT_MAP:
-            return Effective(text, settings[name].origin)
+            return EffectiveValue(text, settings[name].origin)
         case _:
-            return Effective(text, "default" if text is not None else "")
+            return EffectiveValue(text, "default" if text is not None else "")
 
 
-def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, Setting]:
+def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:
     """Return what the file says for a command; InputRefusedError lists everything that is wrong with it."""
     file = config_file.read(Path(path) if path else None)
     if file is None:
@@ -132,17 +132,17 @@ def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict
     }
     problems = file.problems(commands)
     own = options_of(ctx.command)
-    settings: dict[str, Setting] = {}
+    settings: dict[str, FileValue] = {}
     if not problems:
         settings = file.settings(str(ctx.info_name), own, file.profile(profile))
         problems = [words for name, one in settings.items() if (words := _wrong_value(ctx, own[name], one))]
     if problems:
         lines = "".join(f"\n  {one}" for one in problems)
         raise InputRefusedError(f"The configuration file {file.path} must be corrected:{lines}")
-    return {name: Setting(_text(own[name], one.value), one.origin) for name, one in settings.items()}
+    return {name: FileValue(_text(own[name], one.value), one.origin) for name, one in settings.items()}
 
 
-def _wrong_value(ctx: click.Context, option: click.Option, setting: Setting) -> str:
+def _wrong_value(ctx: click.Context, option: click.Option, setting: FileValue) -> str:
     """Return what is wrong with a value, empty when it is what the option takes."""
     several = option.multiple and isinstance(setting.value, list)
     for value in setting.value if several else [setting.value]:  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ Options = Mapping[str, Mapping[str, click.Option]]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class FileValue:
     """A value from the file and the table that has it."""
 
     value: object
@@ -62,14 +62,14 @@ class Configuration:
             )
         return chosen
 
-    def settings(self, command: str, options: Mapping[str, click.Option], profile: str | None) -> dict[str, Setting]:
+    def settings(self, command: str, options: Mapping[str, click.Option], profile: str | None) -> dict[str, FileValue]:
         """Return what holds for a command's options, by their names; the more special table wins."""
-        found: dict[str, Setting] = {}
+        found: dict[str, FileValue] = {}
         for origin, table in self._tables(command, profile):
             for key, value in table.items():
                 # What is called like an option may also be the table of the command of that name.
                 if key in options and key not in _NOT_IN_FILES and not isinstance(value, dict):
-                    found[key] = Setting(value, f"{self.path.name} [{origin}]" if origin else self.path.name)
+                    found[key] = FileValue(value, f"{self.path.name} [{origin}]" if origin else self.path.name)
         return found
 
     def problems(self, commands: Options) -> list[str]:

@@ -8,7 +8,7 @@ import click
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import Service
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 
 def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
@@ -21,9 +21,7 @@ def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) ->
     count = counted()
     if not count.rows:
         return
-    question = (
-        f"Reactivate {many(count.rows, 'subscription')} of {many(count.customers, 'customer')} at {service.base_url}?"
-    )
+    question = f"Reactivate {plural(count.rows, 'subscription')} of {plural(count.customers, 'customer')} at {service.base_url}?"
     if not sys.stdin.isatty():
         raise InputRefusedError(
             f"Nobody is there to be asked: {question} Nothing was sent. Add --yes to agree beforehand."

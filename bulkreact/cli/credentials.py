@@ -14,16 +14,16 @@ from click.core import ParameterSource
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
-from bulkreact.partnercenter.auth.access import Access
-from bulkreact.partnercenter.auth.access_tokens import Clock, ReadyToken, RenewedToken
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.partnercenter.auth.access_tokens import Clock, RefreshingToken, StaticToken
 from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue, read_secret
 from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.runs.state_dir import state_folder
-from bulkreact.settings import AUTHORITIES, RESOURCES, Auth, Cloud, Identity, Service, resource_of, scope_for
+from bulkreact.settings import AUTHORITIES, RESOURCES, AuthMethod, Cloud, Identity, Service, resource_of, scope_for
 
 if TYPE_CHECKING:
-    from bulkreact.partnercenter.auth.sign_ins import Record
+    from bulkreact.partnercenter.auth.sign_ins import SignInRecord
 
 # Names, and no secrets.
 TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105
@@ -41,14 +41,14 @@ _NONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ResolvedCredentials:
     """The credentials that the settings name, before anything is asked of anybody."""
 
-    auth: Auth
-    credentials: ReadyToken | RenewedToken
+    auth: AuthMethod
+    credentials: StaticToken | RefreshingToken
     identity: Identity
     secret: AppSecret | None = None
-    record: "Record | None" = None
+    record: "SignInRecord | None" = None
 
     @property
     def claims(self) -> Claims | None:
@@ -56,28 +56,28 @@ class Chosen:
         return self.credentials.claims
 
 
-def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None) -> Access:
+def authorize(ctx: click.Context, service: Service, *, tenant_id: str | None = None) -> AuthorizedAccess:
     """Return the credentials that calls carry, with a token at hand; InputRefusedError when the settings name none.
 
     ``tenant_id`` is that of the run, where there is one already.
     """
     if service.simulated:
-        return Access(ReadyToken("simulated", now=time.time))
+        return AuthorizedAccess(StaticToken("simulated", now=time.time))
     # What the environment says of certificates and proxies would otherwise be found wrong in mid-run.
     check_trust()
     proxy_for(service.base_url)
-    ctx.meta[_CHOSEN] = chosen = choose(ctx, service.cloud, tenant_id=tenant_id)
-    refusal = asyncio.run(chosen.credentials.ready())
+    ctx.meta[_CHOSEN] = chosen = resolve(ctx, service.cloud, tenant_id=tenant_id)
+    refusal = asyncio.run(chosen.credentials.ensure_token())
     claims = chosen.claims
     remark = ""
-    if chosen.auth is Auth.TOKEN and claims is None:
+    if chosen.auth is AuthMethod.TOKEN and claims is None:
         remark = "The access token is no JSON web token, so that it cannot be checked beforehand."
     # A ready token is of whatever tenant it is of; the others are asked for one that is named.
-    named = (ctx.params["tenant_id"] or "") if chosen.auth is Auth.TOKEN else chosen.identity.tenant_id
+    named = (ctx.params["tenant_id"] or "") if chosen.auth is AuthMethod.TOKEN else chosen.identity.tenant_id
     # A token of another tenant than the one that is named is refused: then that name holds.
     known = claims.tenant_id if claims and is_guid(claims.tenant_id) and not is_guid(named) else named
-    granted = Access(chosen.credentials, known, named, refusal, remark)
-    if not granted.fits(tenant_id):
+    granted = AuthorizedAccess(chosen.credentials, known, named, refusal, remark)
+    if not granted.matches_tenant(tenant_id):
         raise InputRefusedError(
             f"The run is for the tenant {tenant_id}, and the credentials are for {known}. Use those of the run's tenant; "
             f"if they are the same, say so with --tenant-id {tenant_id}."
@@ -85,13 +85,13 @@ def access(ctx: click.Context, service: Service, *, tenant_id: str | None = None
     return granted
 
 
-def chosen(ctx: click.Context) -> Chosen | None:
+def resolved(ctx: click.Context) -> ResolvedCredentials | None:
     """Return the credentials that a command has had access to, None when there were none."""
     found = ctx.meta.get(_CHOSEN)
-    return found if isinstance(found, Chosen) else None
+    return found if isinstance(found, ResolvedCredentials) else None
 
 
-def choose(ctx: click.Context, cloud: Cloud, *, tenant_id: str | None = None) -> Chosen:
+def resolve(ctx: click.Context, cloud: Cloud, *, tenant_id: str | None = None) -> ResolvedCredentials:
     """Return the credentials that options, environment and sign-ins name; InputRefusedError when there are none."""
     given = ctx.params
     tenant = given["tenant_id"] or tenant_id or ""
@@ -100,17 +100,17 @@ def choose(ctx: click.Context, cloud: Cloud, *, tenant_id: str | None = None) ->
     if expected and is_guid(tenant) and tenant != expected:
         raise InputRefusedError(f"The run is for the tenant {expected}, and --tenant-id says {tenant}.")
     token = os.environ.get(TOKEN_VARIABLE, "")
-    auth = Auth(given["auth"]) if given["auth"] else None
-    if auth is Auth.TOKEN or (auth is None and token.strip()):
+    auth = AuthMethod(given["auth"]) if given["auth"] else None
+    if auth is AuthMethod.TOKEN or (auth is None and token.strip()):
         if not token.strip():
             raise InputRefusedError(f"--auth token needs {TOKEN_VARIABLE} to be an access token for Partner Center.")
-        identity = _expecting(expected, _identity(given, cloud, tenant, suffix=""))
-        ready = ReadyToken(token, resource=identity.resource, tenant_id=identity.tenant_id, now=time.time)
-        return Chosen(Auth.TOKEN, ready, identity)
-    record = None if auth is Auth.APP else signed_in(given, cloud, tenant)
+        identity = _with_tenant(expected, _identity(given, cloud, tenant, suffix=""))
+        ready = StaticToken(token, resource=identity.resource, tenant_id=identity.tenant_id, now=time.time)
+        return ResolvedCredentials(AuthMethod.TOKEN, ready, identity)
+    record = None if auth is AuthMethod.APP else signed_in(given, cloud, tenant)
     if record:
-        return _user(_expecting(expected, _identity_of(given, cloud, record)), record, app_secret(ctx))
-    if auth is Auth.USER:
+        return _user(_with_tenant(expected, _identity_of(given, cloud, record)), record, app_secret(ctx))
+    if auth is AuthMethod.USER:
         raise InputRefusedError(
             f"Nobody is signed in{_described(given, cloud)} on this machine. Sign in with: bulkreact login"
         )
@@ -118,7 +118,7 @@ def choose(ctx: click.Context, cloud: Cloud, *, tenant_id: str | None = None) ->
     if auth is None and secret is None:
         raise InputRefusedError(_NONE)
     identity = _complete(given, cloud, tenant, suffix="/.default", what="--auth app")
-    return _app(_expecting(expected, identity), secret)
+    return _app(_with_tenant(expected, identity), secret)
 
 
 def sign_in_identity(ctx: click.Context, cloud: Cloud) -> Identity:
@@ -130,7 +130,7 @@ def sign_in_identity(ctx: click.Context, cloud: Cloud) -> Identity:
     return _complete(given, cloud, given["tenant_id"] or "", suffix="/user_impersonation", what="A sign-in")
 
 
-def signed_in(given: dict[str, object], cloud: Cloud, tenant: str, *, strict: bool = True) -> "Record | None":
+def signed_in(given: dict[str, object], cloud: Cloud, tenant: str, *, strict: bool = True) -> "SignInRecord | None":
     """Return the stored sign-in that fits what is given, None when there is none; several are refused if ``strict``."""
     from bulkreact.partnercenter.auth.sign_ins import records  # noqa: PLC0415 - MSAL takes 100 ms
 
@@ -174,7 +174,7 @@ def _password(ctx: click.Context) -> str:
     return read_secret(file) if file and not (weak and password) else password
 
 
-def _app(identity: Identity, secret: AppSecret | None) -> Chosen:
+def _app(identity: Identity, secret: AppSecret | None) -> ResolvedCredentials:
     from bulkreact.partnercenter.auth.msal_client import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
 
     if secret is None:
@@ -184,25 +184,29 @@ def _app(identity: Identity, secret: AppSecret | None) -> Chosen:
         )
     # One that is no good is found before anything is made of the input.
     secret.load()
-    return Chosen(Auth.APP, RenewedToken(app_tokens(identity, secret), identity, _clock()), identity, secret)
+    return ResolvedCredentials(
+        AuthMethod.APP, RefreshingToken(app_tokens(identity, secret), identity, _clock()), identity, secret
+    )
 
 
-def _user(identity: Identity, record: "Record", secret: AppSecret | None) -> Chosen:
-    from bulkreact.partnercenter.auth.sign_ins import place_of  # noqa: PLC0415 - MSAL takes 100 ms
+def _user(identity: Identity, record: "SignInRecord", secret: AppSecret | None) -> ResolvedCredentials:
+    from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
     from bulkreact.partnercenter.auth.user_tokens import user_tokens  # noqa: PLC0415
 
     secret = secret if record.confidential else None
     if secret:
         secret.load()
-    fetch = user_tokens(identity, secret, place_of(state_folder(), identity))
-    return Chosen(Auth.USER, RenewedToken(fetch, identity, _clock(), rotating=True), identity, secret, record)
+    fetch = user_tokens(identity, secret, sign_in_for(state_folder(), identity))
+    return ResolvedCredentials(
+        AuthMethod.USER, RefreshingToken(fetch, identity, _clock(), rotating=True), identity, secret, record
+    )
 
 
-def _expecting(tenant_id: str | None, identity: Identity) -> Identity:
+def _with_tenant(tenant_id: str | None, identity: Identity) -> Identity:
     return replace(identity, tenant_id=tenant_id) if tenant_id else identity
 
 
-def _identity_of(given: dict[str, object], cloud: Cloud, record: "Record") -> Identity:
+def _identity_of(given: dict[str, object], cloud: Cloud, record: "SignInRecord") -> Identity:
     identity = _identity(given, cloud, record.tenant_id, suffix="/user_impersonation")
     scope = identity.scope if given["scope"] else record.scope
     return replace(

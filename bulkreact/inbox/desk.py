@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox import file_moves
-from bulkreact.inbox.ledger import Entry
+from bulkreact.inbox.ledger import LedgerEntry
 from bulkreact.inbox.scan import sha256_of
 from bulkreact.sheets.output.results_csv import RESULTS
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
@@ -16,7 +16,7 @@ _DONE = "done"
 _FAILED = "failed"
 
 
-class Desk:
+class FileMover:
     """Puts files where they belong; with ``keep`` the inbox is left as it is."""
 
     def __init__(self, inbox: Path, *, keep: bool) -> None:
@@ -27,14 +27,14 @@ class Desk:
         """Remove what a killed process has left half-written."""
         if not self.keeps:
             for name in (_DONE, _FAILED):
-                file_moves.clear_up(self._inbox / name)
+                file_moves.remove_partial_files(self._inbox / name)
 
-    def source(self, entry: Entry) -> Path | None:
+    def source(self, entry: LedgerEntry) -> Path | None:
         """Return a run's input file if it is still in the inbox, with the content that it had."""
         path = self._inbox / os.fsdecode(entry.name)
         return path if sha256_of(path) == entry.sha256 else None
 
-    def settle(self, entry: Entry, run: Path) -> Path | None:
+    def settle(self, entry: LedgerEntry, run: Path) -> Path | None:
         """Copy the results of a run, then move its input file beside them; return where that is now."""
         if self.keeps:
             return None
@@ -43,7 +43,7 @@ class Desk:
             for name in (RESULTS, WORKBOOK):
                 if (run / name).is_file():
                     end = f".{entry.run_id}.{name}"
-                    stem = file_moves.fitted(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
+                    stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
                     file_moves.copy(run / name, done / f"{stem}{end}")
             source = self.source(entry)
             return file_moves.move(source, done) if source else None
@@ -59,7 +59,7 @@ class Desk:
         if self.keeps:
             return None
         with _told(path.name):
-            return file_moves.move_with_words(path, self._inbox / _FAILED, words)
+            return file_moves.move_with_note(path, self._inbox / _FAILED, words)
 
 
 @contextmanager

@@ -16,13 +16,13 @@ _PACKED = ".gz"
 _LONGEST_NAME = 255
 
 
-def clear_up(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove the drafts of a process that was killed while it wrote into a folder."""
     for draft in folder.glob(PARTIAL):
         draft.unlink(missing_ok=True)
 
 
-def fitted(name: str, *, spare: int) -> str:
+def truncate_name(name: str, *, spare: int) -> str:
     """Return a name, cut where no file system would take it with so many bytes more."""
     found = os.fsencode(name)
     return name if len(found) + spare <= _LONGEST_NAME else found[: _LONGEST_NAME - spare].decode("utf-8", "ignore")
@@ -43,13 +43,13 @@ def move(file: Path, folder: Path) -> Path:
     return place
 
 
-def move_with_words(file: Path, folder: Path, words: str) -> Path:
+def move_with_note(file: Path, folder: Path, words: str) -> Path:
     """Move a file into a folder, beside a text that says why; raises OSError when that is not possible."""
     folder.mkdir(exist_ok=True)
     # Names of files may be no text.
     words = words.encode("utf-8", "replace").decode()
     for place in _places(folder / file.name):
-        note = place.with_name(f"{fitted(place.name, spare=4)}.txt")
+        note = place.with_name(f"{truncate_name(place.name, spare=4)}.txt")
         if (place.exists() and not _same(file, place)) or (note.exists() and not _says(note, words)):
             continue
         # The words first: a file without them would say nothing after a kill.
@@ -83,7 +83,7 @@ def _places(first: Path) -> Iterator[Path]:
     yield first
     for number in count(2):
         end = f"-{number}{first.suffix}"
-        yield first.with_name(f"{fitted(first.stem, spare=len(os.fsencode(end)))}{end}")
+        yield first.with_name(f"{truncate_name(first.stem, spare=len(os.fsencode(end)))}{end}")
 
 
 def _moved(file: Path, place: Path) -> bool:

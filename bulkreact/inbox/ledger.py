@@ -66,7 +66,7 @@ _ENTER = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON C
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One content that had a run: what it was sent to, and which file of which folder it came from.
 
     ``content`` is the digest of what was sent. Paths are bytes: they need not be text.
@@ -103,26 +103,26 @@ class Ledger:
         """Note when this inbox was first looked at, if that has not been noted before."""
         self._write("INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING", self.inbox, now)
 
-    def news(self, now: str) -> None:
+    def record_activity(self, now: str) -> None:
         """Note that there was something new in the inbox."""
         self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", now, self.inbox)
 
-    def silent_since(self) -> str:
+    def last_activity(self) -> str:
         """Return when there was last something new, else when the ledger of this inbox began."""
         found = self._connection.execute(
             "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?", (self.inbox,)
         )
         return str(found.fetchone()[0])
 
-    def prepare(self, entry: Entry) -> None:
+    def prepare(self, entry: LedgerEntry) -> None:
         """Write down a run that is about to exist, unless it is known already."""
         self._write(_ENTER, *astuple(entry))
 
-    def reach(self, run_id: str, stage: Stage) -> None:
+    def set_stage(self, run_id: str, stage: Stage) -> None:
         """Write down how far a run's file has come."""
         self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
 
-    def settle(self, entry: Entry) -> None:
+    def mark_filed(self, entry: LedgerEntry) -> None:
         """Write down that a run's file is where it belongs, for earlier runs of the same file as well."""
         sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
         self._write(sql, Stage.SETTLED, entry.inbox, entry.name, entry.sha256, Stage.PREPARED)
@@ -131,16 +131,16 @@ class Ledger:
         """Strike out a run that never came into being."""
         self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, Stage.PREPARED)
 
-    def unsettled(self) -> list[Entry]:
+    def unsettled(self) -> list[LedgerEntry]:
         """Return the entries of this inbox that have something left to be done, the oldest first."""
         return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, Stage.SETTLED)
 
-    def known(self, content: str, target: str) -> list[Entry]:
+    def known(self, content: str, target: str) -> list[LedgerEntry]:
         """Return the runs that a content had at a target, the newest first."""
         where = "WHERE content = ? AND target = ? AND stage <> ? ORDER BY rowid DESC"
         return self._entries(where, content, target, Stage.PREPARED)
 
-    def leave(self, name: bytes, sha256: str) -> None:
+    def mark_left_in_place(self, name: bytes, sha256: str) -> None:
         """Note that a file stays in the inbox although it is done with."""
         self._write("INSERT INTO left_in_place VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self.inbox, name, sha256)
 
@@ -149,9 +149,9 @@ class Ledger:
         sql = "SELECT 1 FROM left_in_place WHERE (inbox, name, sha256) = (?, ?, ?)"
         return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
 
-    def _entries(self, where: str, *values: str | bytes) -> list[Entry]:
+    def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
         found = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - our own words
-        return [replace(Entry(*one), stage=Stage(one[-1])) for one in found]
+        return [replace(LedgerEntry(*one), stage=Stage(one[-1])) for one in found]
 
     def _write(self, sql: str, *values: str | bytes) -> None:
         try:
@@ -195,7 +195,7 @@ def _make(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def awaited(reports: Path) -> frozenset[str]:
+def unfiled_run_ids(reports: Path) -> frozenset[str]:
     """Return the runs whose input files a sweep has still to put where they belong."""
     path = reports / LEDGER
     if not path.is_file():

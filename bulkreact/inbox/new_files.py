@@ -5,20 +5,20 @@ import os
 import sys
 from dataclasses import dataclass, replace
 
-from bulkreact.batch.journal.journal import seal
+from bulkreact.batch.journal.journal import finalize
 from bulkreact.cli.confirm import confirm
-from bulkreact.cli.output.json_log import say, warn
+from bulkreact.cli.output.json_log import print_error, warn
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
 from bulkreact.inbox import scan
-from bulkreact.inbox.ledger import Entry, Stage
-from bulkreact.inbox.outcomes import Became, Handled
-from bulkreact.inbox.scan import Look, sha256_of
-from bulkreact.inbox.sweep import Bench
-from bulkreact.inbox.unfinished import Leftovers, is_halted
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.outcomes import FileOutcome, FileResult
+from bulkreact.inbox.scan import FileSnapshot, sha256_of
+from bulkreact.inbox.sweep import SweepPass
+from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.input_reader import Read, name_of, read
-from bulkreact.runs.preparation import new_facts, to_continue
+from bulkreact.runs.input_reader import LoadedInput, name_of, read
+from bulkreact.runs.preparation import find_unfinished, new_facts
 from bulkreact.runs.store import Run
 from bulkreact.timestamps import iso
 
@@ -26,16 +26,18 @@ _NOTHING = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomers:
+class NewFiles:
     """Handles the files of an inbox."""
 
-    bench: Bench
+    bench: SweepPass
 
-    def take(self, look: Look) -> Handled | None:
+    def process(self, look: FileSnapshot) -> FileResult | None:
         """Handle one file; None for one that is left alone."""
         job = self.bench.job
         name, sha256 = os.fsencode(look.path.name), sha256_of(look.path)
-        if not job.again and ((name, sha256) in self.bench.spoken_of or job.ledger.is_left(name, job.mark(sha256))):
+        if not job.again and (
+            (name, sha256) in self.bench.spoken_of or job.ledger.is_left(name, job.dedup_key(sha256))
+        ):
             return None
         granted = job.access()
         # What is found now must still be so when it is sent: nobody is waited for in between.
@@ -55,8 +57,8 @@ class Newcomers:
             if not job.again and (earlier := self._earlier(content, granted)):
                 return self._copy(look, sha256, earlier)
             facts = new_facts(job.ctx, run_id, name_of(str(look.path)), found, job.service, granted, now=now)
-            seal(folder, facts, may_repeat=found.intake.may_repeat)
-            entry = Entry(
+            finalize(folder, facts, may_repeat=found.intake.may_have_duplicates)
+            entry = LedgerEntry(
                 run_id,
                 content,
                 job.target,
@@ -66,65 +68,65 @@ class Newcomers:
                 facts.input_sha256,
                 Stage.PREPARED,
             )
-            by_hand = None if job.again else to_continue(job.output.reports, facts, granted, job.terminal)
+            by_hand = None if job.again else find_unfinished(job.output.reports, facts, granted, job.terminal)
             if by_hand:
                 return self._continued(replace(entry, run_id=by_hand.facts.id), by_hand, granted)
-            job.terminal.note(f"{look.path.name}: run {run_id}.")
-            job.terminal.remark(found.intake.remark)
+            job.terminal.info(f"{look.path.name}: run {run_id}.")
+            job.terminal.info_if(found.intake.remark)
             job.terminal.problems(found.intake)
             confirm(lambda: store.open_count(folder), job.service, yes=job.output.yes)
             job.ledger.prepare(entry)
-            job.ledger.news(iso(now))
-            adopted = store.adopt(folder, run_id)
-        job.ledger.reach(run_id, Stage.BEGUN)
+            job.ledger.record_activity(iso(now))
+            adopted = store.publish(folder, run_id)
+        job.ledger.set_stage(run_id, Stage.BEGUN)
         tell(run_id)
         return self.bench.run(entry, adopted, granted)
 
-    def _continued(self, entry: Entry, run: Run, granted: Access) -> Handled | None:
+    def _continued(self, entry: LedgerEntry, run: Run, granted: AuthorizedAccess) -> FileResult | None:
         """Go on with a run of the same rows that somebody has made by hand: its request ids are the ones to be used."""
         job = self.bench.job
         job.ledger.prepare(entry)
-        job.ledger.news(iso(job.now()))
+        job.ledger.record_activity(iso(job.now()))
         if not run.ended:
-            return Leftovers(self.bench).carry_on(entry)
-        job.ledger.reach(entry.run_id, Stage.BEGUN)
-        job.terminal.note(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
+            return UnfinishedRuns(self.bench).resume(entry)
+        job.ledger.set_stage(entry.run_id, Stage.BEGUN)
+        job.terminal.info(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
         tell = self.bench.turn(granted)
         confirm(lambda: store.open_count(run.folder), job.service, yes=job.output.yes)
         tell(entry.run_id)
         return self.bench.run(entry, run.folder, granted)
 
-    def _changes(self, look: Look) -> bool:
+    def _changes(self, look: FileSnapshot) -> bool:
         """Tell whether a file is being written, or was taken away; what was read of it then counts for nothing."""
-        if scan.look(look.path) == look:
+        if scan.take_snapshot(look.path) == look:
             return False
-        self.bench.job.terminal.note(f"Left alone for now: {look.path.name} changed while it was read.")
+        self.bench.job.terminal.info(f"Left alone for now: {look.path.name} changed while it was read.")
         return True
 
-    def _earlier(self, content: str, granted: Access) -> Entry | None:
+    def _earlier(self, content: str, granted: AuthorizedAccess) -> LedgerEntry | None:
         known = self.bench.job.ledger.known(content, self.bench.job.target)
-        return next((one for one in known if granted.fits(one.tenant_id or None)), None)
+        return next((one for one in known if granted.matches_tenant(one.tenant_id or None)), None)
 
-    def _refused(self, look: Look, sha256: str, words: str) -> Handled | None:
+    def _refused(self, look: FileSnapshot, sha256: str, words: str) -> FileResult | None:
         if self._changes(look):
             return None
         job = self.bench.job
         with self.bench.undisturbed():
-            job.ledger.news(iso(job.now()))
+            job.ledger.record_activity(iso(job.now()))
             place = self.bench.desk.refuse(look.path, words)
             if self.bench.desk.keeps:
-                job.ledger.leave(os.fsencode(look.path.name), job.mark(sha256))
+                job.ledger.mark_left_in_place(os.fsencode(look.path.name), job.dedup_key(sha256))
         moved = f" It was moved to {place}." if place else ""
-        say(f"Error: {words}{moved}", sys.argv[1:])
-        return Handled(look.path.name, Became.REFUSED, InputRefusedError.exit_code, words=words)
+        print_error(f"Error: {words}{moved}", sys.argv[1:])
+        return FileResult(look.path.name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=words)
 
-    def _copy(self, look: Look, sha256: str, earlier: Entry) -> Handled:
+    def _copy(self, look: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
         """Put a file aside whose content had a run; nothing is done for it, and that is not kept quiet."""
         job, name = self.bench.job, look.path.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
         if earlier.stage not in {Stage.ENDED, Stage.SETTLED} or (run and not run.ended):
-            how = f"bulkreact resume {store.on_command_line(folder, job.output.reports)}"
+            how = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
             words = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {how}"
             halted = run is not None and is_halted(run)
             code = HaltedError.exit_code if halted else InputRefusedError.exit_code
@@ -133,13 +135,13 @@ class Newcomers:
         with self.bench.undisturbed():
             self.bench.desk.done(look.path)
             if self.bench.desk.keeps:
-                job.ledger.leave(os.fsencode(name), job.mark(sha256))
+                job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         allowed = bool(job.ctx.params["allow_empty"])
-        tell = job.terminal.note if allowed else warn
+        tell = job.terminal.info if allowed else warn
         tell(f"{name}: {words}. To run it all the same: --again")
-        return Handled(name, Became.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, words)
+        return FileResult(name, FileOutcome.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, words)
 
 
-def _content(found: Read) -> str:
+def _content(found: LoadedInput) -> str:
     """Return what tells one content from another: what would be sent, or the bytes where that is nothing."""
     return f"file {found.intake.sha256}" if found.digest == _NOTHING else found.digest

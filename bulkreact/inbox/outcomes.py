@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +19,10 @@ from bulkreact.errors import (
     InputRefusedError,
     ResultsNotWrittenError,
 )
-from bulkreact.monitoring.prometheus import Figure, shown
+from bulkreact.monitoring.prometheus import Metric, shown
 
 # The gravest first.
-GRAVITY = (
+SEVERITY = (
     EXIT_TERMINATED,
     EXIT_INTERRUPTED,
     BulkreactError.exit_code,
@@ -34,10 +34,10 @@ GRAVITY = (
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,
 )
-_FATAL = frozenset(GRAVITY[:5])
+_FATAL = frozenset(SEVERITY[:5])
 
 
-class Became(StrEnum):
+class FileOutcome(StrEnum):
     """What became of a file: ``waiting`` is one that stays, for another sweep or for somebody who must look.
 
     ``silent`` stands for an inbox, and no file.
@@ -51,24 +51,34 @@ class Became(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
+class FileResult:
     """One file and what became of it; no name stands for the inbox."""
 
     name: str
-    outcome: Became
+    outcome: FileOutcome
     exit_code: int
     run_id: str = ""
-    words: str = ""
+    message: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as hooks get it."""
+        return {
+            "name": self.name,
+            "outcome": self.outcome.value,
+            "exit_code": self.exit_code,
+            "run_id": self.run_id,
+            "words": self.message,
+        }
 
     @property
     def line(self) -> str:
         """Return it on one line, for people."""
-        return ": ".join(part for part in (self.name, self.words or f"exit code {self.exit_code}") if part)
+        return ": ".join(part for part in (self.name, self.message or f"exit code {self.exit_code}") if part)
 
 
-def gravest(codes: Iterable[int]) -> int:
+def most_severe(codes: Iterable[int]) -> int:
     """Return the gravest of exit codes."""
-    return min((code for code in codes), key=GRAVITY.index, default=EXIT_SUCCESS)
+    return min((code for code in codes), key=SEVERITY.index, default=EXIT_SUCCESS)
 
 
 def is_fatal(code: int) -> bool:
@@ -81,24 +91,24 @@ def is_final(code: int) -> bool:
     return is_fatal(code) or code == AlreadyRunningError.exit_code
 
 
-def content_of(inbox: Path, handled: Iterable[Handled]) -> dict[str, object]:
+def content_of(inbox: Path, handled: Iterable[FileResult]) -> dict[str, object]:
     """Return what a sweep has done, for programs; empty when that was nothing."""
-    files = [asdict(one) for one in handled]
+    files = [result.to_dict() for result in handled]
     return {"inbox": str(inbox.resolve()), "files": files} if files else {}
 
 
-def figures_of(inbox: Path, handled: Iterable[Handled], *, at: datetime, news: datetime) -> tuple[Figure, ...]:
+def figures_of(inbox: Path, handled: Iterable[FileResult], *, at: datetime, news: datetime) -> tuple[Metric, ...]:
     """Return the figures of a sweep; ``news`` is when something new came last."""
     numbers = Counter(one.outcome for one in handled)
     place = {"inbox": shown(inbox)}
     words = "When there was last something new in the inbox, or its ledger was begun."
     return (
-        Figure("bulkreact_last_sweep_timestamp_seconds", "When the inbox was last swept.", at.timestamp(), place),
-        Figure("bulkreact_inbox_news_timestamp_seconds", words, news.timestamp(), place),
+        Metric("bulkreact_last_sweep_timestamp_seconds", "When the inbox was last swept.", at.timestamp(), place),
+        Metric("bulkreact_inbox_news_timestamp_seconds", words, news.timestamp(), place),
         *(
-            Figure(
+            Metric(
                 "bulkreact_last_sweep_files", "What became of its files.", numbers[one], {**place, "outcome": one.value}
             )
-            for one in Became
+            for one in FileOutcome
         ),
     )

@@ -20,7 +20,7 @@ _HALF_WRITTEN = (".part", ".partial", ".filepart", ".crdownload", ".download", "
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileSnapshot:
     """A file as it was found: if it is found otherwise a moment later, somebody is writing it."""
 
     path: Path
@@ -28,7 +28,7 @@ class Look:
     modified_ns: int
     changed_ns: int = 0
 
-    def is_young(self, *, settle: float, now: float) -> bool:
+    def is_settling(self, *, settle: float, now: float) -> bool:
         """Tell whether it changed less than some seconds before a moment.
 
         One that comes from the future has another machine's clock: then this one's tells when it was written to.
@@ -38,38 +38,38 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class InboxScan:
     """What is in an inbox: files that are ready, the oldest first, and those that changed just now."""
 
-    ready: tuple[Look, ...]
-    young: tuple[Look, ...]
+    ready: tuple[FileSnapshot, ...]
+    young: tuple[FileSnapshot, ...]
 
 
-def survey(inbox: Path, *, settle: float, now: float) -> Survey:
+def scan(inbox: Path, *, settle: float, now: float) -> InboxScan:
     """Look at an inbox; InputRefusedError when that is not possible."""
     try:
-        found = [one for path in inbox.iterdir() if not is_left_alone(path.name) and (one := look(path))]
+        found = [one for path in inbox.iterdir() if not is_left_alone(path.name) and (one := take_snapshot(path))]
     except OSError as error:
         raise InputRefusedError(f"The inbox {inbox} cannot be read: {error.strerror}.") from None
     found.sort(key=lambda one: (one.modified_ns, one.path.name))
-    young = {one for one in found if one.is_young(settle=settle, now=now)}
-    return Survey(
+    young = {one for one in found if one.is_settling(settle=settle, now=now)}
+    return InboxScan(
         tuple(one for one in found if one not in young and not _is_shipped(one.path)),
         tuple(one for one in found if one in young),
     )
 
 
-def look(path: Path) -> Look | None:
+def take_snapshot(path: Path) -> FileSnapshot | None:
     """Look at a file; None for what is none, hidden, or gone."""
     try:
         found = path.stat()
     except OSError:
         # Not even to be looked at, like a link to nowhere: reading it will say why.
-        return Look(path, -1, 0) if path.is_symlink() else None
+        return FileSnapshot(path, -1, 0) if path.is_symlink() else None
     hidden = getattr(found, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
     if not stat.S_ISREG(found.st_mode) or hidden:
         return None
-    return Look(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return FileSnapshot(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def is_left_alone(name: str) -> bool:

@@ -12,15 +12,15 @@ import click
 
 from bulkreact.cli import credentials
 from bulkreact.cli.options import automation
-from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_log import warn
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
-from bulkreact.inbox.desk import Desk
-from bulkreact.inbox.ledger import PRACTICE, Entry, Ledger, Stage
-from bulkreact.inbox.outcomes import Became, Handled
-from bulkreact.partnercenter.auth.access import Access
-from bulkreact.runs.execution import Work, execute
-from bulkreact.runs.interruption import Interruption, exit_code_of, handing_back, undisturbed
+from bulkreact.inbox.desk import FileMover
+from bulkreact.inbox.ledger import PRACTICE, Ledger, LedgerEntry, Stage
+from bulkreact.inbox.outcomes import FileOutcome, FileResult
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_lock import locked
 from bulkreact.settings import Limits, Service
@@ -30,7 +30,7 @@ _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SweepJob:
     """What a sweep is to do: the folder, where calls go, how hard to try, and the ledger of what has been done.
 
     ``granted`` holds credentials that no run has used yet; each run uses some up.
@@ -41,17 +41,17 @@ class Job:
     service: Service
     limits: Limits
     output: Output
-    terminal: Terminal
+    terminal: ConsoleReporter
     ledger: Ledger
     now: Callable[[], datetime]
-    granted: list[Access]
+    granted: list[AuthorizedAccess]
 
     @property
     def target(self) -> str:
         """Return what tells one partner API from another, as the ledger has it."""
         return PRACTICE if self.service.simulated else f"{self.service.base_url} {self.service.api_version}"
 
-    def mark(self, sha256: str) -> str:
+    def dedup_key(self, sha256: str) -> str:
         """Return how the ledger knows a file that stays in the inbox; practising does not make it known to others."""
         return f"{PRACTICE} {sha256}" if self.service.simulated else sha256
 
@@ -60,30 +60,30 @@ class Job:
         """Tell whether contents are run that had a run before."""
         return bool(self.ctx.params["again"])
 
-    def access(self) -> Access:
+    def access(self) -> AuthorizedAccess:
         """Return credentials that no run has used yet; CredentialsRefusedError when they are no good."""
         if not self.granted:
-            self.granted.append(credentials.access(self.ctx, self.service))
+            self.granted.append(credentials.authorize(self.ctx, self.service))
         return usable(self.granted[-1])
 
 
-def usable(granted: Access) -> Access:
+def usable(granted: AuthorizedAccess) -> AuthorizedAccess:
     """Return credentials that are good; CredentialsRefusedError says why they are not."""
     if granted.refusal:
         raise CredentialsRefusedError(f"{granted.refusal} No file was touched.")
     return granted
 
 
-class Bench:
+class SweepPass:
     """Where the files of one pass are worked on; the partner's lock is taken with the first run and held to the end.
 
     ``stopped`` is the exit code of a signal that came. ``spoken_of`` are files, by name and digest of their bytes, of
     which everything has been said.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SweepJob) -> None:
         self.job = job
-        self.desk = Desk(job.inbox, keep=job.ctx.params["keep"])
+        self.desk = FileMover(job.inbox, keep=job.ctx.params["keep"])
         self.spoken_of: set[tuple[bytes, str]] = set()
         self.stopped = 0
         self._stack = ExitStack()
@@ -98,47 +98,47 @@ class Bench:
     ) -> None:
         self._stack.close()
 
-    def turn(self, granted: Access) -> Callable[[str], None]:
+    def turn(self, granted: AuthorizedAccess) -> Callable[[str], None]:
         """Return what is told the run's id, when the partner is ours."""
         if self._tell is None:
             waiting = automation.waiting(self.job.ctx, self.job.terminal)
             self._tell = self._stack.enter_context(locked(self.job.service, granted.tenant_id, waiting=waiting))
         return self._tell
 
-    def run(self, entry: Entry, folder: Path, granted: Access) -> Handled:
+    def run(self, entry: LedgerEntry, folder: Path, granted: AuthorizedAccess) -> FileResult:
         """Work on a run, and put its file where it belongs if the run is complete."""
         job = self.job
         job.granted.clear()
-        interruption = Interruption(job.terminal.note)
-        with handing_back():
-            work = Work(folder, _COMMAND, granted, job.service, job.limits, job.output)
+        interruption = ShutdownRequest(job.terminal.info)
+        with preserving_handlers():
+            work = RunJob(folder, _COMMAND, granted, job.service, job.limits, job.output)
             code = execute(work, job.terminal, interruption)
         self.stopped = interruption.exit_code
         if code not in _COMPLETE:
-            return Handled(entry.file_name, Became.WAITING, code, entry.run_id)
+            return FileResult(entry.file_name, FileOutcome.WAITING, code, entry.run_id)
         return self.settled(entry, folder, code)
 
-    def settled(self, entry: Entry, folder: Path, code: int) -> Handled:
+    def settled(self, entry: LedgerEntry, folder: Path, code: int) -> FileResult:
         """Put a file whose run is complete where it belongs: first the results, then the file, then the ledger."""
         with self.undisturbed():
-            self.job.ledger.reach(entry.run_id, Stage.ENDED)
+            self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
             place = self.desk.settle(entry, folder)
             if self.desk.keeps:
-                self.job.ledger.leave(entry.name, self.job.mark(entry.sha256))
-            self.job.ledger.settle(entry)
+                self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
+            self.job.ledger.mark_filed(entry)
         if place:
-            self.job.terminal.note(f"{entry.file_name} is now {place}")
-        return Handled(entry.file_name, Became.RUN, code, entry.run_id)
+            self.job.terminal.info(f"{entry.file_name} is now {place}")
+        return FileResult(entry.file_name, FileOutcome.RUN, code, entry.run_id)
 
-    def waiting(self, name: str, run_id: str, code: int, words: str) -> Handled:
+    def waiting(self, name: str, run_id: str, code: int, words: str) -> FileResult:
         """Say why a file stays in the inbox."""
         warn(f"{name}: {words}.")
-        return Handled(name, Became.WAITING, code, run_id, words)
+        return FileResult(name, FileOutcome.WAITING, code, run_id, words)
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """Let signals wait while files are moved; they end the pass afterwards."""
-        with undisturbed() as came:
+        with deferring_signals() as came:
             yield
         if came:
             self.stopped = exit_code_of(came[0])

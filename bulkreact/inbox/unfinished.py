@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 
-from bulkreact.batch.journal.journal import SessionEnd, is_worked_on, latest_session, read_only
+from bulkreact.batch.journal.journal import SessionRecord, is_locked, latest_session, read_only
 from bulkreact.cli.confirm import confirm
 from bulkreact.errors import (
     EXIT_SUCCESS,
@@ -12,9 +12,9 @@ from bulkreact.errors import (
     InputRefusedError,
     ResultsNotWrittenError,
 )
-from bulkreact.inbox.ledger import Entry, Stage
-from bulkreact.inbox.outcomes import Handled
-from bulkreact.inbox.sweep import Bench
+from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.outcomes import FileResult
+from bulkreact.inbox.sweep import SweepPass
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
@@ -24,12 +24,12 @@ from bulkreact.sheets.output.results_csv import RESULTS
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
+class UnfinishedRuns:
     """Goes on with what the ledger says is not done."""
 
-    bench: Bench
+    bench: SweepPass
 
-    def carry_on(self, entry: Entry) -> Handled | None:
+    def resume(self, entry: LedgerEntry) -> FileResult | None:
         """Go on with one entry; None when nothing has to be said of it."""
         bench, reports = self.bench, self.bench.job.output.reports
         if entry.is_practice != bench.job.service.simulated:
@@ -40,9 +40,9 @@ class Leftovers:
         if not folder.is_dir():
             return self._without_run(entry)
         if entry.stage is Stage.PREPARED:
-            bench.job.ledger.reach(entry.run_id, Stage.BEGUN)
+            bench.job.ledger.set_stage(entry.run_id, Stage.BEGUN)
         run = store.find(reports, str(folder))
-        if is_worked_on(folder):
+        if is_locked(folder):
             words = f"a process is working on its run {entry.run_id}"
             return self._waiting(entry, AlreadyRunningError.exit_code, words)
         if not run.ended:
@@ -54,7 +54,7 @@ class Leftovers:
             write_again(run, reports)
         return bench.settled(entry, folder, line_of(run).exit_code or EXIT_SUCCESS)
 
-    def _without_run(self, entry: Entry) -> Handled | None:
+    def _without_run(self, entry: LedgerEntry) -> FileResult | None:
         """Handle an entry whose run's folder is not there: it never was, or somebody has removed it."""
         bench = self.bench
         if entry.stage is Stage.PREPARED:
@@ -62,19 +62,19 @@ class Leftovers:
             bench.spoken_of.discard((entry.name, entry.sha256))
             return None
         if bench.desk.source(entry) is None:
-            bench.job.ledger.settle(entry)
+            bench.job.ledger.mark_filed(entry)
             return None
         words = f"the folder of its run {entry.run_id} is gone, and with it what was sent. To run it once more: --again"
         return self._waiting(entry, InputRefusedError.exit_code, words)
 
-    def _unfinished(self, entry: Entry, run: Run) -> Handled | None:
+    def _unfinished(self, entry: LedgerEntry, run: Run) -> FileResult | None:
         bench, job = self.bench, self.bench.job
-        how = f"bulkreact resume {store.on_command_line(run.folder, job.output.reports)}"
+        how = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
         session = _session(run)
         if session and is_halted(run):
             if bench.desk.source(entry) is None:
                 # Somebody has taken it in hand.
-                job.ledger.settle(entry)
+                job.ledger.mark_filed(entry)
                 return None
             words = f"its run {entry.run_id} was halted: {session.reason}. Look at it, then: {how}"
             return self._waiting(entry, HaltedError.exit_code, words)
@@ -82,20 +82,20 @@ class Leftovers:
         why = ""
         if entry.target != job.target:
             why = "is for another target"
-        elif not granted.fits(run.facts.tenant_id):
+        elif not granted.matches_tenant(run.facts.tenant_id):
             why = f"is for the tenant {run.facts.tenant_id}"
         elif run.age > CONTINUED_WITHIN:
             why = f"is more than {CONTINUED_WITHIN.days} days old"
         if why:
             words = f"its unfinished run {entry.run_id} {why}. Continue it with: {how}"
             return self._waiting(entry, InputRefusedError.exit_code, words)
-        job.terminal.note(f"{entry.file_name}: continuing run {entry.run_id}.")
+        job.terminal.info(f"{entry.file_name}: continuing run {entry.run_id}.")
         tell = bench.turn(granted)
         confirm(lambda: store.open_count(run.folder), job.service, yes=job.output.yes)
         tell(entry.run_id)
         return bench.run(entry, run.folder, granted)
 
-    def _waiting(self, entry: Entry, code: int, words: str) -> Handled:
+    def _waiting(self, entry: LedgerEntry, code: int, words: str) -> FileResult:
         return self.bench.waiting(entry.file_name, entry.run_id, code, words)
 
 
@@ -105,6 +105,6 @@ def is_halted(run: Run) -> bool:
     return session is not None and session.state is RunState.HALTED
 
 
-def _session(run: Run) -> SessionEnd | None:
+def _session(run: Run) -> SessionRecord | None:
     with closing(read_only(run.folder)) as connection:
         return latest_session(connection)

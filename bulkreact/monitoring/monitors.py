@@ -18,9 +18,9 @@ from bulkreact.cli.output.json_log import warn
 from bulkreact.errors import BulkreactError, InputRefusedError
 from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
-from bulkreact.monitoring.prometheus import Figure
-from bulkreact.monitoring.webhooks import Hooks, News
-from bulkreact.runs.result_files import Finished
+from bulkreact.monitoring.prometheus import Metric
+from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 
 _ROWS_TOLD = 1000
@@ -29,7 +29,7 @@ _IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY o
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class CommandEnd:
     """What has ended: a command's exit code, its words where it was an error, and the runs that it made.
 
     ``content`` is what else there is to say; without it and without a run, a good end is not posted. ``told`` says that
@@ -37,12 +37,12 @@ class Occasion:
     """
 
     exit_code: int
-    words: str = ""
-    finished: Sequence[Finished] = ()
+    message: str = ""
+    finished: Sequence[WrittenResults] = ()
     content: Mapping[str, object] = field(default_factory=dict)
-    figures: tuple[Figure, ...] = ()
-    told: bool = False
-    old: bool = False
+    figures: tuple[Metric, ...] = ()
+    already_reported: bool = False
+    unchanged: bool = False
 
 
 class Monitors:
@@ -53,7 +53,7 @@ class Monitors:
         self._ctx = ctx
         self._command = str(ctx.info_name)
         self._metrics: Path | None = given["metrics"]
-        self._hooks = Hooks(given["ping"], given["notify_url"], teams=given["notify_format"] == webhooks.TEAMS)
+        self._hooks = NotifyTargets(given["ping"], given["notify_url"], teams=given["notify_format"] == webhooks.TEAMS)
         self._all_rows = bool(given["notify_rows"])
 
     def check(self) -> None:
@@ -61,45 +61,45 @@ class Monitors:
         if self._metrics and not self._metrics.absolute().parent.is_dir():
             raise InputRefusedError(f"--metrics {self._metrics}: there is no folder {self._metrics.parent}.")
 
-    def began(self) -> None:
+    def notify_start(self) -> None:
         """Tell that work begins."""
-        with _harmless():
-            webhooks.began(self._hooks, warn)
+        with never_raising():
+            webhooks.notify_start(self._hooks, warn)
 
-    def ended(self, occasion: Occasion) -> None:
+    def notify_end(self, occasion: CommandEnd) -> None:
         """Tell how it ended."""
         if self._metrics:
-            with _harmless():
+            with never_raising():
                 self._write(self._metrics, occasion)
-        if self._hooks == Hooks() or occasion.told:
+        if self._hooks == NotifyTargets() or occasion.already_reported:
             return
-        with _harmless():
+        with never_raising():
             summaries = [(one, _summary(one)) for one in occasion.finished]
             line = _line(self._command, occasion, [summary for _, summary in summaries])
-            content = None if occasion.old else self._content(occasion, summaries)
-            webhooks.ended(self._hooks, News(occasion.exit_code, line, content), warn)
+            content = None if occasion.unchanged else self._content(occasion, summaries)
+            webhooks.notify_end(self._hooks, Notification(occasion.exit_code, line, content), warn)
 
     def _content(
-        self, occasion: Occasion, summaries: list[tuple[Finished, dict[str, object]]]
+        self, occasion: CommandEnd, summaries: list[tuple[WrittenResults, dict[str, object]]]
     ) -> Mapping[str, object] | None:
         told = [{**summary, **self._rows(one)} for one, summary in summaries]
         frame = {"version": __version__, "command": self._command, "exit_code": occasion.exit_code}
-        reason = {"reason": occasion.words[:_WORDS_TOLD]} if occasion.words else {}
+        reason = {"reason": occasion.message[:_WORDS_TOLD]} if occasion.message else {}
         if occasion.content:
             return {**frame, **reason, **occasion.content, "runs": told}
         if told:
             return {**told[-1], "exit_code": occasion.exit_code, **reason}
         return {**frame, **reason} if occasion.exit_code else None
 
-    def _rows(self, finished: Finished) -> dict[str, object]:
+    def _rows(self, finished: WrittenResults) -> dict[str, object]:
         """Return the rows of a run that did not end well, all of them if that is asked for, as far as they fit."""
-        with closing(read_only(finished.journal)) as connection:
+        with closing(read_only(finished.run_folder)) as connection:
             both = zip(result_rows(connection), connection.execute(_IDS), strict=True)
-            chosen = (_told(row, ids) for row, ids in both if self._all_rows or row.troubled)
+            chosen = (_told(row, ids) for row, ids in both if self._all_rows or row.needs_attention)
             return {"rows" if self._all_rows else "failed_rows": list(islice(chosen, _ROWS_TOLD))}
 
-    def _write(self, path: Path, occasion: Occasion) -> None:
-        moment = prometheus.Moment(
+    def _write(self, path: Path, occasion: CommandEnd) -> None:
+        moment = prometheus.CommandResult(
             self._command,
             occasion.exit_code,
             datetime.now(UTC),
@@ -112,20 +112,20 @@ class Monitors:
             warn(f"--metrics {path} could not be written: {error.strerror}. The run is not concerned.")
 
     def _refresh_token_ends(self) -> datetime | None:
-        chosen = credentials.chosen(self._ctx)
+        chosen = credentials.resolved(self._ctx)
         if chosen is None or chosen.record is None:
             return None
-        from bulkreact.partnercenter.auth.sign_ins import REFRESH_TOKEN_DAYS, place_of  # noqa: PLC0415 - MSAL takes 100 ms
+        from bulkreact.partnercenter.auth.sign_ins import REFRESH_TOKEN_DAYS, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
         from bulkreact.partnercenter.auth.user_tokens import refreshed_at  # noqa: PLC0415
 
         with suppress(BulkreactError):
-            at = refreshed_at(place_of(state_folder(), chosen.identity), chosen.record)
+            at = refreshed_at(sign_in_for(state_folder(), chosen.identity), chosen.record)
             return at + timedelta(days=REFRESH_TOKEN_DAYS) if at else None
         return None
 
 
 @contextmanager
-def _harmless() -> Iterator[None]:
+def never_raising() -> Iterator[None]:
     """Turn whatever goes wrong into a warning: the work is done, and its end stands."""
     try:
         yield
@@ -147,14 +147,14 @@ def _told(row: ResultRow, ids: Sequence[str | None]) -> dict[str, object]:
     }
 
 
-def _summary(finished: Finished) -> dict[str, object]:
+def _summary(finished: WrittenResults) -> dict[str, object]:
     with suppress(OSError, ValueError):
         found = json.loads(Path(finished.files["summary"]).read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
     return {}
 
 
-def _line(command: str, occasion: Occasion, summaries: Sequence[Mapping[str, object]]) -> str:
+def _line(command: str, occasion: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:
     """Return the summary line: no ids of rows, whatever happened to them."""
     parts = [f"bulkreact {command}: exit code {occasion.exit_code}"]
     for summary in summaries:
@@ -163,6 +163,6 @@ def _line(command: str, occasion: Occasion, summaries: Sequence[Mapping[str, obj
         ended = ", ".join(f"{status} {rows:,}" for status, rows in numbers if rows) or "no rows"
         name = source.get("name") if isinstance(source, dict) else ""
         parts.append(f"{name}: {summary.get('state')}, {ended} (run {summary.get('run_id')})")
-    if occasion.words:
-        parts.append(" ".join(occasion.words.split())[:_WORDS_TOLD])
+    if occasion.message:
+        parts.append(" ".join(occasion.message.split())[:_WORDS_TOLD])
     return "; ".join(parts)

@@ -16,7 +16,7 @@ TEAMS = "teams"
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class NotifyTargets:
     """Who is told: ``ping`` the dead-man's switch, ``url`` the hook, in the format of Teams or as plain JSON."""
 
     ping: str | None = None
@@ -25,7 +25,7 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Notification:
     """How a command ended: the summary line and all that is said of it; ``content`` is None where nothing happened."""
 
     exit_code: int
@@ -33,25 +33,25 @@ class News:
     content: Mapping[str, object] | None
 
 
-def began(hooks: Hooks, warn: Callable[[str], None]) -> None:
+def notify_start(hooks: NotifyTargets, warn: Callable[[str], None]) -> None:
     """Tell the dead-man's switch that work begins; it is not tried twice, as the work waits for it."""
     if hooks.ping:
-        _send("--ping", _below(hooks.ping, "start"), b"", "text/plain", warn, attempts=1)
+        _send("--ping", _url_with_path(hooks.ping, "start"), b"", "text/plain", warn, attempts=1)
 
 
-def ended(hooks: Hooks, news: News, warn: Callable[[str], None]) -> None:
+def notify_end(hooks: NotifyTargets, news: Notification, warn: Callable[[str], None]) -> None:
     """Tell everybody how it ended."""
     if hooks.ping:
-        url = hooks.ping if news.exit_code == EXIT_SUCCESS else _below(hooks.ping, "fail")
+        url = hooks.ping if news.exit_code == EXIT_SUCCESS else _url_with_path(hooks.ping, "fail")
         _send("--ping", url, news.line.encode("utf-8", "replace"), "text/plain; charset=utf-8", warn)
     if hooks.url and news.content is not None:
-        content = card(news) if hooks.teams else {**news.content, "message": news.line}
+        content = teams_card(news) if hooks.teams else {**news.content, "message": news.line}
         # In ASCII: names of files may be no text.
         body = json.dumps(content).encode()
         _send("--notify-url", hooks.url, body, "application/json", warn)
 
 
-def card(news: News) -> dict[str, object]:
+def teams_card(news: Notification) -> dict[str, object]:
     """Return what a Teams workflow posts into a channel: an adaptive card with the line and the counts."""
     content = news.content or {}
     names = [name for name in ("run_id", "state", "exit_code", "reason") if content.get(name) not in (None, "")]
@@ -87,7 +87,7 @@ def card(news: News) -> dict[str, object]:
     }
 
 
-def _below(url: str, name: str) -> str:
+def _url_with_path(url: str, name: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
@@ -108,11 +108,11 @@ async def _post(url: str, body: bytes, kind: str, attempts: int) -> str:
     """Return what went wrong, empty when it was taken."""
     import aiohttp  # noqa: PLC0415 - most commands tell nobody
 
-    from bulkreact.partnercenter.network import proxy_for, trust  # noqa: PLC0415
+    from bulkreact.partnercenter.network import proxy_for, tls_context  # noqa: PLC0415
 
     trouble = ""
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    connector = aiohttp.TCPConnector(ssl=trust())
+    connector = aiohttp.TCPConnector(ssl=tls_context())
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         for attempt in range(attempts):
             if attempt:

@@ -23,7 +23,7 @@ from yarl import URL
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
-from bulkreact.partnercenter.network import proxy_for, trust
+from bulkreact.partnercenter.network import proxy_for, tls_context
 from bulkreact.partnercenter.protocol import common_headers
 from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
@@ -64,7 +64,7 @@ class Client:
             token = await self._credentials.token()
         except CredentialsRefusedError as error:
             # The token died between its last check and this call: nothing has left.
-            return NoResponse(left=False, code="no-token", description=str(error))
+            return NoResponse(sent=False, code="no-token", description=str(error))
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
         try:
@@ -83,12 +83,12 @@ class Client:
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
-            return NoResponse(left=False, code="unreachable", description=_words(error, token))
+            return NoResponse(sent=False, code="unreachable", description=_words(error, token))
         except TimeoutError:
-            return NoResponse(left=True, code="timed-out", description="no answer came within the time-out")
+            return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
         except (ClientError, OSError) as error:
             # Also a kept-alive connection that turned out dead: the server may have acted all the same.
-            return NoResponse(left=True, code="connection-lost", description=_words(error, token))
+            return NoResponse(sent=True, code="connection-lost", description=_words(error, token))
         told = response.headers if response.ok else _joined(response.headers)
         return Response(response.status, hide(response.reason or "", token), told, _hide(body, token))
 
@@ -121,7 +121,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
     proxy = proxy_for(service.base_url)
     async with ClientSession(
-        connector=TCPConnector(limit=limits.concurrency, ssl=trust() if address.scheme == "https" else True),
+        connector=TCPConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         # A session tells its headers to a proxy as well.

@@ -48,10 +48,10 @@ def _is_usable(proxy: str) -> bool:
 def check_trust() -> None:
     """Find out whether what the environment says of certificates can be used; InputRefusedError."""
     if any(os.environ.get(name) for name in CERTIFICATE_VARIABLES):
-        trust()
+        tls_context()
 
 
-def trust() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return the context in which TLS is verified, with the platform's certificates unless the environment names some.
 
     InputRefusedError when what it names holds none.

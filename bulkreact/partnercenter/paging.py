@@ -73,7 +73,7 @@ Entry = TypeVar("Entry", CustomerEntry, SubscriptionEntry, EntitlementEntry)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageLink:
     """Where a page of a list is: the query of its URL, and the headers that must be sent along."""
 
     query: str = ""
@@ -86,7 +86,7 @@ class Listing(Generic[Entry]):
 
     operation: Operation
     path: str
-    begin: Place
+    begin: PageLink
     entry: Callable[[Fields], Entry | None]
 
 
@@ -95,32 +95,32 @@ class Page(Generic[Entry]):
     """A page of a list: its entries, how many had no id that could be used, and where the list goes on."""
 
     entries: tuple[Entry, ...]
-    nameless: int
-    next: Place | None
+    without_id: int
+    next: PageLink | None
 
 
-class _ElsewhereError(Exception):
+class ForeignLinkError(Exception):
     """A link that leads out of its list; the message says how."""
 
 
 def customers() -> Listing[CustomerEntry]:
     """Return the list of the partner's customers."""
-    return Listing(Operation.LIST_CUSTOMERS, "customers", Place(f"size={PAGE_SIZE}"), _customer)
+    return Listing(Operation.LIST_CUSTOMERS, "customers", PageLink(f"size={PAGE_SIZE}"), _customer)
 
 
 def subscriptions(customer_id: str) -> Listing[SubscriptionEntry]:
     """Return the list of a customer's subscriptions; the id must be a GUID."""
-    return Listing(Operation.LIST_SUBSCRIPTIONS, f"customers/{customer_id}/subscriptions", Place(), _subscription)
+    return Listing(Operation.LIST_SUBSCRIPTIONS, f"customers/{customer_id}/subscriptions", PageLink(), _subscription)
 
 
 def entitlements(customer_id: str, subscription_id: str) -> Listing[EntitlementEntry]:
     """Return the list of an Azure plan's entitlements; the ids must be GUIDs."""
     path = f"customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements"
-    return Listing(Operation.LIST_ENTITLEMENTS, path, Place(), _entitlement)
+    return Listing(Operation.LIST_ENTITLEMENTS, path, PageLink(), _entitlement)
 
 
 def build_page_request(
-    listing: Listing[Entry], place: Place, service: Service, *, request_id: str, correlation_id: str
+    listing: Listing[Entry], place: PageLink, service: Service, *, request_id: str, correlation_id: str
 ) -> Request:
     """Return the call that reads a page of a list."""
     request = build_listing_request(
@@ -146,7 +146,7 @@ def judge_page(
         return Transient(Answer(reply.status, UNREADABLE, words, business=False)), None
     try:
         place = _next(_fields(value), listing.path, service)
-    except _ElsewhereError as error:
+    except ForeignLinkError as error:
         return broken(reply.status, str(error)), None
     found = [listing.entry(_fields(item)) for item in items]
     entries = tuple(one for one in found if one)
@@ -178,7 +178,7 @@ def _items(value: object) -> list[object] | None:
     return [] if items is None and fields.get("totalcount") == 0 else None
 
 
-def _next(page: Fields, path: str, service: Service) -> Place | None:
+def _next(page: Fields, path: str, service: Service) -> PageLink | None:
     """Return where the next page is, None when there is none; _ElsewhereError when that is not in this list."""
     link = _fields(page.get("links")).get("next")
     fields: Fields = {"uri": link} if isinstance(link, str) else _fields(link)
@@ -186,12 +186,12 @@ def _next(page: Fields, path: str, service: Service) -> Place | None:
     if not isinstance(uri, str) or not uri.strip():
         return None
     if str(fields.get("method") or "GET").upper() != "GET":
-        raise _ElsewhereError("the link to the next page asks for something other than reading")
+        raise ForeignLinkError("the link to the next page asks for something other than reading")
     headers = dict(_link_headers(fields.get("headers")))
     token = page.get("continuationtoken")
     if _TOKEN.lower() not in {name.lower() for name in headers} and isinstance(token, str) and _fits(token):
         headers[_TOKEN] = token
-    return Place(_query(uri.strip(), path, service), tuple(headers.items()))
+    return PageLink(_query(uri.strip(), path, service), tuple(headers.items()))
 
 
 def _query(uri: str, path: str, service: Service) -> str:
@@ -205,10 +205,10 @@ def _query(uri: str, path: str, service: Service) -> str:
     except ValueError:
         elsewhere = True
     if elsewhere:
-        raise _ElsewhereError("the link to the next page leads to another host, and was not followed")
+        raise ForeignLinkError("the link to the next page leads to another host, and was not followed")
     found = parts.path.removeprefix(base.path).strip("/").removeprefix(f"{service.api_version}/")
     if found.casefold() != path.casefold():
-        raise _ElsewhereError("the link to the next page leads out of the list, and was not followed")
+        raise ForeignLinkError("the link to the next page leads out of the list, and was not followed")
     return quote(parts.query, safe=_QUERY)
 
 
@@ -223,7 +223,7 @@ def _link_headers(value: object) -> Iterator[tuple[str, str]]:
         ours = isinstance(name, str) and name.lower() in _OURS
         if isinstance(name, str) and isinstance(content, str) and not ours and _LINK_HEADER.fullmatch(name):
             if not _fits(content):
-                raise _ElsewhereError("the link to the next page has a header that cannot be sent")
+                raise ForeignLinkError("the link to the next page has a header that cannot be sent")
             yield name, content
 
 
@@ -272,7 +272,7 @@ def _fields(value: object) -> Fields:
 
 def _text(fields: Fields, name: str, length: int = _NAME_LENGTH) -> str:
     value = fields.get(name)
-    return response_bodies.clean(value, length) if isinstance(value, str) else ""
+    return response_bodies.sanitize(value, length) if isinstance(value, str) else ""
 
 
 def _id(fields: Fields, name: str) -> str:

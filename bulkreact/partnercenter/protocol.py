@@ -15,25 +15,25 @@ from msgspec.structs import replace
 from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter import response_bodies, subscription
 from bulkreact.partnercenter.error_codes import lookup
-from bulkreact.partnercenter.error_codes.entry import Meaning
+from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
 from bulkreact.partnercenter.subscription import ACTIVE, Subscription
 from bulkreact.partnercenter.verdicts import (
     Accepted,
+    AmbiguousRefusal,
     Conflict,
-    Contested,
     CustomerRefused,
     Fatal,
-    Found,
     Listed,
     NotReady,
     ParentInactive,
     PermissionRefused,
-    Postponed,
     Refused,
+    StatusRead,
     Throttled,
     TokenRefused,
     Transient,
+    TryLater,
     Verdict,
 )
 
@@ -56,14 +56,14 @@ INACTIVE = "inactive"
 _CUSTOMERS = "/customers/"
 
 
-class Particulars(Struct, frozen=True):
+class CallContext(Struct, frozen=True):
     """What some calls have besides their target: the resource as it was read, or the path of an operation."""
 
     subscription: Subscription | None = None
     location: str = ""
 
 
-NOTHING_PARTICULAR = Particulars()
+NO_CONTEXT = CallContext()
 
 
 def common_headers(api_version: str, locale: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ def build_request(
     request_id: str,
     correlation_id: str,
     api_version: str = "v1",
-    particulars: Particulars = NOTHING_PARTICULAR,
+    particulars: CallContext = NO_CONTEXT,
 ) -> Request:
     """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
     own = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
@@ -144,7 +144,7 @@ def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
     """
     if isinstance(reply, NoResponse):
         answer = Answer(None, reply.code, reply.description, business=False)
-        return Transient(answer, lost=reply.left, left=reply.left)
+        return Transient(answer, lost=reply.sent, sent=reply.sent)
     if 200 <= reply.status < 300:  # noqa: PLR2004
         return _judge_success(operation, reply)
     if 300 <= reply.status < 400:  # noqa: PLR2004
@@ -164,7 +164,7 @@ def retry_after(response: Response, now: datetime) -> float | None:
     seconds = _positive(header) if header else None
     if header and seconds is None:
         seconds = _seconds_until(header, now)
-    return seconds if seconds is not None else response_bodies.seconds_in_words(response.body) or None
+    return seconds if seconds is not None else response_bodies.seconds_in_text(response.body) or None
 
 
 def path_of(location: str, base_url: str, api_version: str) -> str:
@@ -184,7 +184,7 @@ def path_of(location: str, base_url: str, api_version: str) -> str:
     return path if plain and inside and "//" not in path else ""
 
 
-def _update(operation: Operation, particulars: Particulars, headers: dict[str, str]) -> bytes:
+def _update(operation: Operation, particulars: CallContext, headers: dict[str, str]) -> bytes:
     """Return the body of an update, and complete its headers."""
     resource = particulars.subscription
     if resource is None:
@@ -192,7 +192,11 @@ def _update(operation: Operation, particulars: Particulars, headers: dict[str, s
     headers["Content-Type"] = "application/json"
     if resource.etag:
         headers["If-Match"] = resource.etag
-    return resource.reactivated if operation is Operation.REACTIVATE_SUBSCRIPTION else resource.auto_renewing
+    return (
+        resource.body_with_status_active
+        if operation is Operation.REACTIVATE_SUBSCRIPTION
+        else resource.body_with_auto_renew
+    )
 
 
 def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
@@ -201,19 +205,21 @@ def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:
     if operation is Operation.GET_ENTITLEMENT:
-        if word := response_bodies.status_word(response.body):
-            return Found(_success(response), word)
+        if word := response_bodies.read_status(response.body):
+            return StatusRead(_success(response), word)
         return Transient(_unreadable(response))
     if operation is Operation.LIST_ENTITLEMENTS:
-        words = response_bodies.status_words(response.body)
+        words = response_bodies.read_statuses(response.body)
         return Transient(_unreadable(response)) if words is None else Listed(_success(response), words)
     if operation in _READS_SUBSCRIPTION:
         found = subscription.read(response.body)
-        return Transient(_unreadable(response)) if found is None else Found(_success(response), found.word, found)
-    if operation in _UPDATES and response_bodies.announces_success(response.body):
-        active = response_bodies.status_word(response.body) == ACTIVE
+        return (
+            Transient(_unreadable(response)) if found is None else StatusRead(_success(response), found.status, found)
+        )
+    if operation in _UPDATES and response_bodies.is_success_body(response.body):
+        active = response_bodies.read_status(response.body) == ACTIVE
         return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
-    if response_bodies.announces_success(response.body):
+    if response_bodies.is_success_body(response.body):
         return Accepted(_success(response))
     # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
     return Transient(_unreadable(response), lost=True)
@@ -237,41 +243,41 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
     answer = Answer(
         response.status,
         code or lookup.generic_code(response.status),
-        details.description or entry.words,
+        details.description or entry.description,
         business=is_business(response.status),
     )
-    if entry.meaning is Meaning.THROTTLED:
+    if entry.meaning is AnswerClass.THROTTLED:
         return Throttled(answer, retry_after(response, now))
-    verdict = _verdict(operation, answer, entry.meaning or Meaning.PERMANENT)
+    verdict = _verdict(operation, answer, entry.meaning or AnswerClass.PERMANENT)
     if isinstance(verdict, Transient) and operation in _UPDATES and entry.read_first:
-        return replace(verdict, reread=True)
+        return replace(verdict, read_first=True)
     return verdict
 
 
-def _verdict(operation: Operation, answer: Answer, meaning: Meaning) -> Verdict:  # noqa: C901, PLR0911 - one line a meaning
+def _verdict(operation: Operation, answer: Answer, meaning: AnswerClass) -> Verdict:  # noqa: C901, PLR0911 - one line a meaning
     match meaning:
-        case Meaning.CHECK if operation is Operation.REACTIVATE_ENTITLEMENT:
-            return Contested(answer)
-        case Meaning.CONFLICT if operation in _UPDATES:
+        case AnswerClass.CHECK if operation is Operation.REACTIVATE_ENTITLEMENT:
+            return AmbiguousRefusal(answer)
+        case AnswerClass.CONFLICT if operation in _UPDATES:
             return Conflict(answer)
-        case Meaning.PERMANENT | Meaning.CHECK | Meaning.CONFLICT | Meaning.DONE:
+        case AnswerClass.PERMANENT | AnswerClass.CHECK | AnswerClass.CONFLICT | AnswerClass.DONE:
             return Refused(answer)
-        case Meaning.CUSTOMER:
+        case AnswerClass.CUSTOMER:
             return CustomerRefused(answer)
-        case Meaning.PERMISSION:
+        case AnswerClass.PERMISSION:
             return PermissionRefused(answer)
-        case Meaning.RETRY | Meaning.RETRY_ONCE | Meaning.THROTTLED:
+        case AnswerClass.RETRY | AnswerClass.RETRY_ONCE | AnswerClass.THROTTLED:
             lost = answer.http_status == HTTPStatus.GATEWAY_TIMEOUT
-            return Transient(answer, lost=lost, once=meaning is Meaning.RETRY_ONCE)
-        case Meaning.NOT_READY:
+            return Transient(answer, lost=lost, retry_once=meaning is AnswerClass.RETRY_ONCE)
+        case AnswerClass.NOT_READY:
             return NotReady(answer)
-        case Meaning.PARENT:
+        case AnswerClass.PARENT:
             return ParentInactive(answer)
-        case Meaning.LATER:
-            return Postponed(answer)
-        case Meaning.TOKEN:
+        case AnswerClass.LATER:
+            return TryLater(answer)
+        case AnswerClass.TOKEN:
             return TokenRefused(answer)
-        case Meaning.FATAL:
+        case AnswerClass.FATAL:
             return Fatal(answer)
         case _:
             assert_never(meaning)

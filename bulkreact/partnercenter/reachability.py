@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, proxy_for, trust
+from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, proxy_for, tls_context
 
 _SECONDS = 10.0
 _PORTS = {"https": 443, "http": 80}
@@ -18,7 +18,7 @@ class Reach:
     """What became of an attempt: words for people, and what to do when it failed."""
 
     reached: bool
-    words: str
+    description: str
     remedy: str = ""
 
 
@@ -30,8 +30,8 @@ async def reach(url: str) -> Reach:
         through = urlsplit(proxy)
         found = await _connect(through.hostname or "", through.port or _PORTS.get(through.scheme, 80), tls=None)
         # Not the proxy as it is written: it may have a password in it.
-        return Reach(found.reached, f"through the proxy {through.hostname}: {found.words}", found.remedy)
-    return await _connect(host, port, tls=trust() if parts.scheme == "https" else None)
+        return Reach(found.reached, f"through the proxy {through.hostname}: {found.description}", found.remedy)
+    return await _connect(host, port, tls=tls_context() if parts.scheme == "https" else None)
 
 
 async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach:

@@ -35,7 +35,7 @@ def parse(body: bytes) -> object:
     return value
 
 
-def announces_success(body: bytes) -> bool:
+def is_success_body(body: bytes) -> bool:
     """Tell whether the body of a 2xx is empty or JSON: HTML and text come from something in between."""
     if not body:
         return True
@@ -54,16 +54,16 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
         code = _first_text(fields, "code", "error_codes", "error", "errorname")
         words = _first_text(fields, "description", "message", "error_description", "errormessageextended")
         if words or code:
-            return ErrorDetails(clean(code, _CODE_LENGTH), clean(words or reason, DESCRIPTION_LENGTH))
-    return ErrorDetails("", clean(decode(body).strip() or reason, DESCRIPTION_LENGTH))
+            return ErrorDetails(sanitize(code, _CODE_LENGTH), sanitize(words or reason, DESCRIPTION_LENGTH))
+    return ErrorDetails("", sanitize(decode(body).strip() or reason, DESCRIPTION_LENGTH))
 
 
-def status_word(body: bytes) -> str:
+def read_status(body: bytes) -> str:
     """Return the ``status`` of a resource in lower case, found without regard to case; empty when there is none."""
     return _word(parse(body), "status")
 
 
-def status_words(body: bytes) -> dict[str, str] | None:
+def read_statuses(body: bytes) -> dict[str, str] | None:
     """Return the statuses of a collection's resources by their ids, both in lower case; None when it is none."""
     items = field(parse(body), "items")
     if not isinstance(items, list):
@@ -72,7 +72,7 @@ def status_words(body: bytes) -> dict[str, str] | None:
     return {one: word for one, word in words.items() if one and word}
 
 
-def seconds_in_words(body: bytes) -> float | None:
+def seconds_in_text(body: bytes) -> float | None:
     """Return the wait that the gateway's throttle message names in words, or None."""
     match = _WAIT.search(decode(body[:4096]))
     if not match:
@@ -80,7 +80,7 @@ def seconds_in_words(body: bytes) -> float | None:
     return float(match[1]) * (60 if match[2].lower().startswith("min") else 1)
 
 
-def clean(text: str, length: int) -> str:
+def sanitize(text: str, length: int) -> str:
     """Make foreign text safe to keep and to show: one line, printable, without tokens, cut to length."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return _TOKEN.sub("[hidden]", line)[:length]
@@ -95,7 +95,7 @@ def field(value: object, name: str) -> object:
 
 def _word(value: object, name: str) -> str:
     word = field(value, name)
-    return clean(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
+    return sanitize(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
 
 
 def _first_text(fields: dict[str, object], *names: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bulkreact.partnercenter.response_bodies import clean, field
+from bulkreact.partnercenter.response_bodies import field, sanitize
 
 ACTIVE = "active"
 SUSPENDED = "suspended"
@@ -41,7 +41,7 @@ class Subscription:
     text: str
     spans: dict[str, _Span]
     id: str
-    word: str
+    status: str
     etag: str
     parent_id: str
     auto_renew: bool | None
@@ -49,17 +49,17 @@ class Subscription:
     deadline: str
 
     @property
-    def lost_auto_renew(self) -> bool:
+    def auto_renew_disabled(self) -> bool:
         """Tell whether its suspension has switched auto-renew off, which only happens in new commerce."""
         return self.auto_renew is False and not self.etag and not self.azure_plan
 
     @property
-    def reactivated(self) -> bytes:
+    def body_with_status_active(self) -> bytes:
         """Return the resource with its status alone changed to active."""
         return self._changed("status", f'"{ACTIVE}"')
 
     @property
-    def auto_renewing(self) -> bytes:
+    def body_with_auto_renew(self) -> bytes:
         """Return the resource with its auto-renewal alone switched on."""
         return self._changed("autorenewenabled", "true")
 
@@ -84,7 +84,7 @@ def read(body: bytes) -> Subscription | None:
         text=text,
         spans=spans,
         id=_word(values.get("id")).lower(),
-        word=_word(word).lower(),
+        status=_word(word).lower(),
         etag=_etag(field(values.get("attributes"), "etag")),
         parent_id=_word(values.get("parentsubscriptionid")).lower(),
         auto_renew=auto_renew if isinstance(auto_renew, bool) else None,
@@ -163,7 +163,7 @@ def _skip(text: str, place: int) -> int:
 
 
 def _word(value: object) -> str:
-    return clean(value, _WORD_LENGTH) if isinstance(value, str) else ""
+    return sanitize(value, _WORD_LENGTH) if isinstance(value, str) else ""
 
 
 def _etag(value: object) -> str:

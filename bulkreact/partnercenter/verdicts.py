@@ -20,14 +20,14 @@ class Accepted(Struct, frozen=True):
     location: str = ""
 
 
-class Found(Struct, frozen=True):
+class StatusRead(Struct, frozen=True):
     """A read worked: ``word`` is the target's status, in lower case, an open set.
 
     ``subscription`` is what was read, where that was one.
     """
 
     answer: Answer
-    word: str
+    status: str
     subscription: Subscription | None = None
 
 
@@ -35,7 +35,7 @@ class Listed(Struct, frozen=True):
     """A list was read: ``words`` are the statuses of its entries by their ids, both in lower case."""
 
     answer: Answer
-    words: Mapping[str, str]
+    statuses: Mapping[str, str]
 
 
 class Refused(Struct, frozen=True):
@@ -44,7 +44,7 @@ class Refused(Struct, frozen=True):
     answer: Answer
 
 
-class Contested(Struct, frozen=True):
+class AmbiguousRefusal(Struct, frozen=True):
     """Refused, but perhaps because it is active already: read the target to know."""
 
     answer: Answer
@@ -83,9 +83,9 @@ class Transient(Struct, frozen=True):
 
     answer: Answer
     lost: bool = False
-    left: bool = True
-    once: bool = False
-    reread: bool = False
+    sent: bool = True
+    retry_once: bool = False
+    read_first: bool = False
 
 
 class Throttled(Struct, frozen=True):
@@ -101,7 +101,7 @@ class NotReady(Struct, frozen=True):
     answer: Answer
 
 
-class Postponed(Struct, frozen=True):
+class TryLater(Struct, frozen=True):
     """A later run may succeed; this one must not insist."""
 
     answer: Answer
@@ -121,10 +121,10 @@ class Fatal(Struct, frozen=True):
 
 Verdict = (
     Accepted
-    | Found
+    | StatusRead
     | Listed
     | Refused
-    | Contested
+    | AmbiguousRefusal
     | Conflict
     | ParentInactive
     | CustomerRefused
@@ -132,7 +132,15 @@ Verdict = (
     | Transient
     | Throttled
     | NotReady
-    | Postponed
+    | TryLater
     | TokenRefused
     | Fatal
 )
+
+# Journals keep these under the names that they had when the first journals were written.
+_STORED_NAMES: dict[type, str] = {AmbiguousRefusal: "Contested", StatusRead: "Found", TryLater: "Postponed"}
+
+
+def stored_name(verdict: type[Verdict]) -> str:
+    """Return the name under which a journal keeps a kind of verdict; it never changes."""
+    return _STORED_NAMES.get(verdict, verdict.__name__)

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from bulkreact.batch.environment import Ending
-from bulkreact.batch.journal.journal import RunFacts
+from bulkreact.batch.environment import StopReason
+from bulkreact.batch.journal.journal import RunMetadata
 
 Fact = tuple[str, str]
 
 
 def about(
-    facts: RunFacts,
-    ending: Ending,
+    facts: RunMetadata,
+    ending: StopReason,
     *,
     rows: int,
     finished_at: str,

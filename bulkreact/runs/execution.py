@@ -13,11 +13,11 @@ from time import monotonic
 
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL
-from bulkreact.batch.environment import Edges, Ending, Phase
+from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import VERIFY, Journal
 from bulkreact.batch.run.session import Session, work
-from bulkreact.cli.output.console import Terminal
-from bulkreact.early_signals import received
+from bulkreact.cli.output.console import ConsoleReporter
+from bulkreact.early_signals import early_signals
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
@@ -26,31 +26,38 @@ from bulkreact.errors import (
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
-from bulkreact.guids import guid_of
+from bulkreact.guids import format_guid
 from bulkreact.models import Outcome, RunState
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.client import Client, connect
 from bulkreact.runs import store
-from bulkreact.runs.interruption import Interruption, listen
+from bulkreact.runs.interruption import ShutdownRequest, install
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.result_files import Continuing, Finished, Places, Report, Standing, standing
+from bulkreact.runs.result_files import (
+    OutputPaths,
+    ResultFiles,
+    ResumeHint,
+    RunStatus,
+    WrittenResults,
+    latest_run_status,
+)
 from bulkreact.runs.store import Run
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import iso
-from bulkreact.wording import quoted
+from bulkreact.wording import shell_quote
 
 # So many new objects are a few MiB.
 _COLLECTED_AFTER = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunJob:
     """What one command does with a run."""
 
     folder: Path
     command: str
-    access: Access
+    access: AuthorizedAccess
     service: Service
     limits: Limits
     output: Output
@@ -60,7 +67,7 @@ class Work:
         """Tell whether rows are sent, and not only watched."""
         return self.command != VERIFY
 
-    def again(self, run: object) -> str:
+    def resume_command(self, run: object) -> str:
         """Return the command that goes on with this work, for a run as the command line names it."""
         if not self.sends:
             return f"bulkreact verify {run}"
@@ -69,12 +76,12 @@ class Work:
     @property
     def name(self) -> str:
         """Return how the run is named on the command line."""
-        return store.on_command_line(self.folder, self.output.reports)
+        return store.cli_name(self.folder, self.output.reports)
 
     @property
-    def continuing(self) -> Continuing:
+    def continuing(self) -> ResumeHint:
         """Return how the sending of the run goes on; looking at it again is never in the way of that."""
-        return Continuing(self.name, self.again(self.name) if self.sends else f"bulkreact resume {self.name}")
+        return ResumeHint(self.name, self.resume_command(self.name) if self.sends else f"bulkreact resume {self.name}")
 
     @property
     def configured_per_minute(self) -> float | None:
@@ -83,51 +90,51 @@ class Work:
         return None if rate is None else round(rate * 60, 3)
 
 
-def execute(job: Work, terminal: Terminal, interruption: Interruption | None = None) -> int:
+def execute(job: RunJob, terminal: ConsoleReporter, interruption: ShutdownRequest | None = None) -> int:
     """Settle the open rows of a run and write its files; returns the exit code."""
-    interruption = interruption or Interruption(terminal.note)
-    listen(interruption, received)
+    interruption = interruption or ShutdownRequest(terminal.info)
+    install(interruption, early_signals)
     terminal.begin(job.folder.name)
     with Journal(job.folder) as journal:
         if not job.access.refusal:
-            journal.learn_tenant(job.access.tenant_id)
+            journal.record_tenant(job.access.tenant_id)
         session = journal.begin_session(
             command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
         )
-        _collect_less()
+        _tune_gc()
         try:
             ending = asyncio.run(_work(job, journal, session, terminal, interruption))
         except JournalNotWrittenError as error:
             # The session stays open, as after a kill; what is known is written if there is room for it.
-            ending = Ending(RunState.ABORTED, error.exit_code, "the journal could not be written")
+            ending = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
                 _write(job, ending, _now())
             raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then continue with: {job.again(quoted(job.folder))} "
+                f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(shell_quote(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
-                f"The results so far are written by: bulkreact results {quoted(job.folder)}"
+                f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
             ) from None
         except BaseException:
-            _end(job, journal, session, Ending(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
+            _end(job, journal, session, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
         finished = _end(job, journal, session, ending)
     terminal.ended.append(finished)
     if not job.sends and ending.state is RunState.FINISHED:
         # What has been looked at is as unfinished as it was before.
-        stands = standing(job.folder, now=_now())
-        terminal.report(job.name, finished, stands.ending, again=job.continuing.again)
+        stands = latest_run_status(job.folder, now=_now())
+        terminal.report(job.name, finished, stands.ending, again=job.continuing.resume_command)
     else:
-        terminal.report(job.name, finished, ending, again=job.again(job.name))
+        terminal.report(job.name, finished, ending, again=job.resume_command(job.name))
     return finished.exit_code
 
 
-def _collect_less() -> None:
+def _tune_gc() -> None:
     """Let the garbage collector look less often, and only at what is new: calls leave hardly any cycles behind."""
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
 
 
-def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
+def _end(job: RunJob, journal: Journal, session: int, ending: StopReason) -> WrittenResults:
     now = _now()
     code = ending.exit_code or ResultsNotWrittenError.exit_code
     try:
@@ -138,18 +145,20 @@ def _end(job: Work, journal: Journal, session: int, ending: Ending) -> Finished:
     return finished
 
 
-def _write(job: Work, ending: Ending, now: str) -> Finished:
+def _write(job: RunJob, ending: StopReason, now: str) -> WrittenResults:
     """Write the files; looking at a run again later changes nothing about how its sending ended."""
-    stands = Standing(ending, job.configured_per_minute, now) if job.sends else standing(job.folder, now=now)
+    stands = RunStatus(ending, job.configured_per_minute, now) if job.sends else latest_run_status(job.folder, now=now)
     for left in job.folder.glob(PARTIAL):
         # Of a process that was killed while it wrote.
         left.unlink(missing_ok=True)
-    places = Places(job.folder, job.output.results, store.heartbeat(job.folder))
-    finished = Report(job.folder, stands, places, job.continuing, xlsx=job.output.xlsx).write()
+    places = OutputPaths(job.folder, job.output.results, store.latest_summary_path(job.folder))
+    finished = ResultFiles(job.folder, stands, places, job.continuing, xlsx=job.output.xlsx).write()
     return finished if job.sends else replace(finished, exit_code=ending.exit_code or finished.counts.exit_code)
 
 
-async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
+async def _work(
+    job: RunJob, journal: Journal, session: int, terminal: ConsoleReporter, interruption: ShutdownRequest
+) -> StopReason:
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("the work of a run needs a task of its own")
@@ -161,12 +170,14 @@ async def _work(job: Work, journal: Journal, session: int, terminal: Terminal, i
             raise
         task.uncancel()
         code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
-        return Ending(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
+        return StopReason(RunState.INTERRUPTED, code, "interrupted twice: calls in flight were given up")
 
 
-async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, interruption: Interruption) -> Ending:
+async def _send(
+    job: RunJob, journal: Journal, session: int, terminal: ConsoleReporter, interruption: ShutdownRequest
+) -> StopReason:
     if job.access.refusal:
-        return Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, job.access.refusal)
+        return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, job.access.refusal)
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
@@ -175,7 +186,7 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
             service = replace(service, base_url=await stack.enter_async_context(simulator(journal.folder)))
         credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
-        edges = edges_of(client, credentials, settled=terminal.settled)
+        edges = environment_for(client, credentials, settled=terminal.settled)
 
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
@@ -184,17 +195,19 @@ async def _send(job: Work, journal: Journal, session: int, terminal: Terminal, i
                 yield
 
         ending = await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)
-        await credentials.settle()
+        await credentials.close()
         return ending
 
 
-def edges_of(client: Client, credentials: Credentials, *, settled: Callable[[int, Outcome], None]) -> Edges:
+def environment_for(
+    client: Client, credentials: Credentials, *, settled: Callable[[int, Outcome], None]
+) -> RunEnvironment:
     """Return what a run is handed from outside: the real clocks, chance, and the line to the partner."""
-    return Edges(
+    return RunEnvironment(
         send=client.send,
-        usable=credentials.usable,
-        ready=credentials.ready,
-        renew=credentials.renew,
+        is_token_fresh=credentials.is_fresh,
+        ensure_token=credentials.ensure_token,
+        renew_token=credentials.renew,
         now=partial(datetime.now, UTC),
         monotonic=monotonic,
         chance=random,
@@ -209,16 +222,16 @@ def _now() -> str:
 
 def _new_id() -> str:
     # It must be unlike all others, not secret; asking the system each time would take three times as long.
-    return guid_of(f"{getrandbits(128):032x}", version=4)
+    return format_guid(f"{getrandbits(128):032x}", version=4)
 
 
-def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> Finished:
+def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> WrittenResults:
     """Write the result files of a run as its journal has them; another folder gets them without the heartbeat."""
-    places = Places(to or run.folder, latest=None if to else store.heartbeat(run.folder))
-    stands = standing(run.folder, now=iso(datetime.now(UTC)))
-    return Report(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
+    places = OutputPaths(to or run.folder, latest=None if to else store.latest_summary_path(run.folder))
+    stands = latest_run_status(run.folder, now=iso(datetime.now(UTC)))
+    return ResultFiles(run.folder, stands, places, _continuing(run, reports), xlsx=xlsx).write()
 
 
-def _continuing(run: Run, reports: Path) -> Continuing:
-    name = store.on_command_line(run.folder, reports)
-    return Continuing(name, f"bulkreact resume {name}")
+def _continuing(run: Run, reports: Path) -> ResumeHint:
+    name = store.cli_name(run.folder, reports)
+    return ResumeHint(name, f"bulkreact resume {name}")

@@ -11,15 +11,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bulkreact.batch.journal.journal import is_worked_on, latest_session, read_only
+from bulkreact.batch.journal.journal import is_locked, latest_session, read_only
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.models import Status
 from bulkreact.runs import store
-from bulkreact.runs.result_files import standing_of
+from bulkreact.runs.result_files import run_status
 from bulkreact.runs.store import Run
 from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import iso
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 RUNNING = "running"
 # Where nobody says how wide it may be.
@@ -27,7 +27,7 @@ _WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RunSummary:
     """One run of the history; ``finished_at`` and ``exit_code`` are None while it is being worked on or after a kill."""
 
     run: Run
@@ -61,21 +61,21 @@ class Line:
         }
 
 
-def lines(reports: Path) -> Iterator[Line]:
+def lines(reports: Path) -> Iterator[RunSummary]:
     """Yield the runs of a reports folder, the newest first."""
     for run in store.runs(reports):
         yield line_of(run)
 
 
-def line_of(run: Run) -> Line:
+def line_of(run: Run) -> RunSummary:
     """Return how a run stands."""
-    worked_on = is_worked_on(run.folder)
+    worked_on = is_locked(run.folder)
     with closing(read_only(run.folder)) as connection:
         connection.execute("BEGIN")
-        stands = standing_of(latest_session(connection), now=iso(datetime.now(UTC)))
-        counts = results_csv.tally(result_rows(connection))
+        stands = run_status(latest_session(connection), now=iso(datetime.now(UTC)))
+        counts = results_csv.count_rows(result_rows(connection))
     running = worked_on and not stands.noted
-    return Line(
+    return RunSummary(
         run,
         RUNNING if running else stands.ending.state.value,
         stands.finished_at if stands.noted else None,
@@ -106,7 +106,7 @@ def show(reports: Path, *, as_json: bool) -> None:
         click.echo(f"{folder.name} cannot be read: {why}", err=True)
 
 
-def _table(found: Iterable[Line]) -> Table:
+def _table(found: Iterable[RunSummary]) -> Table:
     table = Table("run", "state", "exit", "rows", "how they ended", "took", box=None, pad_edge=False)
     for line in found:
         ended = ", ".join(f"{status} {line.counts[status]:,}" for status in Status if line.counts[status])
@@ -121,7 +121,7 @@ def _table(found: Iterable[Line]) -> Table:
     return table
 
 
-def told(line: Line) -> str:
+def one_line(line: RunSummary) -> str:
     """Return a run on one line, for people."""
-    rows = many(sum(line.counts.values()), "row")
+    rows = plural(sum(line.counts.values()), "row")
     return f"{line.run.facts.id}  {line.state}, {rows}, {line.finished_at or 'no end noted'}"

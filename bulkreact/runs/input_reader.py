@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkreact.batch.journal.journal import create
-from bulkreact.batch.journal.swapped_ids import CODE, digest_of, flag_misplaced
+from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.cli.options.input import options_of
 from bulkreact.errors import FileRefusedError, InputRefusedError
-from bulkreact.sheets.input.row_errors import Defect, Problem, lines
+from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
 
 if TYPE_CHECKING:
-    from bulkreact.sheets.input.input_file import Intake
+    from bulkreact.sheets.input.input_file import InputFile
 
 _THREADS = "OPENBLAS_NUM_THREADS"
 _STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class LoadedInput:
     """An input whose rows are in a draft's journal; ``digest`` leaves out those that are invalid."""
 
-    intake: "Intake"
+    intake: "InputFile"
     digest: str
 
 
@@ -48,26 +48,26 @@ def opened(source: str) -> Iterator[Path]:
         yield copy
 
 
-def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> Read:
+def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> LoadedInput:
     """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
     shown = "standard input" if source == _STANDARD_INPUT else source
-    with _loading_lightly():
-        from bulkreact.sheets.input.input_file import Intake  # noqa: PLC0415 - loads pandas
+    with fast_import():
+        from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
 
     known = options_of(given)
-    with _refusing_the_file():
-        intake = Intake(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
+    with as_file_error():
+        intake = InputFile(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
         create(folder, intake.rows())
         digest = intake.digest
-        if intake.may_be_mixed and (misplaced := flag_misplaced(folder)):
-            intake.add(Problem(one.number, (Defect(CODE, one.column, one.value, one.reason),)) for one in misplaced)
-            digest = digest_of(folder)
+        if intake.may_have_swapped_ids and (misplaced := flag_swapped_ids(folder)):
+            intake.add(RowError(one.number, (CellError(CODE, one.column, one.value, one.reason),)) for one in misplaced)
+            digest = input_digest(folder)
         _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
-    return Read(intake, digest)
+    return LoadedInput(intake, digest)
 
 
 @contextmanager
-def _loading_lightly() -> Iterator[None]:
+def fast_import() -> Iterator[None]:
     """Load what stays anyway: looking through it for garbage again and again takes a sixth of the time.
 
     Nor is there any use for the threads that numpy's mathematics would start.
@@ -85,7 +85,7 @@ def _loading_lightly() -> Iterator[None]:
 
 
 @contextmanager
-def _refusing_the_file() -> Iterator[None]:
+def as_file_error() -> Iterator[None]:
     """Tell what is wrong with a file from what is wrong with everything else."""
     try:
         yield
@@ -98,11 +98,11 @@ def name_of(source: str) -> str:
     return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
 
 
-def _check(intake: "Intake", *, strict: bool, allow_empty: bool) -> None:
+def _check(intake: "InputFile", *, strict: bool, allow_empty: bool) -> None:
     if not intake.count and not allow_empty:
         raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
     if strict and intake.codes:
-        listed = "\n".join(f"  {line}" for line in lines(intake.problems))
+        listed = "\n".join(f"  {line}" for line in format_errors(intake.problems))
         more = intake.codes.total() - len(intake.problems)
         rest = f"\n  … and {more:,} more" if more else ""
         raise InputRefusedError(

@@ -13,7 +13,7 @@ from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_TERMINATED
 _ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
-class Interruption:
+class ShutdownRequest:
     """What signals have asked for, also before there is a phase to tell and after it has ended."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -69,7 +69,7 @@ class Interruption:
             self._task.cancel()
 
 
-def listen(interruption: Interruption, received: Sequence[int] = ()) -> None:
+def install(interruption: ShutdownRequest, received: Sequence[int] = ()) -> None:
     """Hand the signals that ask for an end to an interruption, from now on and those received before."""
     for number in _ENDING:
         signal.signal(number, interruption.receive)
@@ -83,7 +83,7 @@ def exit_code_of(number: int) -> int:
 
 
 @contextmanager
-def handing_back() -> Iterator[None]:
+def preserving_handlers() -> Iterator[None]:
     """Let others listen to signals meanwhile; afterwards they are heeded as before."""
     before = {number: signal.getsignal(number) for number in _ENDING}
     try:
@@ -94,10 +94,10 @@ def handing_back() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[list[int]]:
+def deferring_signals() -> Iterator[list[int]]:
     """Let signals wait: yield those that come, in their order; afterwards they are heeded as before."""
     came: list[int] = []
-    with handing_back():
+    with preserving_handlers():
         for number in _ENDING:
             signal.signal(number, lambda received, _frame: came.append(received))
         yield came

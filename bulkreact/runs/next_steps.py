@@ -37,9 +37,9 @@ def steps(counts: Counts, state: RunState, run: str, *, again: str, failed: str)
 
 def next_steps(counts: Counts, run: str, *, ended: bool) -> Iterator[Step]:
     """Yield the commands that a run at rest has need of, apart from continuing what was stopped."""
-    if counts.left_out:
-        yield Step(f"Left out by --limit: {counts.left_out:,}. Send them with:", f"bulkreact resume {run}")
-    if ended and counts.worth_retrying > counts.left_out:
+    if counts.excluded_by_limit:
+        yield Step(f"Left out by --limit: {counts.excluded_by_limit:,}. Send them with:", f"bulkreact resume {run}")
+    if ended and counts.worth_retrying > counts.excluded_by_limit:
         remark = f"(rows that may succeed now: {counts.worth_retrying:,})"
         yield Step("To retry:", f"bulkreact retry {run}", remark)
     if counts.statuses[Status.PENDING]:

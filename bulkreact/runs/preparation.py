@@ -7,23 +7,30 @@ from uuid import uuid4
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import RunFacts
-from bulkreact.cli.output.console import Terminal
+from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.input_reader import Read
+from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.store import CONTINUED_WITHIN, Run
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 
 
 def new_facts(
-    ctx: click.Context, run_id: str, name: str, found: Read, service: Service, granted: Access, *, now: datetime
-) -> RunFacts:
+    ctx: click.Context,
+    run_id: str,
+    name: str,
+    found: LoadedInput,
+    service: Service,
+    granted: AuthorizedAccess,
+    *,
+    now: datetime,
+) -> RunMetadata:
     """Return the facts of a new run over an input that has been read."""
     intake = found.intake
-    return RunFacts(
+    return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),
         version=__version__,
@@ -44,16 +51,18 @@ def new_facts(
     )
 
 
-def to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Terminal) -> Run | None:
+def find_unfinished(
+    reports: Path, facts: RunMetadata, granted: AuthorizedAccess, terminal: ConsoleReporter
+) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for folder, why in store.unreadable(reports).items():
-        terminal.note(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
+        terminal.info(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
     for run in store.runs(reports):
         if run.facts.target != facts.target:
             continue
         same = run.facts.digest == facts.digest
-        if not granted.fits(run.facts.tenant_id):
+        if not granted.matches_tenant(run.facts.tenant_id):
             if same and run.unfinished:
                 words = f"The unfinished run {run.facts.id} of the same rows is for the tenant {run.facts.tenant_id}"
                 remark = remark or f"{words}: this is a new run, for {granted.tenant_id}."
@@ -64,17 +73,17 @@ def to_continue(reports: Path, facts: RunFacts, granted: Access, terminal: Termi
             if run.age > CONTINUED_WITHIN:
                 raise InputRefusedError(
                     f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
-                    f"bulkreact resume {store.on_command_line(run.folder, reports)}, or begin anew with --new."
+                    f"bulkreact resume {store.cli_name(run.folder, reports)}, or begin anew with --new."
                 )
             return run
         # The newest run that has to do with this input is worth a remark, if none is continued.
         remark = remark or _remark(run, facts, same=same)
     if remark:
-        terminal.note(remark)
+        terminal.info(remark)
     return None
 
 
-def _remark(run: Run, facts: RunFacts, *, same: bool) -> str:
+def _remark(run: Run, facts: RunMetadata, *, same: bool) -> str:
     """Say what an earlier run that is not continued has to do with this input; empty when nothing."""
     if same and run.unfinished:
         return f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows."

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from bulkreact import __version__
-from bulkreact.batch.environment import Ending
-from bulkreact.batch.journal.journal import RunFacts
-from bulkreact.models import RunState, Spell, Status
+from bulkreact.batch.environment import StopReason
+from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.models import RunState, SessionTimeline, Status
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import Step
-from bulkreact.sheets.output.customer_totals import CustomerTally
-from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, Gathering, RunReport, Way, status_lines
+from bulkreact.sheets.output.customer_totals import CustomerCounts
+from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, status_lines
 from bulkreact.sheets.output.results_csv import Counts
 
 _EXIT_WORDS = {
@@ -25,21 +25,21 @@ _EXIT_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReportInput:
     """What the journal says of a run as a whole; ``ended_at`` is None where nobody has noted it."""
 
-    facts: RunFacts
-    ending: Ending
+    facts: RunMetadata
+    ending: StopReason
     ended_at: str | None
     exit_code: int
     counts: Counts
     calls: dict[str, int]
     pace: dict[str, float | None]
     ways: tuple[Step, ...]
-    spells: tuple[list[Spell], int]
+    spells: tuple[list[SessionTimeline], int]
 
 
-def report_of(source: Source, gathering: Gathering, customers: CustomerTally) -> RunReport:
+def report_of(source: ReportInput, gathering: ReportBuilder, customers: CustomerCounts) -> RunReport:
     """Return the report of a run."""
     facts, groups = source.facts, gathering.groups()
     customer_count, affected_count = customers.totals()
@@ -59,7 +59,7 @@ def report_of(source: Source, gathering: Gathering, customers: CustomerTally) ->
         simulated=facts.simulated,
         figures=_figures(source, gathering, customer_count),
         statuses=status_lines((status, source.counts.statuses[status]) for status in Status),
-        ways=tuple(Way(step.words.strip(), step.what, step.remark) for step in source.ways),
+        ways=tuple(NextStep(step.words.strip(), step.what, step.remark) for step in source.ways),
         groups=groups,
         other_rows=gathering.troubled - sum(group.rows for group in groups),
         customers=tuple(customers.lines(CUSTOMERS_SHOWN)),
@@ -80,7 +80,7 @@ def report_of(source: Source, gathering: Gathering, customers: CustomerTally) ->
     )
 
 
-def _headline(source: Source, gathering: Gathering) -> str:
+def _headline(source: ReportInput, gathering: ReportBuilder) -> str:
     rows = source.counts.statuses.total()
     if not rows:
         return "There were no rows"
@@ -89,7 +89,7 @@ def _headline(source: Source, gathering: Gathering) -> str:
     return f"{gathering.succeeded:,} of {rows:,} row{'' if rows == 1 else 's'} ended well"
 
 
-def _verdict(source: Source, gathering: Gathering) -> str:
+def _verdict(source: ReportInput, gathering: ReportBuilder) -> str:
     state, reason = source.ending.state, source.ending.reason.rstrip(".")
     words = ["The run is complete" if state is RunState.FINISHED else f"The run was {state}: {reason}"]
     if gathering.troubled:
@@ -111,7 +111,7 @@ def _tone(state: RunState, troubled: int) -> str:
     return "mixed" if troubled else "good"
 
 
-def _figures(source: Source, gathering: Gathering, customer_count: int) -> tuple[tuple[str, str], ...]:
+def _figures(source: ReportInput, gathering: ReportBuilder, customer_count: int) -> tuple[tuple[str, str], ...]:
     numbers = {
         "rows": source.counts.statuses.total(),
         "ended well": gathering.succeeded,

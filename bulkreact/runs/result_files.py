@@ -7,26 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact import __version__
-from bulkreact.batch.environment import Ending
+from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.call_stats import Traffic, traffic
-from bulkreact.batch.journal.call_timeline import spells
-from bulkreact.batch.journal.journal import JOURNAL_NAME, RunFacts, SessionEnd, latest_session, read_facts, read_only
+from bulkreact.batch.journal.call_timeline import session_timelines
+from bulkreact.batch.journal.journal import (
+    JOURNAL_NAME,
+    RunMetadata,
+    SessionRecord,
+    latest_session,
+    read_facts,
+    read_only,
+)
 from bulkreact.batch.journal.row_results import result_rows, row_count
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
-from bulkreact.models import ResultRow, RunState, Spell
+from bulkreact.models import ResultRow, RunState, SessionTimeline
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import steps
-from bulkreact.runs.report_content import Source, report_of
+from bulkreact.runs.report_content import ReportInput, report_of
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
-from bulkreact.sheets.output.customer_totals import CustomerTally
-from bulkreact.sheets.output.report_data import SPELLS_SHOWN, Gathering
+from bulkreact.sheets.output.customer_totals import CustomerCounts
+from bulkreact.sheets.output.report_data import SPELLS_SHOWN, ReportBuilder
 from bulkreact.sheets.output.results_csv import Counts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
-from bulkreact.wording import quoted
+from bulkreact.wording import shell_quote
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class WrittenResults:
     """A run whose files are written.
 
     ``kept`` are files that somebody had edited and that were in their way, ``no_workbook`` is why there is none although
@@ -41,7 +48,7 @@ class Finished:
     no_workbook: str = ""
 
     @property
-    def journal(self) -> Path:
+    def run_folder(self) -> Path:
         """Return the folder of the journal."""
         return Path(self.files["journal"]).parent
 
@@ -56,7 +63,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class OutputPaths:
     """Where the files go: the result files into ``to``, copies of the results and of the summary elsewhere."""
 
     to: Path
@@ -65,57 +72,57 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """How a run stands: how its sending ended, when, and at which ceiling.
 
     ``noted`` is false where the process left no word: ``finished_at`` is then the present.
     """
 
-    ending: Ending
+    ending: StopReason
     configured_per_minute: float | None
     finished_at: str
     noted: bool = True
 
 
-def standing(folder: Path, *, now: str) -> Standing:
+def latest_run_status(folder: Path, *, now: str) -> RunStatus:
     """Return how a run stands by its journal."""
     with closing(read_only(folder)) as connection:
-        return standing_of(latest_session(connection), now=now)
+        return run_status(latest_session(connection), now=now)
 
 
-def standing_of(session: SessionEnd | None, *, now: str) -> Standing:
+def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
     """Return how a run stands by its latest session; one whose process has left no word was interrupted."""
-    killed = Ending(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
+    killed = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
     if session is None or session.state is None or session.exit_code is None:
-        return Standing(killed, session.configured_per_minute if session else None, now, noted=False)
+        return RunStatus(killed, session.configured_per_minute if session else None, now, noted=False)
     # A completed run's code follows from its rows; one that only failed to write is thereby mended.
     mended = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
-    ending = Ending(session.state, EXIT_SUCCESS if mended else session.exit_code, session.reason or "")
-    return Standing(ending, session.configured_per_minute, session.ended_at or now)
+    ending = StopReason(session.state, EXIT_SUCCESS if mended else session.exit_code, session.reason or "")
+    return RunStatus(ending, session.configured_per_minute, session.ended_at or now)
 
 
 @dataclass(frozen=True, slots=True)
-class Continuing:
+class ResumeHint:
     """How people go on: what the run is called on the command line, and the command that continues a stopped one."""
 
     run: str
-    again: str
+    resume_command: str
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ResultFiles:
     """What is to be written about a run: how it stands, where the files go, and how to go on.
 
     ``xlsx`` says whether there is to be a workbook; None leaves that to the input, and to one that is there already.
     """
 
     folder: Path
-    standing: Standing
-    places: Places
-    continuing: Continuing
+    standing: RunStatus
+    places: OutputPaths
+    continuing: ResumeHint
     xlsx: bool | None = None
 
-    def write(self) -> Finished:
+    def write(self) -> WrittenResults:
         """Write all result files; ResultsNotWrittenError names what to do when that fails."""
         try:
             return self._write()
@@ -123,28 +130,28 @@ class Report:
             self._tell_failure()
             raise ResultsNotWrittenError(
                 f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
-                f"Mend the cause, then write them again with: bulkreact results {quoted(self.folder)}"
+                f"Mend the cause, then write them again with: bulkreact results {shell_quote(self.folder)}"
             ) from None
 
-    def _write(self) -> Finished:
+    def _write(self) -> WrittenResults:
         to = self.places.to
-        with closing(read_only(self.folder)) as connection, CustomerTally() as customers:
+        with closing(read_only(self.folder)) as connection, CustomerCounts() as customers:
             connection.execute("BEGIN")
             facts = read_facts(connection)
             wanted = self._wants_workbook(facts)
             refusal = results_xlsx.too_large(row_count(connection), len(facts.header)) if wanted else ""
             moved = traffic(connection, self.standing.configured_per_minute)
-            edited = {name: results_csv.keep_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
+            edited = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             if written := wanted and not refusal:
                 self._write_workbook(connection, facts, moved)
             elif self._at_home:
                 # It would go on telling how things stood earlier.
                 (to / WORKBOOK).unlink(missing_ok=True)
-            gathering = Gathering()
+            gathering = ReportBuilder()
             rows = _gathered(result_rows(connection), gathering, customers)
             counts = results_csv.write(to, facts.header, rows)
             exit_code = self.standing.ending.exit_code or counts.exit_code
-            drawn = spells(connection, limit=SPELLS_SHOWN)
+            drawn = session_timelines(connection, limit=SPELLS_SHOWN)
             report_html.write(to, report_of(self._source(facts, counts, exit_code, moved, drawn), gathering, customers))
             summary = self._summary(facts, counts, exit_code, moved, workbook=written)
         # The last one: what is younger than the summary was edited.
@@ -154,9 +161,9 @@ class Report:
         if self.places.results_copy:
             results_csv.copy(to, self.places.results_copy)
         kept = {name: place for name, place in edited.items() if place}
-        return Finished(to, counts, exit_code, self._files(workbook=written), kept, refusal)
+        return WrittenResults(to, counts, exit_code, self._files(workbook=written), kept, refusal)
 
-    def _wants_workbook(self, facts: RunFacts) -> bool:
+    def _wants_workbook(self, facts: RunMetadata) -> bool:
         if self.xlsx is not None:
             return self.xlsx
         return facts.from_spreadsheet or (self._at_home and (self.folder / WORKBOOK).is_file())
@@ -166,7 +173,7 @@ class Report:
         """Tell whether the files go into the run's folder, where all of that name are ours."""
         return self.places.to.resolve() == self.folder.resolve()
 
-    def _write_workbook(self, connection: sqlite3.Connection, facts: RunFacts, moved: Traffic) -> None:
+    def _write_workbook(self, connection: sqlite3.Connection, facts: RunMetadata, moved: Traffic) -> None:
         calls, pace = moved
         lines = about(
             facts,
@@ -179,17 +186,22 @@ class Report:
         results_xlsx.write(self.places.to / WORKBOOK, facts.header, result_rows(connection), lines)
 
     def _source(
-        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, drawn: tuple[list[Spell], int]
-    ) -> Source:
+        self,
+        facts: RunMetadata,
+        counts: Counts,
+        exit_code: int,
+        moved: Traffic,
+        drawn: tuple[list[SessionTimeline], int],
+    ) -> ReportInput:
         stands, (calls, pace) = self.standing, moved
         ways = steps(
             counts,
             stands.ending.state,
             self.continuing.run,
-            again=self.continuing.again,
+            again=self.continuing.resume_command,
             failed=self._files(workbook=False)["failed"],
         )
-        return Source(
+        return ReportInput(
             facts=facts,
             ending=stands.ending,
             ended_at=stands.finished_at if stands.noted else None,
@@ -206,7 +218,7 @@ class Report:
         if not self.places.latest:
             return
         with suppress(OSError, sqlite3.OperationalError), closing(read_only(self.folder)) as connection:
-            counts = results_csv.tally(result_rows(connection))
+            counts = results_csv.count_rows(result_rows(connection))
             # A run that was stopped has its own code; one that was complete has failed only at this.
             code = self.standing.ending.exit_code or ResultsNotWrittenError.exit_code
             moved = traffic(connection, self.standing.configured_per_minute)
@@ -214,7 +226,7 @@ class Report:
             results_csv.write_json(self.places.latest, summary, private=False)
 
     def _summary(
-        self, facts: RunFacts, counts: Counts, exit_code: int, moved: Traffic, *, workbook: bool
+        self, facts: RunMetadata, counts: Counts, exit_code: int, moved: Traffic, *, workbook: bool
     ) -> dict[str, object]:
         ending, (calls, pace) = self.standing.ending, moved
         return {
@@ -243,7 +255,7 @@ class Report:
         }
 
 
-def _gathered(rows: Iterator[ResultRow], gathering: Gathering, customers: CustomerTally) -> Iterator[ResultRow]:
+def _gathered(rows: Iterator[ResultRow], gathering: ReportBuilder, customers: CustomerCounts) -> Iterator[ResultRow]:
     """Let the report take in the rows while they go into the files."""
     for row in rows:
         gathering.add(row)
@@ -251,7 +263,7 @@ def _gathered(rows: Iterator[ResultRow], gathering: Gathering, customers: Custom
         yield row
 
 
-def identity(facts: RunFacts, *, rows: int) -> dict[str, object]:
+def identity(facts: RunMetadata, *, rows: int) -> dict[str, object]:
     """Return what is fixed about a run, for programs."""
     return {
         "run_id": facts.id,

@@ -9,23 +9,23 @@ from bulkreact.batch.journal.call_log import Write, write_calls
 from bulkreact.batch.journal.journal import read_only
 from bulkreact.models import Kind, Operation
 from bulkreact.runs import store
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 
 
 @asynccontextmanager
 async def simulator(run: Path) -> AsyncIterator[str]:
     """Serve a simulated partner that remembers what earlier processes have sent to one; yield its base URL."""
-    async with serve(Rules()) as (base_url, world):
+    async with serve(Behaviour()) as (base_url, world):
         now = datetime.now(UTC)
-        for folder in store.origins(run):
+        for folder in store.retry_lineage(run):
             with closing(read_only(folder)) as connection:
                 for write in write_calls(connection):
                     _recall(world, write, ago=(now - write.began).total_seconds())
         yield base_url
 
 
-def _recall(world: World, write: Write, *, ago: float) -> None:
+def _recall(world: PartnerCenter, write: Write, *, ago: float) -> None:
     target = write.target
     if target.kind is Kind.AZURE:
         world.recall((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal import pending_rows
-from bulkreact.batch.journal.journal import JOURNAL_NAME, RunFacts, latest_session, read_facts, read_only
+from bulkreact.batch.journal.journal import JOURNAL_NAME, RunMetadata, latest_session, read_facts, read_only
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.output.results_csv import LATEST
-from bulkreact.wording import quoted
+from bulkreact.wording import shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
 _DRAFT_AGE = timedelta(days=1)
@@ -39,7 +39,7 @@ class Run:
     """
 
     folder: Path
-    facts: RunFacts
+    facts: RunMetadata
     ended: bool
     has_unknown: bool
     has_handed_over: bool
@@ -98,7 +98,7 @@ def _remove_old_drafts(reports: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def adopt(folder: Path, run_id: str) -> Path:
+def publish(folder: Path, run_id: str) -> Path:
     """Give a draft its name: from here on the run exists."""
     named = folder.with_name(run_id)
     folder.rename(named)
@@ -134,14 +134,14 @@ def to_resume(reports: Path) -> Run | None:
     return next((run for run in found if run.unfinished), found[0] if found else None)
 
 
-def heartbeat(folder: Path) -> Path | None:
+def latest_summary_path(folder: Path) -> Path | None:
     """Return where the newest run's summary is copied to, None for any older run's folder."""
     folder = folder.resolve()
     newest = next(iter(runs(folder.parent)), None)
     return folder.parent / LATEST if newest and newest.folder == folder else None
 
 
-def origins(folder: Path) -> list[Path]:
+def retry_lineage(folder: Path) -> list[Path]:
     """Return the folders of a run and of those whose rows it took over, as far as they lie beside it, oldest first."""
     found = [folder]
     while (run := _read(found[0])) and run.facts.retry_of and (folder.parent / run.facts.retry_of).is_dir():
@@ -171,11 +171,11 @@ def find(reports: Path, name: str) -> Run:
     return found[0]
 
 
-def on_command_line(folder: Path, reports: Path) -> str:
+def cli_name(folder: Path, reports: Path) -> str:
     """Return how a run is named on the command line, for somebody who uses this reports folder."""
     if folder.resolve().parent != reports.resolve():
-        return quoted(folder)
-    return folder.name if reports == Path("reports") else f"{folder.name} --reports {quoted(reports)}"
+        return shell_quote(folder)
+    return folder.name if reports == Path("reports") else f"{folder.name} --reports {shell_quote(reports)}"
 
 
 def _why_unreadable(folder: Path) -> str:

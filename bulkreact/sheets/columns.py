@@ -33,7 +33,7 @@ RESULT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """Where things stand in a table, as positions of its columns.
 
     The last of ``ids`` is None where no column has entitlements; ``optional`` are the other columns that say something of
@@ -43,7 +43,7 @@ class Layout:
 
     ids: tuple[int, int, int | None]
     optional: dict[str, int]
-    kept: tuple[int, ...]
+    carried_columns: tuple[int, ...]
     header: tuple[str, ...]
     results: dict[str, int]
 
@@ -58,7 +58,7 @@ def layout(
     *,
     guarded: bool = True,
     entitlements: bool = True,
-) -> Layout:
+) -> ColumnLayout:
     """Find the columns by what people call them; ``named`` says of some which header holds them.
 
     ``entitlements`` says that rows need an entitlement unless they say otherwise. Where the cells of a results file are ``guarded``, its names are so as well, and lose that guard here.
@@ -66,7 +66,7 @@ def layout(
     named = named or {}
     if missing := missing_columns(header, named, entitlements=entitlements):
         raise ColumnError(_missing(header, missing))
-    places = [place_of(header, column, named.get(column)) for column in ID_COLUMNS]
+    places = [column_index(header, column, named.get(column)) for column in ID_COLUMNS]
     customer, subscription, entitlement = places
     if customer is None or subscription is None or len({*places}) < len(places):
         raise ColumnError("--map names one header for two columns")
@@ -79,7 +79,7 @@ def layout(
     replaced = set(results.values())
     kept = tuple(place for place in range(len(header)) if place not in replaced)
     ids = (customer, subscription, entitlement)
-    return Layout(ids, _optional(header, named), kept, _kept_names([header[place] for place in kept]), results)
+    return ColumnLayout(ids, _optional(header, named), kept, _kept_names([header[place] for place in kept]), results)
 
 
 def is_header(record: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> bool:
@@ -152,7 +152,7 @@ def _kept_names(header: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def place_of(header: Sequence[str], column: str, named: str | None = None) -> int | None:
+def column_index(header: Sequence[str], column: str, named: str | None = None) -> int | None:
     """Return where a column stands, None when no header is called so; ColumnError when it is not clear which one."""
     if named is None and all(column_of(name) != column for name in header):
         return None

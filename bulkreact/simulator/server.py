@@ -23,7 +23,7 @@ from bulkreact.simulator.partnercenter.request_checks import (
     inspect,
     refusal,
 )
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 
 if TYPE_CHECKING:
     # What it needs takes long to import, and practising needs no tokens.
@@ -37,13 +37,13 @@ _ENTITLEMENT = _ENTITLEMENTS + "/{entitlement}"
 
 @asynccontextmanager
 async def serve(
-    rules: Rules, *, port: int = 0, tls: ssl.SSLContext | None = None, directory: "Directory | None" = None
-) -> AsyncIterator[tuple[str, World]]:
+    rules: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = None, directory: "Directory | None" = None
+) -> AsyncIterator[tuple[str, PartnerCenter]]:
     """Serve on a loopback port (0: a free one) and yield the base URL and the world behind it.
 
     With a directory the same port is its token service as well, and the API takes no tokens but those of the directory.
     """
-    world = World(rules, monotonic)
+    world = PartnerCenter(rules, monotonic)
     app, connections = application(world, directory), WeakSet[asyncio.Transport]()
     if tls:
         app.middlewares.append(_collector(connections))
@@ -63,7 +63,7 @@ async def serve(
         await runner.cleanup()
 
 
-def application(world: World, directory: "Directory | None" = None) -> web.Application:
+def application(world: PartnerCenter, directory: "Directory | None" = None) -> web.Application:
     """Return the service as an aiohttp application."""
     app = web.Application()
     app[WORLD] = world
@@ -96,7 +96,7 @@ async def _reactivate(request: web.Request) -> web.StreamResponse:
     world, (customer_id, subscription_id, entitlement_id) = request.app[WORLD], ids(request, *_TARGET)
     call = inspect(request)
     if await request.read() or request.headers.get("Content-Type"):
-        world.ledger.complaints.append("a reactivation carries no body and no Content-Type")
+        world.call_log.violations.append("a reactivation carries no body and no Content-Type")
     target = customer_id, subscription_id, entitlement_id
     act = refusal(request, *target) or world.reactivate(target, request.headers.get("MS-RequestId", ""))
     return await answer(request, call, act)
@@ -117,4 +117,7 @@ async def _read_all(request: web.Request) -> web.StreamResponse:
 async def _ledger(request: web.Request) -> web.Response:
     directory = request.app.get(DIRECTORY)
     token_requests = {"token_requests": [asdict(one) for one in directory.requests]} if directory else {}
-    return web.json_response({**asdict(request.app[WORLD].ledger), **token_requests})
+    log = request.app[WORLD].call_log
+    return web.json_response(
+        {"calls": log.calls, "effects": log.effects, "complaints": log.violations, **token_requests}
+    )

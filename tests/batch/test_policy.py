@@ -4,17 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.policy import (
-    Again,
-    Hold,
-    Progress,
-    Renew,
-    Settle,
+    AbortRun,
+    ApplyThrottle,
+    Finish,
+    RefreshToken,
+    RetryIn,
+    RowProgress,
     Step,
-    Stop,
     advance,
     backoff,
     decide,
-    unfinished,
+    outcome_if_open,
 )
 from bulkreact.models import Answer, Call, Operation, Status
 from bulkreact.partnercenter import verdicts
@@ -30,25 +30,25 @@ def said(status: int | None, code: str = "", *, business: bool = False) -> Answe
 ACCEPTED = verdicts.Accepted(said(202, business=True))
 REFUSED = verdicts.Refused(said(404, "800111", business=True))
 REDIRECT = verdicts.Refused(said(302, "unexpected-redirect"))
-CONTESTED = verdicts.Contested(said(400, "900337", business=True))
+CONTESTED = verdicts.AmbiguousRefusal(said(400, "900337", business=True))
 BUSY = verdicts.NotReady(said(409, "800082", business=True))
-LATER = verdicts.Postponed(said(409, "900278", business=True))
+LATER = verdicts.TryLater(said(409, "900278", business=True))
 UNAVAILABLE = verdicts.Transient(said(503, "http-503"))
 LOST = verdicts.Transient(said(None, "timed-out"), lost=True)
-UNREACHABLE = verdicts.Transient(said(None, "unreachable"), left=False)
+UNREACHABLE = verdicts.Transient(said(None, "unreachable"), sent=False)
 THROTTLED = verdicts.Throttled(said(429, "http-429"), 7.0)
 NO_TOKEN = verdicts.TokenRefused(said(401, "http-401"))
 FATAL = verdicts.Fatal(said(403, "900329", business=True))
-ACTIVE = verdicts.Found(said(200, business=True), "active")
-INACTIVE = verdicts.Found(said(200, business=True), "inactive")
-OTHER_WORD = verdicts.Found(said(200, business=True), "warming")
+ACTIVE = verdicts.StatusRead(said(200, business=True), "active")
+INACTIVE = verdicts.StatusRead(said(200, business=True), "inactive")
+OTHER_WORD = verdicts.StatusRead(said(200, business=True), "warming")
 
 
-def walk(*answers: Verdict, attempts: int = 5) -> tuple[Progress, Step]:
+def walk(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step]:
     """Follow a row through answers; every step but the last must ask for another call."""
-    progress, step = Progress(), None
+    progress, step = RowProgress(), None
     for number, verdict in enumerate(answers, 1):
-        assert not isinstance(step, Settle | Stop)
+        assert not isinstance(step, Finish | AbortRun)
         before = progress
         progress = advance(before, verdict, Call(number, f"id-{before.intent}", "c", "t", "t", verdict.answer))
         step = decide(before, progress, verdict, attempts=attempts, chance=0.5)
@@ -59,7 +59,7 @@ def walk(*answers: Verdict, attempts: int = 5) -> tuple[Progress, Step]:
 def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
     """Return status, code and attempts of the outcome to which answers lead."""
     step = walk(*answers, attempts=attempts)[1]
-    assert isinstance(step, Settle | Stop)
+    assert isinstance(step, Finish | AbortRun)
     return step.outcome.status, step.outcome.code, step.outcome.attempts
 
 
@@ -101,7 +101,7 @@ def test_answers_lead_to_outcomes(answers: list[Verdict], expected: tuple[Status
 
 
 def test_a_501_ends_after_one_repetition() -> None:
-    not_implemented = verdicts.Transient(said(501, "0"), once=True)
+    not_implemented = verdicts.Transient(said(501, "0"), retry_once=True)
     assert ending(not_implemented, not_implemented) == (Status.FAILED, "0", 2)
 
 
@@ -117,22 +117,22 @@ def test_the_request_id_stays_until_a_business_answer_came() -> None:
 
 
 def test_a_busy_target_is_left_alone_for_two_minutes() -> None:
-    assert walk(BUSY)[1] == Again(120)
+    assert walk(BUSY)[1] == RetryIn(120)
 
 
 def test_a_refused_token_is_renewed_once_and_again_only_after_another_answer() -> None:
-    assert walk(NO_TOKEN)[1] == Renew()
-    assert isinstance(walk(NO_TOKEN, NO_TOKEN)[1], Stop)
-    assert walk(NO_TOKEN, UNAVAILABLE, NO_TOKEN)[1] == Renew()
+    assert walk(NO_TOKEN)[1] == RefreshToken()
+    assert isinstance(walk(NO_TOKEN, NO_TOKEN)[1], AbortRun)
+    assert walk(NO_TOKEN, UNAVAILABLE, NO_TOKEN)[1] == RefreshToken()
 
 
 def test_a_throttle_holds_with_the_time_that_was_named() -> None:
-    assert walk(THROTTLED)[1] == Hold(7.0)
+    assert walk(THROTTLED)[1] == ApplyThrottle(7.0)
 
 
 def test_rows_that_stop_the_run_are_sent_again_by_a_resume() -> None:
     step = walk(FATAL)[1]
-    assert isinstance(step, Stop)
+    assert isinstance(step, AbortRun)
     assert step.outcome.reopen
 
 
@@ -142,7 +142,7 @@ def test_a_fatal_answer_to_a_read_leaves_the_row_where_it_was() -> None:
 
 def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
     step = walk(UNAVAILABLE, CONTESTED, ACTIVE)[1]
-    assert isinstance(step, Settle)
+    assert isinstance(step, Finish)
     assert step.outcome.call is not None
     assert step.outcome.call.id == 2
 
@@ -158,12 +158,12 @@ def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
 )
 def test_a_row_that_waits_when_the_run_ends_says_so(answers: list[Verdict], status: Status) -> None:
     progress, _ = walk(*answers)
-    assert unfinished(progress).status is status
+    assert outcome_if_open(progress).status is status
 
 
 def test_a_row_without_a_call_was_not_attempted() -> None:
-    assert unfinished(Progress()).status is Status.NOT_ATTEMPTED
-    assert unfinished(replace(Progress(), lost=True)).status is Status.UNKNOWN
+    assert outcome_if_open(RowProgress()).status is Status.NOT_ATTEMPTED
+    assert outcome_if_open(replace(RowProgress(), lost=True)).status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize(("failures", "ceiling"), [(1, 1), (2, 2), (3, 4), (4, 8), (7, 60), (5000, 60)])

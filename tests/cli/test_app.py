@@ -12,9 +12,9 @@ from bulkreact.models import Status
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.settings import FILE_NAME
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_FATES
-from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES
-from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_FATES
+from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
+from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
+from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 from tests.conftest import PROJECT, Program
 
 README = (PROJECT / "README.md").read_text()
@@ -119,27 +119,27 @@ def fate_lines(kind: str, number: int) -> list[str]:
     return [line for line in table.splitlines() if f"`{number}`" in line]
 
 
-@pytest.mark.parametrize("number", sorted(FATES))
+@pytest.mark.parametrize("number", sorted(SCENARIOS))
 def test_the_readme_tells_every_fate(number: int) -> None:
     (line,) = fate_lines("an entitlement", number)
-    words = FATES[number].words
+    words = SCENARIOS[number].words
     assert words in line or f"{words.partition(',')[0]} with that code" in line
 
 
-@pytest.mark.parametrize("number", sorted(SUBSCRIPTION_FATES))
+@pytest.mark.parametrize("number", sorted(SUBSCRIPTION_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
     (line,) = fate_lines("a subscription", number)
-    words = SUBSCRIPTION_FATES[number].words
+    words = SUBSCRIPTION_SCENARIOS[number].words
     told = [
         words.removesuffix(", a word nobody knows").removeprefix("reading it says "),
         f"{words.partition(',')[0]} with that code",
         f"{words.partition(',')[0]} with the digits after the 9 as its code",
     ]
-    same = words == getattr(FATES.get(number), "words", "") and "what an entitlement meets" in line
+    same = words == getattr(SCENARIOS.get(number), "words", "") and "what an entitlement meets" in line
     assert same or [one for one in told if one in line]
 
 
-@pytest.mark.parametrize("number", sorted(CUSTOMER_FATES))
+@pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_customer(number: int) -> None:
     (line,) = fate_lines("a customer", number)
-    assert CUSTOMER_FATES[number].words in line
+    assert CUSTOMER_SCENARIOS[number].words in line

@@ -8,7 +8,7 @@ import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.config_file import Configuration
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Partner, Program
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.run_commands import FAST, told
@@ -42,9 +42,9 @@ def test_the_file_of_the_working_directory_stands_in_for_options(program: Progra
 
 
 def test_the_command_line_beats_the_environment_and_that_beats_the_file(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(activation_delay=0))
+    partner = start_partner(Behaviour(activation_delay=0))
     configure(program, f'[run]\nbase_url = "{partner.base_url}"\nyes = true\nrate = "off"\nlimit = 3\n')
     program.environment["BULKREACT_RUN_LIMIT"] = "2"
     assert program("run", "input.csv", "--limit", "1").code == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bulkreact.cli.commands.run import command
-from bulkreact.cli.credentials import choose
+from bulkreact.cli.credentials import resolve
 from bulkreact.settings import Cloud
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.conftest import Program
@@ -26,7 +26,7 @@ def test_a_client_secret_from_the_environment_is_enough(program: Program, author
     assert process.code == 0, process.err
     assert authority.outcomes == [("client_credentials", "issued")]
     assert process.summary["target"]["tenant_id"] == TENANT  # type: ignore[index]
-    assert authority.world.ledger.complaints == []
+    assert authority.world.call_log.violations == []
 
 
 def test_a_client_secret_can_stand_in_a_file(program: Program, authority: Authority) -> None:
@@ -164,7 +164,7 @@ def test_each_cloud_has_its_token_service_and_every_part_can_be_overridden(
     monkeypatch.delenv("BULKREACT_ACCESS_TOKEN", raising=False)
     named = [*APP, "--tenant-id", TENANT, "--client-id", CLIENT, *options]
     ctx = command.make_context("run", ["input.csv", *named])
-    identity = choose(ctx, Cloud(ctx.params["cloud"])).identity
+    identity = resolve(ctx, Cloud(ctx.params["cloud"])).identity
     assert identity.authority == f"{authority_url}/{TENANT}"
     assert (identity.scope, identity.resource) == (f"{scope}/.default", scope)
 
@@ -384,7 +384,7 @@ def test_tokens_that_are_refused_in_mid_run_are_renewed_once_and_the_calls_repea
     assert len(answers) == 40
     assert {tuple(sorted(one)) for one in answers.values()} == {("202",), ("202", "401")}
     assert len(authority.directory.requests) == 2
-    assert len(authority.world.ledger.effects) == 40
+    assert len(authority.world.call_log.effects) == 40
 
 
 def test_a_token_that_is_refused_again_after_its_renewal_stops_the_run(program: Program, authority: Authority) -> None:
@@ -417,7 +417,7 @@ def test_a_renewal_that_is_refused_in_mid_run_stops_it_and_loses_nothing(
     replace_app(authority, secret_app())
     assert program("resume", *FAST, *APP).code == 0
     assert len({request_id for request_id, _ in calls(authority)}) == 40
-    assert len(authority.world.ledger.effects) == 40
+    assert len(authority.world.call_log.effects) == 40
 
 
 def test_a_token_service_in_trouble_does_not_stop_a_run_while_its_token_lives(

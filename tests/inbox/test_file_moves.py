@@ -63,8 +63,8 @@ def test_copying_overwrites_nothing_and_is_done_once(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("system")
 def test_a_reason_lies_beside_its_file(tmp_path: Path) -> None:
-    first = file_moves.move_with_words(written(tmp_path / "a.csv", "1"), tmp_path / "failed", "no rows")
-    second = file_moves.move_with_words(written(tmp_path / "a.csv", "2"), tmp_path / "failed", "no header")
+    first = file_moves.move_with_note(written(tmp_path / "a.csv", "1"), tmp_path / "failed", "no rows")
+    second = file_moves.move_with_note(written(tmp_path / "a.csv", "2"), tmp_path / "failed", "no header")
     assert (first.name, second.name) == ("a.csv", "a-2.csv")
     assert content(tmp_path / "failed") == {
         "a.csv": "1",

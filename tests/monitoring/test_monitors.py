@@ -11,8 +11,8 @@ import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.monitoring import monitors
-from bulkreact.monitoring.webhooks import News, card
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.monitoring.webhooks import Notification, teams_card
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, Partner, Program
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.run_commands import FAST, run, wait_until
@@ -206,7 +206,9 @@ def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Par
 
 
 def test_a_card_of_a_refusal_has_its_reason() -> None:
-    content = card(News(2, "bulkreact run: exit code 2", {"exit_code": 2, "reason": "x.csv does not exist."}))
+    content = teams_card(
+        Notification(2, "bulkreact run: exit code 2", {"exit_code": 2, "reason": "x.csv does not exist."})
+    )
     assert "x.csv does not exist." in str(content)
 
 
@@ -262,7 +264,7 @@ def test_hooks_can_come_from_file_and_environment(program: Program, partner: Par
 def test_the_commands_that_follow_a_run_tell_as_well(
     program: Program, partner: Partner, receiver: Receiver, command: str
 ) -> None:
-    partner.world.rules = Rules(activation_delay=0)
+    partner.world.rules = Behaviour(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom")
     assert receiver.paths[0] == "/start"

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import NoResponse, Operation, Request, Response
-from bulkreact.partnercenter.auth.access_tokens import ReadyToken
+from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.partnercenter.client import BODY_CAP, connect
 from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
 from bulkreact.partnercenter.verdicts import Fatal
@@ -58,7 +58,7 @@ async def listening(talk: Talk) -> AsyncIterator[str]:
 
 async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[Response | NoResponse]:
     service = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
-    async with connect(service, Limits(timeout=seconds), ReadyToken(CANARY, now=time.time)) as client:
+    async with connect(service, Limits(timeout=seconds), StaticToken(CANARY, now=time.time)) as client:
         return [await client.send(one) for one in requests]
 
 
@@ -157,21 +157,21 @@ async def test_a_connection_that_closes_without_an_answer_is_a_lost_call() -> No
     async with listening(answering(b"")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (True, "connection-lost")
+    assert (reply.sent, reply.code) == (True, "connection-lost")
 
 
 async def test_an_answer_cut_off_in_its_body_is_a_lost_call() -> None:
     async with listening(answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (True, "connection-lost")
+    assert (reply.sent, reply.code) == (True, "connection-lost")
 
 
 async def test_an_answer_that_is_no_http_is_a_lost_call() -> None:
     async with listening(answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
-    assert reply.left
+    assert reply.sent
 
 
 async def test_a_call_that_is_not_answered_in_time_is_lost() -> None:
@@ -184,7 +184,7 @@ async def test_a_call_that_is_not_answered_in_time_is_lost() -> None:
         (reply,) = await send(base_url, request(), seconds=0.2)
         released.set()
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (True, "timed-out")
+    assert (reply.sent, reply.code) == (True, "timed-out")
 
 
 async def test_a_body_that_dribbles_for_ever_is_ended_by_the_same_time_out() -> None:
@@ -230,7 +230,7 @@ async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monke
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (False, "unreachable")
+    assert (reply.sent, reply.code) == (False, "unreachable")
     # What is said to Partner Center is none of the proxy's business.
     assert heard[0].startswith(b"CONNECT partner.example:443 ")
     assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in heard[0].lower()]
@@ -270,13 +270,13 @@ async def test_a_server_that_is_not_there_was_never_reached() -> None:
         pass
     (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (False, "unreachable")
+    assert (reply.sent, reply.code) == (False, "unreachable")
 
 
 async def test_a_name_that_does_not_exist_was_never_reached() -> None:
     (reply,) = await send("https://partner.invalid", request(), seconds=10)
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (False, "unreachable")
+    assert (reply.sent, reply.code) == (False, "unreachable")
 
 
 def self_signed(path: Path) -> Path:
@@ -308,7 +308,7 @@ async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_pa
     async with server:
         (reply,) = await send(f"https://localhost:{server.sockets[0].getsockname()[1]}", request())
     assert isinstance(reply, NoResponse)
-    assert (reply.left, reply.code) == (False, "unreachable")
+    assert (reply.sent, reply.code) == (False, "unreachable")
     assert "certificate" in reply.description.lower()
     assert heard == []
 
@@ -349,15 +349,15 @@ async def test_every_failure_after_the_connection_stood_is_a_lost_call(failure: 
         mocked.post(f"https://partner.example{request().path}", exception=failure)
         (reply,) = await send("https://partner.example", request())
     assert isinstance(reply, NoResponse)
-    assert reply.left
+    assert reply.sent
 
 
 @pytest.mark.parametrize("token", ["", "  ", "two words", "a\r\nEvil: 1", "töken"])
 def test_a_token_that_cannot_travel_in_a_header_is_refused_without_quoting_it(token: str) -> None:
     with pytest.raises(InputRefusedError) as refusal:
-        ReadyToken(token, now=time.time)
+        StaticToken(token, now=time.time)
     assert not token.strip() or token not in str(refusal.value)
 
 
 def test_a_token_is_not_shown_by_accident() -> None:
-    assert CANARY not in repr(ReadyToken(CANARY, now=time.time))
+    assert CANARY not in repr(StaticToken(CANARY, now=time.time))

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.batch.discovery.listing import Cursor, Reading, Wanted, in_order
+from bulkreact.batch.discovery.listing import CustomerReading, DiscoveryFilter, PageCursor, parents_first
 from bulkreact.models import NoResponse, Response
 from bulkreact.partnercenter import paging
 from bulkreact.partnercenter.paging import (
     CustomerEntry,
     Page,
-    Place,
+    PageLink,
     SubscriptionEntry,
     build_page_request,
     judge_page,
@@ -120,7 +120,7 @@ def test_a_link_that_leads_elsewhere_is_refused(uri: str) -> None:
 def test_a_link_within_the_list_is_followed_by_its_query_alone(uri: str) -> None:
     _, page = following(uri, headers=[{"Key": "MS-ContinuationToken", "Value": "t"}])
     assert page
-    assert page.next == Place("a=b%20c", (("MS-ContinuationToken", "t"),))
+    assert page.next == PageLink("a=b%20c", (("MS-ContinuationToken", "t"),))
 
 
 def test_a_base_url_with_a_path_is_taken_off() -> None:
@@ -128,7 +128,7 @@ def test_a_base_url_with_a_path_is_taken_off() -> None:
     body = json.dumps({"items": [], "links": {"next": {"uri": "https://partner.example/gate/v2/customers?x"}}}).encode()
     _, page = judge_page(paging.customers(), Response(200, "", {}, body), service, now=NOW)
     assert page
-    assert page.next == Place("x")
+    assert page.next == PageLink("x")
 
 
 def test_a_link_that_writes_or_has_an_unfit_header_is_refused() -> None:
@@ -144,7 +144,7 @@ def test_a_page_of_a_proxy_is_no_answer() -> None:
 
 
 def test_what_is_no_success_means_what_it_means_everywhere() -> None:
-    lost = NoResponse(left=True, code="timed-out", description="x")
+    lost = NoResponse(sent=True, code="timed-out", description="x")
     throttled = Response(429, "", {"retry-after": "7"}, b"")
     assert isinstance(judge_page(paging.customers(), lost, SERVICE, now=NOW)[0], Transient)
     assert judge_page(paging.customers(), throttled, SERVICE, now=NOW)[0] == Throttled(
@@ -191,7 +191,7 @@ def entry(number: int, parent: int | None) -> SubscriptionEntry:
 @given(st.lists(st.none() | st.integers(0, 12), max_size=10))
 def test_every_subscription_stands_once_and_behind_its_parent(parents: list[int | None]) -> None:
     given = [entry(number, parent) for number, parent in enumerate(parents)]
-    ordered = in_order(given)
+    ordered = parents_first(given)
     assert sorted(one.id for one in ordered) == sorted(one.id for one in given)
     places = {one.id: place for place, one in enumerate(ordered)}
     ancestors = {one.id: one.parent_id for one in given}
@@ -207,7 +207,7 @@ def test_every_subscription_stands_once_and_behind_its_parent(parents: list[int 
 
 
 def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
-    cursor = Cursor(paging.customers())
+    cursor = PageCursor(paging.customers())
     verdicts = []
     for number in range(25):
         link = {"uri": "/customers", "headers": {"MS-ContinuationToken": str(number)}}
@@ -218,8 +218,8 @@ def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
 
 
 def test_only_wanted_subscriptions_are_looked_into() -> None:
-    wanted = Wanted(only=frozenset({guid(12)}))
-    reading = Reading(1, guid(1), wanted)
+    wanted = DiscoveryFilter(only=frozenset({guid(12)}))
+    reading = CustomerReading(1, guid(1), wanted)
     plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
     reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
     path = reading.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path

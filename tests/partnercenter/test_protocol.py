@@ -81,7 +81,7 @@ def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> Non
 def test_a_list_tells_the_status_of_each_entry_by_its_id(body: bytes, words: dict[str, str]) -> None:
     verdict = judge(LIST, answer(200, body), now=NOW)
     assert isinstance(verdict, verdicts.Listed)
-    assert verdict.words == words
+    assert verdict.statuses == words
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"items":{}}', b"<html>", b'{"items":null}'])
@@ -111,8 +111,8 @@ def test_a_success_with_a_page_of_somebody_else_is_no_answer(body: bytes) -> Non
 DOCUMENTED = [
     (400, 900118, verdicts.Refused),
     (400, 800002, verdicts.Refused),
-    (400, 900337, verdicts.Contested),
-    (400, 900280, verdicts.Postponed),
+    (400, 900337, verdicts.AmbiguousRefusal),
+    (400, 900280, verdicts.TryLater),
     (400, 2055, verdicts.Refused),
     *((400, code, verdicts.Refused) for code in (2011, 800096, 800040, 800091, 900277, 900279, 900311)),
     *((400, code, verdicts.Refused) for code in (2001, 2002, 2054, 3000, 800081, 900307)),
@@ -125,7 +125,7 @@ DOCUMENTED = [
     *((401, code, verdicts.Fatal) for code in (900420, 900421)),
     (409, 27009, verdicts.ParentInactive),
     (409, 800082, verdicts.NotReady),
-    (409, 900278, verdicts.Postponed),
+    (409, 900278, verdicts.TryLater),
     *((500, code, verdicts.Transient) for code in (800003, 900192, 800094)),
     (501, 0, verdicts.Transient),
 ]
@@ -175,7 +175,7 @@ def test_only_a_504_among_the_transient_answers_counts_as_lost() -> None:
 def test_a_501_is_repeated_only_once() -> None:
     verdict = write(501, {"code": 0, "description": "Exception not defined"})
     assert isinstance(verdict, verdicts.Transient)
-    assert verdict.once
+    assert verdict.retry_once
 
 
 def test_an_empty_401_that_names_an_invalid_token_is_fatal() -> None:
@@ -194,9 +194,9 @@ def test_a_redirect_is_refused_and_ends_no_request_id(status: int) -> None:
 
 @pytest.mark.parametrize("left", [True, False])
 def test_a_call_without_an_answer_is_lost_exactly_when_it_left(left: bool) -> None:
-    verdict = judge(WRITE, NoResponse(left=left, code="timed-out", description="words"), now=NOW)
+    verdict = judge(WRITE, NoResponse(sent=left, code="timed-out", description="words"), now=NOW)
     assert isinstance(verdict, verdicts.Transient)
-    assert (verdict.lost, verdict.left) == (left, left)
+    assert (verdict.lost, verdict.sent) == (left, left)
     assert verdict.answer.http_status is None
 
 
@@ -334,8 +334,8 @@ def test_the_wait_is_read_from_the_header_else_from_the_words(header: str, body:
 )
 def test_reading_finds_the_status_in_any_case_and_encoding(body: bytes, word: str) -> None:
     verdict = read(200, body)
-    assert isinstance(verdict, verdicts.Found)
-    assert verdict.word == word
+    assert isinstance(verdict, verdicts.StatusRead)
+    assert verdict.status == word
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"status":null}', b'{"status":3}', b"[]"])

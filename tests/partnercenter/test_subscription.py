@@ -64,9 +64,9 @@ def test_everything_but_the_one_member_goes_back_byte_for_byte(resource: tuple[s
     text, reactivated, renewing = resource
     found = read(text.encode(encoding))
     assert found is not None
-    assert found.word == "suspended"
-    assert found.reactivated == reactivated.encode()
-    assert found.auto_renewing == renewing.encode()
+    assert found.status == "suspended"
+    assert found.body_with_status_active == reactivated.encode()
+    assert found.body_with_auto_renew == renewing.encode()
 
 
 @given(st.binary() | st.text().map(str.encode) | st.builds(lambda body: _BOM + b'{"status":' + body, st.binary()))
@@ -105,7 +105,7 @@ def test_what_could_not_go_back_whole_is_no_subscription(body: bytes) -> None:
 def test_of_names_that_differ_in_case_the_documented_one_counts() -> None:
     found = read(b'{"status":"suspended","Status":"active"}')
     assert found is not None
-    assert (found.word, found.reactivated) == ("suspended", b'{"status":"active","Status":"active"}')
+    assert (found.status, found.body_with_status_active) == ("suspended", b'{"status":"active","Status":"active"}')
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_an_etag_is_quoted_once_and_never_breaks_a_header(etag: str, header: str
 def _renewal(members: str) -> bool:
     found = read(f'{{"status":"suspended",{members}}}'.encode())
     assert found is not None
-    return found.lost_auto_renew
+    return found.auto_renew_disabled
 
 
 def test_auto_renewal_was_lost_where_new_commerce_says_false() -> None:

@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
     ("days", "within", "silent"), [(8, WEEK, True), (7, WEEK, False), (8, None, False), (6.99, WEEK, False)]
 )
 def test_silence_is_what_lasts_longer_than_is_allowed(days: float, within: float | None, silent: bool) -> None:
-    assert bool(sweeping.silence(BEGAN, BEGAN + timedelta(days=days), within)) is silent
+    assert bool(sweeping.inactivity_message(BEGAN, BEGAN + timedelta(days=days), within)) is silent
 
 
 def hidden(folder: Path) -> Path:

@@ -9,8 +9,8 @@ import pytest
 
 from bulkreact.models import InputRow, Kind
 from bulkreact.sheets.columns import ColumnError, layout
-from bulkreact.sheets.input.input_file import Intake
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.input_options import InputOptions
 from tests.conftest import CANARY, Partner, Process, Program
 from tests.scenarios.test_subscription_updates import of
 from tests.support.ids import guid, read_csv, row, write_csv
@@ -23,7 +23,7 @@ PLAIN = of(1)
 
 def take(folder: Path, header: Sequence[str], *rows: Sequence[str], **options: object) -> list[InputRow]:
     path = write_csv(folder / "input.csv", rows, header)
-    return list(Intake(path, max_rows=100, options=Options(**options)).rows())  # type: ignore[arg-type]
+    return list(InputFile(path, max_rows=100, options=InputOptions(**options)).rows())  # type: ignore[arg-type]
 
 
 def kinds(rows: list[InputRow]) -> list[str]:
@@ -141,7 +141,7 @@ def test_dates_that_cannot_be_read_are_counted_once(tmp_path: Path) -> None:
         [(CUSTOMER, PLAN, ENTITLEMENT, "1 March"), (CUSTOMER, PLAN, guid(2), "2026-03-01")],
         (*HEADER[:3], "cancelled_on"),
     )
-    intake = Intake(path, max_rows=100)
+    intake = InputFile(path, max_rows=100)
     assert len(list(intake.rows())) == 2
     assert intake.unread_dates == 1
 
@@ -149,7 +149,7 @@ def test_dates_that_cannot_be_read_are_counted_once(tmp_path: Path) -> None:
 def test_the_digest_tells_kinds_apart_and_nothing_else(tmp_path: Path) -> None:
     def digest(header: Sequence[str], cells: Sequence[str], **options: object) -> str:
         path = write_csv(tmp_path / "input.csv", [cells], header)
-        intake = Intake(path, max_rows=100, options=Options(**options))  # type: ignore[arg-type]
+        intake = InputFile(path, max_rows=100, options=InputOptions(**options))  # type: ignore[arg-type]
         list(intake.rows())
         return intake.digest
 
@@ -205,7 +205,7 @@ def test_an_online_plan_adds_what_the_service_says(program: Program, partner: Pa
     assert dict(plan["statuses"])[5] == "active"
     # What is active is in no danger; the end of a term comes from the service.
     assert {one[0] for one in plan["deadlines"]} == {2, 3, 4, 6}
-    assert {call["method"] for call in partner.world.ledger.calls} == {"GET"}
+    assert {call["method"] for call in partner.world.call_log.calls} == {"GET"}
 
 
 def run(
@@ -241,7 +241,7 @@ def test_both_kinds_run_from_one_file(program: Program, partner: Partner) -> Non
     assert [tuple(one[name] for name in (*HEADER[:3], "kind", "note")) for one in results] == list(rows)
     assert results[3]["advice"].startswith("This subscription cannot be brought back")
     assert "Auto-renew is off since the suspension" in results[2]["advice"]
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
     assert sum(process.summary["counts"].values()) == 4  # type: ignore[attr-defined]
 
 
@@ -256,7 +256,7 @@ def test_auto_renewal_is_restored_where_a_row_asks_for_it(program: Program, part
     assert advices[0] == ""
     assert advices[1].startswith("Auto-renew is off")
     assert advices[2].startswith("Auto-renew is still off")
-    assert [one["subscription_id"] for one in partner.world.ledger.effects if "auto_renew" in one] == [
+    assert [one["subscription_id"] for one in partner.world.call_log.effects if "auto_renew" in one] == [
         of(1).subscription_id
     ]
 
@@ -267,7 +267,7 @@ def test_auto_renewal_is_restored_for_all_rows_if_the_command_says_so(program: P
         program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription", "--restore-auto-renew"
     )
     assert read_csv(process.run / "results.csv")[0]["advice"] == ""
-    assert [one.get("auto_renew") for one in partner.world.ledger.effects] == [None, "restored"]
+    assert [one.get("auto_renew") for one in partner.world.call_log.effects] == [None, "restored"]
 
 
 def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
@@ -276,7 +276,7 @@ def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
     rows = [(PLAIN.customer_id, of(tail).subscription_id) for tail in (1, 7000, 9001, 9002, 9003, 9004)]
     process = run(program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription")
     assert process.code == 0
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
     kept = b"".join(path.read_bytes() for path in process.run.iterdir() if path.is_file())
     assert b"commitmentEndDate" not in kept
     assert CANARY.encode() not in kept
@@ -292,17 +292,17 @@ def test_a_failed_reading_hands_its_request_id_on_to_the_next_reading(program: P
     failed, unknown = read_csv(process.run / "failed.csv")
     assert failed["error_description"].startswith("while reading the subscription: ")
     assert (failed["status"], unknown["status"]) == ("failed", "unknown")
-    partner.world.ledger.calls.clear()
+    partner.world.call_log.calls.clear()
     again = program(
         *("run", process.run / "failed.csv", "--kind", "subscription", "--reports", "again", "--attempts", "1"),
         *("--base-url", partner.base_url, *FAST, "--halt-on-failures", "off"),
     )
     assert again.code == 1
-    calls = {(call["method"], str(call["path"])[-12:]): call["request_id"] for call in partner.world.ledger.calls}
+    calls = {(call["method"], str(call["path"])[-12:]): call["request_id"] for call in partner.world.call_log.calls}
     assert calls["GET", reading.subscription_id[-12:]] == failed["request_id"]
     assert calls["PATCH", update.subscription_id[-12:]] == unknown["request_id"]
     assert calls["GET", update.subscription_id[-12:]] != unknown["request_id"]
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
 
 
 def test_a_retry_takes_a_parent_and_its_children_together(program: Program, partner: Partner) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bulkreact.models import Status
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
 from tests.conftest import CANARY, Program
 from tests.support.ids import fated, row, write_csv
@@ -40,7 +40,7 @@ async def repeat_the_token(request: web.Request, handler: Handler) -> web.Stream
 @pytest.fixture
 def base_url(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
     """Serve a simulator that repeats the token."""
-    app = application(World(Rules(activation_delay=0), monotonic))
+    app = application(PartnerCenter(Behaviour(activation_delay=0), monotonic))
     app.middlewares.append(repeat_the_token)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
 

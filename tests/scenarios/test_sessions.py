@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bulkreact.batch.journal.journal import JOURNAL_NAME, create, read_only, seal
-from bulkreact.batch.journal.row_results import result_of
+from bulkreact.batch.journal.journal import JOURNAL_NAME, create, finalize, read_only
+from bulkreact.batch.journal.row_results import load_result
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import JournalNotWrittenError
 from bulkreact.models import InputRow, Outcome, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import facts, fated, guid, target
 from tests.support.virtual_run import HANGING_SECONDS, Laboratory, Sent
 
@@ -23,10 +23,13 @@ LOOK = Limits(calls_per_second=None, verify=Verification(after=0, timeout=0))
 
 def with_a_lost_row(folder: Path) -> Laboratory:
     """Return a laboratory with a run of two rows of one customer; the second was lost in an earlier run."""
-    laboratory = Laboratory(folder, Rules(activation_delay=0))
-    rows = [InputRow(2, ("x",), target(guid(1))), InputRow(3, ("x",), target(guid(2)), request_id=guid(555), lost=True)]
+    laboratory = Laboratory(folder, Behaviour(activation_delay=0))
+    rows = [
+        InputRow(2, ("x",), target(guid(1))),
+        InputRow(3, ("x",), target(guid(2)), request_id=guid(555), outcome_unknown=True),
+    ]
     create(folder, rows)
-    seal(folder, facts(header=("a",), uuid=guid(77)))
+    finalize(folder, facts(header=("a",), uuid=guid(77)))
     return laboratory
 
 
@@ -60,11 +63,11 @@ def test_a_row_that_was_only_read_is_no_row_that_was_sent(tmp_path: Path) -> Non
         (Status.FAILED, True),
         (Status.UNKNOWN, True),
     ]
-    assert laboratory.phases[-1].tally.settled == 2
+    assert laboratory.phases[-1].progress.settled == 2
 
 
 def test_a_run_that_halts_is_not_watched(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(n) if n < 5 else fated(800111, n), n) for n in range(60)])
     limits = Limits(calls_per_second=10, concurrency=1, verify=Verification(after=0))
     assert laboratory.work(limits).exit_code == 4
@@ -73,7 +76,7 @@ def test_a_run_that_halts_is_not_watched(tmp_path: Path) -> None:
 
 
 def test_without_a_token_nothing_more_is_sent_and_the_next_session_goes_on(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(40)])
     laboratory.refusal = lambda: "the secret has expired" if len(laboratory.sent) >= 10 else ""
     limits = Limits(calls_per_second=10, concurrency=4, verify=Verification(after=0))
@@ -90,7 +93,7 @@ def test_without_a_token_nothing_more_is_sent_and_the_next_session_goes_on(tmp_p
 
 
 def test_without_a_token_watching_stops_and_what_was_accepted_stays_so(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=3600))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=3600))
     laboratory.make([target(guid(number), number) for number in range(5)])
     laboratory.refusal = lambda: "signed out" if any(sent.method == "GET" for sent in laboratory.sent) else ""
     limits = Limits(calls_per_second=10, concurrency=1, verify=Verification(after=0, timeout=60))
@@ -100,7 +103,7 @@ def test_without_a_token_watching_stops_and_what_was_accepted_stays_so(tmp_path:
 
 
 def test_whoever_stops_does_not_wait_for_a_token(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(40)])
     laboratory.hang = lambda: len(laboratory.sent) >= 10
 
@@ -118,7 +121,7 @@ def test_whoever_stops_does_not_wait_for_a_token(tmp_path: Path) -> None:
 
 
 def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_turns_out_dead(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(8)])
     laboratory.answer = lambda _sent: Response(401, "", {}, b"")
     laboratory.refusal = lambda: "the secret has expired" if laboratory.renewals else ""
@@ -129,7 +132,7 @@ def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_turns_out_dea
 
 
 def test_whoever_has_stopped_has_no_token_replaced(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(8)])
     laboratory.answer = lambda _sent: Response(401, "", {}, b"")
     laboratory.told = lambda _sent: laboratory.phases[-1].interrupt(terminated=False)
@@ -139,7 +142,7 @@ def test_whoever_has_stopped_has_no_token_replaced(tmp_path: Path) -> None:
 
 
 def test_rows_that_were_refused_before_a_lack_of_permission_stopped_the_run_are_sent_again(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(20)])
     refusal = b'{"code":900335,"description":"no permission"}'
     laboratory.answer = lambda _sent: Response(403, "", {}, refusal)
@@ -184,7 +187,7 @@ def test_nobody_is_told_of_an_end_that_is_not_durable(tmp_path: Path) -> None:
 
     def settled(number: int, outcome: Outcome) -> None:
         with closing(read_only(tmp_path)) as connection:
-            assert result_of(connection, number - 1).outcome.status is outcome.status
+            assert load_result(connection, number - 1).outcome.status is outcome.status
         told.append((number, outcome.status))
 
     laboratory.settled = settled

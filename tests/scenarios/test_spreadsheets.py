@@ -11,7 +11,7 @@ import pytest
 from openpyxl import Workbook
 
 from bulkreact.models import InputRow, Target
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import HEADER, guid, row, write_csv
 
 NOTE = 'sagt: "ja";\nund für 12 €, nicht mehr'
@@ -35,9 +35,9 @@ class Saved:
     folder: Path
     form: Form
 
-    def taken(self, stem: str) -> tuple[Intake, list[InputRow]]:
+    def taken(self, stem: str) -> tuple[InputFile, list[InputRow]]:
         """Read a file."""
-        intake = Intake(self.folder / f"{stem}{self.form.suffix}", max_rows=100)
+        intake = InputFile(self.folder / f"{stem}{self.form.suffix}", max_rows=100)
         return intake, list(intake.rows())
 
 

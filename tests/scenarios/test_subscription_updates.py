@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.batch.journal.journal import create, read_only, seal
+from bulkreact.batch.journal.journal import create, finalize, read_only
 from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.models import AutoRenew, InputRow, NoResponse, Outcome, Response, RunState, Status, Target
 from bulkreact.settings import Limits, Verification
-from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_FATES
+from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 from tests.support.ids import facts, guid
 from tests.support.virtual_run import Killed, Laboratory, Sent
 
@@ -141,7 +141,7 @@ def test_every_answer_leads_to_its_end(tail: int, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail)
     told = (calls(laboratory.sent), outcome.status, outcome.code, outcome.attempts)
     assert told == ENDS[tail]
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", FATAL)
@@ -157,7 +157,7 @@ def test_no_fate_of_a_subscription_is_left_out() -> None:
     # What becomes of these is told further below, and with the families.
     by_themselves = {1429, 1202, 2202, 3202, 4202, 5202, 6202, 7202, 8202, *range(6000, 6004)}
     families = {*range(5000, 5008), *range(7001, 7006)}
-    assert set(SUBSCRIPTION_FATES) <= {*ENDS, *FATAL, *by_themselves, *families}
+    assert set(SUBSCRIPTION_SCENARIOS) <= {*ENDS, *FATAL, *by_themselves, *families}
 
 
 @pytest.mark.parametrize("tail", [401, 408, 429, 500, 503, 504, 599, 1597, 3599, 800003, 800094])
@@ -203,7 +203,7 @@ def test_what_was_read_long_ago_is_read_again_before_it_goes_back(tmp_path: Path
     laboratory.work(LIMITS)
     assert calls(laboratory.sent) == "G200 P429 G200 P200"
     assert len(set(ids(laboratory.sent, "PATCH"))) == 1
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 def test_reads_that_work_do_not_end_the_throttling_of_updates(tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_a_process_that_was_killed_between_reading_and_updating_reads_again(tmp_
     laboratory.killed = lambda: False
     laboratory.work(LIMITS)
     assert calls(laboratory.sent) == "G200 G200 P200"
-    assert len(laboratory.world.ledger.effects) == 1
+    assert len(laboratory.world.call_log.effects) == 1
     assert settled(laboratory).status is Status.ACCEPTED
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 def _operations(laboratory: Laboratory) -> set[str]:
@@ -261,13 +261,13 @@ def test_a_process_that_was_killed_after_its_update_finds_it_done(tmp_path: Path
     assert calls(laboratory.sent) == "G200 P200 G200"
     assert settled(laboratory).status is Status.REACTIVATED
     assert settled(laboratory).auto_renew is AutoRenew.OFF
-    assert len(laboratory.world.ledger.effects) == 1
+    assert len(laboratory.world.call_log.effects) == 1
 
 
 def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
-    lost = iter([NoResponse(left=True, code="connection-lost", description="")])
+    lost = iter([NoResponse(sent=True, code="connection-lost", description="")])
     laboratory.answer = lambda sent: next(lost, None) if sent.method == "PATCH" else None
     kill_after(laboratory, 2)
     with pytest.raises(Killed):
@@ -283,7 +283,7 @@ def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_p
 def test_an_accepted_update_is_watched_until_the_subscription_is_active(tail: int, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail, WATCHED)
     assert outcome.status is Status.REACTIVATED
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", [1202, 8202])
@@ -341,9 +341,9 @@ def test_auto_renewal_that_was_not_lost_is_not_told(tail: int, tmp_path: Path) -
 @pytest.mark.parametrize("tail", [PLAIN, 200, 202, 599, 2599, 5202, 6002, 6003, 9001, 9002, 9003])
 def test_auto_renewal_is_restored_once_the_subscription_is_active(tail: int, limits: Limits, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail, limits, restore_auto_renew=True)
-    restored = [one for one in laboratory.world.ledger.effects if one.get("auto_renew") == "restored"]
+    restored = [one for one in laboratory.world.call_log.effects if one.get("auto_renew") == "restored"]
     assert (outcome.status, outcome.auto_renew, len(restored)) == (Status.REACTIVATED, AutoRenew.RESTORED, 1)
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", [6002, 6003])
@@ -370,8 +370,8 @@ def test_a_process_that_was_killed_before_auto_renewal_was_restored_goes_on_with
 ) -> None:
     laboratory = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
     assert settled(laboratory).auto_renew is AutoRenew.RESTORED
-    assert len(laboratory.world.ledger.effects) == 2
-    assert laboratory.world.ledger.complaints == []
+    assert len(laboratory.world.call_log.effects) == 2
+    assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize(("customers", "calls_per_second", "most_reads"), [(400, 5.0, 400), (20, 0.1, 40)])
@@ -438,7 +438,7 @@ def test_what_was_read_before_a_pause_is_read_again_before_auto_renewal_is_resto
     laboratory.work(Limits(calls_per_second=4.0, concurrency=2))
     first = [sent for sent in laboratory.sent if sent.path.endswith("1")]
     assert [sent.method for sent in first] == ["GET", "PATCH", "GET", "GET", "PATCH"]
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 def test_auto_renewal_of_what_was_active_before_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
@@ -453,7 +453,7 @@ def test_auto_renewal_of_what_was_active_before_is_told_to_whoever_asks_for_it(t
 
 @pytest.mark.parametrize(
     "nothing",
-    [Response(429, "", {"retry-after": "100"}, b""), NoResponse(left=False, code="unreachable", description="")],
+    [Response(429, "", {"retry-after": "100"}, b""), NoResponse(sent=False, code="unreachable", description="")],
 )
 def test_what_others_have_activated_is_not_said_to_be_ours(nothing: Response | NoResponse, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
@@ -479,14 +479,14 @@ def retried(laboratory: Laboratory, folder: Path) -> Laboratory:
     folder.mkdir()
     after = Laboratory(folder)
     create(folder, rows)
-    seal(folder, facts(header=("a",), uuid=guid(78)))
+    finalize(folder, facts(header=("a",), uuid=guid(78)))
     return after
 
 
 def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
-    lost = NoResponse(left=True, code="connection-lost", description="")
+    lost = NoResponse(sent=True, code="connection-lost", description="")
     laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
     laboratory.work(LIMITS)
     second = retried(laboratory, tmp_path / "second")
@@ -502,9 +502,12 @@ def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> 
 
 def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    rows = [InputRow(2, ("x",), of(9_020_002)), InputRow(3, ("x",), of(PLAIN), request_id=guid(555), of_read=True)]
+    rows = [
+        InputRow(2, ("x",), of(9_020_002)),
+        InputRow(3, ("x",), of(PLAIN), request_id=guid(555), request_id_is_for_read=True),
+    ]
     create(tmp_path, rows)
-    seal(tmp_path, facts(header=("a",), uuid=guid(77)))
+    finalize(tmp_path, facts(header=("a",), uuid=guid(77)))
     laboratory.work(Limits(calls_per_second=None, concurrency=1))
     unsent = laboratory.rows()[1]
     assert (unsent.outcome.code, unsent.request_id) == ("20002", "")
@@ -513,7 +516,7 @@ def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> 
 def test_an_unknown_end_is_an_end_although_the_subscription_was_read_again(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
-    lost = NoResponse(left=True, code="connection-lost", description="")
+    lost = NoResponse(sent=True, code="connection-lost", description="")
     updates: list[NoResponse | Response] = [Response(400, "", {}, b""), lost]
     laboratory.answer = lambda sent: updates.pop() if sent.method == "PATCH" else None
     laboratory.work(LIMITS)

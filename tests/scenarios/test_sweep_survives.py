@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, Chaos, Partner, Program
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.inboxes import NOW, drop, inbox, names, options, runs, sent, sweep
@@ -27,22 +27,22 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL"
 INSTANTS = [
     ("bulkreact.inbox.ledger.Ledger.prepare", 0, 1),
     ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
-    ("bulkreact.runs.store.adopt", 0, 1),
-    ("bulkreact.runs.store.adopt", 1, 1),
-    ("bulkreact.inbox.ledger.Ledger.reach", 1, 1),
-    ("bulkreact.runs.result_files.Report.write", 0, 1),
-    ("bulkreact.runs.result_files.Report.write", 1, 1),
+    ("bulkreact.runs.store.publish", 0, 1),
+    ("bulkreact.runs.store.publish", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1),
+    ("bulkreact.runs.result_files.ResultFiles.write", 0, 1),
+    ("bulkreact.runs.result_files.ResultFiles.write", 1, 1),
     ("bulkreact.batch.journal.journal.Journal.end_session", 1, 1),
-    ("bulkreact.inbox.ledger.Ledger.reach", 0, 2),
-    ("bulkreact.inbox.ledger.Ledger.reach", 1, 2),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
     ("bulkreact.inbox.file_moves._draft", 1, 1),
     ("bulkreact.inbox.file_moves.copy", 1, 1),
     ("os.link", 1, 1),
     ("os.link", 0, 2),
     ("os.link", 1, 2),
     ("bulkreact.inbox.file_moves.move", 1, 1),
-    ("bulkreact.inbox.ledger.Ledger.settle", 0, 1),
-    ("bulkreact.inbox.ledger.Ledger.settle", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.mark_filed", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.mark_filed", 1, 1),
 ]
 
 
@@ -109,7 +109,7 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     third = sweep(program, partner, "-q")
     assert (third.code, third.err) == (0, "")
     (run,) = runs(program)
-    assert len(partner.world.ledger.effects) == 5
+    assert len(partner.world.call_log.effects) == 5
     assert sent(partner, 100, 5) == [1] * 5
     assert names(inbox(program)) == []
     done = inbox(program) / "done"
@@ -125,7 +125,7 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
         ("bulkreact.inbox.file_moves._write", 0, 1),
         ("bulkreact.inbox.file_moves._write", 1, 1),
         ("os.link", 1, 1),
-        ("bulkreact.inbox.file_moves.move_with_words", 1, 1),
+        ("bulkreact.inbox.file_moves.move_with_note", 1, 1),
     ],
 )
 def test_killed_while_it_refuses_a_file_nothing_is_lost_or_doubled(
@@ -150,7 +150,7 @@ def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(progra
     again = sweep(program, partner)
     assert again.code == 0, again.err
     assert "a.csv: continuing run" in again.err
-    assert len(partner.world.ledger.effects) == 62
+    assert len(partner.world.call_log.effects) == 62
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
     assert Counter(call["request_id"] for call in partner.requests()).total() - 62 <= 16
     assert len(runs(program)) == 2
@@ -159,7 +159,7 @@ def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(progra
 
 def test_a_kept_file_that_was_killed_is_run_once_too(program: Program, partner: Partner) -> None:
     drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 2), "--keep") == -signal.SIGKILL
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2), "--keep") == -signal.SIGKILL
     assert sweep(program, partner, "--keep").code == 0
     third = sweep(program, partner, "--keep", "-q")
     assert (third.code, third.err) == (0, "")
@@ -189,7 +189,7 @@ def test_one_sweep_is_killed_and_another_started(program: Program, partner: Part
     first.kill()
     program.ended(first)
     assert sweep(program, partner).code == 0
-    assert len(partner.world.ledger.effects) == 30
+    assert len(partner.world.call_log.effects) == 30
     assert len(runs(program)) == 1
 
 
@@ -239,10 +239,10 @@ def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
 @pytest.mark.parametrize(
     "instant",
     [
-        ("bulkreact.runs.result_files.Report.write", 0, 1),
-        ("bulkreact.inbox.ledger.Ledger.reach", 0, 2),
+        ("bulkreact.runs.result_files.ResultFiles.write", 0, 1),
+        ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2),
         ("bulkreact.inbox.file_moves.copy", 1, 1),
-        ("bulkreact.inbox.ledger.Ledger.settle", 1, 1),
+        ("bulkreact.inbox.ledger.Ledger.mark_filed", 1, 1),
     ],
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -263,7 +263,7 @@ def test_results_that_were_not_written_are_written_before_they_are_copied(
     program: Program, partner: Partner, missing: bool
 ) -> None:
     drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 0, 2)) == -signal.SIGKILL
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2)) == -signal.SIGKILL
     (run,) = runs(program)
     expected = (run.parent / "results.csv").read_bytes()
     (run.parent / "results.csv").unlink() if missing else (run.parent / "results.csv").write_bytes(b"old")
@@ -335,7 +335,7 @@ def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
 
 def test_a_run_whose_folder_is_gone_in_mid_run_is_not_simply_run_again(program: Program, partner: Partner) -> None:
     drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 1)) == -signal.SIGKILL
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
     (run,) = runs(program)
     run.parent.rename(program.folder / "elsewhere")
     process = sweep(program, partner)
@@ -366,11 +366,11 @@ def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Progra
 
 
 def test_an_unfinished_run_for_another_partner_is_not_continued_here(
-    program: Program, partner: Partner, start_partner: Callable[[Rules], Partner]
+    program: Program, partner: Partner, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.reach", 1, 1)) == -signal.SIGKILL
-    other = start_partner(Rules())
+    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
+    other = start_partner(Behaviour())
     process = sweep(program, other)
     assert process.code == 2
     assert "is for another target" in process.err
@@ -389,7 +389,7 @@ def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
     assert sweep(program, partner).code == 0
     assert len(runs(program)) == 1
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
-    assert len(partner.world.ledger.effects) == 60
+    assert len(partner.world.call_log.effects) == 60
     assert "a.csv" in names(inbox(program) / "done")
     assert sweep(program, partner, "-q").err == ""
 
@@ -436,7 +436,7 @@ def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_f
 @pytest.mark.chaos
 def test_killed_at_random_moments_while_files_keep_coming(program: Program, partner: Partner, chaos: Chaos) -> None:
     chance = Random(chaos.seed)
-    partner.world.rules = Rules(fault_share=0.1, seed=chaos.seed)
+    partner.world.rules = Behaviour(fault_share=0.1, seed=chaos.seed)
     contents: dict[str, bytes] = {}
 
     def killed(number: int) -> None:
@@ -459,7 +459,7 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
     assert len(list(done.glob("*.results.csv"))) == len(contents)
     assert not list(done.glob(".*"))
     assert names(inbox(program)) == []
-    assert second_effects(partner.world.ledger.effects) == 0
-    assert len(partner.world.ledger.effects) == 12 * len(contents)
+    assert second_effects(partner.world.call_log.effects) == 0
+    assert len(partner.world.call_log.effects) == 12 * len(contents)
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []

@@ -9,8 +9,8 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES, Act
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS, ScriptedAnswer
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 from tests.conftest import Program
 from tests.support.ids import fated, guid, row, target
@@ -22,7 +22,7 @@ TOLD_BY_READING = {1202, 2202, 3202, 4202}
 class Visitor:
     """Calls the simulator as any client would."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: World) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: PartnerCenter) -> None:
         self.session = session
         self.base_url = base_url
         self.world = world
@@ -69,7 +69,7 @@ class Visitor:
 
     def answers(self) -> list[tuple[object, object]]:
         """Return the answer and the effect of every call in the ledger."""
-        return [(call["answer"], call["effect"]) for call in self.world.ledger.calls]
+        return [(call["answer"], call["effect"]) for call in self.world.call_log.calls]
 
 
 class Clock:
@@ -82,22 +82,22 @@ class Clock:
         return self.now
 
 
-def active(world: World, entitlements: list[str]) -> list[str]:
+def active(world: PartnerCenter, entitlements: list[str]) -> list[str]:
     """Return those that reading says are active."""
     return [one for one in entitlements if b'"status":"active"' in world.read(row(one)).body]
 
 
-def accepted(rules: Rules, clock: Clock, entitlements: list[str]) -> World:
+def accepted(rules: Behaviour, clock: Clock, entitlements: list[str]) -> PartnerCenter:
     """Return a world in which these were accepted just now."""
-    world = World(rules, clock)
+    world = PartnerCenter(rules, clock)
     for number, one in enumerate(entitlements):
         world.reactivate(row(one), guid(number))
     return world
 
 
-def faults(rules: Rules, *, readings: int = 0) -> list[Act]:
+def faults(rules: Behaviour, *, readings: int = 0) -> list[ScriptedAnswer]:
     """Return how thirty reactivations are answered, with so many readings before each."""
-    world = World(rules, Clock())
+    world = PartnerCenter(rules, Clock())
     acts = []
     for number in range(30):
         for _ in range(readings):
@@ -107,7 +107,7 @@ def faults(rules: Rules, *, readings: int = 0) -> list[Act]:
     return acts
 
 
-def recall(world: World, entitlements: list[str]) -> None:
+def recall(world: PartnerCenter, entitlements: list[str]) -> None:
     """Tell a world that these were asked for before."""
     for number, one in enumerate(entitlements):
         world.recall(row(one), guid(number))
@@ -115,14 +115,14 @@ def recall(world: World, entitlements: list[str]) -> None:
 
 async def readings(seed: int) -> list[tuple[object, object]]:
     """Return how thirty readings over the line, alone and of the list in turn, are answered among many faults."""
-    async for visitor in _visit(Rules(fault_share=0.7, seed=seed)):
+    async for visitor in _visit(Behaviour(fault_share=0.7, seed=seed)):
         for one in [guid(5), ""] * 15:
             with suppress(aiohttp.ClientError):
                 await visitor.get(one)
     return visitor.answers()
 
 
-async def _visit(rules: Rules) -> AsyncIterator[Visitor]:
+async def _visit(rules: Behaviour) -> AsyncIterator[Visitor]:
     async with serve(rules) as (base_url, world), aiohttp.ClientSession() as session:
         # A GET on a connection that was dropped would silently be sent again.
         session._retry_connection = False
@@ -131,13 +131,13 @@ async def _visit(rules: Rules) -> AsyncIterator[Visitor]:
 
 @pytest.fixture
 async def visit() -> AsyncIterator[Visitor]:
-    async for visitor in _visit(Rules(activation_delay=0)):
+    async for visitor in _visit(Behaviour(activation_delay=0)):
         yield visitor
 
 
 @pytest.fixture
 async def visit_limited() -> AsyncIterator[Visitor]:
-    async for visitor in _visit(Rules(partner_limit=5, customer_limit=3, window=60)):
+    async for visitor in _visit(Behaviour(partner_limit=5, customer_limit=3, window=60)):
         yield visitor
 
 
@@ -149,12 +149,12 @@ async def test_a_plain_entitlement_is_accepted_without_a_body_and_then_active(vi
     assert status == 200
     assert body.startswith(b"\xef\xbb\xbf{")
     assert b'"status":"active"' in body
-    assert visit.world.ledger.complaints == []
+    assert visit.world.call_log.violations == []
 
 
 async def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(visit: Visitor) -> None:
     assert [await visit.post(guid(5)) for _ in range(3)] == [202, 202, 202]
-    assert len(visit.world.ledger.effects) == 1
+    assert len(visit.world.call_log.effects) == 1
 
 
 async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) -> None:
@@ -164,15 +164,15 @@ async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) 
 async def test_a_request_id_for_two_targets_is_complained_about(visit: Visitor) -> None:
     await visit.post(guid(5))
     await visit.post(guid(6))
-    assert visit.world.ledger.complaints == [f"request id {guid(1)} was used for two targets"]
+    assert visit.world.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
 async def test_a_lost_answer_took_effect_and_is_told_to_the_same_request_id(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
         await visit.post(fated(599))
-    assert len(visit.world.ledger.effects) == 1
+    assert len(visit.world.call_log.effects) == 1
     assert await visit.post(fated(599)) == 202
-    assert len(visit.world.ledger.effects) == 1
+    assert len(visit.world.call_log.effects) == 1
 
 
 async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visitor) -> None:
@@ -183,10 +183,10 @@ async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visi
     assert b'"active"' in (await visit("GET", fated(2599)))[1]
 
 
-@pytest.mark.parametrize("number", sorted(set(FATES) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
+@pytest.mark.parametrize("number", sorted(set(SCENARIOS) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
 async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
     status, body, _ = await visit("POST", fated(number))
-    words = FATES[number].words
+    words = SCENARIOS[number].words
     assert str(status) in words
     if b'"code":' in body:
         assert str(number) in words or number in {208, 501, 596}
@@ -195,15 +195,15 @@ async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number
 @pytest.mark.parametrize("number", sorted(TOLD_BY_READING))
 async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
     assert await visit.post(fated(number)) == 202
-    assert FATES[number].words.startswith("accepted")
-    assert len(visit.world.ledger.effects) == 1
+    assert SCENARIOS[number].words.startswith("accepted")
+    assert len(visit.world.call_log.effects) == 1
 
 
 @pytest.mark.parametrize("number", [408, 429, 2429, 500, 502, 503, 504, 597, 1597, 401, 800003])
 async def test_passing_faults_pass(visit: Visitor, number: int) -> None:
     statuses = [await visit.post(fated(number)) for _ in range(3)]
     assert statuses[-1] == 202
-    assert len(visit.world.ledger.effects) == 1
+    assert len(visit.world.call_log.effects) == 1
 
 
 async def test_a_gateway_throttle_carries_no_ids_and_its_own_words(visit: Visitor) -> None:
@@ -229,18 +229,18 @@ async def test_limits_are_kept_for_a_customer_and_for_the_partner(visit_limited:
 async def test_without_a_token_or_with_bad_ids_nothing_happens(visit: Visitor) -> None:
     assert (await visit("POST", guid(5), headers={"Authorization": "Basic x"}))[0] == 401
     assert await visit.post("not-a-guid") == 400
-    assert visit.world.ledger.effects == []
+    assert visit.world.call_log.effects == []
 
 
 async def test_missing_headers_are_complained_about(visit: Visitor) -> None:
     await visit("POST", guid(5), headers={"Accept": "*/*", "MS-RequestId": "x"})
-    assert visit.world.ledger.complaints == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
+    assert visit.world.call_log.violations == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
 
 
 async def test_random_faults_are_the_same_for_the_same_seed() -> None:
     async def statuses(seed: int) -> list[int]:
         found = []
-        async for visitor in _visit(Rules(fault_share=0.5, seed=seed)):
+        async for visitor in _visit(Behaviour(fault_share=0.5, seed=seed)):
             for number in range(30):
                 try:
                     found.append(await visitor.post(guid(number), number))
@@ -264,7 +264,7 @@ async def test_a_list_shows_what_was_asked_for_as_reading_it_alone_does(visit: V
     assert content["items"] == [json.loads(one.decode("utf-8-sig")) for one in alone]
     assert [item["status"] for item in content["items"]] == ["active", "inactive"]
     assert content["attributes"] == {"objectType": "Collection"}
-    assert visit.world.ledger.complaints == []
+    assert visit.world.call_log.violations == []
 
 
 async def test_a_list_leaves_out_what_is_gone_or_unlisted(visit: Visitor) -> None:
@@ -286,10 +286,10 @@ async def test_a_list_shows_only_its_own_subscription_and_is_empty_for_an_unknow
 
 async def test_a_list_is_recorded_and_checked_like_any_call(visit: Visitor) -> None:
     assert (await visit("GET", "", headers={"Authorization": "", "X-Locale": "de", "Accept": "*/*"}))[0] == 401
-    (call,) = visit.world.ledger.calls
+    (call,) = visit.world.call_log.calls
     assert (call["method"], call["request_id"], call["answer"]) == ("GET", guid(1), "401")
     assert str(call["path"]).endswith(f"/subscriptions/{guid(2001)}/azureEntitlements")
-    assert visit.world.ledger.complaints == ["Accept is missing or wrong"]
+    assert visit.world.call_log.violations == ["Accept is missing or wrong"]
 
 
 async def test_a_list_of_what_is_no_guid_is_refused(visit: Visitor) -> None:
@@ -314,7 +314,7 @@ async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: V
     await visit.get()
     written = [("202", "yes"), ("202", ""), ("400", ""), ("504", "yes"), ("202", "")]
     assert visit.answers() == [*written, ("200", ""), ("200", "")]
-    assert len(visit.world.ledger.effects) == 2
+    assert len(visit.world.call_log.effects) == 2
 
 
 async def test_the_ledger_tells_dropped_lines_and_that_only_the_first_took_effect(visit: Visitor) -> None:
@@ -342,7 +342,7 @@ async def test_the_ledger_is_shown_with_answers_and_effects(visit: Visitor) -> N
 
 def test_what_is_never_active_is_inactive_after_years() -> None:
     clock = Clock()
-    world = accepted(Rules(activation_delay=0), clock, [fated(1202), guid(5)])
+    world = accepted(Behaviour(activation_delay=0), clock, [fated(1202), guid(5)])
     clock.now = 1e9
     assert active(world, [fated(1202), guid(5)]) == [guid(5)]
 
@@ -371,7 +371,7 @@ async def test_a_list_with_several_that_are_hard_to_read_counts_for_each_of_them
 
 def test_activations_are_spread_around_their_delay() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    world = accepted(Rules(activation_delay=10, activation_spread=4, seed=1), clock, many)
+    world = accepted(Behaviour(activation_delay=10, activation_spread=4, seed=1), clock, many)
     clock.now = 5.9
     assert active(world, many) == []
     clock.now = 10
@@ -382,7 +382,7 @@ def test_activations_are_spread_around_their_delay() -> None:
 
 def test_a_spread_wider_than_the_delay_begins_at_once() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    world = accepted(Rules(activation_delay=1, activation_spread=9), clock, many)
+    world = accepted(Behaviour(activation_delay=1, activation_spread=9), clock, many)
     clock.now = 1
     assert 5 < len(active(world, many)) < 40
     clock.now = 10
@@ -392,7 +392,7 @@ def test_a_spread_wider_than_the_delay_begins_at_once() -> None:
 def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> None:
     clock, many = Clock(), [guid(number) for number in range(50)]
     worlds = [
-        accepted(Rules(activation_delay=10, activation_spread=10, seed=seed), clock, order)
+        accepted(Behaviour(activation_delay=10, activation_spread=10, seed=seed), clock, order)
         for seed, order in ((1, many), (1, many[::-1]), (2, many))
     ]
     clock.now = 10
@@ -402,7 +402,7 @@ def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> 
 
 def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
     clock = Clock()
-    world = World(Rules(activation_delay=100, activation_spread=50), clock)
+    world = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
     world.reactivate(row(fated(2599)), guid(1))
     world.reactivate(row(fated(4599)), guid(2))
     assert active(world, [fated(2599), fated(4599)]) == [fated(2599)]
@@ -413,7 +413,7 @@ def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
 
 
 def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
-    rules = Rules(fault_share=0.5, seed=3)
+    rules = Behaviour(fault_share=0.5, seed=3)
     plain = faults(rules)
     assert faults(replace(rules, activation_spread=2)) == plain
     assert faults(rules, readings=2) == plain
@@ -421,7 +421,7 @@ def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
 
 
 def test_readings_meet_faults_by_chance_that_have_no_effect() -> None:
-    world = World(Rules(fault_share=1), Clock())
+    world = PartnerCenter(Behaviour(fault_share=1), Clock())
     alone = [world.read(row(guid(5))) for _ in range(60)]
     lists = [world.read_all(row(guid(5))[:2]) for _ in range(60)]
     expected = {(503, False), (500, False), (504, False), (202, True), (429, False)}
@@ -431,7 +431,7 @@ def test_readings_meet_faults_by_chance_that_have_no_effect() -> None:
 
 
 def test_the_share_of_faults_is_that_of_readings_too() -> None:
-    world = World(Rules(fault_share=0.2, seed=1), Clock())
+    world = PartnerCenter(Behaviour(fault_share=0.2, seed=1), Clock())
     statuses = [world.read(row(guid(5))).status for _ in range(1000)]
     assert 750 < statuses.count(200) < 850
 
@@ -444,38 +444,38 @@ async def test_readings_over_the_line_meet_faults_that_are_the_same_for_the_same
 
 async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
     visit.world.recall(row(guid(5)), guid(1))
-    assert visit.world.ledger.calls == []
-    assert visit.world.ledger.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
+    assert visit.world.call_log.calls == []
+    assert visit.world.call_log.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
     assert await visit.listed() == {guid(5): "active"}
     assert [await visit.post(guid(5), number) for number in (1, 2)] == [202, 400]
     assert visit.answers()[1:] == [("202", ""), ("400", "")]
-    assert len(visit.world.ledger.effects) == 1
+    assert len(visit.world.call_log.effects) == 1
 
 
-@pytest.mark.parametrize("number", sorted(FATES))
+@pytest.mark.parametrize("number", sorted(SCENARIOS))
 def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
-    told, asked = (World(Rules(activation_delay=0), Clock()) for _ in range(2))
+    told, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
     one, first, second = row(fated(number)), guid(1), guid(2)
     told.recall(one, first)
     asked.reactivate(one, first)
-    assert told.ledger == asked.ledger
+    assert told.call_log == asked.call_log
     assert told.read(one) == asked.read(one)
     assert told.reactivate(one, first) == asked.reactivate(one, first)
     assert told.reactivate(one, second) == asked.reactivate(one, second)
 
 
 def test_recalled_calls_may_write_their_ids_in_any_case() -> None:
-    world = World(Rules(activation_delay=0), Clock())
+    world = PartnerCenter(Behaviour(activation_delay=0), Clock())
     customer, subscription, entitlement = row(guid(5))
     world.recall((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
     assert active(world, [guid(5)]) == [guid(5)]
 
 
 def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
-    rules = Rules(fault_share=0.9, seed=3)
-    fresh, told = World(rules, Clock()), World(rules, Clock())
+    rules = Behaviour(fault_share=0.9, seed=3)
+    fresh, told = PartnerCenter(rules, Clock()), PartnerCenter(rules, Clock())
     recall(told, [guid(number) for number in range(20)])
-    assert len(told.ledger.effects) == 20
+    assert len(told.call_log.effects) == 20
     acts = [[world.reactivate(row(guid(90)), guid(90 + number)) for number in range(9)] for world in (fresh, told)]
     assert acts[0] == acts[1]
 
@@ -486,10 +486,10 @@ async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
 
 
 def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:
-    world = World(Rules(), Clock())
+    world = PartnerCenter(Behaviour(), Clock())
     world.recall(row(guid(5)), guid(1))
     world.recall(row(guid(6)), guid(1))
-    assert world.ledger.complaints == [f"request id {guid(1)} was used for two targets"]
+    assert world.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
 async def test_other_limits_hold_from_the_next_call_on(visit: Visitor) -> None:
@@ -499,20 +499,24 @@ async def test_other_limits_hold_from_the_next_call_on(visit: Visitor) -> None:
     visit.world.rules = replace(visit.world.rules, partner_limit=0, customer_limit=1)
     assert await visit.post(guid(6), 6) == 429
     assert [await visit.post(guid(number), number, customer=2) for number in (7, 8)] == [202, 429]
-    visit.world.rules = Rules()
+    visit.world.rules = Behaviour()
     assert await visit.post(guid(6), 6) == 202
 
 
 def test_another_share_of_faults_and_another_delay_hold_from_the_next_call_on() -> None:
-    world = World(Rules(activation_delay=0), Clock())
-    assert [world.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [Act(effect=True)] * 9
+    world = PartnerCenter(Behaviour(activation_delay=0), Clock())
+    assert [world.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [
+        ScriptedAnswer(effect=True)
+    ] * 9
     assert len(active(world, [guid(5)])) == 1
-    world.rules = Rules(activation_delay=60, fault_share=1)
-    assert Act(effect=True) not in [world.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)]
+    world.rules = Behaviour(activation_delay=60, fault_share=1)
+    assert ScriptedAnswer(effect=True) not in [
+        world.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)
+    ]
     assert 200 not in [world.read(row(guid(5))).status for _ in range(9)]
     world.rules = replace(world.rules, fault_share=0)
     assert active(world, [guid(5)]) == []
-    assert world.reactivate(row(guid(50)), guid(50)) == Act(effect=True)
+    assert world.reactivate(row(guid(50)), guid(50)) == ScriptedAnswer(effect=True)
 
 
 async def test_the_command_spreads_activations(program: Program) -> None:
@@ -520,7 +524,7 @@ async def test_the_command_spreads_activations(program: Program) -> None:
     assert process.stdout
     base_url = process.stdout.readline().strip()
     async with aiohttp.ClientSession() as session:
-        visit = Visitor(session, base_url, World(Rules(), Clock()))
+        visit = Visitor(session, base_url, PartnerCenter(Behaviour(), Clock()))
         assert await visit.post(guid(5)) == 202
         assert await visit.listed() == {guid(5): "inactive"}
     process.terminate()

@@ -18,7 +18,7 @@ import pytest
 
 from bulkreact.models import Status
 from bulkreact.settings import Limits, Verification
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Chaos, Partner, Program
 from tests.support.ids import fated, guid, read_csv, row, target, write_csv
 from tests.support.invariants import DROPPED, Seen, disagreements, new_ids_too_early, repeated, second_effects
@@ -45,7 +45,7 @@ def without_what_varies(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-def in_virtual_time(folder: Path, chaos: Chaos, rules: Rules, mortality: float) -> tuple[Laboratory, int]:
+def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[Laboratory, int]:
     """Work on a run until it ends, with processes killed at random; return the laboratory and the number of kills."""
     chance = Random(chaos.seed)
     laboratory = Laboratory(folder, rules, seed=chaos.seed)
@@ -65,7 +65,7 @@ def in_virtual_time(folder: Path, chaos: Chaos, rules: Rules, mortality: float) 
 def test_killed_between_any_two_steps_in_virtual_time(
     tmp_path: Path, chaos: Chaos, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rules = Rules(activation_delay=20, activation_spread=20, fault_share=0.25, seed=chaos.seed)
+    rules = Behaviour(activation_delay=20, activation_spread=20, fault_share=0.25, seed=chaos.seed)
     (tmp_path / "calm").mkdir()
     (tmp_path / "chaos").mkdir()
     calm, _ = in_virtual_time(tmp_path / "calm", chaos, replace(rules, fault_share=0), mortality=0)
@@ -90,7 +90,7 @@ def test_killed_between_any_two_steps_in_virtual_time(
         "answers": dict(Counter(one.answer for one in seen)),
         "lost": lost,
         "repeated": repeated(laboratory.folder),
-        "second effects": second_effects(laboratory.world.ledger.effects),
+        "second effects": second_effects(laboratory.world.call_log.effects),
         "new ids too early": new_ids_too_early(seen),
         "disagreements": len(disagreements(laboratory.folder, seen)),
     }
@@ -100,7 +100,7 @@ def test_killed_between_any_two_steps_in_virtual_time(
     assert ends == expected
     assert [figures[name] for name in ("lost", "repeated", "second effects", "new ids too early")] == [0] * 4
     assert disagreements(laboratory.folder, seen) == []
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
 
 
 class Slaughter:
@@ -169,15 +169,15 @@ def whole(path: Path) -> bool:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_at_any_moment_as_real_processes(
-    tmp_path: Path, start_partner: Callable[[Rules], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, start_partner: Callable[[Behaviour], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = Random(chaos.seed)
     ids = [row(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))]
     rows = [*ids, ids[3], ("x", "", "")]
     options = ("--verify", "--verify-after", "0", "--verify-every", "0.3", "--attempts", "1000", "--yes")
-    rules = Rules(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)
+    rules = Behaviour(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)
 
-    def killed(name: str, rules: Rules, chaos: Chaos, rate: str) -> tuple[Slaughter, Path, Partner]:
+    def killed(name: str, rules: Behaviour, chaos: Chaos, rate: str) -> tuple[Slaughter, Path, Partner]:
         partner = start_partner(rules)
         program = Program(tmp_path / name)
         program.folder.mkdir()
@@ -190,7 +190,7 @@ def test_killed_at_any_moment_as_real_processes(
     alive = sum(max(0.0, _SECONDS_OF_LIFE * share / 100 - _SECONDS_TO_START) for share in range(100)) / 100
     rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
     slaughter, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
-    ledger = partner.world.ledger
+    ledger = partner.world.call_log
     seen = [
         Seen(
             str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))
@@ -220,4 +220,4 @@ def test_killed_at_any_moment_as_real_processes(
     zeros = ("lost", "repeated", "second effects", "new ids too early", "torn files")
     assert [figures[name] for name in zeros] == [0] * len(zeros)
     assert disagreements(folder, seen) == []
-    assert ledger.complaints == []
+    assert ledger.violations == []

@@ -9,7 +9,7 @@ import pytest
 
 from bulkreact.models import Response, Status
 from bulkreact.settings import Limits
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import fated, guid, target
 from tests.support.virtual_run import Laboratory, Sent
 
@@ -97,7 +97,7 @@ def test_a_throttled_customer_holds_nobody_else_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("window", [1.0, 60.0])
 def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, window: float) -> None:
     """The limit is 20 calls a second, falls to 5 after 2,000 calls, and is 20 again after 3,000."""
-    laboratory = Laboratory(tmp_path, Rules(partner_limit=int(20 * window), window=window))
+    laboratory = Laboratory(tmp_path, Behaviour(partner_limit=int(20 * window), window=window))
     calls = count(1)
 
     def change(_sent: Sent) -> None:
@@ -110,20 +110,20 @@ def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, win
     laboratory.make([target(guid(number), number % 50) for number in range(6000)])
     laboratory.work(Limits(calls_per_second=20))
     assert statuses(laboratory) == {Status.ACCEPTED: 6000}
-    assert len(laboratory.world.ledger.effects) == 6000
-    assert laboratory.world.ledger.complaints == []
+    assert len(laboratory.world.call_log.effects) == 6000
+    assert laboratory.world.call_log.violations == []
     assert throttled(laboratory) < 0.05 * len(laboratory.sent)
     # 2,000 calls at 20, 1,000 at 5 and 3,000 at 20 a second, if none of the limit were wasted.
     assert laboratory.now < 1.35 * (2000 / 20 + 1000 / 5 + 3000 / 20)
 
 
 def test_limits_of_customers_and_of_the_partner_at_once_lose_nothing(tmp_path: Path) -> None:
-    rules = Rules(partner_limit=300, customer_limit=20, window=60, fault_share=0.1, seed=5)
+    rules = Behaviour(partner_limit=300, customer_limit=20, window=60, fault_share=0.1, seed=5)
     laboratory = Laboratory(tmp_path, rules)
     laboratory.make([target(guid(number), number % 30) for number in range(1500)])
     laboratory.work(replace(LIMITS, attempts=50))
     assert statuses(laboratory) == {Status.ACCEPTED: 1500}
-    assert len(laboratory.world.ledger.effects) == 1500
+    assert len(laboratory.world.call_log.effects) == 1500
     assert {len(set(ids)) for ids in _ids_by_path(laboratory).values()} == {1}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
-from bulkreact.batch.journal.journal import RunFacts
+from bulkreact.batch.journal.journal import RunMetadata
 from bulkreact.models import Target
 
 AT = "2026-03-01T12:00:00.000Z"
@@ -80,7 +80,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def facts(**changes: object) -> RunFacts:
+def facts(**changes: object) -> RunMetadata:
     """Return the facts of a run that nobody has made."""
     values: dict[str, object] = {
         "id": "20260301T120000Z-test-0000",
@@ -101,4 +101,4 @@ def facts(**changes: object) -> RunFacts:
         "simulated": False,
         "from_spreadsheet": False,
     }
-    return RunFacts(**{**values, **changes})  # type: ignore[arg-type]
+    return RunMetadata(**{**values, **changes})  # type: ignore[arg-type]

@@ -58,4 +58,6 @@ def told(folder: Path) -> list[str]:
 
 def reads(partner: Partner, tail: str) -> list[dict[str, object]]:
     """Return the reads of resources whose path ends so."""
-    return [call for call in partner.world.ledger.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)]
+    return [
+        call for call in partner.world.call_log.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)
+    ]

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from bulkreact.simulator.partnercenter.entitlement_scenarios import Act
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ScriptedAnswer
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from tests.support.ids import guid
 
 CUSTOMER = guid(1001)
@@ -31,20 +31,20 @@ def renewing(text: str) -> str:
 class Desk:
     """A world, its clock, and whoever works with its subscriptions."""
 
-    def __init__(self, rules: Rules | None = None) -> None:
+    def __init__(self, rules: Behaviour | None = None) -> None:
         self.now = 0.0
-        self.world = World(rules or Rules(), lambda: self.now)
+        self.world = PartnerCenter(rules or Behaviour(), lambda: self.now)
         self._numbers = iter(range(100_000, 200_000))
 
     @property
     def complaints(self) -> list[str]:
-        return self.world.ledger.complaints
+        return self.world.call_log.violations
 
     @property
     def effects(self) -> list[dict[str, str]]:
-        return self.world.ledger.effects
+        return self.world.call_log.effects
 
-    def read(self, subscription_id: str) -> Act:
+    def read(self, subscription_id: str) -> ScriptedAnswer:
         return self.world.read_subscription(CUSTOMER, subscription_id)
 
     def text(self, subscription_id: str) -> str:
@@ -61,12 +61,12 @@ class Desk:
 
     def patch(
         self, subscription_id: str, change: Callable[[str], str] = activated, *, request_id: str | None = None
-    ) -> Act:
+    ) -> ScriptedAnswer:
         """Read a resource and send it back with a change."""
         text = self.text(subscription_id)
         return self.send(subscription_id, change(text), request_id=request_id)
 
-    def send(self, subscription_id: str, text: str, *, request_id: str | None = None) -> Act:
+    def send(self, subscription_id: str, text: str, *, request_id: str | None = None) -> ScriptedAnswer:
         """Send a resource, with the etag that is in it."""
         etag = _ETAG.search(text)
         return self.world.update_subscription(

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from bulkreact.simulator.identity.directory import RESOURCE, Directory
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
@@ -87,7 +87,7 @@ class Authority:
     """A running token service and partner API on one port."""
 
     base_url: str
-    world: World
+    world: PartnerCenter
     directory: Directory
     ca_file: Path
 
@@ -183,11 +183,11 @@ def tls() -> ssl.SSLContext:
 
 @contextmanager
 def start_authority(
-    loop: asyncio.AbstractEventLoop, folder: Path, rules: Rules | None = None, directory: Directory | None = None
+    loop: asyncio.AbstractEventLoop, folder: Path, rules: Behaviour | None = None, directory: Directory | None = None
 ) -> Iterator[Authority]:
     """Serve token service and partner API in a loop that runs in another thread."""
     directory = directory or Directory(Clock())
-    context = serve(rules or Rules(), tls=tls(), directory=directory)
+    context = serve(rules or Behaviour(), tls=tls(), directory=directory)
     base_url, world = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
     try:
         yield Authority(base_url, world, directory, write_ca(folder))

@@ -10,14 +10,14 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
-from bulkreact.batch.environment import Edges, Ending, Phase
-from bulkreact.batch.journal.journal import Journal, create, seal
+from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
+from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.run.session import Session, work
 from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
-from bulkreact.simulator.partnercenter.entitlement_scenarios import Act
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ScriptedAnswer
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.timestamps import iso
 from tests.support import virtual_time
 from tests.support.ids import facts, guid
@@ -57,7 +57,7 @@ class Laboratory:
     """
 
     folder: Path
-    rules: Rules = field(default_factory=Rules)
+    rules: Behaviour = field(default_factory=Behaviour)
     seed: int = 0
     sent: list[Sent] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
@@ -72,16 +72,16 @@ class Laboratory:
 
     def __post_init__(self) -> None:
         self.now = 0.0
-        self.world = World(self.rules, lambda: self.now)
+        self.world = PartnerCenter(self.rules, lambda: self.now)
         self._chance = Random(self.seed)
 
     def make(self, targets: list[Target], **changes: object) -> None:
         """Make the journal of a run over targets; ``changes`` are the same for all rows."""
         rows = [InputRow(number, ("x",), target, **changes) for number, target in enumerate(targets, 2)]  # type: ignore[arg-type]
         create(self.folder, rows)
-        seal(self.folder, facts(header=("a",), uuid=guid(77)))
+        finalize(self.folder, facts(header=("a",), uuid=guid(77)))
 
-    def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> Ending:
+    def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> StopReason:
         """Work on the run in one process's stead, until it ends or somebody stops it."""
         return virtual_time.run(self._work(limits, send=send, command=command))
 
@@ -90,7 +90,7 @@ class Laboratory:
         with Journal(self.folder) as journal:
             return list(result_rows(journal.connection))
 
-    async def _work(self, limits: Limits, *, send: bool, command: str) -> Ending:
+    async def _work(self, limits: Limits, *, send: bool, command: str) -> StopReason:
         offset = self.now
 
         def monotonic() -> float:
@@ -112,11 +112,11 @@ class Laboratory:
         async def renew(since: float) -> None:
             self.renewals.append(since)
 
-        edges = Edges(
-            usable=usable,
-            ready=ready,
+        edges = RunEnvironment(
+            is_token_fresh=usable,
+            ensure_token=ready,
             send=self._send,
-            renew=renew,
+            renew_token=renew,
             now=wall,
             monotonic=monotonic,
             chance=self._chance.random,
@@ -183,9 +183,9 @@ class Laboratory:
         return _response(act, self.now)
 
 
-def _response(act: Act, now: float) -> Reply:
+def _response(act: ScriptedAnswer, now: float) -> Reply:
     if act.drop:
-        return NoResponse(left=True, code="connection-lost", description="the line was dropped")
+        return NoResponse(sent=True, code="connection-lost", description="the line was dropped")
     headers = {name.lower(): value for name, value in act.headers.items()}
     if headers.get("retry-after") == "date":
         moment = BEGIN + timedelta(seconds=now + act.seconds)

@@ -7,7 +7,7 @@ from bulkreact.models import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTarget:
     """A subscription or an entitlement of one customer; ``azure_plan`` says so of the subscription."""
 
     subscription_id: str
@@ -21,11 +21,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ReadFailure:
     """Why a customer could not be read, or an Azure plan of theirs; ``passing`` trouble may be gone later."""
 
     subscription_id: str
-    passing: bool
+    transient: bool
     http_status: int | None
     code: str
     description: str

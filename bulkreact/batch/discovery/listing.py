@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol
 
-from bulkreact.batch.discovery.findings import Found, Trouble
+from bulkreact.batch.discovery.findings import FoundTarget, ReadFailure
 from bulkreact.models import Call, Kind, Reply, Request
 from bulkreact.partnercenter import paging, verdicts
 from bulkreact.partnercenter.paging import CustomerEntry, EntitlementEntry, Entry, Listing, Page, SubscriptionEntry
@@ -16,14 +16,14 @@ from bulkreact.settings import Service
 
 # What Partner Center has given up: it cannot come back.
 GONE = frozenset({"deleted", "expired"})
-_PASSING = (verdicts.Transient, verdicts.Throttled, verdicts.NotReady, verdicts.Postponed)
+_PASSING = (verdicts.Transient, verdicts.Throttled, verdicts.NotReady, verdicts.TryLater)
 # So many pages in succession that bring nothing new, or so many pages at all, have no end.
 _FRUITLESS_PAGES = 20
 _MOST_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DiscoveryFilter:
     """What is kept of a customer: which kinds, whether also what is active; or of ``only`` some subscriptions all."""
 
     subscriptions: bool = True
@@ -31,17 +31,17 @@ class Wanted:
     active: bool = False
     only: frozenset[str] | None = None
 
-    def asks(self, subscription: SubscriptionEntry) -> bool:
+    def includes_entitlements(self, subscription: SubscriptionEntry) -> bool:
         """Tell whether the entitlements of a subscription are read."""
         return self.entitlements and subscription.azure_plan and self._includes(subscription)
 
-    def takes(self, subscription: SubscriptionEntry) -> bool:
+    def includes(self, subscription: SubscriptionEntry) -> bool:
         """Tell whether a subscription itself is kept."""
         if self.only is not None:
             return self._includes(subscription)
-        return self.subscriptions and self.takes_status(subscription.status)
+        return self.subscriptions and self.includes_status(subscription.status)
 
-    def takes_status(self, status: str) -> bool:
+    def includes_status(self, status: str) -> bool:
         """Tell whether what stands so is kept."""
         return self.active or not is_active(status)
 
@@ -49,10 +49,10 @@ class Wanted:
         return self.only is None or subscription.id.lower() in self.only
 
 
-class Task(Protocol):
+class ReadTask(Protocol):
     """What is read by several calls, one after the other: an item of a queue that knows its next call."""
 
-    place: int
+    position: int
     customer_id: str
     due: float
     begun: bool
@@ -82,7 +82,7 @@ class Task(Protocol):
         ...
 
 
-class Cursor(Generic[Entry]):
+class PageCursor(Generic[Entry]):
     """Where the reading of one list stands: its entries so far, each once, and the next page."""
 
     def __init__(self, listing: Listing[Entry]) -> None:
@@ -114,7 +114,7 @@ class Cursor(Generic[Entry]):
         new = {one.id.lower(): one for one in reversed(page.entries) if one.id.lower() not in self._ids}
         self._ids.update(new)
         self.entries.extend(reversed(new.values()))
-        self.nameless += page.nameless
+        self.nameless += page.without_id
         self._fruitless = 0 if new else self._fruitless + 1
         if page.next is None:
             self.ended = True
@@ -132,15 +132,15 @@ class CustomerList:
     """The reading of the list of customers, as the only item of a queue; ``entries`` is taken away page by page."""
 
     def __init__(self) -> None:
-        self.place = 1
+        self.position = 1
         self.customer_id = "the list of customers"
         self.due = float("-inf")
         self.begun = False
         self.failures = 0
         self.token_refused = False
-        self.trouble: Trouble | None = None
+        self.trouble: ReadFailure | None = None
         self.taken = 0
-        self._cursor = Cursor(paging.customers())
+        self._cursor = PageCursor(paging.customers())
 
     @property
     def finished(self) -> bool:
@@ -162,9 +162,9 @@ class CustomerList:
 
     def refuse(self, call: Call, verdict: Verdict) -> None:
         """Take note that the list cannot be read."""
-        self.trouble = Trouble.of(call, subscription_id="", passing=isinstance(verdict, _PASSING))
+        self.trouble = ReadFailure.of(call, subscription_id="", passing=isinstance(verdict, _PASSING))
 
-    def take_away(self) -> tuple[Sequence[CustomerEntry], int]:
+    def drain(self) -> tuple[Sequence[CustomerEntry], int]:
         """Return the customers that came since the last time, and how many entries had no id that could be used."""
         entries, self._cursor.entries = self._cursor.entries, []
         nameless, self._cursor.nameless = self._cursor.nameless, 0
@@ -172,22 +172,22 @@ class CustomerList:
         return entries, nameless
 
 
-class Reading:
+class CustomerReading:
     """The reading of one customer, as an item of a queue: the subscriptions, then each Azure plan's entitlements."""
 
-    def __init__(self, key: int, customer_id: str, wanted: Wanted) -> None:
-        self.place = key
+    def __init__(self, key: int, customer_id: str, wanted: DiscoveryFilter) -> None:
+        self.position = key
         self.customer_id = customer_id
         self.due = float("-inf")
         self.begun = False
         self.failures = 0
         self.token_refused = False
-        self.troubles: list[Trouble] = []
+        self.troubles: list[ReadFailure] = []
         self._wanted = wanted
-        self._subscriptions = Cursor(paging.subscriptions(customer_id))
+        self._subscriptions = PageCursor(paging.subscriptions(customer_id))
         self._plans: deque[SubscriptionEntry] | None = None
-        self._plan: tuple[SubscriptionEntry, Cursor[EntitlementEntry]] | None = None
-        self._entitlements: dict[str, Cursor[EntitlementEntry]] = {}
+        self._plan: tuple[SubscriptionEntry, PageCursor[EntitlementEntry]] | None = None
+        self._entitlements: dict[str, PageCursor[EntitlementEntry]] = {}
         self._failed = False
 
     @property
@@ -201,7 +201,7 @@ class Reading:
         return bool(self.troubles)
 
     @property
-    def nameless(self) -> int:
+    def without_id(self) -> int:
         """Return how many entries had no id that could be used."""
         return self._subscriptions.nameless + sum(one.nameless for one in self._entitlements.values())
 
@@ -228,17 +228,17 @@ class Reading:
         if plan is None or passing:
             self._failed = True
         elif not (plan.status.lower() in GONE and isinstance(verdict, verdicts.Refused)):
-            self.troubles.append(Trouble.of(call, subscription_id=plan.id, passing=False))
+            self.troubles.append(ReadFailure.of(call, subscription_id=plan.id, passing=False))
         if self._failed:
-            self.troubles = [Trouble.of(call, subscription_id=plan.id if plan else "", passing=passing)]
+            self.troubles = [ReadFailure.of(call, subscription_id=plan.id if plan else "", passing=passing)]
         else:
             self._next_plan()
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[FoundTarget]:
         """Yield what is kept, parents before children; nothing of a customer who could not be read."""
-        for one in [] if self._failed else in_order(self._subscriptions.entries):
-            if self._wanted.takes(one):
-                yield Found(
+        for one in [] if self._failed else parents_first(self._subscriptions.entries):
+            if self._wanted.includes(one):
+                yield FoundTarget(
                     one.id,
                     "",
                     Kind.SUBSCRIPTION,
@@ -250,21 +250,21 @@ class Reading:
                 )
             below = self._entitlements.get(one.id)
             for entitlement in below.entries if below else []:
-                if self._wanted.takes_status(entitlement.status):
+                if self._wanted.includes_status(entitlement.status):
                     name, status = entitlement.name, entitlement.status
-                    yield Found(one.id, entitlement.id, Kind.AZURE, name, one.offer, status, "", azure_plan=True)
+                    yield FoundTarget(one.id, entitlement.id, Kind.AZURE, name, one.offer, status, "", azure_plan=True)
 
     @property
-    def _cursor(self) -> Cursor[SubscriptionEntry] | Cursor[EntitlementEntry]:
+    def _cursor(self) -> PageCursor[SubscriptionEntry] | PageCursor[EntitlementEntry]:
         return self._plan[1] if self._plan else self._subscriptions
 
     def _next_plan(self) -> None:
         if self._plans is None:
-            self._plans = deque(one for one in self._subscriptions.entries if self._wanted.asks(one))
+            self._plans = deque(one for one in self._subscriptions.entries if self._wanted.includes_entitlements(one))
         self._plan = None
         if self._plans:
             plan = self._plans.popleft()
-            cursor = Cursor(paging.entitlements(self.customer_id, plan.id))
+            cursor = PageCursor(paging.entitlements(self.customer_id, plan.id))
             self._entitlements[plan.id] = cursor
             self._plan = plan, cursor
 
@@ -274,7 +274,7 @@ def is_active(status: str) -> bool:
     return status.strip().lower() == ACTIVE
 
 
-def in_order(subscriptions: Sequence[SubscriptionEntry]) -> list[SubscriptionEntry]:
+def parents_first(subscriptions: Sequence[SubscriptionEntry]) -> list[SubscriptionEntry]:
     """Return subscriptions in their order, but each parent directly before its children."""
     below: dict[str, list[SubscriptionEntry]] = {}
     known = {one.id.lower() for one in subscriptions}

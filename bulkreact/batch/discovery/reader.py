@@ -5,50 +5,50 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from bulkreact.batch.discovery.findings import Trouble
-from bulkreact.batch.discovery.listing import CustomerList, Reading, Task, Wanted
-from bulkreact.batch.discovery.store import Gathering, Unread
-from bulkreact.batch.dispatch.exchange import Exchange
+from bulkreact.batch.discovery.findings import ReadFailure
+from bulkreact.batch.discovery.listing import CustomerList, CustomerReading, DiscoveryFilter, ReadTask
+from bulkreact.batch.discovery.store import DiscoveryStore, UnreadCustomers
+from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.rate_limiter import Pacer
+from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.throttle import Throttle
-from bulkreact.batch.dispatch.worker_pool import Flow, Workers
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase
-from bulkreact.batch.halt import PermissionStreak, Refusal
+from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
+from bulkreact.batch.halt import DenialBreaker, RefusedRow
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import backoff
-from bulkreact.batch.row_source import Source, Stream
+from bulkreact.batch.row_source import CustomerStream, RowSource
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import iso
 
-Work = TypeVar("Work", bound=Task)
+TaskT = TypeVar("TaskT", bound=ReadTask)
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class DiscoveryJob:
     """What a discovery works with; ``beginning`` is told of each phase before its first call, and ends with it."""
 
-    gathering: Gathering
-    wanted: Wanted
-    edges: Edges
+    store: DiscoveryStore
+    wanted: DiscoveryFilter
+    edges: RunEnvironment
     service: Service
     limits: Limits
     beginning: Callable[[Phase], AbstractContextManager[None]]
 
 
-async def walk(job: Walk) -> tuple[Ending, Trouble | None]:
+async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
     """Read the list of customers, unless it is known, and all customers who are not.
 
     Returns why it stopped, and why the list of customers could not be read, if so.
     """
     limits = job.limits
     throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    flow = Flow(Pacer(limits.calls_per_second), throttle, limits.concurrency)
-    writer = Writer(job.gathering.path)
+    flow = CallBudget(RateLimiter(limits.calls_per_second), throttle, limits.concurrency)
+    writer = Writer(job.store.path)
     try:
-        if not job.gathering.listed:
+        if not job.store.listed:
             ending, trouble = await _list(job, flow, writer)
             if ending != COMPLETED or trouble:
                 return ending, trouble
@@ -57,13 +57,13 @@ async def walk(job: Walk) -> tuple[Ending, Trouble | None]:
         await writer.close()
 
 
-async def _list(job: Walk, flow: Flow, writer: Writer) -> tuple[Ending, Trouble | None]:
-    gathering = job.gathering
+async def _list(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> tuple[StopReason, ReadFailure | None]:
+    gathering = job.store
     customers = CustomerList()
 
     async def keep(task: CustomerList) -> None:
         before = task.taken
-        entries, nameless = task.take_away()
+        entries, nameless = task.drain()
         statements = gathering.list_page(entries, after=before, nameless=nameless)
         if task.finished and not task.trouble:
             statements.extend(gathering.all_listed(job.edges.now()))
@@ -74,27 +74,27 @@ async def _list(job: Walk, flow: Flow, writer: Writer) -> tuple[Ending, Trouble 
         return await reader.run(), customers.trouble
 
 
-async def _read(job: Walk, flow: Flow, writer: Writer) -> Ending:
-    gathering = job.gathering
+async def _read(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> StopReason:
+    gathering = job.store
 
-    async def keep(task: Reading) -> None:
+    async def keep(task: CustomerReading) -> None:
         if task.finished:
             await writer.commit(
                 *gathering.customer_read(
-                    task.place, task.found(), task.troubles, nameless=task.nameless, now=job.edges.now()
+                    task.position, task.found(), task.troubles, nameless=task.without_id, now=job.edges.now()
                 )
             )
 
     unread, known = gathering.unread, gathering.customers
     # What an earlier process was granted counts as well: then it is not the account that lacks permission.
-    streak = PermissionStreak(customers=known, succeeded=known > unread)
+    streak = DenialBreaker(customers=known, succeeded=known > unread)
     source = _Readings(gathering, job.wanted)
     reader = _Reader("Reading customers", source, job, flow, keep, total=unread, streak=streak)
     with job.beginning(reader.phase):
         return await reader.run()
 
 
-class _Reader(Generic[Work]):
+class _Reader(Generic[TaskT]):
     """Reads the tasks of one queue to their ends; what was read is handed to ``keep`` after every answer.
 
     A ``streak`` of missing permissions ends it; without one, the first of them does.
@@ -103,13 +103,13 @@ class _Reader(Generic[Work]):
     def __init__(
         self,
         title: str,
-        source: Source[Work],
-        job: Walk,
-        flow: Flow,
-        keep: Callable[[Work], Awaitable[None]],
+        source: RowSource[TaskT],
+        job: DiscoveryJob,
+        flow: CallBudget,
+        keep: Callable[[TaskT], Awaitable[None]],
         *,
         total: int,
-        streak: PermissionStreak | None = None,
+        streak: DenialBreaker | None = None,
     ) -> None:
         self._edges = job.edges
         self._service = job.service
@@ -118,7 +118,7 @@ class _Reader(Generic[Work]):
         # What is begun is soon complete: little is read twice after a kill, and little is kept in memory.
         limits = job.limits
         self._queue = Queue(source, per_customer=limits.per_customer, clock=job.edges.monotonic, active_customers=1)
-        self._workers = Workers(title, self._queue, total=total, flow=flow, edges=job.edges, call=self._call)
+        self._workers = WorkerPool(title, self._queue, total=total, flow=flow, edges=job.edges, call=self._call)
         self._streak = streak
 
     @property
@@ -126,19 +126,19 @@ class _Reader(Generic[Work]):
         """Return what can be watched and interrupted."""
         return self._workers
 
-    async def run(self) -> Ending:
+    async def run(self) -> StopReason:
         """Work until everything is read or somebody stops; calls in flight are always allowed to end."""
         return await self._workers.run()
 
-    async def _call(self, task: Work) -> None:
-        self._workers.tally.calls += 1
+    async def _call(self, task: TaskT) -> None:
+        self._workers.progress.calls += 1
         exchange = await self._exchange(task)
-        self._workers.heed(task, exchange)
+        self._workers.record_answer(task, exchange)
         refused_before, task.token_refused = task.token_refused, False
         match exchange.verdict:
             case verdicts.Throttled(retry_after=retry_after):
-                if scope := self._workers.hold(task, exchange, retry_after):
-                    self._workers.give_up(task, scope)
+                if scope := self._workers.apply_throttle(task, exchange, retry_after):
+                    self._workers.abandon(task, scope)
                     await self._refuse(task, exchange)
             case verdicts.TokenRefused() if not refused_before:
                 task.token_refused = True
@@ -147,7 +147,7 @@ class _Reader(Generic[Work]):
             case verdicts.TokenRefused() | verdicts.Fatal():
                 self._queue.done(task)
                 self._stop(exchange)
-            case verdicts.Transient(once=once) if task.failures + 1 < (
+            case verdicts.Transient(retry_once=once) if task.failures + 1 < (
                 min(2, self._attempts) if once else self._attempts
             ):
                 task.failures += 1
@@ -160,39 +160,39 @@ class _Reader(Generic[Work]):
             case _:
                 await self._refuse(task, exchange)
 
-    async def _exchange(self, task: Work) -> Exchange:
+    async def _exchange(self, task: TaskT) -> CallResult:
         started, started_at = self._edges.monotonic(), iso(self._edges.now())
         ids = self._edges.new_id(), self._edges.new_id()
         request = task.request(self._service, request_id=ids[0], correlation_id=ids[1])
         reply = await self._edges.send(request)
         now = self._edges.now()
         verdict = task.judge(reply, self._service, now=now)
-        return Exchange(request.operation, Call(0, *ids, started_at, iso(now), verdict.answer), verdict, started)
+        return CallResult(request.operation, Call(0, *ids, started_at, iso(now), verdict.answer), verdict, started)
 
-    async def _refuse(self, task: Work, exchange: Exchange) -> None:
+    async def _refuse(self, task: TaskT, exchange: CallResult) -> None:
         """Go on without what a call was to bring; a streak of missing permissions is the account's fault."""
         task.refuse(exchange.call, exchange.verdict)
         outcome = Outcome(Status.FAILED, 1, exchange.call)
         if isinstance(exchange.verdict, verdicts.PermissionRefused):
-            if not self._streak or self._streak.refused(Refusal(task.place, task.customer_id, outcome)):
+            if not self._streak or self._streak.refused(RefusedRow(task.position, task.customer_id, outcome)):
                 self._stop(exchange)
         elif self._streak:
             self._streak.answered(success=False)
         await self._go_on(task)
 
-    async def _go_on(self, task: Work) -> None:
+    async def _go_on(self, task: TaskT) -> None:
         task.failures = 0
         await self._keep(task)
         if not task.finished:
             self._queue.wait(task, self._edges.monotonic())
             return
-        self._workers.tally.settled += 1
-        self._workers.tally.failures += task.troubled
+        self._workers.progress.settled += 1
+        self._workers.progress.failures += task.troubled
         self._queue.done(task)
 
-    def _stop(self, exchange: Exchange) -> None:
+    def _stop(self, exchange: CallResult) -> None:
         answer = exchange.verdict.answer
-        self._workers.refuse(f"HTTP {answer.http_status}, {answer.code}: {answer.description}")
+        self._workers.abort(f"HTTP {answer.http_status}, {answer.code}: {answer.description}")
 
 
 class _Alone:
@@ -201,16 +201,16 @@ class _Alone:
     def __init__(self, task: CustomerList) -> None:
         self._task = task
 
-    def streams(self) -> Iterator[Stream]:
+    def streams(self) -> Iterator[CustomerStream]:
         """Yield the only stream there is."""
-        yield Stream(self._task.customer_id)
+        yield CustomerStream(self._task.customer_id)
 
-    def rows(self, stream: Stream, after: int, limit: int) -> list[CustomerList]:
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[CustomerList]:
         """Return the task, once."""
         del stream, limit
-        return [self._task] if after < self._task.place else []
+        return [self._task] if after < self._task.position else []
 
-    def begun(self, stream: Stream, after: int) -> list[CustomerList]:
+    def begun(self, stream: CustomerStream, after: int) -> list[CustomerList]:
         """Return nothing: a list that was not read to its end is read anew."""
         del stream, after
         return []
@@ -219,16 +219,16 @@ class _Alone:
 class _Readings:
     """The customers that are still to be read, as the queue wants them."""
 
-    def __init__(self, gathering: Gathering, wanted: Wanted) -> None:
+    def __init__(self, gathering: DiscoveryStore, wanted: DiscoveryFilter) -> None:
         self._gathering = gathering
-        self._unread = Unread(gathering)
+        self._unread = UnreadCustomers(gathering)
         self._wanted = wanted
 
-    def streams(self) -> Iterator[Stream]:
+    def streams(self) -> Iterator[CustomerStream]:
         """Yield one for each of them, in the order of the list."""
-        return map(Stream, self._unread.customers())
+        return map(CustomerStream, self._unread.customers())
 
-    def rows(self, stream: Stream, after: int, limit: int) -> list[Reading]:
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[CustomerReading]:
         """Return the reading of a customer, once."""
         del limit
         customer_id = stream.customer_id
@@ -236,9 +236,9 @@ class _Readings:
         wanted = self._wanted
         if wanted.only is not None:
             wanted = replace(wanted, only=self._gathering.wanted(customer_id))
-        return [Reading(key, customer_id, wanted)] if after < key else []
+        return [CustomerReading(key, customer_id, wanted)] if after < key else []
 
-    def begun(self, stream: Stream, after: int) -> list[Reading]:
+    def begun(self, stream: CustomerStream, after: int) -> list[CustomerReading]:
         """Return nothing: a customer who was not read to the end is read anew."""
         del stream, after
         return []

@@ -11,7 +11,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from bulkreact.batch.discovery.findings import Found, Trouble
+from bulkreact.batch.discovery.findings import FoundTarget, ReadFailure
 from bulkreact.batch.journal.writer import Statement, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.models import Discovered, Kind
@@ -74,7 +74,7 @@ WHERE pass <> excluded.pass
 _FORGET = "DELETE FROM {} WHERE customer IN (SELECT key FROM customers WHERE {})"
 
 
-class Gathering:
+class DiscoveryStore:
     """An open store of progress, held by this process alone; what was read too long ago is forgotten at once."""
 
     def __init__(self, path: Path, *, now: datetime, anew: bool = False) -> None:
@@ -128,7 +128,7 @@ class Gathering:
         return self._one("SELECT count(*) FROM customers WHERE read_at IS NULL")
 
     @property
-    def passing(self) -> bool:
+    def has_transient_failures(self) -> bool:
         """Tell whether some of what is missing may be had later: trouble that passes, or what was not come to."""
         open_ended = (
             "SELECT count(*) FROM customers WHERE read_at IS NULL AND key NOT IN (SELECT customer FROM troubles)"
@@ -136,7 +136,7 @@ class Gathering:
         return bool(self._one(open_ended) or self._one("SELECT count(*) FROM troubles WHERE passing"))
 
     @property
-    def nameless(self) -> int:
+    def without_id(self) -> int:
         """Return how many entries of lists had no id that could be used."""
         return self._one("SELECT (SELECT nameless FROM listing) + total(nameless) FROM customers")
 
@@ -145,7 +145,7 @@ class Gathering:
         """Return when the customer was read whose reading is the oldest, empty when none was."""
         return str(self.connection.execute("SELECT coalesce(min(read_at), '') FROM customers").fetchone()[0])
 
-    def choose(self, ids: Iterable[str], wanted: Iterable[tuple[str, str]], *, now: datetime) -> None:
+    def set_customers(self, ids: Iterable[str], wanted: Iterable[tuple[str, str]], *, now: datetime) -> None:
         """Settle which customers there are, without asking; and which of their subscriptions alone are ``wanted``."""
         self.connection.execute("BEGIN IMMEDIATE")
         entries = ((one, "", place, self.pass_number) for place, one in enumerate(ids, 1))
@@ -182,7 +182,7 @@ class Gathering:
         ]
 
     def customer_read(
-        self, key: int, found: Iterable[Found], troubles: Iterable[Trouble], *, nameless: int, now: datetime
+        self, key: int, found: Iterable[FoundTarget], troubles: Iterable[ReadFailure], *, nameless: int, now: datetime
     ) -> list[Statement]:
         """Return what takes in all that was read of a customer, in place of what was known before."""
         statements: list[Statement] = [
@@ -210,16 +210,16 @@ class Gathering:
         )
         return (Discovered(*row) for row in found)
 
-    def found(self, customer_id: str, subscription_id: str) -> list[Found]:
+    def found(self, customer_id: str, subscription_id: str) -> list[FoundTarget]:
         """Return a subscription of a customer and what is below it; empty when it was not found."""
         found = self.connection.execute(
             "SELECT subscription_id, entitlement_id, kind, entries.name, offer, status, deadline, azure_plan "
             "FROM customers JOIN entries ON customer = key WHERE id = ? AND subscription_id = ? ORDER BY position",
             (customer_id, subscription_id),
         )
-        return [Found(*row) for row in found]
+        return [FoundTarget(*row) for row in found]
 
-    def not_read(self) -> Iterator[tuple[str, str, Trouble | None]]:
+    def unread_customers(self) -> Iterator[tuple[str, str, ReadFailure | None]]:
         """Yield id, name and trouble of the customers who could not be read; None for those not come to."""
         found = self.connection.execute(
             "SELECT id, name, subscription_id, passing, http_status, code, description, request_id, correlation_id "
@@ -227,7 +227,7 @@ class Gathering:
         )
         for customer_id, name, subscription_id, passing, *rest in found:
             none = subscription_id is None
-            yield customer_id, name, None if none else Trouble(subscription_id, bool(passing), *rest)
+            yield customer_id, name, None if none else ReadFailure(subscription_id, bool(passing), *rest)
 
     def remove(self) -> None:
         """Remove it: all is done."""
@@ -252,10 +252,10 @@ class Gathering:
         return int(self.connection.execute(sql).fetchone()[0])
 
 
-class Unread:
+class UnreadCustomers:
     """The customers that are still to be read, as the queue wants them; each is handed out once."""
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, gathering: DiscoveryStore) -> None:
         self._gathering = gathering
 
     def customers(self) -> Iterator[str]:

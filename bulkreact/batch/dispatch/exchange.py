@@ -3,16 +3,16 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.batch.environment import Edges
+from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.models import Call, Operation, Target
-from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, Particulars, build_request, judge, path_of
+from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 
 
-class Exchange(Struct, frozen=True):
+class CallResult(Struct, frozen=True):
     """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
 
     operation: Operation
@@ -21,10 +21,10 @@ class Exchange(Struct, frozen=True):
     started: float
 
 
-class Wire:
+class CallExecutor:
     """Makes calls; keeping their answers is left to whoever knows what they lead to."""
 
-    def __init__(self, *, recorder: Recorder, edges: Edges, service: Service) -> None:
+    def __init__(self, *, recorder: Recorder, edges: RunEnvironment, service: Service) -> None:
         self.recorder = recorder
         self._edges = edges
         self._service = service
@@ -36,8 +36,8 @@ class Wire:
         target: Target,
         *,
         request_id: str = "",
-        particulars: Particulars = NOTHING_PARTICULAR,
-    ) -> Exchange:
+        particulars: CallContext = NO_CONTEXT,
+    ) -> CallResult:
         """Make a call for a row; without a request id it gets one of its own."""
         started, started_at = self._edges.monotonic(), iso(self._edges.now())
         request = build_request(
@@ -49,7 +49,7 @@ class Wire:
             particulars=particulars,
         )
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
-        call = await self.recorder.begin(
+        call = await self.recorder.record_call(
             ordinal, operation, request_id=ids[0], correlation_id=ids[1], started_at=started_at
         )
         reply = await self._edges.send(request)
@@ -58,4 +58,4 @@ class Wire:
         if isinstance(verdict, Accepted) and verdict.location:
             path = path_of(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
-        return Exchange(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)
+        return CallResult(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)

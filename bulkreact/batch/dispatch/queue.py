@@ -7,8 +7,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic
 
-from bulkreact.batch.dispatch.customer_queue import Line
-from bulkreact.batch.row_source import Item, Source, Stream
+from bulkreact.batch.dispatch.customer_queue import CustomerQueue
+from bulkreact.batch.row_source import CustomerStream, Item, RowSource
 
 ACTIVE_CUSTOMERS = 1024
 WAITING_ROWS = 10_000
@@ -22,7 +22,7 @@ class Queue(Generic[Item]):
 
     def __init__(
         self,
-        source: Source[Item],
+        source: RowSource[Item],
         *,
         per_customer: int,
         clock: Callable[[], float],
@@ -37,9 +37,9 @@ class Queue(Generic[Item]):
         self._band = 0
         self._dropped: set[str] = set()
         self._all_dropped = False
-        self._lines: dict[str, Line[Item]] = {}
-        self._ring: deque[Line[Item]] = deque()
-        self._due: list[tuple[float, int, Line[Item], Item | None]] = []
+        self._lines: dict[str, CustomerQueue[Item]] = {}
+        self._ring: deque[CustomerQueue[Item]] = deque()
+        self._due: list[tuple[float, int, CustomerQueue[Item], Item | None]] = []
         self._sequence = count()
         self._held_until = float("-inf")
         self._takers: deque[asyncio.Future[None]] = deque()
@@ -67,14 +67,14 @@ class Queue(Generic[Item]):
         if self._closed or now < self._held_until:
             return None
         self._activate()
-        passed_over: list[Line[Item]] = []
+        passed_over: list[CustomerQueue[Item]] = []
         item = None
         while self._ring and item is None:
             line = self._ring.popleft()
             if len(self._due) >= WAITING_ROWS and not line.again:
                 passed_over.append(line)
                 continue
-            line.in_ring = False
+            line.is_ready = False
             if line.held_until > now:
                 continue
             item = line.next()
@@ -83,8 +83,8 @@ class Queue(Generic[Item]):
                 heappush(self._due, (item.due, next(self._sequence), line, item))
                 item = None
             line.in_flight += item is not None
-            self._enter(line)
-            self._retire(line)
+            self._make_ready(line)
+            self._remove_if_empty(line)
             self._activate()
         self._ring.extendleft(reversed(passed_over))
         return item
@@ -114,18 +114,18 @@ class Queue(Generic[Item]):
         heappush(self._due, (until, next(self._sequence), line, item))
         self._leave(item)
 
-    def go_on(self, item: Item) -> None:
+    def requeue_first(self, item: Item) -> None:
         """Take back an item whose next call is due now, and let it be the very next: what it was told grows old."""
         line = self._lines[item.customer_id]
         line.again.appendleft(item)
         self._leave(item)
-        if line.in_ring:
+        if line.is_ready:
             self._ring.remove(line)
             self._ring.appendleft(line)
 
     def add(self, item: Item) -> None:
         """Take in an item that comes from no stream."""
-        line = self._line(item.customer_id)
+        line = self._queue_of(item.customer_id)
         line.waiting += 1
         heappush(self._due, (item.due, next(self._sequence), line, item))
         self._wake_all()
@@ -137,9 +137,9 @@ class Queue(Generic[Item]):
 
     def release(self, customer_id: str, awaited: int) -> None:
         """Let the items of a customer go on that wait for a number, parked ones and those of the stream below it."""
-        line = self._line(customer_id)
+        line = self._queue_of(customer_id)
         line.again.extend(line.parked.pop(awaited, []))
-        self._begin(Stream(customer_id, below=awaited))
+        self._begin(CustomerStream(customer_id, below=awaited))
         self._wake_all()
 
     def unpark(self, customer_id: str, awaited: int) -> list[Item]:
@@ -148,7 +148,7 @@ class Queue(Generic[Item]):
         if line is None:
             return []
         items = line.parked.pop(awaited, [])
-        self._retire(line)
+        self._remove_if_empty(line)
         self._wake()
         return items
 
@@ -164,7 +164,7 @@ class Queue(Generic[Item]):
         line = self._lines.get(customer_id)
         return list(line.parked) if line else []
 
-    def hold(self, customer_id: str, until: float) -> None:
+    def hold_customer(self, customer_id: str, until: float) -> None:
         """Send nothing for a customer before a time."""
         if line := self._lines.get(customer_id):
             line.held_until = max(line.held_until, until)
@@ -183,9 +183,9 @@ class Queue(Generic[Item]):
         line = self._lines.get(customer_id)
         if line is None:
             return
-        line.keep_begun()
-        self._enter(line)
-        self._retire(line)
+        line.drop_unsent()
+        self._make_ready(line)
+        self._remove_if_empty(line)
         self._wake()
 
     def drop(self, customer_id: str) -> list[Item]:
@@ -199,7 +199,7 @@ class Queue(Generic[Item]):
         line.waiting = 0
         self.drop_unsent(customer_id)
         begun.extend(line.take_kept())
-        self._retire(line)
+        self._remove_if_empty(line)
         self._wake()
         return begun
 
@@ -220,7 +220,7 @@ class Queue(Generic[Item]):
         """Tell whether no item is left, neither here nor in flight."""
         return not self._lines and self._upcoming is None
 
-    def alone(self, customer_id: str) -> bool:
+    def is_only_customer(self, customer_id: str) -> bool:
         """Tell whether no other customer has items left."""
         return self._upcoming is None and all(name == customer_id for name in self._lines)
 
@@ -248,18 +248,18 @@ class Queue(Generic[Item]):
     def _leave(self, item: Item) -> None:
         line = self._lines[item.customer_id]
         line.in_flight -= 1
-        self._enter(line)
-        self._retire(line)
+        self._make_ready(line)
+        self._remove_if_empty(line)
         self._wake()
 
-    def _enter(self, line: Line[Item]) -> None:
+    def _make_ready(self, line: CustomerQueue[Item]) -> None:
         """Put a line into the ring when an item of it may be sent."""
         may = line.in_flight < self._per_customer and line.held_until <= self._clock()
-        if may and not line.in_ring and line.has_next:
-            line.in_ring = True
+        if may and not line.is_ready and line.has_next:
+            line.is_ready = True
             self._ring.append(line)
 
-    def _retire(self, line: Line[Item]) -> None:
+    def _remove_if_empty(self, line: CustomerQueue[Item]) -> None:
         """Forget a line that has nothing left."""
         if line.is_empty:
             self._lines.pop(line.customer_id, None)
@@ -274,18 +274,18 @@ class Queue(Generic[Item]):
             self._upcoming = next(self._streams, None)
             self._begin(stream)
 
-    def _begin(self, stream: Stream) -> None:
-        line = self._line(stream.customer_id)
+    def _begin(self, stream: CustomerStream) -> None:
+        line = self._queue_of(stream.customer_id)
         if self.is_dropped(stream.customer_id):
             line.again.extend(self._source.begun(stream, 0))
         else:
             line.begin(stream)
-        self._enter(line)
-        self._retire(line)
+        self._make_ready(line)
+        self._remove_if_empty(line)
 
-    def _line(self, customer_id: str) -> Line[Item]:
+    def _queue_of(self, customer_id: str) -> CustomerQueue[Item]:
         if customer_id not in self._lines:
-            self._lines[customer_id] = Line(customer_id, self._source)
+            self._lines[customer_id] = CustomerQueue(customer_id, self._source)
         return self._lines[customer_id]
 
     def _release_due(self, now: float) -> None:
@@ -294,7 +294,7 @@ class Queue(Generic[Item]):
             if item:
                 line.waiting -= 1
                 line.again.append(item)
-            self._enter(line)
+            self._make_ready(line)
 
     def _wake(self) -> None:
         self._release_taker()

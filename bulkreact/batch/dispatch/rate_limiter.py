@@ -16,7 +16,7 @@ FLOOR_PER_SECOND = 0.1
 _NOTICEABLE = 0.02
 
 
-class Pace:
+class AdaptiveRate:
     """Decides the rate, in calls per second."""
 
     def __init__(self, ceiling: float) -> None:
@@ -35,11 +35,11 @@ class Pace:
         self.rate = min(self.ceiling, self.rate + self.ceiling * (CAREFULLY if near else SPEED_UP))
 
 
-class Pacer:
+class RateLimiter:
     """Hands out turns at the rate of its pace; without a ceiling every turn comes at once."""
 
     def __init__(self, calls_per_second: float | None) -> None:
-        self.pace = Pace(calls_per_second) if calls_per_second is not None else None
+        self.pace = AdaptiveRate(calls_per_second) if calls_per_second is not None else None
         self._limiter: AsyncLimiter | None = None
         self._limiter_rate = 0.0
         # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
@@ -47,7 +47,7 @@ class Pacer:
         self._waiting: asyncio.Timeout | None = None
         self._closed = asyncio.Event()
 
-    async def turn(self, before: Callable[[], Awaitable[None]]) -> None:
+    async def acquire(self, before: Callable[[], Awaitable[None]]) -> None:
         """Wait for the next turn, or until there are no more of them.
 
         Whoever is next does what must be done ``before``: turns are not handed out meanwhile, and so not hoarded.

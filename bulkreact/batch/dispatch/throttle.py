@@ -21,7 +21,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ThrottleDecision:
     """What a 429 leads to: hold the scope until a time, or give it up; perhaps lower the pace."""
 
     scope: Scope
@@ -31,7 +31,7 @@ class Ruling:
 
 
 @dataclass(slots=True)
-class _Episode:
+class ThrottleEpisode:
     """A scope that has been answered nothing but 429 since ``since``.
 
     Reads are throttled later than writes: where a write was throttled (``write``), only a write tells that it is over.
@@ -52,8 +52,8 @@ class Throttle:
     def __init__(self, *, max_retry_after: float, max_throttle: float) -> None:
         self._max_retry_after = max_retry_after
         self._max_throttle = max_throttle
-        self._customers: dict[str, _Episode] = {}
-        self._everybody: _Episode | None = None
+        self._customers: dict[str, ThrottleEpisode] = {}
+        self._everybody: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
 
     def throttled(
@@ -66,7 +66,7 @@ class Throttle:
         chance: float,
         alone: bool,
         write: bool = True,
-    ) -> Ruling:
+    ) -> ThrottleDecision:
         """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
         own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
         own.write = own.write or write
@@ -110,9 +110,9 @@ class Throttle:
         unbroken = [episode for episode in others if self._clean_started <= episode.latest]
         return bool(unbroken) or len(others) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
-    def _extended(self, episode: _Episode | None, *, started: float, now: float) -> _Episode:
+    def _extended(self, episode: ThrottleEpisode | None, *, started: float, now: float) -> ThrottleEpisode:
         if episode is None:
-            return _Episode(since=now, latest=now, held_at=now, until=now)
+            return ThrottleEpisode(since=now, latest=now, held_at=now, until=now)
         episode.latest = now
         if started >= episode.until:
             episode.count += 1
@@ -120,13 +120,20 @@ class Throttle:
         return episode
 
     def _rule(
-        self, scope: Scope, episode: _Episode, *, now: float, retry_after: float | None, chance: float, slow_down: bool
-    ) -> Ruling:
+        self,
+        scope: Scope,
+        episode: ThrottleEpisode,
+        *,
+        now: float,
+        retry_after: float | None,
+        chance: float,
+        slow_down: bool,
+    ) -> ThrottleDecision:
         too_long = retry_after is not None and retry_after > self._max_retry_after
         if too_long or now - episode.since >= self._max_throttle:
-            return Ruling(scope, now, give_up=True, slow_down=slow_down)
+            return ThrottleDecision(scope, now, give_up=True, slow_down=slow_down)
         episode.until = max(episode.until, now + wait(retry_after, episode.count, chance))
-        return Ruling(scope, episode.until, slow_down=slow_down)
+        return ThrottleDecision(scope, episode.until, slow_down=slow_down)
 
 
 def wait(retry_after: float | None, count: int, chance: float) -> float:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from bulkreact.batch.dispatch.exchange import Exchange
+from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.rate_limiter import Pacer
+from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.throttle import Scope, Throttle
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Pause, Tally
+from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
@@ -21,15 +21,15 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class CallBudget:
     """What all phases of a run share: the budget of calls, and the memory of who was throttled."""
 
-    pacer: Pacer
+    pacer: RateLimiter
     throttle: Throttle
     concurrency: int
 
 
-class Workers(Generic[Item]):
+class WorkerPool(Generic[Item]):
     """Takes items and hands each to ``call``, which hands it back to the queue; one phase of a run.
 
     ``recorded`` returns when all that a call has left to be written down is durable, None where it leaves nothing.
@@ -41,22 +41,22 @@ class Workers(Generic[Item]):
         queue: Queue[Item],
         *,
         total: int,
-        flow: Flow,
-        edges: Edges,
+        flow: CallBudget,
+        edges: RunEnvironment,
         call: Callable[[Item], Awaitable[None]],
         recorded: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.title = title
-        self.tally = Tally(total)
+        self.progress = PhaseProgress(total)
         self.queue = queue
-        self.ending: Ending | None = None
+        self.ending: StopReason | None = None
         self._flow = flow
         self._edges = edges
         self._call = call
         self._recorded = recorded
         self._stopped = asyncio.Event()
 
-    async def run(self) -> Ending:
+    async def run(self) -> StopReason:
         """Work until the queue is empty or somebody stops; calls in flight are always allowed to end."""
         try:
             async with asyncio.TaskGroup() as group:
@@ -71,7 +71,7 @@ class Workers(Generic[Item]):
         """Tell whether it ends before its time."""
         return self.ending is not None
 
-    def stop(self, ending: Ending) -> None:
+    def stop(self, ending: StopReason) -> None:
         """Hand out no more items; the first to stop is the one who says why."""
         self.ending = self.ending or ending
         self._stopped.set()
@@ -81,13 +81,13 @@ class Workers(Generic[Item]):
     def interrupt(self, *, terminated: bool) -> None:
         """Stop because somebody asked the program to end."""
         code, word = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
-        self.stop(Ending(RunState.INTERRUPTED, code, word))
+        self.stop(StopReason(RunState.INTERRUPTED, code, word))
 
-    def refuse(self, words: str) -> None:
+    def abort(self, words: str) -> None:
         """Stop because credentials or permissions were refused."""
-        self.stop(Ending(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
+        self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
 
-    def heed(self, item: Item, exchange: Exchange) -> None:
+    def record_answer(self, item: Item, exchange: CallResult) -> None:
         """Let an answer that is no throttle end its customer's and raise the pace; no answer says nothing."""
         if isinstance(exchange.verdict, Throttled) or exchange.verdict.answer.http_status is None:
             return
@@ -96,7 +96,7 @@ class Workers(Generic[Item]):
         if self._flow.pacer.pace:
             self._flow.pacer.pace.speed_up()
 
-    def hold(self, item: Item, exchange: Exchange, retry_after: float | None) -> Scope | None:
+    def apply_throttle(self, item: Item, exchange: CallResult, retry_after: float | None) -> Scope | None:
         """Hold whoever was throttled; returns a scope that is to be given up instead, with the item still in hand."""
         ruling = self._flow.throttle.throttled(
             item.customer_id,
@@ -104,7 +104,7 @@ class Workers(Generic[Item]):
             now=self._edges.monotonic(),
             retry_after=retry_after,
             chance=self._edges.chance(),
-            alone=self.queue.alone(item.customer_id),
+            alone=self.queue.is_only_customer(item.customer_id),
             write=exchange.operation in CHANGES,
         )
         if ruling.slow_down and self._flow.pacer.pace:
@@ -112,21 +112,21 @@ class Workers(Generic[Item]):
         if ruling.give_up:
             return ruling.scope
         if ruling.scope is Scope.CUSTOMER:
-            self.queue.hold(item.customer_id, ruling.until)
+            self.queue.hold_customer(item.customer_id, ruling.until)
         else:
             self.queue.hold_everybody(ruling.until)
         self.queue.wait(item, ruling.until)
         return None
 
-    def give_up(self, item: Item, scope: Scope) -> list[Item]:
+    def abandon(self, item: Item, scope: Scope) -> list[Item]:
         """Forget what a scope still had to do; return the item in hand and those that were begun."""
         dropped = self.queue.drop(item.customer_id) if scope is Scope.CUSTOMER else self.queue.drop_everybody()
         return [item, *dropped]
 
-    def pause(self) -> Pause:
+    def throttle_state(self) -> ThrottleState:
         """Return who waits."""
         now = self._edges.monotonic()
-        return Pause(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
+        return ThrottleState(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
         """Wait for something that is no call; when somebody stops it is not begun, and nobody waits for it any more."""
@@ -142,24 +142,24 @@ class Workers(Generic[Item]):
 
     async def renew(self, since: float) -> None:
         """Have a token replaced that was refused to a call that was sent at a monotonic moment, or stop."""
-        await self.unless_stopped(partial(self._edges.renew, since))
+        await self.unless_stopped(partial(self._edges.renew_token, since))
         await self._token()
 
     async def _token(self) -> None:
         """Make sure that there is a token for the next call, or stop."""
-        if not self._edges.usable() and (trouble := await self.unless_stopped(self._edges.ready)):
-            self.refuse(trouble)
+        if not self._edges.is_token_fresh() and (trouble := await self.unless_stopped(self._edges.ensure_token)):
+            self.abort(trouble)
 
     async def _work(self) -> None:
         while item := self.queue.take_now() or await self._take():
             # Without a ceiling there is no turn to wait for, and nothing can have changed meanwhile.
-            at_once = self._flow.pacer.pace is None and self._edges.usable()
+            at_once = self._flow.pacer.pace is None and self._edges.is_token_fresh()
             if candidate := item if at_once else await self._turn(item):
                 await self._call(candidate)
 
     async def _turn(self, item: Item) -> Item | None:
         """Wait for a turn and return who may use it: the item, or another if it may not be sent any more."""
-        await self._flow.pacer.turn(self._token)
+        await self._flow.pacer.acquire(self._token)
         candidate: Item | None = item
         while candidate and not self.queue.may_send(candidate):
             # Held, dropped or stopped while it waited for the turn: let another have it.

@@ -9,7 +9,7 @@ from itertools import chain
 from msgspec.json import Encoder
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.writer import Value, for_several
+from bulkreact.batch.journal.writer import Value, multi_row
 from bulkreact.models import InputRow
 
 # Both threads want the interpreter's lock, which goes to and fro every 5 ms at most: as long as so many rows take.
@@ -23,7 +23,7 @@ _encoded = Encoder().encode
 _Run = tuple[str, list[tuple[Value, ...]]]
 
 
-def fill(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
+def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
     """Insert rows in their order; whatever goes wrong on either side ends it, and closes the connection."""
     waiting: deque[Future[None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
@@ -65,7 +65,7 @@ def _write(connection: sqlite3.Connection, runs: list[_Run]) -> None:
         while rows:
             # Few statements are prepared in the end: one for each power of two.
             number = 1 << len(rows).bit_length() - 1
-            connection.execute(for_several(sql, number), list(chain.from_iterable(rows[:number])))
+            connection.execute(multi_row(sql, number), list(chain.from_iterable(rows[:number])))
             del rows[:number]
 
 
@@ -76,8 +76,8 @@ def _statement(ordinal: int, row: InputRow) -> tuple[str, tuple[Value, ...]]:
         row.problem_code,
         row.problem,
         row.request_id,
-        row.of_read,
-        row.lost,
+        row.request_id_is_for_read,
+        row.outcome_unknown,
         row.restore_auto_renew,
         row.deadline,
     )

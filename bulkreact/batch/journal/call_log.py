@@ -11,11 +11,11 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_WORDS
-from bulkreact.batch.policy import Progress, begin, made
-from bulkreact.guids import guid_of
+from bulkreact.batch.policy import RowProgress, after_call, initial_progress
+from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS
-from bulkreact.partnercenter.verdicts import Contested
+from bulkreact.partnercenter.verdicts import AmbiguousRefusal, stored_name
 
 _CALLS_OF_ROW = """
 SELECT calls.id, calls.operation, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at,
@@ -42,7 +42,7 @@ def intended_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int)
     """
     digest = _name_space(run_uuid).copy()
     digest.update(f"{ordinal}/{operation}/{intent}".encode())
-    return guid_of(digest.hexdigest(), version=5)
+    return format_guid(digest.hexdigest(), version=5)
 
 
 @cache
@@ -50,12 +50,12 @@ def _name_space(run_uuid: UUID) -> "hashlib._Hash":
     return hashlib.sha1(run_uuid.bytes, usedforsecurity=False)
 
 
-def progress_of(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> Progress:
+def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> RowProgress:
     """Derive how far a row has come from its calls; ``lost`` is what the input said of an earlier run's call.
 
     What was read of a subscription is not kept: its next step is to read it again.
     """
-    progress = first = begin(target, lost=lost)
+    progress = first = initial_progress(target, lost=lost)
     for found in map(_StoredCall._make, connection.execute(_CALLS_OF_ROW, (ordinal,))):
         if (operation := Operation(found.operation)) not in STEPS:
             continue
@@ -63,14 +63,14 @@ def progress_of(connection: sqlite3.Connection, ordinal: int, target: Target, *,
         if found.finished_at is None:
             answer = Answer(None, "no-answer", "the program ended before the answer was kept", business=False)
         call = Call(found.id, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer)
-        progress = made(
+        progress = after_call(
             replace(progress, operation=operation),
             call,
             verdict=found.verdict or "",
             left=found.departed != 0,
             lost=found.lost != 0,
         )
-        contested = found.verdict == Contested.__name__
+        contested = found.verdict == stored_name(AmbiguousRefusal)
         progress = replace(progress, operation=Operation.GET_ENTITLEMENT if contested else first.operation)
     return progress
 

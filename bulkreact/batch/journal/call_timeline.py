@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from bulkreact.models import Spell
+from bulkreact.models import SessionTimeline
 
 # People read whole seconds, minutes and hours.
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -34,20 +34,20 @@ def slice_seconds(seconds: float) -> int:
     return next((width for width in _WIDTHS if seconds / width < _SLICES), 86400 * (days // _SLICES + 1))
 
 
-def spells(connection: sqlite3.Connection, *, limit: int) -> tuple[list[Spell], int]:
+def session_timelines(connection: sqlite3.Connection, *, limit: int) -> tuple[list[SessionTimeline], int]:
     """Return the latest spells of a run, ``limit`` at most, in order of time, and how many earlier ones there are.
 
     Calls that never left are none. Time goes by the wall clock, which may have been put back meanwhile.
     """
     connection.create_function("slice_seconds", 2, _width, deterministic=True)
-    shown: dict[int, Spell] = {}
+    shown: dict[int, SessionTimeline] = {}
     counted: dict[int, dict[int, tuple[int, int]]] = {}
     found = connection.execute(_COUNTS, (limit,)).fetchall()
     for _, session, command, began, width, place, calls, throttled in found:
-        shown[session] = Spell(command, began, width, ())
+        shown[session] = SessionTimeline(command, began, width, ())
         counted.setdefault(session, {})[place] = calls, throttled
     return [
-        replace(spell, slices=tuple(counted[session].get(n, (0, 0)) for n in range(max(counted[session]) + 1)))
+        replace(spell, buckets=tuple(counted[session].get(n, (0, 0)) for n in range(max(counted[session]) + 1)))
         for session, spell in shown.items()
     ], found[0][0] - len(shown) if found else 0
 

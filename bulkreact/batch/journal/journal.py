@@ -13,7 +13,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.bulk_insert import fill
+from bulkreact.batch.journal.bulk_insert import insert_rows
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.guids import is_guid
@@ -28,7 +28,7 @@ _PROBE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunMetadata:
     """What is fixed for the whole life of a run; ``uuid`` is the name space of its request ids.
 
     ``from_spreadsheet`` tells that the input was a workbook, or a text as spreadsheets save it. ``retry_of`` is the run
@@ -61,7 +61,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnd:
+class SessionRecord:
     """How the latest process that sent a run's rows ended; all None while it works, or after a kill.
 
     Processes that only verified do not count: they change nothing about what is still to be sent.
@@ -125,19 +125,19 @@ class Journal:
             (now, state, exit_code, reason, session),
         )
 
-    def learn_tenant(self, tenant_id: str) -> None:
+    def record_tenant(self, tenant_id: str) -> None:
         """Write down which tenant the run is for, if that was not known for sure when it began."""
         if is_guid(tenant_id) and not is_guid(self.facts.tenant_id or ""):
             self._execute("UPDATE run SET tenant_id = ?", (tenant_id,))
             self.facts = replace(self.facts, tenant_id=tenant_id)
 
-    def include_left_out(self) -> None:
+    def lift_row_limit(self) -> None:
         """Let rows that a limit had left out be sent as well."""
         if self.facts.row_limit is None:
             return
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
 
-    def hand_over(self, numbers: Iterable[int], run_id: str) -> None:
+    def transfer_rows(self, numbers: Iterable[int], run_id: str) -> None:
         """Leave rows, by their numbers, to another run: this one sends them no more."""
         self.connection.execute("BEGIN IMMEDIATE")
         values = ((run_id, number) for number in numbers)
@@ -163,20 +163,20 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
     except sqlite3.Error:
         connection.close()
         raise
-    fill(connection, rows)
+    insert_rows(connection, rows)
     with closing(connection):
         connection.execute("COMMIT")
 
 
-def seal(folder: Path, facts: RunFacts, *, may_repeat: bool = True) -> None:
+def finalize(folder: Path, facts: RunMetadata, *, may_repeat: bool = True) -> None:
     """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin.
 
     Duplicates are not looked for where it is known that there are none.
     """
-    names = ", ".join(RunFacts.__dataclass_fields__)
-    marks = ", ".join("?" for _ in RunFacts.__dataclass_fields__)
-    values = [getattr(facts, name) for name in RunFacts.__dataclass_fields__ if name != "header"]
-    position = list(RunFacts.__dataclass_fields__).index("header")
+    names = ", ".join(RunMetadata.__dataclass_fields__)
+    marks = ", ".join("?" for _ in RunMetadata.__dataclass_fields__)
+    values = [getattr(facts, name) for name in RunMetadata.__dataclass_fields__ if name != "header"]
+    position = list(RunMetadata.__dataclass_fields__).index("header")
     values.insert(position, json.dumps(facts.header, ensure_ascii=False))
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -192,7 +192,7 @@ def seal(folder: Path, facts: RunFacts, *, may_repeat: bool = True) -> None:
         connection.execute("COMMIT")
 
 
-def read_facts(connection: sqlite3.Connection) -> RunFacts:
+def read_facts(connection: sqlite3.Connection) -> RunMetadata:
     """Return the facts of a run; InputRefusedError when this is no journal of a run, or of another version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != schema.VERSION:
@@ -200,18 +200,18 @@ def read_facts(connection: sqlite3.Connection) -> RunFacts:
             f"The journal has format {version}, this program reads format {schema.VERSION}: "
             "use the version of bulkreact that made it."
         )
-    names = ", ".join(RunFacts.__dataclass_fields__)
+    names = ", ".join(RunMetadata.__dataclass_fields__)
     found = connection.execute(f"SELECT {names} FROM run").fetchone()  # noqa: S608 - our own names
     if found is None:
         raise InputRefusedError("The journal was never finished: the run did not begin.")
-    values = dict(zip(RunFacts.__dataclass_fields__, found, strict=True))
+    values = dict(zip(RunMetadata.__dataclass_fields__, found, strict=True))
     values["header"] = tuple(json.loads(values["header"]))
     for name in ("simulated", "from_spreadsheet"):
         values[name] = bool(values[name])
-    return RunFacts(**values)
+    return RunMetadata(**values)
 
 
-def latest_session(connection: sqlite3.Connection) -> SessionEnd | None:
+def latest_session(connection: sqlite3.Connection) -> SessionRecord | None:
     """Return how the latest session that sent rows stands, None when there was none."""
     found = connection.execute(
         "SELECT id, process_id, started_at, ended_at, state, exit_code, reason, configured_per_minute "
@@ -221,7 +221,7 @@ def latest_session(connection: sqlite3.Connection) -> SessionEnd | None:
     if found is None:
         return None
     session, process, started_at, ended_at, state, *rest = found
-    return SessionEnd(session, process, started_at, ended_at, RunState(state) if state else None, *rest)
+    return SessionRecord(session, process, started_at, ended_at, RunState(state) if state else None, *rest)
 
 
 def read_only(folder: Path) -> sqlite3.Connection:
@@ -233,7 +233,7 @@ def read_only(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
-def is_worked_on(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Tell whether a process works on the run in a folder at this moment."""
     lock = FileLock(folder / LOCK_NAME, mode=0o600)
     try:

@@ -8,10 +8,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.call_log import intended_id, progress_of
+from bulkreact.batch.journal.call_log import intended_id, load_progress
 from bulkreact.batch.journal.schema import BEGUN, LATEST_OUTCOME
-from bulkreact.batch.policy import Progress, begin
-from bulkreact.batch.row_source import Stream
+from bulkreact.batch.policy import RowProgress, initial_progress
+from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Status, Target
 from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.subscription import Subscription
@@ -79,7 +79,7 @@ _OF_STREAM_BELOW = " AND open_rows.parent = :below"
 _ONLY_BEGUN = f" AND {BEGUN}"
 
 
-class Row(Struct):
+class PendingRow(Struct):
     """One row to be sent: what it wants, how far it has come, and its place in the order of sending.
 
     ``request_id`` is one carried on from an earlier run, ``of_read`` says that it was a reading's. ``subscription`` is
@@ -90,9 +90,9 @@ class Row(Struct):
     number: int
     target: Target
     request_id: str
-    of_read: bool
-    progress: Progress
-    place: int
+    request_id_is_for_read: bool
+    progress: RowProgress
+    position: int
     restore_auto_renew: bool = False
     due: float = 0.0
     subscription: Subscription | None = None
@@ -123,7 +123,7 @@ def open_count(connection: sqlite3.Connection, *, with_left_out: bool = False) -
     return OpenCount(*connection.execute(_COUNT_OPEN, {"with_left_out": with_left_out}).fetchone())
 
 
-class OpenRows:
+class PendingRows:
     """The open rows of a journal, as the queue wants them.
 
     Rows that wait for another have a stream of their own, which nobody asks for before its time. ``soon`` (UTC, ISO
@@ -153,21 +153,21 @@ class OpenRows:
         customers = self._connection.execute("SELECT count(DISTINCT customer_id) FROM temp.open_rows").fetchone()[0]
         return OpenCount(rows, customers)
 
-    def streams(self) -> Iterator[Stream]:
+    def streams(self) -> Iterator[CustomerStream]:
         """Yield the streams of rows that wait for nobody, in the order in which they are to be sent."""
         after = 0
         while chunk := self._connection.execute(
             "SELECT rowid, customer_id, band FROM temp.customer_order WHERE rowid > ? ORDER BY rowid LIMIT ?",
             (after, _CHUNK),
         ).fetchall():
-            yield from (Stream(customer_id, band) for _, customer_id, band in chunk)
+            yield from (CustomerStream(customer_id, band) for _, customer_id, band in chunk)
             after = chunk[-1][0]
 
-    def rows(self, stream: Stream, after: int, limit: int) -> list[Row]:
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
         """Return the next open rows of a stream behind a place."""
         return self._read(stream, after, f" ORDER BY open_rows.place LIMIT {limit}")
 
-    def begun(self, stream: Stream, after: int) -> list[Row]:
+    def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         """Return those open rows of a stream behind a place that were sent by an earlier process."""
         return self._read(stream, after, _ONLY_BEGUN) if self._any_begun else []
 
@@ -178,7 +178,7 @@ class OpenRows:
         ).fetchone()
         return bool(found[0])
 
-    def _read(self, stream: Stream, after: int, rest: str) -> list[Row]:
+    def _read(self, stream: CustomerStream, after: int, rest: str) -> list[PendingRow]:
         sql = f"{self._next}{_OF_STREAM if stream.below is None else _OF_STREAM_BELOW}{rest}"
         values = {"customer": stream.customer_id, "band": stream.band, "below": stream.below, "after": after}
         rows = []
@@ -188,18 +188,18 @@ class OpenRows:
             carried, of_read, lost, restore = wishes
             target, was_lost = Target(customer, subscription, entitlement), bool(lost)
             # Only a row that was sent before has calls to look for.
-            progress = begin(target, lost=was_lost)
+            progress = initial_progress(target, lost=was_lost)
             if is_begun:
-                progress = progress_of(self._connection, ordinal, target, lost=was_lost)
-            rows.append(Row(ordinal, number, target, carried, bool(of_read), progress, place, bool(restore)))
+                progress = load_progress(self._connection, ordinal, target, lost=was_lost)
+            rows.append(PendingRow(ordinal, number, target, carried, bool(of_read), progress, place, bool(restore)))
         return rows
 
 
-def request_id(run_uuid: UUID, row: Row) -> str:
+def request_id(run_uuid: UUID, row: PendingRow) -> str:
     """Return the request id of the row's next step: one per row, operation and intent, the same after any crash."""
     operation, progress = row.progress.operation, row.progress
     of_read = operation not in WRITES
     intent = progress.reads if of_read else progress.intent
-    if row.request_id and row.of_read == of_read and intent == 0:
+    if row.request_id and row.request_id_is_for_read == of_read and intent == 0:
         return row.request_id
     return intended_id(run_uuid, row.ordinal, operation, intent)

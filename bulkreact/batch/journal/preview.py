@@ -23,7 +23,7 @@ PlannedTarget = tuple[int, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class RunPreview:
     """The rows that would be sent: how many repeat an earlier one, and how many each customer has, the most first.
 
     ``kinds`` are how many want what; ``deadlines`` are when the targets of rows, by their numbers, are deleted for good,
@@ -46,14 +46,14 @@ class Planned:
         return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
 
 
-def planned(folder: Path) -> Planned:
+def preview(folder: Path) -> RunPreview:
     """Mark the duplicates among a journal's rows, and count."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(schema.MARK_DUPLICATES)
         (duplicate,) = connection.execute(_DUPLICATES).fetchone()
         kinds = {Kind.AZURE if azure else Kind.SUBSCRIPTION: count for azure, count in connection.execute(_KINDS)}
         deadlines = dict(connection.execute(_DEADLINES))
-        return Planned(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
+        return RunPreview(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
 
 
 def targets(folder: Path) -> Iterator[PlannedTarget]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from itertools import count
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.writer import Statement, Then, Writer
+from bulkreact.batch.journal.writer import OnDurable, Statement, Writer
 from bulkreact.models import Call, Operation, Outcome, Target
-from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict
+from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, stored_name
 
 
 class Recorder:
@@ -17,7 +17,7 @@ class Recorder:
         self._session = session
         self._call_ids = count(first_call)
 
-    async def begin(
+    async def record_call(
         self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
     ) -> int:
         """Record a call that is about to leave and return its id."""
@@ -30,7 +30,9 @@ class Recorder:
         """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
         await self._writer.commit(*self._answer(call, verdict, settled))
 
-    def note(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], then: Then) -> None:
+    def record_answer_later(
+        self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], then: OnDurable
+    ) -> None:
         """Record the same, durable before any call that begins later leaves; ``then`` is called when it is."""
         self._writer.submit(*self._answer(call, verdict, settled), then=then)
 
@@ -40,7 +42,7 @@ class Recorder:
 
     def _answer(self, call: Call, verdict: Verdict, settled: Iterable[tuple[int, Outcome]]) -> list[Statement]:
         answer = verdict.answer
-        left, lost = (verdict.left, verdict.lost) if isinstance(verdict, Transient) else (True, False)
+        left, lost = (verdict.sent, verdict.lost) if isinstance(verdict, Transient) else (True, False)
         values = (
             call.id,
             call.finished_at,
@@ -65,7 +67,7 @@ class Recorder:
         sql = schema.SETTLE_UNSENT if customer_id is None else schema.SETTLE_UNSENT_OF_CUSTOMER
         return await self._writer.commit((sql, self._unsent(outcome, customer=customer_id)))
 
-    async def settle_below(self, *settled: tuple[Target, Outcome]) -> int:
+    async def settle_children(self, *settled: tuple[Target, Outcome]) -> int:
         """Give the rows below subscriptions that were never sent an outcome; return how many there are."""
         return await self._writer.commit(
             *(
@@ -104,5 +106,5 @@ class Recorder:
 
 def _name(verdict: Verdict) -> str:
     """Return the name under which a verdict is kept; trouble that is tried only once more is not of the passing kind."""
-    once = isinstance(verdict, Transient) and verdict.once
-    return f"{type(verdict).__name__}{'Once' if once else ''}"
+    once = isinstance(verdict, Transient) and verdict.retry_once
+    return f"{stored_name(type(verdict))}{'Once' if once else ''}"

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bulkreact.batch.journal.call_log import progress_of
+from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
@@ -36,14 +36,14 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
         if found.outcome.status in _NEVER_SENT:
             continue
         taken = found.worth_retrying or (all_failed and found.outcome.status is Status.FAILED)
-        yield Candidate(_as_sent_again(connection, ordinal, found), found.outcome.status, taken, found.handed_to)
+        yield Candidate(_as_sent_again(connection, ordinal, found), found.outcome.status, taken, found.transferred_to)
 
 
 def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRow) -> InputRow:
     *ids, lost, wanted, deadline = connection.execute(_TARGET, (ordinal,)).fetchone()
     customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
-    progress = progress_of(connection, ordinal, target, lost=bool(lost))
+    progress = load_progress(connection, ordinal, target, lost=bool(lost))
     call = progress.call
     # The id of an earlier run's write outlives the readings that this one made before its own.
     still_carried = progress.only_read and bool(found.request_id)
@@ -54,8 +54,8 @@ def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRo
         found.cells,
         target,
         request_id=carried,
-        of_read=progress.only_read and not still_carried,
-        lost=progress.lost,
+        request_id_is_for_read=progress.only_read and not still_carried,
+        outcome_unknown=progress.lost,
         restore_auto_renew=bool(wanted),
         deadline=deadline,
     )

@@ -8,19 +8,19 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from bulkreact.batch.journal.call_log import progress_of
+from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_WORDS
-from bulkreact.batch.policy import unfinished
+from bulkreact.batch.policy import outcome_if_open
 from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.verdicts import Transient
+from bulkreact.partnercenter.verdicts import Transient, stored_name
 
 _CHUNK = 1000
 _decoded = Decoder(tuple[str, ...]).decode
 # Asking an enumeration for its member takes three times as long.
 _STATUSES = {status.value: status for status in Status}
 _AUTO_RENEWS = {word.value: word for word in AutoRenew}
-_PASSING = Transient.__name__
+_PASSING = stored_name(Transient)
 # Every column costs as much as finding its line: what few rows need is asked apart. The cells go to their decoder as
 # the bytes that they are.
 _RESULTS = f"""
@@ -63,7 +63,7 @@ def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
         after = chunk[-1].ordinal
 
 
-def result_of(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
+def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
     """Return one row of the input with its outcome."""
     return _result_row(connection, _StoredRow(*connection.execute(_RESULT_OF, (ordinal,)).fetchone()))
 
@@ -97,7 +97,7 @@ class _StoredRow(Struct, frozen=True, gc=False):
     verdict: str | None
 
 
-class _Particulars(Struct, frozen=True):
+class CallDetails(Struct, frozen=True):
     """The line of _PARTICULARS: what else is on record of a row."""
 
     problem_code: str
@@ -127,8 +127,8 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
         _decoded(found.cells),
         stored,
         stored.status in SUCCESSES,
-        left_out=False,
-        passing=found.verdict == _PASSING,
+        excluded_by_limit=False,
+        transient=found.verdict == _PASSING,
         request_id=found.carried,
         customer_id=found.customer_id or "",
     )
@@ -136,13 +136,13 @@ def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
 
 def _derived_row(connection: sqlite3.Connection, found: _StoredRow, stored: Outcome | None) -> ResultRow:
     """Return a row of which something else is to be said than what is stored as its outcome."""
-    more = _Particulars(*connection.execute(_PARTICULARS, (found.ordinal,)).fetchone())
+    more = CallDetails(*connection.execute(_PARTICULARS, (found.ordinal,)).fetchone())
     cells = _decoded(found.cells)
     if more.problem_code:
         outcome = Outcome(Status.INVALID, 0, None, more.problem_code, more.problem)
-        return ResultRow(found.number, cells, outcome, succeeded=False, left_out=False)
+        return ResultRow(found.number, cells, outcome, succeeded=False, excluded_by_limit=False)
     settled_by = more.duplicate_of or found.ordinal
-    outcome = stored or unfinished(progress_of(connection, settled_by, more.target, lost=bool(more.lost)))
+    outcome = stored or outcome_if_open(load_progress(connection, settled_by, more.target, lost=bool(more.lost)))
     succeeded = outcome.status in SUCCESSES
     # A row whose call was lost in an earlier run is unknown, whatever keeps it from being sent in this one.
     untouched = outcome.status is Status.NOT_ATTEMPTED
@@ -162,9 +162,9 @@ def _derived_row(connection: sqlite3.Connection, found: _StoredRow, stored: Outc
         succeeded,
         left_out,
         settled=stored is not None or left_out,
-        passing=found.verdict == _PASSING,
+        transient=found.verdict == _PASSING,
         request_id=found.carried,
-        handed_to=more.handed_to or "",
+        transferred_to=more.handed_to or "",
         customer_id=found.customer_id or "",
     )
 

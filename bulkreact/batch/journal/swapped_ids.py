@@ -42,7 +42,7 @@ _VALID = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE pr
 
 
 @dataclass(frozen=True, slots=True)
-class Misplaced:
+class SwappedId:
     """A row one of whose ids belongs into another column."""
 
     number: int
@@ -56,7 +56,7 @@ class Misplaced:
         return f"{self.column} {self.reason}"
 
 
-def flag_misplaced(folder: Path) -> list[Misplaced]:
+def flag_swapped_ids(folder: Path) -> list[SwappedId]:
     """Mark the rows of a journal as invalid that have an id in the wrong column, and return them in their order."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(_MIXED)
@@ -67,16 +67,16 @@ def flag_misplaced(folder: Path) -> list[Misplaced]:
     return list(found.values())
 
 
-def digest_of(folder: Path) -> str:
+def input_digest(folder: Path) -> str:
     """Return the digest of a journal's targets in their order, invalid rows left out."""
     digest = hashlib.sha256()
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         for ids in connection.execute(_VALID):
-            digest.update(Target(*ids).line.encode())
+            digest.update(Target(*ids).digest_line.encode())
     return digest.hexdigest()
 
 
-def _found(connection: sqlite3.Connection) -> Iterator[tuple[int, Misplaced]]:
+def _found(connection: sqlite3.Connection) -> Iterator[tuple[int, SwappedId]]:
     last = 0
     for ordinal, number, place, value, other, others, own, first in connection.execute(_FOUND):
         if ordinal == last:
@@ -86,4 +86,4 @@ def _found(connection: sqlite3.Connection) -> Iterator[tuple[int, Misplaced]]:
         where = "this row" if first == number else f"row {first}"
         more = f" and {others - 1:,} more" if others > 1 else ""
         verdict = "it belongs there" if others > own else "one of the two is in the wrong column"
-        yield ordinal, Misplaced(number, place, value, f"is also the {other} of {where}{more}: {verdict}")
+        yield ordinal, SwappedId(number, place, value, f"is also the {other} of {where}{more}: {verdict}")

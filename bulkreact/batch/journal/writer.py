@@ -15,7 +15,7 @@ from bulkreact.errors import JournalNotWrittenError
 
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
-Then = Callable[[], None]
+OnDurable = Callable[[], None]
 # So many rows at most are appended by one statement; one for each number is kept prepared.
 _TOGETHER = 32
 
@@ -36,7 +36,7 @@ class _Entry(Struct):
 
     statements: tuple[Statement, ...]
     waiter: asyncio.Future[int] | None
-    then: Then | None = None
+    then: OnDurable | None = None
 
 
 class Writer:
@@ -69,7 +69,7 @@ class Writer:
         self._add(_Entry(statements, waiter))
         return await waiter
 
-    def submit(self, *statements: Statement, then: Then | None = None) -> None:
+    def submit(self, *statements: Statement, then: OnDurable | None = None) -> None:
         """Have statements written before any that come later; ``then`` is called when they are durable.
 
         Whoever commits later learns that they could not be, or what ``then`` raised.
@@ -106,12 +106,12 @@ class Writer:
     def _flushed(self, group: list[_Entry], done: asyncio.Future[list[int]]) -> None:
         self._running = None
         self._unwritten = done.exception()
-        self._failure = self._unwritten or self._failure or self._told(group, done.result())
+        self._failure = self._unwritten or self._failure or self._notify(group, done.result())
         if self._failure:
             self._fail(group, self._failure)
         self._flush()
 
-    def _told(self, group: list[_Entry], written: list[int]) -> BaseException | None:
+    def _notify(self, group: list[_Entry], written: list[int]) -> BaseException | None:
         """Tell everybody that their statements are durable; returns what went wrong with that."""
         for entry, count in zip(group, written, strict=True):
             if entry.waiter and not entry.waiter.cancelled():
@@ -163,11 +163,11 @@ class Writer:
         for sql, several in rows.items():
             for begin in range(0, len(several), _TOGETHER):
                 some = several[begin : begin + _TOGETHER]
-                self._connection.execute(for_several(sql, len(some)), list(chain.from_iterable(some)))
+                self._connection.execute(multi_row(sql, len(some)), list(chain.from_iterable(some)))
 
 
 @cache
-def for_several(sql: str, number: int) -> str:
+def multi_row(sql: str, number: int) -> str:
     """Return a statement that inserts one row for so many of them."""
     before, _, values = sql.rpartition("VALUES ")
     return f"{before}VALUES {', '.join([values] * number)}"

@@ -8,12 +8,12 @@ from enum import Enum, auto
 from msgspec import Struct
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.pending_rows import Row
+from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.journal.schema import LATEST_OUTCOME
-from bulkreact.batch.verify.watch_list import Group, group_of
+from bulkreact.batch.verify.watch_list import SubscriptionWatch, group_of
 from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.error_codes.local_codes import PARENT_FAILED, PARENT_NOT_ACTIVE
-from bulkreact.partnercenter.verdicts import Found, ParentInactive, Verdict
+from bulkreact.partnercenter.verdicts import ParentInactive, StatusRead, Verdict
 
 _PARENTS = f"""
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, outcomes.status, outcomes.code,
@@ -30,7 +30,7 @@ SELECT DISTINCT parent FROM temp.open_rows WHERE parent IS NOT NULL
 _ACTIVE = frozenset({Status.REACTIVATED, Status.ALREADY_ACTIVE})
 
 
-class Standing(Enum):
+class ParentState(Enum):
     """How a subscription stands for whoever waits for it."""
 
     OPEN = auto()
@@ -39,7 +39,7 @@ class Standing(Enum):
     ENDED = auto()
 
 
-class Parent(Struct, frozen=True):
+class ParentSubscription(Struct, frozen=True):
     """A subscription of the run that others wait for; ``status`` is None while nothing is known of it."""
 
     ordinal: int
@@ -49,14 +49,14 @@ class Parent(Struct, frozen=True):
     status: Status | None
     code: str
     reopen: bool
-    standing: Standing
+    standing: ParentState
 
     @property
     def target(self) -> Target:
         """Return it as the target of a call."""
         return Target(self.customer_id, self.subscription_id, "")
 
-    def forsaken(self) -> Outcome:
+    def child_outcome(self) -> Outcome:
         """Return how a row ends that was not sent because this one did not come back."""
         name = f"not sent: row {self.number}, the subscription above it,"
         if self.status in {Status.ACCEPTED, Status.PENDING}:
@@ -67,13 +67,13 @@ class Parent(Struct, frozen=True):
         words = f"{name} ended as {self.status}{code}"
         return Outcome(Status.NOT_ATTEMPTED, 0, None, PARENT_FAILED, words, reopen=reopen)
 
-    def awaited(self) -> Outcome:
+    def deferred_child_outcome(self) -> Outcome:
         """Return how a row stands that waited for this one when the run ended."""
         words = f"not sent: it waited for row {self.number}, the subscription above it"
         return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, words, reopen=True)
 
 
-class Family:
+class ParentSubscriptions:
     """The subscriptions among the rows of one journal; ``session`` is the process that sends them."""
 
     def __init__(self, connection: sqlite3.Connection, *, session: int) -> None:
@@ -84,7 +84,7 @@ class Family:
         self._waits: dict[int, int] = {}
         self._exists = bool(connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0])
 
-    def above(self, row: Row, verdict: Verdict) -> Parent | None:
+    def parent_of(self, row: PendingRow, verdict: Verdict) -> ParentSubscription | None:
         """Return the subscription of the run that must be active before a row goes on, None when there is none."""
         if not self._exists:
             return None
@@ -92,25 +92,25 @@ class Family:
         match verdict:
             case ParentInactive() if row.target.entitlement_id:
                 return self.find(row.customer_id, row.target.subscription_id)
-            case ParentInactive() | Found():
+            case ParentInactive() | StatusRead():
                 return self.find(row.customer_id, parent_id) if parent_id else None
             case _:
                 return None
 
-    def find(self, customer_id: str, subscription_id: str) -> Parent | None:
+    def find(self, customer_id: str, subscription_id: str) -> ParentSubscription | None:
         """Return a subscription of the run as it stands now, None when it is not one of its rows."""
         return self._parent(_OF_SUBSCRIPTION, customer_id, subscription_id)
 
-    def of_row(self, ordinal: int) -> Parent | None:
+    def of_row(self, ordinal: int) -> ParentSubscription | None:
         """Return the subscription of a row as it stands now."""
         return self._parent(_OF_ORDINAL, ordinal)
 
-    def settled_before(self) -> Iterator[Parent]:
+    def settled_before(self) -> Iterator[ParentSubscription]:
         """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
         ordinals = [ordinal for (ordinal,) in self._connection.execute(_SETTLED_BEFORE)]
         yield from filter(None, map(self.of_row, ordinals))
 
-    def group(self, parent: Parent, *, due: Callable[[datetime | None], float]) -> Group:
+    def group(self, parent: ParentSubscription, *, due: Callable[[datetime | None], float]) -> SubscriptionWatch:
         """Return a subscription of the run to be watched."""
         return group_of(self._connection, [parent.ordinal], due=due)
 
@@ -118,7 +118,7 @@ class Family:
         """Note that the subscription of a row is active."""
         self._active.add(ordinal)
 
-    def waits(self, ordinal: int, parent: int) -> bool:
+    def try_wait(self, ordinal: int, parent: int) -> bool:
         """Note that a row waits for another, and tell whether it may: in a ring everybody would wait for ever."""
         above: int | None = parent
         while above is not None:
@@ -128,22 +128,24 @@ class Family:
         self._waits[ordinal] = parent
         return True
 
-    def goes_on(self, ordinal: int) -> None:
+    def stop_waiting(self, ordinal: int) -> None:
         """Note that a row waits no longer."""
         self._waits.pop(ordinal, None)
 
-    def _parent(self, sql: str, *key: str | int) -> Parent | None:
+    def _parent(self, sql: str, *key: str | int) -> ParentSubscription | None:
         found = self._connection.execute(sql, key).fetchone()
         if found is None:
             return None
         ordinal, number, customer_id, subscription_id, word, code, reopen, session, is_open = found
         status = Status(word) if word else None
         standing = self._standing(ordinal, status, by_this=session == self._session, is_open=bool(is_open))
-        return Parent(ordinal, number, customer_id, subscription_id, status, code or "", bool(reopen), standing)
+        return ParentSubscription(
+            ordinal, number, customer_id, subscription_id, status, code or "", bool(reopen), standing
+        )
 
-    def _standing(self, ordinal: int, status: Status | None, *, by_this: bool, is_open: bool) -> Standing:
+    def _standing(self, ordinal: int, status: Status | None, *, by_this: bool, is_open: bool) -> ParentState:
         if ordinal in self._active or status in _ACTIVE:
-            return Standing.ACTIVE
+            return ParentState.ACTIVE
         if status is None or (is_open and not by_this):
-            return Standing.OPEN
-        return Standing.ACCEPTED if status is Status.ACCEPTED else Standing.ENDED
+            return ParentState.OPEN
+        return ParentState.ACCEPTED if status is Status.ACCEPTED else ParentState.ENDED

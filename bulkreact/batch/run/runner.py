@@ -8,24 +8,34 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch import policy
-from bulkreact.batch.dispatch.exchange import Exchange, Wire
+from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.throttle import Scope
-from bulkreact.batch.dispatch.worker_pool import Flow, Workers
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase
-from bulkreact.batch.halt import FailureThreshold, PermissionStreak, Refusal
-from bulkreact.batch.journal.pending_rows import OpenRows, Row, request_id
-from bulkreact.batch.policy import Again, AwaitParent, Hold, Progress, Renew, Settle, Step, Stop, Unsettled
-from bulkreact.batch.run.dependencies import Dependants, Item, Told
-from bulkreact.batch.run.parents import Family, Parent
+from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
+from bulkreact.batch.halt import DenialBreaker, FailureThreshold, RefusedRow
+from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
+from bulkreact.batch.policy import (
+    AbortRun,
+    ApplyThrottle,
+    AwaitParent,
+    Finish,
+    RefreshToken,
+    RetryIn,
+    RowProgress,
+    Step,
+    Unsettled,
+)
+from bulkreact.batch.run.dependencies import DependencyTracker, Item, OutcomeListener
+from bulkreact.batch.run.parents import ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import FRESH_SECONDS
-from bulkreact.batch.verify.watch_list import Group
+from bulkreact.batch.verify.watch_list import SubscriptionWatch
 from bulkreact.errors import HaltedError
 from bulkreact.models import FAILURES, SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter.error_codes.local_codes import THROTTLED
-from bulkreact.partnercenter.protocol import NOTHING_PARTICULAR, STEPS, Particulars
+from bulkreact.partnercenter.protocol import NO_CONTEXT, STEPS, CallContext
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.verdicts import CustomerRefused, Found, PermissionRefused, Verdict
+from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
 
 
@@ -36,13 +46,13 @@ class Runner:
         self,
         *,
         run_uuid: UUID,
-        open_rows: OpenRows,
-        family: Family,
-        wire: Wire,
-        flow: Flow,
-        edges: Edges,
+        open_rows: PendingRows,
+        family: ParentSubscriptions,
+        wire: CallExecutor,
+        flow: CallBudget,
+        edges: RunEnvironment,
         limits: Limits,
-        streak: PermissionStreak,
+        streak: DenialBreaker,
     ) -> None:
         total = open_rows.count().rows
         self._queue: Queue[Item] = Queue(open_rows, per_customer=limits.per_customer, clock=edges.monotonic)
@@ -52,7 +62,7 @@ class Runner:
         self._limits = limits
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._streak = streak
-        self._workers = Workers(
+        self._workers = WorkerPool(
             "Reactivating",
             self._queue,
             total=total,
@@ -61,7 +71,7 @@ class Runner:
             call=self._call,
             recorded=wire.recorder.flushed,
         )
-        self._dependants = Dependants(
+        self._dependants = DependencyTracker(
             family,
             open_rows,
             self._workers,
@@ -69,10 +79,10 @@ class Runner:
             edges=edges,
             limits=limits,
             run_uuid=run_uuid,
-            told=Told(self._told, self._count, self._give_up),
+            told=OutcomeListener(self._told, self._count, self._give_up),
         )
 
-    async def run(self) -> Ending:
+    async def run(self) -> StopReason:
         """Work until every row is settled or the run is stopped; calls in flight are always allowed to end."""
         await self._dependants.begin()
         ending = await self._workers.run()
@@ -87,32 +97,32 @@ class Runner:
         return self._workers
 
     def _call(self, item: Item) -> Awaitable[None]:
-        self._workers.tally.calls += 1
-        return self._dependants.call(item) if isinstance(item, Group) else self._send(item)
+        self._workers.progress.calls += 1
+        return self._dependants.call(item) if isinstance(item, SubscriptionWatch) else self._send(item)
 
-    async def _send(self, row: Row) -> None:
+    async def _send(self, row: PendingRow) -> None:
         """Make the next call of a row: it is durable before it leaves, and its answer before anybody is told."""
         before = row.progress = self._up_to_date(row)
         ours = request_id(self._run_uuid, row) if before.operation in STEPS else ""
-        particulars = Particulars(subscription=row.subscription) if row.subscription else NOTHING_PARTICULAR
+        particulars = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
         exchange = await self._wire.call(
             row.ordinal, before.operation, row.target, request_id=ours, particulars=particulars
         )
         verdict = exchange.verdict
-        if isinstance(verdict, Found):
+        if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._edges.monotonic()
         row.progress = policy.advance(before, verdict, exchange.call)
         step = policy.decide(before, row.progress, verdict, attempts=self._limits.attempts, chance=self._edges.chance())
         step, parent = self._dependants.resolve(_with_auto_renew(step, row), row, verdict)
-        if isinstance(step, Settle):
+        if isinstance(step, Finish):
             await self._settle(row, step.outcome, exchange)
             return
-        settled = [(row.ordinal, step.outcome)] if isinstance(step, Stop) else []
+        settled = [(row.ordinal, step.outcome)] if isinstance(step, AbortRun) else []
         await self._wire.recorder.answered(exchange.call, verdict, settled=settled)
-        self._workers.heed(row, exchange)
+        self._workers.record_answer(row, exchange)
         await self._follow(row, step, exchange, parent)
 
-    async def _settle(self, row: Row, outcome: Outcome, exchange: Exchange) -> None:
+    async def _settle(self, row: PendingRow, outcome: Outcome, exchange: CallResult) -> None:
         """Write down how a row has ended, and do what that means; nobody is told of it before it is durable."""
         call, verdict = exchange.call, exchange.verdict
         of_step = exchange.operation in STEPS
@@ -122,11 +132,11 @@ class Runner:
         told = partial(self._told, row, outcome)
         if row.target.entitlement_id:
             # No other row asks the journal for it, and no call leaves that begins later before it is durable.
-            self._wire.recorder.note(call, verdict, settled=settled, then=told)
+            self._wire.recorder.record_answer_later(call, verdict, settled=settled, then=told)
         else:
             await self._wire.recorder.answered(call, verdict, settled=settled)
             told()
-        self._workers.heed(row, exchange)
+        self._workers.record_answer(row, exchange)
         self._threshold.add(outcome)
         # As long as the row is in hand the queue does not end.
         await self._dependants.settled(row, outcome, verdict, may_reopen=self._streak.watching)
@@ -136,7 +146,7 @@ class Runner:
         if self._threshold.passed:
             self._halt()
 
-    def _up_to_date(self, row: Row) -> Progress:
+    def _up_to_date(self, row: PendingRow) -> RowProgress:
         """Return the progress of a row, put back to its reading when what was read is too old to go back."""
         if row.progress.operation is not Operation.REACTIVATE_SUBSCRIPTION:
             return row.progress
@@ -147,7 +157,7 @@ class Runner:
             return replace(row.progress, operation=Operation.GET_SUBSCRIPTION)
         return row.progress
 
-    def _watch_permissions(self, row: Row, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
+    def _watch_permissions(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
         """Return the outcomes to be opened again when a streak of missing permissions stops the run.
 
         They go into the journal together with the answer that completes the streak.
@@ -155,38 +165,40 @@ class Runner:
         if not isinstance(verdict, PermissionRefused):
             self._streak.answered(success=outcome.status in SUCCESSES)
             return []
-        if not self._streak.refused(Refusal(row.ordinal, row.target.customer_id, outcome)):
+        if not self._streak.refused(RefusedRow(row.ordinal, row.target.customer_id, outcome)):
             return []
         refusals = self._streak.refusals
-        self._workers.refuse(f"{len(refusals)} rows in succession were refused for lack of permission ({outcome.code})")
+        self._workers.abort(f"{len(refusals)} rows in succession were refused for lack of permission ({outcome.code})")
         return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
-    async def _follow(self, row: Row, step: Unsettled, exchange: Exchange, parent: Parent | None) -> None:
+    async def _follow(
+        self, row: PendingRow, step: Unsettled, exchange: CallResult, parent: ParentSubscription | None
+    ) -> None:
         match step:
-            case Again(delay=0):
-                self._queue.go_on(row)
-            case Again(delay=delay):
+            case RetryIn(delay=0):
+                self._queue.requeue_first(row)
+            case RetryIn(delay=delay):
                 self._queue.wait(row, self._edges.monotonic() + delay)
-            case Hold(retry_after=retry_after):
-                if scope := self._workers.hold(row, exchange, retry_after):
+            case ApplyThrottle(retry_after=retry_after):
+                if scope := self._workers.apply_throttle(row, exchange, retry_after):
                     await self._give_up(row, scope)
-            case Renew():
+            case RefreshToken():
                 await self._workers.renew(exchange.started)
                 self._queue.wait(row, self._edges.monotonic())
             case AwaitParent(otherwise=otherwise):
                 if parent is None:
                     raise AssertionError("nobody waits for nothing")
                 await self._dependants.wait(row, parent, otherwise)
-            case Stop(outcome=outcome):
+            case AbortRun(outcome=outcome):
                 self._queue.done(row)
                 self._threshold.add(outcome)
                 self._told(row, outcome)
                 answer = exchange.verdict.answer
-                self._workers.refuse(f"row {row.number}: {answer.code}: {answer.description}")
+                self._workers.abort(f"row {row.number}: {answer.code}: {answer.description}")
             case _:
                 assert_never(step)
 
-    def _told(self, row: Row, outcome: Outcome) -> None:
+    def _told(self, row: PendingRow, outcome: Outcome) -> None:
         self._count(outcome)
         self._edges.settled(row.number, outcome)
 
@@ -194,49 +206,49 @@ class Runner:
         self._count(outcome, rows=await self._wire.recorder.settle_unsent(customer_id, outcome))
 
     def _count(self, outcome: Outcome, rows: int = 1) -> None:
-        self._workers.tally.settled += rows
+        self._workers.progress.settled += rows
         if outcome.status in FAILURES:
-            self._workers.tally.failures += rows
+            self._workers.progress.failures += rows
 
-    async def _refuse_customer(self, row: Row, outcome: Outcome) -> None:
+    async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
         """End the rows of a customer that were never sent as one of them has ended."""
         customer_id = row.target.customer_id
         self._queue.drop_unsent(customer_id)
         words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
         unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
         await self._settle_unsent(customer_id, unsent)
-        await self._dependants.dropped(customer_id)
+        await self._dependants.on_customer_dropped(customer_id)
 
     def _halt(self) -> None:
         failures, settled = self._threshold.failures, self._threshold.settled
         code = self._threshold.codes.most_common(1)[0][0]
         words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
-        self._workers.stop(Ending(RunState.HALTED, HaltedError.exit_code, words))
+        self._workers.stop(StopReason(RunState.HALTED, HaltedError.exit_code, words))
 
     async def _give_up(self, item: Item, scope: Scope) -> None:
         """Defer the rows of a throttled scope that are not in flight; those in flight come to the same end."""
         customer_id = item.customer_id if scope is Scope.CUSTOMER else None
-        given_up = self._workers.give_up(item, scope)
-        rows = [one for one in given_up if isinstance(one, Row)]
-        self._dependants.forget(one for one in given_up if isinstance(one, Group))
-        outcomes = [(one, policy.given_up(one.progress)) for one in rows]
+        given_up = self._workers.abandon(item, scope)
+        rows = [one for one in given_up if isinstance(one, PendingRow)]
+        self._dependants.forget(one for one in given_up if isinstance(one, SubscriptionWatch))
+        outcomes = [(one, policy.outcome_if_deferred(one.progress)) for one in rows]
         await self._wire.recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
         words = f"not sent: {scope.value} is throttled for longer than this run waits"
         await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, words))
-        await self._dependants.dropped(customer_id)
+        await self._dependants.on_customer_dropped(customer_id)
         self._queue.done(item)
         for one, outcome in outcomes:
             self._threshold.add(outcome)
             self._told(one, outcome)
 
 
-def _with_auto_renew(step: Step, row: Row) -> Step:
+def _with_auto_renew(step: Step, row: PendingRow) -> Step:
     """Return a step that brings a subscription back with what is to be said of its auto-renewal."""
-    if row.subscription is None or not row.subscription.lost_auto_renew:
+    if row.subscription is None or not row.subscription.auto_renew_disabled:
         return step
     came_back = {Status.ACCEPTED, Status.REACTIVATED}
     # What was active before may be without it on purpose: that is told to those who asked.
     told = came_back | {Status.ALREADY_ACTIVE} if row.restore_auto_renew else came_back
-    if isinstance(step, Settle) and step.outcome.status in told:
-        return Settle(replace(step.outcome, auto_renew=AutoRenew.OFF))
+    if isinstance(step, Finish) and step.outcome.status in told:
+        return Finish(replace(step.outcome, auto_renew=AutoRenew.OFF))
     return step

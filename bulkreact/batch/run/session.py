@@ -6,25 +6,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import Wire
+from bulkreact.batch.dispatch.exchange import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.rate_limiter import Pacer
+from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.throttle import Throttle
-from bulkreact.batch.dispatch.worker_pool import Flow
-from bulkreact.batch.environment import COMPLETED, Edges, Ending, Phase
-from bulkreact.batch.halt import PermissionStreak
+from bulkreact.batch.dispatch.worker_pool import CallBudget
+from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
+from bulkreact.batch.halt import DenialBreaker
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.batch.journal.pending_rows import OpenRows
+from bulkreact.batch.journal.pending_rows import PendingRows
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.run.parents import Family
+from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.run.runner import Runner
-from bulkreact.batch.verify.poller import Timetable
+from bulkreact.batch.verify.poller import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
-from bulkreact.batch.verify.watch_list import WatchedRows, to_restore
+from bulkreact.batch.verify.watch_list import WatchList, to_restore
 from bulkreact.models import SUCCESSES
-from bulkreact.settings import SOON, Limits, Service
+from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso
 
 
@@ -34,13 +34,13 @@ class Session:
 
     journal: Journal
     number: int
-    edges: Edges
+    edges: RunEnvironment
     service: Service
     limits: Limits
     beginning: Callable[[Phase], AbstractContextManager[None]]
 
 
-async def work(session: Session, *, send: bool) -> Ending:
+async def work(session: Session, *, send: bool) -> StopReason:
     """Send the open rows of a journal, unless they are to be left alone, and watch those that were accepted.
 
     Returns why it stopped; raises what is a bug or a full disk.
@@ -50,8 +50,8 @@ async def work(session: Session, *, send: bool) -> Ending:
     writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
-        wire = Wire(recorder=recorder, edges=session.edges, service=session.service)
-        pacer = Pacer(limits.calls_per_second)
+        wire = CallExecutor(recorder=recorder, edges=session.edges, service=session.service)
+        pacer = RateLimiter(limits.calls_per_second)
         ending = COMPLETED
         if send:
             ending = await _send(session, wire, _flow(pacer, limits))
@@ -62,16 +62,16 @@ async def work(session: Session, *, send: bool) -> Ending:
         await asyncio.shield(writer.close())
 
 
-def _flow(pacer: Pacer, limits: Limits) -> Flow:
+def _flow(pacer: RateLimiter, limits: Limits) -> CallBudget:
     """Return the budget of calls with no memory yet of who was throttled: reads are so at other times than writes."""
     throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    return Flow(pacer, throttle, limits.concurrency)
+    return CallBudget(pacer, throttle, limits.concurrency)
 
 
-async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
+async def _send(session: Session, wire: CallExecutor, flow: CallBudget) -> StopReason:
     connection = session.journal.connection
-    soon = iso(session.edges.now() + SOON) if session.limits.urgent_first else ""
-    open_rows = OpenRows(connection, soon=soon)
+    soon = iso(session.edges.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
+    open_rows = PendingRows(connection, soon=soon)
     successes = ", ".join(f"'{status}'" for status in SUCCESSES)
     succeeded = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
@@ -82,25 +82,25 @@ async def _send(session: Session, wire: Wire, flow: Flow) -> Ending:
     runner = Runner(
         run_uuid=UUID(session.journal.facts.uuid),
         open_rows=open_rows,
-        family=Family(connection, session=session.number),
+        family=ParentSubscriptions(connection, session=session.number),
         wire=wire,
         flow=flow,
         edges=session.edges,
         limits=session.limits,
-        streak=PermissionStreak(customers=len(customers), succeeded=bool(succeeded)),
+        streak=DenialBreaker(customers=len(customers), succeeded=bool(succeeded)),
     )
     with session.beginning(runner.phase):
         return await runner.run()
 
 
-async def _watch(session: Session, wire: Wire, flow: Flow, *, restoring: bool) -> Ending:
+async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, restoring: bool) -> StopReason:
     # A threshold that the last row passed closed the turns, although it halted nothing.
     flow.pacer.reopen()
     verification = session.limits.verify
-    timetable = Timetable(verification or session.limits.waiting, session.edges)
+    timetable = PollSchedule(verification or session.limits.waiting, session.edges)
     # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
     watched = await asyncio.to_thread(
-        WatchedRows,
+        WatchList,
         session.journal.connection,
         due=timetable.first,
         everything=verification is not None,

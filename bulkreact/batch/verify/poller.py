@@ -7,15 +7,15 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from bulkreact.batch.dispatch.exchange import Exchange, Wire
+from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.throttle import Scope
-from bulkreact.batch.environment import Edges
+from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.call_log import intended_id
 from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, backoff
-from bulkreact.batch.verify.watch_list import Group, Watched
+from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
 from bulkreact.models import AutoRenew, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.protocol import Particulars
+from bulkreact.partnercenter.protocol import CallContext
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.settings import Verification
@@ -23,13 +23,13 @@ from bulkreact.settings import Verification
 # What was read longer ago is read again before it goes back: somebody may have changed it meanwhile.
 FRESH_SECONDS = 60.0
 # A row and how it ends.
-Ended = tuple[Watched, Outcome]
+Ended = tuple[WatchedRow, Outcome]
 
 
-class Timetable:
+class PollSchedule:
     """When watched rows are read; monotonic seconds, counted from the moment at which watching begins."""
 
-    def __init__(self, verification: Verification, edges: Edges) -> None:
+    def __init__(self, verification: Verification, edges: RunEnvironment) -> None:
         self._verification = verification
         self._edges = edges
         self.deadline = edges.monotonic() + verification.timeout
@@ -55,35 +55,35 @@ class Host:
     and stay as they are.
     """
 
-    wait: Callable[[Group, float], None]
-    go_on: Callable[[Group], None]
-    done: Callable[[Group], None]
-    heed: Callable[[Group, Exchange], None]
-    hold: Callable[[Group, Exchange, float | None], Scope | None]
-    give_up: Callable[[Group, Scope], Awaitable[None]]
+    wait: Callable[[SubscriptionWatch, float], None]
+    go_on: Callable[[SubscriptionWatch], None]
+    done: Callable[[SubscriptionWatch], None]
+    heed: Callable[[SubscriptionWatch, CallResult], None]
+    hold: Callable[[SubscriptionWatch, CallResult, float | None], Scope | None]
+    give_up: Callable[[SubscriptionWatch, Scope], Awaitable[None]]
     renew: Callable[[float], Awaitable[None]]
     refuse: Callable[[str], None]
-    ended: Callable[[Sequence[Ended], Sequence[Watched]], Awaitable[None]]
+    ended: Callable[[Sequence[Ended], Sequence[WatchedRow]], Awaitable[None]]
 
 
-class Watching:
+class ActivationPoller:
     """Makes the calls of groups, one at a time for each, and keeps their answers together with what they settle."""
 
-    def __init__(self, host: Host, *, wire: Wire, edges: Edges, attempts: int, run_uuid: UUID) -> None:
+    def __init__(self, host: Host, *, wire: CallExecutor, edges: RunEnvironment, attempts: int, run_uuid: UUID) -> None:
         self._host = host
         self._wire = wire
         self._edges = edges
         self._attempts = attempts
         self._run_uuid = run_uuid
 
-    async def call(self, group: Group, timetable: Timetable) -> None:
+    async def call(self, group: SubscriptionWatch, timetable: PollSchedule) -> None:
         """Make the next call of a group."""
         old = self._edges.monotonic() - group.read_at > FRESH_SECONDS and not group.read_again
-        if group.to_renew and not old:
+        if group.pending_auto_renew and not old:
             await self._restore(group)
             return
-        group.read_again = group.to_renew is not None
-        group.look_again()
+        group.read_again = group.pending_auto_renew is not None
+        group.discard_snapshot()
         if not group.reading:
             group.begin()
         one = group.unread[0]
@@ -94,7 +94,7 @@ class Watching:
             group.members[target.entitlement_id].ordinal,
             operation,
             target,
-            particulars=Particulars(location=group.location),
+            particulars=CallContext(location=group.location),
         )
         unanswered = self._is_unanswered(exchange.verdict, failures=group.failures + 1)
         group.read_at = self._edges.monotonic()
@@ -104,14 +104,14 @@ class Watching:
         await self._host.ended(ended, left)
         if unanswered:
             await self._repeat(group, exchange)
-        elif group.to_renew:
+        elif group.pending_auto_renew:
             self._host.go_on(group)
         elif group.members:
             self._host.wait(group, self._edges.monotonic() if group.reading else timetable.next())
         else:
             self._host.done(group)
 
-    def end(self, group: Group) -> tuple[list[Ended], list[Watched]]:
+    def end(self, group: SubscriptionWatch) -> tuple[list[Ended], list[WatchedRow]]:
         """Return how the members of a group end that is watched no longer, and those that stay as they were.
 
         Lost calls among them stay so, and so does what was never read.
@@ -129,7 +129,7 @@ class Watching:
         group.members.clear()
         return ended, left
 
-    async def _answered(self, group: Group, exchange: Exchange, ended: Sequence[Ended]) -> None:
+    async def _answered(self, group: SubscriptionWatch, exchange: CallResult, ended: Sequence[Ended]) -> None:
         outcomes = [(watched.ordinal, outcome) for watched, outcome in ended]
         await self._wire.recorder.answered(exchange.call, exchange.verdict, settled=outcomes)
         self._host.heed(group, exchange)
@@ -143,36 +143,36 @@ class Watching:
                 return isinstance(verdict, verdicts.Throttled | verdicts.TokenRefused | verdicts.Fatal)
 
     def _read(
-        self, group: Group, one: str | None, exchange: Exchange, *, over: bool
-    ) -> tuple[list[Ended], list[Watched]]:
+        self, group: SubscriptionWatch, one: str | None, exchange: CallResult, *, over: bool
+    ) -> tuple[list[Ended], list[WatchedRow]]:
         """Take what was read out of the group; return the rows that are settled by it, and those given up."""
         ended = []
-        for entitlement_id in group.take(one, exchange.verdict, at=exchange.call.finished_at):
+        for entitlement_id in group.apply_read(one, exchange.verdict, at=exchange.call.finished_at):
             watched = group.members[entitlement_id]
-            if group.to_renew and not entitlement_id:
+            if group.pending_auto_renew and not entitlement_id:
                 continue
             ended.append((watched, _active(watched.outcome, group.auto_renew_of(entitlement_id))))
             del group.members[entitlement_id]
-        if group.reading or group.to_renew or not over:
+        if group.reading or group.pending_auto_renew or not over:
             return ended, []
         late, left = self.end(group)
         return ended + late, left
 
-    async def _restore(self, group: Group) -> None:
+    async def _restore(self, group: SubscriptionWatch) -> None:
         """Switch the auto-renewal of a group's subscription on again, which has just been read as active."""
-        watched, resource = group.members[""], group.to_renew
+        watched, resource = group.members[""], group.pending_auto_renew
         operation = Operation.RESTORE_AUTO_RENEW
         exchange = await self._wire.call(
             watched.ordinal,
             operation,
             group.target(""),
-            request_id=intended_id(self._run_uuid, watched.ordinal, operation, group.restorings),
-            particulars=Particulars(subscription=resource),
+            request_id=intended_id(self._run_uuid, watched.ordinal, operation, group.restore_attempts),
+            particulars=CallContext(subscription=resource),
         )
         verdict = exchange.verdict
-        group.restorings += verdict.answer.business
-        group.setbacks += isinstance(verdict, verdicts.Transient)
-        unanswered = self._is_unanswered(verdict, failures=group.setbacks)
+        group.restore_attempts += verdict.answer.business
+        group.restore_failures += isinstance(verdict, verdicts.Transient)
+        unanswered = self._is_unanswered(verdict, failures=group.restore_failures)
         busy = isinstance(verdict, verdicts.NotReady)
         changed = busy or isinstance(verdict, verdicts.Conflict)
         group.conflicts += changed
@@ -181,7 +181,7 @@ class Watching:
             done = isinstance(verdict, verdicts.Accepted)
             ended = [(watched, _active(watched.outcome, AutoRenew.RESTORED if done else AutoRenew.STILL_OFF))]
             del group.members[""]
-        group.look_again()
+        group.discard_snapshot()
         await self._answered(group, exchange, ended)
         await self._host.ended(ended, [])
         if unanswered:
@@ -194,7 +194,7 @@ class Watching:
         else:
             self._host.done(group)
 
-    async def _repeat(self, group: Group, exchange: Exchange) -> None:
+    async def _repeat(self, group: SubscriptionWatch, exchange: CallResult) -> None:
         """Hand a group back to the queue whose call must be made again, or stop."""
         answer = exchange.verdict.answer
         refused_before = group.token_refused

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import Wire
+from bulkreact.batch.dispatch.exchange import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.throttle import Scope
-from bulkreact.batch.dispatch.worker_pool import Flow, Workers
-from bulkreact.batch.environment import Edges, Ending, Phase
-from bulkreact.batch.verify.poller import Ended, Host, Timetable, Watching
-from bulkreact.batch.verify.watch_list import Group, Watched
+from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
+from bulkreact.batch.verify.poller import ActivationPoller, Ended, Host, PollSchedule
+from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
 from bulkreact.models import Status
 
 
@@ -20,11 +20,11 @@ class Verifier:
         self,
         *,
         run_uuid: UUID,
-        queue: Queue[Group],
-        timetable: Timetable,
-        wire: Wire,
-        flow: Flow,
-        edges: Edges,
+        queue: Queue[SubscriptionWatch],
+        timetable: PollSchedule,
+        wire: CallExecutor,
+        flow: CallBudget,
+        edges: RunEnvironment,
         attempts: int,
         total: int,
         title: str = "Verifying",
@@ -33,21 +33,21 @@ class Verifier:
         self._timetable = timetable
         self._wire = wire
         self._edges = edges
-        workers = self._workers = Workers(title, queue, total=total, flow=flow, edges=edges, call=self._call)
+        workers = self._workers = WorkerPool(title, queue, total=total, flow=flow, edges=edges, call=self._call)
         host = Host(
             queue.wait,
-            queue.go_on,
+            queue.requeue_first,
             queue.done,
-            workers.heed,
-            workers.hold,
+            workers.record_answer,
+            workers.apply_throttle,
             self._give_up,
             workers.renew,
-            workers.refuse,
+            workers.abort,
             self._ended,
         )
-        self._watching = Watching(host, wire=wire, edges=edges, attempts=attempts, run_uuid=run_uuid)
+        self._watching = ActivationPoller(host, wire=wire, edges=edges, attempts=attempts, run_uuid=run_uuid)
 
-    async def run(self) -> Ending:
+    async def run(self) -> StopReason:
         """Work until every row is settled or the run is stopped; what is not settled then stays as it was."""
         return await self._workers.run()
 
@@ -56,19 +56,19 @@ class Verifier:
         """Return what can be watched and interrupted."""
         return self._workers
 
-    async def _call(self, group: Group) -> None:
-        self._workers.tally.calls += 1
+    async def _call(self, group: SubscriptionWatch) -> None:
+        self._workers.progress.calls += 1
         await self._watching.call(group, self._timetable)
 
-    async def _ended(self, ended: Sequence[Ended], left: Sequence[Watched]) -> None:
-        self._workers.tally.settled += len(ended) + len(left)
+    async def _ended(self, ended: Sequence[Ended], left: Sequence[WatchedRow]) -> None:
+        self._workers.progress.settled += len(ended) + len(left)
         for watched, outcome in ended:
-            self._workers.tally.failures += outcome.status is Status.PENDING
+            self._workers.progress.failures += outcome.status is Status.PENDING
             self._edges.settled(watched.number, outcome)
 
-    async def _give_up(self, group: Group, scope: Scope) -> None:
+    async def _give_up(self, group: SubscriptionWatch, scope: Scope) -> None:
         """End the groups of a scope that is throttled for longer than the run waits."""
-        ends = [self._watching.end(one) for one in self._workers.give_up(group, scope)]
+        ends = [self._watching.end(one) for one in self._workers.abandon(group, scope)]
         ended = [one for settled, _ in ends for one in settled]
         await self._wire.recorder.settle(*((watched.ordinal, outcome) for watched, outcome in ended))
         self._queue.done(group)

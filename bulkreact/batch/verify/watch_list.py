@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bulkreact.batch.journal.call_log import answered, location_of, progress_of
-from bulkreact.batch.journal.row_results import result_of, result_rows
+from bulkreact.batch.journal.call_log import answered, load_progress, location_of
+from bulkreact.batch.journal.row_results import load_result, result_rows
 from bulkreact.batch.journal.schema import LATEST_OUTCOME
-from bulkreact.batch.row_source import Stream
+from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import AutoRenew, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.protocol import STEPS
@@ -42,7 +42,7 @@ _UPDATED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedRow:
     """One row whose activation is to be seen, and what it has so far.
 
     ``contested`` says that the service would not take it again after an answer of ours was lost, ``restore`` that the
@@ -52,17 +52,17 @@ class Watched:
     ordinal: int
     number: int
     outcome: Outcome
-    contested: bool
+    is_ambiguous: bool
     restore: bool = False
 
     @property
     def may_end_pending(self) -> bool:
         """Tell whether not being seen active is an end; any other lost call is settled by sending it again."""
-        return self.outcome.status in {Status.ACCEPTED, Status.PENDING} or self.contested
+        return self.outcome.status in {Status.ACCEPTED, Status.PENDING} or self.is_ambiguous
 
 
 @dataclass(slots=True)
-class Group:
+class SubscriptionWatch:
     """The watched rows of one subscription, by their entitlements' ids, and how their present reading stands.
 
     The subscription itself has the empty id; ``location`` is the path of the operation that tells how it stands, where
@@ -74,10 +74,10 @@ class Group:
     go well: ``restorings`` its answers, ``conflicts`` and ``setbacks`` those in the way; ``was_active`` stays true then.
     """
 
-    place: int
+    position: int
     customer_id: str
     subscription_id: str
-    members: dict[str, Watched]
+    members: dict[str, WatchedRow]
     due: float
     by_list: bool = True
     location: str = ""
@@ -85,14 +85,14 @@ class Group:
     seen: dict[str, str] = field(default_factory=dict)
     failures: int = 0
     token_refused: bool = False
-    itself: Subscription | None = None
-    to_renew: Subscription | None = None
+    subscription: Subscription | None = None
+    pending_auto_renew: Subscription | None = None
     read_at: float = 0.0
     read_again: bool = False
     was_active: bool = False
-    restorings: int = 0
+    restore_attempts: int = 0
     conflicts: int = 0
-    setbacks: int = 0
+    restore_failures: int = 0
     renewal_refused: bool = False
 
     @property
@@ -131,21 +131,21 @@ class Group:
         listed = self.listed
         self.unread = deque([*itself, None] if self.by_list and len(listed) > 1 else [*itself, *listed])
 
-    def look_again(self) -> None:
+    def discard_snapshot(self) -> None:
         """Begin whatever comes next with how the subscription is then."""
-        self.to_renew = None
+        self.pending_auto_renew = None
 
     def auto_renew_of(self, entitlement_id: str) -> AutoRenew:
         """Return what is to be said of the auto-renewal of a member that was just seen active."""
-        if entitlement_id or self.itself is None:
+        if entitlement_id or self.subscription is None:
             return AutoRenew.UNTOUCHED
-        if self.itself.lost_auto_renew:
+        if self.subscription.auto_renew_disabled:
             return AutoRenew.OFF
         # Found switched on: somebody has done it, perhaps a call of ours that was lost.
         off = self.members[""].outcome.auto_renew is AutoRenew.OFF
         return AutoRenew.RESTORED if off else AutoRenew.UNTOUCHED
 
-    def take(self, entitlement_id: str | None, verdict: Verdict, *, at: str) -> list[str]:
+    def apply_read(self, entitlement_id: str | None, verdict: Verdict, *, at: str) -> list[str]:
         """Note what a read of one member, or of the list, has told at a time; return the members that are active."""
         words: Mapping[str, str] = {}
         self.failures, self.token_refused = 0, False
@@ -155,10 +155,10 @@ class Group:
             return []
         self.unread.popleft()
         match verdict:
-            case verdicts.Found(word=word, subscription=subscription) if entitlement_id is not None:
+            case verdicts.StatusRead(status=word, subscription=subscription) if entitlement_id is not None:
                 words = {entitlement_id: word}
                 self._note(subscription)
-            case verdicts.Listed(words=words):
+            case verdicts.Listed(statuses=words):
                 self._read_singly([one for one in self.listed if one not in words])
             case _ if entitlement_id is not None:
                 self.seen[entitlement_id] = f"at {at} it could not be read ({verdict.answer.code})"
@@ -170,15 +170,20 @@ class Group:
     def _tells(self, verdict: Verdict) -> bool:
         """Tell whether the answer of an operation is the subscription, and enough for what is to be done with it."""
         match verdict:
-            case verdicts.Found(word=word, subscription=Subscription(id=one)):
+            case verdicts.StatusRead(status=word, subscription=Subscription(id=one)):
                 return one == self.subscription_id and not (word == ACTIVE and self.members[""].restore)
             case _:
                 return False
 
     def _note(self, subscription: Subscription | None) -> None:
-        self.itself = subscription or self.itself
-        if subscription and self.members[""].restore and subscription.word == ACTIVE and subscription.lost_auto_renew:
-            self.to_renew, self.was_active = subscription, True
+        self.subscription = subscription or self.subscription
+        if (
+            subscription
+            and self.members[""].restore
+            and subscription.status == ACTIVE
+            and subscription.auto_renew_disabled
+        ):
+            self.pending_auto_renew, self.was_active = subscription, True
 
     def _read_singly(self, members: list[str]) -> None:
         """Read some members one by one; a list that names none of them is not asked for again."""
@@ -186,7 +191,7 @@ class Group:
         self.by_list = len(members) < len(self.listed)
 
 
-class WatchedRows:
+class WatchList:
     """The watched rows of a journal in groups, as the queue wants them.
 
     ``due`` tells when rows accepted at a time (None: at no known one) are to be read for the first time. ``everything``
@@ -222,20 +227,20 @@ class WatchedRows:
         """Return how many rows are watched."""
         return int(self._connection.execute("SELECT count(*) FROM temp.watched").fetchone()[0])
 
-    def streams(self) -> Iterator[Stream]:
+    def streams(self) -> Iterator[CustomerStream]:
         """Yield the customers with watched rows, in the order of the input."""
-        yield from [Stream(customer_id) for (customer_id,) in self._connection.execute(_CUSTOMERS)]
+        yield from [CustomerStream(customer_id) for (customer_id,) in self._connection.execute(_CUSTOMERS)]
 
-    def rows(self, stream: Stream, after: int, limit: int) -> list[Group]:
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[SubscriptionWatch]:
         """Return the next groups of a customer, which are ordered by their first rows."""
         firsts = self._connection.execute(_GROUPS, (stream.customer_id, after, limit)).fetchall()
         return [self._group(stream.customer_id, first) for (first,) in firsts]
 
-    def begun(self, stream: Stream, after: int) -> list[Group]:
+    def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
         """Return all groups of a customer behind a place: each of them was sent before."""
         return self.rows(stream, after, _WITHOUT_LIMIT)
 
-    def _group(self, customer_id: str, first: int) -> Group:
+    def _group(self, customer_id: str, first: int) -> SubscriptionWatch:
         ordinals = [ordinal for (ordinal,) in self._connection.execute(_MEMBERS, (customer_id, first))]
         return group_of(self._connection, ordinals, due=self._due, restoring=self._restoring)
 
@@ -251,9 +256,9 @@ def group_of(
     *,
     due: Callable[[datetime | None], float],
     restoring: bool = False,
-) -> Group:
+) -> SubscriptionWatch:
     """Return rows of one subscription as they stand in a journal, to be watched; the first one gives them their place."""
-    members: dict[str, Watched] = {}
+    members: dict[str, WatchedRow] = {}
     location = ""
     for ordinal in ordinals:
         target, watched = _watched(connection, ordinal, restoring=restoring)
@@ -264,7 +269,7 @@ def group_of(
     latest = max((moment for moment in accepted if moment), default=None)
     itself = members.get("")
     restore = itself is not None and itself.restore
-    return Group(
+    return SubscriptionWatch(
         ordinals[0],
         target.customer_id,
         target.subscription_id,
@@ -273,21 +278,23 @@ def group_of(
         if restore and _is_updated(itself)
         else due(datetime.fromisoformat(latest) if latest else None),
         location=location,
-        restorings=answered(connection, itself.ordinal, Operation.RESTORE_AUTO_RENEW) if itself and restore else 0,
+        restore_attempts=answered(connection, itself.ordinal, Operation.RESTORE_AUTO_RENEW)
+        if itself and restore
+        else 0,
     )
 
 
-def _watched(connection: sqlite3.Connection, ordinal: int, *, restoring: bool) -> tuple[Target, Watched]:
+def _watched(connection: sqlite3.Connection, ordinal: int, *, restoring: bool) -> tuple[Target, WatchedRow]:
     *ids, wanted = connection.execute(_TARGET, (ordinal,)).fetchone()
     customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
-    row = result_of(connection, ordinal)
-    contested = progress_of(connection, ordinal, target, lost=False).operation not in STEPS
+    row = load_result(connection, ordinal)
+    contested = load_progress(connection, ordinal, target, lost=False).operation not in STEPS
     restore = restoring and bool(wanted) and row.outcome.auto_renew in {AutoRenew.OFF, AutoRenew.UNTOUCHED}
-    return target, Watched(ordinal, row.number, row.outcome, contested, restore)
+    return target, WatchedRow(ordinal, row.number, row.outcome, contested, restore)
 
 
-def _is_updated(watched: Watched | None) -> bool:
+def _is_updated(watched: WatchedRow | None) -> bool:
     """Tell whether there is nothing to wait for before a row's subscription is looked at."""
     outcome = watched.outcome if watched else None
     call = outcome.call if outcome else None

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from bulkreact.cli.command import Configured
-from bulkreact.cli.commands.discover_output import keep_apart
+from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.commands.discover_output import refuse_same_file
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import form_options
 from bulkreact.cli.options.param_types import Parser
-from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.models import Kind
@@ -34,7 +34,7 @@ def _customer(text: str) -> str:
     return found
 
 
-@click.command("discover", cls=Configured)
+@click.command("discover", cls=ConfiguredCommand)
 @click.option("--out", type=_FILE, help="Write this file, .csv or .xlsx.  [default: CSV on standard output]")
 @click.option(
     "--customer", "customer", type=Parser("GUID", _customer), multiple=True, help="Only this customer; can be repeated."
@@ -78,7 +78,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     given = ctx.params
     _check(given)
     out = _place(given["out"], given["customers"])
-    terminal = Terminal(_output(given))
+    terminal = ConsoleReporter(_output(given))
     if given["complete"] is None:
         ctx.exit(discover(ctx, out, terminal))
     with opened(given["complete"]) as path:
@@ -111,7 +111,7 @@ def _place(out: Path | None, source: Path | None) -> Path | None:
     if not os.access(out.absolute().parent, os.W_OK):
         raise InputRefusedError(f"--out {out}: there is no folder {out.parent} that can be written.")
     if source:
-        keep_apart(out, source, name=f"the list of customers {source}")
+        refuse_same_file(out, source, name=f"the list of customers {source}")
     # Where a link points to, not the link, is what is to be replaced.
     return out.resolve()
 

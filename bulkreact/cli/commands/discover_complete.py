@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.discovery.findings import Found
-from bulkreact.batch.discovery.listing import Wanted
-from bulkreact.batch.discovery.store import Gathering
-from bulkreact.cli.commands.discover_customers import Chosen, reading, tell_not_read
-from bulkreact.cli.commands.discover_output import keep_apart, standard_output, telling
+from bulkreact.batch.discovery.findings import FoundTarget
+from bulkreact.batch.discovery.listing import DiscoveryFilter
+from bulkreact.batch.discovery.store import DiscoveryStore
+from bulkreact.cli.commands.discover_customers import ChosenCustomers, reading, report_unread
+from bulkreact.cli.commands.discover_output import refuse_same_file, reporting_write_errors, standard_output
 from bulkreact.cli.options.input import form_of
-from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.columns import CANDIDATES
-from bulkreact.sheets.input.missing_ids import Incomplete, Row
-from bulkreact.sheets.input.row_errors import ranges
+from bulkreact.sheets.input.missing_ids import IncompleteRow, InputWithMissingIds
+from bulkreact.sheets.input.row_errors import format_ranges
 from bulkreact.sheets.output import table_writer
-from bulkreact.wording import quoted
+from bulkreact.wording import shell_quote
 
 
 class End(StrEnum):
@@ -40,8 +40,8 @@ class End(StrEnum):
 class Completion:
     """The rows of an input as they are written, and by the way what became of each."""
 
-    table: Incomplete
-    gathering: Gathering | None
+    table: InputWithMissingIds
+    gathering: DiscoveryStore | None
     unread: frozenset[tuple[str, str]] = frozenset()
     ends: dict[End, list[int]] = field(default_factory=lambda: {end: [] for end in End})
 
@@ -52,10 +52,10 @@ class Completion:
             self.ends[end].append(row.number)
             yield cells
 
-    def _row(self, row: Row) -> tuple[End, Sequence[str]]:
-        if row.lacks is None or self.gathering is None:
+    def _row(self, row: IncompleteRow) -> tuple[End, Sequence[str]]:
+        if row.missing_for is None or self.gathering is None:
             return End.UNCHANGED, row.cells
-        customer_id, subscription_id = row.lacks
+        customer_id, subscription_id = row.missing_for
         if {(customer_id, ""), (customer_id, subscription_id)} & self.unread:
             return End.UNREAD, row.cells
         found = self.gathering.found(customer_id, subscription_id)
@@ -70,49 +70,49 @@ class Completion:
         return (End.NONE, self.table.filled(row, "", "")) if plans[0] else (End.NO_PLAN, row.cells)
 
 
-def complete(ctx: click.Context, path: Path, out: Path | None, terminal: Terminal) -> int:
+def complete(ctx: click.Context, path: Path, out: Path | None, terminal: ConsoleReporter) -> int:
     """Look up what an input lacks, write it completed, and return the exit code."""
     given = ctx.params
     name = "standard input" if given["complete"] == "-" else given["complete"]
     if out:
-        keep_apart(out, path, name="the input")
+        refuse_same_file(out, path, name="the input")
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
-    table = Incomplete(path, name, form_of(given), text=text)
-    terminal.remark(table.remark)
+    table = InputWithMissingIds(path, name, form_of(given), text=text)
+    terminal.info_if(table.remark)
     count = 0
     lacking: dict[tuple[str, str], None] = {}
     for row in table.rows():
         count += 1
-        if row.lacks:
-            lacking[row.lacks] = None
+        if row.missing_for:
+            lacking[row.missing_for] = None
     if out and (refusal := table_writer.too_large(out, rows=count, columns=len(table.header))):
         raise InputRefusedError(refusal)
-    chosen = Chosen(tuple(dict.fromkeys(customer for customer, _ in lacking)), frozenset(lacking))
-    wanted = Wanted(only=frozenset())
+    chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in lacking)), frozenset(lacking))
+    wanted = DiscoveryFilter(only=frozenset())
     with reading(ctx, wanted, chosen, terminal) if lacking else nullcontext() as gathering:
         completion = Completion(table, gathering, _unread(gathering) if gathering else frozenset())
         _write(out, completion)
         for line in _told(completion, given["out"]):
-            terminal.note(line)
-        code = tell_not_read(gathering) if gathering else EXIT_SUCCESS
-        if gathering and not gathering.passing:
+            terminal.info(line)
+        code = report_unread(gathering) if gathering else EXIT_SUCCESS
+        if gathering and not gathering.has_transient_failures:
             gathering.remove()
     return code
 
 
-def _unread(gathering: Gathering) -> frozenset[tuple[str, str]]:
+def _unread(gathering: DiscoveryStore) -> frozenset[tuple[str, str]]:
     """Return what could not be read: a customer with one of their subscriptions, or with all where that is empty."""
     return frozenset(
-        (customer_id.lower(), trouble.subscription_id.lower() if trouble and not trouble.passing else "")
-        for customer_id, _, trouble in gathering.not_read()
+        (customer_id.lower(), trouble.subscription_id.lower() if trouble and not trouble.transient else "")
+        for customer_id, _, trouble in gathering.unread_customers()
     )
 
 
 def _write(out: Path | None, completion: Completion) -> None:
     header = completion.table.header
-    with telling(out):
+    with reporting_write_errors(out):
         if out:
             table_writer.write(out, header, completion.rows(), title="Subscriptions")
             return
@@ -126,17 +126,17 @@ def _told(completion: Completion, shown: Path | None) -> Iterator[str]:
         if not numbers:
             continue
         rows = (
-            f" (row{'' if len(numbers) == 1 else 's'} {ranges(numbers)})"
+            f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"
             if end not in {End.UNCHANGED, End.FILLED}
             else ""
         )
         yield f"  {len(numbers):,}  {end}{rows}"
     if shown:
         yield f"Written: {shown}"
-        yield f"See what it comes to with: bulkreact plan {quoted(shown)}"
+        yield f"See what it comes to with: bulkreact plan {shell_quote(shown)}"
 
 
-def _described(candidate: Found) -> str:
+def _described(candidate: FoundTarget) -> str:
     """Return a candidate as people choose by it: id, name and status."""
     name = candidate.name.replace(";", ",") or "no name"
     return f"{candidate.entitlement_id} ({name}, {candidate.status or 'no status'})"

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.discovery.findings import Trouble
-from bulkreact.batch.discovery.listing import Wanted
-from bulkreact.batch.discovery.reader import Walk, walk
-from bulkreact.batch.discovery.store import KEPT_FOR, Gathering
-from bulkreact.batch.environment import COMPLETED, Ending, Phase
+from bulkreact.batch.discovery.findings import ReadFailure
+from bulkreact.batch.discovery.listing import DiscoveryFilter
+from bulkreact.batch.discovery.reader import DiscoveryJob, discover
+from bulkreact.batch.discovery.store import KEPT_FOR, DiscoveryStore
+from bulkreact.batch.environment import COMPLETED, Phase, StopReason
 from bulkreact.cli import credentials
 from bulkreact.cli.options import shared
-from bulkreact.cli.output.console import Terminal
-from bulkreact.early_signals import received
+from bulkreact.cli.output.console import ConsoleReporter
+from bulkreact.early_signals import early_signals
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
@@ -30,21 +30,21 @@ from bulkreact.errors import (
     ResultsNotWrittenError,
 )
 from bulkreact.models import Outcome, RunState
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.client import connect
-from bulkreact.partnercenter.error_codes.entry import Meaning
+from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.lookup import lookup
-from bulkreact.runs.execution import edges_of
-from bulkreact.runs.interruption import Interruption, listen
+from bulkreact.runs.execution import environment_for
+from bulkreact.runs.interruption import ShutdownRequest, install
 from bulkreact.runs.partner_lock import locked
 from bulkreact.settings import Limits, Service
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 _AGAIN = "What was read is kept: the same command goes on from there."
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenCustomers:
     """The customers that are named beforehand, and which of their subscriptions alone are wanted."""
 
     customers: tuple[str, ...]
@@ -55,13 +55,13 @@ class Chosen:
 class _Gather:
     """What is to be read and from where; ``chosen`` is None when the partner's own list says who the customers are."""
 
-    access: Access
+    access: AuthorizedAccess
     service: Service
     limits: Limits
-    wanted: Wanted
-    chosen: Chosen | None
+    wanted: DiscoveryFilter
+    chosen: ChosenCustomers | None
     reports: Path
-    anew: bool
+    ignore_cache: bool
 
     @property
     def store(self) -> Path:
@@ -74,38 +74,40 @@ class _Gather:
 
 
 @contextmanager
-def reading(ctx: click.Context, wanted: Wanted, chosen: Chosen | None, terminal: Terminal) -> Iterator[Gathering]:
+def reading(
+    ctx: click.Context, wanted: DiscoveryFilter, chosen: ChosenCustomers | None, terminal: ConsoleReporter
+) -> Iterator[DiscoveryStore]:
     """Read all customers as the options say, and yield what was read; credentials and lock are those of any command."""
     service, limits = shared.service(ctx), shared.limits(ctx)
-    granted = credentials.access(ctx, service)
+    granted = credentials.authorize(ctx, service)
     if granted.refusal:
         raise CredentialsRefusedError(granted.refusal)
-    terminal.remark(granted.remark)
+    terminal.info_if(granted.remark)
     with locked(service, granted.tenant_id) as tell:
         tell("a discovery")
-        job = _Gather(granted, service, limits, wanted, chosen, ctx.params["reports"], anew=ctx.params["new"])
+        job = _Gather(granted, service, limits, wanted, chosen, ctx.params["reports"], ignore_cache=ctx.params["new"])
         with _gathered(job, terminal) as gathering:
             yield gathering
 
 
 @contextmanager
-def _gathered(job: _Gather, terminal: Terminal) -> Iterator[Gathering]:
+def _gathered(job: _Gather, terminal: ConsoleReporter) -> Iterator[DiscoveryStore]:
     """Read all customers who are not known yet, and yield the store when that is done.
 
     Ends the command where nothing can be made of what was read: interrupted, refused, no list of customers.
     """
     now = datetime.now(UTC)
-    with Gathering(job.store, now=now, anew=job.anew) as gathering:
+    with DiscoveryStore(job.store, now=now, anew=job.ignore_cache) as gathering:
         if job.chosen and not gathering.listed:
-            gathering.choose(job.chosen.customers, job.chosen.subscriptions, now=now)
+            gathering.set_customers(job.chosen.customers, job.chosen.subscriptions, now=now)
         elif gathering.oldest:
             read = gathering.customers - gathering.unread
-            terminal.note(
-                f"Going on: {many(read, 'customer')} of {gathering.customers:,} had been read since {gathering.oldest}. "
+            terminal.info(
+                f"Going on: {plural(read, 'customer')} of {gathering.customers:,} had been read since {gathering.oldest}. "
                 "To read all of them again, add --new."
             )
-        interruption = Interruption(terminal.note)
-        listen(interruption, received)
+        interruption = ShutdownRequest(terminal.info)
+        install(interruption, early_signals)
         try:
             ending, trouble = asyncio.run(_walk(job, gathering, terminal, interruption))
         except JournalNotWrittenError as error:
@@ -117,9 +119,9 @@ def _gathered(job: _Gather, terminal: Terminal) -> Iterator[Gathering]:
         yield gathering
 
 
-def _check(ending: Ending, trouble: Trouble | None, gathering: Gathering) -> None:
+def _check(ending: StopReason, trouble: ReadFailure | None, gathering: DiscoveryStore) -> None:
     """End the command unless all customers have been gone through."""
-    read = f"{gathering.customers - gathering.unread:,} of {many(gathering.customers, 'customer')} read so far"
+    read = f"{gathering.customers - gathering.unread:,} of {plural(gathering.customers, 'customer')} read so far"
     so_far = read if gathering.listed else "the list of customers was not complete yet"
     if ending.state is RunState.INTERRUPTED:
         click.echo(f"Interrupted ({ending.reason}): {so_far}, and nothing was written. {_AGAIN}", err=True)
@@ -134,7 +136,7 @@ def _check(ending: Ending, trouble: Trouble | None, gathering: Gathering) -> Non
         raise click.exceptions.Exit(EXIT_SOME_FAILED)
 
 
-def described(trouble: Trouble) -> str:
+def described(trouble: ReadFailure) -> str:
     """Return what was met, for people: HTTP status, code, words, and the ids that Microsoft support asks for."""
     status = f"HTTP {trouble.http_status}, " if trouble.http_status else ""
     words = f"{status}{trouble.code}: {trouble.description.rstrip('.')}"
@@ -147,8 +149,8 @@ def kept_hours() -> int:
 
 
 async def _walk(
-    job: _Gather, gathering: Gathering, terminal: Terminal, interruption: Interruption
-) -> tuple[Ending, Trouble | None]:
+    job: _Gather, gathering: DiscoveryStore, terminal: ConsoleReporter, interruption: ShutdownRequest
+) -> tuple[StopReason, ReadFailure | None]:
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a discovery needs a task of its own")
@@ -160,23 +162,23 @@ async def _walk(
             raise
         task.uncancel()
         code = EXIT_TERMINATED if interruption.terminated else EXIT_INTERRUPTED
-        return Ending(RunState.INTERRUPTED, code, "twice: calls in flight were given up"), None
+        return StopReason(RunState.INTERRUPTED, code, "twice: calls in flight were given up"), None
 
 
 async def _read(
-    job: _Gather, gathering: Gathering, terminal: Terminal, interruption: Interruption
-) -> tuple[Ending, Trouble | None]:
+    job: _Gather, gathering: DiscoveryStore, terminal: ConsoleReporter, interruption: ShutdownRequest
+) -> tuple[StopReason, ReadFailure | None]:
     async with AsyncExitStack() as stack:
         service = job.service
         if service.simulated:
-            from bulkreact.simulator.partnercenter.service import Rules  # noqa: PLC0415
+            from bulkreact.simulator.partnercenter.service import Behaviour  # noqa: PLC0415
             from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
 
-            base_url, _ = await stack.enter_async_context(serve(Rules()))
+            base_url, _ = await stack.enter_async_context(serve(Behaviour()))
             service = replace(service, base_url=base_url)
         credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
-        edges = edges_of(client, credentials, settled=_nothing)
+        edges = environment_for(client, credentials, settled=_nothing)
 
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
@@ -184,8 +186,8 @@ async def _read(
             with terminal.watching(phase):
                 yield
 
-        found = await walk(Walk(gathering, job.wanted, edges, service, job.limits, beginning))
-        await credentials.settle()
+        found = await discover(DiscoveryJob(gathering, job.wanted, edges, service, job.limits, beginning))
+        await credentials.close()
         return found
 
 
@@ -197,20 +199,20 @@ _CUSTOMERS_SHOWN = 50
 
 
 _REMEDIES = {
-    Meaning.CUSTOMER: "Check in Partner Center that the reseller relationship with this customer still stands.",
-    Meaning.PERMISSION: "Give the account the role Admin Agent, or leave this customer out.",
-    Meaning.PERMANENT: "Check in Partner Center that this customer is one of yours, and under this id.",
+    AnswerClass.CUSTOMER: "Check in Partner Center that the reseller relationship with this customer still stands.",
+    AnswerClass.PERMISSION: "Give the account the role Admin Agent, or leave this customer out.",
+    AnswerClass.PERMANENT: "Check in Partner Center that this customer is one of yours, and under this id.",
 }
 
 
-def tell_not_read(gathering: Gathering) -> int:
+def report_unread(gathering: DiscoveryStore) -> int:
     """Say who could not be read, why, and what to do; return the exit code that this leads to."""
     unread = gathering.unread
     if not unread:
         return EXIT_SUCCESS
-    _say(f"{many(unread, 'customer')} of {gathering.customers:,} could not be read, or not completely:")
+    _say(f"{plural(unread, 'customer')} of {gathering.customers:,} could not be read, or not completely:")
     more: Counter[str] = Counter()
-    for place, (customer_id, name, trouble) in enumerate(gathering.not_read()):
+    for place, (customer_id, name, trouble) in enumerate(gathering.unread_customers()):
         if place >= _CUSTOMERS_SHOWN:
             more[trouble.code if trouble else "not come to"] += 1
             continue
@@ -221,15 +223,15 @@ def tell_not_read(gathering: Gathering) -> int:
     if more:
         codes = ", ".join(f"{code} ({rows:,})" for code, rows in more.most_common())
         _say(f"  … and {more.total():,} more: {codes}")
-    if gathering.passing:
+    if gathering.has_transient_failures:
         _say(
             f"Give the same command again: for {kept_hours()} hours it reads only what is missing, and then writes all of it."
         )
     return EXIT_SOME_FAILED
 
 
-def _remedy(trouble: Trouble | None) -> str:
-    if trouble is None or trouble.passing:
+def _remedy(trouble: ReadFailure | None) -> str:
+    if trouble is None or trouble.transient:
         return "This may pass: give the same command again."
     meaning = lookup(trouble.http_status, trouble.code).meaning if trouble.http_status else None
     explain = f"More: bulkreact explain {trouble.code}"

@@ -10,7 +10,7 @@ from typing import TextIO
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
 
 
-def keep_apart(out: Path, source: Path, *, name: str) -> None:
+def refuse_same_file(out: Path, source: Path, *, name: str) -> None:
     """Make sure that an output is not an input; InputRefusedError when it is, by whatever name."""
     if out.exists() and source.exists() and out.samefile(source):
         raise InputRefusedError(f"--out {out} would overwrite {name}: name another file.")
@@ -29,7 +29,7 @@ def standard_output() -> Iterator[TextIO]:
 
 
 @contextmanager
-def telling(out: Path | None) -> Iterator[None]:
+def reporting_write_errors(out: Path | None) -> Iterator[None]:
     """Turn a file that cannot be written into words; what was read is kept for another try."""
     try:
         yield

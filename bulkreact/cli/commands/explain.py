@@ -2,29 +2,29 @@
 
 import click
 
-from bulkreact.cli.command import Configured
-from bulkreact.partnercenter.error_codes.entry import Entry, Meaning
+from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import explain, generic_code, http_status_of
 
 _RUN = {
-    Meaning.DONE: "The row has succeeded.",
-    Meaning.PERMANENT: "The row fails; the others go on.",
-    Meaning.CUSTOMER: "The row fails, and with it the customer's other rows, without a call for each.",
-    Meaning.RETRY: "The call is repeated with growing pauses, under the same request id, as often as --attempts says.",
-    Meaning.RETRY_ONCE: "The call is repeated once, then the row fails.",
-    Meaning.CONFLICT: "The subscription is read and updated again, twice at most.",
-    Meaning.NOT_READY: "The call is repeated after two minutes, three times at most, then the row is deferred.",
-    Meaning.PARENT: "The row waits until the parent is active, if that is a row of the same run; else it is deferred.",
-    Meaning.LATER: "The row is deferred; a later run may succeed.",
-    Meaning.CHECK: "The subscription is read: if it is active, the row has succeeded, otherwise it fails.",
-    Meaning.PERMISSION: "The row fails; five such answers in succession before any success stop the run.",
-    Meaning.TOKEN: "The token is renewed and the call repeated once; refused again, the run stops.",
-    Meaning.FATAL: "The run stops and can be continued when the cause is settled.",
-    Meaning.THROTTLED: "The customer, or everybody, waits as long as Partner Center asks; the row is then sent again.",
+    AnswerClass.DONE: "The row has succeeded.",
+    AnswerClass.PERMANENT: "The row fails; the others go on.",
+    AnswerClass.CUSTOMER: "The row fails, and with it the customer's other rows, without a call for each.",
+    AnswerClass.RETRY: "The call is repeated with growing pauses, under the same request id, as often as --attempts says.",
+    AnswerClass.RETRY_ONCE: "The call is repeated once, then the row fails.",
+    AnswerClass.CONFLICT: "The subscription is read and updated again, twice at most.",
+    AnswerClass.NOT_READY: "The call is repeated after two minutes, three times at most, then the row is deferred.",
+    AnswerClass.PARENT: "The row waits until the parent is active, if that is a row of the same run; else it is deferred.",
+    AnswerClass.LATER: "The row is deferred; a later run may succeed.",
+    AnswerClass.CHECK: "The subscription is read: if it is active, the row has succeeded, otherwise it fails.",
+    AnswerClass.PERMISSION: "The row fails; five such answers in succession before any success stop the run.",
+    AnswerClass.TOKEN: "The token is renewed and the call repeated once; refused again, the run stops.",
+    AnswerClass.FATAL: "The run stops and can be continued when the cause is settled.",
+    AnswerClass.THROTTLED: "The customer, or everybody, waits as long as Partner Center asks; the row is then sent again.",
 }
 
 
-@click.command("explain", cls=Configured)
+@click.command("explain", cls=ConfiguredCommand)
 @click.argument("codes", nargs=-1, required=True, metavar="CODE...")
 def command(codes: tuple[str, ...]) -> None:
     """Say what error codes or status words mean, who must act and what to do. Works offline.
@@ -46,14 +46,14 @@ def _explained(code: str) -> str:
     )
 
 
-def _text(entry: Entry, asked: str) -> str:
+def _text(entry: ErrorCode, asked: str) -> str:
     title = entry.code or generic_code(http_status_of(asked) or entry.status or 0)
     if entry.status is not None and entry.code:
         title += f" (HTTP {entry.status})"
-    lines = [f"{title}: {entry.words}."]
+    lines = [f"{title}: {entry.description}."]
     if entry.meaning is not None:
         lines.append(f"  What bulkreact does: {_RUN[entry.meaning]}")
-    lines.append(f"  Who must act: {entry.who}")
+    lines.append(f"  Who must act: {entry.responsible}")
     if entry.advice:
         lines.append(f"  What to do: {entry.advice}")
     return "\n".join(lines)

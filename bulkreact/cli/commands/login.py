@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.credentials import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
@@ -15,12 +15,12 @@ from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Cloud
 
 if TYPE_CHECKING:
-    from bulkreact.partnercenter.auth.user_tokens import Way
+    from bulkreact.partnercenter.auth.user_tokens import SignInFlow
 
 _STORES = ("auto", "keyring", "file")
 
 
-@click.command("login", cls=Configured)
+@click.command("login", cls=ConfiguredCommand)
 @sign_in_options
 @click.option("--browser", is_flag=True, help="Sign in through this machine's browser, not with a code on any machine.")
 @click.option(
@@ -42,8 +42,8 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     The tenant and the app registration are named by --tenant-id and --client-id; signing in again needs neither.
     """
     from bulkreact.partnercenter.auth.secret_store import Store  # noqa: PLC0415 - MSAL takes 100 ms
-    from bulkreact.partnercenter.auth.sign_ins import best_store, place_of  # noqa: PLC0415
-    from bulkreact.partnercenter.auth.user_tokens import by_refresh_token, sign_in  # noqa: PLC0415
+    from bulkreact.partnercenter.auth.sign_ins import best_store, sign_in_for  # noqa: PLC0415
+    from bulkreact.partnercenter.auth.user_tokens import refresh_token_flow, sign_in  # noqa: PLC0415
 
     if browser and refresh_token_stdin:
         raise InputRefusedError("--browser and --refresh-token-stdin exclude each other: leave one of them out.")
@@ -54,13 +54,13 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     if secret:
         secret.load()
     if refresh_token:
-        way = by_refresh_token(refresh_token)
+        way = refresh_token_flow(refresh_token)
     else:
         way = _interactive(browser=browser)
         # A device code is for apps without a secret.
         secret = secret if browser else None
     kept = best_store(state_folder()) if store == "auto" else Store(store)
-    place = place_of(state_folder(), identity)
+    place = sign_in_for(state_folder(), identity)
     record = sign_in(identity, cloud, secret, place, kept, way)
     who = record.user or "a user"
     click.echo(f"Signed in as {who} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
@@ -75,13 +75,13 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     click.echo("Prove that it works with: bulkreact doctor", err=True)
 
 
-def _interactive(*, browser: bool) -> "Way":
-    from bulkreact.partnercenter.auth.user_tokens import by_browser, by_device_code  # noqa: PLC0415 - see above
+def _interactive(*, browser: bool) -> "SignInFlow":
+    from bulkreact.partnercenter.auth.user_tokens import browser_flow, device_code_flow  # noqa: PLC0415 - see above
 
     def show(words: str) -> None:
         click.echo(words, err=True)
 
-    return by_browser(show) if browser else by_device_code(show)
+    return browser_flow(show) if browser else device_code_flow(show)
 
 
 def _refresh_token(*, browser: bool, stdin: bool) -> str:

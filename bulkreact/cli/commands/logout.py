@@ -2,7 +2,7 @@
 
 import click
 
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.credentials import sign_in_identity, signed_in
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
@@ -10,7 +10,7 @@ from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Cloud
 
 
-@click.command("logout", cls=Configured)
+@click.command("logout", cls=ConfiguredCommand)
 @sign_in_options
 @click.pass_context
 def command(ctx: click.Context, /, **_: object) -> None:
@@ -18,13 +18,13 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
     Microsoft does not hear of it: whoever has stolen the sign-in must be locked out by revoking the user's sessions.
     """
-    from bulkreact.partnercenter.auth.sign_ins import damaged, place_of, records  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.sign_ins import damaged, records, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
 
     for place in damaged(state_folder()):
         with place.exclusive():
             # Unless somebody was just signing in.
             if place.damaged:
-                place.forget()
+                place.delete()
                 click.echo(f"What was left of a damaged sign-in is removed: {place.file}", err=True)
     cloud = Cloud(ctx.params["cloud"])
     record = signed_in(ctx.params, cloud, ctx.params["tenant_id"] or "")
@@ -34,7 +34,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     if record is None:
         click.echo("Nobody is signed in: nothing to forget.", err=True)
         return
-    place = place_of(state_folder(), sign_in_identity(ctx, cloud))
+    place = sign_in_for(state_folder(), sign_in_identity(ctx, cloud))
     with place.exclusive():
-        place.forget()
+        place.delete()
     click.echo(f"The sign-in of {record.user or 'a user'} is forgotten on this machine.", err=True)

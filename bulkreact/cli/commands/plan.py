@@ -13,8 +13,8 @@ from typing import Self
 
 import click
 
-from bulkreact.batch.journal.preview import Planned, PlannedTarget, planned, targets
-from bulkreact.cli.command import Configured
+from bulkreact.batch.journal.preview import PlannedTarget, RunPreview, preview, targets
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_deadlines import days_left, time_left
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
@@ -23,17 +23,17 @@ from bulkreact.cli.options.input import reading_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
-from bulkreact.partnercenter.verdicts import Found
-from bulkreact.runs.input_reader import Read, opened, read
-from bulkreact.sheets.input.row_errors import lines, ranges
+from bulkreact.partnercenter.verdicts import StatusRead
+from bulkreact.runs.input_reader import LoadedInput, opened, read
+from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.sheets.output.results_csv import write_json
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 _CUSTOMERS_SHOWN = 10
 _FIELDS = ("row", "kind", "customer", "subscription", "entitlement")
 
 
-@click.command("plan", cls=Configured)
+@click.command("plan", cls=ConfiguredCommand)
 @click.argument("source", metavar="INPUT")
 @reading_options
 @shared.target_options
@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
             raise InputRefusedError(f"--out {given['out']} would overwrite the input: name another file.")
         folder = Path(name)
         found = read(folder, source, path, given, all_problems=True)
-        plan = planned(folder)
+        plan = preview(folder)
         listed = list(targets(folder)) if given["json"] or given["out"] or given["online"] else []
         standing = _Standing.of(plan, listed, read_online(ctx, listed) if given["online"] else None)
     now = datetime.now(UTC)
@@ -80,7 +80,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedPlan:
     """A plan that was kept in a file."""
 
     path: Path
@@ -102,14 +102,14 @@ class Kept:
         raise InputRefusedError(f"{name} is not what {self.path} was made from. Nothing was sent. Make another plan.")
 
 
-def load(path: Path) -> Kept:
+def load(path: Path) -> SavedPlan:
     """Return a plan that was kept; InputRefusedError when the file has none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = [list(one) for one in content["targets"]]
         if {len(one) for one in kept} - {len(_FIELDS)}:
             raise ValueError("its targets are none")  # noqa: TRY301 - all that is no plan is refused alike
-        return Kept(path, str(content["digest"]), kept)
+        return SavedPlan(path, str(content["digest"]), kept)
     except OSError as error:
         raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -132,11 +132,11 @@ class _Standing:
     deadlines: dict[int, str]
 
     @classmethod
-    def of(cls, plan: Planned, listed: list[PlannedTarget], found: dict[int, Found] | None) -> Self:
+    def of(cls, plan: RunPreview, listed: list[PlannedTarget], found: dict[int, StatusRead] | None) -> Self:
         """Put together what the input says and what was read."""
         if found is None:
             return cls(listed, None, plan.deadlines)
-        words = {number: one.word for number, one in found.items()}
+        words = {number: one.status for number, one in found.items()}
         read = {number: one.subscription.deadline for number, one in found.items() if one.subscription}
         both = [*plan.deadlines.items(), *((number, deadline) for number, deadline in read.items() if deadline)]
         soonest: dict[int, str] = {}
@@ -155,21 +155,21 @@ class _Standing:
         yield f"At present: {', '.join(f'{word} {rows:,}' for word, rows in counts.most_common())}"
         active = [number for number, *_ in self.listed if words.get(number) == ACTIVE]
         if active:
-            yield f"Active, and in need of nothing: {many(len(active), 'row')} ({ranges(active)})"
+            yield f"Active, and in need of nothing: {plural(len(active), 'row')} ({format_ranges(active)})"
 
 
-def _remarks(found: Read) -> Iterator[str]:
+def _remarks(found: LoadedInput) -> Iterator[str]:
     if found.intake.remark:
         yield found.intake.remark
     if found.intake.unread_dates:
         yield (
-            f"{many(found.intake.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
+            f"{plural(found.intake.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
             "write them like 2026-03-01."
         )
 
 
 def _content(
-    found: Read, plan: Planned, calls_per_second: float | None, standing: _Standing, now: datetime
+    found: LoadedInput, plan: RunPreview, calls_per_second: float | None, standing: _Standing, now: datetime
 ) -> dict[str, object]:
     intake, words = found.intake, standing.words
     online = {} if words is None else {"statuses": [[number, words.get(number)] for number, *_ in standing.listed]}
@@ -201,21 +201,21 @@ def _content(
     }
 
 
-def _told(found: Read, plan: Planned, calls_per_second: float | None) -> Iterator[str]:
+def _told(found: LoadedInput, plan: RunPreview, calls_per_second: float | None) -> Iterator[str]:
     intake = found.intake
-    yield f"Input:     {intake.name}, {many(intake.count, 'row')}"
+    yield f"Input:     {intake.name}, {plural(intake.count, 'row')}"
     time = ""
     if calls_per_second and plan.valid:
         seconds = round(plan.calls / calls_per_second)
         time = f"; about {timedelta(seconds=seconds)} at {calls_per_second * 60:g}/min"
-    yield f"To send:   {many(plan.valid, 'subscription')} of {many(len(plan.per_customer), 'customer')}{time}"
+    yield f"To send:   {plural(plan.valid, 'subscription')} of {plural(len(plan.per_customer), 'customer')}{time}"
     if plan.kinds.get(Kind.SUBSCRIPTION):
         yield f"Kinds:     {', '.join(f'{kind} {rows:,}' for kind, rows in plan.kinds.items())}"
     if plan.duplicate:
         yield f"Duplicate: {plan.duplicate:,} (sent once, with the earlier row)"
     if intake.codes:
         yield f"Invalid:   {intake.codes.total():,}"
-        for line in lines(intake.problems):
+        for line in format_errors(intake.problems):
             yield f"  {line}"
     if len(plan.per_customer) > 1:
         yield "Most rows:"
@@ -223,4 +223,4 @@ def _told(found: Read, plan: Planned, calls_per_second: float | None) -> Iterato
         for customer, rows in shown:
             yield f"  {customer}  {rows:,}"
         if len(plan.per_customer) > len(shown):
-            yield f"  … and {many(len(plan.per_customer) - len(shown), 'more customer')}"
+            yield f"  … and {plural(len(plan.per_customer) - len(shown), 'more customer')}"

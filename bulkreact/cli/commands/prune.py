@@ -13,19 +13,19 @@ from pathlib import Path
 import click
 
 from bulkreact.atomic_write import sync_folder
-from bulkreact.batch.journal.journal import JOURNAL_NAME, LOCK_NAME, is_worked_on, latest_session, read_only
-from bulkreact.cli.command import Configured
+from bulkreact.batch.journal.journal import JOURNAL_NAME, LOCK_NAME, is_locked, latest_session, read_only
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
-from bulkreact.inbox.ledger import awaited
+from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs import store
-from bulkreact.runs.history import Line, line_of, told
+from bulkreact.runs.history import RunSummary, line_of, one_line
 from bulkreact.runs.store import Run
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 _OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
 _OURS_TOO = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
@@ -34,7 +34,7 @@ _LEAVING = ".{}.pruned"
 _HALF_GONE = ".[0-9]*T[0-9]*Z-*.pruned"
 
 
-@click.command("prune", cls=Configured)
+@click.command("prune", cls=ConfiguredCommand)
 @click.option("--older-than", type=DURATION, required=True, help="How long ago a run must have ended, like 90d.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 @shared.reports_option
@@ -46,28 +46,30 @@ def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Pat
     """
     for left in reports.glob(_HALF_GONE):
         shutil.rmtree(left, ignore_errors=True)
-    plan = planned(store.runs(reports), awaited(reports), before=datetime.now(UTC) - timedelta(seconds=older_than))
+    plan = plan_removal(
+        store.runs(reports), unfiled_run_ids(reports), before=datetime.now(UTC) - timedelta(seconds=older_than)
+    )
     for words in plan.kept:
         click.echo(f"Kept:  {words}")
     if not plan.going:
         click.echo("There is nothing to remove.")
         return
     for line in plan.going:
-        click.echo(f"To go: {told(line)}")
-    _confirm(ctx, f"Remove {many(len(plan.going), 'run')} from {reports}?", yes=yes)
+        click.echo(f"To go: {one_line(line)}")
+    _confirm(ctx, f"Remove {plural(len(plan.going), 'run')} from {reports}?", yes=yes)
     removed = sum(_remove(line.run.folder) for line in plan.going)
-    click.echo(f"Removed {many(removed, 'run')}.")
+    click.echo(f"Removed {plural(removed, 'run')}.")
 
 
 @dataclass(slots=True)
-class Plan:
+class PrunePlan:
     """Which runs go, the oldest first, and which old ones are kept, and why."""
 
-    going: list[Line] = field(default_factory=list)
+    going: list[RunSummary] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
 
-def planned(found: Iterable[Run], awaited: frozenset[str], *, before: datetime) -> Plan:
+def plan_removal(found: Iterable[Run], awaited: frozenset[str], *, before: datetime) -> PrunePlan:
     """Return what becomes of runs that ended before a moment; those that have to do with each other go together.
 
     ``awaited`` are those whose input files a sweep has still to put aside.
@@ -77,7 +79,7 @@ def planned(found: Iterable[Run], awaited: frozenset[str], *, before: datetime) 
         # A retry is younger than the run that it took rows from.
         family = next((key for key, runs in families.items() if _related(run, runs)), run.facts.id)
         families[family].append(run)
-    plan = Plan()
+    plan = PrunePlan()
     for members in families.values():
         if any(_last_seen(run) >= before for run in members):
             continue
@@ -113,7 +115,7 @@ def _why_kept(run: Run, awaited: frozenset[str]) -> str:
         return f"there are files in it that are not bulkreact's: {', '.join(foreign[:3])}"
     if run.facts.id in awaited:
         return "a sweep has still to put its input file aside"
-    if is_worked_on(folder):
+    if is_locked(folder):
         return "a process is working on it"
     return ""
 
@@ -132,7 +134,7 @@ def _confirm(ctx: click.Context, question: str, *, yes: bool) -> None:
 
 def _remove(folder: Path) -> bool:
     """Remove a run's folder, at once for whoever looks; return false for one that has been taken up meanwhile."""
-    if is_worked_on(folder):
+    if is_locked(folder):
         click.echo(f"Kept:  {folder.name}: a process is working on it", err=True)
         return False
     try:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.journal.journal import is_worked_on
-from bulkreact.cli.command import Configured
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import _continuing, write_again
 
 
-@click.command("results", cls=Configured)
+@click.command("results", cls=ConfiguredCommand)
 @click.argument("name", metavar="RUN")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder instead.")
 @shared.XLSX
@@ -20,7 +20,7 @@ from bulkreact.runs.execution import _continuing, write_again
 def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
     """Write the result files of RUN again, named by its id, the beginning of it, or its folder."""
     run = store.find(reports, name)
-    if is_worked_on(run.folder):
+    if is_locked(run.folder):
         raise AlreadyRunningError(
             f"A process is working on run {run.facts.id}: it writes the results itself when it ends. "
             "Until then see: bulkreact status"
@@ -35,5 +35,5 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     for line in finished.remarks():
         click.echo(line, err=True)
     if run.unfinished:
-        again = _continuing(run, reports).again
+        again = _continuing(run, reports).resume_command
         click.echo(f"The run is not finished. Continue it with: {again}", err=True)

@@ -12,27 +12,27 @@ from uuid import uuid4
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import JOURNAL_NAME, Journal, create, read_only, seal
+from bulkreact.batch.journal.journal import JOURNAL_NAME, Journal, create, finalize, read_only
 from bulkreact.batch.journal.retry_candidates import Candidate, candidates
 from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
-from bulkreact.cli.options.automation import Unattended, unattended_options
+from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.execution import Work, execute
+from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.store import Run
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 
-@click.command("retry", cls=Unattended)
+@click.command("retry", cls=MonitoredCommand)
 @click.argument("name", metavar="RUN")
 @identity_options
 @shared.pace_options
@@ -51,21 +51,23 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     """
     output = shared.output(ctx)
     limits = shared.limits(ctx)
-    terminal = automation.speaker(ctx, output)
+    terminal = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
     service = shared.service_of(run.facts)
-    granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
-    terminal.remark(granted.remark)
+    granted = credentials.authorize(ctx, service, tenant_id=run.facts.tenant_id)
+    terminal.info_if(granted.remark)
     with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell:
         prepared = _prepare(ctx, run, service, granted, terminal)
         if prepared is None:
             ctx.exit(EXIT_SUCCESS)
         tell(prepared.name)
-        code = execute(Work(prepared, "retry", granted, service, limits, output), terminal)
+        code = execute(RunJob(prepared, "retry", granted, service, limits, output), terminal)
     ctx.exit(code)
 
 
-def _prepare(ctx: click.Context, run: Run, service: Service, granted: Access, terminal: Terminal) -> Path | None:
+def _prepare(
+    ctx: click.Context, run: Run, service: Service, granted: AuthorizedAccess, terminal: ConsoleReporter
+) -> Path | None:
     """Return the folder of a new run over the rows to be retried, None when there are none."""
     # Beside the run whose rows are taken over: they find each other there.
     reports = run.folder.parent
@@ -85,18 +87,18 @@ def _prepare(ctx: click.Context, run: Run, service: Service, granted: Access, te
     )
     with store.draft(reports, facts.id) as folder:
         create(folder, retry.rows())
-        seal(folder, replace(facts, digest=retry.digest))
+        finalize(folder, replace(facts, digest=retry.digest))
         if not retry.taken:
-            terminal.note(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
+            terminal.info(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
             return None
-        terminal.note(f"Retrying {many(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
+        terminal.info(f"Retrying {plural(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
         confirm(lambda: store.open_count(folder), service, yes=ctx.params["yes"] or bool(granted.refusal))
         with ExitStack() as holders:
             journals = [(holders.enter_context(Journal(holder)), rows) for holder, rows in retry.holders.items()]
-            adopted = store.adopt(folder, facts.id)
+            adopted = store.publish(folder, facts.id)
             # Before anything is sent: from here on these rows are this run's.
             for journal, numbers in journals:
-                journal.hand_over(numbers, facts.id)
+                journal.transfer_rows(numbers, facts.id)
         return adopted
 
 
@@ -129,7 +131,7 @@ class _Retry:
                 self.taken += 1
                 self.holders.setdefault(holder, []).append(newest.row.number)
                 if newest.row.target:
-                    self._digest.update(newest.row.target.line.encode())
+                    self._digest.update(newest.row.target.digest_line.encode())
                 yield newest.row
             else:
                 self._failed += newest.status is Status.FAILED
@@ -147,7 +149,7 @@ class _Retry:
             words += f" Failed for good: {self._failed:,}; --all-failed takes them as well."
         for holder, pending in self._pending.items():
             if pending:
-                name = store.on_command_line(holder, self._reports)
+                name = store.cli_name(holder, self._reports)
                 words += f" Pending: {pending:,}; look at them with: bulkreact verify {name}"
         for missing, count in self._gone.items():
             words += f" Taken over before: {count:,}, by run {missing}, which is not here."
@@ -170,7 +172,7 @@ class _Retry:
     def _check(self, run: Run) -> None:
         if not run.ended:
             what = "" if run is self._run else f", which took rows of run {self._run.facts.id} over,"
-            name = store.on_command_line(run.folder, self._reports)
+            name = store.cli_name(run.folder, self._reports)
             raise InputRefusedError(
                 f"Run {run.facts.id}{what} is unfinished. Continue it with: bulkreact resume {name}"
             )

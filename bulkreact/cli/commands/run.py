@@ -5,28 +5,28 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.journal.journal import seal
+from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.preview import targets
 from bulkreact.cli import credentials
 from bulkreact.cli.commands.plan import load
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
-from bulkreact.cli.options.automation import Unattended, unattended_options
+from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import reading_options
-from bulkreact.cli.output.console import Terminal
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.access import Access
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.execution import Work, execute
+from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import name_of, opened, read
 from bulkreact.runs.partner_lock import locked
-from bulkreact.runs.preparation import new_facts, to_continue
+from bulkreact.runs.preparation import find_unfinished, new_facts
 from bulkreact.settings import Service
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 
-@click.command("run", cls=Unattended)
+@click.command("run", cls=MonitoredCommand)
 @click.argument("source", metavar="INPUT")
 @shared.target_options
 @identity_options
@@ -54,20 +54,20 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     output = shared.output(ctx)
     service = shared.service(ctx)
     limits = shared.limits(ctx)
-    terminal = automation.speaker(ctx, output)
-    granted = credentials.access(ctx, service)
-    terminal.remark(granted.remark)
+    terminal = automation.make_reporter(ctx, output)
+    granted = credentials.authorize(ctx, service)
+    terminal.info_if(granted.remark)
     with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell, opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         prepared = _prepare(ctx, source, path, service, granted, terminal)
         tell(prepared.name)
-        code = execute(Work(prepared, "run", granted, service, limits, output), terminal)
+        code = execute(RunJob(prepared, "run", granted, service, limits, output), terminal)
     ctx.exit(code)
 
 
 def _prepare(
-    ctx: click.Context, source: str, path: Path, service: Service, granted: Access, terminal: Terminal
+    ctx: click.Context, source: str, path: Path, service: Service, granted: AuthorizedAccess, terminal: ConsoleReporter
 ) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
     given = ctx.params
@@ -81,17 +81,17 @@ def _prepare(
         found = read(folder, source, path, given)
         intake = found.intake
         facts = new_facts(ctx, run_id, name, found, service, granted, now=now)
-        seal(folder, facts, may_repeat=intake.may_repeat)
+        finalize(folder, facts, may_repeat=intake.may_have_duplicates)
         if wanted:
             wanted.compare(found.digest, targets(folder), name=intake.name)
-        terminal.remark(intake.remark)
+        terminal.info_if(intake.remark)
         terminal.problems(intake)
-        if not given["new"] and (earlier := to_continue(given["reports"], facts, granted, terminal)):
+        if not given["new"] and (earlier := find_unfinished(given["reports"], facts, granted, terminal)):
             count = store.open_count(earlier.folder)
-            terminal.note(
-                f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {many(count.rows, 'row')}."
+            terminal.info(
+                f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {plural(count.rows, 'row')}."
             )
             confirm(lambda: count, service, yes=agreed)
             return earlier.folder
         confirm(lambda: store.open_count(folder), service, yes=agreed)
-        return store.adopt(folder, run_id)
+        return store.publish(folder, run_id)

@@ -8,9 +8,9 @@ from time import time
 
 import click
 
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 # No fates: they end in letters.
@@ -18,7 +18,7 @@ _TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
 _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
 
 
-@click.command("simulator", cls=Configured)
+@click.command("simulator", cls=ConfiguredCommand)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free port.")
 @click.option("--activation-delay", type=DURATION, default="2s", show_default=True, help="From accepted to active.")
 @click.option(
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913 - one for each option
 
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
-    rules = Rules(
+    rules = Behaviour(
         activation_delay=activation_delay,
         activation_spread=activation_spread,
         partner_limit=partner_limit,
@@ -111,7 +111,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(rules: Rules, port: int, tls: ssl.SSLContext | None) -> None:
+async def _serve(rules: Behaviour, port: int, tls: ssl.SSLContext | None) -> None:
     from bulkreact.simulator.server import serve  # noqa: PLC0415 - aiohttp is imported only where it is needed
 
     stopped = asyncio.Event()

@@ -11,20 +11,20 @@ import click
 from rich.console import Console
 
 from bulkreact.batch.journal.call_stats import traffic
-from bulkreact.batch.journal.journal import RunFacts, SessionEnd, is_worked_on, latest_session, read_facts, read_only
+from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, is_locked, latest_session, read_facts, read_only
 from bulkreact.batch.journal.pending_rows import open_count
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import history, store
 from bulkreact.runs.next_steps import next_steps
-from bulkreact.runs.result_files import Standing, identity, standing_of
+from bulkreact.runs.result_files import RunStatus, identity, run_status
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import Counts
 from bulkreact.timestamps import iso
-from bulkreact.wording import many
+from bulkreact.wording import plural
 
 _NEWEST_SESSION = "SELECT id, process_id, state FROM sessions ORDER BY id DESC LIMIT 1"
 _IN_FLIGHT = """
@@ -33,7 +33,7 @@ WHERE calls.session = ? AND answers.call IS NULL
 """
 
 
-@click.command("status", cls=Configured)
+@click.command("status", cls=ConfiguredCommand)
 @click.argument("name", metavar="[RUN]", required=False)
 @click.option("--all", is_flag=True, help="List all runs of the reports folder, the newest first.")
 @click.option("--json", is_flag=True, help="Write it as JSON, for programs.")
@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
     if ctx.params["json"]:
         click.echo(json.dumps(state.content(), ensure_ascii=False, indent=2))
         return
-    name = store.on_command_line(run.folder, reports)
+    name = store.cli_name(run.folder, reports)
     console = Console(highlight=False, markup=False, emoji=False)
     for line in state.lines(name):
         console.print(line, soft_wrap=True)
@@ -74,10 +74,10 @@ class _State:
     others; at rest ``counts`` are of all rows, as in the results, and ``open`` is how many of them a resume would send.
     """
 
-    facts: RunFacts
-    session: SessionEnd | None
+    facts: RunMetadata
+    session: SessionRecord | None
     verified_by: int | None
-    standing: Standing
+    standing: RunStatus
     counts: Counts
     rows: int
     open: int
@@ -116,7 +116,7 @@ class _State:
             yield f"Run {facts.id}: running, process {self.session.process_id}, since {self.session.started_at}"
         else:
             yield f"Run {facts.id}: {ending.state} at {self.standing.finished_at}: {ending.reason}"
-        yield f"Input:   {facts.input_name}, {many(self.rows, 'row')}"
+        yield f"Input:   {facts.input_name}, {plural(self.rows, 'row')}"
         yield f"Target:  {'the simulator' if facts.simulated else facts.base_url}"
         if facts.retry_of:
             yield f"Retries: {facts.retry_of}"
@@ -132,14 +132,14 @@ class _State:
             yield "Open:    none; accepted rows are being watched, or the results written"
         elif self.session:
             left = f", about {max(1.0, self.open / achieved):,.0f} min" if achieved else ""
-            yield f"Open:    {many(self.open, 'row')}{left}, calls in flight: {self.in_flight}"
+            yield f"Open:    {plural(self.open, 'row')}{left}, calls in flight: {self.in_flight}"
         elif self.open:
-            yield f"Open:    {many(self.open, 'row')}. Continue with: bulkreact resume {name}"
+            yield f"Open:    {plural(self.open, 'row')}. Continue with: bulkreact resume {name}"
 
 
 def _read(folder: Path) -> _State:
     """Read how a run stands from its journal, all of it at one moment."""
-    worked_on = is_worked_on(folder)
+    worked_on = is_locked(folder)
     with closing(read_only(folder)) as connection:
         connection.execute("BEGIN")
         latest = latest_session(connection)
@@ -151,7 +151,7 @@ def _read(folder: Path) -> _State:
             rows += 1
             if row.settled or not session:
                 counts.add(row)
-        stands = standing_of(latest, now=iso(datetime.now(UTC)))
+        stands = run_status(latest, now=iso(datetime.now(UTC)))
         calls, pace = traffic(connection, stands.configured_per_minute)
         return _State(
             facts=read_facts(connection),

@@ -14,21 +14,21 @@ import click
 
 from bulkreact.cli import credentials
 from bulkreact.cli.options import automation, shared
-from bulkreact.cli.options.automation import Unattended, unattended_options
+from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import options_of, reading_options
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.cli.output.json_log import say
-from bulkreact.early_signals import received
+from bulkreact.cli.output.json_log import print_error
+from bulkreact.early_signals import early_signals
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, InputRefusedError
 from bulkreact.inbox import ledger
-from bulkreact.inbox.new_files import Newcomers
-from bulkreact.inbox.outcomes import Became, Handled, content_of, figures_of, gravest, is_fatal, is_final
-from bulkreact.inbox.scan import Look, survey
-from bulkreact.inbox.sweep import Bench, Job, usable
-from bulkreact.inbox.unfinished import Leftovers
-from bulkreact.monitoring.monitors import Monitors, Occasion
-from bulkreact.runs.interruption import exit_code_of, undisturbed
+from bulkreact.inbox.new_files import NewFiles
+from bulkreact.inbox.outcomes import FileOutcome, FileResult, content_of, figures_of, is_fatal, is_final, most_severe
+from bulkreact.inbox.scan import FileSnapshot, scan
+from bulkreact.inbox.sweep import SweepJob, SweepPass, usable
+from bulkreact.inbox.unfinished import UnfinishedRuns
+from bulkreact.monitoring.monitors import CommandEnd, Monitors
+from bulkreact.runs.interruption import deferring_signals, exit_code_of
 from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
@@ -39,7 +39,7 @@ _NAP_SECONDS = 0.2
 _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
-@click.command("sweep", cls=Unattended)
+@click.command("sweep", cls=MonitoredCommand)
 @click.argument(
     "inbox", metavar="[DIR]", required=False, default="inputs", type=click.Path(file_okay=False, path_type=Path)
 )
@@ -69,14 +69,14 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> None:
     service = _checked(ctx, inbox)
     with swept(inbox), ExitStack() as stack:
         output = shared.output(ctx)
-        terminal = automation.speaker(ctx, output)
-        granted = usable(credentials.access(ctx, service))
-        terminal.remark(granted.remark)
+        terminal = automation.make_reporter(ctx, output)
+        granted = usable(credentials.authorize(ctx, service))
+        terminal.info_if(granted.remark)
         if service.simulated and not ctx.params["keep"]:
-            terminal.note("This is practice, and files are moved all the same: --keep leaves them where they are.")
+            terminal.info("This is practice, and files are moved all the same: --keep leaves them where they are.")
         found = stack.enter_context(ledger.opened(output.reports, inbox))
         found.begin(iso(now()))
-        job = Job(ctx, inbox, service, shared.limits(ctx), output, terminal, found, now, [granted])
+        job = SweepJob(ctx, inbox, service, shared.limits(ctx), output, terminal, found, now, [granted])
         code = _watch(job) if ctx.params["watch"] else _once(job)
     ctx.exit(code)
 
@@ -86,7 +86,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def silence(since: datetime, at: datetime, within: float | None) -> str:
+def inactivity_message(since: datetime, at: datetime, within: float | None) -> str:
     """Say that nothing new has come for too long, by ``within`` seconds; empty when all is as it should be."""
     if within is None or (at - since).total_seconds() <= within:
         return ""
@@ -122,106 +122,106 @@ def _checked(ctx: click.Context, inbox: Path) -> Service:
     return service
 
 
-def _once(job: Job) -> int:
+def _once(job: SweepJob) -> int:
     handled, stopped = _pass(job)
-    automation.note_down(job.ctx, _occasion(job, handled))
-    return stopped or gravest(one.exit_code for one in handled)
+    automation.set_command_end(job.ctx, _occasion(job, handled))
+    return stopped or most_severe(one.exit_code for one in handled)
 
 
-def _watch(job: Job) -> int:
+def _watch(job: SweepJob) -> int:
     """Look again and again; a signal ends it, with code 0 unless it has interrupted a run."""
     monitors = Monitors(job.ctx)
-    before: list[Handled] = []
-    job.terminal.note(f"Watching {job.inbox}, every {job.ctx.params['every']:g} s.")
+    before: list[FileResult] = []
+    job.terminal.info(f"Watching {job.inbox}, every {job.ctx.params['every']:g} s.")
     try:
         while True:
             handled, stopped = _pass(job)
-            code = gravest(one.exit_code for one in handled)
+            code = most_severe(one.exit_code for one in handled)
             if is_fatal(code):
-                automation.note_down(job.ctx, _occasion(job, handled))
+                automation.set_command_end(job.ctx, _occasion(job, handled))
                 return code
             occasion = _occasion(job, handled)
             # What has been told is not told again at the end, apart from the figures.
-            automation.note_down(job.ctx, Occasion(code, figures=occasion.figures, told=True))
-            with undisturbed() as came:
-                monitors.ended(replace(occasion, old=handled == before and bool(handled)))
+            automation.set_command_end(job.ctx, CommandEnd(code, figures=occasion.figures, already_reported=True))
+            with deferring_signals() as came:
+                monitors.notify_end(replace(occasion, unchanged=handled == before and bool(handled)))
                 before = handled
-                automation.finished_by(job.ctx).clear()
-                if not stopped and not received:
-                    _nap(job.ctx.params["every"], came)
-            if came or stopped or received:
+                automation.completed_runs(job.ctx).clear()
+                if not stopped and not early_signals:
+                    wait_for_signal(job.ctx.params["every"], came)
+            if came or stopped or early_signals:
                 return EXIT_SUCCESS
     except (KeyboardInterrupt, SystemExit):
         # Between two runs: none was interrupted.
         return EXIT_SUCCESS
 
 
-def _pass(job: Job) -> tuple[list[Handled], int]:
+def _pass(job: SweepJob) -> tuple[list[FileResult], int]:
     """Do what there is to be done; returns also the exit code of a signal that came, 0 when none did."""
-    handled: list[Handled] = []
-    with Bench(job) as bench:
+    handled: list[FileResult] = []
+    with SweepPass(job) as bench:
         for name, step in _steps(job, bench):
             one = _guarded(name, step)
             if one:
                 handled.append(one)
             # A signal's exception may be swallowed where it strikes.
-            if bench.stopped or received or (one and is_final(one.exit_code)):
-                return handled, bench.stopped or (exit_code_of(received[0]) if received else 0)
-    since = datetime.fromisoformat(job.ledger.silent_since())
-    if words := silence(since, job.now(), job.ctx.params["expect_within"]):
-        say(f"{job.inbox}: {words}.", sys.argv[1:])
-        handled.append(Handled("", Became.SILENT, EXIT_SOME_FAILED, words=words))
+            if bench.stopped or early_signals or (one and is_final(one.exit_code)):
+                return handled, bench.stopped or (exit_code_of(early_signals[0]) if early_signals else 0)
+    since = datetime.fromisoformat(job.ledger.last_activity())
+    if words := inactivity_message(since, job.now(), job.ctx.params["expect_within"]):
+        print_error(f"{job.inbox}: {words}.", sys.argv[1:])
+        handled.append(FileResult("", FileOutcome.SILENT, EXIT_SOME_FAILED, message=words))
     return handled, bench.stopped
 
 
-def _guarded(name: str, step: Callable[[], Handled | None]) -> Handled | None:
+def _guarded(name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
     """Take a step; one file's trouble is its own."""
     try:
         return step()
     except click.exceptions.Exit as refusal:
         # Somebody was asked, and said no.
-        return Handled(name, Became.WAITING, refusal.exit_code)
+        return FileResult(name, FileOutcome.WAITING, refusal.exit_code)
     except BulkreactError as error:
         words = str(error)
-        say(f"Error: {name}: {words}" if name else f"Error: {words}", sys.argv[1:])
-        return Handled(name, Became.WAITING, error.exit_code, words=words)
+        print_error(f"Error: {name}: {words}" if name else f"Error: {words}", sys.argv[1:])
+        return FileResult(name, FileOutcome.WAITING, error.exit_code, message=words)
 
 
-def _steps(job: Job, bench: Bench) -> Iterator[tuple[str, Callable[[], Handled | None]]]:
+def _steps(job: SweepJob, bench: SweepPass) -> Iterator[tuple[str, Callable[[], FileResult | None]]]:
     """Go on with what was begun, then take up what is new; yields each step when the one before has been taken."""
     for entry in job.ledger.unsettled():
-        yield entry.file_name, partial(Leftovers(bench).carry_on, entry)
-    found: list[Look] = []
+        yield entry.file_name, partial(UnfinishedRuns(bench).resume, entry)
+    found: list[FileSnapshot] = []
     yield "", partial(_look, job, found)
     for one in found:
-        yield one.path.name, partial(Newcomers(bench).take, one)
+        yield one.path.name, partial(NewFiles(bench).process, one)
 
 
-def _look(job: Job, found: list[Look]) -> None:
+def _look(job: SweepJob, found: list[FileSnapshot]) -> None:
     """Find the files that are ready; when they have been read, a moment later, they must still be as they were."""
     settle = job.ctx.params["settle"]
-    seen = survey(job.inbox, settle=settle, now=job.now().timestamp())
+    seen = scan(job.inbox, settle=settle, now=job.now().timestamp())
     for one in seen.young:
-        job.terminal.note(f"Left alone for now: {one.path.name} changed less than {settle:g} s ago.")
+        job.terminal.info(f"Left alone for now: {one.path.name} changed less than {settle:g} s ago.")
     found.extend(seen.ready)
     if found:
         sleep(min(_LOOK_SECONDS, settle))
 
 
-def _nap(seconds: float, came: list[int]) -> None:
+def wait_for_signal(seconds: float, came: list[int]) -> None:
     """Wait, or until a signal comes."""
     until = monotonic() + seconds
     while not came and (left := until - monotonic()) > 0:
         sleep(min(_NAP_SECONDS, left))
 
 
-def _occasion(job: Job, handled: list[Handled]) -> Occasion:
+def _occasion(job: SweepJob, handled: list[FileResult]) -> CommandEnd:
     """Return what monitors are told of a pass."""
-    since = datetime.fromisoformat(job.ledger.silent_since())
-    return Occasion(
-        gravest(one.exit_code for one in handled),
+    since = datetime.fromisoformat(job.ledger.last_activity())
+    return CommandEnd(
+        most_severe(one.exit_code for one in handled),
         "; ".join(one.line for one in handled if one.exit_code),
-        tuple(automation.finished_by(job.ctx)),
+        tuple(automation.completed_runs(job.ctx)),
         content_of(job.inbox, handled),
         figures_of(job.inbox, handled, at=job.now(), news=since),
     )

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.errors import InputRefusedError
-from bulkreact.wording import quoted
+from bulkreact.wording import shell_quote
 
 _SUFFIXES = {".csv", ".xlsx"}
 
 
-@click.command("template", cls=Configured)
+@click.command("template", cls=ConfiguredCommand)
 @click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), default=Path("template.csv"))
 def command(file: Path) -> None:
     """Write an empty input file, .csv or .xlsx; template.csv unless FILE names another.
@@ -25,7 +25,7 @@ def command(file: Path) -> None:
         raise InputRefusedError(f"{file} is neither .csv nor .xlsx: name a file that ends so.")
     if file.exists() or file.is_symlink():
         raise InputRefusedError(f"{file} exists already, and is left as it is: name another file, or remove it first.")
-    then = f"bulkreact run {quoted(file)}"
+    then = f"bulkreact run {shell_quote(file)}"
     try:
         if suffix == ".csv":
             template.write_csv(file)

@@ -5,14 +5,14 @@ import click
 from bulkreact.batch.journal.journal import VERIFY
 from bulkreact.cli import credentials
 from bulkreact.cli.options import automation, shared
-from bulkreact.cli.options.automation import Unattended, unattended_options
+from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.runs import store
-from bulkreact.runs.execution import Work, execute
+from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.partner_lock import locked
 
 
-@click.command("verify", cls=Unattended)
+@click.command("verify", cls=MonitoredCommand)
 @click.argument("name", metavar="RUN")
 @identity_options
 @shared.pace_options
@@ -30,10 +30,10 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     limits = shared.limits(ctx)
     run = store.find(output.reports, name)
     service = shared.service_of(run.facts)
-    terminal = automation.speaker(ctx, output)
-    granted = credentials.access(ctx, service, tenant_id=run.facts.tenant_id)
-    terminal.remark(granted.remark)
+    terminal = automation.make_reporter(ctx, output)
+    granted = credentials.authorize(ctx, service, tenant_id=run.facts.tenant_id)
+    terminal.info_if(granted.remark)
     with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell:
         tell(run.facts.id)
-        code = execute(Work(run.folder, VERIFY, granted, service, limits, output), terminal)
+        code = execute(RunJob(run.folder, VERIFY, granted, service, limits, output), terminal)
     ctx.exit(code)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from bulkreact.cli.command import Configured
+from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options.param_types import HOOK
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
-from bulkreact.cli.output.console import Terminal
-from bulkreact.cli.output.json_console import Events
+from bulkreact.cli.output.console import ConsoleReporter
+from bulkreact.cli.output.json_console import JsonReporter
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, BulkreactError, InputRefusedError
-from bulkreact.monitoring.monitors import Monitors, Occasion
+from bulkreact.monitoring.monitors import CommandEnd, Monitors
 from bulkreact.monitoring.webhooks import TEAMS
-from bulkreact.runs.interruption import undisturbed
+from bulkreact.runs.interruption import deferring_signals
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.result_files import Finished
+from bulkreact.runs.result_files import WrittenResults
 
 _SPEAKER = "bulkreact.speaker"
 _NOTED = "bulkreact.noted"
@@ -56,7 +56,7 @@ _OPTIONS = (
 )
 
 
-class Unattended(Configured):
+class MonitoredCommand(ConfiguredCommand):
     """A command that tells its monitors how it begins and ends."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -64,19 +64,21 @@ class Unattended(Configured):
         monitors = Monitors(ctx)
         try:
             monitors.check()
-            monitors.began()
+            monitors.notify_start()
             result: object = super().invoke(ctx)
         except BaseException as error:
             code, words = ending_of(error)
-            noted: Occasion = ctx.meta.get(_NOTED, Occasion(code))
-            words, finished = words or noted.words, finished_by(ctx)
-            told = noted.told and code == EXIT_SUCCESS
+            noted: CommandEnd = ctx.meta.get(_NOTED, CommandEnd(code))
+            words, finished = words or noted.message, completed_runs(ctx)
+            told = noted.already_reported and code == EXIT_SUCCESS
             shown = noted.exit_code if told else code
-            with undisturbed():
-                monitors.ended(replace(noted, exit_code=shown, words=words, finished=finished, told=told))
+            with deferring_signals():
+                monitors.notify_end(
+                    replace(noted, exit_code=shown, message=words, finished=finished, already_reported=told)
+                )
             raise
-        with undisturbed():
-            monitors.ended(Occasion(EXIT_SUCCESS, "", finished_by(ctx)))
+        with deferring_signals():
+            monitors.notify_end(CommandEnd(EXIT_SUCCESS, "", completed_runs(ctx)))
         return result
 
 
@@ -104,24 +106,24 @@ def ending_of(error: BaseException) -> tuple[int, str]:
             return BulkreactError.exit_code, f"a bug in bulkreact ({type(error).__name__})"
 
 
-def speaker(ctx: click.Context, output: Output) -> Terminal:
+def make_reporter(ctx: click.Context, output: Output) -> ConsoleReporter:
     """Return what speaks for a command, to people or to programs, and remembers the runs that have ended."""
-    voice = Events(output) if ctx.params["log_format"] == json_log.JSON else Terminal(output)
+    voice = JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
     ctx.meta[_SPEAKER] = voice
     return voice
 
 
-def finished_by(ctx: click.Context) -> list[Finished]:
+def completed_runs(ctx: click.Context) -> list[WrittenResults]:
     """Return the runs that have ended while a command ran."""
     voice = ctx.meta.get(_SPEAKER)
-    return voice.ended if isinstance(voice, Terminal) else []
+    return voice.ended if isinstance(voice, ConsoleReporter) else []
 
 
-def note_down(ctx: click.Context, occasion: Occasion) -> None:
+def set_command_end(ctx: click.Context, occasion: CommandEnd) -> None:
     """Take note of what a command has done besides its runs, for the monitors."""
     ctx.meta[_NOTED] = occasion
 
 
-def waiting(ctx: click.Context, terminal: Terminal) -> Callable[[str], None] | None:
+def waiting(ctx: click.Context, terminal: ConsoleReporter) -> Callable[[str], None] | None:
     """Return what is told that another run is waited for, None when it is not to be waited for."""
-    return terminal.note if ctx.params["wait"] else None
+    return terminal.info if ctx.params["wait"] else None

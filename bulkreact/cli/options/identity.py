@@ -6,7 +6,7 @@ import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
 from bulkreact.cli.options.shared import CLOUD, Decorated, add, shared
-from bulkreact.settings import Auth
+from bulkreact.settings import AuthMethod
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SECRETS = (
@@ -33,7 +33,7 @@ _SECRETS = (
 _IDENTITY = (
     shared(
         "--auth",
-        type=click.Choice([auth.value for auth in Auth]),
+        type=click.Choice([auth.value for auth in AuthMethod]),
         help="Where access tokens come from: a ready one (BULKREACT_ACCESS_TOKEN), the app alone, or the app and "
         "a user who signed in with 'bulkreact login'.  [default: by what is given]",
     ),

@@ -10,7 +10,7 @@ from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_options import InputOptions
 
 if TYPE_CHECKING:
     pass
@@ -66,15 +66,15 @@ def form_options(function: Decorated) -> Decorated:
     return add(function, _FORM)
 
 
-def form_of(given: Mapping[str, Any]) -> Options:
+def form_of(given: Mapping[str, Any]) -> InputOptions:
     """Return what the options say of how an input is written; InputRefusedError when they name one column twice."""
     columns = dict(given["map"])
     if len(columns) < len(given["map"]):
         raise InputRefusedError("--map names one column twice.")
-    return Options(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
+    return InputOptions(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
 
 
-def options_of(given: Mapping[str, Any]) -> Options:
+def options_of(given: Mapping[str, Any]) -> InputOptions:
     """Return what the options say of an input: how it is written, and what its rows want."""
     kind = None if given["kind"] == _AUTO else Kind(given["kind"])
     return replace(form_of(given), kind=kind, restore_auto_renew=given["restore_auto_renew"])

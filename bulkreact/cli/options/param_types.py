@@ -12,12 +12,12 @@ from bulkreact.settings import (
     parse_base_url,
     parse_client_id,
     parse_duration,
-    parse_hook,
     parse_locale,
     parse_rate,
     parse_scope,
     parse_tenant,
     parse_threshold,
+    parse_webhook_url,
 )
 from bulkreact.sheets.columns import MAPPED_COLUMNS
 
@@ -83,4 +83,4 @@ TENANT = Parser("GUID|domain", parse_tenant)
 CLIENT_ID = Parser("GUID", parse_client_id)
 AUTHORITY = Parser("URL", parse_authority)
 SCOPE = Parser("scope", parse_scope)
-HOOK = Parser("URL", parse_hook)
+HOOK = Parser("URL", parse_webhook_url)

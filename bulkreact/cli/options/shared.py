@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import click
 
-from bulkreact.batch.journal.journal import RunFacts
-from bulkreact.cli.command import Shared
+from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_options import Output
@@ -18,7 +18,7 @@ from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., None])
 
-shared = partial(click.option, cls=Shared)
+shared = partial(click.option, cls=SharedOption)
 CLOUD = shared(
     "--cloud",
     type=click.Choice([cloud.value for cloud in Cloud]),
@@ -204,7 +204,7 @@ def service(ctx: click.Context) -> Service:
     )
 
 
-def service_of(facts: RunFacts) -> Service:
+def service_of(facts: RunMetadata) -> Service:
     """Return the partner API that a run was made for."""
     return Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
 

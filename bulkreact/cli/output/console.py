@@ -11,19 +11,19 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from bulkreact.batch.environment import Ending, Phase
+from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import explain
 from bulkreact.runs.next_steps import steps
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.result_files import Finished
-from bulkreact.sheets.input.row_errors import lines
+from bulkreact.runs.result_files import WrittenResults
+from bulkreact.sheets.input.row_errors import format_errors
 
 if TYPE_CHECKING:
     # What reads tables takes long to import, and only two commands read any.
-    from bulkreact.sheets.input.input_file import Intake
+    from bulkreact.sheets.input.input_file import InputFile
 
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
@@ -37,39 +37,39 @@ class _Console(Console):
         self.quiet = True
 
 
-class Terminal:
+class ConsoleReporter:
     """Speaks to people on stderr; says nothing that is not asked for when it is to be quiet."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
-        self.ended: list[Finished] = []
+        self.ended: list[WrittenResults] = []
 
     def begin(self, run_id: str) -> None:
         """Take note of the run that what is said from now on belongs to; people know."""
 
-    def note(self, words: str) -> None:
+    def info(self, words: str) -> None:
         """Say a sentence, unless quiet."""
         if not self._output.quiet:
             self._prose(words)
 
-    def remark(self, words: str) -> None:
+    def info_if(self, words: str) -> None:
         """Say a sentence, unless quiet or there is none."""
         if words:
-            self.note(words)
+            self.info(words)
 
-    def problems(self, intake: "Intake") -> None:
+    def problems(self, intake: "InputFile") -> None:
         """List the rows that are invalid, the first ones in full."""
         count = intake.codes.total()
         if not count:
             return
-        self.note(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
-        found = list(lines(intake.problems))
+        self.info(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
+        found = list(format_errors(intake.problems))
         for line in found[:_PROBLEMS_SHOWN]:
-            self.note(f"  {line}")
+            self.info(f"  {line}")
         if len(found) > _PROBLEMS_SHOWN or count > len(intake.problems):
-            self.note("  … and more; the results list them all")
+            self.info("  … and more; the results list them all")
 
     def settled(self, number: int, outcome: Outcome) -> None:
         """Say how one row ended, when asked to be verbose."""
@@ -77,12 +77,12 @@ class Terminal:
             return
         status = outcome.call.answer.http_status if outcome.call else None
         words = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
-        self.note(" ".join(word for word in words if word))
+        self.info(" ".join(word for word in words if word))
 
     @contextmanager
     def watching(self, phase: Phase) -> Iterator[None]:
         """Show the progress of a phase while it lasts."""
-        if self._output.quiet or not self._bar or not phase.tally.total:
+        if self._output.quiet or not self._bar or not phase.progress.total:
             yield
             return
         bar = Progress(
@@ -102,7 +102,7 @@ class Terminal:
             finally:
                 ticker.stop()
 
-    def report(self, run: str, finished: Finished, ending: Ending, *, again: str) -> None:
+    def report(self, run: str, finished: WrittenResults, ending: StopReason, *, again: str) -> None:
         """Say how a run ended: rows by status, the commonest errors with advice, the files, and what to do next.
 
         ``run`` names it on the command line, ``again`` is the command that goes on with what was stopped.
@@ -123,14 +123,14 @@ class Terminal:
         for step in steps(finished.counts, ending.state, run, again=again, failed=finished.files["failed"]):
             self._line(step.line)
 
-    def _errors(self, finished: Finished) -> None:
+    def _errors(self, finished: WrittenResults) -> None:
         codes = finished.counts.codes.most_common()
         if codes:
             self._console.print()
             self._prose("Most frequent errors")
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(explain(code)), None)
-            words = entry.words if entry else "not in the catalogue; see error_description"
+            words = entry.description if entry else "not in the catalogue; see error_description"
             self._prose(f"  {code} ({number:,}): {words}.")
             if entry and entry.advice:
                 self._prose(f"      {entry.advice}")
@@ -156,7 +156,7 @@ class _Ticker:
     def __init__(self, bar: Progress, phase: Phase) -> None:
         self._bar = bar
         self._phase = phase
-        self._task: TaskID = bar.add_task(phase.title, total=phase.tally.total, state="")
+        self._task: TaskID = bar.add_task(phase.title, total=phase.progress.total, state="")
         self._began = monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -172,7 +172,7 @@ class _Ticker:
         self._draw()
 
     def _draw(self) -> None:
-        tally, pause = self._phase.tally, self._phase.pause()
+        tally, pause = self._phase.progress, self._phase.throttle_state()
         rate = tally.calls / max(monotonic() - self._began, 1.0) * 60
         words = [f"{rate:,.0f} calls/min", f"{tally.failures:,} failed"]
         if pause.seconds:

@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bulkreact.batch.environment import Ending, Phase
-from bulkreact.cli.output.console import Terminal
+from bulkreact.batch.environment import Phase, StopReason
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_log import Level, write
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.result_files import Finished
+from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.output import results_csv
 
 if TYPE_CHECKING:
-    from bulkreact.sheets.input.input_file import Intake
+    from bulkreact.sheets.input.input_file import InputFile
 
 
-class Events(Terminal):
+class JsonReporter(ConsoleReporter):
     """Writes a line for every row and every step; nothing of a quiet success."""
 
     def __init__(self, output: Output) -> None:
@@ -30,11 +30,11 @@ class Events(Terminal):
         self._run_id = run_id
         self._tell(Level.INFO, "run.began")
 
-    def note(self, words: str) -> None:
+    def info(self, words: str) -> None:
         """Say a sentence, unless quiet."""
         self._tell(Level.INFO, "note", message=words)
 
-    def problems(self, intake: "Intake") -> None:
+    def problems(self, intake: "InputFile") -> None:
         """Write a line for each row that is invalid, as far as they are kept."""
         for problem in intake.problems:
             self._tell(Level.WARNING, "row.invalid", row=problem.number, error_code=problem.code, message=problem.words)
@@ -57,9 +57,9 @@ class Events(Terminal):
     @contextmanager
     def watching(self, phase: Phase) -> Iterator[None]:
         """Write a line when a phase begins and when it ends."""
-        self._tell(Level.INFO, "phase.began", phase=phase.title, rows=phase.tally.total)
+        self._tell(Level.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
         yield
-        tally = phase.tally
+        tally = phase.progress
         self._tell(
             Level.INFO,
             "phase.ended",
@@ -69,7 +69,7 @@ class Events(Terminal):
             calls=tally.calls,
         )
 
-    def report(self, run: str, finished: Finished, ending: Ending, *, again: str) -> None:  # noqa: ARG002 - for people
+    def report(self, run: str, finished: WrittenResults, ending: StopReason, *, again: str) -> None:  # noqa: ARG002 - for people
         """Write a line that says how a run ended."""
         code, run_id, self._run_id = finished.exit_code, self._run_id, ""
         level = {EXIT_SUCCESS: Level.INFO, EXIT_SOME_FAILED: Level.WARNING}.get(code, Level.ERROR)

@@ -32,7 +32,7 @@ def choose(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     return value
 
 
-def wanted(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+def json_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Tell whether lines are for programs, also where the options have not been understood as a whole."""
     if _chosen:
         return _chosen[-1] == JSON
@@ -50,9 +50,9 @@ def write(level: Level, event: str, **fields: object) -> None:
         click.echo(json.dumps(line, ensure_ascii=False), err=True)
 
 
-def say(words: str, arguments: Sequence[str], *, trace: str = "") -> None:
+def print_error(words: str, arguments: Sequence[str], *, trace: str = "") -> None:
     """Say why a command ends, for people or as a line for programs."""
-    if wanted(arguments, os.environ):
+    if json_requested(arguments, os.environ):
         write(Level.ERROR, "error", message=words.removeprefix("Error: "), traceback=trace)
         return
     with suppress(BrokenPipeError):

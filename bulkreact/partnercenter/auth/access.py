@@ -7,7 +7,7 @@ from bulkreact.partnercenter.auth.access_tokens import Credentials
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AuthorizedAccess:
     """Credentials after the first look: the tenant they are for and why they are no good, if so.
 
     ``tenant_id`` is what is known for sure, else what was ``named``; both are empty when nothing is said of a tenant.
@@ -19,7 +19,7 @@ class Access:
     refusal: str = ""
     remark: str = ""
 
-    def fits(self, tenant_id: str | None) -> bool:
+    def matches_tenant(self, tenant_id: str | None) -> bool:
         """Tell whether a run may be continued that was made for a tenant: a GUID, a domain or nothing known."""
         names = {self.tenant_id, self.named} - {""}
         if not tenant_id or not names or tenant_id in names:

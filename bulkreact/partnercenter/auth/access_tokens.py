@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
-from bulkreact.partnercenter.auth.token_claims import Claims, expired, is_token, objection, read_claims
+from bulkreact.partnercenter.auth.token_claims import Claims, expired, is_token, read_claims, rejection_reason
 from bulkreact.partnercenter.auth.token_errors import ATTEMPTS, LONGEST_WAIT_SECONDS, Grant, TokenServiceError
 from bulkreact.settings import Identity
 
@@ -26,11 +26,11 @@ _STORING_SECONDS = 2.0
 class Credentials(Protocol):
     """A source of access tokens."""
 
-    def usable(self) -> bool:
+    def is_fresh(self) -> bool:
         """Tell whether the next call needs not ask ``ready`` before it."""
         ...
 
-    async def ready(self) -> str:
+    async def ensure_token(self) -> str:
         """Make sure that there is a token for the next calls; return why there is none, empty when there is."""
         ...
 
@@ -45,12 +45,12 @@ class Credentials(Protocol):
         """
         ...
 
-    async def settle(self) -> None:
+    async def close(self) -> None:
         """Let go of what is under way, when no more calls will be made."""
         ...
 
 
-class ReadyToken:
+class StaticToken:
     """A token that somebody else fetched; it cannot be renewed, so a refused one is simply tried once more.
 
     ``now`` is the wall clock, in seconds since 1970; ``resource`` is what the token must be for.
@@ -61,17 +61,17 @@ class ReadyToken:
         self._now = now
         self.claims = read_claims(self._token)
         self._objection = (
-            objection(self.claims, resource=resource, tenant_id=tenant_id) if self.claims and resource else ""
+            rejection_reason(self.claims, resource=resource, tenant_id=tenant_id) if self.claims and resource else ""
         )
 
     def __repr__(self) -> str:
         return "ReadyToken(…)"
 
-    def usable(self) -> bool:
+    def is_fresh(self) -> bool:
         """Tell whether nothing speaks against the token."""
         return not self._refusal()
 
-    async def ready(self) -> str:
+    async def ensure_token(self) -> str:
         """Return what speaks against the token by its own claims; one that has none is used unchecked."""
         return self._refusal()
 
@@ -82,7 +82,7 @@ class ReadyToken:
     async def renew(self, since: float) -> None:
         """Do nothing: there is no other token to be had."""
 
-    async def settle(self) -> None:
+    async def close(self) -> None:
         """Do nothing: nothing is ever under way."""
 
     def _refusal(self) -> str:
@@ -99,16 +99,16 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class CachedToken:
     """A token; monotonic moments."""
 
     token: str
     fetched_at: float
     renew_at: float
-    dies_at: float
+    expires_at: float
 
 
-class RenewedToken:
+class RefreshingToken:
     """Tokens that are fetched, and fetched again five minutes before they expire: one fetch for all who ask.
 
     ``fetch`` blocks, so it runs in a thread, which nobody waits for when the program is to stop at once; it is told
@@ -127,7 +127,7 @@ class RenewedToken:
         self._identity = identity
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._held: _Held | None = None
+        self._held: CachedToken | None = None
         self._trouble: CredentialsRefusedError | None = None
         self._renewal: asyncio.Task[None] | None = None
         self.claims: Claims | None = None
@@ -135,18 +135,18 @@ class RenewedToken:
     def __repr__(self) -> str:
         return "RenewedToken(…)"
 
-    def usable(self) -> bool:
+    def is_fresh(self) -> bool:
         """Tell whether calls can be made without asking whether the token is ready."""
         return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.renew_at
 
-    async def ready(self) -> str:
+    async def ensure_token(self) -> str:
         """Fetch a token if there is none that lives, and see to it that it is renewed; return why there is none."""
         try:
             if not self._lives():
                 await self._fetched()
         except CredentialsRefusedError as error:
             return str(error)
-        if not self.usable() and (self._renewal is None or self._renewal.done()):
+        if not self.is_fresh() and (self._renewal is None or self._renewal.done()):
             # Nobody waits for it: meanwhile the old one is good.
             self._renewal = asyncio.create_task(self._renewed())
         return ""
@@ -166,18 +166,18 @@ class RenewedToken:
                 return
             refused, now = self._held.token, self._clock.monotonic()
             # From now on all others wait for its successor.
-            self._held = replace(self._held, renew_at=now, dies_at=now)
+            self._held = replace(self._held, renew_at=now, expires_at=now)
             with suppress(CredentialsRefusedError):
-                self._held = await self._another(stale=refused)
+                self._held = await self._fetch_with_retry(stale=refused)
 
-    async def settle(self) -> None:
+    async def close(self) -> None:
         """Begin no more fetches, and wait for one under way if its answer must be stored."""
         self._closed = True
         if self._rotating and self._under_way and not self._under_way.done():
             await asyncio.wait({self._under_way})
 
     def _lives(self) -> bool:
-        return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.dies_at
+        return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.expires_at
 
     async def _fetched(self) -> None:
         async with self._lock:
@@ -185,21 +185,21 @@ class RenewedToken:
             if self._trouble:
                 raise self._trouble
             if not self._lives():
-                self._held = await self._another()
+                self._held = await self._fetch_with_retry()
 
     async def _renewed(self) -> None:
         async with self._lock:
             held = self._held
-            if held is None or self.usable() or not self._lives():
+            if held is None or self.is_fresh() or not self._lives():
                 return
             try:
                 self._held = await self._attempt(held.token)
             except CredentialsRefusedError as error:
                 named = error.retry_after if isinstance(error, TokenServiceError) else None
                 postponed = self._clock.monotonic() + max(_POSTPONED_SECONDS, named or 0.0)
-                self._held = replace(held, renew_at=min(held.dies_at, postponed))
+                self._held = replace(held, renew_at=min(held.expires_at, postponed))
 
-    async def _another(self, *, stale: str = "") -> _Held:
+    async def _fetch_with_retry(self, *, stale: str = "") -> CachedToken:
         """Fetch a token, again and again while the trouble may pass; what does not pass is everybody's."""
         failures = 0
         while True:
@@ -215,19 +215,25 @@ class RenewedToken:
                     raise
             await self._clock.sleep(wait)
 
-    async def _attempt(self, stale: str) -> _Held:
+    async def _attempt(self, stale: str) -> CachedToken:
         if self._closed:
             raise CredentialsRefusedError("The run is over: no more tokens are fetched.")
         began = self._clock.monotonic()
         grant = await self._in_thread(stale)
         self.claims = read_claims(grant.token)
         identity = self._identity
-        words = objection(self.claims, resource=identity.resource, tenant_id=identity.tenant_id) if self.claims else ""
+        words = (
+            rejection_reason(self.claims, resource=identity.resource, tenant_id=identity.tenant_id)
+            if self.claims
+            else ""
+        )
         if words:
             raise CredentialsRefusedError(words)
         # A token that lives shorter than usual is renewed after half its life.
         margin = min(RENEW_BEFORE_SECONDS, grant.lifetime / 2)
-        return _Held(grant.token, self._clock.monotonic(), began + grant.lifetime - margin, began + grant.lifetime)
+        return CachedToken(
+            grant.token, self._clock.monotonic(), began + grant.lifetime - margin, began + grant.lifetime
+        )
 
     async def _in_thread(self, stale: str) -> Grant:
         """Call what blocks in a thread that does not keep the program from ending, as those of asyncio's pool would."""

@@ -17,8 +17,8 @@ from requests.adapters import HTTPAdapter
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.token_claims import is_token
-from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, answer_of, refusal
-from bulkreact.partnercenter.network import proxy_for, trust
+from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, answer_of, to_error
+from bulkreact.partnercenter.network import proxy_for, tls_context
 from bulkreact.settings import Identity
 
 # To connect, and between two bytes: a blocked thread cannot be stopped, so it must end by itself.
@@ -56,7 +56,7 @@ class _Trusting(HTTPAdapter):
         """Load nothing more: the context has all that is to be trusted, and verifies."""
 
 
-class Line:
+class MsalHttpClient:
     """The line to the token service, as MSAL wants it: bounded in time; it remembers the last answer.
 
     Nothing is taken from the environment but proxies and certificates, and a redirect, which could carry a secret
@@ -66,7 +66,7 @@ class Line:
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("https://", _Trusting(trust()))
+        self._session.mount("https://", _Trusting(tls_context()))
         self._secrets: set[str] = set()
         self.last: requests.Response | None = None
         # Why there is none: MSAL does not hand on everything that is raised here.
@@ -84,7 +84,7 @@ class Line:
         """Close all connections."""
         self._session.close()
 
-    def blank(self, secret: str) -> None:
+    def redact(self, secret: str) -> None:
         """Let a secret appear in nobody's words; what is shorter than any real one is a word like others."""
         if len(secret) >= _SECRET_LENGTH:
             self._secrets.add(secret)
@@ -120,7 +120,7 @@ class Line:
         data = options.get("data")
         if isinstance(data, dict):
             for name in _PROOFS:
-                self.blank(str(data.get(name, "")))
+                self.redact(str(data.get(name, "")))
         self.last = self.trouble = None
         try:
             self.last = self._session.request(
@@ -136,7 +136,7 @@ class Line:
 
 
 def application(
-    identity: Identity, secret: AppSecret | None, line: Line, cache: msal.TokenCache | None = None
+    identity: Identity, secret: AppSecret | None, line: MsalHttpClient, cache: msal.TokenCache | None = None
 ) -> msal.ClientApplication:
     """Return MSAL's application, which reads the tenant's configuration at once.
 
@@ -146,7 +146,7 @@ def application(
     kind = msal.ConfidentialClientApplication if secret else msal.PublicClientApplication
     credential = secret.load() if secret else None
     if isinstance(credential, str):
-        line.blank(credential)
+        line.redact(credential)
     return kind(
         identity.client_id,
         client_credential=credential,
@@ -159,10 +159,10 @@ def application(
 
 
 @contextmanager
-def asking(identity: Identity) -> Iterator[Line]:
+def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
     """Yield a line for one attempt; whatever MSAL and the network raise becomes a TokenServiceError."""
     try:
-        line = Line()
+        line = MsalHttpClient()
     except InputRefusedError as error:
         raise TokenServiceError(str(error), passing=False) from None
     try:
@@ -179,7 +179,7 @@ def asking(identity: Identity) -> Iterator[Line]:
     ) as error:
         if line.last is not None:
             # It answered, but with something that MSAL could not use.
-            raise refusal(line.answer(line.result)) from None
+            raise to_error(line.answer(line.result)) from None
         if line.trouble is not None:
             raise _unreachable(identity, line.trouble) from None
         if not isinstance(error, OSError):
@@ -192,11 +192,11 @@ def asking(identity: Identity) -> Iterator[Line]:
         line.close()
 
 
-def grant_of(result: Result | None, line: Line) -> Grant:
+def grant_of(result: Result | None, line: MsalHttpClient) -> Grant:
     """Return the token of a result; TokenServiceError for any other."""
     token = result.get("access_token") if result else None
     if not result or not isinstance(token, str) or not is_token(token):
-        raise refusal(line.answer(result or {}))
+        raise to_error(line.answer(result or {}))
     lifetime = result.get("expires_in")
     seconds = max(1.0, float(lifetime)) if isinstance(lifetime, int | float) else _USUAL_LIFETIME
     return Grant(token, seconds)
@@ -206,7 +206,7 @@ def app_tokens(identity: Identity, secret: AppSecret) -> Callable[[str], Grant]:
     """Return what fetches app-only tokens."""
 
     def fetch(_refused: str) -> Grant:
-        with asking(identity) as line:
+        with msal_session(identity) as line:
             # Nothing is cached across applications: this asks anew each time.
             return grant_of(application(identity, secret, line).acquire_token_for_client([identity.scope]), line)
 

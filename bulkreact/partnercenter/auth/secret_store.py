@@ -12,7 +12,7 @@ from msal_extensions.persistence import PersistenceNotFound
 
 from bulkreact.errors import InputRefusedError
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 
 
 class Store(StrEnum):
@@ -58,7 +58,7 @@ def replace(path: Path, write: Callable[[FilePersistence], None]) -> None:
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    draft = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     try:
         write(draft)
         with draft.open("rb+") as handle:

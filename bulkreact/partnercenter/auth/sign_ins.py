@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from msal import SerializableTokenCache
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.secret_store import PARTIAL, Persistence, Store, persistence, replace
+from bulkreact.partnercenter.auth.secret_store import PARTIAL_SUFFIX, Persistence, Store, persistence, replace
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
@@ -25,7 +25,7 @@ _LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SignInRecord:
     """What is known of a sign-in besides its tokens; ``confidential`` if the app proved itself as well.
 
     ``tenant_id`` is as it was named then, ``tid`` as the token had it, or empty; ``signed_in_at`` is UTC, ISO 8601.
@@ -43,7 +43,7 @@ class Record:
     store: Store
 
 
-def place_of(state: Path, identity: Identity) -> "SignIn":
+def sign_in_for(state: Path, identity: Identity) -> "SignIn":
     """Return the place of an app's sign-in in a tenant."""
     key = f"{identity.authority} {identity.client_id}"
     return SignIn(state / _FOLDER / hashlib.sha256(key.encode()).hexdigest()[:32])
@@ -62,7 +62,7 @@ class SignIn:
         """Return the file of the refresh token; with a keyring, a file beside it that holds no secret."""
         return self._cache
 
-    def record(self) -> Record | None:
+    def record(self) -> SignInRecord | None:
         """Return what is known of the sign-in, None when there is none; InputRefusedError when it is damaged."""
         return _read(self._record)
 
@@ -100,7 +100,7 @@ class SignIn:
             if cache.has_state_changed:
                 self._save(kept, cache.serialize())
 
-    def check(self, store: Store) -> None:
+    def ensure_writable(self, store: Store) -> None:
         """Make sure that tokens can be stored; InputRefusedError when not."""
         persistence(store, self._cache)
         size = _ROOM + (self._cache.stat().st_size if self._cache.exists() else 0)
@@ -110,11 +110,11 @@ class SignIn:
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def store(self, store: Store, tokens: SerializableTokenCache) -> None:
+    def save_tokens(self, store: Store, tokens: SerializableTokenCache) -> None:
         """Store tokens in the place of those that were there."""
         self._save(persistence(store, self._cache), tokens.serialize())
 
-    def keep(self, record: Record) -> None:
+    def save_record(self, record: SignInRecord) -> None:
         """Write down what is known of a sign-in whose tokens are stored."""
         try:
             replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
@@ -129,7 +129,7 @@ class SignIn:
         except InputRefusedError:
             return True
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """Remove the sign-in from this machine, or what is left of one."""
         record = None if self.damaged else self.record()
         try:
@@ -145,7 +145,7 @@ class SignIn:
 
     def _clear_up(self) -> None:
         """Remove what a process that was killed while it stored has left; tokens that it had stored whole are taken."""
-        drafts = self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL}")
+        drafts = self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL_SUFFIX}")
         try:
             for draft in sorted(drafts, key=lambda draft: draft.stat().st_mtime):
                 if draft.name.startswith(self._cache.name) and self._is_whole(draft):
@@ -209,7 +209,7 @@ def best_store(state: Path) -> Store:
     return Store.KEYRING
 
 
-def records(state: Path) -> list[Record]:
+def records(state: Path) -> list[SignInRecord]:
     """Return what is known of all sign-ins on this machine; those that cannot be read are passed over."""
     found = []
     for path in sorted((state / _FOLDER).glob("*.json")):
@@ -240,16 +240,16 @@ def _is_entry(entry: object) -> bool:
     )
 
 
-def _checked(record: Record) -> Record:
+def _checked(record: SignInRecord) -> SignInRecord:
     if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):
         raise ValueError("it is not what was written")
     return record
 
 
-def _read(path: Path) -> Record | None:
+def _read(path: Path) -> SignInRecord | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return _checked(Record(**{**content, "store": Store(content["store"])}))
+        return _checked(SignInRecord(**{**content, "store": Store(content["store"])}))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

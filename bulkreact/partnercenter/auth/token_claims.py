@@ -66,7 +66,7 @@ def read_claims(token: str) -> Claims | None:
     )
 
 
-def objection(claims: Claims, *, resource: str, tenant_id: str) -> str:
+def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
     """Return why the service would refuse a token and who must do what about it; empty when it would not.
 
     A claim speaks against a token only when it is there and wrong.

@@ -33,7 +33,7 @@ class TokenAnswer:
         return found[1] if found else ""
 
     @property
-    def passing(self) -> bool:
+    def transient(self) -> bool:
         """Tell whether asking again may help."""
         server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
         # Success without a token: a torn answer, or a page in between.
@@ -59,7 +59,7 @@ class TokenServiceError(CredentialsRefusedError):
         self.number = number
 
 
-def refusal(answer: TokenAnswer) -> TokenServiceError:
+def to_error(answer: TokenAnswer) -> TokenServiceError:
     """Return an answer without a token as an error in plain words, with what to do about it."""
     number = answer.number
     words, remedy = TOKEN_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
@@ -69,7 +69,7 @@ def refusal(answer: TokenAnswer) -> TokenServiceError:
     quoted = f' It said: "{said}".' if said else ""
     return TokenServiceError(
         f"The token service gave no token: {words} ({label}). {remedy}{quoted}",
-        passing=answer.passing,
+        passing=answer.transient,
         retry_after=_seconds(answer.retry_after),
         number=number,
     )
@@ -88,7 +88,7 @@ def answer_of(result: Mapping[str, object], *, status: int | None, retry_after: 
 def _fallback(answer: TokenAnswer) -> tuple[str, str]:
     if answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
         return "what answered is no token service", "Check --authority, and the proxy between here and there."
-    if answer.passing:
+    if answer.transient:
         return "it is in trouble or too busy", "Try again in a few minutes."
     return "it refused the request", "Check --tenant-id, --client-id, --authority and --scope."
 

@@ -10,17 +10,17 @@ from msal.oauth2cli import AuthCodeReceiver
 
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
-from bulkreact.partnercenter.auth.msal_client import Result, application, asking, grant_of
+from bulkreact.partnercenter.auth.msal_client import Result, application, grant_of, msal_session
 from bulkreact.partnercenter.auth.secret_store import Store
-from bulkreact.partnercenter.auth.sign_ins import Record, SignIn
-from bulkreact.partnercenter.auth.token_claims import objection, read_claims
+from bulkreact.partnercenter.auth.sign_ins import SignIn, SignInRecord
+from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_reason
 from bulkreact.partnercenter.auth.token_errors import (
     ATTEMPTS,
     LONGEST_WAIT_SECONDS,
     Grant,
     TokenAnswer,
     TokenServiceError,
-    refusal,
+    to_error,
 )
 from bulkreact.settings import Cloud, Identity
 
@@ -33,7 +33,7 @@ _UNPROVEN = (
 
 # Lets the app ask once, how a sign-in makes it ask for a scope, and what people are shown meanwhile.
 Attempt: TypeAlias = Callable[[Callable[[msal.ClientApplication], Result]], Grant]
-Way: TypeAlias = Callable[[Attempt, str], Grant]
+SignInFlow: TypeAlias = Callable[[Attempt, str], Grant]
 Show: TypeAlias = Callable[[str], None]
 
 
@@ -45,14 +45,14 @@ def user_tokens(identity: Identity, secret: AppSecret | None, place: SignIn) -> 
     """
 
     def fetch(refused: str) -> Grant:
-        with asking(identity) as line, place.exclusive():
+        with msal_session(identity) as line, place.exclusive():
             record = place.record()
             if record is None:
                 raise TokenServiceError(_NO_SIGN_IN, passing=False)
             if record.confidential and secret is None:
                 raise TokenServiceError(_UNPROVEN, passing=False)
             # A refresh token that cannot be replaced is not used up.
-            place.check(record.store)
+            place.ensure_writable(record.store)
             with place.tokens(record.store) as cache:
                 app = application(identity, secret if record.confidential else None, line, cache)
                 account = next(iter(app.get_accounts()), None)
@@ -70,29 +70,29 @@ def user_tokens(identity: Identity, secret: AppSecret | None, place: SignIn) -> 
 
 
 def sign_in(
-    identity: Identity, cloud: Cloud, secret: AppSecret | None, place: SignIn, store: Store, way: Way
-) -> Record:
+    identity: Identity, cloud: Cloud, secret: AppSecret | None, place: SignIn, store: Store, way: SignInFlow
+) -> SignInRecord:
     """Let somebody sign in, in the place of whoever was signed in there before.
 
     CredentialsRefusedError when that fails, or leads to a token that would be refused; then nothing has changed.
     """
     with place.exclusive():
         # What cannot be kept is not begun: a refresh token would be used up for nothing.
-        place.check(store)
+        place.ensure_writable(store)
     tokens = msal.SerializableTokenCache()
 
     def attempt(ask: Callable[[msal.ClientApplication], Result]) -> Grant:
-        with asking(identity) as line:
+        with msal_session(identity) as line:
             return grant_of(ask(application(identity, secret, line, tokens)), line)
 
     # Not under the lock: people take their time, and runs must be able to go on meanwhile.
     grant = way(attempt, identity.scope)
     claims = read_claims(grant.token)
-    if words := objection(claims, resource=identity.resource, tenant_id=identity.tenant_id) if claims else "":
+    if words := rejection_reason(claims, resource=identity.resource, tenant_id=identity.tenant_id) if claims else "":
         raise CredentialsRefusedError(f"This sign-in will not do, and is not kept. {words}")
     with place.exclusive():
-        place.store(store, tokens)
-        record = Record(
+        place.save_tokens(store, tokens)
+        record = SignInRecord(
             user=claims.user if claims else "",
             cloud=cloud.value,
             authority=identity.authority,
@@ -104,11 +104,11 @@ def sign_in(
             confidential=secret is not None,
             store=store,
         )
-        place.keep(record)
+        place.save_record(record)
     return record
 
 
-def by_device_code(show: Show) -> Way:
+def device_code_flow(show: Show) -> SignInFlow:
     """Return the way for machines without a browser: a code that is entered on another one."""
     flow: dict[str, Any] = {}
 
@@ -125,7 +125,7 @@ def by_device_code(show: Show) -> Way:
     def way(attempt: Attempt, scope: str) -> Grant:
         while True:
             try:
-                return _patiently(attempt, lambda app: ask(app, scope))
+                return _with_retries(attempt, lambda app: ask(app, scope))
             except TokenServiceError as error:
                 # The code is good until it expires, whatever the service says meanwhile.
                 if not (flow and error.passing and time.time() < flow["expires_at"]):
@@ -136,7 +136,7 @@ def by_device_code(show: Show) -> Way:
     return way
 
 
-def by_browser(show: Show) -> Way:
+def browser_flow(show: Show) -> SignInFlow:
     """Return the way through the browser of this machine, which comes back to a port that is open meanwhile."""
     flow: dict[str, Any] = {}
     response: dict[str, Any] = {}
@@ -158,20 +158,20 @@ def by_browser(show: Show) -> Way:
         if not response:
             go(app, scope)
         if not response:
-            raise refusal(TokenAnswer(None, "expired_token", ""))
+            raise to_error(TokenAnswer(None, "expired_token", ""))
         return dict(app.acquire_token_by_auth_code_flow(flow, response))
 
-    return lambda attempt, scope: _patiently(attempt, lambda app: ask(app, scope))
+    return lambda attempt, scope: _with_retries(attempt, lambda app: ask(app, scope))
 
 
-def by_refresh_token(refresh_token: str) -> Way:
+def refresh_token_flow(refresh_token: str) -> SignInFlow:
     """Return the way of those who have a refresh token already; it is used up by this."""
-    return lambda attempt, scope: _patiently(
+    return lambda attempt, scope: _with_retries(
         attempt, lambda app: app.acquire_token_by_refresh_token(refresh_token, [scope])
     )
 
 
-def _patiently(attempt: Attempt, ask: Callable[[msal.ClientApplication], Result]) -> Grant:
+def _with_retries(attempt: Attempt, ask: Callable[[msal.ClientApplication], Result]) -> Grant:
     """Let the app ask, again and again while the trouble may pass."""
     for failures in range(1, ATTEMPTS):
         try:
@@ -184,7 +184,7 @@ def _patiently(attempt: Attempt, ask: Callable[[msal.ClientApplication], Result]
     return attempt(ask)
 
 
-def refreshed_at(place: SignIn, record: Record) -> datetime | None:
+def refreshed_at(place: SignIn, record: SignInRecord) -> datetime | None:
     """Return when the refresh token was last replaced, None when there is none."""
     with place.exclusive(), place.tokens(record.store) as cache:
         found = list(cache.search(cache.CredentialType.REFRESH_TOKEN))

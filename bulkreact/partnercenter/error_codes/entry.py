@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Meaning(StrEnum):
+class AnswerClass(StrEnum):
     """What an answer means for the row and for the run (API page, section *What an answer means*)."""
 
     DONE = "done"
@@ -23,7 +23,7 @@ class Meaning(StrEnum):
     THROTTLED = "throttled"
 
 
-class Who(StrEnum):
+class Responsible(StrEnum):
     """Who must act."""
 
     NOBODY = "nobody"
@@ -35,7 +35,7 @@ class Who(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ErrorCode:
     """One code under one HTTP status; ``status`` is None for codes of our own and status words.
 
     ``read_first`` says of an update that is to be repeated: only after another look at the resource.
@@ -43,8 +43,8 @@ class Entry:
 
     code: str
     status: int | None
-    meaning: Meaning | None
-    words: str
-    who: Who
+    meaning: AnswerClass | None
+    description: str
+    responsible: Responsible
     advice: str
     read_first: bool = False

@@ -1,8 +1,8 @@
 """The catalogue's entries for codes of our own and for the status words of the results."""
 
 from bulkreact.models import Status
-from bulkreact.partnercenter.error_codes.entry import Entry, Who
-from bulkreact.partnercenter.error_codes.service_codes import BY_HUNDRED, LATER
+from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
+from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, LATER
 
 # A success that was announced by somebody else: no answer at all.
 UNREADABLE = "unreadable-answer"
@@ -26,160 +26,170 @@ PARENT_FAILED = "parent-failed"
 PARENT_NOT_ACTIVE = "parent-not-active"
 SAME_ID = "Run the same command again: it repeats the call under the same request id and settles the row."
 
-OUR_ENTRIES: tuple[Entry, ...] = tuple(
-    Entry(code, None, None, words, who, advice)
+OUR_ENTRIES: tuple[ErrorCode, ...] = tuple(
+    ErrorCode(code, None, None, words, who, advice)
     for code, words, who, advice in (
-        ("invalid-customer-id", "customer_id is not a GUID", Who.SENDER, _IDENTIFIERS),
-        ("invalid-subscription-id", "subscription_id is not a GUID", Who.SENDER, _IDENTIFIERS),
-        ("invalid-entitlement-id", "entitlement_id is not a GUID", Who.SENDER, _IDENTIFIERS),
-        ("missing-customer-id", "the row has no customer_id", Who.SENDER, _IDENTIFIERS),
-        ("missing-subscription-id", "the row has no subscription_id", Who.SENDER, _IDENTIFIERS),
+        ("invalid-customer-id", "customer_id is not a GUID", Responsible.SENDER, _IDENTIFIERS),
+        ("invalid-subscription-id", "subscription_id is not a GUID", Responsible.SENDER, _IDENTIFIERS),
+        ("invalid-entitlement-id", "entitlement_id is not a GUID", Responsible.SENDER, _IDENTIFIERS),
+        ("missing-customer-id", "the row has no customer_id", Responsible.SENDER, _IDENTIFIERS),
+        ("missing-subscription-id", "the row has no subscription_id", Responsible.SENDER, _IDENTIFIERS),
         (
             "missing-entitlement-id",
             "the row has no entitlement_id",
-            Who.SENDER,
+            Responsible.SENDER,
             _FILL_IN,
         ),
         (
             "no-ids",
             "the row has content but no ids (a total or a note?)",
-            Who.SENDER,
+            Responsible.SENDER,
             "Delete the row, or add its ids.",
         ),
         (
             "damaged-by-excel",
             "a spreadsheet changed this id into a number; the original is lost",
-            Who.SENDER,
+            Responsible.SENDER,
             "Format the column as text, paste the id again in failed.csv and run that file.",
         ),
         (
             "swapped-ids",
             "an id of this row stands in another column elsewhere in the file",
-            Who.SENDER,
+            Responsible.SENDER,
             "Put each id into its own column in failed.csv and run that file.",
         ),
         (
             "ragged-row",
             "the row has more cells than the header",
-            Who.SENDER,
+            Responsible.SENDER,
             "Put the row right in failed.csv: error_description quotes the surplus cells, which are missing there.",
         ),
         (
             "invalid-kind",
             "the column kind has a word that is none: azure, subscription or nothing",
-            Who.SENDER,
+            Responsible.SENDER,
             _IDENTIFIERS,
         ),
         (
             "invalid-restore-auto-renew",
             "the column restore_auto_renew takes true or false, yes or no, 1 or 0, or nothing",
-            Who.SENDER,
+            Responsible.SENDER,
             _IDENTIFIERS,
         ),
         (
             "ambiguous-row",
             "several Azure subscriptions could be meant; the column candidates lists them",
-            Who.SENDER,
+            Responsible.SENDER,
             "Choose: put one of the ids in the column candidates into entitlement_id in failed.csv, then run that file.",
         ),
         (
             STATES["expired"],
             "the subscription's term has ended",
-            Who.CUSTOMER,
+            Responsible.CUSTOMER,
             _SELL_ANEW,
         ),
         (
             STATES["disabled"],
             "the subscription is disabled and about to be deleted",
-            Who.ADMIN,
+            Responsible.ADMIN,
             "Ask Microsoft support at once, with request_id and correlation_id; otherwise sell the customer a new one.",
         ),
-        (STATES["deleted"], "the subscription is deleted for good", Who.CUSTOMER, _SELL_ANEW),
+        (STATES["deleted"], "the subscription is deleted for good", Responsible.CUSTOMER, _SELL_ANEW),
         (
             NOT_REACTIVATABLE,
             "the subscription is neither suspended nor active, so nothing was tried; error_description has its status",
-            Who.ADMIN,
+            Responsible.ADMIN,
             "Look at the subscription in Partner Center. Once it is suspended or active, run failed.csv.",
         ),
         (
             PARENT_FAILED,
             "the Azure plan or subscription above it did not come back, so it was not sent",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Mend the row that error_description names first, then: bulkreact retry, or run failed.csv.",
         ),
         (
             PARENT_NOT_ACTIVE,
             "the Azure plan or subscription above it was not seen active in time, so it was not sent",
-            Who.NOBODY,
+            Responsible.NOBODY,
             "In a few minutes: bulkreact retry, or run failed.csv.",
         ),
         (
             "unreachable",
             "no connection to Partner Center could be made; nothing was sent",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Check network, DNS, proxy and --base-url, then: bulkreact retry, or run failed.csv.",
         ),
         (
             "no-token",
             "there was no access token when the call was due; nothing was sent",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "See what the run says of its credentials (bulkreact doctor), then continue it.",
         ),
-        ("timed-out", "no answer came within the time-out: the call may have worked", Who.NOBODY, SAME_ID),
-        ("connection-lost", "the connection broke before the answer: the call may have worked", Who.NOBODY, SAME_ID),
-        ("no-answer", "the program ended before the answer was kept: the call may have worked", Who.NOBODY, SAME_ID),
+        ("timed-out", "no answer came within the time-out: the call may have worked", Responsible.NOBODY, SAME_ID),
+        (
+            "connection-lost",
+            "the connection broke before the answer: the call may have worked",
+            Responsible.NOBODY,
+            SAME_ID,
+        ),
+        (
+            "no-answer",
+            "the program ended before the answer was kept: the call may have worked",
+            Responsible.NOBODY,
+            SAME_ID,
+        ),
         (
             UNREADABLE,
             "success was announced, but by a page that is not Partner Center's: the call may have worked",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Check the proxy between here and Partner Center, then run the same command again.",
         ),
-        ("unexpected-redirect", BY_HUNDRED[3].words, Who.OPERATOR, BY_HUNDRED[3].advice),
+        ("unexpected-redirect", DEFAULT_BY_CLASS[3].description, Responsible.OPERATOR, DEFAULT_BY_CLASS[3].advice),
         (
             BROKEN_PAGING,
             "a list goes on at an address that is not its own, or never ends",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Check --base-url and the proxy between here and Partner Center, then run the same command again.",
         ),
     )
 )
 
-STATUS_ENTRIES: tuple[Entry, ...] = tuple(
-    Entry(status, None, None, words, who, advice)
+STATUS_ENTRIES: tuple[ErrorCode, ...] = tuple(
+    ErrorCode(status, None, None, words, who, advice)
     for status, words, who, advice in (
-        (Status.REACTIVATED, "accepted and seen active", Who.NOBODY, ""),
+        (Status.REACTIVATED, "accepted and seen active", Responsible.NOBODY, ""),
         (
             Status.ACCEPTED,
             "Partner Center took the request; the subscription becomes active within minutes",
-            Who.NOBODY,
+            Responsible.NOBODY,
             "",
         ),
-        (Status.ALREADY_ACTIVE, "the subscription was active before it was asked for", Who.NOBODY, ""),
+        (Status.ALREADY_ACTIVE, "the subscription was active before it was asked for", Responsible.NOBODY, ""),
         (
             Status.DUPLICATE,
             "the same target stands in an earlier row, which has the outcome",
-            Who.NOBODY,
+            Responsible.NOBODY,
             "See the row named in error_description.",
         ),
         (
             Status.PENDING,
             "accepted, but not seen active in time",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Look again later with: bulkreact verify. If it stays so, ask Microsoft support with request_id and correlation_id.",
         ),
-        (Status.FAILED, "refused for good, or every attempt failed", Who.OPERATOR, "Read error_description."),
-        (Status.UNKNOWN, "an answer was lost: the call may have worked", Who.OPERATOR, SAME_ID),
-        (Status.DEFERRED, "not now: a later run may succeed", Who.OPERATOR, LATER),
+        (Status.FAILED, "refused for good, or every attempt failed", Responsible.OPERATOR, "Read error_description."),
+        (Status.UNKNOWN, "an answer was lost: the call may have worked", Responsible.OPERATOR, SAME_ID),
+        (Status.DEFERRED, "not now: a later run may succeed", Responsible.OPERATOR, LATER),
         (
             Status.INVALID,
             "never sent: the row itself is wrong",
-            Who.SENDER,
+            Responsible.SENDER,
             "Correct the row in failed.csv and run that file.",
         ),
         (
             Status.NOT_ATTEMPTED,
             "never sent: the run ended before it, what stands above it did not come back, or --limit left it out",
-            Who.OPERATOR,
+            Responsible.OPERATOR,
             "Continue the run with: bulkreact resume",
         ),
     )

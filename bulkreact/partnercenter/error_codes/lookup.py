@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.auth.aadsts_codes import TOKEN_ERRORS
-from bulkreact.partnercenter.error_codes.entry import Entry, Meaning, Who
+from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
 from bulkreact.partnercenter.error_codes.local_codes import LOOK_AGAIN, OUR_ENTRIES, STATES, STATUS_ENTRIES
-from bulkreact.partnercenter.error_codes.service_codes import BY_HUNDRED, SERVICE_ENTRIES
+from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, SERVICE_ENTRIES
 
 _SERVICE = {(entry.status, entry.code): entry for entry in SERVICE_ENTRIES}
 _BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.code}
@@ -28,9 +28,13 @@ _AUTO_RENEW = {
 }
 
 
-def lookup(status: int, code: str) -> Entry:
+def lookup(status: int, code: str) -> ErrorCode:
     """Return what the answer means, falling back from (status, code) to the status and to its hundred."""
-    return _SERVICE.get((status, code)) or _SERVICE.get((status, "")) or BY_HUNDRED.get(status // 100, BY_HUNDRED[5])
+    return (
+        _SERVICE.get((status, code))
+        or _SERVICE.get((status, ""))
+        or DEFAULT_BY_CLASS.get(status // 100, DEFAULT_BY_CLASS[5])
+    )
 
 
 def generic_code(status: int) -> str:
@@ -48,11 +52,11 @@ def about_auto_renew(auto_renew: AutoRenew) -> str:
     return _AUTO_RENEW.get(auto_renew, "")
 
 
-def entry_of(status: Status, http_status: int | None, code: str) -> Entry:
+def entry_of(status: Status, http_status: int | None, code: str) -> ErrorCode:
     """Return what the catalogue says of a row that ended so."""
     if code in _OURS:
         return _OURS[code]
-    if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is Meaning.CHECK:
+    if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is AnswerClass.CHECK:
         return replace(_STATUSES[status], advice=LOOK_AGAIN)
     if status in {Status.UNKNOWN, Status.PENDING} or not code:
         return _STATUSES[status]
@@ -62,7 +66,7 @@ def entry_of(status: Status, http_status: int | None, code: str) -> Entry:
     return _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
 
 
-def explain(word: str) -> list[Entry]:
+def explain(word: str) -> list[ErrorCode]:
     """Return every entry for a code, ``http-404``, an HTTP status or a status word; none for an unknown one."""
     key = word.strip().lower()
     if key in _OURS:
@@ -75,7 +79,7 @@ def explain(word: str) -> list[Entry]:
     found = [entry for entry in SERVICE_ENTRIES if entry.code == key] if key else []
     if number in TOKEN_ERRORS:
         words, remedy = TOKEN_ERRORS[number]
-        found.append(Entry(f"AADSTS{number}", None, None, words, Who.OPERATOR, remedy))
+        found.append(ErrorCode(f"AADSTS{number}", None, None, words, Responsible.OPERATOR, remedy))
     if status := http_status_of(key):
         found.append(lookup(status, ""))
     return found

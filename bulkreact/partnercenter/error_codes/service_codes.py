@@ -5,11 +5,13 @@ Meanings follow Microsoft's page *Partner Center REST error codes*; the words ar
 
 from collections.abc import Iterable
 
-from bulkreact.partnercenter.error_codes.entry import Entry, Meaning, Who
+from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
 
 
-def _entries(status: int, meaning: Meaning, who: Who, advice: str, codes: Iterable[tuple[str, str]]) -> list[Entry]:
-    return [Entry(code, status, meaning, words, who, advice) for code, words in codes]
+def _entries(
+    status: int, meaning: AnswerClass, who: Responsible, advice: str, codes: Iterable[tuple[str, str]]
+) -> list[ErrorCode]:
+    return [ErrorCode(code, status, meaning, words, who, advice) for code, words in codes]
 
 
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
@@ -22,11 +24,11 @@ _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the custome
 LATER = "Try again later: bulkreact retry, or run failed.csv."
 AGAIN = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
 
-SERVICE_ENTRIES: tuple[Entry, ...] = (
+SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     *_entries(
         400,
-        Meaning.PERMANENT,
-        Who.SENDER,
+        AnswerClass.PERMANENT,
+        Responsible.SENDER,
         _CHECK_IDS,
         [
             ("900118", "Partner Center does not know this customer id"),
@@ -34,28 +36,35 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("3000", "a property of the request is not valid"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "900337",
         400,
-        Meaning.CHECK,
+        AnswerClass.CHECK,
         "the partner cannot reactivate this Azure subscription: it is active already, deleted for good, or not yours to reactivate",
-        Who.ADMIN,
+        Responsible.ADMIN,
         "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; "
         "before that, ask Microsoft support with request_id and correlation_id.",
     ),
-    Entry(
+    ErrorCode(
         "2055",
         400,
-        Meaning.CONFLICT,
+        AnswerClass.CONFLICT,
         "the subscription changed while it was being updated (its etag is no longer valid)",
-        Who.NOBODY,
+        Responsible.NOBODY,
         "Run failed.csv: it starts from how the subscription is now.",
     ),
-    Entry("900280", 400, Meaning.LATER, "updates to this subscription are not allowed at present", Who.NOBODY, LATER),
+    ErrorCode(
+        "900280",
+        400,
+        AnswerClass.LATER,
+        "updates to this subscription are not allowed at present",
+        Responsible.NOBODY,
+        LATER,
+    ),
     *_entries(
         400,
-        Meaning.PERMANENT,
-        Who.CUSTOMER,
+        AnswerClass.PERMANENT,
+        Responsible.CUSTOMER,
         _NOT_REACTIVATABLE,
         [
             ("2011", "the subscription is deleted and can no longer be updated"),
@@ -65,8 +74,8 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         400,
-        Meaning.PERMANENT,
-        Who.ADMIN,
+        AnswerClass.PERMANENT,
+        Responsible.ADMIN,
         "Look at the subscription in Partner Center: its present state does not allow this change.",
         [
             ("800096", "the status of this subscription cannot be updated"),
@@ -80,26 +89,26 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         400,
-        Meaning.PERMANENT,
-        Who.MICROSOFT,
+        AnswerClass.PERMANENT,
+        Responsible.MICROSOFT,
         _ASK_SUPPORT,
         [
             ("900311", "the subscription has been updated too many times"),
             ("900307", "the reason given for a cancellation is not valid (not expected when reactivating)"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "",
         400,
-        Meaning.PERMANENT,
+        AnswerClass.PERMANENT,
         "Partner Center refused the request",
-        Who.SENDER,
+        Responsible.SENDER,
         "Read error_description, correct the row in failed.csv and run that file.",
     ),
     *_entries(
         401,
-        Meaning.TOKEN,
-        Who.OPERATOR,
+        AnswerClass.TOKEN,
+        Responsible.OPERATOR,
         "Get a fresh access token for the right tenant and run the same command again: it continues the run.",
         [
             ("400", "access denied: the token was refused"),
@@ -107,18 +116,18 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("", "the token was refused, or it has expired"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "900420",
         401,
-        Meaning.FATAL,
+        AnswerClass.FATAL,
         "the token was issued for an audience that Partner Center no longer accepts",
-        Who.OPERATOR,
+        Responsible.OPERATOR,
         "Get a token for the resource https://api.partnercenter.microsoft.com, then run the same command again.",
     ),
     *_entries(
         401,
-        Meaning.FATAL,
-        Who.OPERATOR,
+        AnswerClass.FATAL,
+        Responsible.OPERATOR,
         "Sign in again with multi-factor authentication, then run the same command again: it continues the run.",
         [
             ("900421", "the app+user token was issued without multi-factor authentication"),
@@ -127,8 +136,8 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         403,
-        Meaning.PERMISSION,
-        Who.ADMIN,
+        AnswerClass.PERMISSION,
+        Responsible.ADMIN,
         _ADMIN_ROLE,
         [
             ("900335", "the account may not reactivate this Azure subscription"),
@@ -139,8 +148,8 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         403,
-        Meaning.CUSTOMER,
-        Who.ADMIN,
+        AnswerClass.CUSTOMER,
+        Responsible.ADMIN,
         "Check in Partner Center that the reseller relationship with this customer still stands, then run failed.csv.",
         [
             ("900159", "the partner has no reseller relationship with this customer"),
@@ -149,8 +158,8 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         403,
-        Meaning.CUSTOMER,
-        Who.CUSTOMER,
+        AnswerClass.CUSTOMER,
+        Responsible.CUSTOMER,
         "Settle the customer's standing in Partner Center (agreement, review), then run failed.csv.",
         [
             ("900123", "the indirect reseller has not accepted the Microsoft Partner Agreement"),
@@ -160,18 +169,18 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("900416", "the customer's account is locked"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "900329",
         403,
-        Meaning.FATAL,
+        AnswerClass.FATAL,
         "this resource refuses app-only tokens",
-        Who.OPERATOR,
+        Responsible.OPERATOR,
         "Use an app+user token, then run the same command again: it continues the run.",
     ),
     *_entries(
         403,
-        Meaning.FATAL,
-        Who.ADMIN,
+        AnswerClass.FATAL,
+        Responsible.ADMIN,
         "Settle this for the partner tenant, then run the same command again: it continues the run.",
         [
             ("900309", "conditional access policies block this account"),
@@ -183,26 +192,26 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
     ),
     *_entries(
         403,
-        Meaning.PERMANENT,
-        Who.ADMIN,
+        AnswerClass.PERMANENT,
+        Responsible.ADMIN,
         "Look after this subscription in Partner Center by hand.",
         [("900263", "a legacy subscription cannot be updated in this way")],
     ),
     *_entries(
         403,
-        Meaning.PERMANENT,
-        Who.ADMIN,
+        AnswerClass.PERMANENT,
+        Responsible.ADMIN,
         "Raise the partner's credit limit with Microsoft, then run failed.csv.",
         [
             ("800023", "the partner's credit line is too low for this"),
             ("900121", "the partner's credit limit does not suffice"),
         ],
     ),
-    Entry("", 403, Meaning.PERMANENT, "Partner Center forbids this", Who.ADMIN, _ADMIN_ROLE),
+    ErrorCode("", 403, AnswerClass.PERMANENT, "Partner Center forbids this", Responsible.ADMIN, _ADMIN_ROLE),
     *_entries(
         404,
-        Meaning.PERMANENT,
-        Who.SENDER,
+        AnswerClass.PERMANENT,
+        Responsible.SENDER,
         _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
         [
             ("800111", "Partner Center finds no Azure subscription with this entitlement id"),
@@ -212,53 +221,53 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("", "Partner Center finds nothing under these ids"),
         ],
     ),
-    Entry("", 408, Meaning.RETRY, "Partner Center gave up waiting for the request", Who.NOBODY, AGAIN),
-    Entry(
+    ErrorCode("", 408, AnswerClass.RETRY, "Partner Center gave up waiting for the request", Responsible.NOBODY, AGAIN),
+    ErrorCode(
         "27009",
         409,
-        Meaning.PARENT,
+        AnswerClass.PARENT,
         "a subscription cannot be brought back before its parent is active",
-        Who.SENDER,
+        Responsible.SENDER,
         "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
     ),
     *_entries(
         409,
-        Meaning.NOT_READY,
-        Who.NOBODY,
+        AnswerClass.NOT_READY,
+        Responsible.NOBODY,
         LATER,
         [
             ("800082", "the subscription is not ready to be updated"),
             ("", "the subscription is busy, perhaps with its renewal"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "900278",
         409,
-        Meaning.LATER,
+        AnswerClass.LATER,
         "another operation on this subscription is pending; it can take 24 hours",
-        Who.NOBODY,
+        Responsible.NOBODY,
         "In 24 hours: bulkreact retry, or run failed.csv.",
     ),
-    Entry(
+    ErrorCode(
         "",
         412,
-        Meaning.CONFLICT,
+        AnswerClass.CONFLICT,
         "the subscription changed while it was being updated",
-        Who.NOBODY,
+        Responsible.NOBODY,
         "Run failed.csv: it starts from how the subscription is now.",
     ),
-    Entry(
+    ErrorCode(
         "",
         429,
-        Meaning.THROTTLED,
+        AnswerClass.THROTTLED,
         "too many requests: Partner Center asks to wait",
-        Who.NOBODY,
+        Responsible.NOBODY,
         "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
     ),
     *_entries(
         500,
-        Meaning.RETRY,
-        Who.NOBODY,
+        AnswerClass.RETRY,
+        Responsible.NOBODY,
         AGAIN,
         [
             ("800003", "an unexpected error inside Partner Center"),
@@ -266,45 +275,47 @@ SERVICE_ENTRIES: tuple[Entry, ...] = (
             ("", "an error inside Partner Center"),
         ],
     ),
-    Entry(
+    ErrorCode(
         "800094",
         500,
-        Meaning.RETRY,
+        AnswerClass.RETRY,
         "Partner Center did not manage to update the subscription",
-        Who.NOBODY,
+        Responsible.NOBODY,
         AGAIN,
         read_first=True,
     ),
     *_entries(
         501,
-        Meaning.RETRY_ONCE,
-        Who.MICROSOFT,
+        AnswerClass.RETRY_ONCE,
+        Responsible.MICROSOFT,
         _ASK_SUPPORT,
         [("0", "Partner Center knows no name for this error"), ("", "Partner Center does not implement this")],
     ),
-    Entry("", 502, Meaning.RETRY, "the gateway before Partner Center got no proper answer", Who.NOBODY, AGAIN),
-    Entry("", 503, Meaning.RETRY, "Partner Center is not available at present", Who.NOBODY, AGAIN),
-    Entry(
+    ErrorCode(
+        "", 502, AnswerClass.RETRY, "the gateway before Partner Center got no proper answer", Responsible.NOBODY, AGAIN
+    ),
+    ErrorCode("", 503, AnswerClass.RETRY, "Partner Center is not available at present", Responsible.NOBODY, AGAIN),
+    ErrorCode(
         "",
         504,
-        Meaning.RETRY,
+        AnswerClass.RETRY,
         "the gateway before Partner Center gave up waiting: the call may have worked",
-        Who.NOBODY,
+        Responsible.NOBODY,
         "Run the same command again: it repeats the call under the same request id.",
     ),
 )
 
 # The last resort, by hundreds: what nobody documented still has a meaning.
-BY_HUNDRED = {
-    2: Entry("", 200, Meaning.DONE, "Partner Center accepted the request", Who.NOBODY, ""),
-    3: Entry(
+DEFAULT_BY_CLASS = {
+    2: ErrorCode("", 200, AnswerClass.DONE, "Partner Center accepted the request", Responsible.NOBODY, ""),
+    3: ErrorCode(
         "unexpected-redirect",
         300,
-        Meaning.PERMANENT,
+        AnswerClass.PERMANENT,
         "the answer points to another address; redirects are never followed",
-        Who.OPERATOR,
+        Responsible.OPERATOR,
         "Check --base-url and the proxy between here and Partner Center.",
     ),
     4: next(entry for entry in SERVICE_ENTRIES if (entry.status, entry.code) == (400, "")),
-    5: Entry("", 500, Meaning.RETRY, "an error on the side of Partner Center", Who.NOBODY, AGAIN),
+    5: ErrorCode("", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.NOBODY, AGAIN),
 }

@@ -46,7 +46,7 @@ _TORN = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CsvDialect:
     """How a text is written; ``marked`` if Excel's ``sep=`` stands above it."""
 
     encoding: str
@@ -131,16 +131,16 @@ class TextTable:
                 "Look for a broken quotation mark, and save the file again."
             )
 
-    def _formed(self, encoding: str, delimiter: str | None, *, compressed: bool) -> Form:
-        form = Form(encoding, delimiter or ",", compressed)
+    def _formed(self, encoding: str, delimiter: str | None, *, compressed: bool) -> CsvDialect:
+        form = CsvDialect(encoding, delimiter or ",", compressed)
         with _open(self._path, form) as text:
             head = text.read(_HEAD)
         # What is UTF-8 by its bytes is text by all appearances; anything at all can be read as the other.
         if encoding == _WESTERN and _BINARY.search(head):
             raise InputRefusedError(f"{self._name} is not a text file, so it has no table that could be read.")
         if mark := _SEP.match(head):
-            return Form(encoding, delimiter or mark[1], compressed, marked=True)
-        return form if delimiter else Form(encoding, _delimiter(head, self._wanted), compressed)
+            return CsvDialect(encoding, delimiter or mark[1], compressed, marked=True)
+        return form if delimiter else CsvDialect(encoding, _delimiter(head, self._wanted), compressed)
 
     @contextmanager
     def _opened(self) -> Iterator[TextIO]:
@@ -165,7 +165,7 @@ class _WithoutNul(io.TextIOWrapper):
 
 
 @contextmanager
-def _open(path: Path, form: Form) -> Iterator[TextIO]:
+def _open(path: Path, form: CsvDialect) -> Iterator[TextIO]:
     with _bytes(path, compressed=form.compressed) as raw, _WithoutNul(raw, encoding=form.encoding, newline="") as text:
         yield text
 

@@ -6,23 +6,23 @@ from pathlib import Path
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.columns import ColumnError, place_of
+from bulkreact.sheets.columns import ColumnError, column_index
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.input_file import Table, digest_of_bytes, open_table
-from bulkreact.sheets.input.input_options import Options
-from bulkreact.sheets.input.row_errors import Problem, lines
+from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.row_errors import RowError, format_errors
 
 _COLUMN = "customer_id"
 
 
-def customer_ids(path: Path, options: Options) -> list[str]:
+def customer_ids(path: Path, options: InputOptions) -> list[str]:
     """Return the customers' ids in canonical form, each once; InputRefusedError lists the cells that are none."""
     # Says in words why a file cannot be read at all.
     digest_of_bytes(path)
     named = options.columns.get(_COLUMN)
 
     def wanted(header: Sequence[str]) -> bool:
-        return place_of(header, _COLUMN, named) is not None
+        return column_index(header, _COLUMN, named) is not None
 
     try:
         cells = dict(_cells(path, open_table(path, str(path), options, wanted), named))
@@ -30,18 +30,18 @@ def customer_ids(path: Path, options: Options) -> list[str]:
         raise InputRefusedError(f"{path}: {str(error).rstrip('.')}.") from None
     if not cells:
         raise InputRefusedError(f"{path} names no customers.")
-    ids = guid_cells.canonical(pd.Series(cells, dtype=str)).tolist()
+    ids = guid_cells.normalize(pd.Series(cells, dtype=str)).tolist()
     pairs = zip(cells.items(), ids, strict=True)
-    wrong = [Problem(number, (guid_cells.defect(_COLUMN, cell),)) for (number, cell), found in pairs if not found]
+    wrong = [RowError(number, (guid_cells.explain(_COLUMN, cell),)) for (number, cell), found in pairs if not found]
     if wrong:
-        listed = "".join(f"\n  {line}" for line in lines(wrong))
+        listed = "".join(f"\n  {line}" for line in format_errors(wrong))
         raise InputRefusedError(f"{path} does not name customers by their ids alone:{listed}")
     return list(dict.fromkeys(ids))
 
 
 def _cells(path: Path, table: Table, named: str | None) -> Iterator[tuple[int, str]]:
     """Yield the cells that must be ids, with the numbers of their rows."""
-    place = place_of(table.header, _COLUMN, named)
+    place = column_index(table.header, _COLUMN, named)
     names = [name for name in table.header if name.strip()]
     if place is None and len(names) > 1:
         raise InputRefusedError(

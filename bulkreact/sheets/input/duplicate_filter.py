@@ -35,12 +35,12 @@ class Fingerprints:
             self._customers, self._subscriptions, self._entitlements = [], [], []
 
     @property
-    def may_repeat(self) -> bool:
+    def may_have_duplicates(self) -> bool:
         """Tell whether an entitlement may be wanted twice; subscriptions are wanted without any."""
         return self._kept > _MOST or _repeats(self._entitlements)
 
     @property
-    def may_be_mixed(self) -> bool:
+    def may_have_swapped_ids(self) -> bool:
         """Tell whether an id may stand in more than one column."""
         columns = (self._customers, self._subscriptions, self._entitlements)
         return self._kept > _MOST or _repeats([_distinct(column) for column in columns])

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bulkreact.sheets.input.row_errors import Defect
+from bulkreact.sheets.input.row_errors import CellError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def are_canonical(cells: Sequence[str]) -> bool:
     return text.translate(_DIGITS) == _SHAPE * len(cells) and _UNUSABLE.isdisjoint(cells)
 
 
-def canonical(cells: "pd.Series[str]") -> "pd.Series[str]":
+def normalize(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Return the cells in canonical form (lower case, dashes), empty strings where a cell is no usable GUID."""
     lowered, good = cells, cells.str.fullmatch(_CANONICAL)
     if not good.all():
@@ -61,23 +61,25 @@ def canonical(cells: "pd.Series[str]") -> "pd.Series[str]":
     return lowered.where(~lowered.isin(_UNUSABLE), "")
 
 
-def defect(column: str, cell: str) -> Defect:
+def explain(column: str, cell: str) -> CellError:
     """Explain why a cell of an id column is not usable."""
     name = column.replace("_", "-")
     bare = cell.translate(_UNSEEN).strip(_AROUND)
     if is_blank(cell):
-        return Defect(f"missing-{name}", column, cell, "is empty", "Fill it in.")
+        return CellError(f"missing-{name}", column, cell, "is empty", "Fill it in.")
     if any(damage.fullmatch(bare) for damage in (_DAMAGE, _ROUNDED, _DATE)):
         reason = "is not a GUID: Excel changed this cell; the original is lost"
-        return Defect("damaged-by-excel", column, cell, reason, "Format the column as text and paste it again")
+        return CellError("damaged-by-excel", column, cell, reason, "Format the column as text and paste it again")
     guid = _repair(bare.lower())
     if guid == _NIL:
-        return Defect(f"invalid-{name}", column, cell, "is the nil GUID, which names nothing", _COPY)
+        return CellError(f"invalid-{name}", column, cell, "is the nil GUID, which names nothing", _COPY)
     if guid in EXAMPLES:
-        return Defect(f"invalid-{name}", column, cell, "is the template's example, put your own there", _COPY)
+        return CellError(f"invalid-{name}", column, cell, "is the template's example, put your own there", _COPY)
     if _HEX.fullmatch(bare.lower()):
-        return Defect(f"invalid-{name}", column, cell, "is not a GUID: it looks cut off, a GUID has 32 digits", _COPY)
-    return Defect(f"invalid-{name}", column, cell, "is not a GUID", _COPY)
+        return CellError(
+            f"invalid-{name}", column, cell, "is not a GUID: it looks cut off, a GUID has 32 digits", _COPY
+        )
+    return CellError(f"invalid-{name}", column, cell, "is not a GUID", _COPY)
 
 
 def is_blank(cell: str) -> bool:

@@ -13,15 +13,15 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Kind, Status, Target
 from bulkreact.partnercenter.error_codes.local_codes import READING, UNREADABLE
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, Layout, is_header, layout
+from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, is_header, layout
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_options
 from bulkreact.sheets.input.csv_scan import Wanted
 from bulkreact.sheets.input.csv_table import TextTable
 from bulkreact.sheets.input.duplicate_filter import Fingerprints
-from bulkreact.sheets.input.input_options import Options
-from bulkreact.sheets.input.row_errors import Defect, Problem
-from bulkreact.sheets.input.row_options import Wishes
+from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.row_errors import CellError, RowError
+from bulkreact.sheets.input.row_options import RowOptionsReader
 
 _PROBLEMS_KEPT = 1000
 _ZIP = b"PK\x03\x04"
@@ -57,7 +57,7 @@ class Table(Protocol):
         ...
 
 
-class Intake:
+class InputFile:
     """One input file; ``rows`` reads it, afterwards the counts are complete.
 
     ``problems`` are the first ones, or all of them if that is asked for. ``sha256`` is of the file's bytes; ``digest`` of the kind and the canonical ids in order, invalid rows left out.
@@ -69,7 +69,7 @@ class Intake:
         *,
         max_rows: int,
         name: str = "",
-        options: Options | None = None,
+        options: InputOptions | None = None,
         all_problems: bool = False,
     ) -> None:
         self.path = path
@@ -77,10 +77,10 @@ class Intake:
         self.sha256 = digest_of_bytes(path)
         self._max_rows = max_rows
         self._problems_kept = sys.maxsize if all_problems else _PROBLEMS_KEPT
-        options = options or Options()
+        options = options or InputOptions()
         self._table = _table(path, self.name, options)
         self._layout = _layout_of(self.name, self._table, options)
-        self._wishes = Wishes(self._layout, kind=options.kind, restore_auto_renew=options.restore_auto_renew)
+        self._wishes = RowOptionsReader(self._layout, kind=options.kind, restore_auto_renew=options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(self._layout.results)
         self._plain = (
             not (self._guarded or self._layout.results or self._layout.optional) and options.kind is Kind.AZURE
@@ -89,7 +89,7 @@ class Intake:
         self._fingerprints = Fingerprints()
         self.count = 0
         self.codes: Counter[str] = Counter()
-        self.problems: list[Problem] = []
+        self.problems: list[RowError] = []
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -117,16 +117,16 @@ class Intake:
         return self._digest.hexdigest()
 
     @property
-    def may_repeat(self) -> bool:
+    def may_have_duplicates(self) -> bool:
         """Tell whether a target of the rows read so far may be among them twice; if not, none is."""
-        return self._fingerprints.may_repeat
+        return self._fingerprints.may_have_duplicates
 
     @property
-    def may_be_mixed(self) -> bool:
+    def may_have_swapped_ids(self) -> bool:
         """Tell whether an id of the rows read so far may stand in more than one column; if not, none does."""
-        return self._fingerprints.may_be_mixed
+        return self._fingerprints.may_have_swapped_ids
 
-    def add(self, problems: Iterable[Problem]) -> None:
+    def add(self, problems: Iterable[RowError]) -> None:
         """Count rows as invalid in which something is wrong that only the whole file tells."""
         for problem in problems:
             self._note(problem)
@@ -153,24 +153,24 @@ class Intake:
             # A row with an id in it is neither.
             chunk = chunk.loc[~(_blank(chunk, places) | self._repeated(chunk, places))]
         if not all(good):
-            ids = [guid_cells.canonical(chunk[place]).tolist() for place in places]
+            ids = [guid_cells.normalize(chunk[place]).tolist() for place in places]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
         numbers = (chunk.index + 1).tolist()
         rows = zip(*(chunk[column].tolist() for column in chunk.columns), strict=True)
         # Most rows have nothing but ids in which nothing is wrong, and whose cells are kept as they are.
-        plain = self._plain and len(chunk.columns) == len(self._layout.kept)
+        plain = self._plain and len(chunk.columns) == len(self._layout.carried_columns)
         if plain and all(good):
             targets = list(map(Target, *ids))
             self._fingerprints.add(*ids)
-            self._digest.update("".join([target.line for target in targets]).encode())
+            self._digest.update("".join([target.digest_line for target in targets]).encode())
             yield from map(InputRow, numbers, rows, targets)
             return
         valid: list[Target] = []
         for number, cells, customer_id, subscription_id, entitlement_id in zip(numbers, rows, *ids, strict=True):
             if plain and customer_id and subscription_id and entitlement_id:
                 target = Target(customer_id, subscription_id, entitlement_id)
-                self._digest.update(target.line.encode())
+                self._digest.update(target.digest_line.encode())
                 row = InputRow(number, cells, target)
             else:
                 row = self._row(number, list(cells), [customer_id, subscription_id, entitlement_id])
@@ -195,49 +195,49 @@ class Intake:
 
     def _row(self, number: int, given: list[str], found: list[str]) -> InputRow:
         cells = [unguard(cell) for cell in given] if self._guarded else given
-        kept = tuple(cells[place] for place in self._layout.kept)
+        kept = tuple(cells[place] for place in self._layout.carried_columns)
         if problem := self._problem(number, cells, found):
             self._note(problem)
             return InputRow(number, kept, None, problem.code, problem.words[:DESCRIPTION_LENGTH])
         wanted = self._wishes.of(cells)
         customer_id, subscription_id, entitlement_id = found
         target = Target(customer_id, subscription_id, entitlement_id if wanted.kind is Kind.AZURE else "")
-        self._digest.update(target.line.encode())
+        self._digest.update(target.digest_line.encode())
         request_id, of_read, lost = self._carried(cells)
         return InputRow(
             number,
             kept,
             target,
             request_id=request_id,
-            of_read=of_read,
-            lost=lost,
+            request_id_is_for_read=of_read,
+            outcome_unknown=lost,
             restore_auto_renew=wanted.restore_auto_renew,
             deadline=wanted.deadline,
         )
 
-    def _note(self, problem: Problem) -> None:
+    def _note(self, problem: RowError) -> None:
         self.codes[problem.code] += 1
         if len(self.problems) < self._problems_kept:
             self.problems.append(problem)
 
-    def _problem(self, number: int, cells: list[str], found: list[str]) -> Problem | None:
+    def _problem(self, number: int, cells: list[str], found: list[str]) -> RowError | None:
         extra = [cell for cell in cells[len(self._table.header) :] if cell.strip()]
         if extra:
             surplus = ", ".join(map(repr, extra))
-            return Problem(
+            return RowError(
                 number,
-                (Defect("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}"),),
+                (CellError("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}"),),
             )
         ids = ["" if place is None else cells[place] for place in self._layout.ids]
         if all(map(guid_cells.is_blank, ids)):
-            return Problem(number, (Defect("no-ids", "", "", "the row has content but no ids"),))
+            return RowError(number, (CellError("no-ids", "", "", "the row has content but no ids"),))
         defects = row_options.defects(self._wishes.layout, cells)
         # Where nobody can tell what is wanted, nothing is missing yet.
         unclear = any(one.code in row_options.UNCLEAR for one in defects)
         itself = unclear or self._wishes.kind_of(cells) is Kind.SUBSCRIPTION
         needed = list(zip(ID_COLUMNS, ids, found, strict=True))[: 2 if itself else None]
-        defects = [*(guid_cells.defect(column, cell) for column, cell, guid in needed if not guid), *defects]
-        return Problem(number, tuple(defects)) if defects else None
+        defects = [*(guid_cells.explain(column, cell) for column, cell, guid in needed if not guid), *defects]
+        return RowError(number, tuple(defects)) if defects else None
 
     def _carried(self, cells: list[str]) -> tuple[str, bool, bool]:
         """Return the request id to go on with, when a results file says that it got no business answer.
@@ -281,13 +281,13 @@ def digest_of_bytes(path: Path) -> str:
         raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _table(path: Path, name: str, options: Options) -> Table:
+def _table(path: Path, name: str, options: InputOptions) -> Table:
     return open_table(
         path, name, options, lambda header: is_header(header, options.columns, entitlements=options.kind is Kind.AZURE)
     )
 
 
-def open_table(path: Path, name: str, options: Options, wanted: Wanted) -> Table:
+def open_table(path: Path, name: str, options: InputOptions, wanted: Wanted) -> Table:
     """Return the table in a file, text or workbook, whose header is ``wanted``; InputRefusedError when there is none."""
     with path.open("rb") as file:
         start = file.read(len(_ZIP))
@@ -304,9 +304,9 @@ def open_table(path: Path, name: str, options: Options, wanted: Wanted) -> Table
     return TextTable(path, name, wanted, delimiter=options.delimiter, encoding=options.encoding)
 
 
-def _layout_of(name: str, table: Table, options: Options) -> Layout:
+def _layout_of(name: str, table: Table, options: InputOptions) -> ColumnLayout:
     if not table.header:
-        return Layout((0, 0, 0), {}, (), (), {})
+        return ColumnLayout((0, 0, 0), {}, (), (), {})
     try:
         return layout(table.header, options.columns, guarded=table.guarded, entitlements=options.kind is Kind.AZURE)
     except ColumnError as error:

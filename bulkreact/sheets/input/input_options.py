@@ -7,7 +7,7 @@ from bulkreact.models import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class InputOptions:
     """What somebody knows of a file better than can be found out.
 
     ``columns`` says which headers hold which of our columns, where their names do not. ``kind`` is what rows want that do

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESULT_COLUMNS, ColumnError, place_of
+from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESULT_COLUMNS, ColumnError, column_index
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.header_aliases import key
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.input_file import open_table
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_options import InputOptions
 
 # A row of any other kind has no entitlement.
 _AZURE = {"", "azure"}
@@ -20,21 +20,21 @@ _ENTITLEMENT = ID_COLUMNS[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IncompleteRow:
     """A row with its cells; ``lacks`` are customer and Azure plan, where it has no entitlement id and should."""
 
     number: int
     cells: tuple[str, ...]
-    lacks: tuple[str, str] | None
+    missing_for: tuple[str, str] | None
 
 
-class Incomplete:
+class InputWithMissingIds:
     """A table with customers and subscriptions; InputRefusedError when there is none in the file.
 
     ``text`` says that it will be written as text; cells are then made safe for spreadsheets unless they come from text.
     """
 
-    def __init__(self, path: Path, name: str, options: Options, *, text: bool) -> None:
+    def __init__(self, path: Path, name: str, options: InputOptions, *, text: bool) -> None:
         self._named = options.columns
         try:
             self._table = open_table(path, name, options, self._wanted)
@@ -65,25 +65,25 @@ class Incomplete:
         self._text = text
         self.header = tuple(self._safe(one) for one in (*header, *self._new))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[IncompleteRow]:
         """Yield every row with content."""
         for chunk in self._table.chunks():
             blank = pd.Series(data=True, index=chunk.index)
             for column in chunk.columns:
                 blank &= chunk[column].str.strip() == ""
             kept = chunk.loc[~blank]
-            ids = [guid_cells.canonical(kept[place]).tolist() for place in self._needed]
+            ids = [guid_cells.normalize(kept[place]).tolist() for place in self._needed]
             for number, cells, customer, subscription in zip(kept.index, kept.to_numpy().tolist(), *ids, strict=True):
                 yield self._row(int(number) + 1, cells, (customer, subscription))
 
-    def filled(self, row: Row, entitlement_id: str, candidates: str) -> list[str]:
+    def filled(self, row: IncompleteRow, entitlement_id: str, candidates: str) -> list[str]:
         """Return the cells of a row that lacked an id, with what was found."""
         cells = list(row.cells)
         cells[self._entitlement] = entitlement_id
         cells[self._candidates] = guard(candidates) if self._text else candidates
         return cells
 
-    def _row(self, number: int, given: list[str], ids: tuple[str, str]) -> Row:
+    def _row(self, number: int, given: list[str], ids: tuple[str, str]) -> IncompleteRow:
         cells = [self._safe(cell) for cell in given]
         surplus = cells[self._width :]
         while surplus and not surplus[-1].strip():
@@ -91,9 +91,9 @@ class Incomplete:
         # Surplus cells stay behind all columns, where they are found to be surplus.
         whole = (*cells[: self._width], *([""] * len(self._new)), *surplus)
         kind = given[self._kind].strip().casefold() if self._kind is not None else ""
-        missing = guid_cells.defect(_ENTITLEMENT, whole[self._entitlement]).code.startswith("missing-")
+        missing = guid_cells.explain(_ENTITLEMENT, whole[self._entitlement]).code.startswith("missing-")
         lacks = all(ids) and kind in _AZURE and missing and not surplus
-        return Row(number, whole, ids if lacks else None)
+        return IncompleteRow(number, whole, ids if lacks else None)
 
     def _safe(self, cell: str) -> str:
         if self._guards:
@@ -104,4 +104,4 @@ class Incomplete:
         return all(self._place(header, one) is not None for one in ID_COLUMNS[:2])
 
     def _place(self, header: Sequence[str], column: str) -> int | None:
-        return place_of(header, column, self._named.get(column))
+        return column_index(header, column, self._named.get(column))

@@ -10,7 +10,7 @@ _CELL_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Defect:
+class CellError:
     """What is wrong with a cell, or with a row as a whole where ``column`` is empty; ``remedy`` may be empty."""
 
     code: str
@@ -26,17 +26,17 @@ class Defect:
             return self.reason
         # The kind of trouble goes before the cell, its story behind.
         kind, _, story = self.reason.partition(": ")
-        cell = f": {shown(self.value)}" if self.value.strip() else ""
+        cell = f": {quote_cell(self.value)}" if self.value.strip() else ""
         rest = f" ({story}. {self.remedy})" if story and self.remedy else f" ({story})" if story else ""
         return f"{self.column} {kind}{cell}{rest}"
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RowError:
     """Why a row is invalid; the first of its defects gives the row its code."""
 
     number: int
-    defects: tuple[Defect, ...]
+    defects: tuple[CellError, ...]
 
     @property
     def code(self) -> str:
@@ -50,9 +50,9 @@ class Problem:
         return "; ".join(one.words for one in self.defects)
 
 
-def lines(problems: Iterable[Problem]) -> Iterator[str]:
+def format_errors(problems: Iterable[RowError]) -> Iterator[str]:
     """Yield problems a line each, in the order of their rows; those that many rows share as one line."""
-    groups: dict[tuple[tuple[str, str, str], ...], list[Problem]] = {}
+    groups: dict[tuple[tuple[str, str, str], ...], list[RowError]] = {}
     for problem in problems:
         key = tuple((one.code, one.column, one.reason) for one in problem.defects)
         groups.setdefault(key, []).append(problem)
@@ -61,17 +61,17 @@ def lines(problems: Iterable[Problem]) -> Iterator[str]:
         if len(group) <= _SINGLY:
             yield f"row {problem.number}: {problem.words}"
         else:
-            rows = f"rows {ranges([one.number for one in group])} ({len(group):,} rows, for example {problem.number})"
+            rows = f"rows {format_ranges([one.number for one in group])} ({len(group):,} rows, for example {problem.number})"
             yield f"{rows}: {problem.words}"
 
 
-def shown(cell: str) -> str:
+def quote_cell(cell: str) -> str:
     """Return a cell for people: in quotes, without what cannot be printed, and not too long."""
     printable = "".join(char if char.isprintable() else "?" for char in cell)
     return f"'{printable}'" if len(printable) <= _CELL_LENGTH else f"'{printable[:_CELL_LENGTH]}…'"
 
 
-def ranges(numbers: list[int]) -> str:
+def format_ranges(numbers: list[int]) -> str:
     """Return the numbers of rows as people write them, ``3-7, 9``; many are cut."""
     spans: list[list[int]] = []
     for number in numbers:

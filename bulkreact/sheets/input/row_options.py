@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER, moment_text
-from bulkreact.sheets.columns import CANCELLED_ON, CANDIDATES, DEADLINE, KIND, RESTORE_AUTO_RENEW, Layout
+from bulkreact.sheets.columns import CANCELLED_ON, CANDIDATES, DEADLINE, KIND, RESTORE_AUTO_RENEW, ColumnLayout
 from bulkreact.sheets.input.guid_cells import is_blank
-from bulkreact.sheets.input.row_errors import Defect
+from bulkreact.sheets.input.row_errors import CellError
 
 _AMBIGUOUS = "ambiguous-row"
 _INVALID_KIND = "invalid-kind"
@@ -22,7 +22,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RowOptions:
     """What one row wants; ``deadline`` (UTC, ISO 8601) is when its target is deleted for good, empty if nobody says."""
 
     kind: Kind
@@ -30,26 +30,26 @@ class Wish:
     deadline: str
 
 
-class Wishes:
+class RowOptionsReader:
     """Reads what rows want; what they do not say themselves is as for all."""
 
-    def __init__(self, layout: Layout, *, kind: Kind | None, restore_auto_renew: bool) -> None:
+    def __init__(self, layout: ColumnLayout, *, kind: Kind | None, restore_auto_renew: bool) -> None:
         self.layout = layout
         self._kind = kind
         self._restore_auto_renew = restore_auto_renew
         self.unread_dates = 0
         # Most files say nothing of that kind, and their rows are many.
-        self._same = Wish(kind, restore_auto_renew and kind is Kind.SUBSCRIPTION, "") if kind else None
+        self._same = RowOptions(kind, restore_auto_renew and kind is Kind.SUBSCRIPTION, "") if kind else None
         self._says_nothing = not layout.optional
 
-    def of(self, cells: Sequence[str]) -> Wish:
+    def of(self, cells: Sequence[str]) -> RowOptions:
         """Return what a row wants in whose cells nothing is wrong."""
         if self._same and self._says_nothing:
             return self._same
         kind = self.kind_of(cells)
         word = _cell(self.layout, cells, RESTORE_AUTO_RENEW).lower()
         restore = word in _YES if word else self._restore_auto_renew
-        return Wish(kind, restore and kind is Kind.SUBSCRIPTION, self._deadline(cells))
+        return RowOptions(kind, restore and kind is Kind.SUBSCRIPTION, self._deadline(cells))
 
     def kind_of(self, cells: Sequence[str]) -> Kind:
         """Return what a row wants back; a word that is no kind says nothing."""
@@ -71,33 +71,33 @@ class Wishes:
         return moment_text(min(moments)) if moments else ""
 
 
-def defects(layout: Layout, cells: Sequence[str]) -> list[Defect]:
+def defects(layout: ColumnLayout, cells: Sequence[str]) -> list[CellError]:
     """Return what is wrong with what a row says besides its ids."""
-    found: list[Defect] = []
+    found: list[CellError] = []
     if not layout.optional:
         return found
     word = _cell(layout, cells, KIND)
     if word and word.lower() not in set(Kind):
         reason = "is no kind of subscription: it takes azure, subscription or nothing"
-        found.append(Defect(_INVALID_KIND, KIND, word, reason, "Correct it"))
+        found.append(CellError(_INVALID_KIND, KIND, word, reason, "Correct it"))
     word = _cell(layout, cells, RESTORE_AUTO_RENEW)
     if word and word.lower() not in _YES | _NO:
         reason = "is not understood: it takes true or false, yes or no, 1 or 0, or nothing"
-        found.append(Defect("invalid-restore-auto-renew", RESTORE_AUTO_RENEW, word, reason, "Correct it"))
+        found.append(CellError("invalid-restore-auto-renew", RESTORE_AUTO_RENEW, word, reason, "Correct it"))
     candidates = _cell(layout, cells, CANDIDATES)
     if candidates and _has_no_entitlement(layout, cells):
         reason = "are several: nobody has chosen one"
         remedy = "Put the id of one into entitlement_id"
-        found.append(Defect(_AMBIGUOUS, CANDIDATES, candidates, reason, remedy))
+        found.append(CellError(_AMBIGUOUS, CANDIDATES, candidates, reason, remedy))
     return found
 
 
-def _cell(layout: Layout, cells: Sequence[str], column: str) -> str:
+def _cell(layout: ColumnLayout, cells: Sequence[str], column: str) -> str:
     place = layout.optional.get(column)
     return "" if place is None else cells[place].strip()
 
 
-def _has_no_entitlement(layout: Layout, cells: Sequence[str]) -> bool:
+def _has_no_entitlement(layout: ColumnLayout, cells: Sequence[str]) -> bool:
     place = layout.ids[2]
     return place is None or is_blank(cells[place])
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bulkreact.models import Spell
+from bulkreact.models import SessionTimeline
 
 WIDTH = 1000
 HEIGHT = 100
@@ -13,7 +13,7 @@ _LOWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Rect:
     """A rectangle; ``y`` counts from the top."""
 
     x: float
@@ -23,17 +23,17 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Bar:
     """A slice of time: its calls from the bottom up, the throttled ones among them at the top."""
 
     began_after_seconds: int
     calls: int
     throttled: int
-    whole: Piece
-    marked: Piece
+    whole: Rect
+    marked: Rect
 
 
-def bar(numbers: Sequence[int]) -> list[Piece]:
+def bar(numbers: Sequence[int]) -> list[Rect]:
     """Return pieces side by side that share the width as the numbers (not 0) do, none too narrow to be seen."""
     total = sum(numbers)
     wanted = [max(number / total * WIDTH, _NARROWEST) for number in numbers]
@@ -41,27 +41,27 @@ def bar(numbers: Sequence[int]) -> list[Piece]:
     pieces = []
     x = 0.0
     for width in wanted:
-        pieces.append(Piece(round(x, 2), 0, round(width * scale, 2), HEIGHT))
+        pieces.append(Rect(round(x, 2), 0, round(width * scale, 2), HEIGHT))
         x += width * scale
     return pieces
 
 
-def columns(spell: Spell) -> list[Column]:
+def columns(spell: SessionTimeline) -> list[Bar]:
     """Return the slices of a spell side by side, the busiest one as high as the drawing."""
-    busiest = max(calls for calls, _ in spell.slices)
-    width = WIDTH / len(spell.slices)
+    busiest = max(calls for calls, _ in spell.buckets)
+    width = WIDTH / len(spell.buckets)
     drawn = []
-    for number, (calls, throttled) in enumerate(spell.slices):
+    for number, (calls, throttled) in enumerate(spell.buckets):
         x, wide = round(number * width, 2), round(width * 0.86, 2)
         high = max(calls / busiest * HEIGHT, _LOWEST) if calls else 0
         marked = max(throttled / busiest * HEIGHT, _LOWEST) if throttled else 0
         drawn.append(
-            Column(
-                number * spell.slice_seconds,
+            Bar(
+                number * spell.bucket_seconds,
                 calls,
                 throttled,
-                Piece(x, round(HEIGHT - high, 2), wide, round(high, 2)),
-                Piece(x, round(HEIGHT - high, 2), wide, round(marked, 2)),
+                Rect(x, round(HEIGHT - high, 2), wide, round(high, 2)),
+                Rect(x, round(HEIGHT - high, 2), wide, round(marked, 2)),
             )
         )
     return drawn

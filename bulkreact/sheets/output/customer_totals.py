@@ -30,7 +30,7 @@ FROM (SELECT max(troubled) AS affected FROM tally WHERE customer <> '' GROUP BY 
 _STATUSES = "SELECT status, sum(rows) FROM tally WHERE customer = ? GROUP BY status"
 
 
-class CustomerTally:
+class CustomerCounts:
     """The customers of a run; memory stays flat however many there are."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class CustomerTally:
     def add(self, row: ResultRow) -> None:
         """Count one row."""
         held = self._held
-        held[row.customer_id, row.outcome.status, row.troubled] += 1
+        held[row.customer_id, row.outcome.status, row.needs_attention] += 1
         if len(held) >= _HELD:
             self._spill()
 

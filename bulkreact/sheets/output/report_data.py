@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bulkreact.models import SUCCESSES, ResultRow, Spell, Status
-from bulkreact.partnercenter.error_codes.entry import Entry
+from bulkreact.models import SUCCESSES, ResultRow, SessionTimeline, Status
+from bulkreact.partnercenter.error_codes.entry import ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import entry_of, explain
 
 ROWS_SHOWN = 50
@@ -26,7 +26,7 @@ class ErrorGroup:
     """
 
     code: str
-    entry: Entry
+    entry: ErrorCode
     example: str
     rows: int = 0
     hidden: int = 0
@@ -38,7 +38,7 @@ class ErrorGroup:
         """Count one row; they come in the order of the input."""
         self.rows += 1
         self.statuses[row.outcome.status] += 1
-        self.taken_over += bool(row.handed_to)
+        self.taken_over += bool(row.transferred_to)
         if not self.hidden and self.ranges and row.number == self.ranges[-1][1] + 1:
             self.ranges[-1] = (self.ranges[-1][0], row.number)
         elif len(self.ranges) < ROWS_SHOWN:
@@ -47,20 +47,20 @@ class ErrorGroup:
             self.hidden += 1
 
 
-class Gathering:
+class ReportBuilder:
     """Takes in the rows of a run, one after the other."""
 
     def __init__(self) -> None:
         self.succeeded = 0
         self.troubled = 0
         self.left_out = 0
-        self._groups: dict[tuple[str, Entry], ErrorGroup] = {}
+        self._groups: dict[tuple[str, ErrorCode], ErrorGroup] = {}
 
     def add(self, row: ResultRow) -> None:
         """Take in one row."""
         if row.succeeded:
             self.succeeded += 1
-        elif row.left_out:
+        elif row.excluded_by_limit:
             self.left_out += 1
         else:
             self.troubled += 1
@@ -87,7 +87,7 @@ class StatusLine:
     """How many rows ended so; ``well`` tells whether that is an end as it should be, None where it depends."""
 
     status: Status
-    words: str
+    description: str
     rows: int
     well: bool | None
 
@@ -98,12 +98,12 @@ class CustomerLine:
 
     customer_id: str
     rows: int
-    troubled: int
+    needing_attention: int
     statuses: tuple[tuple[Status, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class NextStep:
     """What can be done: words, and the command or file as it must be typed."""
 
     words: str
@@ -133,13 +133,13 @@ class RunReport:
     simulated: bool
     figures: tuple[tuple[str, str], ...]
     statuses: tuple[StatusLine, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[NextStep, ...]
     groups: tuple[ErrorGroup, ...]
     other_rows: int
     customers: tuple[CustomerLine, ...]
     customer_count: int
     affected_count: int
-    spells: tuple[Spell, ...]
+    spells: tuple[SessionTimeline, ...]
     earlier_spells: int
     facts: tuple[tuple[str, str], ...]
 
@@ -147,7 +147,9 @@ class RunReport:
 def status_lines(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusLine, ...]:
     """Return the statuses that occur, with what they mean."""
     return tuple(
-        StatusLine(status, explain(status)[0].words, rows, None if status is Status.DUPLICATE else status in SUCCESSES)
+        StatusLine(
+            status, explain(status)[0].description, rows, None if status is Status.DUPLICATE else status in SUCCESSES
+        )
         for status, rows in numbers
         if rows
     )

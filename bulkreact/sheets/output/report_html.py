@@ -55,7 +55,7 @@ def template() -> "Template":
     return environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
 
 
-def harmless(text: str) -> str:
+def strip_control_characters(text: str) -> str:
     """Return text without what is not to be seen and changes how other text is."""
     return "".join(_seen(character) for character in text)
 
@@ -69,7 +69,7 @@ def _seen(character: str) -> str:
 
 def _final(value: object) -> object:
     """Make every value harmless that the template shows; what the template itself has made is so already."""
-    return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return strip_control_characters(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _number(value: int) -> str:

@@ -30,7 +30,7 @@ class Counts:
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
-    left_out: int = 0
+    excluded_by_limit: int = 0
     worth_retrying: int = 0
 
     def add(self, row: ResultRow) -> None:
@@ -41,9 +41,9 @@ class Counts:
             self.codes[outcome.code] += 1
         if row.succeeded:
             return
-        self.left_out += row.left_out and not row.handed_to
-        self.worth_retrying += row.worth_retrying and not row.handed_to
-        self.unsuccessful += row.troubled
+        self.excluded_by_limit += row.excluded_by_limit and not row.transferred_to
+        self.worth_retrying += row.worth_retrying and not row.transferred_to
+        self.unsuccessful += row.needs_attention
 
     @property
     def exit_code(self) -> int:
@@ -66,7 +66,7 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> C
         for row in rows:
             counts.add(row)
             # Of what is ours nothing looks like a formula, and is left as it is.
-            line = guarded_line(cells_of(row))
+            line = guarded_line(result_cells(row))
             results.write(line)
             if not row.succeeded:
                 failed.write(line)
@@ -79,7 +79,7 @@ def copy(folder: Path, to: Path) -> None:
         shutil.copyfileobj(results, file)
 
 
-def tally(rows: Iterable[ResultRow]) -> Counts:
+def count_rows(rows: Iterable[ResultRow]) -> Counts:
     """Count rows without writing them."""
     counts = Counts()
     for row in rows:
@@ -87,7 +87,7 @@ def tally(rows: Iterable[ResultRow]) -> Counts:
     return counts
 
 
-def keep_edited(folder: Path, name: str) -> Path | None:
+def set_aside_edited(folder: Path, name: str) -> Path | None:
     """Move a file that somebody has worked on out of the way, and return where it is now."""
     file, summary = folder / name, folder / SUMMARY
     if not file.is_file() or not summary.is_file() or file.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
@@ -108,7 +108,7 @@ def statuses(counts: Counts) -> dict[str, int]:
     return {status.value: counts.statuses[status] for status in Status}
 
 
-def cells_of(row: ResultRow) -> list[str]:
+def result_cells(row: ResultRow) -> list[str]:
     """Return the cells of a row in the results, the input's and then ours, unguarded."""
     outcome, call = row.outcome, row.outcome.call
     http_status = call.answer.http_status if call else None

@@ -7,8 +7,8 @@ from pathlib import Path
 from bulkreact.models import SUCCESSES, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import explain
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.output.results_csv import Counts, cells_of
-from bulkreact.sheets.output.xlsx_writer import MOST_COLUMNS, MOST_ROWS, Sheet, writing
+from bulkreact.sheets.output.results_csv import Counts, result_cells
+from bulkreact.sheets.output.xlsx_writer import MOST_COLUMNS, MOST_ROWS, SheetWriter, writing
 
 WORKBOOK = "results.xlsx"
 _NUMBERS = {RESULT_COLUMNS.index(name) for name in ("row", "http_status", "attempts")}
@@ -52,13 +52,13 @@ def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], facts:
         _summary(book.sheet("Summary"), counts, facts)
 
 
-def _results(sheet: Sheet, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Counts:
+def _results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Counts:
     counts = Counts()
     names = (*header, *RESULT_COLUMNS)
     status = len(header) + _STATUS
     rest = iter(rows)
     sample = list(islice(rest, _SAMPLE))
-    sheet.columns(widths(names, [cells_of(row) for row in sample]))
+    sheet.columns(column_widths(names, [result_cells(row) for row in sample]))
     sheet.add(names, bold=True, colours=(_HEADING,))
     for row in chain(sample, rest):
         counts.add(row)
@@ -72,18 +72,18 @@ def _results(sheet: Sheet, header: tuple[str, ...], rows: Iterable[ResultRow]) -
 
 def _cells(row: ResultRow, given: int) -> Iterator[str | int]:
     """Yield the cells of a row; where ours are numbers, they are so in the workbook."""
-    for place, cell in enumerate(cells_of(row), -given):
+    for place, cell in enumerate(result_cells(row), -given):
         yield int(cell) if cell and place in _NUMBERS else cell
 
 
-def widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
+def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
     """Yield the widths of columns, from their names and some rows, in characters."""
     for place, name in enumerate(names):
         longest = max((len(row[place].partition("\n")[0]) for row in rows if place < len(row)), default=0)
         yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
 
 
-def _summary(sheet: Sheet, counts: Counts, facts: Sequence[tuple[str, str]]) -> None:
+def _summary(sheet: SheetWriter, counts: Counts, facts: Sequence[tuple[str, str]]) -> None:
     sheet.columns((24, 12, 70, 70))
     sheet.add(("This run",), bold=True, colours=(_HEADING,))
     for fact in facts:
@@ -99,9 +99,9 @@ def _summary(sheet: Sheet, counts: Counts, facts: Sequence[tuple[str, str]]) -> 
         sheet.add(("Error code", "Rows", "What it means", "What to do"), bold=True, colours=(_HEADING,))
     for code, number in counts.codes.most_common():
         entry = next(iter(explain(code)), None)
-        known = (entry.words, entry.advice) if entry else ("not in the catalogue; see error_description", "")
+        known = (entry.description, entry.advice) if entry else ("not in the catalogue; see error_description", "")
         sheet.add((code, number, *known), wrap=True)
 
 
 def _words(status: Status) -> str:
-    return next(entry.words for entry in explain(status))
+    return next(entry.description for entry in explain(status))

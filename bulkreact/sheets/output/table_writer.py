@@ -23,7 +23,7 @@ def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
         with replacing(path, private=False) as file:
             write_lines(file, header, rows)
         return
-    from bulkreact.sheets.output.results_xlsx import widths  # noqa: PLC0415 - see above
+    from bulkreact.sheets.output.results_xlsx import column_widths  # noqa: PLC0415 - see above
     from bulkreact.sheets.output.xlsx_writer import writing  # noqa: PLC0415 - most tables are text
 
     with writing(path, private=False) as book:
@@ -31,7 +31,7 @@ def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
         rest = iter(rows)
         sample = list(islice(rest, _SAMPLE))
         # Also what people add below must stay as they type it.
-        sheet.columns(widths(header, sample), text=len(header))
+        sheet.columns(column_widths(header, sample), text=len(header))
         sheet.add(header, bold=True, colours=(_HEADING,))
         for row in chain(sample, rest):
             sheet.add(row)

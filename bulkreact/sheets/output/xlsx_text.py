@@ -13,7 +13,7 @@ _XML_SPACE = " \t\r\n"
 _LAST_CONTROL = 0x1F
 
 
-def fit(text: str) -> str:
+def escape(text: str) -> str:
     """Return a text as it is written into a workbook.
 
     What a workbook cannot hold is replaced where all can see it; cells that are too long are cut and end with ``…``.

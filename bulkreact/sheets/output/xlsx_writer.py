@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkreact.atomic_write import replacing_bytes
-from bulkreact.sheets.output.xlsx_text import fit
+from bulkreact.sheets.output.xlsx_text import escape
 
 TEXT = "@"
 # What a sheet has room for.
@@ -18,7 +18,7 @@ MOST_COLUMNS = 16_384
 _LINE_HEIGHT = 15
 
 
-class Sheet:
+class SheetWriter:
     """One sheet of a workbook that is being written; what concerns its columns must be said before the first row."""
 
     def __init__(self, sheet: Any, *, frozen: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
@@ -87,7 +87,7 @@ class Sheet:
             return None
         cell = self._blank(colour, bold, wrap, isinstance(value, str))
         if isinstance(value, str):
-            cell.value = fit(value)
+            cell.value = escape(value)
             # Otherwise what begins with = would be calculated when the workbook is opened.
             cell.data_type = "s"
         else:
@@ -117,18 +117,18 @@ def _lines(text: str, width: int) -> int:
     return sum(1 + len(line) // width for line in text.split("\n"))
 
 
-class Book:
+class WorkbookWriter:
     """A workbook that is being written."""
 
     def __init__(self) -> None:
         from openpyxl import Workbook  # noqa: PLC0415 - loaded only to write workbooks
 
         self._book = Workbook(write_only=True)
-        self._sheets: list[Sheet] = []
+        self._sheets: list[SheetWriter] = []
 
-    def sheet(self, title: str, *, frozen: int = 0) -> Sheet:
+    def sheet(self, title: str, *, frozen: int = 0) -> SheetWriter:
         """Add a sheet; its first rows stay in sight when they are ``frozen``."""
-        self._sheets.append(Sheet(self._book.create_sheet(title), frozen=frozen))
+        self._sheets.append(SheetWriter(self._book.create_sheet(title), frozen=frozen))
         return self._sheets[-1]
 
     def save(self, archive: zipfile.ZipFile) -> None:
@@ -146,13 +146,13 @@ class Book:
 
 
 @contextmanager
-def writing(path: Path, *, private: bool) -> Iterator[Book]:
+def writing(path: Path, *, private: bool) -> Iterator[WorkbookWriter]:
     """Make a workbook, and put it in its place when it is complete.
 
     ``private`` ones get mode 0600, others follow the umask. Raises OSError, leaving an older file untouched.
     """
     with replacing_bytes(path, private=private) as file:
-        book = Book()
+        book = WorkbookWriter()
         try:
             yield book
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

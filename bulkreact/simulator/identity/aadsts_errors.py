@@ -55,7 +55,7 @@ _RETRY_AFTER = {90055: "1"}
 _FATE_BELOW = 10**8
 
 
-class RefusedError(Exception):
+class TokenRefusedError(Exception):
     """A request that the token service refuses; ``error`` replaces what OAuth calls the number."""
 
     def __init__(self, number: int, error: str = "") -> None:

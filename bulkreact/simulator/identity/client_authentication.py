@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from bulkreact.simulator.identity.aadsts_errors import RefusedError
+from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError
 from bulkreact.simulator.identity.directory import App
 
 Credential: TypeAlias = Literal["", "secret", "assertion"]
@@ -19,7 +19,7 @@ _ALGORITHMS = ["RS256", "PS256"]
 _THUMBPRINTS: dict[str, type[hashes.HashAlgorithm]] = {"x5t": hashes.SHA1, "x5t#S256": hashes.SHA256}
 
 
-def presented(form: Mapping[str, str]) -> Credential:
+def credential_type(form: Mapping[str, str]) -> Credential:
     """Return what a request presents to prove who it is."""
     if form.get("client_assertion"):
         return "assertion"
@@ -31,7 +31,7 @@ def check(app: App, form: Mapping[str, str], audiences: Collection[str], now: fl
 
     ``audiences`` are the addresses that an assertion may be made out to.
     """
-    match presented(form):
+    match credential_type(form):
         case "secret":
             _check_secret(app, form["client_secret"])
         case "assertion":
@@ -43,9 +43,9 @@ def check(app: App, form: Mapping[str, str], audiences: Collection[str], now: fl
 def _check_secret(app: App, secret: str) -> None:
     match app.secrets.get(secret):
         case None:
-            raise RefusedError(7000215)
+            raise TokenRefusedError(7000215)
         case "expired":
-            raise RefusedError(7000222)
+            raise TokenRefusedError(7000222)
         case "valid":
             pass
 
@@ -63,11 +63,11 @@ def _check_assertion(app: App, form: Mapping[str, str], audiences: Collection[st
             options={"require": ["exp", "sub", "jti"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
     except jwt.PyJWTError:
-        raise RefusedError(700027) from None
+        raise TokenRefusedError(700027) from None
     begin, end = claims.get("nbf", 0), claims["exp"]
     timely = isinstance(begin, int | float) and isinstance(end, int | float) and begin <= now < end
     if not timely or claims["sub"] != app.client_id or form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise RefusedError(700027)
+        raise TokenRefusedError(700027)
 
 
 def _key(app: App, header: Mapping[str, object]) -> RSAPublicKey:
@@ -77,7 +77,7 @@ def _key(app: App, header: Mapping[str, object]) -> RSAPublicKey:
         key = certificate.public_key()
         if _is_named(certificate, header) and isinstance(key, RSAPublicKey):
             return key
-    raise RefusedError(700027)
+    raise TokenRefusedError(700027)
 
 
 def _is_named(certificate: x509.Certificate, header: Mapping[str, object]) -> bool:

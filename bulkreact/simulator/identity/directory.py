@@ -5,9 +5,14 @@ from dataclasses import dataclass, field
 from secrets import choice, token_urlsafe
 from typing import Literal, TypeAlias
 
-from bulkreact.simulator.identity.aadsts_errors import Fault, RefusedError
-from bulkreact.simulator.identity.issued_tokens import Access, AuthorizationCode, DeviceSignIn, Refresh
-from bulkreact.simulator.identity.token_signer import Mint, User, client_info
+from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError
+from bulkreact.simulator.identity.issued_tokens import (
+    AuthorizationCode,
+    DeviceSignIn,
+    IssuedAccessToken,
+    IssuedRefreshToken,
+)
+from bulkreact.simulator.identity.token_signer import TokenSigner, User, client_info
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
 _CODE_LIFETIME = 600
@@ -32,7 +37,7 @@ class App:
 
 
 @dataclass(slots=True)
-class TokenRequest:
+class LoggedTokenRequest:
     """One request to the token endpoint, for whoever wants to check a client.
 
     ``credential`` is what was presented: ``secret``, ``assertion`` or nothing. ``outcome`` is ``issued``, the number of
@@ -70,11 +75,11 @@ class Directory:
         self.faults: list[Fault] = []
         # Tenants by the domains that stand for them.
         self.domains: dict[str, str] = {}
-        self.requests: list[TokenRequest] = []
+        self.requests: list[LoggedTokenRequest] = []
         self.apps: list[App] = []
-        self.mint = Mint()
-        self._access: dict[str, Access] = {}
-        self._refresh: dict[str, Refresh] = {}
+        self.mint = TokenSigner()
+        self._access: dict[str, IssuedAccessToken] = {}
+        self._refresh: dict[str, IssuedRefreshToken] = {}
         self._devices: list[DeviceSignIn] = []
         self._codes: dict[str, AuthorizationCode] = {}
 
@@ -89,17 +94,17 @@ class Directory:
             if (app.client_id.lower(), app.tenant_id.lower()) == (client_id.lower(), tenant.lower()):
                 return app
         if self.apps:
-            raise RefusedError(700016)
+            raise TokenRefusedError(700016)
         return None
 
     def check_tenant(self, tenant: str) -> None:
         """Raise RefusedError for a tenant without any app, when there are apps."""
         if self.apps and tenant.lower() not in {app.tenant_id.lower() for app in self.apps}:
-            raise RefusedError(90002)
+            raise TokenRefusedError(90002)
 
     # What the API asks.
 
-    def access(self, token: str) -> Access | None:
+    def access(self, token: str) -> IssuedAccessToken | None:
         """Return what an access token stands for, None when it was not issued here or is not good any more."""
         found = self._access.get(token)
         if found is None or found.revoked or self.clock() >= found.expires_at or found.audience != self.resource:
@@ -111,7 +116,7 @@ class Directory:
         found = self.access(token)
         return found is not None and not self.lacks_mfa(found)
 
-    def lacks_mfa(self, access: Access) -> bool:
+    def lacks_mfa(self, access: IssuedAccessToken) -> bool:
         """Tell whether the API refuses a token because its user signed in with a password only."""
         return self.mfa_required and access.user and not access.mfa
 
@@ -172,7 +177,7 @@ class Directory:
         """Return what an authorization code stands for."""
         return self._codes.get(code)
 
-    def refresh_token(self, token: str) -> Refresh | None:
+    def refresh_token(self, token: str) -> IssuedRefreshToken | None:
         """Return what a refresh token stands for."""
         return self._refresh.get(token)
 
@@ -181,7 +186,7 @@ class Directory:
         audience, span = self._audience(), self._span()
         tenant = self.domains.get(tenant, tenant)
         token = self.mint.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
-        self._access[token] = Access(audience, span[1], user=False, mfa=False)
+        self._access[token] = IssuedAccessToken(audience, span[1], user=False, mfa=False)
         return self._answer(token)
 
     def issue_for_user(
@@ -206,7 +211,7 @@ class Directory:
             span=span,
             methods=["pwd", "mfa"] if self.mfa else ["pwd"],
         )
-        self._access[token] = Access(audience, span[1], user=True, mfa=self.mfa)
+        self._access[token] = IssuedAccessToken(audience, span[1], user=True, mfa=self.mfa)
         granted = {f"{self.resource}/user_impersonation", *(one for one in scopes if one.startswith(self.resource))}
         return {
             **self._answer(token),
@@ -240,7 +245,9 @@ class Directory:
     def _keep(self, client_id: str, tenant: str, user: User, *, public: bool) -> str:
         """Return a new refresh token."""
         token = f"1.{token_urlsafe(96)}"
-        self._refresh[token] = Refresh(client_id.lower(), tenant, user, public, self.clock() + self.refresh_lifetime)
+        self._refresh[token] = IssuedRefreshToken(
+            client_id.lower(), tenant, user, public, self.clock() + self.refresh_lifetime
+        )
         return token
 
     def _waiting(self, user_code: str) -> DeviceSignIn:

@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bulkreact.simulator.identity.aadsts_errors import RefusedError, fate_of
-from bulkreact.simulator.identity.client_authentication import check, presented
+from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, fate_of
+from bulkreact.simulator.identity.client_authentication import check, credential_type
 from bulkreact.simulator.identity.directory import Answer, App, Directory
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -14,7 +14,7 @@ _OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class TokenRequest:
     """A request for tokens; ``origin`` is the address of the token service as the client calls it."""
 
     origin: str
@@ -40,15 +40,15 @@ class Ask:
         """Return a parameter; RefusedError when it is missing."""
         value = self.form.get(name, "")
         if not value:
-            raise RefusedError(900144)
+            raise TokenRefusedError(900144)
         return value
 
 
-def redeem(directory: Directory, ask: Ask) -> Answer:
+def issue_tokens(directory: Directory, ask: TokenRequest) -> Answer:
     """Return the tokens that a request gets, as the endpoint answers; RefusedError when it gets none."""
     ask.need("client_id")
     if number := fate_of(ask.client_id):
-        raise RefusedError(number)
+        raise TokenRefusedError(number)
     app = directory.app(ask.client_id, ask.tenant)
     if app:
         audiences = {f"{ask.origin}/{ask.tenant}/oauth2/v2.0/token", ask.issuer}
@@ -63,89 +63,89 @@ def redeem(directory: Directory, ask: Ask) -> Answer:
         case grant_type if grant_type == DEVICE_CODE:
             return _by_device(directory, ask, app)
         case _:
-            raise RefusedError(70003)
+            raise TokenRefusedError(70003)
 
 
-def _for_app(directory: Directory, ask: Ask) -> Answer:
-    if not presented(ask.form):
-        raise RefusedError(7000216)
+def _for_app(directory: Directory, ask: TokenRequest) -> Answer:
+    if not credential_type(ask.form):
+        raise TokenRefusedError(7000216)
     if ask.scopes != [f"{directory.resource}/.default"]:
-        raise RefusedError(500011)
+        raise TokenRefusedError(500011)
     return directory.issue_for_app(ask.client_id, ask.tenant)
 
 
-def _by_refresh_token(directory: Directory, ask: Ask, app: App | None) -> Answer:
+def _by_refresh_token(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
     token = directory.refresh_token(ask.need("refresh_token"))
-    if app and app.public and token and token.public and presented(ask.form):
-        raise RefusedError(700025)
+    if app and app.public and token and token.public and credential_type(ask.form):
+        raise TokenRefusedError(700025)
     _check_user_grant(directory, ask, app)
     if token is None or token.used or token.client_id != ask.client_id.lower():
-        raise RefusedError(70000)
+        raise TokenRefusedError(70000)
     if token.revoked:
-        raise RefusedError(50173)
+        raise TokenRefusedError(50173)
     if token.expires_at <= directory.clock():
-        raise RefusedError(700082)
+        raise TokenRefusedError(700082)
     token.used = True
     return directory.issue_for_user(
         token.user, ask.client_id, ask.tenant, issuer=ask.issuer, scopes=ask.scopes, public=token.public
     )
 
 
-def _by_device(directory: Directory, ask: Ask, app: App | None) -> Answer:
+def _by_device(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
     _check_user_grant(directory, ask, app)
     sign_in, now = directory.device_sign_in(ask.need("device_code")), directory.clock()
     if sign_in is None or sign_in.client_id.lower() != ask.client_id.lower() or sign_in.state == "redeemed":
-        raise RefusedError(70018)
+        raise TokenRefusedError(70018)
     if sign_in.expires_at <= now:
-        raise RefusedError(70019)
+        raise TokenRefusedError(70019)
     last, sign_in.polled_at = sign_in.polled_at, now
     # Half the interval: clients are not to be blamed for a fast line.
     too_soon = last is not None and now - last < directory.interval / 2
     match sign_in.state:
         case "pending":
-            raise RefusedError(70016, "slow_down" if too_soon else "")
+            raise TokenRefusedError(70016, "slow_down" if too_soon else "")
         case "declined":
-            raise RefusedError(65004)
+            raise TokenRefusedError(65004)
         case "approved":
             sign_in.state = "redeemed"
     return _sign_in(directory, ask)
 
 
-def _by_code(directory: Directory, ask: Ask, app: App | None) -> Answer:
+def _by_code(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
     _check_user_grant(directory, ask, app)
     code = directory.authorization_code(ask.need("code"))
     if code is None or code.client_id.lower() != ask.client_id.lower():
-        raise RefusedError(70000)
+        raise TokenRefusedError(70000)
     if code.used:
-        raise RefusedError(54005)
+        raise TokenRefusedError(54005)
     if code.expires_at <= directory.clock():
-        raise RefusedError(70008)
+        raise TokenRefusedError(70008)
     if code.redirect_uri != ask.form.get("redirect_uri", ""):
-        raise RefusedError(50011)
+        raise TokenRefusedError(50011)
     if code.challenge and code.challenge != _challenge(ask.form.get("code_verifier", "")):
-        raise RefusedError(501481)
+        raise TokenRefusedError(501481)
     code.used = True
     return _sign_in(directory, ask, code.nonce)
 
 
-def _sign_in(directory: Directory, ask: Ask, nonce: str = "") -> Answer:
+def _sign_in(directory: Directory, ask: TokenRequest, nonce: str = "") -> Answer:
     return directory.issue_for_user(
         directory.user,
         ask.client_id,
         ask.tenant,
         issuer=ask.issuer,
         scopes=ask.scopes,
-        public=not presented(ask.form),
+        public=not credential_type(ask.form),
         nonce=nonce,
     )
 
 
-def _check_user_grant(directory: Directory, ask: Ask, app: App | None) -> None:
+def _check_user_grant(directory: Directory, ask: TokenRequest, app: App | None) -> None:
     """Raise RefusedError when an app may not act for users in this way."""
-    if app and not app.public and not presented(ask.form):
-        raise RefusedError(7000218)
+    if app and not app.public and not credential_type(ask.form):
+        raise TokenRefusedError(7000218)
     if app and not app.consented:
-        raise RefusedError(65001)
+        raise TokenRefusedError(65001)
     check_scopes(directory, ask.scopes)
 
 
@@ -153,7 +153,7 @@ def check_scopes(directory: Directory, scopes: list[str]) -> None:
     """Raise RefusedError for a scope that is not one of the API's."""
     ours = {f"{directory.resource}/user_impersonation", f"{directory.resource}/.default"}
     for scope in set(scopes) - _OPENID_SCOPES - ours:
-        raise RefusedError(70011 if scope.startswith(f"{directory.resource}/") else 500011)
+        raise TokenRefusedError(70011 if scope.startswith(f"{directory.resource}/") else 500011)
 
 
 def _challenge(verifier: str) -> str:

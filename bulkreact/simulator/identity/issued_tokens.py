@@ -7,7 +7,7 @@ from bulkreact.simulator.identity.token_signer import User
 
 
 @dataclass(slots=True)
-class Access:
+class IssuedAccessToken:
     """An access token that was issued."""
 
     audience: str
@@ -18,7 +18,7 @@ class Access:
 
 
 @dataclass(slots=True)
-class Refresh:
+class IssuedRefreshToken:
     """A refresh token that was issued; ``public`` when no secret or assertion was presented for it."""
 
     client_id: str

@@ -6,10 +6,10 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from bulkreact.simulator.identity.aadsts_errors import Fault, RefusedError, refusal_body
-from bulkreact.simulator.identity.client_authentication import presented
-from bulkreact.simulator.identity.directory import Answer, Directory, TokenRequest
-from bulkreact.simulator.identity.grants import Ask, check_scopes, redeem
+from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError, refusal_body
+from bulkreact.simulator.identity.client_authentication import credential_type
+from bulkreact.simulator.identity.directory import Answer, Directory, LoggedTokenRequest
+from bulkreact.simulator.identity.grants import TokenRequest, check_scopes, issue_tokens
 
 _DIRECTORY = web.AppKey("directory of the token service", Directory)
 _HTML_FAULT = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Sorry</h1></body></html>"
@@ -33,7 +33,7 @@ async def _discovery(request: web.Request) -> web.Response:
     directory, base = request.app[_DIRECTORY], _base(request)
     try:
         directory.check_tenant(request.match_info["tenant"])
-    except RefusedError as refused:
+    except TokenRefusedError as refused:
         return _refusal(request, refused)
     return web.json_response(
         {
@@ -58,8 +58,8 @@ async def _keys(request: web.Request) -> web.Response:
 
 async def _token(request: web.Request) -> web.Response:
     directory, ask = request.app[_DIRECTORY], await _ask(request)
-    record = TokenRequest(
-        ask.form.get("grant_type", ""), ask.client_id, ask.tenant, directory.clock(), presented(ask.form)
+    record = LoggedTokenRequest(
+        ask.form.get("grant_type", ""), ask.client_id, ask.tenant, directory.clock(), credential_type(ask.form)
     )
     directory.requests.append(record)
     fault = directory.faults.pop(0) if directory.faults else None
@@ -71,12 +71,12 @@ async def _token(request: web.Request) -> web.Response:
     return answer
 
 
-def _outcome(request: web.Request, ask: Ask, fault: Fault | None) -> tuple[str, web.Response]:
+def _outcome(request: web.Request, ask: TokenRequest, fault: Fault | None) -> tuple[str, web.Response]:
     """Return what the record says of a token request, and its answer."""
     directory = request.app[_DIRECTORY]
     try:
-        tokens: Answer = {} if fault and not fault.effect else redeem(directory, ask)
-    except RefusedError as refused:
+        tokens: Answer = {} if fault and not fault.effect else issue_tokens(directory, ask)
+    except TokenRefusedError as refused:
         return str(refused.number), _refusal(request, refused)
     if fault:
         return _fault(request, fault)
@@ -102,7 +102,7 @@ async def _device_code(request: web.Request) -> web.Response:
     try:
         directory.app(ask.need("client_id"), ask.tenant)
         check_scopes(directory, ask.scopes)
-    except RefusedError as refused:
+    except TokenRefusedError as refused:
         return _refusal(request, refused)
     sign_in = directory.begin_device_sign_in(ask.client_id)
     page = f"{_base(request)}/oauth2/deviceauth"
@@ -142,14 +142,14 @@ async def _take_user_code(request: web.Request) -> web.Response:
 async def _authorize(request: web.Request) -> web.Response:
     """Sign somebody in at once, and send the browser back to the app."""
     directory, query = request.app[_DIRECTORY], dict(request.query)
-    ask = Ask(str(request.url.origin()), request.match_info["tenant"], query)
+    ask = TokenRequest(str(request.url.origin()), request.match_info["tenant"], query)
     try:
         directory.app(ask.need("client_id"), ask.tenant)
         redirect_uri = ask.need("redirect_uri")
         if urlsplit(redirect_uri).hostname not in _LOOPBACK:
-            raise RefusedError(50011)  # noqa: TRY301 - all refusals are answered alike
+            raise TokenRefusedError(50011)  # noqa: TRY301 - all refusals are answered alike
         check_scopes(directory, ask.scopes)
-    except RefusedError as refused:
+    except TokenRefusedError as refused:
         return _refusal(request, refused)
     answer = {"state": query["state"]} if "state" in query else {}
     if directory.sign_in_error:
@@ -181,7 +181,7 @@ def _page(title: str, body: str, *, status: int = 200) -> web.Response:
     return web.Response(status=status, text=_PAGE.format(title=title, body=body), content_type="text/html")
 
 
-def _refusal(request: web.Request, refused: RefusedError) -> web.Response:
+def _refusal(request: web.Request, refused: TokenRefusedError) -> web.Response:
     content = refusal_body(
         refused.number,
         refused.error,
@@ -193,9 +193,9 @@ def _refusal(request: web.Request, refused: RefusedError) -> web.Response:
     return web.json_response(content, status=refused.status, headers=headers)
 
 
-async def _ask(request: web.Request) -> Ask:
+async def _ask(request: web.Request) -> TokenRequest:
     form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    return Ask(str(request.url.origin()), request.match_info["tenant"], form)
+    return TokenRequest(str(request.url.origin()), request.match_info["tenant"], form)
 
 
 def _base(request: web.Request) -> str:

@@ -24,7 +24,7 @@ class User:
     oid: str = "a11ce000-0000-4000-8000-a00000000001"
 
 
-class Mint:
+class TokenSigner:
     """Signs tokens with an RSA key, which every process makes for itself."""
 
     def __init__(self) -> None:

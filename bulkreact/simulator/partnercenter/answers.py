@@ -75,7 +75,7 @@ HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>5
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ScriptedAnswer:
     """One answer: what is done first (``effect``), how long it takes, and what is said, or the line dropped."""
 
     status: int = 202
@@ -88,13 +88,13 @@ class Act:
     seconds: float = 0.0
 
 
-def refused(status: int, code: str, words: str = "") -> Act:
+def refused(status: int, code: str, words: str = "") -> ScriptedAnswer:
     """Return a refusal in the documented shape; without words the documented ones."""
     words = words or next((known for one, known in REFUSALS.get(status, ()) if one == code), "")
-    return Act(status, error_body(code, words), PLAIN_JSON)
+    return ScriptedAnswer(status, error_body(code, words), PLAIN_JSON)
 
 
-def throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> Act:
+def throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> ScriptedAnswer:
     """Return the gateway's 429; ``scope`` is who else is turned away: ``customer``, ``partner`` or nobody."""
     headers = {**PLAIN_JSON, **({"Retry-After": retry_after} if retry_after else {})}
-    return Act(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)
+    return ScriptedAnswer(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Behaviour:
     """How the simulated service behaves; limits are calls per window, 0 for none, times are seconds.
 
     What is accepted becomes active in its own time, off ``activation_delay`` by ``activation_spread`` at most.

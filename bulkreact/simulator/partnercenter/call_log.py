@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Ledger:
+class CallLog:
     """What happened, for whoever wants to check a client: in the order in which it happened.
 
     A call's ``answer`` is its HTTP status, ``dropped``, or empty while it is being answered; its ``effect`` is ``yes``
@@ -13,4 +13,4 @@ class Ledger:
 
     calls: list[dict[str, object]] = field(default_factory=list)
     effects: list[dict[str, str]] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from bulkreact.simulator.partnercenter.answers import Act, refused
-from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, Fate
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, EntitlementScenario
 
 
 @dataclass(slots=True)
-class Entitlement:
+class SimulatedEntitlement:
     """When its reactivation was accepted, and how often it was asked for and read.
 
     ``share``, in [0, 1), is where its own activation lies within the spread of all.
     """
 
-    fate: Fate
+    fate: EntitlementScenario
     share: float
     name: str = "Azure subscription"
     accepted_at: float | None = None
@@ -25,7 +25,7 @@ class Entitlement:
         """Tell whether the list of its subscription shows it."""
         return not (self.fate.gone or self.fate.unlisted)
 
-    def act(self) -> Act:
+    def act(self) -> ScriptedAnswer:
         """Return what the fate wants the next call to be answered."""
         act = self.fate.act(self.calls)
         accepted = self.accepted_at is not None
@@ -33,7 +33,7 @@ class Entitlement:
             return refused(400, "900337")
         return act
 
-    def hindrance(self) -> Act | None:
+    def hindrance(self) -> ScriptedAnswer | None:
         """Count a reading, and return what the fate wants it to be answered instead of the status."""
         self.readings += 1
         return self.fate.hindrance(self.readings - 1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bulkreact.simulator.partnercenter.answers import Act
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.response_bodies import throttle_body
 
 PARTNER = ""
@@ -15,7 +15,7 @@ class _Window:
     calls: int = 0
 
 
-class Gateway:
+class CallLimiter:
     """Knows customers by their ids, and everybody together as ``PARTNER``; ``clock`` counts seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -23,7 +23,7 @@ class Gateway:
         self._windows: dict[str, _Window] = {}
         self._held_until: dict[str, float] = {}
 
-    def throttle(self, limits: Mapping[str, int], window: float) -> Act | None:
+    def throttle(self, limits: Mapping[str, int], window: float) -> ScriptedAnswer | None:
         """Return the 429 for a call that counts against these limits (0: none) per window of seconds, if one is due."""
         now = self._clock()
         for key, limit in limits.items():
@@ -31,7 +31,7 @@ class Gateway:
             if remaining > 0:
                 seconds = int(remaining) + 1
                 headers = {"Content-Type": "application/json", "Retry-After": str(seconds)}
-                return Act(429, throttle_body(seconds), headers)
+                return ScriptedAnswer(429, throttle_body(seconds), headers)
         return None
 
     def hold(self, key: str, seconds: float) -> None:

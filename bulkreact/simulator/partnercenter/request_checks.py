@@ -10,14 +10,14 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from bulkreact.simulator.partnercenter.answers import Act, refused
-from bulkreact.simulator.partnercenter.service import World
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.service import PartnerCenter
 
 if TYPE_CHECKING:
     # What it needs takes long to import, and practising needs no tokens.
     from bulkreact.simulator.identity.directory import Directory
 
-WORLD = web.AppKey("world", World)
+WORLD = web.AppKey("world", PartnerCenter)
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
 CUSTOMERS = "/{version}/customers"
 SUBSCRIPTION = CUSTOMERS + "/{customer}/subscriptions/{subscription}"
@@ -32,7 +32,7 @@ _REQUIRED = {
 
 def inspect(request: web.Request) -> dict[str, object]:
     """Put a call into the ledger and return its record; what is wrong with its headers becomes a complaint."""
-    headers, ledger = request.headers, request.app[WORLD].ledger
+    headers, ledger = request.headers, request.app[WORLD].call_log
     call: dict[str, object] = {
         "method": request.method,
         "path": request.path,
@@ -46,16 +46,16 @@ def inspect(request: web.Request) -> dict[str, object]:
     ledger.calls.append(call)
     for name in ("MS-RequestId", "MS-CorrelationId"):
         if not _GUID.fullmatch(headers.get(name, "")):
-            ledger.complaints.append(f"{name} is not a GUID")
+            ledger.violations.append(f"{name} is not a GUID")
     for name, value in _REQUIRED.items():
         if name not in headers or (value and headers[name] != value):
-            ledger.complaints.append(f"{name} is missing or wrong")
+            ledger.violations.append(f"{name} is missing or wrong")
     if "Expect" in headers:
-        ledger.complaints.append("Expect is not understood")
+        ledger.violations.append("Expect is not understood")
     return call
 
 
-def refusal(request: web.Request, *ids: str, scope: str = "") -> Act | None:
+def refusal(request: web.Request, *ids: str, scope: str = "") -> ScriptedAnswer | None:
     """Return what a call is answered without a good token, with bad ids, or beyond the limits of a scope.
 
     The scope is the first id where it is not given.
@@ -79,7 +79,7 @@ def ids(request: web.Request, *names: str) -> tuple[str, ...]:
     return tuple(request.match_info[name].lower() for name in names)
 
 
-async def answer(request: web.Request, call: dict[str, object], act: Act) -> web.StreamResponse:
+async def answer(request: web.Request, call: dict[str, object], act: ScriptedAnswer) -> web.StreamResponse:
     """Complete a call's record, and say or do over the line what is decided."""
     call["effect"] = "yes" if act.effect else ""
     if act.delay:

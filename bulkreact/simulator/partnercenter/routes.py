@@ -37,7 +37,7 @@ async def _list_customers(request: web.Request) -> web.StreamResponse:
     if not act and not _PAGE_SIZE.fullmatch(size):
         act = refused(400, "800002")
     if not act and (request.query.get("seekOperation") == "Next") != (token is not None):
-        world.ledger.complaints.append(f"seekOperation=Next and {_TOKEN} need each other")
+        world.call_log.violations.append(f"seekOperation=Next and {_TOKEN} need each other")
         act = refused(400, "800002")
     return await answer(request, call, act or world.list_customers(int(size), token))
 
@@ -86,5 +86,5 @@ async def _update(request: web.Request) -> web.StreamResponse:
 async def _be_elsewhere(request: web.Request) -> web.StreamResponse:
     """Catch whoever follows a Location to another host."""
     call = inspect(request)
-    request.app[WORLD].ledger.complaints.append("a Location on another host was called")
+    request.app[WORLD].call_log.violations.append("a Location on another host was called")
     return await answer(request, call, refused(404, "1000"))

@@ -6,33 +6,33 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import NAMESPACE_DNS, uuid5
 
-from bulkreact.simulator.partnercenter.answers import JSON, Act, refused
-from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_FATES, customer_fate_of
-from bulkreact.simulator.partnercenter.entitlement_scenarios import Fate
+from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS, customer_scenario_of
+from bulkreact.simulator.partnercenter.entitlement_scenarios import EntitlementScenario
 from bulkreact.simulator.partnercenter.response_bodies import Customer, customers_body, link
-from bulkreact.simulator.partnercenter.shared_state import House
-from bulkreact.simulator.partnercenter.subscription_json import Kind, Profile
+from bulkreact.simulator.partnercenter.shared_state import SharedState
+from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind
 
 _FIRST = (("adatum", "A. Datum"), ("northwind", "Northwind Bakery"), ("zuerich", "Café Zürich"))
 _PLACES = ("Harbor", "Alpine", "Lumen", "Quill", "Juniper", "Meadow", "Copper", "Nordsee", "Granite", "Willow", "Ember")
 _TRADES = ("Dental", "Logistics", "Press", "Bakery", "Motors", "Optics", "Farms", "Textiles", "Advisers", "Bikes")
 _LISTED = re.compile(r"c0570000-0000-4000-8000-a([0-9a-f]{11})")
-_ACTIVE = Fate("was active before", active_before=True)
-_INACTIVE = Fate("accepted")
+_ACTIVE = EntitlementScenario("was active before", active_before=True)
+_INACTIVE = EntitlementScenario("accepted")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SampleEntitlement:
     """An Azure subscription that a customer has from the beginning."""
 
     name: str
-    fate: Fate
+    fate: EntitlementScenario
 
 
-class Portfolio:
+class SampleCustomers:
     """Who the customers are, page by page, and what they have before anybody does anything about it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: SharedState) -> None:
         self._house = house
         self._readings: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
@@ -41,18 +41,18 @@ class Portfolio:
         """Return a customer's subscriptions by their ids; none for a customer whom nobody has listed."""
         return _profiles(customer_id) if self._knows(customer_id) else {}
 
-    def entitlements(self, customer_id: str, subscription_id: str) -> dict[str, Held]:
+    def entitlements(self, customer_id: str, subscription_id: str) -> dict[str, SampleEntitlement]:
         """Return the Azure subscriptions below a subscription by their ids."""
         profile = self.profiles(customer_id).get(subscription_id)
-        return _entitlements(subscription_id) if profile and profile.kind is Kind.AZURE_PLAN else {}
+        return _entitlements(subscription_id) if profile and profile.kind is SubscriptionKind.AZURE_PLAN else {}
 
-    def hindrance(self, customer_id: str) -> Act | None:
+    def hindrance(self, customer_id: str) -> ScriptedAnswer | None:
         """Count a reading of a customer's list, and return what it is answered instead."""
-        fate = customer_fate_of(customer_id)
+        fate = customer_scenario_of(customer_id)
         self._readings[customer_id] = self._readings.get(customer_id, 0) + 1
         return fate.hindrance(self._readings[customer_id] - 1) if fate else None
 
-    def page(self, size: int, token: str | None) -> Act:
+    def page(self, size: int, token: str | None) -> ScriptedAnswer:
         """Return a page of the list of customers: the first one, or the one that a token stands for."""
         if token is not None and token not in self._tokens:
             self._house.complain("MS-ContinuationToken is wrong")
@@ -65,7 +65,7 @@ class Portfolio:
         if end < whole:
             links["next"] = _page_link(size, self._token(end))
         customers = [self._customer(number) for number in range(begin, min(end, whole))]
-        return Act(200, customers_body(customers, links), JSON)
+        return ScriptedAnswer(200, customers_body(customers, links), JSON)
 
     def _token(self, begin: int) -> str:
         # Whoever puts it into an address unescaped, or takes it for a word, is found out.
@@ -76,14 +76,14 @@ class Portfolio:
     def _knows(self, customer_id: str) -> bool:
         found = _LISTED.fullmatch(customer_id)
         listed = found is not None and 1 <= int(found[1], 16) <= self._house.rules.customers
-        return listed or customer_fate_of(customer_id) is not None
+        return listed or customer_scenario_of(customer_id) is not None
 
     def _customer(self, number: int) -> Customer:
         """Return a customer of the list, counted from 0."""
         broken = number - self._house.rules.customers
         if broken >= 0:
-            times, which = divmod(broken, len(CUSTOMER_FATES))
-            fate = list(CUSTOMER_FATES)[which]
+            times, which = divmod(broken, len(CUSTOMER_SCENARIOS))
+            fate = list(CUSTOMER_SCENARIOS)[which]
             one = f"c0570000-{times + 1:04x}-4000-8000-{fate:012d}"
             return one, f"broken{broken + 1}.example", f"Broken {broken + 1} & Sons"
         domain, name = _named(number)
@@ -113,10 +113,12 @@ def _profiles(customer_id: str) -> dict[str, Profile]:
     found = {
         licence: Profile(name="Postfach", offer="Postfach Standard"),
         _id(customer_id, "office"): Profile(status="active", auto_renew=True, name="Office / Lager"),
-        _id(customer_id, "plan"): Profile(Kind.AZURE_PLAN, plan_status, name="Azure plan"),
+        _id(customer_id, "plan"): Profile(SubscriptionKind.AZURE_PLAN, plan_status, name="Azure plan"),
     }
     if number % 2:
-        found[_id(customer_id, "legacy")] = Profile(Kind.LEGACY, auto_renew=True, name="Alt-Lizenz", offer="Büro 2010")
+        found[_id(customer_id, "legacy")] = Profile(
+            SubscriptionKind.LEGACY, auto_renew=True, name="Alt-Lizenz", offer="Büro 2010"
+        )
     if number % 3 == 0:
         found[_id(customer_id, "add-on")] = Profile(parent_id=licence, name="Archiv", offer="Archiv (Add-on)")
     if number % 3 == 1:
@@ -127,11 +129,11 @@ def _profiles(customer_id: str) -> dict[str, Profile]:
 
 
 @cache
-def _entitlements(subscription_id: str) -> dict[str, Held]:
+def _entitlements(subscription_id: str) -> dict[str, SampleEntitlement]:
     """Return two to four Azure subscriptions below a plan; the first one is inactive."""
     names = ("Production", "Test", "Archive", "Sandbox")[: 2 + int(subscription_id[-2:], 16) % 3]
     return {
-        _id(subscription_id, name): Held(name, _ACTIVE if number % 2 else _INACTIVE)
+        _id(subscription_id, name): SampleEntitlement(name, _ACTIVE if number % 2 else _INACTIVE)
         for number, name in enumerate(names)
     }
 

@@ -4,73 +4,73 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
-from bulkreact.simulator.partnercenter.answers import Act, throttled
-from bulkreact.simulator.partnercenter.behaviour import Rules
-from bulkreact.simulator.partnercenter.call_log import Ledger
-from bulkreact.simulator.partnercenter.rate_limiter import PARTNER, Gateway
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, throttled
+from bulkreact.simulator.partnercenter.behaviour import Behaviour
+from bulkreact.simulator.partnercenter.call_log import CallLog
+from bulkreact.simulator.partnercenter.rate_limiter import PARTNER, CallLimiter
 
 # What a request id belongs to: customer, subscription, and the entitlement if it was asked for one.
 Target: TypeAlias = tuple[str, str, str]
 
 _FAULTS = (
-    Act(503),
-    Act(500),
-    Act(504, effect=True),
-    Act(504),
-    Act(effect=True, drop=True),
-    Act(drop=True),
+    ScriptedAnswer(503),
+    ScriptedAnswer(500),
+    ScriptedAnswer(504, effect=True),
+    ScriptedAnswer(504),
+    ScriptedAnswer(effect=True, drop=True),
+    ScriptedAnswer(drop=True),
     throttled(),
 )
 _READING_FAULTS = tuple(fault for fault in _FAULTS if not fault.effect)
 
 
-class House:
+class SharedState:
     """The state that operations share; ``clock`` counts seconds.
 
     ``rules`` may be replaced at any time and hold from the next call on; only the seed remains the first one.
     """
 
-    def __init__(self, rules: Rules, clock: Callable[[], float]) -> None:
+    def __init__(self, rules: Behaviour, clock: Callable[[], float]) -> None:
         self.rules = rules
-        self.ledger = Ledger()
+        self.ledger = CallLog()
         self.clock = clock
         self.seed = rules.seed
-        self.gateway = Gateway(clock)
-        self._answers: dict[str, tuple[Target, Act]] = {}
+        self.gateway = CallLimiter(clock)
+        self._answers: dict[str, tuple[Target, ScriptedAnswer]] = {}
         # By which ids a subscription was read or updated.
         self._methods: dict[str, str] = {}
         self._chance = Random(rules.seed)  # noqa: S311 - reproducible faults, no secret
         # Readings come when a client likes: they must not shift the faults of its writes.
         self._reading_chance = Random(f"readings {rules.seed}")  # noqa: S311 - see above
 
-    def write_fault(self) -> Act | None:
+    def write_fault(self) -> ScriptedAnswer | None:
         """Return the fault that a write meets by chance, if it meets one."""
         return self._chance.choice(_FAULTS) if self._chance.random() < self.rules.fault_share else None
 
-    def reading_fault(self) -> Act | None:
+    def reading_fault(self) -> ScriptedAnswer | None:
         """Return the fault that a reading meets by chance, if it meets one; it has no effect."""
         if self._reading_chance.random() < self.rules.fault_share:
             return self._reading_chance.choice(_READING_FAULTS)
         return None
 
-    def share(self, *ids: str) -> float:
+    def activation_jitter(self, *ids: str) -> float:
         """Return the place within the spread of activations, in [0, 1), that belongs to these ids."""
         # A draw of its own: neither faults nor the order of the calls have a part in it.
         return Random(f"{self.seed} {ids}").random()  # noqa: S311 - reproducible, no secret
 
-    def hold(self, customer_id: str, act: Act) -> None:
+    def hold(self, customer_id: str, act: ScriptedAnswer) -> None:
         """Turn away from now on whomever an answer throttles."""
         if act.throttle:
             self.gateway.hold(customer_id if act.throttle == "customer" else PARTNER, act.seconds)
 
-    def known(self, target: Target, request_id: str) -> Act | None:
+    def recorded_answer(self, target: Target, request_id: str) -> ScriptedAnswer | None:
         """Return the answer that a request id was given before."""
         known_target, act = self._answers.get(request_id, (target, None))
         if known_target != target:
             self.complain(f"request id {request_id} was used for two targets")
         return act
 
-    def remember(self, target: Target, request_id: str, act: Act) -> None:
+    def record_answer(self, target: Target, request_id: str, act: ScriptedAnswer) -> None:
         """Give a request id the same answer from now on."""
         self._answers[request_id] = (target, act)
 
@@ -82,10 +82,10 @@ class House:
 
     def complain(self, words: str) -> None:
         """Put into the ledger what a client did wrong."""
-        self.ledger.complaints.append(words)
+        self.ledger.violations.append(words)
 
 
-def is_definitive(act: Act) -> bool:
+def is_definitive(act: ScriptedAnswer) -> bool:
     """Tell whether an answer is the service's last word, which a repeated request id gets again."""
     # A proxy's page is not the service's answer.
     ours = act.headers.get("Content-Type") != "text/html"

@@ -4,14 +4,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from bulkreact.simulator.partnercenter.answers import Act, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.json_members import deviation, replaced, value
-from bulkreact.simulator.partnercenter.subscription_fate import ACCEPTED, SubscriptionFate
-from bulkreact.simulator.partnercenter.subscription_json import Kind, Profile, State, encoded, etag, resource_text
+from bulkreact.simulator.partnercenter.subscription_fate import ACCEPTED, SubscriptionScenario
+from bulkreact.simulator.partnercenter.subscription_json import (
+    Profile,
+    SubscriptionKind,
+    SubscriptionState,
+    encoded,
+    etag,
+    resource_text,
+)
 
 
 @dataclass(slots=True)
-class Subscription:
+class SimulatedSubscription:
     """Whose it is, when its reactivation was accepted, and what it was asked and last served.
 
     ``share``, in [0, 1), is where its own activation lies within the spread of all.
@@ -19,7 +26,7 @@ class Subscription:
 
     customer_id: str
     id: str
-    fate: SubscriptionFate
+    fate: SubscriptionScenario
     profile: Profile
     share: float
     auto_renew: bool
@@ -56,7 +63,7 @@ class Subscription:
 
     def text(self, status: str, today: datetime) -> str:
         """Return the whole resource with a status."""
-        state = State(status, self.auto_renew, self.quantity, self.version, self.share, self.instructed)
+        state = SubscriptionState(status, self.auto_renew, self.quantity, self.version, self.share, self.instructed)
         return resource_text(self.profile, (self.customer_id, self.id), state, today)
 
     def serve(self, text: str, *, read: bool) -> bytes:
@@ -64,12 +71,12 @@ class Subscription:
         self.served = (text,) if read else (*self.served, text)
         return encoded(text, self.profile.spelling)
 
-    def hindrance(self) -> Act | None:
+    def hindrance(self) -> ScriptedAnswer | None:
         """Count a reading, and return what the fate wants it to be answered instead."""
         self.readings += 1
         return self.fate.hindrance(self.readings - 1)
 
-    def activation(self, *, active: bool) -> Act:
+    def activation(self, *, active: bool) -> ScriptedAnswer:
         """Count a reactivation, and return what the fate wants it to be answered."""
         act = self.fate.act(self.calls)
         self.calls += 1
@@ -77,19 +84,19 @@ class Subscription:
             return refused(400, "800040") if active else refused(409, "800082")
         if act is ACCEPTED and self.profile.status not in {"suspended", "active"}:
             return refused(400, "800096")
-        if self.fate.meddled and act is not ACCEPTED:
+        if self.fate.modified_elsewhere and act is not ACCEPTED:
             self.version += 1
             self.quantity += 1
         return act
 
-    def restoration(self) -> Act:
+    def restoration(self) -> ScriptedAnswer:
         """Count an attempt to switch auto-renew on, and return what the fate wants it to be answered."""
         self.restorations += 1
         return self.fate.restoration(self.restorations - 1)
 
     def matches(self, if_match: str | None) -> bool:
         """Tell whether an If-Match header fits what it is now; without an etag there is nothing to fit."""
-        if self.profile.kind is not Kind.LEGACY:
+        if self.profile.kind is not SubscriptionKind.LEGACY:
             return True
         return if_match is not None and if_match.strip('"') == etag(self.id, self.version)
 
@@ -98,9 +105,9 @@ class Subscription:
         found = []
         if content_type.partition(";")[0].strip().lower() != "application/json":
             found.append("its Content-Type is not application/json")
-        if self.profile.kind is not Kind.LEGACY and if_match is not None:
+        if self.profile.kind is not SubscriptionKind.LEGACY and if_match is not None:
             found.append("If-Match, but it has no etag")
-        if self.profile.kind is Kind.LEGACY and if_match is None:
+        if self.profile.kind is SubscriptionKind.LEGACY and if_match is None:
             found.append("If-Match is missing")
         if if_match is not None and not (if_match.startswith('"') and if_match.endswith('"')):
             found.append("If-Match is not quoted")
@@ -115,7 +122,7 @@ class Subscription:
         """Tell whether a body has fewer members than what was served."""
         return bool(self.served) and "lost " in deviation(_updated(self.served[-1]), body.encode())
 
-    def located(self, act: Act, origin: str, elsewhere: str) -> Act:
+    def located(self, act: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
         """Return an answer with the ids and addresses put into its Location."""
         if "Location" not in act.headers:
             return act

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from bulkreact.simulator.partnercenter.answers import Act, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.subscription_json import Profile
 
 LICENCE = Profile()
 # A success without a body is answered with the resource as it is then.
-ACCEPTED = Act(200, effect=True)
+ACCEPTED = ScriptedAnswer(200, effect=True)
 PARENT_INACTIVE = refused(409, "27009")
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionFate:
+class SubscriptionScenario:
     """A script of answers to its updates; after it they are accepted, or the last answer is given for ever.
 
     ``restorations`` is the same for updates that switch auto-renew on again, ``reads`` for readings. Without
@@ -22,13 +22,13 @@ class SubscriptionFate:
     """
 
     words: str
-    acts: tuple[Act, ...] = ()
+    acts: tuple[ScriptedAnswer, ...] = ()
     forever: bool = False
     forgets: bool = False
-    meddled: bool = False
-    restorations: tuple[Act, ...] = ()
+    modified_elsewhere: bool = False
+    restorations: tuple[ScriptedAnswer, ...] = ()
     restorations_forever: bool = False
-    reads: tuple[Act, ...] = ()
+    reads: tuple[ScriptedAnswer, ...] = ()
     reads_forever: bool = False
     active_within: float | None = 0
     parent: int | None = None
@@ -36,20 +36,20 @@ class SubscriptionFate:
     operation_gone: bool = False
     profile: Profile = LICENCE
 
-    def act(self, call: int) -> Act:
+    def act(self, call: int) -> ScriptedAnswer:
         """Return the answer to the n-th reactivation, counted from 0."""
         return _scripted(self.acts, call, forever=self.forever) or ACCEPTED
 
-    def restoration(self, call: int) -> Act:
+    def restoration(self, call: int) -> ScriptedAnswer:
         """Return the answer to the n-th time that auto-renew is to be switched on, counted from 0."""
         return _scripted(self.restorations, call, forever=self.restorations_forever) or ACCEPTED
 
-    def hindrance(self, reading: int) -> Act | None:
+    def hindrance(self, reading: int) -> ScriptedAnswer | None:
         """Return what the n-th reading meets, counted from 0, or None when nothing is in its way."""
         return _scripted(self.reads, reading, forever=self.reads_forever)
 
 
-def _scripted(acts: tuple[Act, ...], number: int, *, forever: bool) -> Act | None:
+def _scripted(acts: tuple[ScriptedAnswer, ...], number: int, *, forever: bool) -> ScriptedAnswer | None:
     if number < len(acts):
         return acts[number]
     return acts[-1] if forever else None

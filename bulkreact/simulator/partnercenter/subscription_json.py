@@ -18,7 +18,7 @@ _DELICATE = (
 )
 
 
-class Kind(StrEnum):
+class SubscriptionKind(StrEnum):
     """What a subscription is for: licences, new commerce or legacy, or Azure subscriptions below it."""
 
     LICENCE = "licence"
@@ -39,7 +39,7 @@ class Spelling(Enum):
 class Profile:
     """What a subscription is before anybody does anything about it; without a parent its id is empty."""
 
-    kind: Kind = Kind.LICENCE
+    kind: SubscriptionKind = SubscriptionKind.LICENCE
     status: str = "suspended"
     auto_renew: bool = False
     parent_id: str = ""
@@ -51,16 +51,16 @@ class Profile:
     def offer_id(self) -> str:
         """Return the id of what was bought: a GUID for legacy, product, sku and availability else."""
         match self.kind:
-            case Kind.AZURE_PLAN:
+            case SubscriptionKind.AZURE_PLAN:
                 return "DZH318Z0BPS6:0001:DZH318Z0BMGR"
-            case Kind.LEGACY:
+            case SubscriptionKind.LEGACY:
                 return "0FFE4000-0000-4000-8000-A0000000001A"
-            case Kind.LICENCE:
+            case SubscriptionKind.LICENCE:
                 return "CFQ7TTX0AB1C:0001:CFQ7TTX0ZY9D"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SubscriptionState:
     """What may change about a subscription, and where it stands in its term, from 0 to 1."""
 
     status: str
@@ -76,7 +76,7 @@ def etag(subscription_id: str, version: int) -> str:
     return base64.b64encode(f'{{"id":"{subscription_id[-12:]}","version":{version}}}'.encode()).decode()
 
 
-def resource_text(profile: Profile, ids: tuple[str, str], state: State, today: datetime) -> str:
+def resource_text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
     """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
     text = _text(profile, ids, state, today)
     match profile.spelling:
@@ -106,14 +106,16 @@ def collection(uri: str, items: Sequence[str]) -> bytes:
     return (text + '"attributes":{"objectType":"Collection"}}').encode("utf-8-sig")
 
 
-def _text(profile: Profile, ids: tuple[str, str], state: State, today: datetime) -> str:
+def _text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
     customer_id, subscription_id = ids
-    plan = profile.kind is Kind.AZURE_PLAN
+    plan = profile.kind is SubscriptionKind.AZURE_PLAN
     parent = profile.parent_id
     uri = f"/customers/{customer_id}/subscriptions/"
     end = _end(profile, state.share, today)
     begin = today - timedelta(days=30 + int(state.share * 300))
-    attributes = f'"etag":{_string(etag(subscription_id, state.version))},' if profile.kind is Kind.LEGACY else ""
+    attributes = (
+        f'"etag":{_string(etag(subscription_id, state.version))},' if profile.kind is SubscriptionKind.LEGACY else ""
+    )
     suspended = state.status == "suspended"
     pairs = [
         f'"id":{_string(subscription_id.upper())}',
@@ -130,13 +132,13 @@ def _text(profile: Profile, ids: tuple[str, str], state: State, today: datetime)
         f'"creationDate":"{begin:%Y-%m-%dT%H:%M:%S}.1234567Z"',
         f'"effectiveStartDate":"{begin:%Y-%m-%d}T00:00:00Z"',
         f'"commitmentEndDate":{_string(end[:10] + "T00:00:00Z")}',
-        f'"commitmentEndDateTime":{_string(end)}' if profile.kind is not Kind.LEGACY else "",
+        f'"commitmentEndDateTime":{_string(end)}' if profile.kind is not SubscriptionKind.LEGACY else "",
         f'"status":{_string(state.status)}',
         f'"autoRenewEnabled":{_bool(state.auto_renew)}',
         '"isTrial":false',
         f'"billingType":{_string("usage" if plan else "license")}',
         f'"billingCycle":{_string("none" if plan else "monthly")}',
-        '"termDuration":"P1Y"' if profile.kind is Kind.LICENCE else "",
+        '"termDuration":"P1Y"' if profile.kind is SubscriptionKind.LICENCE else "",
         '"suspensionReasons":["CustomerCancellation"]' if suspended else "",
         '"actions":["edit","cancel"]' if not suspended else '"actions":[]',
         '"contractType":"subscription"',
@@ -144,7 +146,7 @@ def _text(profile: Profile, ids: tuple[str, str], state: State, today: datetime)
         _DELICATE,
         '"elasticity":1.10',
         '"allowance":12345678901234567890',
-        _NEXT_TERM if profile.kind is Kind.LICENCE and state.instructed else "",
+        _NEXT_TERM if profile.kind is SubscriptionKind.LICENCE and state.instructed else "",
         '"nextChargeInstructions":[]' if not plan else "",
         f'"links":{_links(uri, subscription_id, parent)}',
         f'"orderId":{_string(_sibling(subscription_id, "0")[-17:].replace("-", ""))}',
@@ -160,19 +162,19 @@ _NEXT_TERM = (
 )
 
 
-def _product_type(kind: Kind) -> str:
+def _product_type(kind: SubscriptionKind) -> str:
     match kind:
-        case Kind.AZURE_PLAN:
+        case SubscriptionKind.AZURE_PLAN:
             return '{"id":"Azure","displayName":"Azure plan"}'
-        case Kind.LEGACY:
+        case SubscriptionKind.LEGACY:
             return '{"id":"License","displayName":"License"}'
-        case Kind.LICENCE:
+        case SubscriptionKind.LICENCE:
             return '{"id":"OnlineServicesNCE","displayName":"OnlineServicesNCE"}'
 
 
 def _end(profile: Profile, share: float, today: datetime) -> str:
     """Return the end of the term: for every third licence within two weeks, for others far away or never."""
-    if profile.kind is Kind.AZURE_PLAN or share > 0.85:  # noqa: PLR2004 - the shares are made up
+    if profile.kind is SubscriptionKind.AZURE_PLAN or share > 0.85:  # noqa: PLR2004 - the shares are made up
         return _NEVER
     days = 1 + int(share * 38) if share < 0.34 else 20 + int(share * 700)  # noqa: PLR2004 - see above
     return f"{today + timedelta(days=days):%Y-%m-%d}T23:59:59.999Z"

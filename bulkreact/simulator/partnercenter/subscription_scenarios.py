@@ -1,23 +1,32 @@
 """What happens to a subscription, chosen by the digits its id ends with; entitlements have fates of their own."""
 
 from dataclasses import replace
+from http import HTTPStatus
 from math import inf
 
-from bulkreact.simulator.partnercenter.answers import HTML, HTML_PAGE, JSON, REFUSALS, TRANSIENT, Act, refused
-from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES
+from bulkreact.simulator.partnercenter.answers import (
+    HTML,
+    HTML_PAGE,
+    JSON,
+    REFUSALS,
+    TRANSIENT,
+    ScriptedAnswer,
+    refused,
+)
+from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.subscription_fate import LICENCE, SubscriptionFate
-from bulkreact.simulator.partnercenter.subscription_json import Kind, Profile, Spelling
+from bulkreact.simulator.partnercenter.subscription_fate import LICENCE, SubscriptionScenario
+from bulkreact.simulator.partnercenter.subscription_json import Profile, Spelling, SubscriptionKind
 
 
-def _accepted(location: str) -> tuple[Act, ...]:
+def _accepted(location: str) -> tuple[ScriptedAnswer, ...]:
     """Return 202 and where to look; the server puts in the ids and its own address."""
-    return (Act(202, headers={"Location": location} if location else {}, effect=True),)
+    return (ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True),)
 
 
 _HERE = "/customers/{customer}/subscriptions/{subscription}"
-_LEGACY = Profile(Kind.LEGACY, auto_renew=True)
-_PLAN = Profile(Kind.AZURE_PLAN, name="Azure plan")
+_LEGACY = Profile(SubscriptionKind.LEGACY, auto_renew=True)
+_PLAN = Profile(SubscriptionKind.AZURE_PLAN, name="Azure plan")
 _LEGACY_CODES = {"2001", "2002", "2054", "3000", "800040"}
 # Nothing that a subscription is answered.
 _NOT_OURS = {"900337", "900335", "900307", "800111"}
@@ -25,9 +34,9 @@ _SAME = (401, 1401, 2401, 408, 409, 429, 1429, 2429, 3429, 4429, 5429, 6429, 500
 _SAME_TOO = (597, 1597, 2597, 598, 1598, 599, 1599, 3599)
 
 
-def _refusals() -> dict[int, SubscriptionFate]:
+def _refusals() -> dict[int, SubscriptionScenario]:
     return {
-        int(code): SubscriptionFate(
+        int(code): SubscriptionScenario(
             f"{status}, code {code}, for ever",
             (refused(status, code),),
             forever=True,
@@ -41,19 +50,22 @@ def _refusals() -> dict[int, SubscriptionFate]:
     }
 
 
-def _same_as_entitlements() -> dict[int, SubscriptionFate]:
+def _same_as_entitlements() -> dict[int, SubscriptionScenario]:
     """Return the fates that are the same, but for what an acceptance is."""
     return {
-        number: SubscriptionFate(
-            FATES[number].words,
-            tuple(replace(act, status=200) if act.effect and act.status == 202 else act for act in FATES[number].acts),  # noqa: PLR2004
-            forever=FATES[number].forever,
+        number: SubscriptionScenario(
+            SCENARIOS[number].words,
+            tuple(
+                replace(act, status=200) if act.effect and act.status == HTTPStatus.ACCEPTED else act
+                for act in SCENARIOS[number].acts
+            ),
+            forever=SCENARIOS[number].forever,
         )
         for number in (*_SAME, *_SAME_TOO)
     }
 
 
-def _statuses() -> dict[int, SubscriptionFate]:
+def _statuses() -> dict[int, SubscriptionScenario]:
     found = {
         8001: ("expired", refused(400, "900277")),
         8002: ("disabled", refused(400, "800096")),
@@ -63,7 +75,7 @@ def _statuses() -> dict[int, SubscriptionFate]:
         8006: ("frozen", refused(400, "800096")),
     }
     return {
-        number: SubscriptionFate(
+        number: SubscriptionScenario(
             f"reading it says {status}{', a word nobody knows' if status == 'frozen' else ''}",
             (act,),
             forever=True,
@@ -75,194 +87,208 @@ def _statuses() -> dict[int, SubscriptionFate]:
 
 _PASSING = refused(500, "800094", TRANSIENT["800094"])
 
-SUBSCRIPTION_FATES: dict[int, SubscriptionFate] = {
+SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_refusals(),
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionFate(f"500, code {code}, once, then accepted", (refused(500, code, words),))
+        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", (refused(500, code, words),))
         for code, words in TRANSIENT.items()
     },
-    1_800_094: SubscriptionFate(
+    1_800_094: SubscriptionScenario(
         "500, code 800094, once although it took effect, then the answer to the same request id",
         (replace(_PASSING, effect=True),),
     ),
-    1_800_082: SubscriptionFate("409, code 800082, twice, then accepted", (refused(409, "800082"),) * 2),
-    1409: SubscriptionFate("409 without a code once, then accepted", (Act(409),)),
-    1502: SubscriptionFate(
-        "502 once although it took effect, then the answer to the same request id", (Act(502, effect=True),)
+    1_800_082: SubscriptionScenario("409, code 800082, twice, then accepted", (refused(409, "800082"),) * 2),
+    1409: SubscriptionScenario("409 without a code once, then accepted", (ScriptedAnswer(409),)),
+    1502: SubscriptionScenario(
+        "502 once although it took effect, then the answer to the same request id", (ScriptedAnswer(502, effect=True),)
     ),
-    2503: SubscriptionFate(
-        "503 once although it took effect, then the answer to the same request id", (Act(503, effect=True),)
+    2503: SubscriptionScenario(
+        "503 once although it took effect, then the answer to the same request id", (ScriptedAnswer(503, effect=True),)
     ),
-    2504: SubscriptionFate("504 once, without effect, then accepted", (Act(504),)),
-    596: SubscriptionFate(
+    2504: SubscriptionScenario("504 once, without effect, then accepted", (ScriptedAnswer(504),)),
+    596: SubscriptionScenario(
         "400, code 800096, in UTF-16, for ever",
-        (Act(400, error_body("800096", "Can't update the status").decode().encode("utf-16")),),
+        (ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16")),),
         forever=True,
     ),
-    2599: SubscriptionFate(
+    2599: SubscriptionScenario(
         "takes effect, the connection drops, the request id is forgotten: 400, code 800040, and reading it says active",
-        (Act(200, effect=True, drop=True),),
+        (ScriptedAnswer(200, effect=True, drop=True),),
         forgets=True,
     ),
-    4599: SubscriptionFate(
+    4599: SubscriptionScenario(
         "the same as 2599, but 409, code 800082, and reading it says suspended for an hour",
-        (Act(200, effect=True, drop=True),),
+        (ScriptedAnswer(200, effect=True, drop=True),),
         forgets=True,
         active_within=3600,
     ),
-    5599: SubscriptionFate(
+    5599: SubscriptionScenario(
         "legacy: the same as 2599, but 412, as its etag has changed",
-        (Act(200, effect=True, drop=True),),
+        (ScriptedAnswer(200, effect=True, drop=True),),
         forgets=True,
         profile=_LEGACY,
     ),
     # Etags.
-    7000: SubscriptionFate("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
-    412: SubscriptionFate(
-        "legacy: 412 once, as somebody else changed it, then accepted", (Act(412),), meddled=True, profile=_LEGACY
-    ),
-    1412: SubscriptionFate(
-        "legacy: 412 for ever, as somebody else changes it each time",
-        (Act(412),),
-        forever=True,
-        meddled=True,
+    7000: SubscriptionScenario("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
+    412: SubscriptionScenario(
+        "legacy: 412 once, as somebody else changed it, then accepted",
+        (ScriptedAnswer(412),),
+        modified_elsewhere=True,
         profile=_LEGACY,
     ),
-    2055: SubscriptionFate(
+    1412: SubscriptionScenario(
+        "legacy: 412 for ever, as somebody else changes it each time",
+        (ScriptedAnswer(412),),
+        forever=True,
+        modified_elsewhere=True,
+        profile=_LEGACY,
+    ),
+    2055: SubscriptionScenario(
         "legacy: 400, code 2055, for ever, as somebody else changes it each time",
         (refused(400, "2055", "The etag is no longer valid."),),
         forever=True,
-        meddled=True,
+        modified_elsewhere=True,
         profile=_LEGACY,
     ),
-    12055: SubscriptionFate(
+    12055: SubscriptionScenario(
         "legacy: 400, code 2055, once, as somebody else changed it, then accepted",
         (refused(400, "2055", "The etag is no longer valid."),),
-        meddled=True,
+        modified_elsewhere=True,
         profile=_LEGACY,
     ),
     # Acceptance.
-    208: SubscriptionFate("reading it says active", profile=Profile(status="active", auto_renew=True)),
-    200: SubscriptionFate("200 with the resource still suspended, active two seconds later", active_within=None),
-    202: SubscriptionFate("202 with a Location, active two seconds later", _accepted(_HERE), active_within=None),
-    1202: SubscriptionFate("202 with a Location, and never active", _accepted(_HERE), active_within=inf),
-    2202: SubscriptionFate("202 with a Location that has no leading slash", _accepted(_HERE[1:]), active_within=None),
-    3202: SubscriptionFate(
+    208: SubscriptionScenario("reading it says active", profile=Profile(status="active", auto_renew=True)),
+    200: SubscriptionScenario("200 with the resource still suspended, active two seconds later", active_within=None),
+    202: SubscriptionScenario("202 with a Location, active two seconds later", _accepted(_HERE), active_within=None),
+    1202: SubscriptionScenario("202 with a Location, and never active", _accepted(_HERE), active_within=inf),
+    2202: SubscriptionScenario(
+        "202 with a Location that has no leading slash", _accepted(_HERE[1:]), active_within=None
+    ),
+    3202: SubscriptionScenario(
         "202 with a whole address on this host as its Location", _accepted("{origin}/v1" + _HERE), active_within=None
     ),
-    4202: SubscriptionFate(
+    4202: SubscriptionScenario(
         "202 with a Location on another host, which nobody may call",
         _accepted("{elsewhere}/elsewhere/v1" + _HERE),
         active_within=None,
     ),
-    5202: SubscriptionFate(
+    5202: SubscriptionScenario(
         "202 with the Location of an operation that answers with the resource",
         _accepted(_HERE + "/operations/{operation}"),
         active_within=None,
     ),
-    6202: SubscriptionFate(
+    6202: SubscriptionScenario(
         "202 with the Location of an operation that answers 404",
         _accepted(_HERE + "/operations/{operation}"),
         active_within=None,
         operation_gone=True,
     ),
-    7202: SubscriptionFate("202 without a Location, active two seconds later", _accepted(""), active_within=None),
-    8202: SubscriptionFate("200 with the resource still suspended, and never active", active_within=inf),
+    7202: SubscriptionScenario("202 without a Location, active two seconds later", _accepted(""), active_within=None),
+    8202: SubscriptionScenario("200 with the resource still suspended, and never active", active_within=inf),
     # Auto-renew.
-    6000: SubscriptionFate("accepted, and auto-renew was never switched off", profile=Profile(auto_renew=True)),
-    6001: SubscriptionFate(
+    6000: SubscriptionScenario("accepted, and auto-renew was never switched off", profile=Profile(auto_renew=True)),
+    6001: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 400, code 3000, for ever",
         restorations=(refused(400, "3000"),),
         restorations_forever=True,
     ),
-    6002: SubscriptionFate(
-        "accepted, but switching auto-renew on is answered 503 twice, then accepted", restorations=(Act(503), Act(503))
+    6002: SubscriptionScenario(
+        "accepted, but switching auto-renew on is answered 503 twice, then accepted",
+        restorations=(ScriptedAnswer(503), ScriptedAnswer(503)),
     ),
-    6003: SubscriptionFate(
+    6003: SubscriptionScenario(
         "accepted, but switching auto-renew on takes effect, the connection drops, then the answer to the same request id",
-        restorations=(Act(200, effect=True, drop=True),),
+        restorations=(ScriptedAnswer(200, effect=True, drop=True),),
     ),
     # Parents.
-    5000: SubscriptionFate("accepted, and the parent of others"),
-    5001: SubscriptionFate("add-on of the id ending in 5000: 409, code 27009, until that is active", parent=5000),
-    5002: SubscriptionFate("add-on of the add-on ending in 5001: 409, code 27009, until that is active", parent=5001),
-    5003: SubscriptionFate(
+    5000: SubscriptionScenario("accepted, and the parent of others"),
+    5001: SubscriptionScenario("add-on of the id ending in 5000: 409, code 27009, until that is active", parent=5000),
+    5002: SubscriptionScenario(
+        "add-on of the add-on ending in 5001: 409, code 27009, until that is active", parent=5001
+    ),
+    5003: SubscriptionScenario(
         "202 with a Location, active two seconds later, and a parent", _accepted(_HERE), active_within=None
     ),
-    5004: SubscriptionFate("add-on of the id ending in 5003: 409, code 27009, until that is active", parent=5003),
-    5005: SubscriptionFate("a parent: 400, code 800096, for ever", (refused(400, "800096"),), forever=True),
-    5006: SubscriptionFate("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
-    5007: SubscriptionFate(
+    5004: SubscriptionScenario("add-on of the id ending in 5003: 409, code 27009, until that is active", parent=5003),
+    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", (refused(400, "800096"),), forever=True),
+    5006: SubscriptionScenario("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
+    5007: SubscriptionScenario(
         "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, lag=2
     ),
-    7001: SubscriptionFate("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
-    7002: SubscriptionFate(
+    7001: SubscriptionScenario("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
+    7002: SubscriptionScenario(
         "an Azure plan: 400, code 800096, for ever", (refused(400, "800096"),), forever=True, profile=_PLAN
     ),
-    7003: SubscriptionFate(
+    7003: SubscriptionScenario(
         "an Azure plan: 202 with a Location, active two seconds later",
         _accepted(_HERE),
         active_within=None,
         profile=_PLAN,
     ),
-    7004: SubscriptionFate(
+    7004: SubscriptionScenario(
         "an Azure plan: 202 with a Location, and never active", _accepted(_HERE), active_within=inf, profile=_PLAN
     ),
-    7005: SubscriptionFate(
+    7005: SubscriptionScenario(
         "an Azure plan: below it 409, code 27009, until two seconds after it is active", lag=2, profile=_PLAN
     ),
     # Readings.
-    9_000_429: SubscriptionFate("reading it is answered 429 with Retry-After twice", reads=FATES[429].acts),
-    9_000_500: SubscriptionFate("reading it is answered 500 for ever", reads=(Act(500),), reads_forever=True),
-    9_000_503: SubscriptionFate("reading it is answered 503 twice before it is read properly", reads=(Act(503),) * 2),
-    9_000_599: SubscriptionFate("reading it: the connection drops once", reads=(Act(drop=True),)),
-    9_000_404: SubscriptionFate(
-        "reading it is answered 404 without a body for ever", reads=(Act(404),), reads_forever=True
+    9_000_429: SubscriptionScenario("reading it is answered 429 with Retry-After twice", reads=SCENARIOS[429].acts),
+    9_000_500: SubscriptionScenario(
+        "reading it is answered 500 for ever", reads=(ScriptedAnswer(500),), reads_forever=True
     ),
-    9_000_597: SubscriptionFate(
-        "reading it is answered 502 with an HTML page once", reads=(Act(502, HTML, HTML_PAGE),)
+    9_000_503: SubscriptionScenario(
+        "reading it is answered 503 twice before it is read properly", reads=(ScriptedAnswer(503),) * 2
     ),
-    9_001_597: SubscriptionFate(
-        "reading it is answered 200 with an HTML page once", reads=(Act(200, HTML, HTML_PAGE),)
+    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=(ScriptedAnswer(drop=True),)),
+    9_000_404: SubscriptionScenario(
+        "reading it is answered 404 without a body for ever", reads=(ScriptedAnswer(404),), reads_forever=True
     ),
-    9_000_001: SubscriptionFate(
+    9_000_597: SubscriptionScenario(
+        "reading it is answered 502 with an HTML page once", reads=(ScriptedAnswer(502, HTML, HTML_PAGE),)
+    ),
+    9_001_597: SubscriptionScenario(
+        "reading it is answered 200 with an HTML page once", reads=(ScriptedAnswer(200, HTML, HTML_PAGE),)
+    ),
+    9_000_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, once",
-        reads=(Act(200, b'\xef\xbb\xbf{"id":"5', JSON),),
+        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON),),
     ),
-    9_001_001: SubscriptionFate(
+    9_001_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, for ever",
-        reads=(Act(200, b'\xef\xbb\xbf{"id":"5', JSON),),
+        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON),),
         reads_forever=True,
     ),
-    9_000_002: SubscriptionFate(
+    9_000_002: SubscriptionScenario(
         "reading it is answered 200 with JSON without a status, for ever",
-        reads=(Act(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON),),
+        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON),),
         reads_forever=True,
     ),
-    9_000_003: SubscriptionFate(
-        "reading it is answered 200 with a list, for ever", reads=(Act(200, b"[]", JSON),), reads_forever=True
+    9_000_003: SubscriptionScenario(
+        "reading it is answered 200 with a list, for ever",
+        reads=(ScriptedAnswer(200, b"[]", JSON),),
+        reads_forever=True,
     ),
     **{
-        9_000_000 + int(code): SubscriptionFate(
+        9_000_000 + int(code): SubscriptionScenario(
             f"reading it is answered 403, code {code}, for ever", reads=(refused(403, code),), reads_forever=True
         )
         for code in ("20002", "900159", "900416", "2032", "900329")
     },
     # Spellings.
-    9001: SubscriptionFate("accepted; names in PascalCase, with nulls", profile=Profile(spelling=Spelling.PASCAL)),
-    9002: SubscriptionFate("accepted; in UTF-16 with a BOM", profile=Profile(spelling=Spelling.UTF16)),
-    9003: SubscriptionFate("accepted; indented, without a BOM", profile=Profile(spelling=Spelling.INDENTED)),
-    9004: SubscriptionFate(
+    9001: SubscriptionScenario("accepted; names in PascalCase, with nulls", profile=Profile(spelling=Spelling.PASCAL)),
+    9002: SubscriptionScenario("accepted; in UTF-16 with a BOM", profile=Profile(spelling=Spelling.UTF16)),
+    9003: SubscriptionScenario("accepted; indented, without a BOM", profile=Profile(spelling=Spelling.INDENTED)),
+    9004: SubscriptionScenario(
         "legacy: names in PascalCase, with nulls and an etag",
-        profile=Profile(Kind.LEGACY, auto_renew=True, spelling=Spelling.PASCAL),
+        profile=Profile(SubscriptionKind.LEGACY, auto_renew=True, spelling=Spelling.PASCAL),
     ),
 }
-PLAIN = SubscriptionFate("200 with the updated resource, active at once")
+PLAIN = SubscriptionScenario("200 with the updated resource, active at once")
 
 
-def subscription_fate_of(subscription_id: str) -> SubscriptionFate:
+def subscription_scenario_of(subscription_id: str) -> SubscriptionScenario:
     """Return the fate that the last twelve digits of a subscription id choose; most are accepted."""
     digits = subscription_id[-12:]
-    return SUBSCRIPTION_FATES.get(int(digits), PLAIN) if digits.isdigit() else PLAIN
+    return SUBSCRIPTION_SCENARIOS.get(int(digits), PLAIN) if digits.isdigit() else PLAIN

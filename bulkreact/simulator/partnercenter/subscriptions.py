@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bulkreact.simulator.partnercenter.answers import JSON, Act, refused
+from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.json_members import members, value
-from bulkreact.simulator.partnercenter.shared_state import House, Target, is_definitive
-from bulkreact.simulator.partnercenter.subscription import Subscription
+from bulkreact.simulator.partnercenter.shared_state import SharedState, Target, is_definitive
+from bulkreact.simulator.partnercenter.subscription import SimulatedSubscription
 from bulkreact.simulator.partnercenter.subscription_fate import ACCEPTED, PARENT_INACTIVE
-from bulkreact.simulator.partnercenter.subscription_json import Kind, Profile, collection
-from bulkreact.simulator.partnercenter.subscription_scenarios import subscription_fate_of
+from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind, collection
+from bulkreact.simulator.partnercenter.subscription_scenarios import subscription_scenario_of
 
 ORIGIN = "https://partner.example"
 
@@ -24,37 +24,37 @@ class _Wish:
     text: str
 
 
-class Subscriptions:
+class SimulatedSubscriptions:
     """Every id that is asked for exists; ``origin`` is the address that Locations begin with where they are whole.
 
     ``portfolio`` tells what a customer has from the beginning: subscription ids with what they are.
     """
 
-    def __init__(self, house: House, portfolio: Callable[[str], dict[str, Profile]], today: datetime) -> None:
+    def __init__(self, house: SharedState, portfolio: Callable[[str], dict[str, Profile]], today: datetime) -> None:
         self.origin = ORIGIN
         self._house = house
         self._portfolio = portfolio
         self._today = today
-        self._known: dict[str, dict[str, Subscription]] = {}
+        self._known: dict[str, dict[str, SimulatedSubscription]] = {}
 
-    def read(self, customer_id: str, subscription_id: str) -> Act:
+    def read(self, customer_id: str, subscription_id: str) -> ScriptedAnswer:
         """Answer the reading of one subscription."""
         one = self._find(customer_id, subscription_id)
         act = one.hindrance() or self._house.reading_fault()
-        return act or Act(200, one.serve(one.text(self._status(one), self._today), read=True), JSON)
+        return act or ScriptedAnswer(200, one.serve(one.text(self._status(one), self._today), read=True), JSON)
 
-    def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> Act:
+    def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> ScriptedAnswer:
         """Answer the reading of an operation that an update has named: its result is the subscription."""
         one = self._find(customer_id, subscription_id)
         if one.fate.operation_gone or one.accepted_at is None or operation_id.lower() != one.operation_id:
             return refused(404, "1000")
         return self.read(customer_id, subscription_id)
 
-    def list_of(self, customer_id: str) -> Act:
+    def list_of(self, customer_id: str) -> ScriptedAnswer:
         """Return the list of what a customer has, or, outside of the portfolio, of what was asked for before."""
         uri = f"/customers/{customer_id}/subscriptions"
         items = [one.text(self._status(one), self._today) for one in self._all(customer_id).values() if one.listed]
-        return Act(200, collection(uri, items), JSON)
+        return ScriptedAnswer(200, collection(uri, items), JSON)
 
     def update(
         self,
@@ -65,12 +65,12 @@ class Subscriptions:
         body: bytes,
         if_match: str | None,
         content_type: str,
-    ) -> Act:
+    ) -> ScriptedAnswer:
         """Answer one update; a request id that was answered before gets the same answer again."""
         one, target = self._find(customer_id, subscription_id), (customer_id, subscription_id, "")
         for words in one.complaints(body, if_match, content_type):
             self._house.complain(f"PATCH of {subscription_id}: {words}")
-        if known := self._house.known(target, request_id):
+        if known := self._house.recorded_answer(target, request_id):
             return self._said(one, known)
         wish = _wish(body)
         restores = wish is not None and self._restores(one, wish)
@@ -84,7 +84,7 @@ class Subscriptions:
     def recall(self, customer_id: str, subscription_id: str, request_id: str, *, ago: float, restores: bool) -> None:
         """Take in an update that an earlier process was asked for, seconds ago."""
         one, target = self._find(customer_id, subscription_id), (customer_id, subscription_id, "")
-        if self._house.known(target, request_id):
+        if self._house.recorded_answer(target, request_id):
             return
         if restores:
             act = one.restoration()
@@ -101,38 +101,47 @@ class Subscriptions:
         if not self._exists(customer_id, subscription_id):
             return False
         one = self._find(customer_id, subscription_id)
-        return one.profile.kind is Kind.AZURE_PLAN and not self._is_settled(one, one.fate.lag)
+        return one.profile.kind is SubscriptionKind.AZURE_PLAN and not self._is_settled(one, one.fate.lag)
 
     def _exists(self, customer_id: str, subscription_id: str) -> bool:
         """Tell whether anything is known of a subscription without making it up."""
         known = subscription_id in self._all(customer_id)
-        return known or subscription_fate_of(subscription_id).profile.kind is Kind.AZURE_PLAN
+        return known or subscription_scenario_of(subscription_id).profile.kind is SubscriptionKind.AZURE_PLAN
 
-    def _answer(self, one: Subscription, wish: _Wish | None, if_match: str | None, *, restores: bool) -> Act:
+    def _answer(
+        self, one: SimulatedSubscription, wish: _Wish | None, if_match: str | None, *, restores: bool
+    ) -> ScriptedAnswer:
         """Return what an update is answered, but for what happens by chance."""
         if wish is None:
             return refused(400, "800002")
         if self._waits(one):
             return PARENT_INACTIVE
         if not one.matches(if_match):
-            return Act(412)
+            return ScriptedAnswer(412)
         if restores:
             return one.restoration()
         active = self._status(one) == "active"
         if active and wish.text in one.served:
-            return Act(200)
+            return ScriptedAnswer(200)
         return one.activation(active=active) if wish.status == "active" else refused(400, "3000")
 
-    def _restores(self, one: Subscription, wish: _Wish) -> bool:
+    def _restores(self, one: SimulatedSubscription, wish: _Wish) -> bool:
         active = self._status(one) == "active"
         return active and wish.status == "active" and wish.auto_renew and not one.auto_renew
 
     def _settle(
-        self, one: Subscription, target: Target, request_id: str, act: Act, *, restores: bool, reduced: bool
-    ) -> Act:
+        self,
+        one: SimulatedSubscription,
+        target: Target,
+        request_id: str,
+        act: ScriptedAnswer,
+        *,
+        restores: bool,
+        reduced: bool,
+    ) -> ScriptedAnswer:
         """Let an update have its consequences, and return its answer."""
         if remembered := _remembered(one, act):
-            self._house.remember(target, request_id, remembered)
+            self._house.record_answer(target, request_id, remembered)
         if not act.effect or (one.auto_renew if restores else one.accepted_at is not None):
             return replace(act, effect=False)
         ids = {"subscription_id": one.id, "request_id": request_id, "customer_id": one.customer_id}
@@ -148,7 +157,7 @@ class Subscriptions:
             one.auto_renew = one.instructed = False
         return act
 
-    def _said(self, one: Subscription, act: Act) -> Act:
+    def _said(self, one: SimulatedSubscription, act: ScriptedAnswer) -> ScriptedAnswer:
         """Return an answer with what the resource is now, or where it is."""
         if act.drop or act.status != 200 or act.body:  # noqa: PLR2004
             return one.located(act, self.origin, self._elsewhere)
@@ -163,20 +172,20 @@ class Subscriptions:
         host, _, port = place.partition(":")
         return f"{scheme}://{names[host]}:{port}" if host in names else "https://elsewhere.example"
 
-    def _waits(self, one: Subscription) -> bool:
+    def _waits(self, one: SimulatedSubscription) -> bool:
         """Tell whether a parent must be active first."""
         parent_id = one.profile.parent_id
         return bool(parent_id) and not self._is_settled(self._find(one.customer_id, parent_id), one.fate.lag)
 
-    def _is_settled(self, one: Subscription, lag: float) -> bool:
+    def _is_settled(self, one: SimulatedSubscription, lag: float) -> bool:
         """Tell whether a subscription has been active for so many seconds."""
         since = one.active_since(self._house.rules.delay(one.share))
         return since is not None and since + lag <= self._house.clock()
 
-    def _status(self, one: Subscription) -> str:
+    def _status(self, one: SimulatedSubscription) -> str:
         return one.status(self._house.clock(), self._house.rules.delay(one.share))
 
-    def _all(self, customer_id: str) -> dict[str, Subscription]:
+    def _all(self, customer_id: str) -> dict[str, SimulatedSubscription]:
         """Return what a customer has, at first what the portfolio says."""
         known = self._known.setdefault(customer_id, {})
         for one, profile in self._portfolio(customer_id).items():
@@ -184,28 +193,28 @@ class Subscriptions:
                 known[one] = self._make(customer_id, one, profile)
         return known
 
-    def _find(self, customer_id: str, subscription_id: str) -> Subscription:
+    def _find(self, customer_id: str, subscription_id: str) -> SimulatedSubscription:
         known = self._all(customer_id)
         if subscription_id not in known:
-            fate = subscription_fate_of(subscription_id)
+            fate = subscription_scenario_of(subscription_id)
             parent = "" if fate.parent is None else f"{subscription_id[:-12]}{fate.parent:012d}"
             known[subscription_id] = self._make(customer_id, subscription_id, replace(fate.profile, parent_id=parent))
         return known[subscription_id]
 
-    def _make(self, customer_id: str, subscription_id: str, profile: Profile) -> Subscription:
-        fate = subscription_fate_of(subscription_id)
-        share = self._house.share(customer_id, subscription_id)
-        return Subscription(customer_id, subscription_id, fate, profile, share, profile.auto_renew)
+    def _make(self, customer_id: str, subscription_id: str, profile: Profile) -> SimulatedSubscription:
+        fate = subscription_scenario_of(subscription_id)
+        share = self._house.activation_jitter(customer_id, subscription_id)
+        return SimulatedSubscription(customer_id, subscription_id, fate, profile, share, profile.auto_renew)
 
 
-def _remembered(one: Subscription, act: Act) -> Act | None:
+def _remembered(one: SimulatedSubscription, act: ScriptedAnswer) -> ScriptedAnswer | None:
     """Return what a repeated request id is answered, None when the service does not know it again."""
     lost_for_ever = one.fate.forever and (act.drop or act.delay)
     if one.fate.forgets or lost_for_ever:
         return None
     if act.effect:
         said = 200 <= act.status < 300 and not act.drop  # noqa: PLR2004
-        return replace(act, effect=False, delay=0) if said else Act(200)
+        return replace(act, effect=False, delay=0) if said else ScriptedAnswer(200)
     return act if is_definitive(act) else None
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.batch.discovery.findings import Found, Trouble
-from bulkreact.batch.discovery.store import KEPT_FOR, Gathering, Unread
+from bulkreact.batch.discovery.findings import FoundTarget, ReadFailure
+from bulkreact.batch.discovery.store import KEPT_FOR, DiscoveryStore, UnreadCustomers
 from bulkreact.batch.journal.writer import Statement
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.models import Kind
@@ -16,78 +16,82 @@ from bulkreact.partnercenter.paging import CustomerEntry
 from tests.support.ids import guid
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TROUBLE = Trouble("", True, 503, "http-503", "words", guid(8), guid(9))
+TROUBLE = ReadFailure("", True, 503, "http-503", "words", guid(8), guid(9))
 
 
-def found(number: int, entitlement: str = "") -> Found:
+def found(number: int, entitlement: str = "") -> FoundTarget:
     kind = Kind.AZURE if entitlement else Kind.SUBSCRIPTION
-    return Found(guid(number), entitlement, kind, "name", "offer", "suspended", "", azure_plan=bool(entitlement))
+    return FoundTarget(guid(number), entitlement, kind, "name", "offer", "suspended", "", azure_plan=bool(entitlement))
 
 
-def commit(gathering: Gathering, statements: Iterable[Statement]) -> None:
+def commit(gathering: DiscoveryStore, statements: Iterable[Statement]) -> None:
     for sql, values in statements:
         gathering.connection.execute(sql, values)
 
 
-def listed(gathering: Gathering, *numbers: int, now: datetime = NOW) -> None:
+def listed(gathering: DiscoveryStore, *numbers: int, now: datetime = NOW) -> None:
     entries = [CustomerEntry(guid(number), f"name {number}") for number in numbers]
     commit(gathering, [*gathering.list_page(entries, after=0, nameless=0), *gathering.all_listed(now)])
 
 
 def read(
-    gathering: Gathering, number: int, *entries: Found, trouble: Trouble | None = None, now: datetime = NOW
+    gathering: DiscoveryStore,
+    number: int,
+    *entries: FoundTarget,
+    trouble: ReadFailure | None = None,
+    now: datetime = NOW,
 ) -> None:
-    key = Unread(gathering).key(guid(number))
+    key = UnreadCustomers(gathering).key(guid(number))
     troubles = [trouble] if trouble else []
     commit(gathering, gathering.customer_read(key, entries, troubles, nameless=0, now=now))
 
 
 def test_customers_come_in_the_order_of_the_list_and_whole(tmp_path: Path) -> None:
-    with Gathering(tmp_path / "x.sqlite3", now=NOW) as gathering:
+    with DiscoveryStore(tmp_path / "x.sqlite3", now=NOW) as gathering:
         assert not gathering.listed
         listed(gathering, 3, 1, 2)
         read(gathering, 1, found(11), found(11, guid(111)))
         read(gathering, 3, found(31))
         read(gathering, 1, found(12))
         assert [row.subscription_id for row in gathering.rows()] == [guid(31), guid(12)]
-        assert list(Unread(gathering).customers()) == [guid(2)]
-        assert [(one, name) for one, name, _ in gathering.not_read()] == [(guid(2), "name 2")]
-        assert gathering.passing
+        assert list(UnreadCustomers(gathering).customers()) == [guid(2)]
+        assert [(one, name) for one, name, _ in gathering.unread_customers()] == [(guid(2), "name 2")]
+        assert gathering.has_transient_failures
 
 
 def test_what_was_read_too_long_ago_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
-    with Gathering(path, now=NOW) as gathering:
+    with DiscoveryStore(path, now=NOW) as gathering:
         listed(gathering, 1, 2, 3)
         read(gathering, 1, found(11), now=NOW)
         read(gathering, 2, found(21), now=NOW + timedelta(hours=1))
         read(gathering, 3, found(31), trouble=TROUBLE, now=NOW + timedelta(hours=1))
-    with Gathering(path, now=NOW + KEPT_FOR) as gathering:
+    with DiscoveryStore(path, now=NOW + KEPT_FOR) as gathering:
         assert gathering.listed
-        assert list(Unread(gathering).customers()) == [guid(3)]
-    with Gathering(path, now=NOW + KEPT_FOR + timedelta(minutes=1)) as gathering:
+        assert list(UnreadCustomers(gathering).customers()) == [guid(3)]
+    with DiscoveryStore(path, now=NOW + KEPT_FOR + timedelta(minutes=1)) as gathering:
         assert not gathering.listed
-        assert list(Unread(gathering).customers()) == [guid(1), guid(3)]
+        assert list(UnreadCustomers(gathering).customers()) == [guid(1), guid(3)]
         assert [row.subscription_id for row in gathering.rows()] == [guid(21)]
         # The list has changed meanwhile: what is no longer in it is forgotten.
         listed(gathering, 4, 1, now=NOW + KEPT_FOR)
-        assert list(Unread(gathering).customers()) == [guid(4), guid(1)]
+        assert list(UnreadCustomers(gathering).customers()) == [guid(4), guid(1)]
         assert list(gathering.rows()) == []
 
 
 def test_a_list_that_was_not_read_to_its_end_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
-    with Gathering(path, now=NOW) as gathering:
+    with DiscoveryStore(path, now=NOW) as gathering:
         commit(gathering, gathering.list_page([CustomerEntry(guid(7), "")], after=0, nameless=3))
-    with Gathering(path, now=NOW) as gathering:
+    with DiscoveryStore(path, now=NOW) as gathering:
         assert not gathering.listed
         listed(gathering, 1, 2)
-        assert list(Unread(gathering).customers()) == [guid(1), guid(2)]
-        assert gathering.nameless == 0
+        assert list(UnreadCustomers(gathering).customers()) == [guid(1), guid(2)]
+        assert gathering.without_id == 0
 
 
 def test_a_customer_is_known_by_id_whatever_its_case(tmp_path: Path) -> None:
-    with Gathering(tmp_path / "x.sqlite3", now=NOW) as gathering:
+    with DiscoveryStore(tmp_path / "x.sqlite3", now=NOW) as gathering:
         page = [CustomerEntry(guid(0xAB).upper(), "first"), CustomerEntry(guid(0xAB), "second")]
         commit(gathering, [*gathering.list_page(page, after=0, nameless=0), *gathering.all_listed(NOW)])
         assert gathering.customers == 1
@@ -98,9 +102,9 @@ def test_a_customer_is_known_by_id_whatever_its_case(tmp_path: Path) -> None:
 
 def test_one_process_holds_it_and_removes_it_without_a_trace(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
-    with Gathering(path, now=NOW) as gathering:
+    with DiscoveryStore(path, now=NOW) as gathering:
         with pytest.raises(AlreadyRunningError):
-            Gathering(path, now=NOW)
+            DiscoveryStore(path, now=NOW)
         gathering.remove()
     assert list(tmp_path.iterdir()) == []
 
@@ -111,6 +115,6 @@ def test_one_of_another_version_is_refused_and_can_be_replaced(tmp_path: Path) -
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(InputRefusedError, match="--new"):
-        Gathering(path, now=NOW)
-    with Gathering(path, now=NOW, anew=True) as gathering:
+        DiscoveryStore(path, now=NOW)
+    with DiscoveryStore(path, now=NOW, anew=True) as gathering:
         assert gathering.customers == 0

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bulkreact.batch.dispatch import queue as queue_module
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.journal.pending_rows import Row
-from bulkreact.batch.policy import Progress
-from bulkreact.batch.row_source import Stream
+from bulkreact.batch.journal.pending_rows import PendingRow
+from bulkreact.batch.policy import RowProgress
+from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Answer, Call, Target
 from tests.support.virtual_time import now, run
 
@@ -24,26 +24,26 @@ class Rows:
 
     def __init__(self, letters: str) -> None:
         self.all = [
-            Row(place, place + 1, Target(letter, "s", str(place)), "", False, Progress(), place)
+            PendingRow(place, place + 1, Target(letter, "s", str(place)), "", False, RowProgress(), place)
             for place, letter in enumerate(letters, 1)
         ]
 
-    def streams(self) -> Iterator[Stream]:
-        yield from map(Stream, dict.fromkeys(row.target.customer_id for row in self.all))
+    def streams(self) -> Iterator[CustomerStream]:
+        yield from map(CustomerStream, dict.fromkeys(row.target.customer_id for row in self.all))
 
-    def rows(self, stream: Stream, after: int, limit: int) -> list[Row]:
-        found = [row for row in self.all if row.target.customer_id == stream.customer_id and row.place > after]
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
+        found = [row for row in self.all if row.target.customer_id == stream.customer_id and row.position > after]
         return found[:limit]
 
-    def begun(self, stream: Stream, after: int) -> list[Row]:
+    def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         return [row for row in self.rows(stream, after, 1000) if row.progress.call]
 
 
-def _queue(letters: str, per_customer: int = 100) -> Queue[Row]:
+def _queue(letters: str, per_customer: int = 100) -> Queue[PendingRow]:
     return Queue(Rows(letters), per_customer=per_customer, clock=now)
 
 
-async def _drain(queue: Queue[Row], seconds: float = 0.0, workers: int = 1) -> list[tuple[str, float]]:
+async def _drain(queue: Queue[PendingRow], seconds: float = 0.0, workers: int = 1) -> list[tuple[str, float]]:
     taken: list[tuple[str, float]] = []
 
     async def work() -> None:
@@ -78,7 +78,7 @@ def test_a_held_customer_steps_aside_and_comes_back_when_its_time_has_come() -> 
         queue = _queue("aabb")
         row = queue.take_now()
         assert row
-        queue.hold("a", 60)
+        queue.hold_customer("a", 60)
         queue.put_back(row)
         return await _drain(queue)
 
@@ -108,11 +108,11 @@ def test_a_waiting_row_comes_again_at_its_time_and_holds_nobody_up() -> None:
 
 
 def test_a_dropped_customer_leaves_only_rows_that_were_sent_before() -> None:
-    async def scenario() -> tuple[list[Row], list[tuple[str, float]]]:
+    async def scenario() -> tuple[list[PendingRow], list[tuple[str, float]]]:
         queue = _queue("aaab")
         begun = queue.take_now()
         assert begun
-        begun.progress = Progress(call=_CALL)
+        begun.progress = RowProgress(call=_CALL)
         queue.wait(begun, 50)
         return queue.drop("a"), await _drain(queue)
 
@@ -125,7 +125,7 @@ def test_rows_sent_by_an_earlier_process_are_not_dropped_with_the_unsent_ones() 
     async def scenario() -> tuple[list[int], list[int]]:
         source = Rows("a" * 100 + "b" * 100)
         for row in source.all:
-            row.progress = Progress(call=_CALL if row.ordinal % 10 == 0 else None)
+            row.progress = RowProgress(call=_CALL if row.ordinal % 10 == 0 else None)
         queue = Queue(source, per_customer=100, clock=now)
         first, second = queue.take_now(), queue.take_now()
         assert first
@@ -170,7 +170,7 @@ def test_memory_stays_flat_when_more_rows_wait_than_may(monkeypatch: pytest.Monk
         queue = _queue("abcdefgh" * 10)
         handed = 0
         while row := queue.take_now():
-            row.progress = Progress(call=_CALL)
+            row.progress = RowProgress(call=_CALL)
             queue.wait(row, 10)
             handed += 1
         rest = await _drain(queue, workers=3)
@@ -205,7 +205,7 @@ def test_every_row_is_handed_out_until_it_is_done_whatever_happens_to_it(
                     case "wait":
                         queue.wait(row, now() + 3)
                     case "hold":
-                        queue.hold(row.target.customer_id, now() + 9)
+                        queue.hold_customer(row.target.customer_id, now() + 9)
                         queue.wait(row, now() + 9)
                     case "hold all":
                         queue.hold_everybody(now() + 4)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from bulkreact.batch.dispatch.rate_limiter import Pace, Pacer
+from bulkreact.batch.dispatch.rate_limiter import AdaptiveRate, RateLimiter
 from tests.support.virtual_time import now, run
 
 
@@ -13,12 +13,12 @@ async def _nothing() -> None:
     """Have nothing to do before a turn."""
 
 
-async def _turns(pacer: Pacer, number: int, workers: int = 16) -> list[float]:
+async def _turns(pacer: RateLimiter, number: int, workers: int = 16) -> list[float]:
     moments: list[float] = []
 
     async def work() -> None:
         while len(moments) < number:
-            await pacer.turn(_nothing)
+            await pacer.acquire(_nothing)
             moments.append(round(now(), 6))
 
     async with asyncio.TaskGroup() as group:
@@ -33,29 +33,29 @@ def _most_in_any_second(moments: list[float]) -> int:
 
 @pytest.mark.parametrize("rate", [5.0, 20.0, 200.0])
 def test_no_second_holds_more_calls_than_the_rate(rate: float) -> None:
-    moments = run(_turns(Pacer(rate), int(rate * 10)))
+    moments = run(_turns(RateLimiter(rate), int(rate * 10)))
     assert _most_in_any_second(moments) <= rate * 1.05 + 1
 
 
 @pytest.mark.parametrize("rate", [5.0, 20.0, 200.0, 1000.0])
 def test_none_of_the_rate_is_wasted(rate: float) -> None:
-    moments = run(_turns(Pacer(rate), int(rate * 10)))
+    moments = run(_turns(RateLimiter(rate), int(rate * 10)))
     assert len(moments) / (moments[-1] + 1 / rate) == pytest.approx(rate, rel=0.005)
 
 
 def test_calls_of_a_slow_rate_are_evenly_spaced_from_the_very_first() -> None:
-    moments = run(_turns(Pacer(5.0), 20))
+    moments = run(_turns(RateLimiter(5.0), 20))
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert gaps == pytest.approx([0.2] * 19)
 
 
 def test_without_a_ceiling_every_turn_comes_at_once() -> None:
-    assert set(run(_turns(Pacer(None), 100))) == {0.0}
+    assert set(run(_turns(RateLimiter(None), 100))) == {0.0}
 
 
 def test_a_lowered_pace_holds_from_the_next_turn_on() -> None:
     async def scenario() -> list[float]:
-        pacer = Pacer(10.0)
+        pacer = RateLimiter(10.0)
         await _turns(pacer, 10, workers=1)
         assert pacer.pace
         pacer.pace.rate = 2.0
@@ -68,7 +68,7 @@ def test_a_lowered_pace_holds_from_the_next_turn_on() -> None:
 
 def test_nobody_waits_for_a_turn_that_will_not_be_used() -> None:
     async def scenario() -> float:
-        pacer = Pacer(0.1)
+        pacer = RateLimiter(0.1)
         asyncio.get_running_loop().call_later(3, pacer.close)
         await _turns(pacer, 20)
         return round(now(), 3)
@@ -77,7 +77,7 @@ def test_nobody_waits_for_a_turn_that_will_not_be_used() -> None:
 
 
 def test_the_pace_falls_by_a_share_and_creeps_back_to_its_ceiling() -> None:
-    pace = Pace(10.0)
+    pace = AdaptiveRate(10.0)
     pace.slow_down()
     assert pace.rate == pytest.approx(7.0)
     for _ in range(59):
@@ -89,7 +89,7 @@ def test_the_pace_falls_by_a_share_and_creeps_back_to_its_ceiling() -> None:
 
 
 def test_the_pace_never_falls_to_nothing() -> None:
-    pace = Pace(5.0)
+    pace = AdaptiveRate(5.0)
     for _ in range(1000):
         pace.slow_down()
     assert pace.rate == pytest.approx(0.1)
@@ -97,7 +97,7 @@ def test_the_pace_never_falls_to_nothing() -> None:
 
 def test_what_is_waited_for_before_a_turn_lets_nobody_hoard_turns() -> None:
     async def scenario() -> list[float]:
-        pacer = Pacer(5.0)
+        pacer = RateLimiter(5.0)
         moments: list[float] = []
         waited: list[float] = []
 
@@ -108,7 +108,7 @@ def test_what_is_waited_for_before_a_turn_lets_nobody_hoard_turns() -> None:
 
         async def work() -> None:
             for _ in range(2):
-                await pacer.turn(wait_once)
+                await pacer.acquire(wait_once)
                 moments.append(round(now(), 6))
 
         async with asyncio.TaskGroup() as group:
@@ -123,7 +123,7 @@ def test_what_is_waited_for_before_a_turn_lets_nobody_hoard_turns() -> None:
 
 
 def test_near_what_was_too_much_the_pace_creeps_more_slowly() -> None:
-    pace = Pace(10.0)
+    pace = AdaptiveRate(10.0)
     pace.slow_down()
     pace.slow_down()
     for _ in range(100):
@@ -133,7 +133,7 @@ def test_near_what_was_too_much_the_pace_creeps_more_slowly() -> None:
 
 
 def test_what_was_too_much_long_ago_holds_the_pace_back_no_more() -> None:
-    pace = Pace(10.0)
+    pace = AdaptiveRate(10.0)
     pace.slow_down()
     pace.slow_down()
     for _ in range(2000):

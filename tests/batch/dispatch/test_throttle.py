@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.dispatch.throttle import Ruling, Scope, Throttle, wait
+from bulkreact.batch.dispatch.throttle import Scope, Throttle, ThrottleDecision, wait
 
 
 def _throttle() -> Throttle:
@@ -17,7 +17,7 @@ def _hit(
     started: float | None = None,
     retry_after: float | None = 10,
     alone: bool = False,
-) -> Ruling:
+) -> ThrottleDecision:
     return throttle.throttled(
         customer,
         started=now if started is None else started,
@@ -29,13 +29,13 @@ def _hit(
 
 
 def test_a_first_429_holds_its_customer_alone_for_as_long_as_it_says() -> None:
-    assert _hit(_throttle(), "a", 100) == Ruling(Scope.CUSTOMER, 110)
+    assert _hit(_throttle(), "a", 100) == ThrottleDecision(Scope.CUSTOMER, 110)
 
 
 def test_a_429_of_another_customer_soon_after_holds_everybody_and_slows_down() -> None:
     throttle = _throttle()
     _hit(throttle, "a", 100)
-    assert _hit(throttle, "b", 101) == Ruling(Scope.EVERYBODY, 111, slow_down=True)
+    assert _hit(throttle, "b", 101) == ThrottleDecision(Scope.EVERYBODY, 111, slow_down=True)
 
 
 def test_a_clean_answer_in_between_shows_that_two_customers_are_throttled_each_for_itself() -> None:
@@ -62,7 +62,7 @@ def test_a_429_of_another_customer_much_later_holds_only_that_one() -> None:
 
 
 def test_the_only_customer_left_is_everybody() -> None:
-    assert _hit(_throttle(), "a", 100, alone=True) == Ruling(Scope.EVERYBODY, 110, slow_down=True)
+    assert _hit(_throttle(), "a", 100, alone=True) == ThrottleDecision(Scope.EVERYBODY, 110, slow_down=True)
 
 
 def test_calls_that_were_under_way_do_not_slow_the_pace_again() -> None:
@@ -73,7 +73,7 @@ def test_calls_that_were_under_way_do_not_slow_the_pace_again() -> None:
 
 
 def test_a_longer_wait_than_allowed_gives_the_scope_up_at_once() -> None:
-    assert _hit(_throttle(), "a", 100, retry_after=172_800) == Ruling(Scope.CUSTOMER, 100, give_up=True)
+    assert _hit(_throttle(), "a", 100, retry_after=172_800) == ThrottleDecision(Scope.CUSTOMER, 100, give_up=True)
 
 
 def test_nothing_but_429_for_too_long_gives_the_scope_up() -> None:
@@ -85,8 +85,8 @@ def test_nothing_but_429_for_too_long_gives_the_scope_up() -> None:
 
 def test_a_wait_that_is_too_long_gives_everybody_up_only_with_three_customers() -> None:
     throttle = _throttle()
-    assert _hit(throttle, "a", 100, retry_after=9999) == Ruling(Scope.CUSTOMER, 100, give_up=True)
-    assert _hit(throttle, "b", 101, retry_after=9999) == Ruling(Scope.CUSTOMER, 101, give_up=True)
+    assert _hit(throttle, "a", 100, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 100, give_up=True)
+    assert _hit(throttle, "b", 101, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 101, give_up=True)
     assert _hit(throttle, "c", 102, retry_after=9999).scope is Scope.EVERYBODY
 
 
@@ -94,7 +94,7 @@ def test_one_absurd_wait_among_ordinary_ones_gives_up_one_customer() -> None:
     throttle = _throttle()
     for name in "abc":
         _hit(throttle, name, 100, retry_after=2)
-    assert _hit(throttle, "d", 101, retry_after=10.0**10) == Ruling(Scope.CUSTOMER, 101, give_up=True)
+    assert _hit(throttle, "d", 101, retry_after=10.0**10) == ThrottleDecision(Scope.CUSTOMER, 101, give_up=True)
 
 
 def test_what_the_last_customer_has_waited_counts_when_it_becomes_everybody() -> None:

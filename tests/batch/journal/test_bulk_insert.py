@@ -30,7 +30,7 @@ def mixed(number: int) -> InputRow:
     if number % 3 == 0:
         return InputRow(number, ("x",), None, "no-ids", f"no ids in {number}")
     if number % 5 == 0:
-        return replace(plain(number), request_id=guid(number), of_read=True, lost=True, deadline="2027-01-01T00:00:00Z")
+        return replace(plain(number), request_id=guid(number), request_id_is_for_read=True, outcome_unknown=True, deadline="2027-01-01T00:00:00Z")
     return plain(number)
 
 
@@ -49,8 +49,8 @@ def stored(folder: Path) -> list[InputRow]:
                 problem_code=code,
                 problem=problem,
                 request_id=request_id,
-                of_read=bool(of_read),
-                lost=bool(lost),
+                request_id_is_for_read=bool(of_read),
+                outcome_unknown=bool(lost),
                 restore_auto_renew=bool(restore),
                 deadline=deadline,
             )
@@ -168,11 +168,11 @@ _INTERRUPTED_TWICE = """
 import os, signal, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from bulkreact.batch import filling, journal
+from bulkreact.batch.journal import bulk_insert, journal
 from bulkreact.models import InputRow, Target
 
 shutting_down, left = threading.Event(), threading.Event()
-shut_down, write, connect = ThreadPoolExecutor.shutdown, filling._write, journal.connect
+shut_down, write, connect = ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect
 
 def shutdown(self, *arguments, **options):
     shutting_down.set()
@@ -194,7 +194,7 @@ def slowly(connection, runs):
     connection.execute("INSERT INTO sessions (command, version, process_id, started_at) VALUES (slow('a'), '1', 1, 'x')")
     write(connection, runs)
 
-ThreadPoolExecutor.shutdown, filling._write, journal.connect = shutdown, slowly, connected
+ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect = shutdown, slowly, connected
 guid = "{:08x}-1111-4111-8111-000000000000".format
 try:
     journal.create(Path(sys.argv[1]), (InputRow(n, ("x",), Target(guid(n), guid(n), guid(n))) for n in range(10**7)))

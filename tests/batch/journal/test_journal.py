@@ -18,13 +18,13 @@ from bulkreact.batch.journal.journal import (
     LOCK_NAME,
     Journal,
     create,
-    is_worked_on,
+    finalize,
+    is_locked,
     latest_session,
     read_facts,
     read_only,
-    seal,
 )
-from bulkreact.batch.journal.pending_rows import OpenCount, OpenRows, Row, open_count
+from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow, PendingRows, open_count
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer, connect
@@ -38,7 +38,7 @@ WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 def valid(number: int, entitlement: int | None = None, *, customer: int = 1, lost: bool = False) -> InputRow:
     one = target(guid(entitlement or number), customer)
     request_id = guid(9000 + number) if lost else ""
-    return InputRow(number, (one.customer_id, "=x"), one, request_id=request_id, lost=lost)
+    return InputRow(number, (one.customer_id, "=x"), one, request_id=request_id, outcome_unknown=lost)
 
 
 def invalid(number: int) -> InputRow:
@@ -47,7 +47,7 @@ def invalid(number: int) -> InputRow:
 
 def make(folder: Path, rows: Iterable[InputRow], **changes: object) -> Path:
     create(folder, rows)
-    seal(folder, facts(**changes))
+    finalize(folder, facts(**changes))
     return folder
 
 
@@ -56,9 +56,9 @@ def statuses(folder: Path) -> list[Status]:
         return [row.outcome.status for row in result_rows(connection)]
 
 
-def open_rows(folder: Path) -> list[Row]:
+def open_rows(folder: Path) -> list[PendingRow]:
     with closing(read_only(folder)) as connection:
-        rows = OpenRows(connection)
+        rows = PendingRows(connection)
         return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
 
 
@@ -120,7 +120,7 @@ def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
     with closing(read_only(tmp_path)) as connection:
         counted = open_count(connection, with_left_out=with_left_out)
-        assert counted == OpenRows(connection, with_left_out=with_left_out).count()
+        assert counted == PendingRows(connection, with_left_out=with_left_out).count()
     assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
 
 
@@ -171,9 +171,9 @@ def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Pat
     release = threading.Timer(0.05, asking.release)
     release.start()
     with Journal(tmp_path):
-        assert is_worked_on(tmp_path)
+        assert is_locked(tmp_path)
     release.join()
-    assert not is_worked_on(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 def test_a_session_is_open_until_it_ends(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp
     recorder = Recorder(writer, session=1, first_call=1)
 
     async def begin(ordinal: int) -> int:
-        call = await recorder.begin(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+        call = await recorder.record_call(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
         with closing(read_only(tmp_path)) as connection:
             found = connection.execute("SELECT ordinal FROM calls WHERE id = ?", (call,)).fetchone()
         assert found == (ordinal,)
@@ -213,7 +213,7 @@ async def test_a_journal_that_cannot_be_written_stops_whoever_waits_for_it(tmp_p
         other.execute("DROP TABLE calls")
     recorder = Recorder(writer, session=1, first_call=1)
     with pytest.raises(JournalNotWrittenError, match="could not be written"):
-        await recorder.begin(1, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+        await recorder.record_call(1, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
     await writer.close()
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from bulkreact.batch.journal.call_log import progress_of
+from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.journal import read_only
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import Progress, Settle, Stop, advance, decide, unfinished
-from bulkreact.batch.verify.watch_list import WATCHED, WatchedRows
+from bulkreact.batch.policy import AbortRun, Finish, RowProgress, advance, decide, outcome_if_open
+from bulkreact.batch.verify.watch_list import WATCHED, WatchList
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -40,18 +40,18 @@ WRITTEN: dict[str, Verdict] = {
     "refused": verdicts.Refused(said(404, "800111", business=True)),
     "redirected": verdicts.Refused(said(302, "unexpected-redirect", business=False)),
     "busy": verdicts.NotReady(said(409, "800082", business=True)),
-    "postponed": verdicts.Postponed(said(409, "900278", business=True)),
-    "contested": verdicts.Contested(said(400, "900337", business=True)),
+    "postponed": verdicts.TryLater(said(409, "900278", business=True)),
+    "contested": verdicts.AmbiguousRefusal(said(400, "900337", business=True)),
     "unavailable": UNAVAILABLE,
     "timed out": replace(LOST, answer=said(None, "timed-out", business=False)),
-    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), left=False),
+    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), sent=False),
     "throttled": verdicts.Throttled(said(429, "http-429", business=False), 1.0),
     "fatal": verdicts.Fatal(said(403, "900329", business=True)),
 }
 READINGS: dict[str, Verdict] = {
-    "active": verdicts.Found(said(200, business=True), "active"),
-    "inactive": verdicts.Found(said(200, business=True), "inactive"),
-    "another word": verdicts.Found(said(200, business=True), "warming"),
+    "active": verdicts.StatusRead(said(200, business=True), "active"),
+    "inactive": verdicts.StatusRead(said(200, business=True), "inactive"),
+    "another word": verdicts.StatusRead(said(200, business=True), "warming"),
     "refused": verdicts.Refused(said(404, "800111", business=True)),
     "unavailable": UNAVAILABLE,
 }
@@ -61,14 +61,14 @@ READINGS: dict[str, Verdict] = {
 class Model:
     """What one row should be: how far it has come, what is said of it, and whether a resume would send it."""
 
-    progress: Progress
+    progress: RowProgress
     shown: Status | None = None
     open: bool = True
 
     @property
     def status(self) -> Status:
         """Return the status that results must have."""
-        return self.shown or unfinished(self.progress).status
+        return self.shown or outcome_if_open(self.progress).status
 
 
 @settings(max_examples=30, stateful_step_count=30)
@@ -79,7 +79,7 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self, count: int, carried: bool, attempts: int) -> None:
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
-        self.rows = {one: Model(Progress(lost=carried)) for one in range(1, count + 1)}
+        self.rows = {one: Model(RowProgress(lost=carried)) for one in range(1, count + 1)}
         self.carried = carried
         self.attempts = attempts
         self.calls = 0
@@ -98,7 +98,9 @@ class JournalMachine(RuleBasedStateMachine):
             writer = Writer(self.folder / "journal.sqlite3")
             # Every call is another process's.
             recorder = Recorder(writer, session=self.calls + 1, first_call=self.calls + 1)
-            call = await recorder.begin(ordinal, operation, request_id=guid(1), correlation_id=guid(2), started_at=AT)
+            call = await recorder.record_call(
+                ordinal, operation, request_id=guid(1), correlation_id=guid(2), started_at=AT
+            )
             if verdict:
                 settled = [(ordinal, outcome)] if outcome else []
                 answered = Call(call, guid(1), guid(2), AT, AT, verdict.answer)
@@ -114,7 +116,7 @@ class JournalMachine(RuleBasedStateMachine):
         call = Call(self.calls + 1, guid(1), guid(2), AT, AT, verdict.answer)
         row.progress = advance(before, verdict, call)
         step = decide(before, row.progress, verdict, attempts=self.attempts, chance=0.5)
-        outcome = step.outcome if isinstance(step, Settle | Stop) else None
+        outcome = step.outcome if isinstance(step, Finish | AbortRun) else None
         self._commit(ordinal, operation, verdict, outcome)
         if operation is WRITE:
             row.shown = None
@@ -166,7 +168,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert {row.ordinal for row in open_rows(self.folder)} == {one for one, row in self.rows.items() if row.open}
         with closing(read_only(self.folder)) as connection:
             for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
-                found = progress_of(connection, ordinal, target(guid(ordinal)), lost=self.carried)
+                found = load_progress(connection, ordinal, target(guid(ordinal)), lost=self.carried)
                 assert (found.intent, found.attempts, found.lost, found.operation) == (
                     expected.intent,
                     expected.attempts,
@@ -175,10 +177,10 @@ class JournalMachine(RuleBasedStateMachine):
                 )
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
             assert shown == {one: row.status for one, row in self.rows.items()}
-            watched = WatchedRows(connection, due=lambda _accepted: 0.0)
+            watched = WatchList(connection, due=lambda _accepted: 0.0)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):
-                assert candidate.row.lost is row.progress.lost
+                assert candidate.row.outcome_unknown is row.progress.lost
                 assert candidate.row.request_id == self._carried_on(candidate.row.number, row.progress.call)
 
     def _carried_on(self, number: int, last: Call | None) -> str:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.batch.journal.journal import create, seal
-from bulkreact.batch.journal.swapped_ids import Misplaced, digest_of, flag_misplaced
+from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.swapped_ids import SwappedId, flag_swapped_ids, input_digest
 from bulkreact.models import InputRow, Target
 from tests.conftest import Partner, Program
 from tests.support.ids import facts, guid, read_csv, target, write_csv
@@ -16,16 +16,16 @@ from tests.support.run_commands import FAST, told
 C, S, E = guid(1001), guid(2001), guid(1)
 
 
-def flagged(folder: Path, targets: list[Target | None]) -> list[Misplaced]:
+def flagged(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
     """Make a journal of rows from row 2 on, and flag what is misplaced."""
     rows = [
         InputRow(number, ("x",), one) if one else InputRow(number, ("x",), None, "no-ids", "no ids")
         for number, one in enumerate(targets, 2)
     ]
     create(folder, rows)
-    found = flag_misplaced(folder)
+    found = flag_swapped_ids(folder)
     # What is left makes a journal that holds.
-    seal(folder, facts(header=("a",), uuid=guid(77)))
+    finalize(folder, facts(header=("a",), uuid=guid(77)))
     return found
 
 
@@ -64,7 +64,7 @@ def test_the_digest_leaves_them_out(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     flagged(tmp_path / "a", [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
     flagged(tmp_path / "b", [Target(C, S, E), Target(C, S, guid(2))])
-    assert digest_of(tmp_path / "a") == digest_of(tmp_path / "b")
+    assert input_digest(tmp_path / "a") == input_digest(tmp_path / "b")
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=12))

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.journal import Journal, create, seal
-from bulkreact.batch.journal.pending_rows import FIND_PARENTS, OpenRows
+from bulkreact.batch.journal.journal import Journal, create, finalize
+from bulkreact.batch.journal.pending_rows import FIND_PARENTS, PendingRows
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.models import InputRow, NoResponse, Outcome, Response, RunState, Status, Target
 from bulkreact.settings import Limits, Threshold, Verification
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.scenarios.test_subscription_updates import of
 from tests.support.ids import facts, guid
 from tests.support.virtual_run import Killed, Laboratory, Sent
@@ -34,7 +34,7 @@ def run(folder: Path, targets: list[Target], limits: Limits = LIMITS) -> Laborat
     laboratory = Laboratory(folder)
     laboratory.make(targets)
     laboratory.work(limits)
-    assert laboratory.world.ledger.complaints == []
+    assert laboratory.world.call_log.violations == []
     return laboratory
 
 
@@ -75,7 +75,7 @@ def test_what_stands_below_a_plan_that_is_refused_is_not_sent(tmp_path: Path) ->
     assert first.outcome.description == "not sent: row 3, the subscription above it, ended as failed (800096)"
     assert (first.outcome.attempts, first.outcome.call) == (0, None)
     assert other.outcome.status is Status.ACCEPTED
-    assert laboratory.phases[-1].tally.settled == 3
+    assert laboratory.phases[-1].progress.settled == 3
 
 
 def test_what_stands_below_a_plan_that_does_not_become_active_is_deferred(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_refusal_goes_down_the_whole_line(tmp_path: Path) -> None:
     assert child.outcome.status is grandchild.outcome.status is Status.NOT_ATTEMPTED
     assert "row 4" in child.outcome.description
     assert "row 3" in grandchild.outcome.description
-    assert laboratory.phases[-1].tally.settled == 3
+    assert laboratory.phases[-1].progress.settled == 3
 
 
 def test_parents_that_stand_on_each_other_keep_nobody_waiting(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_plan_that_is_no_row_of_the_run_is_not_waited_for(tmp_path: Path) -> N
 
 def make(laboratory: Laboratory, targets: list[Target], **changes: object) -> None:
     create(laboratory.folder, [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)])
-    seal(laboratory.folder, facts(header=("a",), uuid=guid(77), **changes))
+    finalize(laboratory.folder, facts(header=("a",), uuid=guid(77), **changes))
 
 
 def test_a_plan_that_the_limit_leaves_out_is_not_waited_for(tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ def test_a_process_that_is_killed_at_any_time_leaves_nobody_behind(answers: int,
     laboratory.killed = lambda: False
     assert laboratory.work(LIMITS).state is RunState.FINISHED
     assert {status for status, _ in ends(laboratory)} <= {Status.ACCEPTED, Status.REACTIVATED}
-    assert len(laboratory.world.ledger.effects) == len(targets)
-    assert laboratory.world.ledger.complaints == []
+    assert len(laboratory.world.call_log.effects) == len(targets)
+    assert laboratory.world.call_log.violations == []
 
 
 def test_a_killed_process_that_saw_the_plan_refused_lets_nobody_wait(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_killed_process_that_saw_the_plan_refused_lets_nobody_wait(tmp_path: P
 
 
 def test_an_unknown_plan_is_sent_again_with_what_stands_below_it(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([below(1, 1), of(1)])
     lost = Response(504, "", {}, b"")
     laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
@@ -288,7 +288,7 @@ def with_deadlines(laboratory: Laboratory, rows: list[tuple[Target, str]]) -> No
         laboratory.folder,
         [InputRow(number, ("x",), one, deadline=deadline) for number, (one, deadline) in enumerate(rows, 2)],
     )
-    seal(laboratory.folder, facts(header=("a",), uuid=guid(77)))
+    finalize(laboratory.folder, facts(header=("a",), uuid=guid(77)))
 
 
 ORDERED = Limits(calls_per_second=None, concurrency=1, urgent_first=True, waiting=WAITING)
@@ -388,8 +388,11 @@ def test_an_add_on_that_comes_to_wait_when_its_customer_is_given_up_does_not_wai
 
 def test_a_lost_call_stays_lost_whatever_becomes_of_the_parent(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    create(tmp_path, [InputRow(2, ("x",), of(5005)), InputRow(3, ("x",), of(5006), request_id=guid(555), lost=True)])
-    seal(tmp_path, facts(header=("a",), uuid=guid(77)))
+    create(
+        tmp_path,
+        [InputRow(2, ("x",), of(5005)), InputRow(3, ("x",), of(5006), request_id=guid(555), outcome_unknown=True)],
+    )
+    finalize(tmp_path, facts(header=("a",), uuid=guid(77)))
     laboratory.work(LIMITS)
     _, child = laboratory.rows()
     assert (child.outcome.status, child.request_id) == (Status.UNKNOWN, guid(555))
@@ -412,7 +415,7 @@ def test_a_row_that_was_sent_before_is_not_said_to_be_unsent(tmp_path: Path) -> 
 def test_the_whole_line_goes_on_when_an_unknown_parent_is_sent_again(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(tail) for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)])
-    lost = NoResponse(left=True, code="connection-lost", description="")
+    lost = NoResponse(sent=True, code="connection-lost", description="")
     laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
     laboratory.work(LIMITS)
     assert [status for status, _ in ends(laboratory)] == [Status.UNKNOWN, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
@@ -467,6 +470,6 @@ def test_a_family_is_found_without_looking_at_everybody(sql: str, tmp_path: Path
         **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),
     }
     with Journal(tmp_path) as journal:
-        OpenRows(journal.connection)
+        PendingRows(journal.connection)
         steps = [step for *_, step in journal.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any("INDEX subscriptions" in step or "INDEX rows_below" in step for step in steps)

@@ -11,7 +11,7 @@ from bulkreact.batch.dispatch import queue
 from bulkreact.batch.environment import Phase
 from bulkreact.models import Response, Status
 from bulkreact.settings import Limits, Verification
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Partner, Program
 from tests.support.ids import fated, guid, read_csv, row, target, write_csv
 from tests.support.run_commands import FAST, ends, ids_by_path, newest, reads, run, told, wait_until
@@ -22,9 +22,9 @@ LIST = "/azureEntitlements"
 
 
 def test_accepted_rows_are_watched_until_they_are_active(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(activation_delay=1))
+    partner = start_partner(Behaviour(activation_delay=1))
     process = run(program, partner, ["a", 503, 208, 800111], *QUICKLY)
     assert process.code == 1
     assert ends(process) == [
@@ -36,7 +36,7 @@ def test_accepted_rows_are_watched_until_they_are_active(
     assert process.summary["calls"]["retried"] == 2  # type: ignore[index]
     written = {line["request_id"] for line in read_csv(process.run / "results.csv")}
     assert written == {call["request_id"] for call in partner.requests()}
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
 
 
 def test_all_active_is_a_success(program: Program, partner: Partner) -> None:
@@ -72,9 +72,9 @@ def test_a_read_that_fails_in_passing_is_repeated(program: Program, partner: Par
 
 
 def test_a_lost_answer_that_took_effect_is_seen_and_one_that_did_not_stays_unknown(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(activation_delay=0))
+    partner = start_partner(Behaviour(activation_delay=0))
     process = run(program, partner, [1599, 1504], "--attempts", "1")
     assert told(process.run) == ["unknown", "unknown"]
     again = program("verify", process.run.name, *FAST)
@@ -95,8 +95,10 @@ def test_a_contested_row_that_is_inactive_after_a_lost_answer_is_pending_only_wh
     assert (again.code, ends(process)) == (1, [("pending", "400", "900337", "2")])
 
 
-def test_verify_looks_once_and_again_days_later(program: Program, start_partner: Callable[[Rules], Partner]) -> None:
-    partner = start_partner(Rules(activation_delay=3600))
+def test_verify_looks_once_and_again_days_later(
+    program: Program, start_partner: Callable[[Behaviour], Partner]
+) -> None:
+    partner = start_partner(Behaviour(activation_delay=3600))
     process = run(program, partner, ["a"] * 4)
     assert process.code == 0
     first = program("verify", process.run.name, *FAST)
@@ -104,7 +106,7 @@ def test_verify_looks_once_and_again_days_later(program: Program, start_partner:
     assert told(process.run) == ["pending"] * 4
     heartbeat = program.folder / "reports" / "latest.json"
     assert json.loads(heartbeat.read_text())["exit_code"] == 1
-    partner.world.rules = Rules(activation_delay=0)
+    partner.world.rules = Behaviour(activation_delay=0)
     second = program("verify", process.run.name, *FAST)
     assert second.code == 0
     assert told(process.run) == ["reactivated"] * 4
@@ -153,9 +155,9 @@ def test_a_run_that_was_halted_stays_so_when_it_is_verified(program: Program, pa
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
-    program: Program, start_partner: Callable[[Rules], Partner], number: signal.Signals, code: int
+    program: Program, start_partner: Callable[[Behaviour], Partner], number: signal.Signals, code: int
 ) -> None:
-    partner = start_partner(Rules(activation_delay=3600))
+    partner = start_partner(Behaviour(activation_delay=3600))
     write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
     wait_until(lambda: len(reads(partner, "")) >= 8)
@@ -164,7 +166,7 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     assert ended.code == code
     assert told(ended.run) == ["accepted"] * 4
     assert f"bulkreact resume {ended.run.name} --verify" in ended.err
-    partner.world.rules = Rules(activation_delay=0)
+    partner.world.rules = Behaviour(activation_delay=0)
     again = program("resume", *FAST, *QUICKLY)
     assert again.code == 0, again.err
     assert told(ended.run) == ["reactivated"] * 4
@@ -172,16 +174,16 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
 
 
 def test_watching_that_is_killed_is_taken_up_by_the_same_command(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(activation_delay=3600))
+    partner = start_partner(Behaviour(activation_delay=3600))
     write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
     command = ("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
     process = program.start(*command)
     wait_until(lambda: len(reads(partner, "")) >= 8)
     process.kill()
     program.ended(process)
-    partner.world.rules = Rules(activation_delay=0)
+    partner.world.rules = Behaviour(activation_delay=0)
     again = program(*command)
     assert again.code == 0, again.err
     assert told(again.run) == ["reactivated"] * 4
@@ -201,7 +203,7 @@ def test_watching_for_no_time_at_all_is_refused(program: Program, partner: Partn
     process = run(program, partner, ["a"], "--verify", "--verify-every", "0")
     assert process.code == 2
     assert "--verify-every" in process.err
-    assert not partner.world.ledger.calls
+    assert not partner.world.call_log.calls
 
 
 def test_results_that_cannot_be_written_after_verifying_are_written_later(program: Program, partner: Partner) -> None:
@@ -225,21 +227,21 @@ def watch(laboratory: Laboratory, count: int = 1, **times: float) -> list[float]
 
 
 def test_rows_are_read_after_a_minute_and_then_every_minute_until_the_time_is_over(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=99_999))
     assert watch(laboratory, after=60, every=60, timeout=250) == [60.1, 120.1, 180.2, 240.2, 250.1]
     (row,) = laboratory.rows()
     assert row.outcome.status is Status.PENDING
 
 
 def test_a_row_is_not_read_again_once_it_is_active(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=130))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=130))
     assert watch(laboratory) == [60.1, 120.1, 180.2]
     (row,) = laboratory.rows()
     assert row.outcome.status is Status.REACTIVATED
 
 
 def test_a_row_that_was_accepted_long_ago_is_read_at_once_and_at_least_once(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(1))])
     laboratory.work(Limits(calls_per_second=None))
     laboratory.now += 100_000
@@ -250,7 +252,7 @@ def test_a_row_that_was_accepted_long_ago_is_read_at_once_and_at_least_once(tmp_
 
 
 def test_reads_keep_to_the_pace_of_the_run(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(60)])
     laboratory.work(Limits(calls_per_second=2, verify=Verification(after=0)))
     moments = [sent.at for sent in laboratory.sent]
@@ -259,7 +261,7 @@ def test_reads_keep_to_the_pace_of_the_run(tmp_path: Path) -> None:
 
 
 def test_reads_keep_to_the_pace_although_the_last_row_passed_the_threshold(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(n) if n < 10 else fated(800111, n), n) for n in range(21)])
     limits = Limits(calls_per_second=2, concurrency=1, halt_after=20, verify=Verification(after=0))
     assert laboratory.work(limits).exit_code == 0
@@ -269,7 +271,7 @@ def test_reads_keep_to_the_pace_although_the_last_row_passed_the_threshold(tmp_p
 
 
 def test_a_throttled_read_is_waited_out_and_holds_its_customer(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     refused = iter([Response(429, "", {"retry-after": "30"}, b"")])
     laboratory.answer = lambda sent: next(refused, None) if sent.method == "GET" else None
     assert watch(laboratory, after=10) == [10.1, pytest.approx(40.3, abs=0.3)]
@@ -277,14 +279,14 @@ def test_a_throttled_read_is_waited_out_and_holds_its_customer(tmp_path: Path) -
 
 
 def test_reads_that_are_throttled_for_too_long_leave_the_rows_as_they_were(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.answer = lambda sent: Response(429, "", {"retry-after": "172800"}, b"") if sent.method == "GET" else None
     assert watch(laboratory, 4, after=10) == [10.1] * 4
     assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
 
 
 def test_what_was_read_before_a_throttle_that_lasts_too_long_is_pending(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=99_999))
     refusal = Response(429, "", {"retry-after": "172800"}, b"")
     laboratory.answer = lambda sent: refusal if sent.method == "GET" and sent.at > 90 else None
     assert watch(laboratory) == [60.1, 120.1]
@@ -294,7 +296,7 @@ def test_what_was_read_before_a_throttle_that_lasts_too_long_is_pending(tmp_path
 
 
 def test_the_first_look_is_not_later_than_the_end_of_the_time(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     assert watch(laboratory, after=60, every=60, timeout=30) == [30.1]
 
 
@@ -308,7 +310,7 @@ def test_a_row_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 
 
 def test_every_read_has_a_request_id_of_its_own(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=200))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=200))
     watch(laboratory, 5)
     ids = [sent.request_id for sent in laboratory.sent]
     assert len(ids) == len(set(ids)) == 25
@@ -327,7 +329,7 @@ def test_a_fatal_answer_to_a_read_stops_the_watching_and_leaves_rows_accepted(
 
 
 def test_a_read_that_fails_again_and_again_is_tried_as_often_as_a_call_and_then_in_a_minute(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     failures = iter([Response(503, "", {}, b"")] * 5)
     laboratory.answer = lambda sent: next(failures, None) if sent.method == "GET" else None
     moments = watch(laboratory, timeout=600)
@@ -338,7 +340,7 @@ def test_a_read_that_fails_again_and_again_is_tried_as_often_as_a_call_and_then_
 
 
 def test_a_refused_list_is_made_up_for_by_reading_one_by_one(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
     laboratory.work(Limits(calls_per_second=None, verify=Verification()))
@@ -347,7 +349,7 @@ def test_a_refused_list_is_made_up_for_by_reading_one_by_one(tmp_path: Path) -> 
 
 
 def test_a_refused_list_is_not_asked_for_again(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=200))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=200))
     laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
     laboratory.work(Limits(calls_per_second=None, verify=Verification()))
@@ -355,7 +357,7 @@ def test_a_refused_list_is_not_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_a_list_that_stays_unreadable_is_made_up_for_as_well(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.answer = lambda sent: Response(200, "", {}, b"<html>") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
     laboratory.work(Limits(calls_per_second=None, attempts=2, verify=Verification()))
@@ -363,7 +365,7 @@ def test_a_list_that_stays_unreadable_is_made_up_for_as_well(tmp_path: Path) -> 
 
 
 def test_one_gap_in_a_list_does_not_make_every_member_cost_a_call(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=99_999))
     laboratory.make([*(target(guid(number)) for number in range(50)), target(fated(2202))])
     laboratory.work(Limits(calls_per_second=None, verify=Verification(timeout=180)))
     assert sum(sent.method == "GET" for sent in laboratory.sent) == 2 * 3
@@ -371,13 +373,13 @@ def test_one_gap_in_a_list_does_not_make_every_member_cost_a_call(tmp_path: Path
 
 def test_customers_do_not_wait_for_others_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "ACTIVE_CUSTOMERS", 4)
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=300))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=300))
     moments = watch(laboratory, 40)
     assert sum(moment < 70 for moment in moments) == 40
 
 
 def test_what_a_list_does_not_name_is_read_by_itself_at_once(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=0))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(1)), target(fated(2202)), target(guid(2))])
     laboratory.work(Limits(calls_per_second=None, verify=Verification()))
     read = [(round(sent.at, 1), sent.path.rsplit("/", 1)[1]) for sent in laboratory.sent if sent.method == "GET"]
@@ -386,7 +388,7 @@ def test_what_a_list_does_not_name_is_read_by_itself_at_once(tmp_path: Path) -> 
 
 
 def test_an_interruption_ends_the_watching_at_once(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Rules(activation_delay=99_999))
+    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=99_999))
 
     def interrupt(sent: Sent) -> None:
         phase: Phase = laboratory.phases[-1]

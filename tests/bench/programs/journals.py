@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import intended_id
-from bulkreact.batch.journal.journal import JOURNAL_NAME, RunFacts, create, seal
-from bulkreact.batch.journal.swapped_ids import flag_misplaced
+from bulkreact.batch.journal.journal import JOURNAL_NAME, RunMetadata, create, finalize
+from bulkreact.batch.journal.swapped_ids import flag_swapped_ids
 from bulkreact.batch.journal.writer import connect
 from bulkreact.models import Operation, Status
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 
 _AT = "2026-03-01T12:00:00.000Z"
 _SESSION = (
@@ -53,18 +53,18 @@ def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
         connection.execute("COMMIT")
 
 
-def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunFacts, int]:
-    intake = Intake(source, max_rows=10_000_000)
+def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
+    intake = InputFile(source, max_rows=10_000_000)
     create(folder, intake.rows())
-    if intake.may_be_mixed:
-        flag_misplaced(folder)
+    if intake.may_have_swapped_ids:
+        flag_swapped_ids(folder)
     facts = _facts(intake, run_id=run_id, base_url=base_url)
-    seal(folder, facts, may_repeat=intake.may_repeat)
+    finalize(folder, facts, may_repeat=intake.may_have_duplicates)
     return facts, intake.count
 
 
-def _facts(intake: Intake, *, run_id: str, base_url: str) -> RunFacts:
-    return RunFacts(
+def _facts(intake: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
+    return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),
         version=__version__,

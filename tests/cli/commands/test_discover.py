@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.sheets.input.input_file import Intake
-from bulkreact.simulator.partnercenter.behaviour import Rules
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.simulator.partnercenter.behaviour import Behaviour
 from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.discovery_server import OFFER, Answer, House, entitlement, open_house, plan, subscription
 from tests.support.ids import guid, read_csv
@@ -402,7 +402,7 @@ def test_the_file_is_an_input_file(program: Program, house: House, out: str) -> 
         [guid(1), guid(11), guid(111)],
         [guid(1), guid(11), guid(113)],
     ]
-    intake = Intake(program.folder / out, max_rows=9)
+    intake = InputFile(program.folder / out, max_rows=9)
     assert intake.header == ("customer_id", *COLUMNS[1:7], "input.status", "deadline")
     assert (program.folder / out).read_bytes().startswith(b"PK") is (out == "found.xlsx")
     (name, *_) = [row.cells[4] for row in intake.rows()]
@@ -686,28 +686,28 @@ def test_what_was_discovered_runs_and_is_not_discovered_again(program: Program, 
     assert sum(status == "reactivated" for status in ended.values()) == len(wanted) > 8
     left = found(program("discover", *where))
     assert {row["status"] for row in left} == {row["status"] for row in rows} - {"suspended", "inactive"}
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
 
 
 def test_a_large_portfolio_with_faults_is_read_completely(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    usual, faulty = start_partner(Rules(customers=520)), start_partner(Rules(customers=520, fault_share=0.05))
+    usual, faulty = start_partner(Behaviour(customers=520)), start_partner(Behaviour(customers=520, fault_share=0.05))
     expected = program("discover", "--base-url", usual.base_url, "--rate", "off")
     process = program("discover", "--base-url", faulty.base_url, "--rate", "off", "--attempts", "9", "--timeout", "5")
     assert (expected.code, process.code) == (0, 0), process.err
     assert len({row["customer_id"] for row in found(process)}) == 520
     assert process.out == expected.out
     for partner in (usual, faulty):
-        assert partner.world.ledger.complaints == []
-        assert partner.world.ledger.effects == []
-        assert {call["method"] for call in partner.world.ledger.calls} == {"GET"}
+        assert partner.world.call_log.violations == []
+        assert partner.world.call_log.effects == []
+        assert {call["method"] for call in partner.world.call_log.calls} == {"GET"}
 
 
 def test_broken_customers_of_the_simulator_are_each_named(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(broken_customers=11))
+    partner = start_partner(Behaviour(broken_customers=11))
     process = program("discover", "--base-url", partner.base_url, "--rate", "off", "--max-throttle", "3s")
     assert process.code == 1
     named = [line for line in process.err.splitlines() if line.startswith("      HTTP")]
@@ -718,9 +718,9 @@ def test_broken_customers_of_the_simulator_are_each_named(
 
 def test_a_token_that_is_refused_is_renewed(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    authority.world.rules = Rules(customers=3, partner_limit=3, window=1)
+    authority.world.rules = Behaviour(customers=3, partner_limit=3, window=1)
     process = program.start("discover", "--rate", "off", "--concurrency", "1")
-    wait_until(lambda: len(authority.world.ledger.calls) >= 2)
+    wait_until(lambda: len(authority.world.call_log.calls) >= 2)
     authority.directory.revoke_access_tokens()
     ended = program.ended(process)
     assert ended.code == 0, ended.err

@@ -49,9 +49,9 @@ def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None
     assert abs(content["clock_skew_seconds"]) < 60
     assert content["settings"]["tenant_id"] == {"value": TENANT, "origin": "BULKREACT_TENANT_ID"}
     assert content["settings"]["auth"] == {"value": "user", "origin": "what is given"}
-    (call,) = [one for one in authority.world.ledger.calls if one["method"] == "GET"]
+    (call,) = [one for one in authority.world.call_log.calls if one["method"] == "GET"]
     assert str(call["path"]).endswith("/customers")
-    assert authority.world.ledger.complaints == []
+    assert authority.world.call_log.violations == []
 
 
 def test_the_same_is_told_to_people_in_a_table(program: Program, authority: Authority) -> None:
@@ -92,7 +92,7 @@ def test_without_credentials_the_rest_is_examined_all_the_same(program: Program,
     assert results(content)["credentials"] == "failed"
     assert results(content)["Partner Center"] == "ok"
     assert "bulkreact login" in words(content, "credentials")
-    assert authority.world.ledger.calls == []
+    assert authority.world.call_log.calls == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_ready_token_that_is_no_good_is_not_tried(
     assert process.code == 3
     assert results(content)[check] == "failed"
     assert told in words(content, check)
-    assert partner.world.ledger.calls == []
+    assert partner.world.call_log.calls == []
     assert token not in process.out
 
 
@@ -153,7 +153,7 @@ def test_a_token_service_that_refuses_is_told_in_words(program: Program, authori
     assert process.code == 3
     assert "the client secret has expired (AADSTS7000222)" in words(content, "token")
     assert results(content)["harmless read"] == "skipped"
-    assert authority.world.ledger.calls == []
+    assert authority.world.call_log.calls == []
 
 
 def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, authority: Authority) -> None:
@@ -232,7 +232,7 @@ def test_no_call_is_made_beside_a_run_that_is_at_work(program: Program, partner:
     assert doctor.code == 0
     assert results(content)["harmless read"] == "skipped"
     assert f"process {process.pid}" in words(content, "harmless read")
-    assert len(partner.world.ledger.calls) == 1
+    assert len(partner.world.call_log.calls) == 1
 
 
 def test_it_looks_at_the_settings_of_run(program: Program, partner: Partner) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.run_commands import FAST, told, wait_until
@@ -182,9 +182,9 @@ def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Progr
     plan = online(program, partner, rows)
     assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]
     assert partner.requests() == []
-    assert partner.world.ledger.effects == []
+    assert partner.world.call_log.effects == []
     # Entitlements of one subscription are read by one call.
-    paths = [str(call["path"]) for call in partner.world.ledger.calls]
+    paths = [str(call["path"]) for call in partner.world.call_log.calls]
     assert sum(path.endswith("/azureEntitlements") for path in paths) == 1
     told_to_people = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off").out
     assert "At present: inactive 3, active 1" in told_to_people
@@ -200,12 +200,12 @@ def test_what_cannot_be_read_is_said(program: Program, partner: Partner) -> None
 
 
 def test_reading_keeps_to_the_pace_and_waits_when_asked(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules(partner_limit=3, window=1))
+    partner = start_partner(Behaviour(partner_limit=3, window=1))
     plan = online(program, partner, [row(guid(number), number) for number in range(8)])
     assert [word for _, word in plan["statuses"]] == ["inactive"] * 8
-    assert any(str(call["answer"]) == "429" for call in partner.world.ledger.calls)
+    assert any(str(call["answer"]) == "429" for call in partner.world.call_log.calls)
 
 
 def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner: Partner) -> None:
@@ -221,7 +221,7 @@ def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner:
     assert program("plan", "input.csv", "--online", *target).code == 2
     assert program("plan", "input.csv").code == 0
     program.environment["BULKREACT_ACCESS_TOKEN"] = CANARY
-    partner.world.rules = Rules()
+    partner.world.rules = Behaviour()
     refused = program("plan", "input.csv", "--online", "--simulate")
     assert refused.code == 0
 

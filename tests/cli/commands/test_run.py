@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from bulkreact.models import Status
-from bulkreact.runs.interruption import Interruption
+from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, PROJECT, Partner, Program
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
 from tests.support.run_commands import FAST, ends, ids_by_path, run, told, wait_until
@@ -103,7 +103,7 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
         ),
         *("finished_at", "counts", "error_codes", "calls", "pace", "files"),
     }
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
 
 
 def test_results_carry_the_ids_that_were_sent(program: Program, partner: Partner) -> None:
@@ -124,7 +124,7 @@ def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
     assert len({call["request_id"] for call in calls}) == 1
     assert len({call["correlation_id"] for call in calls}) == len(calls)
     assert ends(process) == [("accepted", "202", "", str(len(calls)))]
-    assert len(partner.world.ledger.effects) == 1
+    assert len(partner.world.call_log.effects) == 1
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_fin
 
 async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost() -> None:
     said: list[str] = []
-    interruption = Interruption(said.append)
+    interruption = ShutdownRequest(said.append)
     interruption.receive(signal.SIGTERM, None)
     task = asyncio.current_task()
     assert task
@@ -497,7 +497,7 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
     assert {status for status, *_ in ends(again)} == {"accepted"}
     ids = Counter(call["request_id"] for call in partner.requests())
     assert len(ids) == 60
-    assert len(partner.world.ledger.effects) == 60
+    assert len(partner.world.call_log.effects) == 60
     # Only calls in flight at the moment of the kill may have been repeated, under their old ids.
     assert ids.total() - 60 <= 16
 
@@ -624,7 +624,7 @@ def test_the_run_goes_on_when_nobody_reads_its_words_any_more(program: Program, 
     assert process.wait(60) == 0
     assert process.stdout
     process.stdout.close()
-    assert len(partner.world.ledger.effects) == 40
+    assert len(partner.world.call_log.effects) == 40
 
 
 def test_a_resume_that_is_not_agreed_to_changes_nothing(program: Program, partner: Partner) -> None:
@@ -775,7 +775,7 @@ def test_a_signal_that_loading_swallowed_still_stops_the_run(program: Program, p
     write_csv(program.folder / "input.csv", [row(guid(1))])
     arguments = ["run", "input.csv", "--base-url", partner.base_url, *FAST]
     swallowed = (
-        f"import sys; from bulkreact import cli\ncli.received.append(15); sys.argv[1:] = {arguments!r}; cli.main()"
+        f"import sys; from bulkreact import cli, early_signals as early\nearly.early_signals.append(15); sys.argv[1:] = {arguments!r}; cli.main()"
     )
     process = subprocess.run(
         [sys.executable, "-c", swallowed],
@@ -814,7 +814,7 @@ def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
     again = program("resume", *FAST)
     assert again.code == 0, again.err
     assert all(len(set(ids)) == 1 for ids in ids_by_path(partner).values())
-    assert len(partner.world.ledger.effects) == 400
+    assert len(partner.world.call_log.effects) == 400
 
 
 def test_results_are_the_same_when_written_again_elsewhere(program: Program, partner: Partner) -> None:
@@ -866,19 +866,19 @@ def test_a_throttled_customer_does_not_hold_the_others_back(program: Program, pa
     assert throttled[0] < others[-1] < throttled[1]
 
 
-def test_limits_of_the_partner_are_waited_out(start_partner: Callable[[Rules], Partner], program: Program) -> None:
-    partner = start_partner(Rules(partner_limit=10, window=1))
+def test_limits_of_the_partner_are_waited_out(start_partner: Callable[[Behaviour], Partner], program: Program) -> None:
+    partner = start_partner(Behaviour(partner_limit=10, window=1))
     process = run(program, partner, ["a"] * 30)
     assert process.code == 0
-    assert len(partner.world.ledger.effects) == 30
+    assert len(partner.world.call_log.effects) == 30
 
 
-def test_random_faults_lose_and_repeat_nothing(start_partner: Callable[[Rules], Partner], program: Program) -> None:
-    partner = start_partner(Rules(fault_share=0.3, seed=3))
+def test_random_faults_lose_and_repeat_nothing(start_partner: Callable[[Behaviour], Partner], program: Program) -> None:
+    partner = start_partner(Behaviour(fault_share=0.3, seed=3))
     process = run(program, partner, ["a"] * 60, "--attempts", "12")
     assert process.code == 0, process.err
-    effects = Counter(effect["entitlement_id"] for effect in partner.world.ledger.effects)
+    effects = Counter(effect["entitlement_id"] for effect in partner.world.call_log.effects)
     assert (len(effects), effects.total()) == (60, 60)
-    assert partner.world.ledger.complaints == []
+    assert partner.world.call_log.violations == []
     ids = {(call["path"], call["request_id"]) for call in partner.requests()}
     assert len(ids) == 60

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Partner, Process, Program
 from tests.support.ids import guid, row, write_csv
 from tests.support.run_commands import FAST, reads, run, told, wait_until
@@ -55,7 +55,7 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     assert sum(counts.values()) + open_rows == ROWS
     assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
     assert told_to_people.err == ""
-    assert len(partner.world.ledger.effects) == told(ended.run).count("accepted") >= counts["accepted"]
+    assert len(partner.world.call_log.effects) == told(ended.run).count("accepted") >= counts["accepted"]
 
 
 def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
@@ -103,7 +103,7 @@ def test_an_unknown_run_is_refused(program: Program, partner: Partner) -> None:
 
 
 def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Program, partner: Partner) -> None:
-    partner.world.rules = Rules(activation_delay=3600)
+    partner.world.rules = Behaviour(activation_delay=3600)
     process = start(program, partner)
     process.kill()
     ended = program.ended(process)
@@ -157,7 +157,8 @@ def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written
     elsewhere.chmod(0o777)
     # Whoever that is may not be able to read the program: it is loaded beforehand.
     code = (
-        "import os; from bulkreact.cli import main, results, resume, status, verify\n"
+        "import os; from bulkreact.cli import main\n"
+        "from bulkreact.cli.commands import results, resume, status, verify\n"
         "from bulkreact.sheets.output.report_html import template; template()\n"
         "os.setgid(65534); os.setuid(65534); main()"
     )

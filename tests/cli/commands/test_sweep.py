@@ -522,7 +522,7 @@ def test_each_run_has_credentials_of_its_own(program: Program, authority: Author
     drop(program, "b.csv", 200)
     assert program("sweep", *FAST, *NOW).code == 0
     assert authority.outcomes == [("client_credentials", "issued")] * 2
-    assert len(authority.world.ledger.effects) == 4
+    assert len(authority.world.call_log.effects) == 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")

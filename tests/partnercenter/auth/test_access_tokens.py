@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bulkreact.errors import CredentialsRefusedError
-from bulkreact.partnercenter.auth.access_tokens import Clock, RenewedToken
+from bulkreact.partnercenter.auth.access_tokens import Clock, RefreshingToken
 from bulkreact.partnercenter.auth.token_errors import ATTEMPTS, Grant, TokenServiceError
 from bulkreact.settings import Identity
 from tests.support import virtual_time
@@ -49,14 +49,14 @@ class Service:
         assert len(self.fetches) == number
 
     @property
-    def tokens(self) -> RenewedToken:
-        return RenewedToken(self.fetch, IDENTITY, Clock(self.monotonic, self.sleep, lambda: 1.0))
+    def tokens(self) -> RefreshingToken:
+        return RefreshingToken(self.fetch, IDENTITY, Clock(self.monotonic, self.sleep, lambda: 1.0))
 
 
 async def test_all_who_ask_at_once_cause_one_fetch() -> None:
     service = Service()
     tokens = service.tokens
-    assert set(await asyncio.gather(*(tokens.ready() for _ in range(64)))) == {""}
+    assert set(await asyncio.gather(*(tokens.ensure_token() for _ in range(64)))) == {""}
     assert {await tokens.token() for _ in range(64)} == {"token 1"}
     assert len(service.fetches) == 1
 
@@ -64,7 +64,7 @@ async def test_all_who_ask_at_once_cause_one_fetch() -> None:
 async def test_the_event_loop_goes_on_while_the_token_service_takes_its_time() -> None:
     release = threading.Event()
     service = Service(before=lambda: release.wait(30))
-    asking = asyncio.ensure_future(service.tokens.ready())
+    asking = asyncio.ensure_future(service.tokens.ensure_token())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not asking.done()
@@ -78,15 +78,15 @@ async def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_a
 ) -> None:
     service = Service(lifetime)
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment = renewed_at - 0.1
-    await tokens.ready()
+    await tokens.ensure_token()
     assert len(service.fetches) == 1
     service.moment = renewed_at
-    assert not tokens.usable()
-    await tokens.ready()
+    assert not tokens.is_fresh()
+    await tokens.ensure_token()
     await service.fetched(2)
-    assert tokens.usable()
+    assert tokens.is_fresh()
     assert await tokens.token() == "token 2"
 
 
@@ -94,11 +94,11 @@ async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
     release = threading.Event()
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.before = lambda: release.wait(30)
     service.moment = 3400
     for _ in range(16):
-        assert await tokens.ready() == ""
+        assert await tokens.ensure_token() == ""
         assert await tokens.token() == "token 1"
     release.set()
     await service.fetched(2)
@@ -110,29 +110,29 @@ async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
 async def test_a_token_is_kept_while_it_lives_whatever_becomes_of_renewing_it(trouble: TokenServiceError) -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment, service.trouble = 3400, [trouble]
-    assert await tokens.ready() == ""
+    assert await tokens.ensure_token() == ""
     await service.fetched(2)
     assert await tokens.token() == "token 1"
     # It is not asked for again at every call, but before long.
-    assert tokens.usable()
+    assert tokens.is_fresh()
     service.moment += 30
-    assert not tokens.usable()
-    await tokens.ready()
+    assert not tokens.is_fresh()
+    await tokens.ensure_token()
     await service.fetched(3)
     assert await tokens.token() == "token 3"
 
 
 async def test_passing_trouble_is_waited_out_with_growing_pauses() -> None:
     service = Service(trouble=[DOWN, DOWN, DOWN])
-    assert await service.tokens.ready() == ""
+    assert await service.tokens.ensure_token() == ""
     assert service.waits == [1, 2, 4]
 
 
 async def test_the_service_says_how_long_to_wait() -> None:
     service = Service(trouble=[TokenServiceError("busy", passing=True, retry_after=17)])
-    assert await service.tokens.ready() == ""
+    assert await service.tokens.ensure_token() == ""
     assert service.waits == [17]
 
 
@@ -143,21 +143,21 @@ async def test_the_service_says_how_long_to_wait() -> None:
 async def test_trouble_that_does_not_pass_is_told(trouble: list[Exception], fetches: int) -> None:
     words = str(trouble[0])
     service = Service(trouble=trouble)
-    assert await service.tokens.ready() == words
+    assert await service.tokens.ensure_token() == words
     assert len(service.fetches) == fetches
 
 
 async def test_trouble_is_met_once_for_all_who_wait() -> None:
     service = Service(trouble=[DOWN] * 99)
     tokens = service.tokens
-    assert set(await asyncio.gather(*(tokens.ready() for _ in range(16)))) == {"down"}
+    assert set(await asyncio.gather(*(tokens.ensure_token() for _ in range(16)))) == {"down"}
     assert len(service.fetches) == ATTEMPTS
 
 
 async def test_a_renewal_that_fails_is_not_tried_by_everybody() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.trouble = [DOWN] * 99
     await asyncio.gather(*(tokens.renew(10) for _ in range(16)))
     assert len(service.fetches) == 1 + ATTEMPTS
@@ -166,10 +166,10 @@ async def test_a_renewal_that_fails_is_not_tried_by_everybody() -> None:
 async def test_a_dead_token_is_not_handed_out() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment, service.trouble = 3600, [GONE, GONE]
-    assert not tokens.usable()
-    assert await tokens.ready() == str(GONE)
+    assert not tokens.is_fresh()
+    assert await tokens.ensure_token() == str(GONE)
     with pytest.raises(CredentialsRefusedError):
         await tokens.token()
 
@@ -178,7 +178,7 @@ async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> No
     service = Service()
     tokens = service.tokens
     service.moment = 5
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment = 20
     await asyncio.gather(*(tokens.renew(10 + number / 10) for number in range(16)))
     assert service.fetches == [(5, ""), (20, "token 1")]
@@ -190,10 +190,10 @@ async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> No
 async def test_a_refused_token_that_cannot_be_replaced_is_used_no_more() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.trouble = [GONE]
     await tokens.renew(10)
-    assert await tokens.ready() == str(GONE)
+    assert await tokens.ensure_token() == str(GONE)
     with pytest.raises(CredentialsRefusedError):
         await tokens.token()
 
@@ -203,10 +203,10 @@ def test_a_token_that_was_fetched_in_one_loop_serves_in_another() -> None:
     tokens = service.tokens
 
     async def renewed() -> None:
-        assert await tokens.ready() == ""
+        assert await tokens.ensure_token() == ""
         await service.fetched(2)
 
-    assert asyncio.run(tokens.ready()) == ""
+    assert asyncio.run(tokens.ensure_token()) == ""
     assert virtual_time.run(tokens.token()) == "token 1"
     service.moment = 3500
     asyncio.run(renewed())
@@ -217,13 +217,13 @@ async def test_while_a_refused_token_is_replaced_nobody_uses_it() -> None:
     release = threading.Event()
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.before = lambda: release.wait(30)
     renewing = asyncio.ensure_future(tokens.renew(10))
     await asyncio.sleep(0)
-    waiting = asyncio.ensure_future(tokens.ready())
+    waiting = asyncio.ensure_future(tokens.ensure_token())
     await asyncio.sleep(0)
-    assert not tokens.usable()
+    assert not tokens.is_fresh()
     assert not waiting.done()
     release.set()
     await renewing
@@ -237,7 +237,7 @@ async def test_a_call_that_is_about_to_leave_waits_for_no_token() -> None:
     tokens = service.tokens
     with pytest.raises(CredentialsRefusedError):
         await tokens.token()
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment = 3700
     assert await tokens.token() == "token 1"
     assert len(service.fetches) == 1
@@ -245,7 +245,7 @@ async def test_a_call_that_is_about_to_leave_waits_for_no_token() -> None:
 
 async def test_tokens_are_not_shown_by_accident() -> None:
     tokens = Service().tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     assert "token 1" not in repr(tokens)
     assert "secret" not in repr(Grant("secret", 1))
 
@@ -258,8 +258,8 @@ async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> N
         stored.set()
         return Grant("token", 3600)
 
-    tokens = RenewedToken(fetch, IDENTITY, Service().tokens._clock, rotating=True)
-    asking = asyncio.ensure_future(tokens.ready())
+    tokens = RefreshingToken(fetch, IDENTITY, Service().tokens._clock, rotating=True)
+    asking = asyncio.ensure_future(tokens.ensure_token())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(asking.cancel)
@@ -275,7 +275,7 @@ def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(service.tokens.ready(), 0.01)
+            await asyncio.wait_for(service.tokens.ensure_token(), 0.01)
 
     asyncio.run(give_up())
     assert service.fetches == []
@@ -286,10 +286,10 @@ def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
 async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
     release = threading.Event()
     service = Service(before=lambda: release.wait(30))
-    tokens = RenewedToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
-    fetching = asyncio.ensure_future(tokens.ready())
+    tokens = RefreshingToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
+    fetching = asyncio.ensure_future(tokens.ensure_token())
     await asyncio.sleep(0)
-    leaving = asyncio.ensure_future(tokens.settle())
+    leaving = asyncio.ensure_future(tokens.close())
     for _ in range(5):
         await asyncio.sleep(0)
     assert leaving.done() is not rotating
@@ -302,22 +302,22 @@ async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_o
 async def test_whoever_leaves_begins_no_other_fetch() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
-    await tokens.settle()
+    await tokens.ensure_token()
+    await tokens.close()
     service.moment = 3400
-    assert await tokens.ready() == ""
+    assert await tokens.ensure_token() == ""
     await service.fetched(1)
     service.moment = 3700
-    assert "no more tokens" in await tokens.ready()
+    assert "no more tokens" in await tokens.ensure_token()
     assert len(service.fetches) == 1
 
 
 async def test_what_is_fetched_in_time_is_told_what_it_replaces() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment = 3400
-    await tokens.ready()
+    await tokens.ensure_token()
     await service.fetched(2)
     assert service.fetches == [(0, ""), (3400, "token 1")]
 
@@ -325,11 +325,11 @@ async def test_what_is_fetched_in_time_is_told_what_it_replaces() -> None:
 async def test_a_renewal_is_not_tried_again_before_the_service_wants_it() -> None:
     service = Service()
     tokens = service.tokens
-    await tokens.ready()
+    await tokens.ensure_token()
     service.moment, service.trouble = 3300, [TokenServiceError("busy", passing=True, retry_after=120)]
-    await tokens.ready()
+    await tokens.ensure_token()
     await service.fetched(2)
     service.moment = 3419
-    assert tokens.usable()
+    assert tokens.is_fresh()
     service.moment = 3420
-    assert not tokens.usable()
+    assert not tokens.is_fresh()

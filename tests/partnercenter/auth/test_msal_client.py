@@ -12,7 +12,7 @@ from aiohttp import web
 from bulkreact.partnercenter.auth.aadsts_codes import OAUTH_ERRORS, PASSING, TOKEN_ERRORS
 from bulkreact.partnercenter.auth.app_credentials import SecretValue
 from bulkreact.partnercenter.auth.msal_client import app_tokens
-from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, refusal
+from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, to_error
 from bulkreact.settings import Identity
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.support.ids import AADSTS
@@ -56,7 +56,7 @@ def test_what_passes_is_what_the_page_says() -> None:
 @pytest.mark.parametrize("error", [*OAUTH_ERRORS, "unheard_of", ""])
 def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error: str) -> None:
     answer = TokenAnswer(400, error, "AADSTS1234567: Something else. Trace ID: 77 Correlation ID: 78 Timestamp: now")
-    told = str(refusal(answer))
+    told = str(to_error(answer))
     assert "AADSTS1234567" in told
     assert 'It said: "Something else"' in told
     assert "Trace" not in told
@@ -116,7 +116,7 @@ ODD = {
 
 def test_a_code_that_was_never_entered_is_told_as_that() -> None:
     answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
-    assert "nobody signed in while the code was good" in str(refusal(answer))
+    assert "nobody signed in while the code was good" in str(to_error(answer))
 
 
 Answers = Callable[[str], web.Response]

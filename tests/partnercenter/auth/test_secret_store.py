@@ -12,7 +12,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth import secret_store as module
 from bulkreact.partnercenter.auth import sign_ins
 from bulkreact.partnercenter.auth.secret_store import Store, persistence, replace
-from bulkreact.partnercenter.auth.sign_ins import Record, SignIn, place_of
+from bulkreact.partnercenter.auth.sign_ins import SignIn, SignInRecord, sign_in_for
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
@@ -123,7 +123,7 @@ CONTENT = '{"RefreshToken": {"a": {"secret": "the only one that is left"}}}'
 
 
 def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path) -> None:
-    place = place_of(tmp_path, IDENTITY)
+    place = sign_in_for(tmp_path, IDENTITY)
     in_the_way = place.file.with_name(f"{place.file.name}.1.partial")
     in_the_way.mkdir(parents=True)
     with pytest.raises(InputRefusedError), place.exclusive():
@@ -131,7 +131,7 @@ def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path
     in_the_way.rmdir()
     with ThreadPoolExecutor(1) as pool:
         # In another thread, as runs do it: a lock that is held would be held against it.
-        pool.submit(_enter, place_of(tmp_path, IDENTITY)).result(10)
+        pool.submit(_enter, sign_in_for(tmp_path, IDENTITY)).result(10)
 
 
 def _enter(place: SignIn) -> None:
@@ -150,9 +150,9 @@ def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monk
             return self.file.read_text()[::-1]
 
     monkeypatch.setattr(sign_ins, "persistence", Encrypted)
-    place = place_of(tmp_path, IDENTITY)
+    place = sign_in_for(tmp_path, IDENTITY)
     place.file.parent.mkdir(parents=True)
-    place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
+    place.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
     place.file.write_text("used up")
     place.file.with_name(f"{place.file.name}.1.partial").write_text(CONTENT[::-1])
     with place.exclusive():
@@ -160,7 +160,7 @@ def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monk
 
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    place = place_of(tmp_path, IDENTITY)
+    place = sign_in_for(tmp_path, IDENTITY)
     place.file.with_suffix(".json").mkdir(parents=True)
     with pytest.raises(TokenServiceError, match="could not be stored"):
-        place.keep(Record("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))
+        place.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))

@@ -328,7 +328,7 @@ def test_stopping_does_not_wait_for_a_token_service_that_hangs(program: Program,
     authority.directory.latency, authority.directory.token_lifetime = 0, 3600
     assert program("resume", *FAST, *APP).code == 0
     assert told(newest(program)) == ["accepted"] * 60
-    assert len(authority.world.ledger.effects) == 60
+    assert len(authority.world.call_log.effects) == 60
 
 
 def test_a_signal_before_the_first_token_ends_the_program_at_once(program: Program, authority: Authority) -> None:

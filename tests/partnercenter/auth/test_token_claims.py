@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.partnercenter.auth.token_claims import expired, objection, read_claims
+from bulkreact.partnercenter.auth.token_claims import expired, read_claims, rejection_reason
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
@@ -31,7 +31,7 @@ def token(claims: object) -> str:
 def refused(claims: dict[str, Any], *, resource: str = RESOURCE, tenant_id: str = TENANT) -> str:
     found = read_claims(token(claims))
     assert found
-    return objection(found, resource=resource, tenant_id=tenant_id)
+    return rejection_reason(found, resource=resource, tenant_id=tenant_id)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ JSON = st.recursive(
 def test_no_claim_is_too_strange_to_be_judged(claims: dict[str, object]) -> None:
     found = read_claims(token(claims))
     assert found
-    assert isinstance(objection(found, resource=RESOURCE, tenant_id=TENANT), str)
+    assert isinstance(rejection_reason(found, resource=RESOURCE, tenant_id=TENANT), str)
     assert isinstance(expired(found, now=0.0), str)
     assert isinstance(found.expiry, str)

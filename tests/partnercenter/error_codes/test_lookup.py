@@ -3,7 +3,7 @@
 import pytest
 
 from bulkreact.models import SUCCESSES, Status
-from bulkreact.partnercenter.error_codes.entry import Entry, Who
+from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
 from bulkreact.partnercenter.error_codes.local_codes import OUR_ENTRIES
 from bulkreact.partnercenter.error_codes.lookup import advice, explain
 from tests.partnercenter.test_protocol import DOCUMENTED
@@ -14,8 +14,8 @@ from tests.support.ids import AADSTS
 def test_every_documented_code_is_explained_with_who_must_act_and_what_to_do(code: str) -> None:
     entries = explain(code)
     assert entries
-    assert all(entry.words and entry.who for entry in entries)
-    assert all(entry.advice for entry in entries if entry.who is not Who.NOBODY)
+    assert all(entry.description and entry.responsible for entry in entries)
+    assert all(entry.advice for entry in entries if entry.responsible is not Responsible.NOBODY)
 
 
 @pytest.mark.parametrize("number", AADSTS)
@@ -50,7 +50,7 @@ def test_every_failure_carries_advice(status: int, code: int, _verdict: object) 
 
 
 @pytest.mark.parametrize("entry", OUR_ENTRIES)
-def test_our_own_codes_carry_advice(entry: Entry) -> None:
+def test_our_own_codes_carry_advice(entry: ErrorCode) -> None:
     assert advice(Status.INVALID, None, entry.code) == entry.advice != ""
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
 from bulkreact.sheets.input import csv_table as text_module
-from bulkreact.sheets.input.input_file import Intake
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.input_options import InputOptions
 from tests.conftest import Partner, Program
 from tests.support.ids import guid, read_csv, row
 from tests.support.run_commands import FAST, told
@@ -20,8 +20,8 @@ IDS = ("customer_id", "subscription_id", "entitlement_id")
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 
 
-def take(path: Path, options: Options | None = None) -> tuple[Intake, list[InputRow]]:
-    intake = Intake(path, max_rows=10_000, options=options)
+def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
+    intake = InputFile(path, max_rows=10_000, options=options)
     return intake, list(intake.rows())
 
 
@@ -95,7 +95,7 @@ def test_another_kind_of_file_is_called_by_its_name(tmp_path: Path, content: byt
 
 
 def test_a_mark_is_no_part_of_the_first_name_whatever_is_said_of_the_encoding(tmp_path: Path) -> None:
-    intake, rows = take(save(tmp_path, table(), "utf-8-sig"), Options(encoding="UTF-8"))
+    intake, rows = take(save(tmp_path, table(), "utf-8-sig"), InputOptions(encoding="UTF-8"))
     assert intake.header == (*IDS, "Name")
     assert len(rows) == 3
 
@@ -150,11 +150,11 @@ def test_what_is_no_longer_utf_8_far_below_is_read_all_the_same_and_said(tmp_pat
 
 def test_encoding_and_delimiter_can_be_said(tmp_path: Path) -> None:
     path = save(tmp_path, table("^").replace("Zürich", "Łódź"), "cp1250")
-    intake, rows = take(path, Options(delimiter="^", encoding="cp1250"))
+    intake, rows = take(path, InputOptions(delimiter="^", encoding="cp1250"))
     assert rows[0].cells[3] == "Łódź"
     assert intake.remark == ""
     with pytest.raises(InputRefusedError, match="is not utf-8 text"):
-        take(path, Options(delimiter="^", encoding="utf-8"))
+        take(path, InputOptions(delimiter="^", encoding="utf-8"))
 
 
 def test_a_torn_archive_gets_a_sentence(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input import duplicate_filter
 from bulkreact.sheets.input.duplicate_filter import Fingerprints
-from bulkreact.sheets.input.input_file import Intake
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.input_options import InputOptions
 from tests.support.ids import guid, row, write_csv
 
 C, S, E = guid(1001), guid(2001), guid(1)
@@ -30,23 +30,23 @@ def test_it_tells_what_comparing_all_ids_tells(parts: list[list[tuple[int, int, 
     rows = [one for part in parts for one in part]
     customers, subscriptions, entitlements = ({ids[place] for ids in rows} for place in range(3))
     found = known([[(guid(one), guid(two), guid(three)) for one, two, three in part] for part in parts])
-    assert found.may_repeat == (len(entitlements) < len(rows))
-    assert found.may_be_mixed == bool(customers & subscriptions or subscriptions & entitlements)
+    assert found.may_have_duplicates == (len(entitlements) < len(rows))
+    assert found.may_have_swapped_ids == bool(customers & subscriptions or subscriptions & entitlements)
 
 
 def test_with_too_many_ids_nothing_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_filter, "_MOST", 5)
     few = known([[(C, S, E)]])
     many = known([[(C, S, guid(number))] for number in range(1, 4)])
-    assert (few.may_repeat, few.may_be_mixed) == (False, False)
-    assert (many.may_repeat, many.may_be_mixed) == (True, True)
+    assert (few.may_have_duplicates, few.may_have_swapped_ids) == (False, False)
+    assert (many.may_have_duplicates, many.may_have_swapped_ids) == (True, True)
 
 
-def looked_at(path: Path, lines: Iterable[Iterable[str]], options: Options | None = None) -> tuple[bool, bool]:
+def looked_at(path: Path, lines: Iterable[Iterable[str]], options: InputOptions | None = None) -> tuple[bool, bool]:
     """Tell what an input may have: a target twice, an id in two columns."""
-    intake = Intake(write_csv(path, lines), max_rows=100, options=options)
+    intake = InputFile(write_csv(path, lines), max_rows=100, options=options)
     list(intake.rows())
-    return intake.may_repeat, intake.may_be_mixed
+    return intake.may_have_duplicates, intake.may_have_swapped_ids
 
 
 @pytest.mark.parametrize("cells", [3, 6, 200_000])
@@ -68,4 +68,4 @@ def test_an_invalid_row_proves_nothing(tmp_path: Path) -> None:
 def test_subscriptions_are_looked_for_in_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "input.csv"
     lines = [(*row(E)[:2], ""), (*row(guid(2), 2)[:2], "")]
-    assert looked_at(path, lines, Options(kind=None))[0]
+    assert looked_at(path, lines, InputOptions(kind=None))[0]

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.sheets.input.guid_cells import EXAMPLES, are_canonical, canonical, defect
+from bulkreact.sheets.input.guid_cells import EXAMPLES, are_canonical, explain, normalize
 from tests.support.ids import guid
 
 GOOD = "5eed0000-0000-4000-8000-a0000000002a"
 
 
 def one(cell: str) -> str:
-    return str(canonical(pd.Series([cell], dtype=str)).iloc[0])
+    return str(normalize(pd.Series([cell], dtype=str)).iloc[0])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_anything_else_is_refused(cell: str) -> None:
 
 def test_good_and_bad_cells_keep_their_places() -> None:
     cells = pd.Series([guid(1), "x", guid(2).upper(), "", f" {guid(3)}"], index=[7, 3, 5, 9, 1], dtype=str)
-    assert canonical(cells).to_dict() == {7: guid(1), 3: "", 5: guid(2), 9: "", 1: guid(3)}
+    assert normalize(cells).to_dict() == {7: guid(1), 3: "", 5: guid(2), 9: "", 1: guid(3)}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_good_and_bad_cells_keep_their_places() -> None:
     ],
 )
 def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
-    found = defect("customer_id", cell)
+    found = explain("customer_id", cell)
     assert found.code == code
     assert words in found.words
     assert len(found.words) < 250
@@ -108,7 +108,7 @@ def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
 def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None:
     cell = clothes.format(example.upper())
     assert one(cell) == ""
-    found = defect("entitlement_id", cell)
+    found = explain("entitlement_id", cell)
     assert found.code == "invalid-entitlement-id"
     assert found.words.startswith("entitlement_id is the template's example, put your own there")
 

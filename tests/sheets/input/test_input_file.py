@@ -10,15 +10,15 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.input import csv_table as text_module
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import guid, row, write_csv
 
 IDS = "customer_id,subscription_id,entitlement_id"
 LINE = ",".join(row(guid(1)))
 
 
-def take(path: Path, max_rows: int = 1000) -> tuple[Intake, list[InputRow]]:
-    intake = Intake(path, max_rows=max_rows)
+def take(path: Path, max_rows: int = 1000) -> tuple[InputFile, list[InputRow]]:
+    intake = InputFile(path, max_rows=max_rows)
     return intake, list(intake.rows())
 
 
@@ -69,11 +69,11 @@ def test_one_odd_row_hides_nothing_that_the_others_have_in_common(tmp_path: Path
     customer, subscription, entitlement = row(guid(1))
     others = row(guid(2))
     twice, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{','.join(others)}\n{LINE}\n"))
-    assert (twice.may_repeat, twice.may_be_mixed) == (True, False)
+    assert (twice.may_have_duplicates, twice.may_have_swapped_ids) == (True, False)
     mixed, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{customer},{entitlement},{subscription}\n"))
-    assert mixed.may_be_mixed
+    assert mixed.may_have_swapped_ids
     neither, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{','.join(others)}\n"))
-    assert (neither.may_repeat, neither.may_be_mixed) == (False, False)
+    assert (neither.may_have_duplicates, neither.may_have_swapped_ids) == (False, False)
 
 
 def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_results_file_loses_its_result_columns_and_its_guards(tmp_path: Path) 
     intake, rows = take(_results_file(tmp_path, status="failed", http_status="404", request_id=guid(9)))
     assert intake.header == (*IDS.split(","), "note")
     assert rows[0].cells == (*row(guid(1)), "=1+1")
-    assert (rows[0].number, rows[0].request_id, rows[0].lost) == (2, "", False)
+    assert (rows[0].number, rows[0].request_id, rows[0].outcome_unknown) == (2, "", False)
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ def test_a_request_id_without_a_business_answer_is_carried_on(
 ) -> None:
     path = _results_file(tmp_path, status=status, http_status=http_status, request_id=guid(9).upper())
     rows = take(path)[1]
-    assert (rows[0].request_id, rows[0].lost) == (guid(9) if carried else "", lost)
+    assert (rows[0].request_id, rows[0].outcome_unknown) == (guid(9) if carried else "", lost)
 
 
 def test_a_proxys_page_did_not_end_the_request_id_whatever_its_status(tmp_path: Path) -> None:
     cells = {"status": "unknown", "http_status": "200", "error_code": "unreadable-answer", "request_id": guid(9)}
     rows = take(_results_file(tmp_path, **cells))[1]
-    assert (rows[0].request_id, rows[0].lost) == (guid(9), True)
+    assert (rows[0].request_id, rows[0].outcome_unknown) == (guid(9), True)
 
 
 @pytest.mark.parametrize("name", ["Request ID", "Http Status", "Error-Code", "Status!"])
@@ -225,7 +225,7 @@ def test_a_column_that_is_called_nearly_like_ours_comes_back_and_hides_none(tmp_
     path = write_csv(tmp_path / "failed.csv", [("theirs", *row(guid(1)), *values.values())], header)
     intake, rows = take(path)
     assert intake.header == (name, *IDS.split(","))
-    assert (rows[0].cells[0], rows[0].request_id, rows[0].lost) == ("theirs", guid(9), True)
+    assert (rows[0].cells[0], rows[0].request_id, rows[0].outcome_unknown) == ("theirs", guid(9), True)
 
 
 def test_a_request_id_that_is_none_is_not_carried_into_a_header(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 """Problems in words: one by one, or together where the same happens again and again."""
 
-from bulkreact.sheets.input.guid_cells import defect
-from bulkreact.sheets.input.row_errors import Defect, Problem, lines
+from bulkreact.sheets.input.guid_cells import explain
+from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
 
 
-def problem(number: int, cell: str = "4.892E+92") -> Problem:
-    return Problem(number, (defect("entitlement_id", cell),))
+def problem(number: int, cell: str = "4.892E+92") -> RowError:
+    return RowError(number, (explain("entitlement_id", cell),))
 
 
 def test_few_rows_are_told_one_by_one_in_their_order() -> None:
-    found = list(lines([problem(9), problem(3, "abc"), problem(7)]))
+    found = list(format_errors([problem(9), problem(3, "abc"), problem(7)]))
     assert [line.partition(":")[0] for line in found] == ["row 3", "row 7", "row 9"]
     assert found[1] == (
         "row 7: entitlement_id is not a GUID: '4.892E+92' (Excel changed this cell; the original is lost. "
@@ -19,23 +19,25 @@ def test_few_rows_are_told_one_by_one_in_their_order() -> None:
 
 def test_what_happens_on_many_rows_is_told_once() -> None:
     damaged = [problem(number, f"{number}.5E+10") for number in (2, 3, 4, 9)]
-    found = list(lines([*damaged, problem(5, "abc")]))
+    found = list(format_errors([*damaged, problem(5, "abc")]))
     assert len(found) == 2
     assert found[0].startswith("rows 2-4, 9 (4 rows, for example 2): entitlement_id is not a GUID: '2.5E+10' (Excel")
     assert found[1] == "row 5: entitlement_id is not a GUID: 'abc'"
 
 
 def test_a_long_list_of_rows_is_cut() -> None:
-    (line,) = lines([problem(number) for number in range(2, 4000, 2)])
+    (line,) = format_errors([problem(number) for number in range(2, 4000, 2)])
     assert ", … (1,999 rows, for example 2): " in line
     assert len(line) < 300
 
 
 def test_the_gravest_defect_gives_the_code_and_all_are_told() -> None:
-    found = Problem(2, (defect("customer_id", ""), defect("subscription_id", "x"), defect("entitlement_id", "1E+9")))
+    found = RowError(
+        2, (explain("customer_id", ""), explain("subscription_id", "x"), explain("entitlement_id", "1E+9"))
+    )
     assert found.code == "invalid-subscription-id"
     assert found.words.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
 
 
 def test_a_defect_of_the_whole_row_is_told_as_it_is() -> None:
-    assert Defect("no-ids", "", "", "the row has content: but no ids").words == "the row has content: but no ids"
+    assert CellError("no-ids", "", "", "the row has content: but no ids").words == "the row has content: but no ids"

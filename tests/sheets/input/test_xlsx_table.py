@@ -10,8 +10,8 @@ from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets.input.input_file import Intake
-from bulkreact.sheets.input.input_options import Options
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.input_options import InputOptions
 from tests.conftest import Partner, Program
 from tests.support.ids import guid, read_csv, row
 from tests.support.run_commands import FAST, told
@@ -19,8 +19,8 @@ from tests.support.run_commands import FAST, told
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 
 
-def take(path: Path, options: Options | None = None) -> tuple[Intake, list[InputRow]]:
-    intake = Intake(path, max_rows=10_000, options=options)
+def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
+    intake = InputFile(path, max_rows=10_000, options=options)
     return intake, list(intake.rows())
 
 
@@ -72,12 +72,12 @@ def test_the_first_visible_sheet_with_the_columns_is_taken_unless_another_is_nam
     intake, rows = take(path)
     assert intake.header[0] == "Kunden-ID"
     assert len(rows) == 3
-    assert len(take(path, Options(sheet="April"))[1]) == 1
-    assert len(take(path, Options(sheet="hidden"))[1]) == 3
+    assert len(take(path, InputOptions(sheet="April"))[1]) == 1
+    assert len(take(path, InputOptions(sheet="hidden"))[1]) == 3
     with pytest.raises(InputRefusedError, match=r"no sheet 'May'; it has: 'Sheet', 'hidden', 'March', 'April'"):
-        take(path, Options(sheet="May"))
+        take(path, InputOptions(sheet="May"))
     with pytest.raises(InputRefusedError, match="missing in the header"):
-        take(path, Options(sheet="Sheet"))
+        take(path, InputOptions(sheet="Sheet"))
 
 
 def test_cells_are_read_as_they_would_be_typed(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_hidden_rows_with_data_are_nobodys_guess(tmp_path: Path) -> None:
     with pytest.raises(InputRefusedError, match=r"1 hidden rows with data; the first is row 4") as refused:
         take(path)
     assert "--hidden-rows include or --hidden-rows skip" in str(refused.value)
-    assert numbered(take(path, Options(hidden_rows="include"))[1]) == [(3, ""), (4, ""), (5, "")]
-    assert numbered(take(path, Options(hidden_rows="skip"))[1]) == [(3, ""), (5, "")]
+    assert numbered(take(path, InputOptions(hidden_rows="include"))[1]) == [(3, ""), (4, ""), (5, "")]
+    assert numbered(take(path, InputOptions(hidden_rows="skip"))[1]) == [(3, ""), (5, "")]
 
 
 def test_hidden_rows_without_data_do_no_harm(tmp_path: Path) -> None:

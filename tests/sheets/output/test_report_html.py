@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.batch.journal.call_timeline import slice_seconds
-from bulkreact.models import Answer, Call, Outcome, ResultRow, Spell, Status
+from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, entry_of
 from bulkreact.sheets.output import charts, report_html
-from bulkreact.sheets.output.customer_totals import CustomerTally
-from bulkreact.sheets.output.report_data import Gathering, RunReport, Way, status_lines
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.sheets.output.customer_totals import CustomerCounts
+from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, status_lines
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Partner, Program
 from tests.support.html_page import Page
 from tests.support.ids import AT, HEADER, fated, guid, read_csv, row, write_csv
@@ -133,9 +133,9 @@ def test_a_halted_run_says_so_and_how_it_goes_on(program: Program, partner: Part
 
 
 def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
-    program: Program, start_partner: Callable[[Rules], Partner]
+    program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    partner = start_partner(Rules())
+    partner = start_partner(Behaviour())
     write_csv(program.folder / "input.csv", [row(guid(number), number % 3) for number in range(200)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--rate", "20/s", "--yes")
     wait_until(lambda: len(partner.requests()) >= 5)
@@ -154,7 +154,7 @@ def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
 def test_verify_and_results_write_it_again_and_it_stays_true(program: Program, partner: Partner) -> None:
     ended = run(program, partner, ["a", "b", "c"])
     assert report(ended.run).numbers()["accepted"] == 3
-    partner.world.rules = Rules(activation_delay=0)
+    partner.world.rules = Behaviour(activation_delay=0)
     verified = program("verify", ended.run.name, *FAST)
     assert verified.code == 0
     read = report(ended.run)
@@ -217,10 +217,12 @@ def test_what_stands_in_the_file_is_text_and_nothing_else(program: Program, part
 
 def made_up(text: str, number: int = 1) -> RunReport:
     """Return a report in which whatever can come from outside is this text."""
-    gathering = Gathering()
+    gathering = ReportBuilder()
     call = Call(1, text, text, AT, AT, Answer(404, text, text, business=True))
     for one in range(number):
-        gathering.add(ResultRow(one, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, left_out=False))
+        gathering.add(
+            ResultRow(one, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, excluded_by_limit=False)
+        )
     return RunReport(
         what=text,
         headline=text,
@@ -236,13 +238,13 @@ def made_up(text: str, number: int = 1) -> RunReport:
         simulated=True,
         figures=((text, text),),
         statuses=status_lines([(Status.FAILED, number)]),
-        ways=(Way(text, text, text),),
+        ways=(NextStep(text, text, text),),
         groups=gathering.groups(),
         other_rows=0,
         customers=(),
         customer_count=0,
         affected_count=0,
-        spells=(Spell(text, AT, 1, ((2, 1),)),),
+        spells=(SessionTimeline(text, AT, 1, ((2, 1),)),),
         earlier_spells=0,
         facts=((text, text),),
     )
@@ -258,7 +260,7 @@ def test_no_text_changes_the_shape_of_the_page(tmp_path_factory: pytest.TempPath
     wild = report(folder)
     report_html.write(folder, made_up("x"))
     assert wild.shape == report(folder).shape
-    assert report_html.harmless(text[:300]).strip() in wild.text
+    assert report_html.strip_control_characters(text[:300]).strip() in wild.text
     assert not INVISIBLE.search(wild.text)
 
 
@@ -302,34 +304,36 @@ def test_long_lists_are_cut_and_say_so(program: Program, partner: Partner) -> No
 
 
 def test_codes_without_end_are_counted_though_not_all_are_shown() -> None:
-    gathering = Gathering()
+    gathering = ReportBuilder()
     for number in range(3000):
         outcome = Outcome(Status.FAILED, 1, None, f"code-{number % 1500}", "")
-        gathering.add(ResultRow(number, (), outcome, succeeded=False, left_out=False))
+        gathering.add(ResultRow(number, (), outcome, succeeded=False, excluded_by_limit=False))
     assert (gathering.troubled, len(gathering.groups()), len(gathering._groups)) == (3000, 50, 1000)
     assert {group.rows for group in gathering.groups()} == {2}
 
 
 def test_rows_that_follow_each_other_take_no_room() -> None:
-    gathering = Gathering()
+    gathering = ReportBuilder()
     for number in [2, 3, 4, 9, *range(20, 100_000)]:
         outcome = Outcome(Status.INVALID, 0, None, "no-ids", "")
-        gathering.add(ResultRow(number, (), outcome, succeeded=False, left_out=False))
+        gathering.add(ResultRow(number, (), outcome, succeeded=False, excluded_by_limit=False))
     (group,) = gathering.groups()
     assert (group.ranges, group.hidden) == ([(2, 4), (9, 9), (20, 99_999)], 0)
 
 
 def test_customers_without_end_are_counted_in_a_file() -> None:
     untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
-    with CustomerTally() as tally:
+    with CustomerCounts() as tally:
         for number in range(90_000):
             bad = number % 40_000 == 7
-            tally.add(ResultRow(number, (), untouched, not bad, left_out=False, customer_id=guid(number % 40_000)))
+            tally.add(
+                ResultRow(number, (), untouched, not bad, excluded_by_limit=False, customer_id=guid(number % 40_000))
+            )
         assert len(tally._held) < 20_000
         assert tally.totals() == (40_000, 1)
         worst, second = tally.lines(2)
-    assert (worst.customer_id, worst.rows, worst.troubled) == (guid(7), 3, 3)
-    assert (second.rows, second.troubled) == (3, 0)
+    assert (worst.customer_id, worst.rows, worst.needing_attention) == (guid(7), 3, 3)
+    assert (second.rows, second.needing_attention) == (3, 0)
     assert worst.statuses == ((Status.NOT_ATTEMPTED, 3),)
 
 
@@ -369,7 +373,7 @@ def test_the_bar_is_full_and_hides_nobody(numbers: list[int]) -> None:
     ).filter(lambda all_: max(all_)[0])
 )
 def test_columns_stay_in_the_drawing(slices: list[tuple[int, int]]) -> None:
-    drawn = charts.columns(Spell("run", AT, 1, tuple(slices)))
+    drawn = charts.columns(SessionTimeline("run", AT, 1, tuple(slices)))
     assert [(column.calls, column.throttled) for column in drawn] == slices
     for column in drawn:
         assert column.whole.x + column.whole.width <= charts.WIDTH + 0.1
@@ -385,7 +389,7 @@ def test_there_are_never_too_many_slices(seconds: float) -> None:
 @given(st.sampled_from(Status), st.none() | st.integers(200, 599), st.sampled_from(["", "900337", "800111", "no-ids"]))
 def test_the_words_and_the_advice_are_of_one_entry(status: Status, http_status: int | None, code: str) -> None:
     entry = entry_of(status, http_status, code)
-    assert (entry.advice, bool(entry.words)) == (advice(status, http_status, code), True)
+    assert (entry.advice, bool(entry.description)) == (advice(status, http_status, code), True)
 
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

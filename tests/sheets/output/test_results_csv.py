@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bulkreact.models import Answer, Call, Outcome, ResultRow, Status
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.formula_guard import guard, unguard
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_csv
 from tests.support.ids import HEADER, guid, read_csv, row
 
@@ -25,7 +25,7 @@ FAILED = Outcome(Status.FAILED, 2, CALL, "800111", "gone, for good")
 def result(
     cells: tuple[str, ...] = (), outcome: Outcome = ACCEPTED, *, number: int = 2, left_out: bool = False
 ) -> ResultRow:
-    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, left_out=left_out)
+    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, excluded_by_limit=left_out)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_every_row_without_success_is_among_the_failed_ones_whether_it_has_a_cod
 
 
 def test_a_duplicate_of_a_row_that_ended_well_is_no_failure(tmp_path: Path) -> None:
-    duplicate = ResultRow(3, ("1",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, left_out=False)
+    duplicate = ResultRow(3, ("1",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, excluded_by_limit=False)
     assert results_csv.write(tmp_path, ("a",), [result(("1",)), duplicate]).exit_code == 0
     assert read_csv(tmp_path / "failed.csv") == []
 
@@ -152,6 +152,6 @@ def test_a_results_file_is_a_valid_input_with_every_cell_as_it_was(
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
     given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
     results_csv.write(folder, header, [result(cells, FAILED) for cells in given_rows])
-    intake = Intake(folder / "failed.csv", max_rows=100)
+    intake = InputFile(folder / "failed.csv", max_rows=100)
     assert [one.cells for one in intake.rows()] == given_rows
     assert intake.header == header

@@ -18,11 +18,11 @@ from python_calamine import CalamineWorkbook
 
 from bulkreact.models import Answer, Call, InputRow, Outcome, ResultRow, Status
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_xlsx
-from bulkreact.sheets.output.results_csv import cells_of
+from bulkreact.sheets.output.results_csv import result_cells
 from bulkreact.sheets.output.results_xlsx import too_large
-from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, fit
+from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
 from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
 from tests.support.run_commands import FAST, newest, told
@@ -36,7 +36,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def result(cells: tuple[str, ...], outcome: Outcome = FAILED, *, number: int = 2) -> ResultRow:
-    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, left_out=False)
+    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, excluded_by_limit=False)
 
 
 def written(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
@@ -51,8 +51,8 @@ def xml(path: Path) -> str:
         return archive.read("xl/worksheets/sheet1.xml").decode()
 
 
-def take(path: Path) -> tuple[Intake, list[InputRow]]:
-    intake = Intake(path, max_rows=10_000)
+def take(path: Path) -> tuple[InputFile, list[InputRow]]:
+    intake = InputFile(path, max_rows=10_000)
     return intake, list(intake.rows())
 
 
@@ -103,7 +103,7 @@ def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
 
 
 def test_failed_rows_are_coloured_and_of_the_others_the_status_alone(tmp_path: Path) -> None:
-    duplicate = ResultRow(4, ("c",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, left_out=False)
+    duplicate = ResultRow(4, ("c",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, excluded_by_limit=False)
     path = written(tmp_path, ("a",), [result(("a",)), result(("b",), ACCEPTED), duplicate])
     _, failed, accepted, double = load_workbook(path)["Results"].iter_rows()
     fills = [
@@ -156,7 +156,7 @@ def test_a_workbook_without_rows_is_one(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_cell_cannot_hold_is_replaced_or_cut_where_all_can_see_it(text: str, fitting: str) -> None:
-    assert fit(text) == fitting
+    assert escape(text) == fitting
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_any_table_comes_back_from_the_workbook_as_it_was(
     assert [one.problem_code for one in found] == [""] * len(rows)
     results = CalamineWorkbook.from_path(path).get_sheet_by_name("Results").to_python()[1:]
     ours = [[str(cell).removesuffix(".0") for cell in line[len(header) :]] for line in results]
-    assert ours == [list(cells_of(result((), number=7)))] * len(rows)
+    assert ours == [list(result_cells(result((), number=7)))] * len(rows)
 
 
 def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) -> None:
@@ -393,8 +393,8 @@ def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(program: P
     code = (
         "import sys; sys.argv[1:] = ['run', 'input.csv', '--simulate', '--rate', 'off', '--xlsx']\n"
         "from bulkreact.cli import main\n"
-        "from bulkreact.sheets import results_book\n"
-        "results_book.MOST_ROWS = 3\n"
+        "from bulkreact.sheets.output import results_xlsx\n"
+        "results_xlsx.MOST_ROWS = 3\n"
         "main()"
     )
     process = subprocess.run(

@@ -13,9 +13,9 @@ from python_calamine import CalamineWorkbook
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import ID_COLUMNS
 from bulkreact.sheets.input.guid_cells import EXAMPLES
-from bulkreact.sheets.input.input_file import Intake
+from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import template
-from bulkreact.simulator.partnercenter.entitlement_scenarios import FATES
+from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
 from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, guid, read_csv, row
 from tests.support.run_commands import FAST, told
@@ -113,15 +113,15 @@ def test_the_explanation_is_never_taken_for_a_table(tmp_path: Path) -> None:
     book.remove(book["Subscriptions"])
     book.save(tmp_path / "t.xlsx")
     with pytest.raises(InputRefusedError, match="missing in the header"):
-        Intake(tmp_path / "t.xlsx", max_rows=10)
+        InputFile(tmp_path / "t.xlsx", max_rows=10)
 
 
 def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
     assert len(EXAMPLES) == len(set(EXAMPLES)) == len(ID_COLUMNS)
     assert all(one.startswith("e8a3f1c0-") for one in EXAMPLES)
-    assert not [one for one in EXAMPLES for number in FATES if one.endswith(f"{number:012d}")]
+    assert not [one for one in EXAMPLES for number in SCENARIOS if one.endswith(f"{number:012d}")]
     template.write_xlsx(tmp_path / "t.xlsx", then="")
-    intake = Intake(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
+    intake = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
     left, own = intake.rows()
     assert left.problem_code == "invalid-customer-id"
     assert left.problem.count("is the template's example, put your own there") == 3
@@ -143,7 +143,7 @@ def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Prog
     program("template", "t.xlsx")
     ids = [row(guid(number)) for number in (1, 2)]
     filled(program.folder / "t.xlsx", ids)
-    intake = Intake(converted(program.folder / "t.xlsx", suffix), max_rows=10)
+    intake = InputFile(converted(program.folder / "t.xlsx", suffix), max_rows=10)
     assert intake.header == HEADER
     assert [one.cells for one in intake.rows()] == ids
 
@@ -153,7 +153,7 @@ def test_libreoffice_leaves_results_as_they_are(program: Program, partner: Partn
         csv.writer(file).writerows([("note", *HEADER), ("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))])
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
-    intake = Intake(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
+    intake = InputFile(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
     given = [("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))]
     assert [one.cells for one in intake.rows()] == given
     saved = converted(process.run / "results.xlsx", "csv")

@@ -19,7 +19,7 @@ import requests
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.identity.client_authentication import ASSERTION_TYPE
 from bulkreact.simulator.identity.directory import RESOURCE, App, Directory
-from bulkreact.simulator.partnercenter.service import Rules
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, Partner, Program
 from tests.support.token_authority import (
     APP_SCOPE,
@@ -814,7 +814,7 @@ def test_a_token_is_good_until_it_expires(
     clock.ahead += 10
     assert refused(authority, token)
     assert not directory.accepts(token)
-    assert [call["answer"] for call in authority.world.ledger.calls] == ["200", "401"]
+    assert [call["answer"] for call in authority.world.call_log.calls] == ["200", "401"]
 
 
 def test_tokens_can_be_revoked(authority: Authority, directory: Directory, confidential: Confidential) -> None:
@@ -860,7 +860,7 @@ def test_writes_and_readings_need_the_token_as_well(
     directory.revoke_access_tokens()
     assert authority.fetch(authority.base_url + path, headers=headers).status == 401
     assert authority.fetch(f"{authority.base_url}{path}/reactivate", {}, headers).status == 401
-    assert authority.world.ledger.effects == []
+    assert authority.world.call_log.effects == []
 
 
 # Listing customers.
@@ -877,7 +877,7 @@ def test_customers_are_listed_behind_a_bom(authority: Authority, confidential: C
     assert items[0]["id"] == items[0]["companyProfile"]["tenantId"]
     assert items[0]["relationshipToPartner"] == "reseller"
     assert content["attributes"] == {"objectType": "Collection"}
-    assert authority.world.ledger.complaints == []
+    assert authority.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "", "1000", "9" * 5000])
@@ -905,13 +905,13 @@ def test_without_a_directory_any_token_lists_customers(partner: Partner) -> None
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 401]
     assert [answer.headers.get("isMfaCompliant") for answer in answers] == ["true", None, None]
-    assert "MS-RequestId is not a GUID" in partner.world.ledger.complaints
+    assert "MS-RequestId is not a GUID" in partner.world.call_log.violations
     login = f"{partner.base_url}/{TENANT}/v2.0/.well-known/openid-configuration"
     assert requests.get(login, timeout=10).status_code == 404
 
 
-def test_listing_customers_is_limited(start_partner: Callable[[Rules], Partner]) -> None:
-    partner = start_partner(Rules(partner_limit=2))
+def test_listing_customers_is_limited(start_partner: Callable[[Behaviour], Partner]) -> None:
+    partner = start_partner(Behaviour(partner_limit=2))
     url = f"{partner.base_url}/v1/customers"
     answers = [requests.get(url, headers={"Authorization": "Bearer x"}, timeout=10).status_code for _ in range(3)]
     assert answers == [200, 200, 429]
@@ -923,8 +923,8 @@ def test_listing_customers_is_limited(start_partner: Callable[[Rules], Partner])
 def test_practising_without_tokens_imports_no_cryptography() -> None:
     code = (
         "import sys; from bulkreact.simulator.server import application\n"
-        "from bulkreact.simulator.partnercenter.service import Rules, World\n"
-        "application(World(Rules(), float))\n"
+        "from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter\n"
+        "application(PartnerCenter(Behaviour(), float))\n"
         "print(sorted({'jwt', 'cryptography', 'msal'} & set(sys.modules)))"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bulkreact.simulator.partnercenter.service import Rules, World
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 from tests.conftest import Program
 from tests.support.ids import fated, guid
@@ -18,7 +18,7 @@ PATH = f"/v1/customers/{CUSTOMER}/subscriptions"
 class Caller:
     """Calls the simulator as any client would; answers are kept as status, body and headers."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: World) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: PartnerCenter) -> None:
         self.session = session
         self.base_url = base_url
         self.world = world
@@ -61,7 +61,7 @@ class Caller:
         return status, headers
 
 
-async def _call(rules: Rules) -> AsyncIterator[Caller]:
+async def _call(rules: Behaviour) -> AsyncIterator[Caller]:
     async with serve(rules) as (base_url, world), aiohttp.ClientSession() as session:
         session._retry_connection = False
         yield Caller(session, base_url, world)
@@ -69,13 +69,13 @@ async def _call(rules: Rules) -> AsyncIterator[Caller]:
 
 @pytest.fixture
 async def call() -> AsyncIterator[Caller]:
-    async for caller in _call(Rules(activation_delay=0)):
+    async for caller in _call(Behaviour(activation_delay=0)):
         yield caller
 
 
 @pytest.fixture
 async def call_limited() -> AsyncIterator[Caller]:
-    async for caller in _call(Rules(partner_limit=5, customer_limit=3)):
+    async for caller in _call(Behaviour(partner_limit=5, customer_limit=3)):
         yield caller
 
 
@@ -86,8 +86,8 @@ async def test_a_subscription_is_read_updated_and_renews_again(call: Caller) -> 
     assert (await call.update(guid(5), activated(text_of(body)), guid(1)))[0] == 200
     assert (await call.update(guid(5), renewing(await call.text(guid(5))), guid(2)))[0] == 200
     assert '"autoRenewEnabled":true' in await call.text(guid(5))
-    assert call.world.ledger.complaints == []
-    assert [one["request_id"] for one in call.world.ledger.effects] == [guid(1), guid(2)]
+    assert call.world.call_log.violations == []
+    assert [one["request_id"] for one in call.world.call_log.effects] == [guid(1), guid(2)]
 
 
 async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller) -> None:
@@ -96,7 +96,7 @@ async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller)
     await call.update(guid(5), activated(text), guid(1))
     await call("GET", PATH)
     await call("GET", "/v1/customers?size=2")
-    calls = call.world.ledger.calls
+    calls = call.world.call_log.calls
     assert [(one["method"], one["answer"], one["effect"]) for one in calls] == [
         ("GET", "200", ""),
         ("PATCH", "200", "yes"),
@@ -113,7 +113,7 @@ async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call
     with pytest.raises(aiohttp.ClientError):
         await call.update(fated(599), text, guid(1))
     assert (await call.update(fated(599), text, guid(1)))[0] == 200
-    assert (len(call.world.ledger.effects), call.world.ledger.complaints) == (1, [])
+    assert (len(call.world.call_log.effects), call.world.call_log.violations) == (1, [])
 
 
 async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
@@ -122,7 +122,7 @@ async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id
     with pytest.raises(aiohttp.ClientError):
         await call.update(fated(6003), text, guid(1))
     assert (await call.update(fated(6003), text, guid(1)))[0] == 200
-    assert (len(call.world.ledger.effects), call.world.ledger.complaints) == (2, [])
+    assert (len(call.world.call_log.effects), call.world.call_log.violations) == (2, [])
 
 
 async def test_a_dropped_reading_is_read_the_next_time(call: Caller) -> None:
@@ -137,7 +137,7 @@ async def test_what_is_said_of_a_legacy_subscription_needs_its_etag(call: Caller
     given = {"If-Match": f'"{json.loads(text)["attributes"]["etag"]}"'}
     answer = await call("PATCH", f"{PATH}/{fated(7000)}", body=activated(text), headers=given)
     assert answer[0] == 200
-    assert call.world.ledger.complaints == [f"PATCH of {fated(7000)}: If-Match is missing"]
+    assert call.world.call_log.violations == [f"PATCH of {fated(7000)}: If-Match is missing"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -159,7 +159,7 @@ async def test_tokens_and_ids_are_checked(
 @pytest.mark.parametrize("path", [f"{PATH}/{guid(5)}", PATH, "/v1/customers", f"{PATH}/{guid(5)}/operations/{guid(6)}"])
 async def test_missing_headers_are_complained_about(call: Caller, path: str) -> None:
     await call("GET", path, headers={"Accept": "*/*"})
-    assert call.world.ledger.complaints == ["Accept is missing or wrong"]
+    assert call.world.call_log.violations == ["Accept is missing or wrong"]
 
 
 async def test_all_calls_count_against_the_limits(call_limited: Caller) -> None:
@@ -177,7 +177,7 @@ async def test_a_location_of_this_host_leads_to_the_resource(
 ) -> None:
     accepted, headers = await call.update(fated(number), activated(await call.text(fated(number))))
     assert (accepted, (await call("GET", prefix + headers["Location"]))[0]) == (202, status)
-    assert call.world.ledger.complaints == []
+    assert call.world.call_log.violations == []
 
 
 async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Caller) -> None:
@@ -185,7 +185,7 @@ async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Ca
     location = headers["Location"]
     assert location.startswith("http://localhost:")
     assert (await call("GET", location))[0] == 404
-    assert call.world.ledger.complaints == ["a Location on another host was called"]
+    assert call.world.call_log.violations == ["a Location on another host was called"]
 
 
 async def test_pages_are_turned_with_token_and_seek_operation(call: Caller) -> None:
@@ -195,7 +195,7 @@ async def test_pages_are_turned_with_token_and_seek_operation(call: Caller) -> N
     status, body, _ = await call("GET", "/v1" + following["uri"], headers=headers)
     content = json.loads(text_of(body))
     assert (status, len(content["items"]), list(content["links"])) == (200, 1, ["self"])
-    assert call.world.ledger.complaints == []
+    assert call.world.call_log.violations == []
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_pages_are_turned_with_token_and_seek_operation(call: Caller) -> N
 )
 async def test_pages_without_the_right_token_are_refused(call: Caller, query: str, headers: dict[str, str]) -> None:
     assert (await call("GET", f"/v1/customers?{query}", headers=headers))[0] == 400
-    (complaint,) = call.world.ledger.complaints
+    (complaint,) = call.world.call_log.violations
     assert "MS-ContinuationToken" in complaint
 
 
@@ -231,7 +231,7 @@ async def test_the_command_lists_as_many_customers_as_it_is_told(program: Progra
     assert process.stdout
     base_url = process.stdout.readline().strip()
     async with aiohttp.ClientSession() as session:
-        call = Caller(session, base_url, World(Rules(), float))
+        call = Caller(session, base_url, PartnerCenter(Behaviour(), float))
         _, body, _ = await call("GET", "/v1/customers?size=500")
         assert len(json.loads(text_of(body))["items"]) == 7
     process.terminate()

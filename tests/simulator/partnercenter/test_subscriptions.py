@@ -5,21 +5,23 @@ import re
 
 import pytest
 
-from bulkreact.simulator.partnercenter.service import Rules
-from bulkreact.simulator.partnercenter.subscription_json import Kind
-from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_FATES
+from bulkreact.simulator.partnercenter.service import Behaviour
+from bulkreact.simulator.partnercenter.subscription_json import SubscriptionKind
+from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 from tests.support.ids import fated, guid, row
 from tests.support.subscription_client import CUSTOMER, Desk, activated, renewing, text_of
 
 ONE = guid(5)
-READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_FATES.items() if fate.reads)
-REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_FATES.items() if fate.reads_forever)
-UPDATED = sorted(set(SUBSCRIPTION_FATES) - set(READ_BADLY) - {208})
+READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads)
+REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads_forever)
+UPDATED = sorted(set(SUBSCRIPTION_SCENARIOS) - set(READ_BADLY) - {208})
 LOST = {599, 1599, 2599, 3599, 4599, 5599}
 SLOW = {598, 1598}
 # Answered at first with a status that their words name.
 TOLD = sorted(
-    number for number in set(UPDATED) - LOST - SLOW if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_FATES[number].words)
+    number
+    for number in set(UPDATED) - LOST - SLOW
+    if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_SCENARIOS[number].words)
 )
 SPELLED = [9001, 9002, 9003, 9004]
 
@@ -84,7 +86,7 @@ def test_every_fate_bears_a_careful_client(desk: Desk, number: int) -> None:
 
 @pytest.mark.parametrize("number", TOLD)
 def test_every_fate_answers_updates_with_what_its_words_say(desk: Desk, number: int) -> None:
-    fate = SUBSCRIPTION_FATES[number]
+    fate = SUBSCRIPTION_SCENARIOS[number]
     act = desk.patch(fated(number))
     assert str(act.status) in fate.words or number in {6001, 6002, 7001, 7000, 7005}
     code = re.search(rb'"code":(\d+)', act.body)
@@ -94,7 +96,7 @@ def test_every_fate_answers_updates_with_what_its_words_say(desk: Desk, number: 
 @pytest.mark.parametrize("number", READ_BADLY)
 def test_every_fate_answers_readings_with_what_its_words_say(desk: Desk, number: int) -> None:
     act = desk.read(fated(number))
-    assert act.drop or str(act.status) in SUBSCRIPTION_FATES[number].words
+    assert act.drop or str(act.status) in SUBSCRIPTION_SCENARIOS[number].words
     assert not act.effect
 
 
@@ -115,7 +117,7 @@ def test_a_status_may_be_any_word(desk: Desk) -> None:
     numbers = [208, *range(8001, 8007)]
     words = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
     assert [desk.status(fated(number)) for number in numbers] == words
-    assert all(word in SUBSCRIPTION_FATES[number].words for number, word in zip(numbers, words, strict=True))
+    assert all(word in SUBSCRIPTION_SCENARIOS[number].words for number, word in zip(numbers, words, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_somebody_else_changes_it_each_time(desk: Desk, number: int, status: int
 
 @pytest.mark.parametrize("number", UPDATED)
 def test_every_legacy_fate_has_an_etag_and_no_other_has(desk: Desk, number: int) -> None:
-    legacy = SUBSCRIPTION_FATES[number].profile.kind is Kind.LEGACY
+    legacy = SUBSCRIPTION_SCENARIOS[number].profile.kind is SubscriptionKind.LEGACY
     assert ('"etag":' in desk.text(fated(number)).lower()) is legacy
 
 
@@ -548,7 +550,7 @@ def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: i
     assert told.effects == asked.effects
     texts = [desk.text(fated(number)) for desk in (told, asked)]
     assert texts[0] == texts[1]
-    assert told.world.ledger.calls == []
+    assert told.world.call_log.calls == []
 
 
 def test_a_recalled_update_was_long_ago(desk: Desk) -> None:
@@ -573,7 +575,7 @@ def test_recalled_updates_wait_for_parents(desk: Desk) -> None:
 
 
 def test_updates_and_readings_meet_faults_by_chance() -> None:
-    desk = Desk(Rules(fault_share=1))
+    desk = Desk(Behaviour(fault_share=1))
     reads = [desk.read(guid(number)) for number in range(60)]
     updates = [
         desk.world.update_subscription(CUSTOMER, guid(number), guid(number), b'{"status":"active"}', None, "")
