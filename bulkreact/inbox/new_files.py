@@ -18,7 +18,7 @@ from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.input_reader import LoadedInput, name_of, read
-from bulkreact.runs.preparation import find_unfinished, new_facts
+from bulkreact.runs.preparation import find_unfinished, new_metadata
 from bulkreact.runs.store import Run
 from bulkreact.timestamps import iso
 
@@ -56,7 +56,16 @@ class NewFiles:
             content = _content(found)
             if not job.again and (earlier := self._earlier(content, granted)):
                 return self._copy(look, sha256, earlier)
-            facts = new_facts(job.ctx, run_id, name_of(str(look.path)), found, job.service, granted, now=now)
+            facts = new_metadata(
+                run_id,
+                name_of(str(look.path)),
+                found,
+                job.service,
+                granted,
+                command="sweep",
+                row_limit=None,
+                now=now,
+            )
             finalize(folder, facts, may_repeat=found.intake.may_have_duplicates)
             entry = LedgerEntry(
                 run_id,

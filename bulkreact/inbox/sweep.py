@@ -112,7 +112,7 @@ class SweepPass:
         interruption = ShutdownRequest(job.terminal.info)
         with preserving_handlers():
             work = RunJob(folder, _COMMAND, granted, job.service, job.limits, job.output)
-            code = execute(work, job.terminal, interruption)
+            code = execute(work, job.terminal, interruption).exit_code
         self.stopped = interruption.exit_code
         if code not in _COMPLETE:
             return FileResult(entry.file_name, FileOutcome.WAITING, code, entry.run_id)

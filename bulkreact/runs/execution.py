@@ -16,7 +16,6 @@ from bulkreact.atomic_write import PARTIAL
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import VERIFY, Journal
 from bulkreact.batch.run.session import Session, work
-from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.early_signals import early_signals
 from bulkreact.errors import (
     EXIT_INTERRUPTED,
@@ -34,6 +33,7 @@ from bulkreact.partnercenter.client import Client, connect
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest, install
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import (
     OutputPaths,
     ResultFiles,
@@ -90,11 +90,11 @@ class RunJob:
         return None if rate is None else round(rate * 60, 3)
 
 
-def execute(job: RunJob, terminal: ConsoleReporter, interruption: ShutdownRequest | None = None) -> int:
-    """Settle the open rows of a run and write its files; returns the exit code."""
-    interruption = interruption or ShutdownRequest(terminal.info)
+def execute(job: RunJob, reporter: Reporter, interruption: ShutdownRequest | None = None) -> WrittenResults:
+    """Settle the open rows of a run and write its files."""
+    interruption = interruption or ShutdownRequest(reporter.info)
     install(interruption, early_signals)
-    terminal.begin(job.folder.name)
+    reporter.started(job.folder.name)
     with Journal(job.folder) as journal:
         if not job.access.refusal:
             journal.record_tenant(job.access.tenant_id)
@@ -103,7 +103,7 @@ def execute(job: RunJob, terminal: ConsoleReporter, interruption: ShutdownReques
         )
         _tune_gc()
         try:
-            ending = asyncio.run(_work(job, journal, session, terminal, interruption))
+            ending = asyncio.run(_work(job, journal, session, reporter, interruption))
         except JournalNotWrittenError as error:
             # The session stays open, as after a kill; what is known is written if there is room for it.
             ending = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
@@ -118,14 +118,13 @@ def execute(job: RunJob, terminal: ConsoleReporter, interruption: ShutdownReques
             _end(job, journal, session, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
         finished = _end(job, journal, session, ending)
-    terminal.ended.append(finished)
     if not job.sends and ending.state is RunState.FINISHED:
         # What has been looked at is as unfinished as it was before.
         stands = latest_run_status(job.folder, now=_now())
-        terminal.report(job.name, finished, stands.ending, again=job.continuing.resume_command)
+        reporter.finished(job.name, finished, stands.ending, resume_command=job.continuing.resume_command)
     else:
-        terminal.report(job.name, finished, ending, again=job.resume_command(job.name))
-    return finished.exit_code
+        reporter.finished(job.name, finished, ending, resume_command=job.resume_command(job.name))
+    return finished
 
 
 def _tune_gc() -> None:
@@ -157,14 +156,14 @@ def _write(job: RunJob, ending: StopReason, now: str) -> WrittenResults:
 
 
 async def _work(
-    job: RunJob, journal: Journal, session: int, terminal: ConsoleReporter, interruption: ShutdownRequest
+    job: RunJob, journal: Journal, session: int, reporter: Reporter, interruption: ShutdownRequest
 ) -> StopReason:
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("the work of a run needs a task of its own")
     try:
         with interruption.stopping(task):
-            return await _send(job, journal, session, terminal, interruption)
+            return await _send(job, journal, session, reporter, interruption)
     except asyncio.CancelledError:
         if not interruption.at_once:
             raise
@@ -174,7 +173,7 @@ async def _work(
 
 
 async def _send(
-    job: RunJob, journal: Journal, session: int, terminal: ConsoleReporter, interruption: ShutdownRequest
+    job: RunJob, journal: Journal, session: int, reporter: Reporter, interruption: ShutdownRequest
 ) -> StopReason:
     if job.access.refusal:
         return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, job.access.refusal)
@@ -186,12 +185,12 @@ async def _send(
             service = replace(service, base_url=await stack.enter_async_context(simulator(journal.folder)))
         credentials = job.access.credentials
         client = await stack.enter_async_context(connect(service, job.limits, credentials))
-        edges = environment_for(client, credentials, settled=terminal.settled)
+        edges = environment_for(client, credentials, settled=reporter.row_settled)
 
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
             interruption.attach(phase)
-            with terminal.watching(phase):
+            with reporter.phase(phase):
                 yield
 
         ending = await work(Session(journal, session, edges, service, job.limits, beginning), send=job.sends)

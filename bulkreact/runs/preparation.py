@@ -4,68 +4,65 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-import click
-
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import RunMetadata
-from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.store import CONTINUED_WITHIN, Run
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 
 
-def new_facts(
-    ctx: click.Context,
+def new_metadata(
     run_id: str,
     name: str,
-    found: LoadedInput,
+    loaded: LoadedInput,
     service: Service,
-    granted: AuthorizedAccess,
+    access: AuthorizedAccess,
     *,
+    command: str,
+    row_limit: int | None,
     now: datetime,
 ) -> RunMetadata:
-    """Return the facts of a new run over an input that has been read."""
-    intake = found.intake
+    """Describe a new run over an input that has been read."""
+    intake = loaded.intake
     return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),
         version=__version__,
-        command=str(ctx.info_name),
+        command=command,
         operator=store.operator(),
         created_at=iso(now),
         input_name=name,
         input_sha256=intake.sha256,
         header=intake.header,
-        digest=found.digest,
-        row_limit=ctx.params.get("limit"),
+        digest=loaded.digest,
+        row_limit=row_limit,
         cloud=service.cloud,
         base_url=service.base_url,
         api_version=service.api_version,
-        tenant_id=granted.tenant_id or None,
+        tenant_id=access.tenant_id or None,
         simulated=service.simulated,
         from_spreadsheet=intake.from_spreadsheet,
     )
 
 
-def find_unfinished(
-    reports: Path, facts: RunMetadata, granted: AuthorizedAccess, terminal: ConsoleReporter
-) -> Run | None:
+def find_unfinished(reports: Path, facts: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
     for folder, why in store.unreadable(reports).items():
-        terminal.info(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
+        reporter.info(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
     for run in store.runs(reports):
         if run.facts.target != facts.target:
             continue
         same = run.facts.digest == facts.digest
-        if not granted.matches_tenant(run.facts.tenant_id):
+        if not access.matches_tenant(run.facts.tenant_id):
             if same and run.unfinished:
                 words = f"The unfinished run {run.facts.id} of the same rows is for the tenant {run.facts.tenant_id}"
-                remark = remark or f"{words}: this is a new run, for {granted.tenant_id}."
+                remark = remark or f"{words}: this is a new run, for {access.tenant_id}."
             continue
         # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
         open_ended = run.unfinished or run.has_handed_over
@@ -79,7 +76,7 @@ def find_unfinished(
         # The newest run that has to do with this input is worth a remark, if none is continued.
         remark = remark or _remark(run, facts, same=same)
     if remark:
-        terminal.info(remark)
+        reporter.info(remark)
     return None
 
 

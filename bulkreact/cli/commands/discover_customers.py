@@ -183,7 +183,7 @@ async def _read(
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
             interruption.attach(phase)
-            with terminal.watching(phase):
+            with terminal.phase(phase):
                 yield
 
         found = await discover(DiscoveryJob(gathering, job.wanted, edges, service, job.limits, beginning))

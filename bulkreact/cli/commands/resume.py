@@ -55,5 +55,5 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
         tell(facts.id)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
-        code = execute(RunJob(run.folder, "resume", granted, service, limits, output), terminal)
-    ctx.exit(code)
+        results = execute(RunJob(run.folder, "resume", granted, service, limits, output), terminal)
+    ctx.exit(results.exit_code)

@@ -61,8 +61,8 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
         if prepared is None:
             ctx.exit(EXIT_SUCCESS)
         tell(prepared.name)
-        code = execute(RunJob(prepared, "retry", granted, service, limits, output), terminal)
-    ctx.exit(code)
+        results = execute(RunJob(prepared, "retry", granted, service, limits, output), terminal)
+    ctx.exit(results.exit_code)
 
 
 def _prepare(

@@ -21,7 +21,7 @@ from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import name_of, opened, read
 from bulkreact.runs.partner_lock import locked
-from bulkreact.runs.preparation import find_unfinished, new_facts
+from bulkreact.runs.preparation import find_unfinished, new_metadata
 from bulkreact.settings import Service
 from bulkreact.wording import plural
 
@@ -62,8 +62,8 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         prepared = _prepare(ctx, source, path, service, granted, terminal)
         tell(prepared.name)
-        code = execute(RunJob(prepared, "run", granted, service, limits, output), terminal)
-    ctx.exit(code)
+        results = execute(RunJob(prepared, "run", granted, service, limits, output), terminal)
+    ctx.exit(results.exit_code)
 
 
 def _prepare(
@@ -80,7 +80,7 @@ def _prepare(
     with store.draft(given["reports"], run_id) as folder:
         found = read(folder, source, path, given)
         intake = found.intake
-        facts = new_facts(ctx, run_id, name, found, service, granted, now=now)
+        facts = new_metadata(run_id, name, found, service, granted, command="run", row_limit=given["limit"], now=now)
         finalize(folder, facts, may_repeat=intake.may_have_duplicates)
         if wanted:
             wanted.compare(found.digest, targets(folder), name=intake.name)

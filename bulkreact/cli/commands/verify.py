@@ -35,5 +35,5 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     terminal.info_if(granted.remark)
     with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell:
         tell(run.facts.id)
-        code = execute(RunJob(run.folder, VERIFY, granted, service, limits, output), terminal)
-    ctx.exit(code)
+        results = execute(RunJob(run.folder, VERIFY, granted, service, limits, output), terminal)
+    ctx.exit(results.exit_code)

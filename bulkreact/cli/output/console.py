@@ -1,11 +1,12 @@
 """What people see: a progress bar on a terminal, sentences and a summary everywhere; all of it on stderr."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -46,32 +47,37 @@ class ConsoleReporter:
         self._bar = self._console.is_terminal if output.progress is None else output.progress
         self.ended: list[WrittenResults] = []
 
-    def begin(self, run_id: str) -> None:
+    def started(self, run_id: str) -> None:
         """Take note of the run that what is said from now on belongs to; people know."""
 
-    def info(self, words: str) -> None:
-        """Say a sentence, unless quiet."""
+    def info(self, message: str) -> None:
+        """Print a message, unless quiet."""
         if not self._output.quiet:
-            self._prose(words)
+            self._prose(message)
 
-    def info_if(self, words: str) -> None:
-        """Say a sentence, unless quiet or there is none."""
-        if words:
-            self.info(words)
+    def info_if(self, message: str) -> None:
+        """Print a message, unless quiet or empty."""
+        if message:
+            self.info(message)
 
-    def problems(self, intake: "InputFile") -> None:
+    def warning(self, message: str) -> None:
+        """Say what went wrong beside the work itself, even when quiet."""
+        with suppress(BrokenPipeError):
+            click.echo(f"Warning: {message}", err=True)
+
+    def problems(self, input_file: "InputFile") -> None:
         """List the rows that are invalid, the first ones in full."""
-        count = intake.codes.total()
+        count = input_file.codes.total()
         if not count:
             return
-        self.info(f"Invalid and not to be sent: {count:,} of {intake.count:,} rows:")
-        found = list(format_errors(intake.problems))
-        for line in found[:_PROBLEMS_SHOWN]:
+        self.info(f"Invalid and not to be sent: {count:,} of {input_file.count:,} rows:")
+        lines = list(format_errors(input_file.problems))
+        for line in lines[:_PROBLEMS_SHOWN]:
             self.info(f"  {line}")
-        if len(found) > _PROBLEMS_SHOWN or count > len(intake.problems):
+        if len(lines) > _PROBLEMS_SHOWN or count > len(input_file.problems):
             self.info("  … and more; the results list them all")
 
-    def settled(self, number: int, outcome: Outcome) -> None:
+    def row_settled(self, number: int, outcome: Outcome) -> None:
         """Say how one row ended, when asked to be verbose."""
         if not self._output.verbose:
             return
@@ -80,7 +86,7 @@ class ConsoleReporter:
         self.info(" ".join(word for word in words if word))
 
     @contextmanager
-    def watching(self, phase: Phase) -> Iterator[None]:
+    def phase(self, phase: Phase) -> Iterator[None]:
         """Show the progress of a phase while it lasts."""
         if self._output.quiet or not self._bar or not phase.progress.total:
             yield
@@ -102,29 +108,27 @@ class ConsoleReporter:
             finally:
                 ticker.stop()
 
-    def report(self, run: str, finished: WrittenResults, ending: StopReason, *, again: str) -> None:
-        """Say how a run ended: rows by status, the commonest errors with advice, the files, and what to do next.
-
-        ``run`` names it on the command line, ``again`` is the command that goes on with what was stopped.
-        """
-        if self._output.quiet and finished.exit_code == EXIT_SUCCESS:
+    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
+        """Print how a run ended: rows by status, the commonest errors with advice, the files, and what to do next."""
+        self.ended.append(results)
+        if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
-        if not finished.counts.statuses.total():
+        counts, state = results.counts, stop_reason.state
+        if not counts.statuses.total():
             self._prose("There were no rows.")
         self._console.print()
-        self._console.print(statuses(finished.counts.statuses))
-        self._errors(finished)
+        self._console.print(statuses(counts.statuses))
+        self._errors(counts.codes.most_common())
         self._console.print()
-        self._line(f"Results:  {finished.files['results']}")
-        for line in finished.remarks():
+        self._line(f"Results:  {results.files['results']}")
+        for line in results.remarks():
             self._line(line)
-        if ending.state is not RunState.FINISHED:
-            self._prose(f"The run was {ending.state}: {ending.reason.rstrip('.')}.")
-        for step in steps(finished.counts, ending.state, run, again=again, failed=finished.files["failed"]):
+        if state is not RunState.FINISHED:
+            self._prose(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
+        for step in steps(counts, state, run, again=resume_command, failed=results.files["failed"]):
             self._line(step.line)
 
-    def _errors(self, finished: WrittenResults) -> None:
-        codes = finished.counts.codes.most_common()
+    def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:
             self._console.print()
             self._prose("Most frequent errors")

@@ -25,21 +25,25 @@ class JsonReporter(ConsoleReporter):
         self._quiet = output.quiet
         self._run_id = ""
 
-    def begin(self, run_id: str) -> None:
+    def started(self, run_id: str) -> None:
         """Name the run that everything said from now on belongs to."""
         self._run_id = run_id
         self._tell(Level.INFO, "run.began")
 
-    def info(self, words: str) -> None:
+    def info(self, message: str) -> None:
         """Say a sentence, unless quiet."""
-        self._tell(Level.INFO, "note", message=words)
+        self._tell(Level.INFO, "note", message=message)
 
-    def problems(self, intake: "InputFile") -> None:
-        """Write a line for each row that is invalid, as far as they are kept."""
-        for problem in intake.problems:
+    def warning(self, message: str) -> None:
+        """Write a line about what went wrong beside the work itself, even when quiet."""
+        write(Level.WARNING, "warning", message=message)
+
+    def problems(self, input_file: "InputFile") -> None:
+        """Write a line for each invalid row that the input keeps in full."""
+        for problem in input_file.problems:
             self._tell(Level.WARNING, "row.invalid", row=problem.number, error_code=problem.code, message=problem.words)
 
-    def settled(self, number: int, outcome: Outcome) -> None:
+    def row_settled(self, number: int, outcome: Outcome) -> None:
         """Write a line for a row that was settled by a call."""
         call = outcome.call
         self._tell(
@@ -55,7 +59,7 @@ class JsonReporter(ConsoleReporter):
         )
 
     @contextmanager
-    def watching(self, phase: Phase) -> Iterator[None]:
+    def phase(self, phase: Phase) -> Iterator[None]:
         """Write a line when a phase begins and when it ends."""
         self._tell(Level.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
         yield
@@ -69,9 +73,10 @@ class JsonReporter(ConsoleReporter):
             calls=tally.calls,
         )
 
-    def report(self, run: str, finished: WrittenResults, ending: StopReason, *, again: str) -> None:  # noqa: ARG002 - for people
+    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people
         """Write a line that says how a run ended."""
-        code, run_id, self._run_id = finished.exit_code, self._run_id, ""
+        self.ended.append(results)
+        code, run_id, self._run_id = results.exit_code, self._run_id, ""
         level = {EXIT_SUCCESS: Level.INFO, EXIT_SOME_FAILED: Level.WARNING}.get(code, Level.ERROR)
         if self._quiet and code == EXIT_SUCCESS:
             return
@@ -79,12 +84,12 @@ class JsonReporter(ConsoleReporter):
             level,
             "run.ended",
             run_id=run_id,
-            state=ending.state.value,
+            state=stop_reason.state.value,
             exit_code=code,
-            message=ending.reason,
-            counts=results_csv.statuses(finished.counts),
-            error_codes=dict(finished.counts.codes.most_common()),
-            results=finished.files["results"],
+            message=stop_reason.reason,
+            counts=results_csv.statuses(results.counts),
+            error_codes=dict(results.counts.codes.most_common()),
+            results=results.files["results"],
         )
 
     def _tell(self, level: Level, event: str, **fields: object) -> None:

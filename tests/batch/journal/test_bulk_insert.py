@@ -30,7 +30,13 @@ def mixed(number: int) -> InputRow:
     if number % 3 == 0:
         return InputRow(number, ("x",), None, "no-ids", f"no ids in {number}")
     if number % 5 == 0:
-        return replace(plain(number), request_id=guid(number), request_id_is_for_read=True, outcome_unknown=True, deadline="2027-01-01T00:00:00Z")
+        return replace(
+            plain(number),
+            request_id=guid(number),
+            request_id_is_for_read=True,
+            outcome_unknown=True,
+            deadline="2027-01-01T00:00:00Z",
+        )
     return plain(number)
 
 

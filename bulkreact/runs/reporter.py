@@ -1,0 +1,51 @@
+"""What a run needs of the part that reports on it, be that a terminal, a JSON log or a web page."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from bulkreact.batch.environment import Phase, StopReason
+from bulkreact.models import Outcome
+from bulkreact.runs.result_files import WrittenResults
+
+if TYPE_CHECKING:
+    # Reading tables takes long to import, and few commands need it.
+    from bulkreact.sheets.input.input_file import InputFile
+
+
+class Reporter(Protocol):
+    """Reports the progress and the end of runs; nothing that it does changes them."""
+
+    def started(self, run_id: str) -> None:
+        """Report that work on a run begins; what follows belongs to it, until ``finished``."""
+        ...
+
+    def info(self, message: str) -> None:
+        """Report a message that a quiet program leaves out."""
+        ...
+
+    def info_if(self, message: str) -> None:
+        """Report a message, unless it is empty."""
+        ...
+
+    def warning(self, message: str) -> None:
+        """Report something that went wrong beside the work itself, even when quiet."""
+        ...
+
+    def problems(self, input_file: "InputFile") -> None:
+        """Report the rows of an input that are invalid."""
+        ...
+
+    def row_settled(self, number: int, outcome: Outcome) -> None:
+        """Report a row that was settled by a call."""
+        ...
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        """Show the progress of a phase while the context lasts."""
+        ...
+
+    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
+        """Report how a run ended, where its files are, and what to do next.
+
+        ``run`` names it on the command line; ``resume_command`` continues what was stopped.
+        """
+        ...
