@@ -66,7 +66,7 @@ class NewFiles:
                 row_limit=None,
                 now=now,
             )
-            finalize(folder, facts, may_repeat=found.intake.may_have_duplicates)
+            finalize(folder, facts)
             entry = LedgerEntry(
                 run_id,
                 content,

@@ -59,7 +59,7 @@ def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all
         intake = InputFile(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
         create(folder, intake.rows())
         digest = intake.digest
-        if intake.may_have_swapped_ids and (misplaced := flag_swapped_ids(folder)):
+        if misplaced := flag_swapped_ids(folder):
             intake.add(RowError(one.number, (CellError(CODE, one.column, one.value, one.reason),)) for one in misplaced)
             digest = input_digest(folder)
         _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])

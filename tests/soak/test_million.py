@@ -17,8 +17,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 _READER = """
 import sys
 from pathlib import Path
-from bulkreact.sheets.input.input_file import Intake
-intake = Intake(Path(sys.argv[1]), max_rows=2_000_000)
+from bulkreact.sheets.input.input_file import InputFile
+intake = InputFile(Path(sys.argv[1]), max_rows=2_000_000)
 valid = 0
 for row in intake.rows():
     valid += row.target is not None

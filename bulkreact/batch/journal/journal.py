@@ -168,11 +168,8 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
         connection.execute("COMMIT")
 
 
-def finalize(folder: Path, facts: RunMetadata, *, may_repeat: bool = True) -> None:
-    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin.
-
-    Duplicates are not looked for where it is known that there are none.
-    """
+def finalize(folder: Path, facts: RunMetadata) -> None:
+    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin."""
     names = ", ".join(RunMetadata.__dataclass_fields__)
     marks = ", ".join("?" for _ in RunMetadata.__dataclass_fields__)
     values = [getattr(facts, name) for name in RunMetadata.__dataclass_fields__ if name != "header"]
@@ -180,8 +177,7 @@ def finalize(folder: Path, facts: RunMetadata, *, may_repeat: bool = True) -> No
     values.insert(position, json.dumps(facts.header, ensure_ascii=False))
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        if may_repeat:
-            connection.execute(schema.MARK_DUPLICATES)
+        connection.execute(schema.MARK_DUPLICATES)
         connection.execute(schema.SEPARATE_REQUEST_IDS)
         if connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
             for statement in schema.INDEX_SUBSCRIPTIONS:

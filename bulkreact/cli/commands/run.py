@@ -81,7 +81,7 @@ def _prepare(
         found = read(folder, source, path, given)
         intake = found.intake
         facts = new_metadata(run_id, name, found, service, granted, command="run", row_limit=given["limit"], now=now)
-        finalize(folder, facts, may_repeat=intake.may_have_duplicates)
+        finalize(folder, facts)
         if wanted:
             wanted.compare(found.digest, targets(folder), name=intake.name)
         terminal.info_if(intake.remark)

@@ -18,7 +18,6 @@ from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_options
 from bulkreact.sheets.input.csv_scan import Wanted
 from bulkreact.sheets.input.csv_table import TextTable
-from bulkreact.sheets.input.duplicate_filter import Fingerprints
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import CellError, RowError
 from bulkreact.sheets.input.row_options import RowOptionsReader
@@ -86,7 +85,6 @@ class InputFile:
             not (self._guarded or self._layout.results or self._layout.optional) and options.kind is Kind.AZURE
         )
         self._digest = hashlib.sha256()
-        self._fingerprints = Fingerprints()
         self.count = 0
         self.codes: Counter[str] = Counter()
         self.problems: list[RowError] = []
@@ -115,16 +113,6 @@ class InputFile:
     def digest(self) -> str:
         """Return the digest over the rows read so far."""
         return self._digest.hexdigest()
-
-    @property
-    def may_have_duplicates(self) -> bool:
-        """Tell whether a target of the rows read so far may be among them twice; if not, none is."""
-        return self._fingerprints.may_have_duplicates
-
-    @property
-    def may_have_swapped_ids(self) -> bool:
-        """Tell whether an id of the rows read so far may stand in more than one column; if not, none does."""
-        return self._fingerprints.may_have_swapped_ids
 
     def add(self, problems: Iterable[RowError]) -> None:
         """Count rows as invalid in which something is wrong that only the whole file tells."""
@@ -162,11 +150,9 @@ class InputFile:
         plain = self._plain and len(chunk.columns) == len(self._layout.carried_columns)
         if plain and all(good):
             targets = list(map(Target, *ids))
-            self._fingerprints.add(*ids)
             self._digest.update("".join([target.digest_line for target in targets]).encode())
             yield from map(InputRow, numbers, rows, targets)
             return
-        valid: list[Target] = []
         for number, cells, customer_id, subscription_id, entitlement_id in zip(numbers, rows, *ids, strict=True):
             if plain and customer_id and subscription_id and entitlement_id:
                 target = Target(customer_id, subscription_id, entitlement_id)
@@ -174,14 +160,7 @@ class InputFile:
                 row = InputRow(number, cells, target)
             else:
                 row = self._row(number, list(cells), [customer_id, subscription_id, entitlement_id])
-            if row.target:
-                valid.append(row.target)
             yield row
-        self._fingerprints.add(
-            (one.customer_id for one in valid),
-            (one.subscription_id for one in valid),
-            (one.entitlement_id for one in valid),
-        )
 
     def _repeated(self, chunk: pd.DataFrame, places: list[int]) -> "pd.Series[bool]":
         """Tell which rows are the header once more."""

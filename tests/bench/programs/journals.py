@@ -56,10 +56,9 @@ def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
     intake = InputFile(source, max_rows=10_000_000)
     create(folder, intake.rows())
-    if intake.may_have_swapped_ids:
-        flag_swapped_ids(folder)
+    flag_swapped_ids(folder)
     facts = _facts(intake, run_id=run_id, base_url=base_url)
-    finalize(folder, facts, may_repeat=intake.may_have_duplicates)
+    finalize(folder, facts)
     return facts, intake.count
 
 

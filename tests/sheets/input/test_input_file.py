@@ -64,18 +64,6 @@ def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
     assert numbers(tmp_path, text) == [(3, ""), (6, ""), (8, "")]
 
 
-@pytest.mark.parametrize("odd", [",".join(row(guid(9))).upper(), f"{LINE[:-1]}"])
-def test_one_odd_row_hides_nothing_that_the_others_have_in_common(tmp_path: Path, odd: str) -> None:
-    customer, subscription, entitlement = row(guid(1))
-    others = row(guid(2))
-    twice, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{','.join(others)}\n{LINE}\n"))
-    assert (twice.may_have_duplicates, twice.may_have_swapped_ids) == (True, False)
-    mixed, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{customer},{entitlement},{subscription}\n"))
-    assert mixed.may_have_swapped_ids
-    neither, _ = take(made(tmp_path, f"{IDS}\n{odd}\n{LINE}\n{','.join(others)}\n"))
-    assert (neither.may_have_duplicates, neither.may_have_swapped_ids) == (False, False)
-
-
 def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
     _, rows = take(made(tmp_path, f"{IDS}\n{LINE},\n{LINE}\n"))
     assert [one.cells for one in rows] == [row(guid(1)), row(guid(1))]
