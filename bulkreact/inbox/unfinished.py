@@ -3,7 +3,8 @@
 from contextlib import closing
 from dataclasses import dataclass
 
-from bulkreact.batch.journal.journal import SessionRecord, is_locked, latest_session, read_only
+from bulkreact.batch.journal.journal import SessionRecord, is_locked, latest_session
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.cli.confirm import confirm
 from bulkreact.errors import (
     EXIT_SUCCESS,

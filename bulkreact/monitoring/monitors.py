@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import read_only
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.cli import credentials
 from bulkreact.cli.output.json_log import warn

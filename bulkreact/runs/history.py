@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bulkreact.batch.journal.journal import is_locked, latest_session, read_only
+from bulkreact.batch.journal.journal import is_locked, latest_session
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.models import Status
 from bulkreact.runs import store

@@ -10,14 +10,8 @@ from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.call_stats import Traffic, traffic
 from bulkreact.batch.journal.call_timeline import session_timelines
-from bulkreact.batch.journal.journal import (
-    JOURNAL_NAME,
-    RunMetadata,
-    SessionRecord,
-    latest_session,
-    read_facts,
-    read_only,
-)
+from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, latest_session, read_facts
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.row_results import result_rows, row_count
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
 from bulkreact.models import ResultRow, RunState, SessionTimeline

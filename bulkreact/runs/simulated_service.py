@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bulkreact.batch.journal.call_log import Write, write_calls
-from bulkreact.batch.journal.journal import read_only
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.models import Kind, Operation
 from bulkreact.runs import store
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter

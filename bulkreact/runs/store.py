@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal import pending_rows
-from bulkreact.batch.journal.journal import JOURNAL_NAME, RunMetadata, latest_session, read_facts, read_only
+from bulkreact.batch.journal.journal import RunMetadata, latest_session, read_facts
 from bulkreact.batch.journal.pending_rows import OpenCount
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.sheets.output.results_csv import LATEST

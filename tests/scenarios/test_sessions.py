@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bulkreact.batch.journal.journal import JOURNAL_NAME, create, finalize, read_only
+from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.row_results import load_result
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import JournalNotWrittenError

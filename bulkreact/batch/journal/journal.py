@@ -14,17 +14,20 @@ from filelock import FileLock, Timeout
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.bulk_insert import insert_rows
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.guids import is_guid
-from bulkreact.models import InputRow, RunState
+from bulkreact.models import SUCCESSES, InputRow, RunState
 
-JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "journal.lock"
 VERIFY = "verify"
 # Whoever only asks whether a run is being worked on holds its lock for an instant.
 _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
+_SUCCESSES = ", ".join(f"'{status}'" for status in SUCCESSES)
+_HAS_SUCCESSES = f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({_SUCCESSES}))"  # noqa: S608 - our own words
+_CUSTOMERS = "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,10 @@ class SessionRecord:
     configured_per_minute: float | None
 
 
-class Journal:
-    """An open journal, held by this process alone."""
+class Journal(JournalReader):
+    """A journal open for writing, locked by this process."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / JOURNAL_NAME
         self._lock = FileLock(folder / LOCK_NAME, mode=0o600)
         try:
             self._lock.acquire(timeout=_LOCK_SECONDS)
@@ -93,20 +94,24 @@ class Journal:
         except OSError as error:
             raise InputRefusedError(f"The run's folder {folder} cannot be written: {error.strerror}.") from None
         try:
-            self.connection = connect(self.path)
+            super().__init__(folder)
         except sqlite3.Error as error:
             self._lock.release()
             raise InputRefusedError(f"The journal in {folder} cannot be opened for writing: {error}.") from None
         self.facts = read_facts(self.connection)
 
     def __enter__(self) -> Self:
+        # No transaction: each statement commits by itself.
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.close()
+        super().__exit__(kind, error, trace)
         self._lock.release()
+
+    def _connect(self) -> sqlite3.Connection:
+        return connect(self.path)
 
     def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
         """Record that this process works on the run and return the session's number."""
@@ -117,6 +122,18 @@ class Journal:
                 (command, version, os.getpid(), configured_per_minute, now),
             )
         )
+
+    def next_call_id(self) -> int:
+        """Return the id of the first call that this process makes."""
+        return int(self.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0])
+
+    def has_successes(self) -> bool:
+        """Return whether a row of the run has ever ended well."""
+        return bool(self.connection.execute(_HAS_SUCCESSES).fetchone()[0])
+
+    def customer_count(self, *, at_most: int) -> int:
+        """Return how many customers the rows belong to; counting ends at a limit."""
+        return len(self.connection.execute(_CUSTOMERS, (at_most,)).fetchall())
 
     def end_session(self, session: int, *, state: RunState, exit_code: int, reason: str, now: str) -> None:
         """Record how this process ended its work."""
@@ -218,15 +235,6 @@ def latest_session(connection: sqlite3.Connection) -> SessionRecord | None:
         return None
     session, process, started_at, ended_at, state, *rest = found
     return SessionRecord(session, process, started_at, ended_at, RunState(state) if state else None, *rest)
-
-
-def read_only(folder: Path) -> sqlite3.Connection:
-    """Open a journal for reading, without disturbing a process that works on it."""
-    path = folder / JOURNAL_NAME
-    # In a folder that cannot be written SQLite opens a journal at rest only when told that nobody will change it.
-    at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    mode = "immutable=1" if at_rest else "mode=ro"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 def is_locked(folder: Path) -> bool:

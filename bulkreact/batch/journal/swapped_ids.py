@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.batch.journal.journal import JOURNAL_NAME
+from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect
 from bulkreact.models import Target
 

@@ -1,32 +1,19 @@
 """Reading from a journal how the subscriptions stand that other rows of the run wait for."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import Enum, auto
 
 from msgspec import Struct
 
-from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.parent_rows import ParentRow, ParentRows
 from bulkreact.batch.journal.pending_rows import PendingRow
-from bulkreact.batch.journal.schema import LATEST_OUTCOME
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.verify.watch_list import SubscriptionWatch, group_of
 from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.error_codes.local_codes import PARENT_FAILED, PARENT_NOT_ACTIVE
 from bulkreact.partnercenter.verdicts import ParentInactive, StatusRead, Verdict
 
-_PARENTS = f"""
-SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, outcomes.status, outcomes.code,
-    outcomes.reopen, outcomes.session, EXISTS (SELECT 1 FROM temp.open_rows WHERE open_rows.ordinal = rows.ordinal)
-FROM rows LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
-WHERE rows.entitlement_id = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL AND rows.left_out = 0
-"""  # noqa: S608 - our own names
-_OF_SUBSCRIPTION = f"{_PARENTS} AND rows.customer_id = ? AND rows.subscription_id = ?"
-_OF_ORDINAL = f"{_PARENTS} AND rows.ordinal = ?"
-_SETTLED_BEFORE = """
-SELECT DISTINCT parent FROM temp.open_rows WHERE parent IS NOT NULL
-    AND parent NOT IN (SELECT ordinal FROM temp.open_rows)
-"""
 _ACTIVE = frozenset({Status.REACTIVATED, Status.ALREADY_ACTIVE})
 
 
@@ -76,18 +63,16 @@ class ParentSubscription(Struct, frozen=True):
 class ParentSubscriptions:
     """The subscriptions among the rows of one journal; ``session`` is the process that sends them."""
 
-    def __init__(self, connection: sqlite3.Connection, *, session: int) -> None:
-        self._connection = connection
+    def __init__(self, journal: JournalReader, *, session: int) -> None:
+        self._journal = journal
+        self._rows = ParentRows(journal)
         self._session = session
         # What was seen active although its row has only been accepted.
         self._active: set[int] = set()
         self._waits: dict[int, int] = {}
-        self._exists = bool(connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0])
 
     def parent_of(self, row: PendingRow, verdict: Verdict) -> ParentSubscription | None:
         """Return the subscription of the run that must be active before a row goes on, None when there is none."""
-        if not self._exists:
-            return None
         parent_id = row.subscription.parent_id if row.subscription else ""
         match verdict:
             case ParentInactive() if row.target.entitlement_id:
@@ -99,20 +84,19 @@ class ParentSubscriptions:
 
     def find(self, customer_id: str, subscription_id: str) -> ParentSubscription | None:
         """Return a subscription of the run as it stands now, None when it is not one of its rows."""
-        return self._parent(_OF_SUBSCRIPTION, customer_id, subscription_id)
+        return self._parent(self._rows.find(customer_id, subscription_id))
 
     def of_row(self, ordinal: int) -> ParentSubscription | None:
         """Return the subscription of a row as it stands now."""
-        return self._parent(_OF_ORDINAL, ordinal)
+        return self._parent(self._rows.of_row(ordinal))
 
     def settled_before(self) -> Iterator[ParentSubscription]:
         """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
-        ordinals = [ordinal for (ordinal,) in self._connection.execute(_SETTLED_BEFORE)]
-        yield from filter(None, map(self.of_row, ordinals))
+        yield from filter(None, map(self.of_row, self._rows.settled_before()))
 
     def group(self, parent: ParentSubscription, *, due: Callable[[datetime | None], float]) -> SubscriptionWatch:
         """Return a subscription of the run to be watched."""
-        return group_of(self._connection, [parent.ordinal], due=due)
+        return group_of(self._journal, [parent.ordinal], due=due)
 
     def seen_active(self, ordinal: int) -> None:
         """Note that the subscription of a row is active."""
@@ -132,15 +116,12 @@ class ParentSubscriptions:
         """Note that a row waits no longer."""
         self._waits.pop(ordinal, None)
 
-    def _parent(self, sql: str, *key: str | int) -> ParentSubscription | None:
-        found = self._connection.execute(sql, key).fetchone()
-        if found is None:
+    def _parent(self, row: ParentRow | None) -> ParentSubscription | None:
+        if row is None:
             return None
-        ordinal, number, customer_id, subscription_id, word, code, reopen, session, is_open = found
-        status = Status(word) if word else None
-        standing = self._standing(ordinal, status, by_this=session == self._session, is_open=bool(is_open))
+        standing = self._standing(row.ordinal, row.status, by_this=row.session == self._session, is_open=row.is_open)
         return ParentSubscription(
-            ordinal, number, customer_id, subscription_id, status, code or "", bool(reopen), standing
+            row.ordinal, row.number, row.customer_id, row.subscription_id, row.status, row.code, row.reopen, standing
         )
 
     def _standing(self, ordinal: int, status: Status | None, *, by_this: bool, is_open: bool) -> ParentState:

@@ -17,13 +17,13 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.pending_rows import PendingRows
 from bulkreact.batch.journal.recorder import Recorder
+from bulkreact.batch.journal.watched_rows import to_restore
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.run.runner import Runner
 from bulkreact.batch.verify.poller import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
-from bulkreact.batch.verify.watch_list import WatchList, to_restore
-from bulkreact.models import SUCCESSES
+from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso
 
@@ -46,7 +46,7 @@ async def work(session: Session, *, send: bool) -> StopReason:
     Returns why it stopped; raises what is a bug or a full disk.
     """
     limits = session.limits
-    first_call = session.journal.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0]
+    first_call = session.journal.next_call_id()
     writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
@@ -55,7 +55,7 @@ async def work(session: Session, *, send: bool) -> StopReason:
         ending = COMPLETED
         if send:
             ending = await _send(session, wire, _flow(pacer, limits))
-        if ending == COMPLETED and (limits.verify or (send and to_restore(session.journal.connection))):
+        if ending == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
             ending = await _watch(session, wire, _flow(pacer, limits), restoring=send)
         return ending
     finally:
@@ -69,25 +69,17 @@ def _flow(pacer: RateLimiter, limits: Limits) -> CallBudget:
 
 
 async def _send(session: Session, wire: CallExecutor, flow: CallBudget) -> StopReason:
-    connection = session.journal.connection
+    journal = session.journal
     soon = iso(session.edges.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
-    open_rows = PendingRows(connection, soon=soon)
-    successes = ", ".join(f"'{status}'" for status in SUCCESSES)
-    succeeded = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({successes}))"  # noqa: S608 - our own words
-    ).fetchone()[0]
-    customers = connection.execute(
-        "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT 2"
-    ).fetchall()
     runner = Runner(
-        run_uuid=UUID(session.journal.facts.uuid),
-        open_rows=open_rows,
-        family=ParentSubscriptions(connection, session=session.number),
+        run_uuid=UUID(journal.facts.uuid),
+        open_rows=PendingRows(journal, soon=soon),
+        family=ParentSubscriptions(journal, session=session.number),
         wire=wire,
         flow=flow,
         edges=session.edges,
         limits=session.limits,
-        streak=DenialBreaker(customers=len(customers), succeeded=bool(succeeded)),
+        streak=DenialBreaker(customers=journal.customer_count(at_most=2), succeeded=journal.has_successes()),
     )
     with session.beginning(runner.phase):
         return await runner.run()
@@ -101,7 +93,7 @@ async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, rest
     # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
     watched = await asyncio.to_thread(
         WatchList,
-        session.journal.connection,
+        session.journal,
         due=timetable.first,
         everything=verification is not None,
         restoring=restoring,

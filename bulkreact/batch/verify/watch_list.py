@@ -1,41 +1,18 @@
 """Reading a journal's rows whose activation is still to be seen, grouped by the subscription they stand in."""
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bulkreact.batch.journal.call_log import answered, load_progress, location_of
-from bulkreact.batch.journal.row_results import load_result, result_rows
-from bulkreact.batch.journal.schema import LATEST_OUTCOME
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.watched_rows import StoredWatch, WatchSelection, load_watch
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import AutoRenew, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.protocol import STEPS
 from bulkreact.partnercenter.subscription import ACTIVE, Subscription
 from bulkreact.partnercenter.verdicts import Verdict
 
-# A row whose answer was lost may be active as well as one that was accepted.
-WATCHED = frozenset({Status.ACCEPTED, Status.PENDING, Status.UNKNOWN})
-
-_MAKE_GROUPS = """
-CREATE TEMP TABLE watched AS
-SELECT customer_id, min(ordinal) OVER (PARTITION BY customer_id, subscription_id) AS first, ordinal
-FROM temp.watched_ordinals JOIN rows USING (ordinal)
-"""
-_CUSTOMERS = "SELECT customer_id FROM temp.watched GROUP BY customer_id ORDER BY min(ordinal)"
-_GROUPS = "SELECT DISTINCT first FROM temp.watched WHERE customer_id = ? AND first > ? ORDER BY first LIMIT ?"
-_MEMBERS = """
-SELECT ordinal FROM temp.watched WHERE customer_id = ? AND first = ? ORDER BY ordinal
-"""
-_TARGET = "SELECT customer_id, subscription_id, entitlement_id, restore_auto_renew FROM rows WHERE ordinal = ?"
-# Accepted or seen active, and still without the auto-renewal that was asked for.
-_TO_RESTORE = f"""
-SELECT rows.ordinal FROM rows JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
-WHERE rows.restore_auto_renew AND outcomes.auto_renew = '{AutoRenew.OFF}' AND rows.handed_to IS NULL
-    AND outcomes.status <> '{Status.ALREADY_ACTIVE}'
-"""  # noqa: S608 - our own names
 _WITHOUT_LIMIT = -1
 # An update that was answered so is done, not only begun.
 _UPDATED = 200
@@ -201,74 +178,50 @@ class WatchList:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        journal: JournalReader,
         *,
         due: Callable[[datetime | None], float],
         everything: bool = True,
         restoring: bool = False,
     ) -> None:
-        self._connection = connection
+        self._journal = journal
         self._due = due
         self._restoring = restoring
-        for table in ("watched_ordinals", "watched"):
-            connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute("CREATE TEMP TABLE watched_ordinals (ordinal INTEGER PRIMARY KEY)")
-        ordinals = (
-            (ordinal,) for ordinal, row in enumerate(result_rows(connection), 1) if row.outcome.status in WATCHED
-        )
-        if everything:
-            connection.executemany("INSERT INTO temp.watched_ordinals VALUES (?)", ordinals)
-        if restoring:
-            connection.execute(f"INSERT OR IGNORE INTO temp.watched_ordinals {_TO_RESTORE}")
-        connection.execute(_MAKE_GROUPS)
-        connection.execute("CREATE INDEX temp.watched_of_customer ON watched (customer_id, first)")
+        self._selection = WatchSelection(journal, everything=everything, restoring=restoring)
 
     def count(self) -> int:
         """Return how many rows are watched."""
-        return int(self._connection.execute("SELECT count(*) FROM temp.watched").fetchone()[0])
+        return self._selection.count()
 
     def streams(self) -> Iterator[CustomerStream]:
         """Yield the customers with watched rows, in the order of the input."""
-        yield from [CustomerStream(customer_id) for (customer_id,) in self._connection.execute(_CUSTOMERS)]
+        yield from map(CustomerStream, self._selection.customers())
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[SubscriptionWatch]:
         """Return the next groups of a customer, which are ordered by their first rows."""
-        firsts = self._connection.execute(_GROUPS, (stream.customer_id, after, limit)).fetchall()
-        return [self._group(stream.customer_id, first) for (first,) in firsts]
+        groups = self._selection.groups(stream.customer_id, after, limit)
+        return [group_of(self._journal, ordinals, due=self._due, restoring=self._restoring) for ordinals in groups]
 
     def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
         """Return all groups of a customer behind a place: each of them was sent before."""
         return self.rows(stream, after, _WITHOUT_LIMIT)
 
-    def _group(self, customer_id: str, first: int) -> SubscriptionWatch:
-        ordinals = [ordinal for (ordinal,) in self._connection.execute(_MEMBERS, (customer_id, first))]
-        return group_of(self._connection, ordinals, due=self._due, restoring=self._restoring)
-
-
-def to_restore(connection: sqlite3.Connection) -> bool:
-    """Tell whether there are subscriptions whose auto-renewal is to be switched on again."""
-    return bool(connection.execute(f"SELECT EXISTS ({_TO_RESTORE})").fetchone()[0])
-
 
 def group_of(
-    connection: sqlite3.Connection,
+    journal: JournalReader,
     ordinals: list[int],
     *,
     due: Callable[[datetime | None], float],
     restoring: bool = False,
 ) -> SubscriptionWatch:
     """Return rows of one subscription as they stand in a journal, to be watched; the first one gives them their place."""
-    members: dict[str, WatchedRow] = {}
-    location = ""
-    for ordinal in ordinals:
-        target, watched = _watched(connection, ordinal, restoring=restoring)
-        members[target.entitlement_id] = watched
-        if not target.entitlement_id:
-            location = location_of(connection, watched.outcome)
+    stored = [load_watch(journal, ordinal) for ordinal in ordinals]
+    members = {row.target.entitlement_id: _watched(row, restoring=restoring) for row in stored}
     accepted = [one.outcome.call.finished_at for one in members.values() if one.outcome.call]
     latest = max((moment for moment in accepted if moment), default=None)
     itself = members.get("")
     restore = itself is not None and itself.restore
+    target = stored[0].target
     return SubscriptionWatch(
         ordinals[0],
         target.customer_id,
@@ -277,21 +230,14 @@ def group_of(
         due=float("-inf")
         if restore and _is_updated(itself)
         else due(datetime.fromisoformat(latest) if latest else None),
-        location=location,
-        restore_attempts=answered(connection, itself.ordinal, Operation.RESTORE_AUTO_RENEW)
-        if itself and restore
-        else 0,
+        location=next((row.location for row in stored if not row.target.entitlement_id), ""),
+        restore_attempts=sum(row.restore_attempts for row in stored if not row.target.entitlement_id) if restore else 0,
     )
 
 
-def _watched(connection: sqlite3.Connection, ordinal: int, *, restoring: bool) -> tuple[Target, WatchedRow]:
-    *ids, wanted = connection.execute(_TARGET, (ordinal,)).fetchone()
-    customer_id, subscription_id, entitlement_id = ids
-    target = Target(customer_id, subscription_id, entitlement_id)
-    row = load_result(connection, ordinal)
-    contested = load_progress(connection, ordinal, target, lost=False).operation not in STEPS
-    restore = restoring and bool(wanted) and row.outcome.auto_renew in {AutoRenew.OFF, AutoRenew.UNTOUCHED}
-    return target, WatchedRow(ordinal, row.number, row.outcome, contested, restore)
+def _watched(row: StoredWatch, *, restoring: bool) -> WatchedRow:
+    restore = restoring and row.restore_auto_renew and row.outcome.auto_renew in {AutoRenew.OFF, AutoRenew.UNTOUCHED}
+    return WatchedRow(row.ordinal, row.number, row.outcome, row.is_ambiguous, restore)
 
 
 def _is_updated(watched: WatchedRow | None) -> bool:

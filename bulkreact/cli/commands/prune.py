@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from bulkreact.atomic_write import sync_folder
-from bulkreact.batch.journal.journal import JOURNAL_NAME, LOCK_NAME, is_locked, latest_session, read_only
+from bulkreact.batch.journal.journal import LOCK_NAME, is_locked, latest_session
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION

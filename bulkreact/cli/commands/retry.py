@@ -12,7 +12,8 @@ from uuid import uuid4
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import JOURNAL_NAME, Journal, create, finalize, read_only
+from bulkreact.batch.journal.journal import Journal, create, finalize
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.retry_candidates import Candidate, candidates
 from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm

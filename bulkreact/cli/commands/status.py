@@ -11,8 +11,9 @@ import click
 from rich.console import Console
 
 from bulkreact.batch.journal.call_stats import traffic
-from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, is_locked, latest_session, read_facts, read_only
+from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, is_locked, latest_session, read_facts
 from bulkreact.batch.journal.pending_rows import open_count
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared

@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import bulk_insert
-from bulkreact.batch.journal.journal import JOURNAL_NAME, create, read_facts
+from bulkreact.batch.journal.journal import create, read_facts
+from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Target

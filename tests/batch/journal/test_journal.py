@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.journal import (
-    LOCK_NAME,
-    Journal,
-    create,
-    finalize,
-    is_locked,
-    latest_session,
-    read_facts,
-    read_only,
-)
+from bulkreact.batch.journal.journal import LOCK_NAME, Journal, create, finalize, is_locked, latest_session, read_facts
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow, PendingRows, open_count
+from bulkreact.batch.journal.reading import JournalReader, read_only
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer, connect
@@ -57,8 +49,8 @@ def statuses(folder: Path) -> list[Status]:
 
 
 def open_rows(folder: Path) -> list[PendingRow]:
-    with closing(read_only(folder)) as connection:
-        rows = PendingRows(connection)
+    with JournalReader(folder) as journal:
+        rows = PendingRows(journal)
         return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
 
 
@@ -118,9 +110,9 @@ def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, s
 @pytest.mark.parametrize("with_left_out", [False, True])
 def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out: bool) -> None:
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
-    with closing(read_only(tmp_path)) as connection:
-        counted = open_count(connection, with_left_out=with_left_out)
-        assert counted == PendingRows(connection, with_left_out=with_left_out).count()
+    with JournalReader(tmp_path) as journal:
+        counted = open_count(journal.connection, with_left_out=with_left_out)
+        assert counted == PendingRows(journal, with_left_out=with_left_out).count()
     assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
 
 

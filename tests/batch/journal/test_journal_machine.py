@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
-from bulkreact.batch.journal.journal import read_only
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import AbortRun, Finish, RowProgress, advance, decide, outcome_if_open
-from bulkreact.batch.verify.watch_list import WATCHED, WatchList
+from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -166,7 +166,8 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def check(self) -> None:
         assert {row.ordinal for row in open_rows(self.folder)} == {one for one, row in self.rows.items() if row.open}
-        with closing(read_only(self.folder)) as connection:
+        with JournalReader(self.folder) as journal:
+            connection = journal.connection
             for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
                 found = load_progress(connection, ordinal, target(guid(ordinal)), lost=self.carried)
                 assert (found.intent, found.attempts, found.lost, found.operation) == (
@@ -177,7 +178,7 @@ class JournalMachine(RuleBasedStateMachine):
                 )
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
             assert shown == {one: row.status for one, row in self.rows.items()}
-            watched = WatchList(connection, due=lambda _accepted: 0.0)
+            watched = WatchList(journal, due=lambda _accepted: 0.0)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):
                 assert candidate.row.outcome_unknown is row.progress.lost

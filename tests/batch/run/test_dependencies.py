@@ -470,6 +470,6 @@ def test_a_family_is_found_without_looking_at_everybody(sql: str, tmp_path: Path
         **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),
     }
     with Journal(tmp_path) as journal:
-        PendingRows(journal.connection)
+        PendingRows(journal)
         steps = [step for *_, step in journal.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any("INDEX subscriptions" in step or "INDEX rows_below" in step for step in steps)

@@ -5,7 +5,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bulkreact.batch.journal.journal import read_facts, read_only
+from bulkreact.batch.journal.journal import read_facts
+from bulkreact.batch.journal.reading import read_only
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.sheets.output import results_csv
 
