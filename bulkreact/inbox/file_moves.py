@@ -1,150 +1,210 @@
-"""Puts files where they belong when they are done with: nothing is ever overwritten, and a kill loses nothing."""
+"""Moves the files of an inbox to ``done`` or ``failed``: nothing is ever overwritten, and a crash loses nothing."""
 
 import errno
 import filecmp
+import io
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from bulkreact.atomic_write import PARTIAL, sync_folder
+from bulkreact.errors import ResultsNotWrittenError
+from bulkreact.inbox.ledger import LedgerEntry
+from bulkreact.inbox.scan import file_sha256
+from bulkreact.sheets.output.results_csv import RESULTS
+from bulkreact.sheets.output.results_xlsx import WORKBOOK
 
-_PACKED = ".gz"
+_COMPRESSED = ".gz"
 # In bytes, of most file systems.
 _LONGEST_NAME = 255
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove the drafts of a process that was killed while it wrote into a folder."""
-    for draft in folder.glob(PARTIAL):
-        draft.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class FileMover:
+    """Moves files out of an inbox; with ``keep`` it does nothing."""
+
+    inbox: Path
+    keep: bool
+
+    def remove_partial_files(self) -> None:
+        """Remove what a killed process left half-written."""
+        if not self.keep:
+            for folder in (self._done, self._failed):
+                for partial in folder.glob(PARTIAL):
+                    partial.unlink(missing_ok=True)
+
+    def find_input(self, entry: LedgerEntry) -> Path | None:
+        """Return a run's input file if it is still in the inbox, with unchanged content."""
+        path = self.inbox / entry.file_name
+        return path if file_sha256(path) == entry.sha256 else None
+
+    def file_run(self, entry: LedgerEntry, run: Path) -> Path | None:
+        """Copy a run's results to ``done``, then move its input file beside them; return its new path."""
+        if self.keep:
+            return None
+        with _as_results_error(entry.file_name):
+            for name in (RESULTS, WORKBOOK):
+                if (run / name).is_file():
+                    end = f".{entry.run_id}.{name}"
+                    stem = truncate_name(stem_of(entry.file_name), spare=len(os.fsencode(end)))
+                    copy(run / name, self._done / f"{stem}{end}")
+            source = self.find_input(entry)
+            return move(source, self._done) if source else None
+
+    def file_copy(self, path: Path) -> None:
+        """Move a file that needs no run to ``done``."""
+        if not self.keep:
+            with _as_results_error(path.name):
+                move(path, self._done)
+
+    def refuse(self, path: Path, reason: str) -> Path | None:
+        """Move a file that cannot be run to ``failed``, beside a note with the reason; return its new path."""
+        if self.keep:
+            return None
+        with _as_results_error(path.name):
+            return move_with_note(path, self._failed, reason)
+
+    @property
+    def _done(self) -> Path:
+        return self.inbox / "done"
+
+    @property
+    def _failed(self) -> Path:
+        return self.inbox / "failed"
+
+
+@contextmanager
+def _as_results_error(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ResultsNotWrittenError(
+            f"{name} could not be moved out of the inbox: {error.strerror}. Fix the cause: the next sweep moves it, and "
+            "does not run it again."
+        ) from None
 
 
 def truncate_name(name: str, *, spare: int) -> str:
-    """Return a name, cut where no file system would take it with so many bytes more."""
-    found = os.fsencode(name)
-    return name if len(found) + spare <= _LONGEST_NAME else found[: _LONGEST_NAME - spare].decode("utf-8", "ignore")
+    """Shorten a name so that the file system accepts it with ``spare`` more bytes."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) + spare <= _LONGEST_NAME else encoded[: _LONGEST_NAME - spare].decode("utf-8", "ignore")
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without what tells its kind."""
-    bare = name[: -len(_PACKED)] if name.lower().endswith(_PACKED) else name
-    return Path(bare).stem
+    """Return a file's name without the suffixes of its format and compression."""
+    return Path(name[: -len(_COMPRESSED)] if name.lower().endswith(_COMPRESSED) else name).stem
 
 
 def move(file: Path, folder: Path) -> Path:
-    """Move a file into a folder, under another name if its own is taken; raises OSError when that is not possible."""
+    """Move a file into a folder, under another name if its own is taken; return its new path."""
     folder.mkdir(exist_ok=True)
-    place = next(place for place in _places(folder / file.name) if _moved(file, place))
-    sync_folder(folder)
-    sync_folder(file.parent)
-    return place
+    return next(path for path in _candidates(folder / file.name) if _move_to(file, path))
 
 
-def move_with_note(file: Path, folder: Path, words: str) -> Path:
-    """Move a file into a folder, beside a text that says why; raises OSError when that is not possible."""
+def move_with_note(file: Path, folder: Path, text: str) -> Path:
+    """Move a file into a folder, beside a text file that says why; return its new path."""
     folder.mkdir(exist_ok=True)
-    # Names of files may be no text.
-    words = words.encode("utf-8", "replace").decode()
-    for place in _places(folder / file.name):
-        note = place.with_name(f"{truncate_name(place.name, spare=4)}.txt")
-        if (place.exists() and not _same(file, place)) or (note.exists() and not _says(note, words)):
-            continue
-        # The words first: a file without them would say nothing after a kill.
-        if not note.exists():
-            _write(note, words)
-        if _moved(file, place):
-            sync_folder(folder)
-            sync_folder(file.parent)
-            return place
-    raise FileExistsError(errno.EEXIST, "all names are taken", str(folder))
+    # File names in it need not be valid text.
+    note = text.encode("utf-8", "replace") + b"\n"
+    return next(path for path in _candidates(folder / file.name) if _move_beside_note(file, path, note))
 
 
-def copy(file: Path, place: Path) -> Path:
-    """Copy a file to a place, or to another one beside it if something else is there; returns where it is now."""
-    place.parent.mkdir(exist_ok=True)
-    for one in _places(place):
-        if one.exists():
-            if filecmp.cmp(file, one, shallow=False):
-                return one
-            continue
-        draft = _copied(file, _draft(one))
-        if _moved(draft, one):
-            sync_folder(place.parent)
-            return one
-        draft.unlink()
-    raise FileExistsError(errno.EEXIST, "all names are taken", str(place))
+def copy(file: Path, path: Path) -> Path:
+    """Copy a file to a path, or to one beside it if another file is there; return the copy's path."""
+    path.parent.mkdir(exist_ok=True)
+    return next(candidate for candidate in _candidates(path) if _copy_to(file, candidate))
 
 
-def _places(first: Path) -> Iterator[Path]:
-    """Yield names for a file, the first one as it is, then with a number: ``x.csv``, ``x-2.csv``."""
+def _candidates(first: Path) -> Iterator[Path]:
+    """Yield paths without end, the first as it is, then with a number: ``x.csv``, ``x-2.csv``."""
     yield first
     for number in count(2):
         end = f"-{number}{first.suffix}"
         yield first.with_name(f"{truncate_name(first.stem, spare=len(os.fsencode(end)))}{end}")
 
 
-def _moved(file: Path, place: Path) -> bool:
-    """Give a file another name unless that is taken; return whether it has it.
+def _move_to(file: Path, path: Path) -> bool:
+    """Move a file unless the path is taken; return whether it was moved.
 
-    A second name and then the first one's removal never replaces anything, as renaming would.
+    A hard link and then the removal of the old name never replace a file, as renaming would.
     """
     try:
-        os.link(file, place, follow_symlinks=False)
+        os.link(file, path, follow_symlinks=False)
     except FileExistsError:
-        if not _same(file, place):
+        # A crash between link and unlink left both names.
+        if not _is_same(file, path):
             return False
-        # A kill has left both names.
+        file.unlink()
     except (OSError, NotImplementedError):
-        # Not every file system knows second names, and none gives one on another disk.
-        if place.exists():
+        # Not every file system has hard links, and none links to another disk.
+        if path.exists():
             return False
-        _rename(file, place)
-        return True
-    file.unlink()
+        _rename(file, path)
+    else:
+        file.unlink()
+    sync_folder(path.parent)
+    sync_folder(file.parent)
     return True
 
 
-def _rename(file: Path, place: Path) -> None:
+def _rename(file: Path, path: Path) -> None:
     try:
-        file.rename(place)
+        file.rename(path)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # Another disk: whole there before it is gone here.
-        _copied(file, _draft(place)).replace(place)
+        # Another disk: complete there before it is removed here.
+        with file.open("rb") as source:
+            _write(source, _partial_path(path)).replace(path)
         file.unlink()
 
 
-def _copied(file: Path, draft: Path) -> Path:
-    with file.open("rb") as source, draft.open("xb") as target:
+def _move_beside_note(file: Path, path: Path, text: bytes) -> bool:
+    note = path.with_name(f"{truncate_name(path.name, spare=4)}.txt")
+    if (path.exists() and not _is_same(file, path)) or (note.exists() and note.read_bytes() != text):
+        return False
+    # The note first: after a crash, a file without one would not say why it is there.
+    if not note.exists():
+        _write_note(note, text)
+    return _move_to(file, path)
+
+
+def _write_note(path: Path, text: bytes) -> None:
+    _write(io.BytesIO(text), _partial_path(path)).replace(path)
+
+
+def _copy_to(file: Path, path: Path) -> bool:
+    """Copy a file unless the path is taken by another content; return whether the content is there now."""
+    if path.exists():
+        return filecmp.cmp(file, path, shallow=False)
+    with file.open("rb") as source:
+        partial = _write(source, _partial_path(path))
+    if _move_to(partial, path):
+        return True
+    partial.unlink()
+    return False
+
+
+def _write(source: BinaryIO, path: Path) -> Path:
+    with path.open("xb") as target:
         shutil.copyfileobj(source, target)
         target.flush()
         os.fsync(target.fileno())
-    return draft
+    return path
 
 
-def _same(file: Path, place: Path) -> bool:
+def _is_same(file: Path, path: Path) -> bool:
     try:
-        return file.samefile(place)
+        return file.samefile(path)
     except OSError:
         return False
 
 
-def _says(note: Path, words: str) -> bool:
-    return note.read_text(encoding="utf-8", errors="replace") == f"{words}\n"
-
-
-def _write(place: Path, words: str) -> None:
-    draft = _draft(place)
-    with draft.open("x", encoding="utf-8") as file:
-        file.write(f"{words}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(place)
-
-
-def _draft(place: Path) -> Path:
-    return place.with_name(f".{secrets.token_hex(8)}.partial")
+def _partial_path(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(8)}.partial")

@@ -12,7 +12,7 @@ from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, H
 from bulkreact.inbox import scan
 from bulkreact.inbox.ledger import LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
-from bulkreact.inbox.scan import FileSnapshot, sha256_of
+from bulkreact.inbox.scan import FileSnapshot, file_sha256
 from bulkreact.inbox.sweep import SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -34,7 +34,7 @@ class NewFiles:
     def process(self, look: FileSnapshot) -> FileResult | None:
         """Handle one file; None for one that is left alone."""
         job = self.bench.job
-        name, sha256 = os.fsencode(look.path.name), sha256_of(look.path)
+        name, sha256 = os.fsencode(look.path.name), file_sha256(look.path)
         if not job.again and (
             (name, sha256) in self.bench.spoken_of or job.ledger.is_left(name, job.dedup_key(sha256))
         ):
@@ -122,8 +122,8 @@ class NewFiles:
         job = self.bench.job
         with self.bench.undisturbed():
             job.ledger.record_activity(iso(job.now()))
-            place = self.bench.desk.refuse(look.path, words)
-            if self.bench.desk.keeps:
+            place = self.bench.mover.refuse(look.path, words)
+            if self.bench.mover.keep:
                 job.ledger.mark_left_in_place(os.fsencode(look.path.name), job.dedup_key(sha256))
         moved = f" It was moved to {place}." if place else ""
         print_error(f"Error: {words}{moved}", sys.argv[1:])
@@ -142,8 +142,8 @@ class NewFiles:
             return self.bench.waiting(name, earlier.run_id, code, words)
         words = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
         with self.bench.undisturbed():
-            self.bench.desk.done(look.path)
-            if self.bench.desk.keeps:
+            self.bench.mover.file_copy(look.path)
+            if self.bench.mover.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         allowed = bool(job.ctx.params["allow_empty"])
         tell = job.terminal.info if allowed else warn

@@ -78,7 +78,7 @@ def is_left_alone(name: str) -> bool:
     return small.startswith(_HIDDEN) or small.endswith(_HALF_WRITTEN) or small in _NEVER
 
 
-def sha256_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """Return the digest of a file's bytes, empty when it cannot be read."""
     try:
         with path.open("rb") as file:

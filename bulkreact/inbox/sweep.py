@@ -15,7 +15,7 @@ from bulkreact.cli.options import automation
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_log import warn
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
-from bulkreact.inbox.desk import FileMover
+from bulkreact.inbox.file_moves import FileMover
 from bulkreact.inbox.ledger import PRACTICE, Ledger, LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -83,14 +83,14 @@ class SweepPass:
 
     def __init__(self, job: SweepJob) -> None:
         self.job = job
-        self.desk = FileMover(job.inbox, keep=job.ctx.params["keep"])
+        self.mover = FileMover(job.inbox, keep=bool(job.ctx.params["keep"]))
         self.spoken_of: set[tuple[bytes, str]] = set()
         self.stopped = 0
         self._stack = ExitStack()
         self._tell: Callable[[str], None] | None = None
 
     def __enter__(self) -> Self:
-        self.desk.clear_up()
+        self.mover.remove_partial_files()
         return self
 
     def __exit__(
@@ -122,8 +122,8 @@ class SweepPass:
         """Put a file whose run is complete where it belongs: first the results, then the file, then the ledger."""
         with self.undisturbed():
             self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
-            place = self.desk.settle(entry, folder)
-            if self.desk.keeps:
+            place = self.mover.file_run(entry, folder)
+            if self.mover.keep:
                 self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
             self.job.ledger.mark_filed(entry)
         if place:

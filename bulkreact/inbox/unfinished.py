@@ -62,7 +62,7 @@ class UnfinishedRuns:
             bench.job.ledger.forget(entry.run_id)
             bench.spoken_of.discard((entry.name, entry.sha256))
             return None
-        if bench.desk.source(entry) is None:
+        if bench.mover.find_input(entry) is None:
             bench.job.ledger.mark_filed(entry)
             return None
         words = f"the folder of its run {entry.run_id} is gone, and with it what was sent. To run it once more: --again"
@@ -73,7 +73,7 @@ class UnfinishedRuns:
         how = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
         session = _session(run)
         if session and is_halted(run):
-            if bench.desk.source(entry) is None:
+            if bench.mover.find_input(entry) is None:
                 # Somebody has taken it in hand.
                 job.ledger.mark_filed(entry)
                 return None

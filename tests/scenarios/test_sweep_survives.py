@@ -35,7 +35,7 @@ INSTANTS = [
     ("bulkreact.batch.journal.journal.Journal.end_session", 1, 1),
     ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2),
     ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
-    ("bulkreact.inbox.file_moves._draft", 1, 1),
+    ("bulkreact.inbox.file_moves._partial_path", 1, 1),
     ("bulkreact.inbox.file_moves.copy", 1, 1),
     ("os.link", 1, 1),
     ("os.link", 0, 2),
@@ -57,7 +57,7 @@ def killed_at(
     name, after, time = instant
     code = f"""
 import importlib, os, signal, sys
-import bulkreact.cli.sweep
+import bulkreact.cli.commands.sweep
 parts = {name!r}.split(".")
 for length in range(len(parts) - 1, 0, -1):
     try:
@@ -122,8 +122,8 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
 @pytest.mark.parametrize(
     "instant",
     [
-        ("bulkreact.inbox.file_moves._write", 0, 1),
-        ("bulkreact.inbox.file_moves._write", 1, 1),
+        ("bulkreact.inbox.file_moves._write_note", 0, 1),
+        ("bulkreact.inbox.file_moves._write_note", 1, 1),
         ("os.link", 1, 1),
         ("bulkreact.inbox.file_moves.move_with_note", 1, 1),
     ],
@@ -326,7 +326,7 @@ def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
     (inbox(program) / "done").write_text("in the way")
     process = sweep(program, partner)
     assert process.code == 74
-    assert "could not be put where it belongs" in process.err
+    assert "could not be moved out of the inbox" in process.err
     (inbox(program) / "done").unlink()
     assert sweep(program, partner).code == 0
     assert sent(partner, 100) == [1, 1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.inbox.scan import SHIPPED, sha256_of
+from bulkreact.inbox.scan import SHIPPED, file_sha256
 from tests.conftest import PROJECT, Partner, Program
 from tests.support.ids import fated, guid, read_csv, row, write_csv
 from tests.support.inboxes import NOW, aged, drop, inbox, names, options, runs, sent, sweep
@@ -210,7 +210,7 @@ def test_what_is_no_input_is_left_alone(program: Program, partner: Partner) -> N
 
 
 def test_the_samples_are_those_that_are_shipped() -> None:
-    assert {name: sha256_of(PROJECT / "inputs" / name) in known for name, known in SHIPPED.items()} == dict.fromkeys(
+    assert {name: file_sha256(PROJECT / "inputs" / name) in known for name, known in SHIPPED.items()} == dict.fromkeys(
         SHIPPED, True
     )
 
