@@ -28,9 +28,9 @@ async def simulator(run: Path) -> AsyncIterator[str]:
 def _recall(world: PartnerCenter, write: Write, *, ago: float) -> None:
     target = write.target
     if target.kind is Kind.AZURE:
-        world.recall((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)
+        world.replay((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)
         return
-    world.recall_update(
+    world.replay_update(
         target.customer_id,
         target.subscription_id,
         write.request_id,

@@ -17,11 +17,11 @@ from bulkreact.simulator.partnercenter import routes
 from bulkreact.simulator.partnercenter.request_checks import (
     DIRECTORY,
     SUBSCRIPTION,
-    WORLD,
-    answer,
-    ids,
-    inspect,
-    refusal,
+    PARTNER_CENTER,
+    respond,
+    path_ids,
+    record_call,
+    check_request,
 )
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 
@@ -37,13 +37,13 @@ _ENTITLEMENT = _ENTITLEMENTS + "/{entitlement}"
 
 @asynccontextmanager
 async def serve(
-    rules: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = None, directory: "Directory | None" = None
+    behaviour: Behaviour, *, port: int = 0, tls: ssl.SSLContext | None = None, directory: "Directory | None" = None
 ) -> AsyncIterator[tuple[str, PartnerCenter]]:
     """Serve on a loopback port (0: a free one) and yield the base URL and the world behind it.
 
     With a directory the same port is its token service as well, and the API takes no tokens but those of the directory.
     """
-    world = PartnerCenter(rules, monotonic)
+    world = PartnerCenter(behaviour, monotonic)
     app, connections = application(world, directory), WeakSet[asyncio.Transport]()
     if tls:
         app.middlewares.append(_collector(connections))
@@ -63,10 +63,10 @@ async def serve(
         await runner.cleanup()
 
 
-def application(world: PartnerCenter, directory: "Directory | None" = None) -> web.Application:
+def application(partner_center: PartnerCenter, directory: "Directory | None" = None) -> web.Application:
     """Return the service as an aiohttp application."""
     app = web.Application()
-    app[WORLD] = world
+    app[PARTNER_CENTER] = partner_center
     app.router.add_post(_ENTITLEMENT + "/reactivate", _reactivate)
     app.router.add_get(_ENTITLEMENT, _read)
     app.router.add_get(_ENTITLEMENTS, _read_all)
@@ -93,31 +93,31 @@ def _collector(connections: WeakSet[asyncio.Transport]) -> Middleware:
 
 
 async def _reactivate(request: web.Request) -> web.StreamResponse:
-    world, (customer_id, subscription_id, entitlement_id) = request.app[WORLD], ids(request, *_TARGET)
-    call = inspect(request)
+    world, (customer_id, subscription_id, entitlement_id) = request.app[PARTNER_CENTER], path_ids(request, *_TARGET)
+    call = record_call(request)
     if await request.read() or request.headers.get("Content-Type"):
         world.call_log.violations.append("a reactivation carries no body and no Content-Type")
     target = customer_id, subscription_id, entitlement_id
-    act = refusal(request, *target) or world.reactivate(target, request.headers.get("MS-RequestId", ""))
-    return await answer(request, call, act)
+    act = check_request(request, *target) or world.reactivate(target, request.headers.get("MS-RequestId", ""))
+    return await respond(request, call, act)
 
 
 async def _read(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id, entitlement_id = ids(request, *_TARGET)
-    call, target = inspect(request), (customer_id, subscription_id, entitlement_id)
-    return await answer(request, call, refusal(request, *target) or request.app[WORLD].read(target))
+    customer_id, subscription_id, entitlement_id = path_ids(request, *_TARGET)
+    call, target = record_call(request), (customer_id, subscription_id, entitlement_id)
+    return await respond(request, call, check_request(request, *target) or request.app[PARTNER_CENTER].read(target))
 
 
 async def _read_all(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id = ids(request, *_TARGET[:2])
-    call, plan = inspect(request), (customer_id, subscription_id)
-    return await answer(request, call, refusal(request, *plan) or request.app[WORLD].read_all(plan))
+    customer_id, subscription_id = path_ids(request, *_TARGET[:2])
+    call, plan = record_call(request), (customer_id, subscription_id)
+    return await respond(request, call, check_request(request, *plan) or request.app[PARTNER_CENTER].read_all(plan))
 
 
 async def _ledger(request: web.Request) -> web.Response:
     directory = request.app.get(DIRECTORY)
     token_requests = {"token_requests": [asdict(one) for one in directory.requests]} if directory else {}
-    log = request.app[WORLD].call_log
+    log = request.app[PARTNER_CENTER].call_log
     return web.json_response(
         {"calls": log.calls, "effects": log.effects, "complaints": log.violations, **token_requests}
     )

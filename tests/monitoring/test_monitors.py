@@ -264,7 +264,7 @@ def test_hooks_can_come_from_file_and_environment(program: Program, partner: Par
 def test_the_commands_that_follow_a_run_tell_as_well(
     program: Program, partner: Partner, receiver: Receiver, command: str
 ) -> None:
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom")
     assert receiver.paths[0] == "/start"

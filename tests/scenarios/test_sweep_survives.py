@@ -436,7 +436,7 @@ def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_f
 @pytest.mark.chaos
 def test_killed_at_random_moments_while_files_keep_coming(program: Program, partner: Partner, chaos: Chaos) -> None:
     chance = Random(chaos.seed)
-    partner.world.rules = Behaviour(fault_share=0.1, seed=chaos.seed)
+    partner.world.behaviour = Behaviour(fault_share=0.1, seed=chaos.seed)
     contents: dict[str, bytes] = {}
 
     def killed(number: int) -> None:

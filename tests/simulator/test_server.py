@@ -110,7 +110,7 @@ def faults(rules: Behaviour, *, readings: int = 0) -> list[ScriptedAnswer]:
 def recall(world: PartnerCenter, entitlements: list[str]) -> None:
     """Tell a world that these were asked for before."""
     for number, one in enumerate(entitlements):
-        world.recall(row(one), guid(number))
+        world.replay(row(one), guid(number))
 
 
 async def readings(seed: int) -> list[tuple[object, object]]:
@@ -443,7 +443,7 @@ async def test_readings_over_the_line_meet_faults_that_are_the_same_for_the_same
 
 
 async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
-    visit.world.recall(row(guid(5)), guid(1))
+    visit.world.replay(row(guid(5)), guid(1))
     assert visit.world.call_log.calls == []
     assert visit.world.call_log.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
     assert await visit.listed() == {guid(5): "active"}
@@ -456,7 +456,7 @@ async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_recor
 def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
     told, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
     one, first, second = row(fated(number)), guid(1), guid(2)
-    told.recall(one, first)
+    told.replay(one, first)
     asked.reactivate(one, first)
     assert told.call_log == asked.call_log
     assert told.read(one) == asked.read(one)
@@ -467,7 +467,7 @@ def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int
 def test_recalled_calls_may_write_their_ids_in_any_case() -> None:
     world = PartnerCenter(Behaviour(activation_delay=0), Clock())
     customer, subscription, entitlement = row(guid(5))
-    world.recall((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
+    world.replay((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
     assert active(world, [guid(5)]) == [guid(5)]
 
 
@@ -487,19 +487,19 @@ async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
 
 def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:
     world = PartnerCenter(Behaviour(), Clock())
-    world.recall(row(guid(5)), guid(1))
-    world.recall(row(guid(6)), guid(1))
+    world.replay(row(guid(5)), guid(1))
+    world.replay(row(guid(6)), guid(1))
     assert world.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
 async def test_other_limits_hold_from_the_next_call_on(visit: Visitor) -> None:
     assert [await visit.post(guid(number), number) for number in range(4)] == [202] * 4
-    visit.world.rules = replace(visit.world.rules, partner_limit=5)
+    visit.world.behaviour = replace(visit.world.behaviour, partner_limit=5)
     assert [await visit.post(guid(number), number) for number in range(4, 6)] == [202, 429]
-    visit.world.rules = replace(visit.world.rules, partner_limit=0, customer_limit=1)
+    visit.world.behaviour = replace(visit.world.behaviour, partner_limit=0, customer_limit=1)
     assert await visit.post(guid(6), 6) == 429
     assert [await visit.post(guid(number), number, customer=2) for number in (7, 8)] == [202, 429]
-    visit.world.rules = Behaviour()
+    visit.world.behaviour = Behaviour()
     assert await visit.post(guid(6), 6) == 202
 
 
@@ -509,12 +509,12 @@ def test_another_share_of_faults_and_another_delay_hold_from_the_next_call_on() 
         ScriptedAnswer(effect=True)
     ] * 9
     assert len(active(world, [guid(5)])) == 1
-    world.rules = Behaviour(activation_delay=60, fault_share=1)
+    world.behaviour = Behaviour(activation_delay=60, fault_share=1)
     assert ScriptedAnswer(effect=True) not in [
         world.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)
     ]
     assert 200 not in [world.read(row(guid(5))).status for _ in range(9)]
-    world.rules = replace(world.rules, fault_share=0)
+    world.behaviour = replace(world.behaviour, fault_share=0)
     assert active(world, [guid(5)]) == []
     assert world.reactivate(row(guid(50)), guid(50)) == ScriptedAnswer(effect=True)
 

@@ -104,7 +104,7 @@ def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, win
         number = next(calls)
         if number in {2000, 3000}:
             limit = int((5 if number == 2000 else 20) * window)
-            laboratory.world.rules = replace(laboratory.world.rules, partner_limit=limit)
+            laboratory.world.behaviour = replace(laboratory.world.behaviour, partner_limit=limit)
 
     laboratory.told = change
     laboratory.make([target(guid(number), number % 50) for number in range(6000)])

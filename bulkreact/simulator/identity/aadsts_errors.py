@@ -60,7 +60,7 @@ class TokenRefusedError(Exception):
 
     def __init__(self, number: int, error: str = "") -> None:
         self.number = number
-        name, self.status, self.words = _TABLE.get(number, _UNKNOWN)
+        name, self.status, self.description = _TABLE.get(number, _UNKNOWN)
         self.error = error or name
         self.retry_after = _RETRY_AFTER.get(number, "")
         super().__init__(f"AADSTS{number}")
@@ -83,7 +83,7 @@ class Fault:
     effect: bool = False
 
 
-def fate_of(client_id: str) -> int:
+def error_number_of(client_id: str) -> int:
     """Return the number of the error that a client id always meets, 0 for most; it is in its last twelve digits."""
     digits = client_id[-12:]
     if not (digits.isascii() and digits.isdigit()):
@@ -92,7 +92,7 @@ def fate_of(client_id: str) -> int:
     return number if number < _FATE_BELOW else 0
 
 
-def refusal_body(number: int, error: str, words: str, *, now: float, correlation_id: str = "") -> dict[str, object]:
+def error_body(number: int, error: str, words: str, *, now: float, correlation_id: str = "") -> dict[str, object]:
     """Return the content of an error answer; ``now`` is in epoch seconds."""
     timestamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%SZ}"
     trace_id, correlation_id = str(uuid4()), correlation_id or str(uuid4())

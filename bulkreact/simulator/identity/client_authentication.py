@@ -26,7 +26,7 @@ def credential_type(form: Mapping[str, str]) -> Credential:
     return "secret" if form.get("client_secret") else ""
 
 
-def check(app: App, form: Mapping[str, str], audiences: Collection[str], now: float) -> None:
+def authenticate(app: App, form: Mapping[str, str], audiences: Collection[str], now: float) -> None:
     """Raise RefusedError when what a request presents is not this app's; nothing presented passes.
 
     ``audiences`` are the addresses that an assertion may be made out to.

@@ -77,7 +77,7 @@ class Directory:
         self.domains: dict[str, str] = {}
         self.requests: list[LoggedTokenRequest] = []
         self.apps: list[App] = []
-        self.mint = TokenSigner()
+        self.signer = TokenSigner()
         self._access: dict[str, IssuedAccessToken] = {}
         self._refresh: dict[str, IssuedRefreshToken] = {}
         self._devices: list[DeviceSignIn] = []
@@ -104,7 +104,7 @@ class Directory:
 
     # What the API asks.
 
-    def access(self, token: str) -> IssuedAccessToken | None:
+    def valid_access_token(self, token: str) -> IssuedAccessToken | None:
         """Return what an access token stands for, None when it was not issued here or is not good any more."""
         found = self._access.get(token)
         if found is None or found.revoked or self.clock() >= found.expires_at or found.audience != self.resource:
@@ -113,7 +113,7 @@ class Directory:
 
     def accepts(self, token: str) -> bool:
         """Tell whether the API takes an access token now."""
-        found = self.access(token)
+        found = self.valid_access_token(token)
         return found is not None and not self.lacks_mfa(found)
 
     def lacks_mfa(self, access: IssuedAccessToken) -> bool:
@@ -124,7 +124,7 @@ class Directory:
 
     def issue_refresh_token(self, client_id: str, tenant: str, *, public: bool = False) -> str:
         """Return a refresh token as an earlier sign-in would have obtained it."""
-        return self._keep(client_id, tenant, self.user, public=public)
+        return self._store_refresh_token(client_id, tenant, self.user, public=public)
 
     def revoke(self, refresh_token: str) -> None:
         """Let a refresh token be worth nothing."""
@@ -147,11 +147,11 @@ class Directory:
 
     def approve(self, user_code: str) -> None:
         """Sign in on another device; KeyError for a code that nothing waits for."""
-        self._waiting(user_code).state = "approved"
+        self._pending_sign_in(user_code).state = "approved"
 
     def decline(self, user_code: str) -> None:
         """Refuse to sign in on another device; KeyError for a code that nothing waits for."""
-        self._waiting(user_code).state = "declined"
+        self._pending_sign_in(user_code).state = "declined"
 
     # What the grants do.
 
@@ -185,7 +185,7 @@ class Directory:
         """Return an access token of an app itself, as the token endpoint answers."""
         audience, span = self._audience(), self._span()
         tenant = self.domains.get(tenant, tenant)
-        token = self.mint.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
+        token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
         self._access[token] = IssuedAccessToken(audience, span[1], user=False, mfa=False)
         return self._answer(token)
 
@@ -203,7 +203,7 @@ class Directory:
         """Return access, refresh and id tokens of a user, as the token endpoint answers."""
         audience, span = self._audience(), self._span()
         home = self.domains.get(tenant, tenant)
-        token = self.mint.user_token(
+        token = self.signer.user_token(
             user,
             audience=audience,
             tenant=home,
@@ -216,8 +216,8 @@ class Directory:
         return {
             **self._answer(token),
             "scope": " ".join(sorted(granted)),
-            "refresh_token": self._keep(client_id, tenant, user, public=public),
-            "id_token": self.mint.id_token(
+            "refresh_token": self._store_refresh_token(client_id, tenant, user, public=public),
+            "id_token": self.signer.id_token(
                 user, issuer=issuer, tenant=home, client_id=client_id, span=span, nonce=nonce
             ),
             "client_info": client_info(user, home),
@@ -242,7 +242,7 @@ class Directory:
             answer["refresh_in"] = seconds // 2
         return answer
 
-    def _keep(self, client_id: str, tenant: str, user: User, *, public: bool) -> str:
+    def _store_refresh_token(self, client_id: str, tenant: str, user: User, *, public: bool) -> str:
         """Return a new refresh token."""
         token = f"1.{token_urlsafe(96)}"
         self._refresh[token] = IssuedRefreshToken(
@@ -250,7 +250,7 @@ class Directory:
         )
         return token
 
-    def _waiting(self, user_code: str) -> DeviceSignIn:
+    def _pending_sign_in(self, user_code: str) -> DeviceSignIn:
         wanted = user_code.strip().upper()
         for one in self._devices:
             if one.user_code == wanted and one.state == "pending" and one.expires_at > self.clock():

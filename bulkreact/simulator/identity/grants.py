@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, fate_of
-from bulkreact.simulator.identity.client_authentication import check, credential_type
+from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, error_number_of
+from bulkreact.simulator.identity.client_authentication import authenticate, credential_type
 from bulkreact.simulator.identity.directory import Answer, App, Directory
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -36,7 +36,7 @@ class TokenRequest:
         """What the app wants to do."""
         return self.form.get("scope", "").split()
 
-    def need(self, name: str) -> str:
+    def require(self, name: str) -> str:
         """Return a parameter; RefusedError when it is missing."""
         value = self.form.get(name, "")
         if not value:
@@ -46,14 +46,14 @@ class TokenRequest:
 
 def issue_tokens(directory: Directory, ask: TokenRequest) -> Answer:
     """Return the tokens that a request gets, as the endpoint answers; RefusedError when it gets none."""
-    ask.need("client_id")
-    if number := fate_of(ask.client_id):
+    ask.require("client_id")
+    if number := error_number_of(ask.client_id):
         raise TokenRefusedError(number)
     app = directory.app(ask.client_id, ask.tenant)
     if app:
         audiences = {f"{ask.origin}/{ask.tenant}/oauth2/v2.0/token", ask.issuer}
-        check(app, ask.form, audiences, directory.clock())
-    match ask.need("grant_type"):
+        authenticate(app, ask.form, audiences, directory.clock())
+    match ask.require("grant_type"):
         case "client_credentials":
             return _for_app(directory, ask)
         case "refresh_token":
@@ -75,7 +75,7 @@ def _for_app(directory: Directory, ask: TokenRequest) -> Answer:
 
 
 def _by_refresh_token(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
-    token = directory.refresh_token(ask.need("refresh_token"))
+    token = directory.refresh_token(ask.require("refresh_token"))
     if app and app.public and token and token.public and credential_type(ask.form):
         raise TokenRefusedError(700025)
     _check_user_grant(directory, ask, app)
@@ -93,7 +93,7 @@ def _by_refresh_token(directory: Directory, ask: TokenRequest, app: App | None) 
 
 def _by_device(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
     _check_user_grant(directory, ask, app)
-    sign_in, now = directory.device_sign_in(ask.need("device_code")), directory.clock()
+    sign_in, now = directory.device_sign_in(ask.require("device_code")), directory.clock()
     if sign_in is None or sign_in.client_id.lower() != ask.client_id.lower() or sign_in.state == "redeemed":
         raise TokenRefusedError(70018)
     if sign_in.expires_at <= now:
@@ -113,7 +113,7 @@ def _by_device(directory: Directory, ask: TokenRequest, app: App | None) -> Answ
 
 def _by_code(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
     _check_user_grant(directory, ask, app)
-    code = directory.authorization_code(ask.need("code"))
+    code = directory.authorization_code(ask.require("code"))
     if code is None or code.client_id.lower() != ask.client_id.lower():
         raise TokenRefusedError(70000)
     if code.used:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError, refusal_body
+from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError, error_body
 from bulkreact.simulator.identity.client_authentication import credential_type
 from bulkreact.simulator.identity.directory import Answer, Directory, LoggedTokenRequest
 from bulkreact.simulator.identity.grants import TokenRequest, check_scopes, issue_tokens
@@ -34,7 +34,7 @@ async def _discovery(request: web.Request) -> web.Response:
     try:
         directory.check_tenant(request.match_info["tenant"])
     except TokenRefusedError as refused:
-        return _refusal(request, refused)
+        return _error_response(request, refused)
     return web.json_response(
         {
             "issuer": f"{base}/v2.0",
@@ -53,11 +53,11 @@ async def _discovery(request: web.Request) -> web.Response:
 
 
 async def _keys(request: web.Request) -> web.Response:
-    return web.json_response(request.app[_DIRECTORY].mint.keys())
+    return web.json_response(request.app[_DIRECTORY].signer.keys())
 
 
 async def _token(request: web.Request) -> web.Response:
-    directory, ask = request.app[_DIRECTORY], await _ask(request)
+    directory, ask = request.app[_DIRECTORY], await _token_request(request)
     record = LoggedTokenRequest(
         ask.form.get("grant_type", ""), ask.client_id, ask.tenant, directory.clock(), credential_type(ask.form)
     )
@@ -77,7 +77,7 @@ def _outcome(request: web.Request, ask: TokenRequest, fault: Fault | None) -> tu
     try:
         tokens: Answer = {} if fault and not fault.effect else issue_tokens(directory, ask)
     except TokenRefusedError as refused:
-        return str(refused.number), _refusal(request, refused)
+        return str(refused.number), _error_response(request, refused)
     if fault:
         return _fault(request, fault)
     return "issued", web.json_response(tokens, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
@@ -93,17 +93,17 @@ def _fault(request: web.Request, fault: Fault) -> tuple[str, web.Response]:
     if not fault.error:
         return str(fault.status), web.Response(status=fault.status, headers=headers)
     now = request.app[_DIRECTORY].clock()
-    content = refusal_body(fault.number, fault.error, "As it was scripted.", now=now)
+    content = error_body(fault.number, fault.error, "As it was scripted.", now=now)
     return str(fault.number), web.json_response(content, status=fault.status, headers=headers)
 
 
 async def _device_code(request: web.Request) -> web.Response:
-    directory, ask = request.app[_DIRECTORY], await _ask(request)
+    directory, ask = request.app[_DIRECTORY], await _token_request(request)
     try:
-        directory.app(ask.need("client_id"), ask.tenant)
+        directory.app(ask.require("client_id"), ask.tenant)
         check_scopes(directory, ask.scopes)
     except TokenRefusedError as refused:
-        return _refusal(request, refused)
+        return _error_response(request, refused)
     sign_in = directory.begin_device_sign_in(ask.client_id)
     page = f"{_base(request)}/oauth2/deviceauth"
     return web.json_response(
@@ -129,7 +129,7 @@ async def _show_device_page(request: web.Request) -> web.Response:
 
 
 async def _take_user_code(request: web.Request) -> web.Response:
-    directory, form = request.app[_DIRECTORY], (await _ask(request)).form
+    directory, form = request.app[_DIRECTORY], (await _token_request(request)).form
     declined = form.get("act") == "decline"
     try:
         (directory.decline if declined else directory.approve)(form.get("user_code", ""))
@@ -144,13 +144,13 @@ async def _authorize(request: web.Request) -> web.Response:
     directory, query = request.app[_DIRECTORY], dict(request.query)
     ask = TokenRequest(str(request.url.origin()), request.match_info["tenant"], query)
     try:
-        directory.app(ask.need("client_id"), ask.tenant)
-        redirect_uri = ask.need("redirect_uri")
+        directory.app(ask.require("client_id"), ask.tenant)
+        redirect_uri = ask.require("redirect_uri")
         if urlsplit(redirect_uri).hostname not in _LOOPBACK:
             raise TokenRefusedError(50011)  # noqa: TRY301 - all refusals are answered alike
         check_scopes(directory, ask.scopes)
     except TokenRefusedError as refused:
-        return _refusal(request, refused)
+        return _error_response(request, refused)
     answer = {"state": query["state"]} if "state" in query else {}
     if directory.sign_in_error:
         answer["error"] = directory.sign_in_error
@@ -181,11 +181,11 @@ def _page(title: str, body: str, *, status: int = 200) -> web.Response:
     return web.Response(status=status, text=_PAGE.format(title=title, body=body), content_type="text/html")
 
 
-def _refusal(request: web.Request, refused: TokenRefusedError) -> web.Response:
-    content = refusal_body(
+def _error_response(request: web.Request, refused: TokenRefusedError) -> web.Response:
+    content = error_body(
         refused.number,
         refused.error,
-        refused.words,
+        refused.description,
         now=request.app[_DIRECTORY].clock(),
         correlation_id=request.headers.get("client-request-id", ""),
     )
@@ -193,7 +193,7 @@ def _refusal(request: web.Request, refused: TokenRefusedError) -> web.Response:
     return web.json_response(content, status=refused.status, headers=headers)
 
 
-async def _ask(request: web.Request) -> TokenRequest:
+async def _token_request(request: web.Request) -> TokenRequest:
     form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
     return TokenRequest(str(request.url.origin()), request.match_info["tenant"], form)
 

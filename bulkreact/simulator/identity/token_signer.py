@@ -12,7 +12,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 # Epoch seconds: from when and until when.
-Span = tuple[float, float]
+Validity = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TokenSigner:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return {"keys": [{**key, "kid": self._key_id, "use": "sig", "alg": "RS256"}]}
 
-    def app_token(self, *, audience: str, tenant: str, client_id: str, span: Span) -> str:
+    def app_token(self, *, audience: str, tenant: str, client_id: str, span: Validity) -> str:
         """Return an access token of an app itself."""
         oid = str(uuid5(NAMESPACE_DNS, client_id))
         return self._sign(
@@ -43,7 +43,7 @@ class TokenSigner:
         )
 
     def user_token(
-        self, user: User, *, audience: str, tenant: str, client_id: str, span: Span, methods: Sequence[str]
+        self, user: User, *, audience: str, tenant: str, client_id: str, span: Validity, methods: Sequence[str]
     ) -> str:
         """Return an access token of an app on behalf of a user; ``methods`` are how the user signed in (amr)."""
         return self._sign(
@@ -59,7 +59,7 @@ class TokenSigner:
             }
         )
 
-    def id_token(self, user: User, *, issuer: str, tenant: str, client_id: str, span: Span, nonce: str) -> str:
+    def id_token(self, user: User, *, issuer: str, tenant: str, client_id: str, span: Validity, nonce: str) -> str:
         """Return an id token, which tells an app who has signed in."""
         begin, end = span
         return self._sign(
@@ -103,7 +103,7 @@ def tenant_guid(tenant: str) -> str:
         return str(uuid5(NAMESPACE_DNS, tenant.lower()))
 
 
-def _claims(audience: str, tenant: str, client_id: str, span: Span) -> dict[str, object]:
+def _claims(audience: str, tenant: str, client_id: str, span: Validity) -> dict[str, object]:
     begin, end = span
     return {
         "aud": audience,

@@ -34,7 +34,7 @@ class CallLimiter:
                 return ScriptedAnswer(429, throttle_body(seconds), headers)
         return None
 
-    def hold(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Turn somebody away for so long, whatever the limits."""
         self._held_until[key] = max(self._held_until.get(key, 0.0), self._clock() + seconds)
 

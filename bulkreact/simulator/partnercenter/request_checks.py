@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # What it needs takes long to import, and practising needs no tokens.
     from bulkreact.simulator.identity.directory import Directory
 
-WORLD = web.AppKey("world", PartnerCenter)
+PARTNER_CENTER = web.AppKey("world", PartnerCenter)
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
 CUSTOMERS = "/{version}/customers"
 SUBSCRIPTION = CUSTOMERS + "/{customer}/subscriptions/{subscription}"
@@ -30,9 +30,9 @@ _REQUIRED = {
 }
 
 
-def inspect(request: web.Request) -> dict[str, object]:
+def record_call(request: web.Request) -> dict[str, object]:
     """Put a call into the ledger and return its record; what is wrong with its headers becomes a complaint."""
-    headers, ledger = request.headers, request.app[WORLD].call_log
+    headers, ledger = request.headers, request.app[PARTNER_CENTER].call_log
     call: dict[str, object] = {
         "method": request.method,
         "path": request.path,
@@ -55,7 +55,7 @@ def inspect(request: web.Request) -> dict[str, object]:
     return call
 
 
-def refusal(request: web.Request, *ids: str, scope: str = "") -> ScriptedAnswer | None:
+def check_request(request: web.Request, *ids: str, scope: str = "") -> ScriptedAnswer | None:
     """Return what a call is answered without a good token, with bad ids, or beyond the limits of a scope.
 
     The scope is the first id where it is not given.
@@ -64,22 +64,22 @@ def refusal(request: web.Request, *ids: str, scope: str = "") -> ScriptedAnswer 
     if not token:
         return refused(401, "800001", "Partner token missing in request context")
     if directory := request.app.get(DIRECTORY):
-        access = directory.access(token)
+        access = directory.valid_access_token(token)
         if access is None:
             return refused(401, "800001", "The access token is expired, revoked, or not for this service.")
         if directory.lacks_mfa(access):
             return refused(401, "900421", "Multi-factor authentication is required.")
     if not all(_GUID.fullmatch(one) for one in ids):
         return refused(400, "800002")
-    return request.app[WORLD].throttle(scope or ids[0])
+    return request.app[PARTNER_CENTER].throttle(scope or ids[0])
 
 
-def ids(request: web.Request, *names: str) -> tuple[str, ...]:
+def path_ids(request: web.Request, *names: str) -> tuple[str, ...]:
     """Return ids out of a call's path, in lower case."""
     return tuple(request.match_info[name].lower() for name in names)
 
 
-async def answer(request: web.Request, call: dict[str, object], act: ScriptedAnswer) -> web.StreamResponse:
+async def respond(request: web.Request, call: dict[str, object], act: ScriptedAnswer) -> web.StreamResponse:
     """Complete a call's record, and say or do over the line what is decided."""
     call["effect"] = "yes" if act.effect else ""
     if act.delay:
@@ -113,5 +113,5 @@ def _compliance(request: web.Request) -> dict[str, str]:
     directory = request.app.get(DIRECTORY)
     if directory is None:
         return {"isMfaCompliant": "true"}
-    access = directory.access(_token(request))
+    access = directory.valid_access_token(_token(request))
     return {"isMfaCompliant": str(access.mfa).lower()} if access and access.user else {}

@@ -8,11 +8,11 @@ from bulkreact.simulator.partnercenter.answers import refused
 from bulkreact.simulator.partnercenter.request_checks import (
     CUSTOMERS,
     SUBSCRIPTION,
-    WORLD,
-    answer,
-    ids,
-    inspect,
-    refusal,
+    PARTNER_CENTER,
+    respond,
+    path_ids,
+    record_call,
+    check_request,
 )
 
 _PAGE_SIZE = re.compile("[1-9][0-9]?|[1-4][0-9][0-9]|500", re.ASCII)
@@ -26,53 +26,53 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(SUBSCRIPTION, _read)
     app.router.add_patch(SUBSCRIPTION, _update)
     app.router.add_get(SUBSCRIPTION + "/operations/{operation}", _read_operation)
-    app.router.add_route("*", "/elsewhere/{path:.*}", _be_elsewhere)
+    app.router.add_route("*", "/elsewhere/{path:.*}", _record_foreign_call)
 
 
 async def _list_customers(request: web.Request) -> web.StreamResponse:
-    world, size, token = request.app[WORLD], request.query.get("size", "500"), request.headers.get(_TOKEN)
-    call = inspect(request)
+    world, size, token = request.app[PARTNER_CENTER], request.query.get("size", "500"), request.headers.get(_TOKEN)
+    call = record_call(request)
     # Limited as if the list were a customer of its own.
-    act = refusal(request, scope="customers")
+    act = check_request(request, scope="customers")
     if not act and not _PAGE_SIZE.fullmatch(size):
         act = refused(400, "800002")
     if not act and (request.query.get("seekOperation") == "Next") != (token is not None):
         world.call_log.violations.append(f"seekOperation=Next and {_TOKEN} need each other")
         act = refused(400, "800002")
-    return await answer(request, call, act or world.list_customers(int(size), token))
+    return await respond(request, call, act or world.list_customers(int(size), token))
 
 
 async def _list_subscriptions(request: web.Request) -> web.StreamResponse:
-    (customer_id,) = ids(request, "customer")
-    call = inspect(request)
-    act = refusal(request, customer_id) or request.app[WORLD].list_subscriptions(customer_id)
-    return await answer(request, call, act)
+    (customer_id,) = path_ids(request, "customer")
+    call = record_call(request)
+    act = check_request(request, customer_id) or request.app[PARTNER_CENTER].list_subscriptions(customer_id)
+    return await respond(request, call, act)
 
 
 async def _read(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id = ids(request, "customer", "subscription")
-    call = inspect(request)
+    customer_id, subscription_id = path_ids(request, "customer", "subscription")
+    call = record_call(request)
     request_id = request.headers.get("MS-RequestId", "")
-    act = refusal(request, customer_id, subscription_id) or request.app[WORLD].read_subscription(
+    act = check_request(request, customer_id, subscription_id) or request.app[PARTNER_CENTER].read_subscription(
         customer_id, subscription_id, request_id
     )
-    return await answer(request, call, act)
+    return await respond(request, call, act)
 
 
 async def _read_operation(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id, operation_id = ids(request, "customer", "subscription", "operation")
-    call = inspect(request)
-    act = refusal(request, customer_id, subscription_id, operation_id) or request.app[WORLD].read_operation(
+    customer_id, subscription_id, operation_id = path_ids(request, "customer", "subscription", "operation")
+    call = record_call(request)
+    act = check_request(request, customer_id, subscription_id, operation_id) or request.app[PARTNER_CENTER].read_operation(
         customer_id, subscription_id, operation_id
     )
-    return await answer(request, call, act)
+    return await respond(request, call, act)
 
 
 async def _update(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id = ids(request, "customer", "subscription")
-    call = inspect(request)
+    customer_id, subscription_id = path_ids(request, "customer", "subscription")
+    call = record_call(request)
     body, headers = await request.read(), request.headers
-    act = refusal(request, customer_id, subscription_id) or request.app[WORLD].update_subscription(
+    act = check_request(request, customer_id, subscription_id) or request.app[PARTNER_CENTER].update_subscription(
         customer_id,
         subscription_id,
         headers.get("MS-RequestId", ""),
@@ -80,11 +80,11 @@ async def _update(request: web.Request) -> web.StreamResponse:
         headers.get("If-Match"),
         headers.get("Content-Type", ""),
     )
-    return await answer(request, call, act)
+    return await respond(request, call, act)
 
 
-async def _be_elsewhere(request: web.Request) -> web.StreamResponse:
+async def _record_foreign_call(request: web.Request) -> web.StreamResponse:
     """Catch whoever follows a Location to another host."""
-    call = inspect(request)
-    request.app[WORLD].call_log.violations.append("a Location on another host was called")
-    return await answer(request, call, refused(404, "1000"))
+    call = record_call(request)
+    request.app[PARTNER_CENTER].call_log.violations.append("a Location on another host was called")
+    return await respond(request, call, refused(404, "1000"))

@@ -26,14 +26,14 @@ class SampleEntitlement:
     """An Azure subscription that a customer has from the beginning."""
 
     name: str
-    fate: EntitlementScenario
+    scenario: EntitlementScenario
 
 
 class SampleCustomers:
     """Who the customers are, page by page, and what they have before anybody does anything about it."""
 
     def __init__(self, house: SharedState) -> None:
-        self._house = house
+        self._state = house
         self._readings: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
 
@@ -46,7 +46,7 @@ class SampleCustomers:
         profile = self.profiles(customer_id).get(subscription_id)
         return _entitlements(subscription_id) if profile and profile.kind is SubscriptionKind.AZURE_PLAN else {}
 
-    def hindrance(self, customer_id: str) -> ScriptedAnswer | None:
+    def list_answer(self, customer_id: str) -> ScriptedAnswer | None:
         """Count a reading of a customer's list, and return what it is answered instead."""
         fate = customer_scenario_of(customer_id)
         self._readings[customer_id] = self._readings.get(customer_id, 0) + 1
@@ -55,12 +55,12 @@ class SampleCustomers:
     def page(self, size: int, token: str | None) -> ScriptedAnswer:
         """Return a page of the list of customers: the first one, or the one that a token stands for."""
         if token is not None and token not in self._tokens:
-            self._house.complain("MS-ContinuationToken is wrong")
+            self._state.add_violation("MS-ContinuationToken is wrong")
             return refused(400, "800002")
-        if fault := self._house.reading_fault():
+        if fault := self._state.reading_fault():
             return fault
         begin = 0 if token is None else self._tokens[token]
-        end, whole = begin + size, self._house.rules.customers + self._house.rules.broken_customers
+        end, whole = begin + size, self._state.behaviour.customers + self._state.behaviour.broken_customers
         links = {"self": _page_link(size, token)}
         if end < whole:
             links["next"] = _page_link(size, self._token(end))
@@ -75,12 +75,12 @@ class SampleCustomers:
 
     def _knows(self, customer_id: str) -> bool:
         found = _LISTED.fullmatch(customer_id)
-        listed = found is not None and 1 <= int(found[1], 16) <= self._house.rules.customers
+        listed = found is not None and 1 <= int(found[1], 16) <= self._state.behaviour.customers
         return listed or customer_scenario_of(customer_id) is not None
 
     def _customer(self, number: int) -> Customer:
         """Return a customer of the list, counted from 0."""
-        broken = number - self._house.rules.customers
+        broken = number - self._state.behaviour.customers
         if broken >= 0:
             times, which = divmod(broken, len(CUSTOMER_SCENARIOS))
             fate = list(CUSTOMER_SCENARIOS)[which]

@@ -29,25 +29,25 @@ class PartnerCenter:
     ``rules`` may be replaced at any time and hold from the next call on; only the seed remains the first one.
     """
 
-    def __init__(self, rules: Behaviour, clock: Callable[[], float], today: datetime | None = None) -> None:
-        self._house = SharedState(rules, clock)
-        self._portfolio = SampleCustomers(self._house)
-        self._subscriptions = SimulatedSubscriptions(self._house, self._portfolio.profiles, today or datetime.now(UTC))
+    def __init__(self, behaviour: Behaviour, clock: Callable[[], float], today: datetime | None = None) -> None:
+        self._state = SharedState(behaviour, clock)
+        self._customers = SampleCustomers(self._state)
+        self._subscriptions = SimulatedSubscriptions(self._state, self._customers.profiles, today or datetime.now(UTC))
         self._plans: dict[Plan, dict[str, SimulatedEntitlement]] = {}
 
     @property
-    def rules(self) -> Behaviour:
+    def behaviour(self) -> Behaviour:
         """How the service behaves from the next call on."""
-        return self._house.rules
+        return self._state.behaviour
 
-    @rules.setter
-    def rules(self, rules: Behaviour) -> None:
-        self._house.rules = rules
+    @behaviour.setter
+    def behaviour(self, rules: Behaviour) -> None:
+        self._state.behaviour = rules
 
     @property
     def call_log(self) -> CallLog:
         """What happened so far."""
-        return self._house.ledger
+        return self._state.call_log
 
     @property
     def origin(self) -> str:
@@ -60,8 +60,8 @@ class PartnerCenter:
 
     def throttle(self, customer_id: str) -> ScriptedAnswer | None:
         """Return the gateway's 429 when the partner or the customer has used up a limit."""
-        limits = {PARTNER: self.rules.partner_limit, customer_id: self.rules.customer_limit}
-        return self._house.gateway.throttle(limits, self.rules.window)
+        limits = {PARTNER: self.behaviour.partner_limit, customer_id: self.behaviour.customer_limit}
+        return self._state.limiter.throttle(limits, self.behaviour.window)
 
     # Entitlements.
 
@@ -71,18 +71,18 @@ class PartnerCenter:
         The answer's ``effect`` tells whether this very call made the reactivation take effect.
         """
         entitlement = self._find(target)
-        if known := self._house.recorded_answer(target, request_id):
+        if known := self._state.recorded_answer(target, request_id):
             return known
-        if self._subscriptions.blocks(*target[:2]):
-            self._house.record_answer(target, request_id, PARENT_INACTIVE)
+        if self._subscriptions.blocks_children(*target[:2]):
+            self._state.record_answer(target, request_id, PARENT_INACTIVE)
             return PARENT_INACTIVE
-        act = entitlement.act()
+        act = entitlement.next_answer()
         if act is ACCEPT:
-            act = self._house.write_fault() or act
-        self._house.hold(target[0], act)
+            act = self._state.write_fault() or act
+        self._state.apply_throttle(target[0], act)
         return self._settle(target, request_id, act)
 
-    def recall(self, target: Target, request_id: str, *, ago: float = 0.0) -> None:
+    def replay(self, target: Target, request_id: str, *, ago: float = 0.0) -> None:
         """Take in a reactivation that an earlier process was asked for, seconds ago, its ids in any case.
 
         It has its consequences, but meets no fault by chance, throttles nobody, and is no call in the ledger.
@@ -90,9 +90,9 @@ class PartnerCenter:
         customer_id, subscription_id, entitlement_id = target
         lowered = customer_id.lower(), subscription_id.lower(), entitlement_id.lower()
         entitlement = self._find(lowered)
-        if not self._house.recorded_answer(lowered, request_id):
-            blocked = self._subscriptions.blocks(*lowered[:2])
-            act = PARENT_INACTIVE if blocked else entitlement.act()
+        if not self._state.recorded_answer(lowered, request_id):
+            blocked = self._subscriptions.blocks_children(*lowered[:2])
+            act = PARENT_INACTIVE if blocked else entitlement.next_answer()
             took_effect = self._settle(lowered, request_id, act).effect
             if took_effect and entitlement.accepted_at is not None:
                 entitlement.accepted_at -= ago
@@ -100,7 +100,7 @@ class PartnerCenter:
     def read(self, target: Target) -> ScriptedAnswer:
         """Answer the reading of one entitlement."""
         entitlement = self._find(target)
-        if entitlement.fate.gone:
+        if entitlement.scenario.gone:
             return refused(404, "800111", "Entitlement not found.")
         body = entitlement_body(target[1], target[2], self._status(entitlement), entitlement.name)
         return self._hindrance([entitlement]) or ScriptedAnswer(200, body, JSON)
@@ -119,7 +119,7 @@ class PartnerCenter:
 
     def read_subscription(self, customer_id: str, subscription_id: str, request_id: str = "") -> ScriptedAnswer:
         """Answer the reading of one subscription."""
-        self._house.note_method(request_id, "GET")
+        self._state.check_method(request_id, "GET")
         return self._subscriptions.read(customer_id.lower(), subscription_id.lower())
 
     def update_subscription(
@@ -136,7 +136,7 @@ class PartnerCenter:
         A request id that was answered before gets the same answer again. What the body lost or changed becomes a
         complaint. The answer's ``effect`` tells whether this very call made the update take effect.
         """
-        self._house.note_method(request_id, "PATCH")
+        self._state.check_method(request_id, "PATCH")
         return self._subscriptions.update(
             customer_id.lower(),
             subscription_id.lower(),
@@ -146,7 +146,7 @@ class PartnerCenter:
             content_type=content_type,
         )
 
-    def recall_update(
+    def replay_update(
         self,
         customer_id: str,
         subscription_id: str,
@@ -159,7 +159,7 @@ class PartnerCenter:
 
         It has its consequences, but meets no fault by chance, throttles nobody, and is no call in the ledger.
         """
-        self._subscriptions.recall(
+        self._subscriptions.replay(
             customer_id.lower(), subscription_id.lower(), request_id, ago=ago, restores=restores_auto_renew
         )
 
@@ -170,40 +170,40 @@ class PartnerCenter:
     def list_subscriptions(self, customer_id: str) -> ScriptedAnswer:
         """Answer the reading of a customer's list: the portfolio's, or else what was asked for before."""
         customer_id = customer_id.lower()
-        hindrance = self._portfolio.hindrance(customer_id) or self._house.reading_fault()
-        return hindrance or self._subscriptions.list_of(customer_id)
+        hindrance = self._customers.list_answer(customer_id) or self._state.reading_fault()
+        return hindrance or self._subscriptions.list_all(customer_id)
 
     def list_customers(self, size: int, token: str | None = None) -> ScriptedAnswer:
         """Answer the reading of a page of customers: the first one, or the one that a token stands for."""
-        return self._portfolio.page(size, token)
+        return self._customers.page(size, token)
 
     def _status(self, entitlement: SimulatedEntitlement) -> str:
-        return entitlement.status(self._house.clock(), self.rules.delay(entitlement.share))
+        return entitlement.status(self._state.clock(), self.behaviour.delay(entitlement.activation_jitter))
 
     def _hindrance(self, entitlements: Iterable[SimulatedEntitlement]) -> ScriptedAnswer | None:
         """Return what reading these meets instead: what a fate wants, else a fault by chance."""
         # A reading of several counts for each of them.
-        hindrances = [act for one in entitlements if (act := one.hindrance())]
-        return hindrances[0] if hindrances else self._house.reading_fault()
+        hindrances = [act for one in entitlements if (act := one.read_answer())]
+        return hindrances[0] if hindrances else self._state.reading_fault()
 
     def _settle(self, target: Target, request_id: str, act: ScriptedAnswer) -> ScriptedAnswer:
         """Let a call have its consequences, and return its answer."""
         entitlement = self._find(target)
         entitlement.calls += 1
-        if remembered := _remembered(entitlement.fate, act):
-            self._house.record_answer(target, request_id, remembered)
+        if remembered := _remembered(entitlement.scenario, act):
+            self._state.record_answer(target, request_id, remembered)
         if not act.effect or entitlement.accepted_at is not None:
             return replace(act, effect=False)
-        entitlement.accepted_at = self._house.clock()
-        self._house.ledger.effects.append({"entitlement_id": target[2], "request_id": request_id})
+        entitlement.accepted_at = self._state.clock()
+        self._state.call_log.effects.append({"entitlement_id": target[2], "request_id": request_id})
         return act
 
     def _all(self, plan: Plan) -> dict[str, SimulatedEntitlement]:
         """Return what is below a subscription, at first what the portfolio says."""
         if plan not in self._plans:
             self._plans[plan] = {
-                one: SimulatedEntitlement(held.fate, self._house.activation_jitter(*plan, one), held.name)
-                for one, held in self._portfolio.entitlements(*plan).items()
+                one: SimulatedEntitlement(held.scenario, self._state.activation_jitter(*plan, one), held.name)
+                for one, held in self._customers.entitlements(*plan).items()
             }
         return self._plans[plan]
 
@@ -211,7 +211,7 @@ class PartnerCenter:
         entitlements, entitlement_id = self._all(target[:2]), target[2]
         if entitlement_id not in entitlements:
             entitlements[entitlement_id] = SimulatedEntitlement(
-                scenario_of(entitlement_id), self._house.activation_jitter(*target)
+                scenario_of(entitlement_id), self._state.activation_jitter(*target)
             )
         return entitlements[entitlement_id]
 

@@ -30,26 +30,26 @@ class SharedState:
     ``rules`` may be replaced at any time and hold from the next call on; only the seed remains the first one.
     """
 
-    def __init__(self, rules: Behaviour, clock: Callable[[], float]) -> None:
-        self.rules = rules
-        self.ledger = CallLog()
+    def __init__(self, behaviour: Behaviour, clock: Callable[[], float]) -> None:
+        self.behaviour = behaviour
+        self.call_log = CallLog()
         self.clock = clock
-        self.seed = rules.seed
-        self.gateway = CallLimiter(clock)
+        self.seed = behaviour.seed
+        self.limiter = CallLimiter(clock)
         self._answers: dict[str, tuple[Target, ScriptedAnswer]] = {}
         # By which ids a subscription was read or updated.
         self._methods: dict[str, str] = {}
-        self._chance = Random(rules.seed)  # noqa: S311 - reproducible faults, no secret
+        self._chance = Random(behaviour.seed)  # noqa: S311 - reproducible faults, no secret
         # Readings come when a client likes: they must not shift the faults of its writes.
-        self._reading_chance = Random(f"readings {rules.seed}")  # noqa: S311 - see above
+        self._reading_chance = Random(f"readings {behaviour.seed}")  # noqa: S311 - see above
 
     def write_fault(self) -> ScriptedAnswer | None:
         """Return the fault that a write meets by chance, if it meets one."""
-        return self._chance.choice(_FAULTS) if self._chance.random() < self.rules.fault_share else None
+        return self._chance.choice(_FAULTS) if self._chance.random() < self.behaviour.fault_share else None
 
     def reading_fault(self) -> ScriptedAnswer | None:
         """Return the fault that a reading meets by chance, if it meets one; it has no effect."""
-        if self._reading_chance.random() < self.rules.fault_share:
+        if self._reading_chance.random() < self.behaviour.fault_share:
             return self._reading_chance.choice(_READING_FAULTS)
         return None
 
@@ -58,31 +58,31 @@ class SharedState:
         # A draw of its own: neither faults nor the order of the calls have a part in it.
         return Random(f"{self.seed} {ids}").random()  # noqa: S311 - reproducible, no secret
 
-    def hold(self, customer_id: str, act: ScriptedAnswer) -> None:
+    def apply_throttle(self, customer_id: str, act: ScriptedAnswer) -> None:
         """Turn away from now on whomever an answer throttles."""
         if act.throttle:
-            self.gateway.hold(customer_id if act.throttle == "customer" else PARTNER, act.seconds)
+            self.limiter.block(customer_id if act.throttle == "customer" else PARTNER, act.seconds)
 
     def recorded_answer(self, target: Target, request_id: str) -> ScriptedAnswer | None:
         """Return the answer that a request id was given before."""
         known_target, act = self._answers.get(request_id, (target, None))
         if known_target != target:
-            self.complain(f"request id {request_id} was used for two targets")
+            self.add_violation(f"request id {request_id} was used for two targets")
         return act
 
     def record_answer(self, target: Target, request_id: str, act: ScriptedAnswer) -> None:
         """Give a request id the same answer from now on."""
         self._answers[request_id] = (target, act)
 
-    def note_method(self, request_id: str, method: str) -> None:
+    def check_method(self, request_id: str, method: str) -> None:
         """Complain when a subscription is both read and updated under one request id; without an id do nothing."""
         known = self._methods.setdefault(request_id, method) if request_id else method
         if known != method:
-            self.complain(f"request id {request_id} was used for {known} and {method}")
+            self.add_violation(f"request id {request_id} was used for {known} and {method}")
 
-    def complain(self, words: str) -> None:
+    def add_violation(self, words: str) -> None:
         """Put into the ledger what a client did wrong."""
-        self.ledger.violations.append(words)
+        self.call_log.violations.append(words)
 
 
 def is_definitive(act: ScriptedAnswer) -> bool:

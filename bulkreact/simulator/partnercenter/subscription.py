@@ -26,17 +26,17 @@ class SimulatedSubscription:
 
     customer_id: str
     id: str
-    fate: SubscriptionScenario
+    scenario: SubscriptionScenario
     profile: Profile
-    share: float
+    activation_jitter: float
     auto_renew: bool
     accepted_at: float | None = None
     calls: int = 0
-    restorations: int = 0
+    auto_renew_calls: int = 0
     readings: int = 0
     version: int = 1
     quantity: int = 7
-    instructed: bool = True
+    has_next_term: bool = True
     served: tuple[str, ...] = ()
 
     @property
@@ -47,13 +47,13 @@ class SimulatedSubscription:
     @property
     def listed(self) -> bool:
         """Tell whether lists show it."""
-        return not self.fate.reads_forever
+        return not self.scenario.reads_forever
 
     def active_since(self, delay: float) -> float | None:
         """Return the moment from which on it is active, None when nothing has made it so yet."""
         if self.profile.status == "active":
             return float("-inf")
-        within = delay if self.fate.active_within is None else self.fate.active_within
+        within = delay if self.scenario.active_within is None else self.scenario.active_within
         return None if self.accepted_at is None else self.accepted_at + within
 
     def status(self, now: float, delay: float) -> str:
@@ -63,7 +63,7 @@ class SimulatedSubscription:
 
     def text(self, status: str, today: datetime) -> str:
         """Return the whole resource with a status."""
-        state = SubscriptionState(status, self.auto_renew, self.quantity, self.version, self.share, self.instructed)
+        state = SubscriptionState(status, self.auto_renew, self.quantity, self.version, self.activation_jitter, self.has_next_term)
         return resource_text(self.profile, (self.customer_id, self.id), state, today)
 
     def serve(self, text: str, *, read: bool) -> bytes:
@@ -71,36 +71,36 @@ class SimulatedSubscription:
         self.served = (text,) if read else (*self.served, text)
         return encoded(text, self.profile.spelling)
 
-    def hindrance(self) -> ScriptedAnswer | None:
+    def read_answer(self) -> ScriptedAnswer | None:
         """Count a reading, and return what the fate wants it to be answered instead."""
         self.readings += 1
-        return self.fate.hindrance(self.readings - 1)
+        return self.scenario.hindrance(self.readings - 1)
 
-    def activation(self, *, active: bool) -> ScriptedAnswer:
+    def next_answer(self, *, active: bool) -> ScriptedAnswer:
         """Count a reactivation, and return what the fate wants it to be answered."""
-        act = self.fate.act(self.calls)
+        act = self.scenario.act(self.calls)
         self.calls += 1
-        if (active or self.accepted_at is not None) and (self.fate.forgets or act is ACCEPTED):
+        if (active or self.accepted_at is not None) and (self.scenario.forgets or act is ACCEPTED):
             return refused(400, "800040") if active else refused(409, "800082")
         if act is ACCEPTED and self.profile.status not in {"suspended", "active"}:
             return refused(400, "800096")
-        if self.fate.modified_elsewhere and act is not ACCEPTED:
+        if self.scenario.modified_elsewhere and act is not ACCEPTED:
             self.version += 1
             self.quantity += 1
         return act
 
-    def restoration(self) -> ScriptedAnswer:
+    def next_auto_renew_answer(self) -> ScriptedAnswer:
         """Count an attempt to switch auto-renew on, and return what the fate wants it to be answered."""
-        self.restorations += 1
-        return self.fate.restoration(self.restorations - 1)
+        self.auto_renew_calls += 1
+        return self.scenario.restoration(self.auto_renew_calls - 1)
 
-    def matches(self, if_match: str | None) -> bool:
+    def matches_etag(self, if_match: str | None) -> bool:
         """Tell whether an If-Match header fits what it is now; without an etag there is nothing to fit."""
         if self.profile.kind is not SubscriptionKind.LEGACY:
             return True
         return if_match is not None and if_match.strip('"') == etag(self.id, self.version)
 
-    def complaints(self, body: bytes, if_match: str | None, content_type: str) -> list[str]:
+    def violations(self, body: bytes, if_match: str | None, content_type: str) -> list[str]:
         """Return what is wrong with an update; only the status, or then auto-renew, may differ from what was served."""
         found = []
         if content_type.partition(";")[0].strip().lower() != "application/json":
@@ -118,11 +118,11 @@ class SimulatedSubscription:
             found.append(deviations[-1])
         return found
 
-    def loses(self, body: str) -> bool:
+    def drops_members(self, body: str) -> bool:
         """Tell whether a body has fewer members than what was served."""
         return bool(self.served) and "lost " in deviation(_updated(self.served[-1]), body.encode())
 
-    def located(self, act: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
+    def with_location(self, act: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
         """Return an answer with the ids and addresses put into its Location."""
         if "Location" not in act.headers:
             return act

@@ -67,8 +67,8 @@ class SubscriptionState:
     auto_renew: bool
     quantity: int
     version: int
-    share: float
-    instructed: bool = True
+    term_share: float
+    has_next_term: bool = True
 
 
 def etag(subscription_id: str, version: int) -> str:
@@ -111,8 +111,8 @@ def _text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, toda
     plan = profile.kind is SubscriptionKind.AZURE_PLAN
     parent = profile.parent_id
     uri = f"/customers/{customer_id}/subscriptions/"
-    end = _end(profile, state.share, today)
-    begin = today - timedelta(days=30 + int(state.share * 300))
+    end = _end(profile, state.term_share, today)
+    begin = today - timedelta(days=30 + int(state.term_share * 300))
     attributes = (
         f'"etag":{_string(etag(subscription_id, state.version))},' if profile.kind is SubscriptionKind.LEGACY else ""
     )
@@ -146,7 +146,7 @@ def _text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, toda
         _DELICATE,
         '"elasticity":1.10',
         '"allowance":12345678901234567890',
-        _NEXT_TERM if profile.kind is SubscriptionKind.LICENCE and state.instructed else "",
+        _NEXT_TERM if profile.kind is SubscriptionKind.LICENCE and state.has_next_term else "",
         '"nextChargeInstructions":[]' if not plan else "",
         f'"links":{_links(uri, subscription_id, parent)}',
         f'"orderId":{_string(_sibling(subscription_id, "0")[-17:].replace("-", ""))}',

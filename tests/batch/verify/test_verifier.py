@@ -106,7 +106,7 @@ def test_verify_looks_once_and_again_days_later(
     assert told(process.run) == ["pending"] * 4
     heartbeat = program.folder / "reports" / "latest.json"
     assert json.loads(heartbeat.read_text())["exit_code"] == 1
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     second = program("verify", process.run.name, *FAST)
     assert second.code == 0
     assert told(process.run) == ["reactivated"] * 4
@@ -166,7 +166,7 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     assert ended.code == code
     assert told(ended.run) == ["accepted"] * 4
     assert f"bulkreact resume {ended.run.name} --verify" in ended.err
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     again = program("resume", *FAST, *QUICKLY)
     assert again.code == 0, again.err
     assert told(ended.run) == ["reactivated"] * 4
@@ -183,7 +183,7 @@ def test_watching_that_is_killed_is_taken_up_by_the_same_command(
     wait_until(lambda: len(reads(partner, "")) >= 8)
     process.kill()
     program.ended(process)
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     again = program(*command)
     assert again.code == 0, again.err
     assert told(again.run) == ["reactivated"] * 4

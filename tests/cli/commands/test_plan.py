@@ -221,7 +221,7 @@ def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner:
     assert program("plan", "input.csv", "--online", *target).code == 2
     assert program("plan", "input.csv").code == 0
     program.environment["BULKREACT_ACCESS_TOKEN"] = CANARY
-    partner.world.rules = Behaviour()
+    partner.world.behaviour = Behaviour()
     refused = program("plan", "input.csv", "--online", "--simulate")
     assert refused.code == 0
 

@@ -182,7 +182,7 @@ def test_a_retry_asks_before_it_sends(program: Program, partner: Partner) -> Non
 
 
 def test_a_retry_can_watch_activation(program: Program, partner: Partner) -> None:
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     process = run(program, partner, [503], *ONCE)
     again = program("retry", process.run.name, *FAST, "--verify", "--verify-after", "0", "--attempts", "3")
     assert again.code == 0, again.err

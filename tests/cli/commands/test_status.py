@@ -103,7 +103,7 @@ def test_an_unknown_run_is_refused(program: Program, partner: Partner) -> None:
 
 
 def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Program, partner: Partner) -> None:
-    partner.world.rules = Behaviour(activation_delay=3600)
+    partner.world.behaviour = Behaviour(activation_delay=3600)
     process = start(program, partner)
     process.kill()
     ended = program.ended(process)

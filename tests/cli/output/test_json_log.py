@@ -98,7 +98,7 @@ def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner)
 
 @pytest.mark.parametrize("command", ["resume", "retry", "verify"])
 def test_the_commands_that_follow_a_run_speak_so_too(program: Program, partner: Partner, command: str) -> None:
-    partner.world.rules = partner.world.rules.__class__(activation_delay=0)
+    partner.world.behaviour = partner.world.behaviour.__class__(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     again = program(command, process.run.name, *FAST, *AS_JSON)
     assert of(lines(again), "run.ended")

@@ -154,7 +154,7 @@ def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
 def test_verify_and_results_write_it_again_and_it_stays_true(program: Program, partner: Partner) -> None:
     ended = run(program, partner, ["a", "b", "c"])
     assert report(ended.run).numbers()["accepted"] == 3
-    partner.world.rules = Behaviour(activation_delay=0)
+    partner.world.behaviour = Behaviour(activation_delay=0)
     verified = program("verify", ended.run.name, *FAST)
     assert verified.code == 0
     read = report(ended.run)

@@ -257,6 +257,6 @@ def test_broken_customers_follow_the_others() -> None:
 
 
 def test_more_customers_hold_from_the_next_call_on(world: PartnerCenter) -> None:
-    world.rules = Behaviour(customers=30)
+    world.behaviour = Behaviour(customers=30)
     assert len(everybody(world)) == 30
     assert of_status(world, everybody(world)[-1], "suspended")

@@ -482,7 +482,7 @@ def test_an_azure_subscription_waits_for_ever_when_its_plan_does(desk: Desk, pla
     desk.patch(fated(plan))
     desk.now = 1e9
     assert desk.world.reactivate(below(plan), guid(1)).status == 409
-    desk.world.recall(below(plan), guid(2))
+    desk.world.replay(below(plan), guid(2))
     assert [one for one in desk.effects if "entitlement_id" in one] == []
 
 
@@ -545,7 +545,7 @@ def test_another_update_of_what_is_active_is_refused(desk: Desk) -> None:
 @pytest.mark.parametrize("number", [*UPDATED, 1])
 def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: int) -> None:
     told, asked = Desk(), Desk()
-    told.world.recall_update(CUSTOMER.upper(), fated(number).upper(), guid(1))
+    told.world.replay_update(CUSTOMER.upper(), fated(number).upper(), guid(1))
     asked.patch(fated(number), request_id=guid(1))
     assert told.effects == asked.effects
     texts = [desk.text(fated(number)) for desk in (told, asked)]
@@ -554,23 +554,23 @@ def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: i
 
 
 def test_a_recalled_update_was_long_ago(desk: Desk) -> None:
-    desk.world.recall_update(CUSTOMER, fated(202), guid(1), ago=1)
+    desk.world.replay_update(CUSTOMER, fated(202), guid(1), ago=1)
     assert desk.status(fated(202)) == "suspended"
-    desk.world.recall_update(CUSTOMER, fated(202, 1), guid(2), ago=2)
+    desk.world.replay_update(CUSTOMER, fated(202, 1), guid(2), ago=2)
     assert desk.status(fated(202, 1)) == "active"
 
 
 def test_a_recalled_restoration_switched_auto_renew_on(desk: Desk) -> None:
-    desk.world.recall_update(CUSTOMER, ONE, guid(1))
-    desk.world.recall_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
+    desk.world.replay_update(CUSTOMER, ONE, guid(1))
+    desk.world.replay_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
     assert '"autoRenewEnabled":true' in desk.text(ONE)
     assert [one.get("auto_renew") for one in desk.effects] == [None, "restored"]
 
 
 def test_recalled_updates_wait_for_parents(desk: Desk) -> None:
-    desk.world.recall_update(CUSTOMER, fated(5001), guid(1))
-    desk.world.recall_update(CUSTOMER, fated(5000), guid(2))
-    desk.world.recall_update(CUSTOMER, fated(5001), guid(3))
+    desk.world.replay_update(CUSTOMER, fated(5001), guid(1))
+    desk.world.replay_update(CUSTOMER, fated(5000), guid(2))
+    desk.world.replay_update(CUSTOMER, fated(5001), guid(3))
     assert [one["request_id"] for one in desk.effects] == [guid(2), guid(3)]
 
 
