@@ -16,12 +16,12 @@ from aiohttp.typedefs import Handler, Middleware
 from bulkreact.simulator.partnercenter import routes
 from bulkreact.simulator.partnercenter.request_checks import (
     DIRECTORY,
-    SUBSCRIPTION,
     PARTNER_CENTER,
-    respond,
+    SUBSCRIPTION,
+    check_request,
     path_ids,
     record_call,
-    check_request,
+    respond,
 )
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 

@@ -13,7 +13,7 @@ from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.settings import FILE_NAME
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
-from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
 from tests.conftest import PROJECT, Program
 
@@ -119,27 +119,29 @@ def fate_lines(kind: str, number: int) -> list[str]:
     return [line for line in table.splitlines() if f"`{number}`" in line]
 
 
-@pytest.mark.parametrize("number", sorted(SCENARIOS))
+@pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
 def test_the_readme_tells_every_fate(number: int) -> None:
     (line,) = fate_lines("an entitlement", number)
-    words = SCENARIOS[number].words
+    words = ENTITLEMENT_SCENARIOS[number].description
     assert words in line or f"{words.partition(',')[0]} with that code" in line
 
 
 @pytest.mark.parametrize("number", sorted(SUBSCRIPTION_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
     (line,) = fate_lines("a subscription", number)
-    words = SUBSCRIPTION_SCENARIOS[number].words
+    words = SUBSCRIPTION_SCENARIOS[number].description
     told = [
         words.removesuffix(", a word nobody knows").removeprefix("reading it says "),
         f"{words.partition(',')[0]} with that code",
         f"{words.partition(',')[0]} with the digits after the 9 as its code",
     ]
-    same = words == getattr(SCENARIOS.get(number), "words", "") and "what an entitlement meets" in line
+    same = (
+        words == getattr(ENTITLEMENT_SCENARIOS.get(number), "description", "") and "what an entitlement meets" in line
+    )
     assert same or [one for one in told if one in line]
 
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_customer(number: int) -> None:
     (line,) = fate_lines("a customer", number)
-    assert CUSTOMER_SCENARIOS[number].words in line
+    assert CUSTOMER_SCENARIOS[number].description in line

@@ -9,7 +9,8 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS, ScriptedAnswer
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
 from tests.conftest import Program
@@ -183,10 +184,10 @@ async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visi
     assert b'"active"' in (await visit("GET", fated(2599)))[1]
 
 
-@pytest.mark.parametrize("number", sorted(set(SCENARIOS) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
+@pytest.mark.parametrize("number", sorted(set(ENTITLEMENT_SCENARIOS) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
 async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
     status, body, _ = await visit("POST", fated(number))
-    words = SCENARIOS[number].words
+    words = ENTITLEMENT_SCENARIOS[number].description
     assert str(status) in words
     if b'"code":' in body:
         assert str(number) in words or number in {208, 501, 596}
@@ -195,7 +196,7 @@ async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number
 @pytest.mark.parametrize("number", sorted(TOLD_BY_READING))
 async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
     assert await visit.post(fated(number)) == 202
-    assert SCENARIOS[number].words.startswith("accepted")
+    assert ENTITLEMENT_SCENARIOS[number].description.startswith("accepted")
     assert len(visit.world.call_log.effects) == 1
 
 
@@ -452,7 +453,7 @@ async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_recor
     assert len(visit.world.call_log.effects) == 1
 
 
-@pytest.mark.parametrize("number", sorted(SCENARIOS))
+@pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
 def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
     told, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
     one, first, second = row(fated(number)), guid(1), guid(2)

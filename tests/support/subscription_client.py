@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from bulkreact.simulator.partnercenter.entitlement_scenarios import ScriptedAnswer
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from tests.support.ids import guid
 

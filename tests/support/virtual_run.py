@@ -16,7 +16,7 @@ from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.run.session import Session, work
 from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
-from bulkreact.simulator.partnercenter.entitlement_scenarios import ScriptedAnswer
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.timestamps import iso
 from tests.support import virtual_time

@@ -1,4 +1,4 @@
-"""What the simulated service can be made to answer: the documented refusals, the gateway's throttle, a proxy's page."""
+"""What the simulated service can answer: the documented refusals, the gateway's throttle, a proxy's page."""
 
 from dataclasses import dataclass, field
 
@@ -76,7 +76,10 @@ HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>5
 
 @dataclass(frozen=True, slots=True)
 class ScriptedAnswer:
-    """One answer: what is done first (``effect``), how long it takes, and what is said, or the line dropped."""
+    """One answer: whether the call takes effect first, the delay in seconds, and the response, or a dropped connection.
+
+    ``throttle`` is whom a 429 blocks for ``seconds``: ``customer``, ``partner`` or only this call.
+    """
 
     status: int = 202
     body: bytes = b""
@@ -88,13 +91,13 @@ class ScriptedAnswer:
     seconds: float = 0.0
 
 
-def refused(status: int, code: str, words: str = "") -> ScriptedAnswer:
-    """Return a refusal in the documented shape; without words the documented ones."""
-    words = words or next((known for one, known in REFUSALS.get(status, ()) if one == code), "")
-    return ScriptedAnswer(status, error_body(code, words), PLAIN_JSON)
+def refused(status: int, code: str, description: str = "") -> ScriptedAnswer:
+    """Return a refusal in the documented shape, by default with the documented description."""
+    description = description or dict(REFUSALS.get(status, ())).get(code, "")
+    return ScriptedAnswer(status, error_body(code, description), PLAIN_JSON)
 
 
 def throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> ScriptedAnswer:
-    """Return the gateway's 429; ``scope`` is who else is turned away: ``customer``, ``partner`` or nobody."""
+    """Return the gateway's 429; ``scope`` is what else is blocked: ``customer``, ``partner`` or nothing."""
     headers = {**PLAIN_JSON, **({"Retry-After": retry_after} if retry_after else {})}
     return ScriptedAnswer(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)

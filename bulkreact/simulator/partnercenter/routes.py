@@ -7,12 +7,12 @@ from aiohttp import web
 from bulkreact.simulator.partnercenter.answers import refused
 from bulkreact.simulator.partnercenter.request_checks import (
     CUSTOMERS,
-    SUBSCRIPTION,
     PARTNER_CENTER,
-    respond,
+    SUBSCRIPTION,
+    check_request,
     path_ids,
     record_call,
-    check_request,
+    respond,
 )
 
 _PAGE_SIZE = re.compile("[1-9][0-9]?|[1-4][0-9][0-9]|500", re.ASCII)
@@ -62,9 +62,9 @@ async def _read(request: web.Request) -> web.StreamResponse:
 async def _read_operation(request: web.Request) -> web.StreamResponse:
     customer_id, subscription_id, operation_id = path_ids(request, "customer", "subscription", "operation")
     call = record_call(request)
-    act = check_request(request, customer_id, subscription_id, operation_id) or request.app[PARTNER_CENTER].read_operation(
-        customer_id, subscription_id, operation_id
-    )
+    act = check_request(request, customer_id, subscription_id, operation_id) or request.app[
+        PARTNER_CENTER
+    ].read_operation(customer_id, subscription_id, operation_id)
     return await respond(request, call, act)
 
 

@@ -32,8 +32,8 @@ class SampleEntitlement:
 class SampleCustomers:
     """Who the customers are, page by page, and what they have before anybody does anything about it."""
 
-    def __init__(self, house: SharedState) -> None:
-        self._state = house
+    def __init__(self, state: SharedState) -> None:
+        self._state = state
         self._readings: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
 
@@ -48,16 +48,16 @@ class SampleCustomers:
 
     def list_answer(self, customer_id: str) -> ScriptedAnswer | None:
         """Count a reading of a customer's list, and return what it is answered instead."""
-        fate = customer_scenario_of(customer_id)
+        scenario = customer_scenario_of(customer_id)
         self._readings[customer_id] = self._readings.get(customer_id, 0) + 1
-        return fate.hindrance(self._readings[customer_id] - 1) if fate else None
+        return scenario.reads.answer(self._readings[customer_id] - 1) if scenario else None
 
     def page(self, size: int, token: str | None) -> ScriptedAnswer:
         """Return a page of the list of customers: the first one, or the one that a token stands for."""
         if token is not None and token not in self._tokens:
             self._state.add_violation("MS-ContinuationToken is wrong")
             return refused(400, "800002")
-        if fault := self._state.reading_fault():
+        if fault := self._state.read_fault():
             return fault
         begin = 0 if token is None else self._tokens[token]
         end, whole = begin + size, self._state.behaviour.customers + self._state.behaviour.broken_customers

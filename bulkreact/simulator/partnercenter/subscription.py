@@ -1,4 +1,4 @@
-"""One simulated subscription: what its fate makes of the updates and readings it has met so far."""
+"""One simulated subscription: how its scenario answers the updates and reads it has met so far."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.json_members import deviation, replaced, value
-from bulkreact.simulator.partnercenter.subscription_fate import ACCEPTED, SubscriptionScenario
+from bulkreact.simulator.partnercenter.scenario import Resource
 from bulkreact.simulator.partnercenter.subscription_json import (
     Profile,
     SubscriptionKind,
@@ -15,25 +15,18 @@ from bulkreact.simulator.partnercenter.subscription_json import (
     etag,
     resource_text,
 )
+from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, SubscriptionScenario
 
 
-@dataclass(slots=True)
-class SimulatedSubscription:
-    """Whose it is, when its reactivation was accepted, and what it was asked and last served.
-
-    ``share``, in [0, 1), is where its own activation lies within the spread of all.
-    """
+@dataclass(slots=True, kw_only=True)
+class SimulatedSubscription(Resource[SubscriptionScenario]):
+    """A subscription, and every text of it that the client was ``served`` since it last read it."""
 
     customer_id: str
     id: str
-    scenario: SubscriptionScenario
     profile: Profile
-    activation_jitter: float
     auto_renew: bool
-    accepted_at: float | None = None
-    calls: int = 0
     auto_renew_calls: int = 0
-    readings: int = 0
     version: int = 1
     quantity: int = 7
     has_next_term: bool = True
@@ -47,7 +40,7 @@ class SimulatedSubscription:
     @property
     def listed(self) -> bool:
         """Tell whether lists show it."""
-        return not self.scenario.reads_forever
+        return not self.scenario.reads.forever
 
     def active_since(self, delay: float) -> float | None:
         """Return the moment from which on it is active, None when nothing has made it so yet."""
@@ -63,7 +56,9 @@ class SimulatedSubscription:
 
     def text(self, status: str, today: datetime) -> str:
         """Return the whole resource with a status."""
-        state = SubscriptionState(status, self.auto_renew, self.quantity, self.version, self.activation_jitter, self.has_next_term)
+        state = SubscriptionState(
+            status, self.auto_renew, self.quantity, self.version, self.activation_jitter, self.has_next_term
+        )
         return resource_text(self.profile, (self.customer_id, self.id), state, today)
 
     def serve(self, text: str, *, read: bool) -> bytes:
@@ -71,28 +66,23 @@ class SimulatedSubscription:
         self.served = (text,) if read else (*self.served, text)
         return encoded(text, self.profile.spelling)
 
-    def read_answer(self) -> ScriptedAnswer | None:
-        """Count a reading, and return what the fate wants it to be answered instead."""
-        self.readings += 1
-        return self.scenario.hindrance(self.readings - 1)
-
     def next_answer(self, *, active: bool) -> ScriptedAnswer:
-        """Count a reactivation, and return what the fate wants it to be answered."""
-        act = self.scenario.act(self.calls)
-        self.calls += 1
-        if (active or self.accepted_at is not None) and (self.scenario.forgets or act is ACCEPTED):
+        """Count a reactivation, and return what the scenario answers."""
+        answer = self.scenario.writes.answer(self.writes) or ACCEPTED
+        self.writes += 1
+        if (active or self.accepted_at is not None) and (self.scenario.forgets or answer is ACCEPTED):
             return refused(400, "800040") if active else refused(409, "800082")
-        if act is ACCEPTED and self.profile.status not in {"suspended", "active"}:
+        if answer is ACCEPTED and self.profile.status not in {"suspended", "active"}:
             return refused(400, "800096")
-        if self.scenario.modified_elsewhere and act is not ACCEPTED:
+        if self.scenario.modified_elsewhere and answer is not ACCEPTED:
             self.version += 1
             self.quantity += 1
-        return act
+        return answer
 
     def next_auto_renew_answer(self) -> ScriptedAnswer:
-        """Count an attempt to switch auto-renew on, and return what the fate wants it to be answered."""
+        """Count an attempt to switch auto-renew on, and return what the scenario answers."""
         self.auto_renew_calls += 1
-        return self.scenario.restoration(self.auto_renew_calls - 1)
+        return self.scenario.auto_renew.answer(self.auto_renew_calls - 1) or ACCEPTED
 
     def matches_etag(self, if_match: str | None) -> bool:
         """Tell whether an If-Match header fits what it is now; without an etag there is nothing to fit."""

@@ -1,6 +1,6 @@
-"""What happens to a subscription, chosen by the digits its id ends with; entitlements have fates of their own."""
+"""What a subscription meets, chosen by the digits that its id ends with."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import inf
 
@@ -13,60 +13,102 @@ from bulkreact.simulator.partnercenter.answers import (
     ScriptedAnswer,
     refused,
 )
-from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.subscription_fate import LICENCE, SubscriptionScenario
+from bulkreact.simulator.partnercenter.scenario import NO_SCRIPT, Scenario, Script, choose_scenario, forever, once
 from bulkreact.simulator.partnercenter.subscription_json import Profile, Spelling, SubscriptionKind
 
+LICENCE = Profile()
+# A success without a body is answered with the resource as it is then.
+ACCEPTED = ScriptedAnswer(200, effect=True)
+PARENT_INACTIVE = refused(409, "27009")
 
-def _accepted(location: str) -> tuple[ScriptedAnswer, ...]:
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionScenario(Scenario):
+    """A scenario of a subscription, by default active as soon as it is accepted.
+
+    ``auto_renew`` is the script for updates that switch auto-renew on again. ``parent`` are the last digits of the
+    parent's id, None without one; for ``lag`` seconds more its parent (or for Azure subscriptions this plan) counts as
+    inactive. ``modified_elsewhere``: another client changes the resource with each answer of the script.
+    """
+
+    active_within: float | None = 0
+    auto_renew: Script = NO_SCRIPT
+    modified_elsewhere: bool = False
+    parent: int | None = None
+    lag: float = 0
+    operation_gone: bool = False
+    profile: Profile = LICENCE
+
+
+def _accepted(location: str) -> Script:
     """Return 202 and where to look; the server puts in the ids and its own address."""
-    return (ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True),)
+    return once(ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True))
 
 
 _HERE = "/customers/{customer}/subscriptions/{subscription}"
 _LEGACY = Profile(SubscriptionKind.LEGACY, auto_renew=True)
 _PLAN = Profile(SubscriptionKind.AZURE_PLAN, name="Azure plan")
 _LEGACY_CODES = {"2001", "2002", "2054", "3000", "800040"}
-# Nothing that a subscription is answered.
-_NOT_OURS = {"900337", "900335", "900307", "800111"}
-_SAME = (401, 1401, 2401, 408, 409, 429, 1429, 2429, 3429, 4429, 5429, 6429, 500, 1500, 501, 502, 503, 1503, 504, 1504)
-_SAME_TOO = (597, 1597, 2597, 598, 1598, 599, 1599, 3599)
+# Codes that only entitlements are answered.
+_OF_ENTITLEMENTS = {"900337", "900335", "900307", "800111"}
+_SHARED = {
+    401,
+    1401,
+    2401,
+    408,
+    409,
+    429,
+    1429,
+    2429,
+    3429,
+    4429,
+    5429,
+    6429,
+    500,
+    1500,
+    501,
+    502,
+    503,
+    1503,
+    504,
+    1504,
+}
+_SHARED |= {597, 1597, 2597, 598, 1598, 599, 1599, 3599}
 
 
 def _refusals() -> dict[int, SubscriptionScenario]:
     return {
         int(code): SubscriptionScenario(
             f"{status}, code {code}, for ever",
-            (refused(status, code),),
-            forever=True,
-            reads=(refused(status, code),) if status == 404 else (),  # noqa: PLR2004
-            reads_forever=status == 404,  # noqa: PLR2004
+            forever(refused(status, code)),
+            reads=forever(refused(status, code)) if status == HTTPStatus.NOT_FOUND else NO_SCRIPT,
             profile=_LEGACY if code in _LEGACY_CODES else LICENCE,
         )
         for status, refusals in REFUSALS.items()
         for code, _ in refusals
-        if code not in _NOT_OURS
+        if code not in _OF_ENTITLEMENTS
     }
 
 
 def _same_as_entitlements() -> dict[int, SubscriptionScenario]:
-    """Return the fates that are the same, but for what an acceptance is."""
+    """Return the scenarios that entitlements have as well, but that a success is a 200."""
     return {
         number: SubscriptionScenario(
-            SCENARIOS[number].words,
-            tuple(
-                replace(act, status=200) if act.effect and act.status == HTTPStatus.ACCEPTED else act
-                for act in SCENARIOS[number].acts
-            ),
-            forever=SCENARIOS[number].forever,
+            scenario.description, replace(scenario.writes, answers=tuple(map(_as_update, scenario.writes.answers)))
         )
-        for number in (*_SAME, *_SAME_TOO)
+        for number, scenario in ENTITLEMENT_SCENARIOS.items()
+        if number in _SHARED
     }
 
 
+def _as_update(answer: ScriptedAnswer) -> ScriptedAnswer:
+    return replace(answer, status=200) if answer.effect and answer.status == HTTPStatus.ACCEPTED else answer
+
+
 def _statuses() -> dict[int, SubscriptionScenario]:
-    found = {
+    refusals = {
         8001: ("expired", refused(400, "900277")),
         8002: ("disabled", refused(400, "800096")),
         8003: ("deleted", refused(400, "2011")),
@@ -77,56 +119,58 @@ def _statuses() -> dict[int, SubscriptionScenario]:
     return {
         number: SubscriptionScenario(
             f"reading it says {status}{', a word nobody knows' if status == 'frozen' else ''}",
-            (act,),
-            forever=True,
+            forever(answer),
             profile=Profile(status=status),
         )
-        for number, (status, act) in found.items()
+        for number, (status, answer) in refusals.items()
     }
 
 
-_PASSING = refused(500, "800094", TRANSIENT["800094"])
+_UPDATE_FAILED = refused(500, "800094", TRANSIENT["800094"])
 
 SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_refusals(),
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", (refused(500, code, words),))
+        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refused(500, code, words)))
         for code, words in TRANSIENT.items()
     },
     1_800_094: SubscriptionScenario(
         "500, code 800094, once although it took effect, then the answer to the same request id",
-        (replace(_PASSING, effect=True),),
+        once(replace(_UPDATE_FAILED, effect=True)),
     ),
-    1_800_082: SubscriptionScenario("409, code 800082, twice, then accepted", (refused(409, "800082"),) * 2),
-    1409: SubscriptionScenario("409 without a code once, then accepted", (ScriptedAnswer(409),)),
+    1_800_082: SubscriptionScenario(
+        "409, code 800082, twice, then accepted", once(refused(409, "800082"), refused(409, "800082"))
+    ),
+    1409: SubscriptionScenario("409 without a code once, then accepted", once(ScriptedAnswer(409))),
     1502: SubscriptionScenario(
-        "502 once although it took effect, then the answer to the same request id", (ScriptedAnswer(502, effect=True),)
+        "502 once although it took effect, then the answer to the same request id",
+        once(ScriptedAnswer(502, effect=True)),
     ),
     2503: SubscriptionScenario(
-        "503 once although it took effect, then the answer to the same request id", (ScriptedAnswer(503, effect=True),)
+        "503 once although it took effect, then the answer to the same request id",
+        once(ScriptedAnswer(503, effect=True)),
     ),
-    2504: SubscriptionScenario("504 once, without effect, then accepted", (ScriptedAnswer(504),)),
+    2504: SubscriptionScenario("504 once, without effect, then accepted", once(ScriptedAnswer(504))),
     596: SubscriptionScenario(
         "400, code 800096, in UTF-16, for ever",
-        (ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16")),),
-        forever=True,
+        forever(ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16"))),
     ),
     2599: SubscriptionScenario(
         "takes effect, the connection drops, the request id is forgotten: 400, code 800040, and reading it says active",
-        (ScriptedAnswer(200, effect=True, drop=True),),
+        once(ScriptedAnswer(200, effect=True, drop=True)),
         forgets=True,
     ),
     4599: SubscriptionScenario(
         "the same as 2599, but 409, code 800082, and reading it says suspended for an hour",
-        (ScriptedAnswer(200, effect=True, drop=True),),
+        once(ScriptedAnswer(200, effect=True, drop=True)),
         forgets=True,
         active_within=3600,
     ),
     5599: SubscriptionScenario(
         "legacy: the same as 2599, but 412, as its etag has changed",
-        (ScriptedAnswer(200, effect=True, drop=True),),
+        once(ScriptedAnswer(200, effect=True, drop=True)),
         forgets=True,
         profile=_LEGACY,
     ),
@@ -134,27 +178,25 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7000: SubscriptionScenario("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
     412: SubscriptionScenario(
         "legacy: 412 once, as somebody else changed it, then accepted",
-        (ScriptedAnswer(412),),
+        once(ScriptedAnswer(412)),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     1412: SubscriptionScenario(
         "legacy: 412 for ever, as somebody else changes it each time",
-        (ScriptedAnswer(412),),
-        forever=True,
+        forever(ScriptedAnswer(412)),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     2055: SubscriptionScenario(
         "legacy: 400, code 2055, for ever, as somebody else changes it each time",
-        (refused(400, "2055", "The etag is no longer valid."),),
-        forever=True,
+        forever(refused(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     12055: SubscriptionScenario(
         "legacy: 400, code 2055, once, as somebody else changed it, then accepted",
-        (refused(400, "2055", "The etag is no longer valid."),),
+        once(refused(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
@@ -191,16 +233,15 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     6000: SubscriptionScenario("accepted, and auto-renew was never switched off", profile=Profile(auto_renew=True)),
     6001: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 400, code 3000, for ever",
-        restorations=(refused(400, "3000"),),
-        restorations_forever=True,
+        auto_renew=forever(refused(400, "3000")),
     ),
     6002: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 503 twice, then accepted",
-        restorations=(ScriptedAnswer(503), ScriptedAnswer(503)),
+        auto_renew=once(ScriptedAnswer(503), ScriptedAnswer(503)),
     ),
     6003: SubscriptionScenario(
         "accepted, but switching auto-renew on takes effect, the connection drops, then the answer to the same request id",
-        restorations=(ScriptedAnswer(200, effect=True, drop=True),),
+        auto_renew=once(ScriptedAnswer(200, effect=True, drop=True)),
     ),
     # Parents.
     5000: SubscriptionScenario("accepted, and the parent of others"),
@@ -212,14 +253,14 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "202 with a Location, active two seconds later, and a parent", _accepted(_HERE), active_within=None
     ),
     5004: SubscriptionScenario("add-on of the id ending in 5003: 409, code 27009, until that is active", parent=5003),
-    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", (refused(400, "800096"),), forever=True),
+    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", forever(refused(400, "800096"))),
     5006: SubscriptionScenario("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
     5007: SubscriptionScenario(
         "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, lag=2
     ),
     7001: SubscriptionScenario("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
     7002: SubscriptionScenario(
-        "an Azure plan: 400, code 800096, for ever", (refused(400, "800096"),), forever=True, profile=_PLAN
+        "an Azure plan: 400, code 800096, for ever", forever(refused(400, "800096")), profile=_PLAN
     ),
     7003: SubscriptionScenario(
         "an Azure plan: 202 with a Location, active two seconds later",
@@ -234,45 +275,42 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "an Azure plan: below it 409, code 27009, until two seconds after it is active", lag=2, profile=_PLAN
     ),
     # Readings.
-    9_000_429: SubscriptionScenario("reading it is answered 429 with Retry-After twice", reads=SCENARIOS[429].acts),
-    9_000_500: SubscriptionScenario(
-        "reading it is answered 500 for ever", reads=(ScriptedAnswer(500),), reads_forever=True
+    9_000_429: SubscriptionScenario(
+        "reading it is answered 429 with Retry-After twice", reads=ENTITLEMENT_SCENARIOS[429].writes
     ),
+    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=forever(ScriptedAnswer(500))),
     9_000_503: SubscriptionScenario(
-        "reading it is answered 503 twice before it is read properly", reads=(ScriptedAnswer(503),) * 2
+        "reading it is answered 503 twice before it is read properly",
+        reads=once(ScriptedAnswer(503), ScriptedAnswer(503)),
     ),
-    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=(ScriptedAnswer(drop=True),)),
+    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=once(ScriptedAnswer(drop=True))),
     9_000_404: SubscriptionScenario(
-        "reading it is answered 404 without a body for ever", reads=(ScriptedAnswer(404),), reads_forever=True
+        "reading it is answered 404 without a body for ever", reads=forever(ScriptedAnswer(404))
     ),
     9_000_597: SubscriptionScenario(
-        "reading it is answered 502 with an HTML page once", reads=(ScriptedAnswer(502, HTML, HTML_PAGE),)
+        "reading it is answered 502 with an HTML page once", reads=once(ScriptedAnswer(502, HTML, HTML_PAGE))
     ),
     9_001_597: SubscriptionScenario(
-        "reading it is answered 200 with an HTML page once", reads=(ScriptedAnswer(200, HTML, HTML_PAGE),)
+        "reading it is answered 200 with an HTML page once", reads=once(ScriptedAnswer(200, HTML, HTML_PAGE))
     ),
     9_000_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, once",
-        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON),),
+        reads=once(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
     ),
     9_001_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, for ever",
-        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON),),
-        reads_forever=True,
+        reads=forever(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
     ),
     9_000_002: SubscriptionScenario(
         "reading it is answered 200 with JSON without a status, for ever",
-        reads=(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON),),
-        reads_forever=True,
+        reads=forever(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON)),
     ),
     9_000_003: SubscriptionScenario(
-        "reading it is answered 200 with a list, for ever",
-        reads=(ScriptedAnswer(200, b"[]", JSON),),
-        reads_forever=True,
+        "reading it is answered 200 with a list, for ever", reads=forever(ScriptedAnswer(200, b"[]", JSON))
     ),
     **{
         9_000_000 + int(code): SubscriptionScenario(
-            f"reading it is answered 403, code {code}, for ever", reads=(refused(403, code),), reads_forever=True
+            f"reading it is answered 403, code {code}, for ever", reads=forever(refused(403, code))
         )
         for code in ("20002", "900159", "900416", "2032", "900329")
     },
@@ -289,6 +327,5 @@ PLAIN = SubscriptionScenario("200 with the updated resource, active at once")
 
 
 def subscription_scenario_of(subscription_id: str) -> SubscriptionScenario:
-    """Return the fate that the last twelve digits of a subscription id choose; most are accepted."""
-    digits = subscription_id[-12:]
-    return SUBSCRIPTION_SCENARIOS.get(int(digits), PLAIN) if digits.isdigit() else PLAIN
+    """Return the scenario that the last twelve digits of a subscription id choose; most are accepted."""
+    return choose_scenario(SUBSCRIPTION_SCENARIOS, subscription_id) or PLAIN

@@ -15,7 +15,7 @@ from bulkreact.sheets.columns import ID_COLUMNS
 from bulkreact.sheets.input.guid_cells import EXAMPLES
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import template
-from bulkreact.simulator.partnercenter.entitlement_scenarios import SCENARIOS
+from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, guid, read_csv, row
 from tests.support.run_commands import FAST, told
@@ -119,7 +119,7 @@ def test_the_explanation_is_never_taken_for_a_table(tmp_path: Path) -> None:
 def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
     assert len(EXAMPLES) == len(set(EXAMPLES)) == len(ID_COLUMNS)
     assert all(one.startswith("e8a3f1c0-") for one in EXAMPLES)
-    assert not [one for one in EXAMPLES for number in SCENARIOS if one.endswith(f"{number:012d}")]
+    assert not [one for one in EXAMPLES for number in ENTITLEMENT_SCENARIOS if one.endswith(f"{number:012d}")]
     template.write_xlsx(tmp_path / "t.xlsx", then="")
     intake = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
     left, own = intake.rows()

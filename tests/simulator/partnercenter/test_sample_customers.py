@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
-from bulkreact.simulator.partnercenter.entitlement_scenarios import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from tests.support.ids import fated, guid
 from tests.support.subscription_client import CUSTOMER, activated, text_of
@@ -237,7 +237,7 @@ def test_outside_of_the_portfolio_a_list_shows_what_was_asked_for(world: Partner
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
 def test_every_fate_of_a_customer_answers_with_what_its_words_say(world: PartnerCenter, number: int) -> None:
-    words = CUSTOMER_SCENARIOS[number].words
+    words = CUSTOMER_SCENARIOS[number].description
     acts = [world.list_subscriptions(fated(number)) for _ in range(3)]
     assert acts[0].drop or str(acts[0].status) in words
     assert (acts[2].status == 200) is words.endswith("then the list")

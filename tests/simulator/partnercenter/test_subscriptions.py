@@ -12,8 +12,8 @@ from tests.support.ids import fated, guid, row
 from tests.support.subscription_client import CUSTOMER, Desk, activated, renewing, text_of
 
 ONE = guid(5)
-READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads)
-REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads_forever)
+READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.answers)
+REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.forever)
 UPDATED = sorted(set(SUBSCRIPTION_SCENARIOS) - set(READ_BADLY) - {208})
 LOST = {599, 1599, 2599, 3599, 4599, 5599}
 SLOW = {598, 1598}
@@ -21,7 +21,7 @@ SLOW = {598, 1598}
 TOLD = sorted(
     number
     for number in set(UPDATED) - LOST - SLOW
-    if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_SCENARIOS[number].words)
+    if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_SCENARIOS[number].description)
 )
 SPELLED = [9001, 9002, 9003, 9004]
 
@@ -88,15 +88,15 @@ def test_every_fate_bears_a_careful_client(desk: Desk, number: int) -> None:
 def test_every_fate_answers_updates_with_what_its_words_say(desk: Desk, number: int) -> None:
     fate = SUBSCRIPTION_SCENARIOS[number]
     act = desk.patch(fated(number))
-    assert str(act.status) in fate.words or number in {6001, 6002, 7001, 7000, 7005}
+    assert str(act.status) in fate.description or number in {6001, 6002, 7001, 7000, 7005}
     code = re.search(rb'"code":(\d+)', act.body)
-    assert code is None or code[1].decode() in fate.words
+    assert code is None or code[1].decode() in fate.description
 
 
 @pytest.mark.parametrize("number", READ_BADLY)
 def test_every_fate_answers_readings_with_what_its_words_say(desk: Desk, number: int) -> None:
     act = desk.read(fated(number))
-    assert act.drop or str(act.status) in SUBSCRIPTION_SCENARIOS[number].words
+    assert act.drop or str(act.status) in SUBSCRIPTION_SCENARIOS[number].description
     assert not act.effect
 
 
@@ -117,7 +117,7 @@ def test_a_status_may_be_any_word(desk: Desk) -> None:
     numbers = [208, *range(8001, 8007)]
     words = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
     assert [desk.status(fated(number)) for number in numbers] == words
-    assert all(word in SUBSCRIPTION_SCENARIOS[number].words for number, word in zip(numbers, words, strict=True))
+    assert all(word in SUBSCRIPTION_SCENARIOS[number].description for number, word in zip(numbers, words, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""What a resource of the simulated service meets: scripts of answers to its writes and reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Answers in their order; after the last one there are no more, or it is repeated ``forever``."""
+
+    answers: tuple[ScriptedAnswer, ...] = ()
+    forever: bool = False
+
+    def answer(self, number: int) -> ScriptedAnswer | None:
+        """Return the answer to the n-th call, counted from 0; None when the script has none for it."""
+        if number < len(self.answers):
+            return self.answers[number]
+        return self.answers[-1] if self.forever else None
+
+
+NO_SCRIPT = Script()
+
+
+def once(*answers: ScriptedAnswer) -> Script:
+    """Return a script that gives each answer once."""
+    return Script(answers)
+
+
+def forever(answer: ScriptedAnswer) -> Script:
+    """Return a script that always gives the same answer."""
+    return Script((answer,), forever=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Scripts for the writes and reads of a resource: after them writes are accepted and reads show the resource.
+
+    ``active_within`` are the seconds from accepted to active, None for the simulator's own delay. A service that
+    ``forgets`` does not recognise a repeated request id.
+    """
+
+    description: str
+    writes: Script = NO_SCRIPT
+    reads: Script = NO_SCRIPT
+    forgets: bool = False
+    active_within: float | None = None
+
+
+ScenarioT = TypeVar("ScenarioT", bound=Scenario)
+
+
+def choose_scenario(scenarios: Mapping[int, ScenarioT], resource_id: str) -> ScenarioT | None:
+    """Return the scenario that the last twelve digits of an id choose, as test card numbers do; most choose none."""
+    digits = resource_id[-12:]
+    return scenarios.get(int(digits)) if digits.isdigit() else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Resource(Generic[ScenarioT]):
+    """What every resource counts: writes and reads so far, and when its reactivation was accepted.
+
+    ``activation_jitter``, in [0, 1), is its position within the spread of all activations.
+    """
+
+    scenario: ScenarioT
+    activation_jitter: float
+    accepted_at: float | None = None
+    writes: int = 0
+    reads: int = 0
+
+    def read_answer(self) -> ScriptedAnswer | None:
+        """Count a read, and return what the scenario answers instead of the resource."""
+        self.reads += 1
+        return self.scenario.reads.answer(self.reads - 1)
+
+    def answer_to_repeat(self, answer: ScriptedAnswer) -> ScriptedAnswer | None:
+        """Return what the same request id is answered from now on, None when the service will not recognise it."""
+        never_answered = self.scenario.writes.forever and (answer.drop or answer.delay)
+        if self.scenario.forgets or never_answered:
+            return None
+        if answer.effect:
+            return self._repeated_success(answer)
+        return answer if _is_definitive(answer) else None
+
+    def _repeated_success(self, answer: ScriptedAnswer) -> ScriptedAnswer:
+        delivered = 200 <= answer.status < 300 and not answer.drop  # noqa: PLR2004
+        return replace(answer, effect=False, delay=0) if delivered else ScriptedAnswer(200)
+
+
+def _is_definitive(answer: ScriptedAnswer) -> bool:
+    """Return whether an answer is the service's last word, which a repeated request id gets again."""
+    from_proxy = answer.headers.get("Content-Type") == "text/html"
+    status = answer.status
+    final = 200 <= status < 300 or (400 <= status < 500 and status not in {401, 408, 429})  # noqa: PLR2004
+    return final and not from_proxy and not answer.drop
