@@ -14,8 +14,6 @@ from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.subscription import ACTIVE, SUSPENDED
 from bulkreact.partnercenter.verdicts import Verdict
 
-BACKOFF_SECONDS = 1.0
-BACKOFF_CEILING_SECONDS = 60.0
 # 409 without a code or with 800082: the service is busy with the target for minutes.
 NOT_READY_SECONDS = 120.0
 NOT_READY_WAITS = 3
@@ -66,30 +64,13 @@ class RetryIn(Struct, frozen=True):
     delay: float
 
 
-class ApplyThrottle(Struct, frozen=True):
-    """The row was throttled: its scope must wait."""
-
-    retry_after: float | None
-
-
-class RefreshToken(Struct, frozen=True):
-    """Fetch a fresh token, then make the same call again."""
-
-
 class AwaitParent(Struct, frozen=True):
     """The subscription above the row must be active first; ``otherwise`` is how the row ends if nobody waits for that."""
 
     otherwise: Outcome
 
 
-class AbortRun(Struct, frozen=True):
-    """No row can succeed: the run ends here, and resuming sends this row again."""
-
-    outcome: Outcome
-
-
-Unsettled = RetryIn | ApplyThrottle | RefreshToken | AwaitParent | AbortRun
-Step = Finish | Unsettled
+Step = Finish | RetryIn | AwaitParent
 
 
 def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
@@ -152,17 +133,8 @@ def _may_have_acted(answer: Answer) -> bool:
     return status >= _TROUBLE or status == _TIMED_OUT
 
 
-def decide(before: RowProgress, after: RowProgress, verdict: Verdict, *, attempts: int, chance: float) -> Step:
-    """Return the next step of a row; ``chance`` is uniform in [0, 1), ``attempts`` the limit for failures."""
-    match verdict:
-        case verdicts.Throttled(retry_after=retry_after):
-            return ApplyThrottle(retry_after)
-        case verdicts.TokenRefused():
-            return AbortRun(_stopped(before, after)) if before.token_refused else RefreshToken()
-        case verdicts.Fatal():
-            return AbortRun(_stopped(before, after))
-        case verdicts.Transient(retry_once=once) if after.failures < (min(2, attempts) if once else attempts):
-            return RetryIn(backoff(after.failures, chance))
+def decide(before: RowProgress, after: RowProgress, verdict: Verdict) -> Step:
+    """Return the next step of a row that was answered, or failed for the last time that it may."""
     if before.operation in WRITES:
         return _decide_write(after, verdict)
     if before.operation in STEPS:
@@ -182,11 +154,6 @@ def resolves_lost_call(verdict: str, answer: Answer, operation: Operation) -> bo
     return answer.business and verdict not in {verdicts.stored_name(kind) for kind in unsettling}
 
 
-def backoff(failures: int, chance: float) -> float:
-    """Return the seconds to wait after so many failures: exponential with full jitter."""
-    return chance * min(BACKOFF_CEILING_SECONDS, BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16))
-
-
 def outcome_if_open(progress: RowProgress) -> Outcome:
     """Return how a row stands that the run left open."""
     if progress.call is None and not progress.lost:
@@ -197,6 +164,15 @@ def outcome_if_open(progress: RowProgress) -> Outcome:
 def outcome_if_deferred(progress: RowProgress) -> Outcome:
     """Return how a row ends whose scope is throttled for longer than the run waits."""
     return _inconclusive(progress, Status.DEFERRED)
+
+
+def outcome_if_aborted(before: RowProgress, after: RowProgress) -> Outcome:
+    """Return the outcome of a row whose answer aborts the run: resuming sends it again."""
+    if before.operation not in STEPS:
+        return replace(_inconclusive(after, Status.DEFERRED), reopen=True)
+    definitive = after.call is not None and after.call.answer.business
+    outcome = _definitive(after, Status.FAILED) if definitive else _inconclusive(after, Status.FAILED)
+    return replace(outcome, reopen=True)
 
 
 def _decide_write(after: RowProgress, verdict: Verdict) -> Step:  # noqa: C901, PLR0911 - one line a verdict
@@ -291,12 +267,3 @@ def _inconclusive(progress: RowProgress, status: Status) -> Outcome:
         # The call that was lost is an earlier run's, and its id is what counts.
         return replace(_definitive(progress, Status.UNKNOWN), attempts=0, call=None)
     return _definitive(progress, Status.UNKNOWN if progress.lost else status)
-
-
-def _stopped(before: RowProgress, after: RowProgress) -> Outcome:
-    """Return the outcome of a row whose answer stops the run; a refused read leaves it where it was."""
-    if before.operation not in STEPS:
-        return replace(_inconclusive(after, Status.DEFERRED), reopen=True)
-    definitive = after.call is not None and after.call.answer.business
-    outcome = _definitive(after, Status.FAILED) if definitive else _inconclusive(after, Status.FAILED)
-    return replace(outcome, reopen=True)

@@ -3,17 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Reaction, RefreshToken, react
 from bulkreact.batch.policy import (
-    AbortRun,
-    ApplyThrottle,
     Finish,
-    RefreshToken,
     RetryIn,
     RowProgress,
     Step,
     advance,
-    backoff,
     decide,
+    outcome_if_aborted,
     outcome_if_open,
 )
 from bulkreact.models import Answer, Call, Operation, Status
@@ -44,22 +42,29 @@ INACTIVE = verdicts.StatusRead(said(200, business=True), "inactive")
 OTHER_WORD = verdicts.StatusRead(said(200, business=True), "warming")
 
 
-def walk(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step]:
-    """Follow a row through answers; every step but the last must ask for another call."""
-    progress, step = RowProgress(), None
+def call_row(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step | Reaction]:
+    """Call a row until its last answer; every answer but the last must ask for another call."""
+    progress = RowProgress()
+    step: Step | Reaction | None = None
     for number, verdict in enumerate(answers, 1):
-        assert not isinstance(step, Finish | AbortRun)
+        assert not isinstance(step, Finish)
         before = progress
         progress = advance(before, verdict, Call(number, f"id-{before.intent}", "c", "t", "t", verdict.answer))
-        step = decide(before, progress, verdict, attempts=attempts, chance=0.5)
+        failures, refused = before.failures, before.token_refused
+        step = react(verdict, failures=failures, token_refused=refused, attempts=attempts, chance=0.5)
+        match step:
+            case Answered():
+                step = decide(before, progress, verdict)
+            case AbortRun():
+                step = Finish(outcome_if_aborted(before, progress))
     assert step is not None
     return progress, step
 
 
 def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
-    """Return status, code and attempts of the outcome to which answers lead."""
-    step = walk(*answers, attempts=attempts)[1]
-    assert isinstance(step, Finish | AbortRun)
+    """Return status, code and attempts of the outcome of a row."""
+    step = call_row(*answers, attempts=attempts)[1]
+    assert isinstance(step, Finish)
     return step.outcome.status, step.outcome.code, step.outcome.attempts
 
 
@@ -110,29 +115,25 @@ def test_waiting_out_a_throttle_is_no_failed_attempt() -> None:
 
 
 def test_the_request_id_stays_until_a_business_answer_came() -> None:
-    progress, _ = walk(LOST, UNAVAILABLE, THROTTLED, NO_TOKEN, LOST, attempts=9)
+    progress, _ = call_row(LOST, UNAVAILABLE, THROTTLED, NO_TOKEN, LOST, attempts=9)
     assert progress.intent == 0
-    progress, _ = walk(LOST, BUSY, UNAVAILABLE, attempts=9)
+    progress, _ = call_row(LOST, BUSY, UNAVAILABLE, attempts=9)
     assert progress.intent == 1
 
 
 def test_a_busy_target_is_left_alone_for_two_minutes() -> None:
-    assert walk(BUSY)[1] == RetryIn(120)
+    assert call_row(BUSY)[1] == RetryIn(120)
 
 
 def test_a_refused_token_is_renewed_once_and_again_only_after_another_answer() -> None:
-    assert walk(NO_TOKEN)[1] == RefreshToken()
-    assert isinstance(walk(NO_TOKEN, NO_TOKEN)[1], AbortRun)
-    assert walk(NO_TOKEN, UNAVAILABLE, NO_TOKEN)[1] == RefreshToken()
-
-
-def test_a_throttle_holds_with_the_time_that_was_named() -> None:
-    assert walk(THROTTLED)[1] == ApplyThrottle(7.0)
+    assert call_row(NO_TOKEN)[1] == RefreshToken()
+    assert ending(NO_TOKEN, NO_TOKEN) == (Status.FAILED, "http-401", 2)
+    assert call_row(NO_TOKEN, UNAVAILABLE, NO_TOKEN)[1] == RefreshToken()
 
 
 def test_rows_that_stop_the_run_are_sent_again_by_a_resume() -> None:
-    step = walk(FATAL)[1]
-    assert isinstance(step, AbortRun)
+    step = call_row(FATAL)[1]
+    assert isinstance(step, Finish)
     assert step.outcome.reopen
 
 
@@ -141,7 +142,7 @@ def test_a_fatal_answer_to_a_read_leaves_the_row_where_it_was() -> None:
 
 
 def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
-    step = walk(UNAVAILABLE, CONTESTED, ACTIVE)[1]
+    step = call_row(UNAVAILABLE, CONTESTED, ACTIVE)[1]
     assert isinstance(step, Finish)
     assert step.outcome.call is not None
     assert step.outcome.call.id == 2
@@ -157,17 +158,10 @@ def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:
     ],
 )
 def test_a_row_that_waits_when_the_run_ends_says_so(answers: list[Verdict], status: Status) -> None:
-    progress, _ = walk(*answers)
+    progress, _ = call_row(*answers)
     assert outcome_if_open(progress).status is status
 
 
 def test_a_row_without_a_call_was_not_attempted() -> None:
     assert outcome_if_open(RowProgress()).status is Status.NOT_ATTEMPTED
     assert outcome_if_open(replace(RowProgress(), lost=True)).status is Status.UNKNOWN
-
-
-@pytest.mark.parametrize(("failures", "ceiling"), [(1, 1), (2, 2), (3, 4), (4, 8), (7, 60), (5000, 60)])
-def test_the_back_off_doubles_with_full_jitter_up_to_a_minute(failures: int, ceiling: float) -> None:
-    assert backoff(failures, 0.0) == 0
-    assert backoff(failures, 0.5) == ceiling / 2
-    assert backoff(failures, 0.999999) < ceiling

@@ -11,12 +11,13 @@ from bulkreact.batch.discovery.store import DiscoveryStore, UnreadCustomers
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
+from bulkreact.batch.dispatch.reaction import Answered, RefreshToken, react
 from bulkreact.batch.dispatch.throttle import Throttle
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, RefusedRow
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import backoff
+from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import CustomerStream, RowSource
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
@@ -134,31 +135,24 @@ class _Reader(Generic[TaskT]):
         self._workers.progress.calls += 1
         exchange = await self._exchange(task)
         self._workers.record_answer(task, exchange)
-        refused_before, task.token_refused = task.token_refused, False
-        match exchange.verdict:
-            case verdicts.Throttled(retry_after=retry_after):
-                if scope := self._workers.apply_throttle(task, exchange, retry_after):
-                    self._workers.abandon(task, scope)
-                    await self._refuse(task, exchange)
-            case verdicts.TokenRefused() if not refused_before:
-                task.token_refused = True
-                await self._workers.renew(exchange.started)
-                self._queue.wait(task, self._edges.monotonic())
-            case verdicts.TokenRefused() | verdicts.Fatal():
-                self._queue.done(task)
-                self._stop(exchange)
-            case verdicts.Transient(retry_once=once) if task.failures + 1 < (
-                min(2, self._attempts) if once else self._attempts
-            ):
-                task.failures += 1
-                pause = backoff(task.failures, self._edges.chance())
-                self._queue.wait(task, self._edges.monotonic() + pause)
-            case verdicts.Accepted():
-                if self._streak:
-                    self._streak.answered(success=True)
-                await self._go_on(task)
-            case _:
+        reaction = react(
+            exchange.verdict,
+            failures=task.failures,
+            token_refused=task.token_refused,
+            attempts=self._attempts,
+            chance=self._edges.chance(),
+        )
+        task.token_refused = isinstance(reaction, RefreshToken)
+        task.failures += isinstance(reaction, RetryIn)
+        if not isinstance(reaction, Answered):
+            if await self._workers.apply(task, reaction, exchange, abort_reason=_abort_reason(exchange)):
                 await self._refuse(task, exchange)
+        elif isinstance(exchange.verdict, verdicts.Accepted):
+            if self._streak:
+                self._streak.answered(success=True)
+            await self._go_on(task)
+        else:
+            await self._refuse(task, exchange)
 
     async def _exchange(self, task: TaskT) -> CallResult:
         started, started_at = self._edges.monotonic(), iso(self._edges.now())
@@ -175,7 +169,7 @@ class _Reader(Generic[TaskT]):
         outcome = Outcome(Status.FAILED, 1, exchange.call)
         if isinstance(exchange.verdict, verdicts.PermissionRefused):
             if not self._streak or self._streak.refused(RefusedRow(task.position, task.customer_id, outcome)):
-                self._stop(exchange)
+                self._workers.abort(_abort_reason(exchange))
         elif self._streak:
             self._streak.answered(success=False)
         await self._go_on(task)
@@ -190,9 +184,9 @@ class _Reader(Generic[TaskT]):
         self._workers.progress.failures += task.troubled
         self._queue.done(task)
 
-    def _stop(self, exchange: CallResult) -> None:
-        answer = exchange.verdict.answer
-        self._workers.abort(f"HTTP {answer.http_status}, {answer.code}: {answer.description}")
+
+def _abort_reason(exchange: CallResult) -> str:
+    return f"HTTP {exchange.call.answer.http_status}, {exchange.error}"
 
 
 class _Alone:

@@ -20,6 +20,11 @@ class CallResult(Struct, frozen=True):
     verdict: Verdict
     started: float
 
+    @property
+    def error(self) -> str:
+        """Return the code and description of its answer."""
+        return f"{self.call.answer.code}: {self.call.answer.description}"
+
 
 class CallExecutor:
     """Makes calls; keeping their answers is left to whoever knows what they lead to."""

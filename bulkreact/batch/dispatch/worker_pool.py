@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, assert_never
 
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
+from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, RefreshToken, Unanswered
 from bulkreact.batch.dispatch.throttle import Scope, Throttle
 from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
+from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
@@ -27,6 +29,14 @@ class CallBudget:
     pacer: RateLimiter
     throttle: Throttle
     concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned(Generic[Item]):
+    """A scope that is throttled for longer than the run waits: the item in hand, and the others with calls on record."""
+
+    scope: Scope
+    items: list[Item]
 
 
 class WorkerPool(Generic[Item]):
@@ -96,8 +106,33 @@ class WorkerPool(Generic[Item]):
         if self._flow.pacer.pace:
             self._flow.pacer.pace.speed_up()
 
-    def apply_throttle(self, item: Item, exchange: CallResult, retry_after: float | None) -> Scope | None:
-        """Hold whoever was throttled; returns a scope that is to be given up instead, with the item still in hand."""
+    async def apply(
+        self, item: Item, reaction: Unanswered, exchange: CallResult, *, abort_reason: str
+    ) -> Abandoned[Item] | None:
+        """Act on a reaction: hand the item back to the queue, or abort the run for ``abort_reason``.
+
+        Returns the scope that was abandoned instead: the caller settles its items and marks the one in hand as done.
+        """
+        match reaction:
+            case RetryIn(delay=0):
+                self.queue.requeue_first(item)
+            case RetryIn(delay=delay):
+                self.queue.wait(item, self._edges.monotonic() + delay)
+            case ApplyThrottle(retry_after=retry_after):
+                return self._apply_throttle(item, exchange, retry_after)
+            case RefreshToken():
+                await self.unless_stopped(partial(self._edges.renew_token, exchange.started))
+                await self._token()
+                self.queue.wait(item, self._edges.monotonic())
+            case AbortRun():
+                self.queue.done(item)
+                self.abort(abort_reason)
+            case _:
+                assert_never(reaction)
+        return None
+
+    def _apply_throttle(self, item: Item, exchange: CallResult, retry_after: float | None) -> Abandoned[Item] | None:
+        """Pause the throttled scope, or abandon it when it is throttled for longer than the run waits."""
         ruling = self._flow.throttle.throttled(
             item.customer_id,
             started=exchange.started,
@@ -110,18 +145,15 @@ class WorkerPool(Generic[Item]):
         if ruling.slow_down and self._flow.pacer.pace:
             self._flow.pacer.pace.slow_down()
         if ruling.give_up:
-            return ruling.scope
+            by_customer = ruling.scope is Scope.CUSTOMER
+            dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_everybody()
+            return Abandoned(ruling.scope, [item, *dropped])
         if ruling.scope is Scope.CUSTOMER:
             self.queue.hold_customer(item.customer_id, ruling.until)
         else:
             self.queue.hold_everybody(ruling.until)
         self.queue.wait(item, ruling.until)
         return None
-
-    def abandon(self, item: Item, scope: Scope) -> list[Item]:
-        """Forget what a scope still had to do; return the item in hand and those that were begun."""
-        dropped = self.queue.drop(item.customer_id) if scope is Scope.CUSTOMER else self.queue.drop_everybody()
-        return [item, *dropped]
 
     def throttle_state(self) -> ThrottleState:
         """Return who waits."""
@@ -139,11 +171,6 @@ class WorkerPool(Generic[Item]):
         finally:
             stopped.cancel()
         return task.result() if task.done() else None
-
-    async def renew(self, since: float) -> None:
-        """Have a token replaced that was refused to a call that was sent at a monotonic moment, or stop."""
-        await self.unless_stopped(partial(self._edges.renew_token, since))
-        await self._token()
 
     async def _token(self) -> None:
         """Make sure that there is a token for the next call, or stop."""

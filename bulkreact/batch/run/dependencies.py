@@ -6,9 +6,9 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from bulkreact.batch.dispatch.exchange import CallExecutor
+from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.throttle import Scope
+from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
@@ -29,7 +29,7 @@ class OutcomeListener:
 
     settled: Callable[[PendingRow, Outcome], None]
     counted: Callable[[Outcome, int], None]
-    give_up: Callable[[Item, Scope], Awaitable[None]]
+    apply: Callable[[Item, Unanswered, CallResult, str], Awaitable[None]]
 
 
 class DependencyTracker:
@@ -60,10 +60,7 @@ class DependencyTracker:
             queue.requeue_first,
             queue.done,
             workers.record_answer,
-            workers.apply_throttle,
-            told.give_up,
-            workers.renew,
-            workers.abort,
+            told.apply,
             self._ended,
         )
         self._watching = ActivationPoller(host, wire=wire, edges=edges, attempts=limits.attempts, run_uuid=run_uuid)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 from functools import partial
-from typing import assert_never
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -10,24 +9,15 @@ from msgspec.structs import replace
 from bulkreact.batch import policy
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered, react
 from bulkreact.batch.dispatch.throttle import Scope
-from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, FailureThreshold, RefusedRow
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
-from bulkreact.batch.policy import (
-    AbortRun,
-    ApplyThrottle,
-    AwaitParent,
-    Finish,
-    RefreshToken,
-    RetryIn,
-    RowProgress,
-    Step,
-    Unsettled,
-)
+from bulkreact.batch.policy import AwaitParent, Finish, RowProgress, Step
 from bulkreact.batch.run.dependencies import DependencyTracker, Item, OutcomeListener
-from bulkreact.batch.run.parents import ParentSubscription, ParentSubscriptions
+from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.verify.poller import FRESH_SECONDS
 from bulkreact.batch.verify.watch_list import SubscriptionWatch
 from bulkreact.errors import HaltedError
@@ -79,7 +69,7 @@ class Runner:
             edges=edges,
             limits=limits,
             run_uuid=run_uuid,
-            told=OutcomeListener(self._told, self._count, self._give_up),
+            told=OutcomeListener(self._told, self._count, self._apply),
         )
 
     async def run(self) -> StopReason:
@@ -112,15 +102,43 @@ class Runner:
         if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._edges.monotonic()
         row.progress = policy.advance(before, verdict, exchange.call)
-        step = policy.decide(before, row.progress, verdict, attempts=self._limits.attempts, chance=self._edges.chance())
-        step, parent = self._dependants.resolve(_with_auto_renew(step, row), row, verdict)
+        reaction = react(
+            verdict,
+            failures=before.failures,
+            token_refused=before.token_refused,
+            attempts=self._limits.attempts,
+            chance=self._edges.chance(),
+        )
+        if isinstance(reaction, Answered):
+            await self._follow(row, policy.decide(before, row.progress, verdict), exchange)
+            return
+        outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
+        settled = [(row.ordinal, outcome)] if outcome else []
+        await self._wire.recorder.answered(exchange.call, verdict, settled=settled)
+        self._workers.record_answer(row, exchange)
+        if outcome:
+            self._threshold.add(outcome)
+            self._told(row, outcome)
+        await self._apply(row, reaction, exchange, f"row {row.number}: {exchange.error}")
+
+    async def _follow(self, row: PendingRow, decided: Step, exchange: CallResult) -> None:
+        """Record an answer together with the outcome if it settles the row, then do what follows from it."""
+        step, parent = self._dependants.resolve(_with_auto_renew(decided, row), row, exchange.verdict)
         if isinstance(step, Finish):
             await self._settle(row, step.outcome, exchange)
             return
-        settled = [(row.ordinal, step.outcome)] if isinstance(step, AbortRun) else []
-        await self._wire.recorder.answered(exchange.call, verdict, settled=settled)
+        await self._wire.recorder.answered(exchange.call, exchange.verdict)
         self._workers.record_answer(row, exchange)
-        await self._follow(row, step, exchange, parent)
+        if not isinstance(step, AwaitParent):
+            await self._apply(row, step, exchange, f"row {row.number}: {exchange.error}")
+        elif parent is None:
+            raise AssertionError("a row can only wait for a parent of this run")
+        else:
+            await self._dependants.wait(row, parent, step.otherwise)
+
+    async def _apply(self, item: Item, reaction: Unanswered, exchange: CallResult, reason: str) -> None:
+        if abandoned := await self._workers.apply(item, reaction, exchange, abort_reason=reason):
+            await self._defer(item, abandoned)
 
     async def _settle(self, row: PendingRow, outcome: Outcome, exchange: CallResult) -> None:
         """Write down how a row has ended, and do what that means; nobody is told of it before it is durable."""
@@ -171,33 +189,6 @@ class Runner:
         self._workers.abort(f"{len(refusals)} rows in succession were refused for lack of permission ({outcome.code})")
         return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
-    async def _follow(
-        self, row: PendingRow, step: Unsettled, exchange: CallResult, parent: ParentSubscription | None
-    ) -> None:
-        match step:
-            case RetryIn(delay=0):
-                self._queue.requeue_first(row)
-            case RetryIn(delay=delay):
-                self._queue.wait(row, self._edges.monotonic() + delay)
-            case ApplyThrottle(retry_after=retry_after):
-                if scope := self._workers.apply_throttle(row, exchange, retry_after):
-                    await self._give_up(row, scope)
-            case RefreshToken():
-                await self._workers.renew(exchange.started)
-                self._queue.wait(row, self._edges.monotonic())
-            case AwaitParent(otherwise=otherwise):
-                if parent is None:
-                    raise AssertionError("nobody waits for nothing")
-                await self._dependants.wait(row, parent, otherwise)
-            case AbortRun(outcome=outcome):
-                self._queue.done(row)
-                self._threshold.add(outcome)
-                self._told(row, outcome)
-                answer = exchange.verdict.answer
-                self._workers.abort(f"row {row.number}: {answer.code}: {answer.description}")
-            case _:
-                assert_never(step)
-
     def _told(self, row: PendingRow, outcome: Outcome) -> None:
         self._count(outcome)
         self._edges.settled(row.number, outcome)
@@ -225,12 +216,12 @@ class Runner:
         words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
         self._workers.stop(StopReason(RunState.HALTED, HaltedError.exit_code, words))
 
-    async def _give_up(self, item: Item, scope: Scope) -> None:
-        """Defer the rows of a throttled scope that are not in flight; those in flight come to the same end."""
+    async def _defer(self, item: Item, abandoned: Abandoned[Item]) -> None:
+        """Defer the rows of an abandoned scope that are not in flight; those in flight come to the same end."""
+        scope = abandoned.scope
         customer_id = item.customer_id if scope is Scope.CUSTOMER else None
-        given_up = self._workers.abandon(item, scope)
-        rows = [one for one in given_up if isinstance(one, PendingRow)]
-        self._dependants.forget(one for one in given_up if isinstance(one, SubscriptionWatch))
+        rows = [row for row in abandoned.items if isinstance(row, PendingRow)]
+        self._dependants.forget(group for group in abandoned.items if isinstance(group, SubscriptionWatch))
         outcomes = [(one, policy.outcome_if_deferred(one.progress)) for one in rows]
         await self._wire.recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
         words = f"not sent: {scope.value} is throttled for longer than this run waits"

@@ -8,10 +8,10 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
-from bulkreact.batch.dispatch.throttle import Scope
+from bulkreact.batch.dispatch.reaction import Answered, Reaction, RefreshToken, Unanswered, react
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.call_log import intended_id
-from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, backoff
+from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, RetryIn
 from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
 from bulkreact.models import AutoRenew, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
@@ -50,8 +50,7 @@ class PollSchedule:
 class Host:
     """What the phase does for the watching that goes on in it.
 
-    ``wait``, ``go_on`` and ``done`` hand a group back to the queue; ``hold`` does so after a 429, or returns a scope that is to be
-    given up instead, which ``give_up`` does. ``ended`` is told which rows have ended, and which are watched no longer
+    ``wait``, ``go_on`` and ``done`` hand a group back to the queue; ``apply`` acts on a call that was not answered. ``ended`` is told which rows have ended, and which are watched no longer
     and stay as they are.
     """
 
@@ -59,10 +58,7 @@ class Host:
     go_on: Callable[[SubscriptionWatch], None]
     done: Callable[[SubscriptionWatch], None]
     heed: Callable[[SubscriptionWatch, CallResult], None]
-    hold: Callable[[SubscriptionWatch, CallResult, float | None], Scope | None]
-    give_up: Callable[[SubscriptionWatch, Scope], Awaitable[None]]
-    renew: Callable[[float], Awaitable[None]]
-    refuse: Callable[[str], None]
+    apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]]
     ended: Callable[[Sequence[Ended], Sequence[WatchedRow]], Awaitable[None]]
 
 
@@ -96,14 +92,14 @@ class ActivationPoller:
             target,
             particulars=CallContext(location=group.location),
         )
-        unanswered = self._is_unanswered(exchange.verdict, failures=group.failures + 1)
+        reaction = self._react(exchange.verdict, failures=group.failures, token_refused=group.token_refused)
         group.read_at = self._edges.monotonic()
         over = exchange.started >= timetable.deadline
-        ended, left = ([], []) if unanswered else self._read(group, one, exchange, over=over)
+        ended, left = self._read(group, one, exchange, over=over) if isinstance(reaction, Answered) else ([], [])
         await self._answered(group, exchange, ended)
         await self._host.ended(ended, left)
-        if unanswered:
-            await self._repeat(group, exchange)
+        if not isinstance(reaction, Answered):
+            await self._repeat(group, reaction, exchange)
         elif group.pending_auto_renew:
             self._host.go_on(group)
         elif group.members:
@@ -134,13 +130,9 @@ class ActivationPoller:
         await self._wire.recorder.answered(exchange.call, exchange.verdict, settled=outcomes)
         self._host.heed(group, exchange)
 
-    def _is_unanswered(self, verdict: Verdict, *, failures: int) -> bool:
-        """Tell whether a verdict says nothing of the targets: the same call is then made again, or none at all."""
-        match verdict:
-            case verdicts.Transient():
-                return failures < self._attempts
-            case _:
-                return isinstance(verdict, verdicts.Throttled | verdicts.TokenRefused | verdicts.Fatal)
+    def _react(self, verdict: Verdict, *, failures: int, token_refused: bool) -> Reaction:
+        attempts, chance = self._attempts, self._edges.chance()
+        return react(verdict, failures=failures, token_refused=token_refused, attempts=attempts, chance=chance)
 
     def _read(
         self, group: SubscriptionWatch, one: str | None, exchange: CallResult, *, over: bool
@@ -170,49 +162,34 @@ class ActivationPoller:
             particulars=CallContext(subscription=resource),
         )
         verdict = exchange.verdict
+        reaction = self._react(verdict, failures=group.restore_failures, token_refused=group.renewal_refused)
         group.restore_attempts += verdict.answer.business
         group.restore_failures += isinstance(verdict, verdicts.Transient)
-        unanswered = self._is_unanswered(verdict, failures=group.restore_failures)
         busy = isinstance(verdict, verdicts.NotReady)
         changed = busy or isinstance(verdict, verdicts.Conflict)
         group.conflicts += changed
         ended: list[Ended] = []
-        if not unanswered and not (changed and group.conflicts <= CONFLICTS):
+        if isinstance(reaction, Answered) and not (changed and group.conflicts <= CONFLICTS):
             done = isinstance(verdict, verdicts.Accepted)
             ended = [(watched, _active(watched.outcome, AutoRenew.RESTORED if done else AutoRenew.STILL_OFF))]
             del group.members[""]
         group.discard_snapshot()
         await self._answered(group, exchange, ended)
         await self._host.ended(ended, [])
-        if unanswered:
+        if not isinstance(reaction, Answered):
             # A reading in between does not make a token good that an update was refused with.
-            group.token_refused = group.renewal_refused
-            group.renewal_refused = isinstance(verdict, verdicts.TokenRefused)
-            await self._repeat(group, exchange)
+            group.renewal_refused = isinstance(reaction, RefreshToken)
+            await self._repeat(group, reaction, exchange)
         elif group.members:
             self._host.wait(group, self._edges.monotonic() + (NOT_READY_SECONDS if busy else 0.0))
         else:
             self._host.done(group)
 
-    async def _repeat(self, group: SubscriptionWatch, exchange: CallResult) -> None:
+    async def _repeat(self, group: SubscriptionWatch, reaction: Unanswered, exchange: CallResult) -> None:
         """Hand a group back to the queue whose call must be made again, or stop."""
-        answer = exchange.verdict.answer
-        refused_before = group.token_refused
-        group.token_refused = isinstance(exchange.verdict, verdicts.TokenRefused)
-        match exchange.verdict:
-            case verdicts.Throttled(retry_after=retry_after):
-                if scope := self._host.hold(group, exchange, retry_after):
-                    await self._host.give_up(group, scope)
-            case verdicts.TokenRefused() if not refused_before:
-                await self._host.renew(exchange.started)
-                self._host.wait(group, self._edges.monotonic())
-            case verdicts.Transient():
-                group.failures += 1
-                pause = backoff(group.failures, self._edges.chance())
-                self._host.wait(group, self._edges.monotonic() + pause)
-            case _:
-                self._host.done(group)
-                self._host.refuse(f"reading how a subscription stands: {answer.code}: {answer.description}")
+        group.token_refused = isinstance(reaction, RefreshToken)
+        group.failures += isinstance(reaction, RetryIn)
+        await self._host.apply(group, reaction, exchange, f"reading the status of a subscription: {exchange.error}")
 
 
 def _active(before: Outcome, auto_renew: AutoRenew) -> Outcome:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import CallExecutor
+from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.throttle import Scope
+from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.verify.poller import ActivationPoller, Ended, Host, PollSchedule
@@ -39,10 +39,7 @@ class Verifier:
             queue.requeue_first,
             queue.done,
             workers.record_answer,
-            workers.apply_throttle,
-            self._give_up,
-            workers.renew,
-            workers.abort,
+            self._apply,
             self._ended,
         )
         self._watching = ActivationPoller(host, wire=wire, edges=edges, attempts=attempts, run_uuid=run_uuid)
@@ -66,9 +63,12 @@ class Verifier:
             self._workers.progress.failures += outcome.status is Status.PENDING
             self._edges.settled(watched.number, outcome)
 
-    async def _give_up(self, group: SubscriptionWatch, scope: Scope) -> None:
-        """End the groups of a scope that is throttled for longer than the run waits."""
-        ends = [self._watching.end(one) for one in self._workers.abandon(group, scope)]
+    async def _apply(self, group: SubscriptionWatch, reaction: Unanswered, exchange: CallResult, reason: str) -> None:
+        """Act on a reaction; end the groups of a scope that is throttled for longer than the run waits."""
+        abandoned = await self._workers.apply(group, reaction, exchange, abort_reason=reason)
+        if abandoned is None:
+            return
+        ends = [self._watching.end(one) for one in abandoned.items]
         ended = [one for settled, _ in ends for one in settled]
         await self._wire.recorder.settle(*((watched.ordinal, outcome) for watched, outcome in ended))
         self._queue.done(group)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, react
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
@@ -17,7 +18,7 @@ from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import AbortRun, Finish, RowProgress, advance, decide, outcome_if_open
+from bulkreact.batch.policy import Finish, RowProgress, advance, decide, outcome_if_aborted, outcome_if_open
 from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
@@ -115,8 +116,19 @@ class JournalMachine(RuleBasedStateMachine):
         before = row.progress
         call = Call(self.calls + 1, guid(1), guid(2), AT, AT, verdict.answer)
         row.progress = advance(before, verdict, call)
-        step = decide(before, row.progress, verdict, attempts=self.attempts, chance=0.5)
-        outcome = step.outcome if isinstance(step, Finish | AbortRun) else None
+        reaction = react(
+            verdict,
+            failures=before.failures,
+            token_refused=before.token_refused,
+            attempts=self.attempts,
+            chance=0.5,
+        )
+        outcome = None
+        if isinstance(reaction, AbortRun):
+            outcome = outcome_if_aborted(before, row.progress)
+        elif isinstance(reaction, Answered):
+            step = decide(before, row.progress, verdict)
+            outcome = step.outcome if isinstance(step, Finish) else None
         self._commit(ordinal, operation, verdict, outcome)
         if operation is WRITE:
             row.shown = None
