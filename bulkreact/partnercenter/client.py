@@ -1,5 +1,6 @@
 """The aiohttp edge: sends one request, returns what came back; it never judges."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -25,7 +26,6 @@ from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.network import proxy_for, tls_context
 from bulkreact.partnercenter.protocol import common_headers
-from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
@@ -47,7 +47,7 @@ class Client:
         base_url: str,
         credentials: Credentials,
         *,
-        limit: TimeLimit,
+        timeout: float,
         headers: Mapping[str, str],
     ) -> None:
         self._session = session
@@ -56,7 +56,7 @@ class Client:
         self._origin = URL(base_url, encoded=True)
         self._prefix = self._origin.raw_path.rstrip("/")
         self._credentials = credentials
-        self._limit = limit
+        self._timeout = timeout
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or how the call was lost; every call may take equally long."""
@@ -68,7 +68,7 @@ class Client:
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
         try:
-            with self._limit:
+            async with asyncio.timeout(self._timeout):
                 response = await self._session.request(
                     request.method,
                     self._url(request.path),
@@ -115,7 +115,7 @@ class _Request(ClientRequest):
 @asynccontextmanager
 async def connect(service: Service, limits: Limits, credentials: Credentials) -> AsyncIterator[Client]:
     """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
-    # A timer for each call would cost a tenth of it.
+    # Each call has its own limit on the whole of it.
     timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
     address = URL(service.base_url)
     headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
@@ -131,8 +131,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     ) as session:
         # aiohttp would silently send a GET again on a broken connection: under the same ids, and past the pace.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
-        limit = TimeLimit(limits.timeout)
-        yield Client(session, service.base_url, credentials, limit=limit, headers=headers if proxy else {})
+        yield Client(session, service.base_url, credentials, timeout=limits.timeout, headers=headers if proxy else {})
 
 
 def hide(text: str, token: str) -> str:

@@ -19,23 +19,6 @@ def guarded(cells: Iterable[str]) -> list[str]:
     return [guard(cell) if cell[:1] in _BEGINNINGS else cell for cell in cells]
 
 
-def may_need_guard(line: str) -> bool:
-    """Tell whether there may be a cell to guard in a line of cells with commas between; False is certain.
-
-    Ids are full of dashes. The other characters are rare, and found faster than with a comma before them.
-    """
-    return (
-        line[:1] in _BEGINNINGS
-        or ",-" in line
-        or "=" in line
-        or "+" in line
-        or "@" in line
-        or "'" in line
-        or "\t" in line
-        or "\r" in line
-    )
-
-
 def unguard(cell: str) -> str:
     """Take one guard off again: the exact reverse of ``guard``."""
     return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell

@@ -15,7 +15,8 @@ from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import AutoRenew, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import about_auto_renew, advice
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.output.csv_writer import guarded_line
+from bulkreact.sheets.formula_guard import guarded
+from bulkreact.sheets.output.csv_writer import csv_line
 
 RESULTS = "results.csv"
 FAILED = "failed.csv"
@@ -60,13 +61,13 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> C
     with ExitStack() as files:
         results = files.enter_context(replacing(folder / RESULTS, private=True))
         failed = files.enter_context(replacing(folder / FAILED, private=True))
-        names = guarded_line((*header, *RESULT_COLUMNS))
+        names = csv_line(guarded((*header, *RESULT_COLUMNS)))
         for file in (results, failed):
             file.write(names)
         for row in rows:
             counts.add(row)
             # Of what is ours nothing looks like a formula, and is left as it is.
-            line = guarded_line(result_cells(row))
+            line = csv_line(guarded(result_cells(row)))
             results.write(line)
             if not row.succeeded:
                 failed.write(line)
