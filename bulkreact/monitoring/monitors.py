@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 
@@ -112,15 +113,9 @@ class Monitors:
             warn(f"--metrics {path} could not be written: {error.strerror}. The run is not concerned.")
 
     def _refresh_token_ends(self) -> datetime | None:
-        chosen = credentials.resolved(self._ctx)
-        if chosen is None or chosen.record is None:
-            return None
-        from bulkreact.partnercenter.auth.sign_ins import REFRESH_TOKEN_DAYS, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
-        from bulkreact.partnercenter.auth.user_tokens import refreshed_at  # noqa: PLC0415
-
+        access = credentials.authorized(self._ctx)
         with suppress(BulkreactError):
-            at = refreshed_at(sign_in_for(state_folder(), chosen.identity), chosen.record)
-            return at + timedelta(days=REFRESH_TOKEN_DAYS) if at else None
+            return refresh_token_expires_at(access.source, state_folder()) if access else None
         return None
 
 

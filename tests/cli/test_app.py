@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from bulkreact.cli import credentials
 from bulkreact.cli.app import _COMMANDS
 from bulkreact.models import Status
+from bulkreact.partnercenter.auth import credential_source
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.settings import FILE_NAME
 from bulkreact.sheets.columns import RESULT_COLUMNS
@@ -89,7 +89,7 @@ def test_the_readme_offers_two_commands_that_set_everything_up() -> None:
 
 def test_the_readme_names_every_command_and_every_variable_that_is_no_option() -> None:
     assert not [command for command in _COMMANDS if f"`bulkreact {command}" not in README]
-    variables = [value for name, value in vars(credentials).items() if name.endswith("_VARIABLE")]
+    variables = [value for name, value in vars(credential_source).items() if name.endswith("_VARIABLE")]
     assert len(variables) == 4
     more = [*CERTIFICATE_VARIABLES, "HTTPS_PROXY", "NO_PROXY", "BULKREACT_STATE_DIR", "BULKREACT_PROFILE"]
     assert not [name for name in (*variables, *more, FILE_NAME) if name not in README]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bulkreact.cli.commands.run import command
-from bulkreact.cli.credentials import resolve
+from bulkreact.cli.credentials import credential_source
 from bulkreact.settings import Cloud
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.conftest import Program
@@ -164,7 +164,7 @@ def test_each_cloud_has_its_token_service_and_every_part_can_be_overridden(
     monkeypatch.delenv("BULKREACT_ACCESS_TOKEN", raising=False)
     named = [*APP, "--tenant-id", TENANT, "--client-id", CLIENT, *options]
     ctx = command.make_context("run", ["input.csv", *named])
-    identity = resolve(ctx, Cloud(ctx.params["cloud"])).identity
+    identity = credential_source(ctx, Cloud(ctx.params["cloud"])).identity
     assert identity.authority == f"{authority_url}/{TENANT}"
     assert (identity.scope, identity.resource) == (f"{scope}/.default", scope)
 

@@ -1,22 +1,32 @@
 """``bulkreact doctor``: proves that a run could work, before one is needed at night."""
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 
 import click
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from bulkreact.cli import credentials
 from bulkreact.cli.command import ConfiguredCommand, EffectiveValue, effective
-from bulkreact.cli.commands.doctor_checks import run_checks
-from bulkreact.cli.commands.doctor_findings import CheckResult, Findings
+from bulkreact.cli.commands.doctor_checks import CheckResult, Findings, run_checks
+from bulkreact.cli.credentials import credential_source
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
+from bulkreact.partnercenter.auth.credential_source import (
+    PASSWORD_VARIABLE,
+    SECRET_VARIABLE,
+    TOKEN_VARIABLE,
+    AppSource,
+    CredentialSource,
+    TokenSource,
+    UserSource,
+)
 from bulkreact.settings import BASE_URLS, AuthMethod, Cloud
 
 _COLOURS = {
@@ -25,12 +35,8 @@ _COLOURS = {
     CheckResult.FAILED: "red",
     CheckResult.SKIPPED: "dim",
 }
-_SECRETS = (
-    credentials.TOKEN_VARIABLE,
-    credentials.SECRET_VARIABLE,
-    credentials.PASSWORD_VARIABLE,
-)
-# Where nobody says how wide it may be.
+_SECRETS = (TOKEN_VARIABLE, SECRET_VARIABLE, PASSWORD_VARIABLE)
+# Where the output is no terminal.
 _WIDTH = 160
 
 
@@ -48,45 +54,41 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
     It looks at the settings that 'bulkreact run' would have. Nothing is reactivated.
     """
-    findings = run_checks(ctx)
-    settings = _settings(ctx, findings)
+    service = shared.service(ctx)
+    findings = asyncio.run(run_checks(service, ctx.params["reports"], partial(credential_source, ctx, service.cloud)))
+    settings = _settings(ctx, findings.source)
     if ctx.params["json"]:
-        click.echo(json.dumps(_for_programs(settings, findings), indent=2))
+        click.echo(json.dumps(_to_dict(settings, findings), indent=2))
     else:
         _show(settings, findings)
     ctx.exit(EXIT_SUCCESS if findings.healthy else CredentialsRefusedError.exit_code)
 
 
-def _settings(ctx: click.Context, findings: Findings) -> dict[str, EffectiveValue]:
-    """Return what holds and where it comes from; of secrets, only whether they are set."""
-    shown = {name: one for name, one in effective(ctx).items() if name != "json"}
+def _settings(ctx: click.Context, source: CredentialSource | None) -> dict[str, EffectiveValue]:
+    """Return the effective settings and where they come from; of secrets, only whether they are set."""
+    settings = {name: value for name, value in effective(ctx).items() if name != "json"}
     cloud = Cloud(ctx.params["cloud"])
-    if shown["base_url"].text is None and not ctx.params["simulate"]:
-        shown["base_url"] = EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")
-    if chosen := findings.chosen:
-        implied = "stored sign-in" if chosen.record else f"cloud {cloud}"
-        known = {
-            "auth": chosen.auth.value,
-            "tenant_id": chosen.identity.tenant_id,
-            "client_id": chosen.identity.client_id,
-            "authority": chosen.identity.authority,
-            "scope": chosen.identity.scope,
-        }
-        for name, value in known.items():
-            if (
-                shown[name].text is None
-                and value
-                and (chosen.auth is not AuthMethod.TOKEN or name in {"auth", "scope"})
-            ):
-                shown[name] = EffectiveValue(value, "what is given" if name == "auth" else implied)
+    implied = {} if ctx.params["simulate"] else {"base_url": EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")}
+    if source:
+        implied |= _implied(source, cloud)
+    settings |= {name: value for name, value in implied.items() if settings[name].text is None and value.text}
     for name in _SECRETS:
-        shown[name] = (
-            EffectiveValue("set, not shown", "environment") if os.environ.get(name) else EffectiveValue(None, "")
-        )
-    return shown
+        is_set = bool(os.environ.get(name))
+        settings[name] = EffectiveValue("set, not shown", "environment") if is_set else EffectiveValue(None, "")
+    return settings
 
 
-def _for_programs(settings: Mapping[str, EffectiveValue], findings: Findings) -> dict[str, object]:
+def _implied(source: CredentialSource, cloud: Cloud) -> dict[str, EffectiveValue]:
+    """Return the settings that follow from the source of the credentials."""
+    methods = {TokenSource: AuthMethod.TOKEN, AppSource: AuthMethod.APP, UserSource: AuthMethod.USER}
+    origin = "stored sign-in" if isinstance(source, UserSource) else f"cloud {cloud}"
+    # A ready token was not asked for by app, tenant and authority.
+    names = ("scope",) if isinstance(source, TokenSource) else ("tenant_id", "client_id", "authority", "scope")
+    implied = {name: EffectiveValue(getattr(source.identity, name), origin) for name in names}
+    return {"auth": EffectiveValue(methods[type(source)].value, "what is given"), **implied}
+
+
+def _to_dict(settings: Mapping[str, EffectiveValue], findings: Findings) -> dict[str, object]:
     return {
         "healthy": findings.healthy,
         "checks": [check.to_dict() for check in findings.checks],
@@ -94,7 +96,7 @@ def _for_programs(settings: Mapping[str, EffectiveValue], findings: Findings) ->
         "refresh_token": asdict(findings.refresh_token) if findings.refresh_token else None,
         "clock_skew_seconds": findings.clock_skew,
         "is_mfa_compliant": findings.is_mfa_compliant,
-        "settings": {name: {"value": one.text, "origin": one.origin} for name, one in settings.items()},
+        "settings": {name: {"value": value.text, "origin": value.origin} for name, value in settings.items()},
     }
 
 
@@ -103,17 +105,15 @@ def _show(settings: Mapping[str, EffectiveValue], findings: Findings) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     table = Table("setting", Column("value", overflow="fold"), "from", box=None, pad_edge=False)
-    for name, one in settings.items():
-        if one.text is not None:
-            table.add_row(name, one.text, one.origin)
+    for name, value in settings.items():
+        if value.text is not None:
+            table.add_row(name, value.text, value.origin)
     console.print(table)
     console.print()
     table = Table("check", "result", Column("found", overflow="fold"), box=None, pad_edge=False)
     for check in findings.checks:
-        words = (
-            f"{check.message}\n{check.advice}" if check.advice and check.result is not CheckResult.OK else check.message
-        )
-        table.add_row(check.name, Text(check.result, style=_COLOURS[check.result]), words)
+        advice = f"\n{check.advice}" if check.advice and check.result is not CheckResult.OK else ""
+        table.add_row(check.name, Text(check.result, style=_COLOURS[check.result]), f"{check.message}{advice}")
     console.print(table)
     console.print()
     failed = [check.name for check in findings.checks if check.result is CheckResult.FAILED]

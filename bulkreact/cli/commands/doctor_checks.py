@@ -1,27 +1,32 @@
-"""What doctor examines: each thing a run needs, one after the other, with what it found in words."""
+"""What ``bulkreact doctor`` checks: each thing that a run needs, one after the other."""
 
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 from uuid import uuid4
 
-import click
-
-from bulkreact.cli import credentials
-from bulkreact.cli.commands.doctor_findings import CheckResult, Findings, RefreshTokenAge
-from bulkreact.cli.credentials import ResolvedCredentials
-from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, BulkreactError, InputRefusedError
 from bulkreact.guids import is_guid
-from bulkreact.models import NoResponse, Operation, Response
-from bulkreact.partnercenter.auth.access_tokens import StaticToken
+from bulkreact.models import NoResponse, Operation, Reply, Response
+from bulkreact.partnercenter.auth.access import open_credentials, refresh_token_expires_at
+from bulkreact.partnercenter.auth.access_tokens import RefreshingToken, StaticToken
 from bulkreact.partnercenter.auth.app_credentials import Certificate
+from bulkreact.partnercenter.auth.credential_source import (
+    TOKEN_VARIABLE,
+    AppSource,
+    CredentialSource,
+    TokenSource,
+    UserSource,
+)
+from bulkreact.partnercenter.auth.sign_in_records import REFRESH_TOKEN_DAYS
 from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.client import connect
 from bulkreact.partnercenter.error_codes.lookup import lookup
@@ -30,36 +35,89 @@ from bulkreact.partnercenter.reachability import reach
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.state_dir import state_folder
-from bulkreact.settings import AuthMethod, Limits, Service
+from bulkreact.settings import Limits, Service
 
 CLOCK_SECONDS = 120.0
 REFRESH_TOKEN_DAYS_LEFT = 14
 _CERTIFICATE_DAYS_LEFT = 30
 _READ_SECONDS = 30.0
+_DAY_SECONDS = 86_400
 
 
-def run_checks(ctx: click.Context) -> Findings:
-    """Examine everything in the order in which a run needs it."""
+class CheckResult(StrEnum):
+    """How a check ended; only ``failed`` keeps a run from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked, and what to do about it."""
+
+    name: str
+    result: CheckResult
+    message: str
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the check as ``doctor --json`` prints it."""
+        return {"name": self.name, "result": self.result.value, "words": self.message, "advice": self.advice}
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenAge:
+    """How old a sign-in's refresh token is, and how long it stays valid unless it is used."""
+
+    age_days: float
+    days_left: float
+
+
+@dataclass(slots=True)
+class Findings:
+    """The results of all checks; figures for monitors are None where nothing could be measured."""
+
+    checks: list[Check] = field(default_factory=list)
+    source: CredentialSource | None = None
+    claims: Claims | None = None
+    refresh_token: RefreshTokenAge | None = None
+    clock_skew: float | None = None
+    is_mfa_compliant: bool | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether a run could work."""
+        return all(check.result is not CheckResult.FAILED for check in self.checks)
+
+    def add(self, name: str, result: CheckResult, message: str, advice: str = "") -> None:
+        """Record the result of a check."""
+        self.checks.append(Check(name, result, message, advice))
+
+
+async def run_checks(service: Service, reports: Path, resolve: Callable[[], CredentialSource]) -> Findings:
+    """Check everything in the order in which a run needs it."""
     findings = Findings()
-    _folder(findings, "reports folder", ctx.params["reports"], "Choose another with --reports.")
-    _folder(findings, "state folder", state_folder(), "Name another in BULKREACT_STATE_DIR.")
-    service = shared.service(ctx)
-    chosen: ResolvedCredentials | None = None
+    _check_folder(findings, "reports folder", reports, "Choose another with --reports.")
+    _check_folder(findings, "state folder", state_folder(), "Name another in BULKREACT_STATE_DIR.")
+    tokens: StaticToken | RefreshingToken | None = None
     if service.simulated:
         findings.add("credentials", CheckResult.OK, "none are needed to practise")
     else:
         try:
-            chosen = credentials.resolve(ctx, service.cloud)
-            findings.chosen = chosen
-            findings.add("credentials", CheckResult.OK, _described(chosen))
-            _certificate(findings, chosen)
+            source = resolve()
+            tokens = open_credentials(source, state_folder())
+            findings.source = source
+            findings.add("credentials", CheckResult.OK, _describe_source(source))
+            _check_certificate(findings, source)
         except BulkreactError as error:
             findings.add("credentials", CheckResult.FAILED, str(error))
-    asyncio.run(_online(findings, service, chosen))
+    await _check_online(findings, service, tokens)
     return findings
 
 
-async def _online(findings: Findings, service: Service, chosen: ResolvedCredentials | None) -> None:
+async def _check_online(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken | None) -> None:
     async with AsyncExitStack() as stack:
         if service.simulated:
             from bulkreact.simulator.partnercenter.service import Behaviour  # noqa: PLC0415
@@ -67,111 +125,92 @@ async def _online(findings: Findings, service: Service, chosen: ResolvedCredenti
 
             base_url, _ = await stack.enter_async_context(serve(Behaviour()))
             service = replace(service, base_url=base_url)
+            tokens = StaticToken("simulated", now=time.time)
         try:
-            await _network(findings, service, chosen)
+            await _check_network(findings, service)
         except BulkreactError as error:
             findings.add("network", CheckResult.FAILED, str(error))
             return
-        if chosen and not await _token(findings, chosen):
+        if tokens and not service.simulated and not await _check_token(findings, tokens):
             findings.add("harmless read", CheckResult.SKIPPED, "there is no token that could be used")
-            return
-        if chosen or service.simulated:
-            await _read(findings, service, chosen)
+        elif tokens:
+            await _check_read(findings, service, tokens)
 
 
-async def _network(findings: Findings, service: Service, chosen: ResolvedCredentials | None) -> None:
-    asked = [("Partner Center", service.base_url)]
-    if chosen and chosen.auth is not AuthMethod.TOKEN:
-        asked.insert(0, ("token service", chosen.identity.authority))
-    for (name, _), found in zip(asked, await asyncio.gather(*(reach(url) for _, url in asked)), strict=True):
-        findings.add(name, CheckResult.OK if found.reached else CheckResult.FAILED, found.description, found.remedy)
+async def _check_network(findings: Findings, service: Service) -> None:
+    urls = {"Partner Center": service.base_url}
+    if isinstance(findings.source, AppSource | UserSource):
+        urls = {"token service": findings.source.identity.authority, **urls}
+    for name, reached in zip(urls, await asyncio.gather(*(reach(url) for url in urls.values())), strict=True):
+        result = CheckResult.OK if reached.reached else CheckResult.FAILED
+        findings.add(name, result, reached.description, reached.remedy)
 
 
-async def _token(findings: Findings, chosen: ResolvedCredentials) -> bool:
-    if chosen.record:
-        # Before it is used, and so replaced.
-        await asyncio.to_thread(_sign_in, findings, chosen)
-    refusal = await chosen.credentials.ensure_token()
-    findings.claims = claims = chosen.claims
+async def _check_token(findings: Findings, tokens: StaticToken | RefreshingToken) -> bool:
+    if isinstance(findings.source, UserSource):
+        # Before the refresh token is used, and so replaced.
+        await asyncio.to_thread(_check_sign_in, findings, findings.source)
+    refusal = await tokens.ensure_token()
+    findings.claims = claims = tokens.claims
     if refusal:
         findings.add("token", CheckResult.FAILED, refusal)
-    elif claims is None:
-        words = "it is no JSON web token, so that it cannot be checked beforehand"
-        findings.add("token", CheckResult.WARNING, words, "The harmless read below is the proof.")
-    else:
-        findings.add("token", CheckResult.OK, told(claims))
-        if claims.app_only:
-            words = (
-                "the token is the app's alone, and Partner Center may refuse those for reactivations (900329, 900335)"
-            )
-            findings.add("kind of token", CheckResult.WARNING, words, "If it does, use --auth user: bulkreact login")
-    return not refusal
+        return False
+    if claims is None:
+        message = "it is not a JWT, so it was not checked"
+        findings.add("token", CheckResult.WARNING, message, "The harmless read below is the proof.")
+        return True
+    findings.add("token", CheckResult.OK, describe_claims(claims, now=time.time()))
+    if claims.app_only:
+        message = "the token is the app's alone, and Partner Center may refuse those for reactivations (900329, 900335)"
+        findings.add("kind of token", CheckResult.WARNING, message, "If it does, use --auth user: bulkreact login")
+    return True
 
 
-def told(claims: Claims) -> str:
-    """Say what a token says of itself."""
-    who = "the app alone" if claims.app_only else f"{claims.user or 'a user'} through the app"
+def describe_claims(claims: Claims, *, now: float) -> str:
+    """Return what a token says about itself, for people; ``now`` counts seconds since 1970."""
+    subject = "the app alone" if claims.app_only else f"{claims.user or 'a user'} through the app"
     mfa = "" if claims.app_only or claims.methods is None else ", signed in by " + " and ".join(claims.methods)
-    parts = [f"{who} {claims.client_id}".strip() + mfa]
+    parts = [f"{subject} {claims.client_id}".strip() + mfa]
     if claims.tenant_id:
         parts.append(f"tenant {claims.tenant_id}")
     if claims.audiences:
         parts.append(f"for {claims.audiences[0]}")
     if claims.expires_at is not None:
-        parts.append(f"good until {claims.expiry} ({(claims.expires_at - time.time()) / 60:.0f} min)")
+        parts.append(f"good until {claims.expiry} ({(claims.expires_at - now) / 60:.0f} min)")
     return "; ".join(parts)
 
 
-def _sign_in(findings: Findings, chosen: ResolvedCredentials) -> None:
-    from bulkreact.partnercenter.auth.sign_ins import REFRESH_TOKEN_DAYS, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
-    from bulkreact.partnercenter.auth.user_tokens import refreshed_at  # noqa: PLC0415
-
-    if chosen.record is None:
-        return
+def _check_sign_in(findings: Findings, source: UserSource) -> None:
     try:
-        at = refreshed_at(sign_in_for(state_folder(), chosen.identity), chosen.record)
+        expires_at = refresh_token_expires_at(source, state_folder())
     except BulkreactError as error:
         findings.add("sign-in", CheckResult.FAILED, str(error))
         return
-    if at is None:
+    if expires_at is None:
         findings.add("sign-in", CheckResult.FAILED, "its refresh token is gone", "Sign in again with: bulkreact login")
         return
-    age = max(0.0, (datetime.now(UTC) - at).total_seconds() / 86_400)
-    left = REFRESH_TOKEN_DAYS - age
+    left = min(REFRESH_TOKEN_DAYS, (expires_at - datetime.now(UTC)).total_seconds() / _DAY_SECONDS)
+    age = REFRESH_TOKEN_DAYS - left
     findings.refresh_token = RefreshTokenAge(round(age, 2), round(left, 2))
-    words = (
-        f"of {chosen.record.user or 'a user'} on {chosen.record.signed_in_at[:10]}, kept in a {chosen.record.store}; the refresh token is {age:.0f} days old, "
-        f"{left:.0f} of {REFRESH_TOKEN_DAYS} days are left (every use begins them anew)"
+    record = source.record
+    message = (
+        f"of {record.user or 'a user'} on {record.signed_in_at[:10]}, stored in a {record.store}; the refresh token is "
+        f"{age:.0f} days old, {left:.0f} of {REFRESH_TOKEN_DAYS} days are left (every use starts them again)"
     )
-    if left < REFRESH_TOKEN_DAYS_LEFT:
-        findings.add("sign-in", CheckResult.WARNING, words, "Use it, or sign in again with: bulkreact login")
-    else:
-        findings.add("sign-in", CheckResult.OK, words)
+    soon = left < REFRESH_TOKEN_DAYS_LEFT
+    advice = "Use it, or sign in again with: bulkreact login" if soon else ""
+    findings.add("sign-in", CheckResult.WARNING if soon else CheckResult.OK, message, advice)
 
 
-async def _read(findings: Findings, service: Service, chosen: ResolvedCredentials | None) -> None:
-    tokens = chosen.credentials if chosen else StaticToken("simulated", now=time.time)
-    claims = findings.claims
-    tenant = chosen.identity.tenant_id if chosen else ""
+async def _check_read(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken) -> None:
     try:
-        with locked(service, claims.tenant_id if claims and is_guid(claims.tenant_id) else tenant):
-            request = build_customers_request(
-                request_id=str(uuid4()),
-                correlation_id=str(uuid4()),
-                api_version=service.api_version,
-            )
-            async with connect(service, Limits(timeout=_READ_SECONDS), tokens) as client:
-                began = time.monotonic()
-                reply = await client.send(request)
-                if isinstance(judge(Operation.LIST_CUSTOMERS, reply, now=datetime.now(UTC)), TokenRefused):
-                    # As a run would do; a ready token is simply tried again.
-                    await tokens.renew(began)
-                    reply = await client.send(request)
+        with locked(service, _tenant_of(findings)):
+            reply = await _read_customers(service, tokens)
     except InputRefusedError as error:
         findings.add("harmless read", CheckResult.FAILED, str(error))
         return
     except AlreadyRunningError as error:
-        # Their pace is theirs: not even one call is made beside them.
+        # Another run has the partner's call budget: make no call beside it.
         findings.add("harmless read", CheckResult.SKIPPED, str(error))
         return
     verdict = judge(Operation.LIST_CUSTOMERS, reply, now=datetime.now(UTC))
@@ -182,94 +221,97 @@ async def _read(findings: Findings, service: Service, chosen: ResolvedCredential
         status = f"HTTP {answer.http_status}, " if answer.http_status else ""
         advice = lookup(answer.http_status, answer.code).advice if answer.http_status else ""
         findings.add("harmless read", CheckResult.FAILED, f"{status}{answer.code}: {answer.description}", advice)
-    if isinstance(reply, NoResponse):
-        return
-    _mfa(findings, reply)
-    _clock(findings, reply)
+    if not isinstance(reply, NoResponse):
+        _check_mfa(findings, reply)
+        _check_clock(findings, reply, now=datetime.now(UTC))
 
 
-def _mfa(findings: Findings, reply: Response) -> None:
-    findings.is_mfa_compliant = mfa_compliance(reply)
-    match findings.is_mfa_compliant:
-        case True:
-            findings.add(
-                "MFA", CheckResult.OK, "Partner Center says that the sign-in meets its requirement (isMfaCompliant)"
-            )
-        case False:
-            words = "Partner Center says that the sign-in does not meet its requirement (isMfaCompliant: false)"
-            findings.add(
-                "MFA", CheckResult.FAILED, words, "Sign in again with multi-factor authentication: bulkreact login"
-            )
-        case None:
-            findings.add(
-                "MFA", CheckResult.SKIPPED, "Partner Center said nothing of it, as is usual for an app's own token"
-            )
+def _tenant_of(findings: Findings) -> str:
+    if findings.claims and is_guid(findings.claims.tenant_id):
+        return findings.claims.tenant_id
+    return findings.source.identity.tenant_id if findings.source else ""
 
 
-def _clock(findings: Findings, reply: Response) -> None:
+async def _read_customers(service: Service, tokens: StaticToken | RefreshingToken) -> Reply:
+    """Read one customer; after a refused token once more with a new one, as a run does."""
+    request = build_customers_request(
+        request_id=str(uuid4()), correlation_id=str(uuid4()), api_version=service.api_version
+    )
+    async with connect(service, Limits(timeout=_READ_SECONDS), tokens) as client:
+        began = time.monotonic()
+        reply = await client.send(request)
+        if isinstance(judge(Operation.LIST_CUSTOMERS, reply, now=datetime.now(UTC)), TokenRefused):
+            await tokens.renew(began)
+            reply = await client.send(request)
+        return reply
+
+
+def _check_mfa(findings: Findings, response: Response) -> None:
+    findings.is_mfa_compliant = compliant = mfa_compliance(response)
+    if compliant is None:
+        message = "Partner Center does not say, as is usual for an app's own token"
+        findings.add("MFA", CheckResult.SKIPPED, message)
+    elif compliant:
+        message = "Partner Center says that the sign-in meets its requirement (isMfaCompliant)"
+        findings.add("MFA", CheckResult.OK, message)
+    else:
+        message = "Partner Center says that the sign-in does not meet its requirement (isMfaCompliant: false)"
+        advice = "Sign in again with multi-factor authentication: bulkreact login"
+        findings.add("MFA", CheckResult.FAILED, message, advice)
+
+
+def _check_clock(findings: Findings, response: Response, *, now: datetime) -> None:
     try:
-        theirs = parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
+        date = parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
     except (ValueError, OverflowError):
         findings.add("clock", CheckResult.SKIPPED, "the answer has no date")
         return
-    findings.clock_skew = skew = (datetime.now(UTC) - theirs).total_seconds()
+    findings.clock_skew = skew = (now - date).total_seconds()
     side = "ahead of" if skew > 0 else "behind"
-    words = f"this machine's is {abs(skew):.0f} s {side} Partner Center's"
-    if abs(skew) > CLOCK_SECONDS:
-        findings.add(
-            "clock",
-            CheckResult.WARNING,
-            words,
-            "Set the clock (NTP): tokens would be taken for expired, or not yet good.",
-        )
-    else:
-        findings.add("clock", CheckResult.OK, words)
+    wrong = abs(skew) > CLOCK_SECONDS
+    advice = "Set the clock (NTP): tokens would seem expired, or not yet valid." if wrong else ""
+    message = f"this machine's is {abs(skew):.0f} s {side} Partner Center's"
+    findings.add("clock", CheckResult.WARNING if wrong else CheckResult.OK, message, advice)
 
 
-def _described(chosen: ResolvedCredentials) -> str:
-    match chosen.auth:
-        case AuthMethod.TOKEN:
-            return f"a ready token from {credentials.TOKEN_VARIABLE}; it cannot be renewed"
-        case AuthMethod.APP:
-            proof = chosen.secret.described() if chosen.secret else ""
-            return f"the app {chosen.identity.client_id} alone, with its {proof}"
-        case AuthMethod.USER:
-            user = chosen.record.user if chosen.record else ""
-            proof = f", with its {chosen.secret.described()}" if chosen.secret else ""
-            return f"{user or 'a user'} through the app {chosen.identity.client_id}{proof}"
+def _describe_source(source: CredentialSource) -> str:
+    match source:
+        case TokenSource():
+            return f"a ready token from {TOKEN_VARIABLE}; it cannot be renewed"
+        case AppSource():
+            return f"the app {source.identity.client_id} alone, with its {source.secret.describe()}"
+        case UserSource():
+            secret = f", with its {source.secret.describe()}" if source.secret else ""
+            return f"{source.record.user or 'a user'} through the app {source.identity.client_id}{secret}"
+        case _:
+            assert_never(source)
 
 
-def _certificate(findings: Findings, chosen: ResolvedCredentials) -> None:
-    if not isinstance(chosen.secret, Certificate):
+def _check_certificate(findings: Findings, source: CredentialSource) -> None:
+    if isinstance(source, TokenSource) or not isinstance(source.secret, Certificate):
         return
-    begin, end = chosen.secret.validity()
+    begin, end = source.secret.validity()
     now = datetime.now(UTC)
     left = (end - now).days
+    result, message, advice = CheckResult.OK, f"good for another {left} days", ""
     if begin > now:
-        words = f"not good before {begin:%Y-%m-%d %H:%M} UTC"
-        findings.add(
-            "certificate", CheckResult.WARNING, words, "Wait, or use the one before it; check this machine's clock."
-        )
+        result, message = CheckResult.WARNING, f"not good before {begin:%Y-%m-%d %H:%M} UTC"
+        advice = "Wait, or use the one before it; check this machine's clock."
     elif left < _CERTIFICATE_DAYS_LEFT:
-        advice = "Make a new one, upload it to the app registration and put it in its place."
-        findings.add("certificate", CheckResult.WARNING, f"good for another {left} days", advice)
-    else:
-        findings.add("certificate", CheckResult.OK, f"good for another {left} days")
+        result = CheckResult.WARNING
+        advice = "Make a new one, upload it to the app registration and replace this one with it."
+    findings.add("certificate", result, message, advice)
 
 
-def _folder(findings: Findings, name: str, folder: Path, remedy: str) -> None:
-    """Write a file for an instant, in the folder or where the folder would be made."""
-    place = folder.absolute()
+def _check_folder(findings: Findings, name: str, folder: Path, advice: str) -> None:
+    """Create and remove a file in the folder, or where the folder would be created."""
+    path = folder.absolute()
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
     try:
-        with _existing(place) as existing, tempfile.TemporaryFile(dir=existing) as handle:
+        with tempfile.TemporaryFile(dir=existing) as handle:
             handle.write(b"x")
     except OSError as error:
-        findings.add(name, CheckResult.FAILED, f"{folder} cannot be written: {error.strerror}", remedy)
+        findings.add(name, CheckResult.FAILED, f"{folder} cannot be written: {error.strerror}", advice)
     else:
-        made = "" if place.is_dir() else ", will be made"
-        findings.add(name, CheckResult.OK, f"{place} can be written{made}")
-
-
-@contextmanager
-def _existing(folder: Path) -> Iterator[Path]:
-    yield next(one for one in (folder, *folder.parents) if one.exists())
+        created = "" if path.is_dir() else ", will be created"
+        findings.add(name, CheckResult.OK, f"{path} can be written{created}")

@@ -1,15 +1,18 @@
-"""``bulkreact login``: somebody signs in once, with multi-factor authentication, for all the runs to come."""
+"""``bulkreact login``: signs a user in once, with multi-factor authentication, for all later runs."""
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.credentials import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
+from bulkreact.cli.credentials import identity_options
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.credential_source import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
+from bulkreact.partnercenter.auth.sign_in_records import Store, records
 from bulkreact.partnercenter.auth.token_claims import is_token
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Cloud
@@ -33,7 +36,7 @@ _STORES = ("auto", "keyring", "file")
     type=click.Choice(_STORES),
     default="auto",
     show_default=True,
-    help="Where the sign-in is kept: encrypted by the platform, or in a file that you alone can read.",
+    help="Where the sign-in is stored: encrypted by the platform, or in a file that you alone can read.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, store: str, **_: object) -> None:
@@ -41,51 +44,44 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
 
     The tenant and the app registration are named by --tenant-id and --client-id; signing in again needs neither.
     """
-    from bulkreact.partnercenter.auth.secret_store import Store  # noqa: PLC0415 - MSAL takes 100 ms
-    from bulkreact.partnercenter.auth.sign_ins import best_store, sign_in_for  # noqa: PLC0415
+    from bulkreact.partnercenter.auth.sign_ins import best_store, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
     from bulkreact.partnercenter.auth.user_tokens import refresh_token_flow, sign_in  # noqa: PLC0415
 
     if browser and refresh_token_stdin:
         raise InputRefusedError("--browser and --refresh-token-stdin exclude each other: leave one of them out.")
-    cloud = Cloud(ctx.params["cloud"])
-    identity = sign_in_identity(ctx, cloud)
+    options, state = identity_options(ctx, Cloud(ctx.params["cloud"])), state_folder()
+    identity = sign_in_identity(options, records(state))
     refresh_token = _refresh_token(browser=browser, stdin=refresh_token_stdin)
-    secret = app_secret(ctx)
+    secret = app_secret(options, os.environ)
     if secret:
         secret.load()
-    if refresh_token:
-        way = refresh_token_flow(refresh_token)
-    else:
-        way = _interactive(browser=browser)
-        # A device code is for apps without a secret.
-        secret = secret if browser else None
-    kept = best_store(state_folder()) if store == "auto" else Store(store)
-    place = sign_in_for(state_folder(), identity)
-    record = sign_in(identity, cloud, secret, place, kept, way)
-    who = record.user or "a user"
-    click.echo(f"Signed in as {who} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
-    if kept is Store.KEYRING:
-        click.echo("The sign-in is kept encrypted, by this platform's own means.", err=True)
+    # A device code is for apps without a secret.
+    secret = secret if refresh_token or browser else None
+    flow = refresh_token_flow(refresh_token) if refresh_token else _interactive_flow(browser=browser)
+    token_store = best_store(state) if store == "auto" else Store(store)
+    stored = sign_in_for(state, identity)
+    record = sign_in(identity, options.cloud, secret, stored, token_store, flow)
+    user = record.user or "a user"
+    click.echo(f"Signed in as {user} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
+    if token_store is Store.KEYRING:
+        click.echo("The sign-in is stored encrypted, by this platform's own means.", err=True)
     else:
         click.echo(
-            f"The sign-in is kept unencrypted in {place.file}{'' if os.name == 'nt' else ', readable by you alone'}: "
+            f"The sign-in is stored unencrypted in {stored.file}{'' if os.name == 'nt' else ', readable by you alone'}: "
             f"{'that was asked for' if store == 'file' else 'this machine offers no encrypted store'}. Guard it like a password.",
             err=True,
         )
     click.echo("Prove that it works with: bulkreact doctor", err=True)
 
 
-def _interactive(*, browser: bool) -> "SignInFlow":
+def _interactive_flow(*, browser: bool) -> "SignInFlow":
     from bulkreact.partnercenter.auth.user_tokens import browser_flow, device_code_flow  # noqa: PLC0415 - see above
 
-    def show(words: str) -> None:
-        click.echo(words, err=True)
-
-    return browser_flow(show) if browser else device_code_flow(show)
+    return (browser_flow if browser else device_code_flow)(partial(click.echo, err=True))
 
 
 def _refresh_token(*, browser: bool, stdin: bool) -> str:
-    """Return the refresh token to be taken over, empty when there is none."""
+    """Return the refresh token to take over, empty when there is none."""
     if stdin:
         token = sys.stdin.readline().strip()
         if not token:
@@ -93,5 +89,5 @@ def _refresh_token(*, browser: bool, stdin: bool) -> str:
     else:
         token = "" if browser else os.environ.get(REFRESH_TOKEN_VARIABLE, "").strip()
     if token and not is_token(token):
-        raise InputRefusedError("What was given is no refresh token: it has spaces or unusual characters in it.")
+        raise InputRefusedError("This is not a refresh token: it has spaces or unusual characters in it.")
     return token

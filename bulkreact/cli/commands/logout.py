@@ -1,11 +1,13 @@
-"""``bulkreact logout``: forgets a sign-in."""
+"""``bulkreact logout``: removes a sign-in from this machine."""
 
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.credentials import sign_in_identity, signed_in
+from bulkreact.cli.credentials import identity_options
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.credential_source import matching_sign_in, sign_in_identity
+from bulkreact.partnercenter.auth.sign_in_records import records
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Cloud
 
@@ -14,27 +16,28 @@ from bulkreact.settings import Cloud
 @sign_in_options
 @click.pass_context
 def command(ctx: click.Context, /, **_: object) -> None:
-    """Forget the sign-in of this machine; where there are several, --tenant-id or --client-id says which.
+    """Remove the sign-in from this machine; where there are several, --tenant-id or --client-id says which.
 
-    Microsoft does not hear of it: whoever has stolen the sign-in must be locked out by revoking the user's sessions.
+    Microsoft is not told: to lock out a thief of the sign-in, revoke the user's sessions.
     """
-    from bulkreact.partnercenter.auth.sign_ins import damaged, records, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.sign_ins import damaged, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
 
-    for place in damaged(state_folder()):
-        with place.exclusive():
-            # Unless somebody was just signing in.
-            if place.damaged:
-                place.delete()
-                click.echo(f"What was left of a damaged sign-in is removed: {place.file}", err=True)
-    cloud = Cloud(ctx.params["cloud"])
-    record = signed_in(ctx.params, cloud, ctx.params["tenant_id"] or "")
-    if record is None and (others := records(state_folder())):
-        names = "; ".join(f"--cloud {one.cloud} --tenant-id {one.tenant_id} ({one.user})" for one in others)
+    state = state_folder()
+    for sign_in in damaged(state):
+        with sign_in.exclusive():
+            # Checked again under the lock: a sign-in may just have been completed.
+            if sign_in.damaged:
+                sign_in.delete()
+                click.echo(f"Removed what was left of a damaged sign-in: {sign_in.file}", err=True)
+    options, sign_ins = identity_options(ctx, Cloud(ctx.params["cloud"])), records(state)
+    record = matching_sign_in(options, sign_ins)
+    if record is None and sign_ins:
+        names = "; ".join(f"--cloud {other.cloud} --tenant-id {other.tenant_id} ({other.user})" for other in sign_ins)
         raise InputRefusedError(f"Nobody is signed in there. There are other sign-ins: {names}")
     if record is None:
-        click.echo("Nobody is signed in: nothing to forget.", err=True)
+        click.echo("Nobody is signed in: nothing to remove.", err=True)
         return
-    place = sign_in_for(state_folder(), sign_in_identity(ctx, cloud))
-    with place.exclusive():
-        place.delete()
-    click.echo(f"The sign-in of {record.user or 'a user'} is forgotten on this machine.", err=True)
+    sign_in = sign_in_for(state, sign_in_identity(options, sign_ins))
+    with sign_in.exclusive():
+        sign_in.delete()
+    click.echo(f"Removed the sign-in of {record.user or 'a user'} from this machine.", err=True)

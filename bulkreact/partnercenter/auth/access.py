@@ -1,28 +1,97 @@
-"""Credentials after the first look, and which runs they may continue."""
+"""Builds credentials from their source, and checks them before the first call."""
 
+import asyncio
+import time
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import random
+from typing import assert_never
 
+from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
-from bulkreact.partnercenter.auth.access_tokens import Credentials
+from bulkreact.partnercenter.auth.access_tokens import Clock, Credentials, RefreshingToken, StaticToken
+from bulkreact.partnercenter.auth.credential_source import AppSource, CredentialSource, TokenSource, UserSource
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedAccess:
-    """Credentials after the first look: the tenant they are for and why they are no good, if so.
+    """Credentials that were checked once: the tenant they are for, and why they are refused, if they are.
 
-    ``tenant_id`` is what is known for sure, else what was ``named``; both are empty when nothing is said of a tenant.
+    ``tenant_id`` is the token's where the token says so, else the ``named_tenant``; both are empty when no tenant is known.
     """
 
     credentials: Credentials
     tenant_id: str = ""
-    named: str = ""
+    named_tenant: str = ""
     refusal: str = ""
     remark: str = ""
+    source: CredentialSource | None = None
 
     def matches_tenant(self, tenant_id: str | None) -> bool:
-        """Tell whether a run may be continued that was made for a tenant: a GUID, a domain or nothing known."""
-        names = {self.tenant_id, self.named} - {""}
+        """Return whether a run of a tenant (a GUID, a domain, or empty when unknown) may be continued."""
+        names = {self.tenant_id, self.named_tenant} - {""}
         if not tenant_id or not names or tenant_id in names:
             return True
-        # Without a token nothing is sent, and nobody can tell which GUID a domain stands for: only what is surely another.
+        # Without a token nothing is sent, and a GUID cannot be compared with a domain: refuse only what surely differs.
         return bool(self.refusal) and not any(is_guid(name) is is_guid(tenant_id) for name in names)
+
+
+def open_credentials(source: CredentialSource, state: Path) -> StaticToken | RefreshingToken:
+    """Build the credentials of a source; InputRefusedError when its secret cannot be used.
+
+    The secret is loaded once here, so that a wrong one is refused before the input is read.
+    """
+    clock = Clock(time.monotonic, asyncio.sleep, random)
+    identity = source.identity
+    match source:
+        case TokenSource():
+            return StaticToken(source.token, resource=identity.resource, tenant_id=identity.tenant_id, now=time.time)
+        case AppSource():
+            from bulkreact.partnercenter.auth.msal_client import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
+
+            source.secret.load()
+            return RefreshingToken(app_tokens(identity, source.secret), identity, clock)
+        case UserSource():
+            from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - see above
+            from bulkreact.partnercenter.auth.user_tokens import user_tokens  # noqa: PLC0415
+
+            if source.secret:
+                source.secret.load()
+            fetch = user_tokens(identity, source.secret, sign_in_for(state, identity))
+            return RefreshingToken(fetch, identity, clock, rotating=True)
+        case _:
+            assert_never(source)
+
+
+async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = "") -> AuthorizedAccess:
+    """Build the credentials of a source and get their first token; InputRefusedError unless they are for the run's tenant."""
+    credentials = open_credentials(source, state)
+    refusal = await credentials.ensure_token()
+    claims = credentials.claims
+    named = source.named_tenant if isinstance(source, TokenSource) else source.identity.tenant_id
+    unchecked = isinstance(source, TokenSource) and claims is None
+    access = AuthorizedAccess(
+        credentials,
+        # A token of another tenant than the named GUID is refused, so the GUID counts.
+        claims.tenant_id if claims and is_guid(claims.tenant_id) and not is_guid(named) else named,
+        named,
+        refusal,
+        "The access token is not a JWT, so it was not checked." if unchecked else "",
+        source,
+    )
+    if not access.matches_tenant(run_tenant):
+        raise InputRefusedError(
+            f"The run is for the tenant {run_tenant}, and the credentials are for {access.tenant_id}. Use those of the "
+            f"run's tenant; if they are the same, say so with --tenant-id {run_tenant}."
+        )
+    return access
+
+
+def refresh_token_expires_at(source: CredentialSource | None, state: Path) -> datetime | None:
+    """Return when a stored refresh token expires unless it is used, None when there is none."""
+    if not isinstance(source, UserSource):
+        return None
+    from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
+
+    return sign_in_for(state, source.identity).refresh_token_expires_at(source.record.store)

@@ -23,7 +23,7 @@ class AppSecret(Protocol):
         """Return it in the form that MSAL takes; InputRefusedError, which does not quote it, when it is no good."""
         ...
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """Say what it is, without giving anything away."""
         ...
 
@@ -39,7 +39,7 @@ class SecretValue:
         """Return the secret."""
         return _checked(self.value, self.origin)
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """Say where it comes from."""
         return f"client secret from {self.origin}"
 
@@ -54,17 +54,18 @@ class SecretFile:
         """Return the secret as the file has it now."""
         return _checked(read_secret(self.path), str(self.path))
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """Say which file it is."""
         return f"client secret from {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate with its private key in one file, PEM or PFX; the password is for an encrypted key."""
+    """A certificate with its private key in one file, PEM or PFX; the password, or its file, is for an encrypted key."""
 
     path: Path
     password: str = field(repr=False, default="")
+    password_file: Path | None = None
 
     def load(self) -> Mapping[str, str]:
         """Return key and certificate as PEM; only RSA keys are understood by the token service."""
@@ -90,7 +91,7 @@ class Certificate:
         own = self._parse()[1][0]
         return own.not_valid_before_utc, own.not_valid_after_utc
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """Say which file it is, and how long it is valid."""
         return f"certificate {self.path}, valid until {self.validity()[1]:%Y-%m-%d}"
 
@@ -100,10 +101,10 @@ class Certificate:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12  # noqa: PLC0415
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
 
-        content = _content(self.path)
-        if not self.password.isprintable():
+        text = read_secret(self.password_file) if self.password_file else self.password
+        if not text.isprintable():
             raise InputRefusedError(f"The password of {self.path} is not UTF-8 text ({_WHERE_PASSWORDS_ARE}).")
-        password = self.password.encode() or None
+        content, password = _content(self.path), text.encode() or None
         try:
             if b"-----BEGIN " in content:
                 certificates = load_pem_x509_certificates(content)

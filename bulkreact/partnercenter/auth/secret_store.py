@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -11,15 +10,9 @@ from msal_extensions import FilePersistence, FilePersistenceWithDataProtection, 
 from msal_extensions.persistence import PersistenceNotFound
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.auth.sign_in_records import Store
 
 PARTIAL_SUFFIX = ".partial"
-
-
-class Store(StrEnum):
-    """Where a refresh token is kept."""
-
-    KEYRING = "keyring"
-    FILE = "file"
 
 
 class Persistence(Protocol):

@@ -3,20 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from msal import SerializableTokenCache
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.secret_store import PARTIAL_SUFFIX, Persistence, Store, persistence, replace
+from bulkreact.partnercenter.auth.secret_store import PARTIAL_SUFFIX, Persistence, persistence, replace
+from bulkreact.partnercenter.auth.sign_in_records import FOLDER, REFRESH_TOKEN_DAYS, SignInRecord, Store, read_record
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
-REFRESH_TOKEN_DAYS = 90
-_FOLDER = "sign-ins"
 # What tokens grow by at most from one time to the next, in bytes.
 _ROOM = 1 << 16
 _TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_on", "last_modification_time"})
@@ -24,29 +24,10 @@ _TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_o
 _LOCK_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class SignInRecord:
-    """What is known of a sign-in besides its tokens; ``confidential`` if the app proved itself as well.
-
-    ``tenant_id`` is as it was named then, ``tid`` as the token had it, or empty; ``signed_in_at`` is UTC, ISO 8601.
-    """
-
-    user: str
-    cloud: str
-    authority: str
-    tenant_id: str
-    tid: str
-    client_id: str
-    scope: str
-    signed_in_at: str
-    confidential: bool
-    store: Store
-
-
 def sign_in_for(state: Path, identity: Identity) -> "SignIn":
     """Return the place of an app's sign-in in a tenant."""
     key = f"{identity.authority} {identity.client_id}"
-    return SignIn(state / _FOLDER / hashlib.sha256(key.encode()).hexdigest()[:32])
+    return SignIn(state / FOLDER / hashlib.sha256(key.encode()).hexdigest()[:32])
 
 
 class SignIn:
@@ -64,7 +45,7 @@ class SignIn:
 
     def record(self) -> SignInRecord | None:
         """Return what is known of the sign-in, None when there is none; InputRefusedError when it is damaged."""
-        return _read(self._record)
+        return read_record(self._record)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -99,6 +80,14 @@ class SignIn:
         finally:
             if cache.has_state_changed:
                 self._save(kept, cache.serialize())
+
+    def refresh_token_expires_at(self, store: Store) -> datetime | None:
+        """Return when the refresh token expires unless it is used, None when there is none."""
+        with self.exclusive(), self.tokens(store) as cache:
+            tokens = list(cache.search(cache.CredentialType.REFRESH_TOKEN))
+        times = [str(token.get("last_modification_time")) for token in tokens]
+        stored = max((int(seconds) for seconds in times if seconds.isdigit()), default=None)
+        return datetime.fromtimestamp(stored, UTC) + timedelta(days=REFRESH_TOKEN_DAYS) if stored is not None else None
 
     def ensure_writable(self, store: Store) -> None:
         """Make sure that tokens can be stored; InputRefusedError when not."""
@@ -203,25 +192,15 @@ class SignIn:
 def best_store(state: Path) -> Store:
     """Return the keyring where the platform has one that works, else a file."""
     try:
-        persistence(Store.KEYRING, state / _FOLDER / "probe.cache")
+        persistence(Store.KEYRING, state / FOLDER / "probe.cache")
     except InputRefusedError:
         return Store.FILE
     return Store.KEYRING
 
 
-def records(state: Path) -> list[SignInRecord]:
-    """Return what is known of all sign-ins on this machine; those that cannot be read are passed over."""
-    found = []
-    for path in sorted((state / _FOLDER).glob("*.json")):
-        with suppress(InputRefusedError):
-            if record := _read(path):
-                found.append(record)
-    return found
-
-
 def damaged(state: Path) -> list[SignIn]:
     """Return the places on this machine that hold something, but no sign-in that can be read."""
-    stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / _FOLDER).glob(f"*.{kind}")}
+    stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / FOLDER).glob(f"*.{kind}")}
     return [place for stem in sorted(stems) if (place := SignIn(stem)).damaged]
 
 
@@ -238,21 +217,3 @@ def _is_entry(entry: object) -> bool:
         value is None or (isinstance(value, str) and (name not in _TIMES or value.isdigit()))
         for name, value in entry.items()
     )
-
-
-def _checked(record: SignInRecord) -> SignInRecord:
-    if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):
-        raise ValueError("it is not what was written")
-    return record
-
-
-def _read(path: Path) -> SignInRecord | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return _checked(SignInRecord(**{**content, "store": Store(content["store"])}))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputRefusedError(
-            f"The stored sign-in {path} cannot be read ({error}). Sign in again with: bulkreact login"
-        ) from None

@@ -11,8 +11,8 @@ from msal.oauth2cli import AuthCodeReceiver
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.msal_client import Result, application, grant_of, msal_session
-from bulkreact.partnercenter.auth.secret_store import Store
-from bulkreact.partnercenter.auth.sign_ins import SignIn, SignInRecord
+from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, Store
+from bulkreact.partnercenter.auth.sign_ins import SignIn
 from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_reason
 from bulkreact.partnercenter.auth.token_errors import (
     ATTEMPTS,
@@ -182,11 +182,3 @@ def _with_retries(attempt: Attempt, ask: Callable[[msal.ClientApplication], Resu
                 raise
         time.sleep(wait)
     return attempt(ask)
-
-
-def refreshed_at(place: SignIn, record: SignInRecord) -> datetime | None:
-    """Return when the refresh token was last replaced, None when there is none."""
-    with place.exclusive(), place.tokens(record.store) as cache:
-        found = list(cache.search(cache.CredentialType.REFRESH_TOKEN))
-    times = [int(one["last_modification_time"]) for one in found if str(one.get("last_modification_time")).isdigit()]
-    return datetime.fromtimestamp(max(times), UTC) if times else None

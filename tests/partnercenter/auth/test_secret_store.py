@@ -11,8 +11,9 @@ from msal_extensions.persistence import PersistenceNotFound
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth import secret_store as module
 from bulkreact.partnercenter.auth import sign_ins
-from bulkreact.partnercenter.auth.secret_store import Store, persistence, replace
-from bulkreact.partnercenter.auth.sign_ins import SignIn, SignInRecord, sign_in_for
+from bulkreact.partnercenter.auth.secret_store import persistence, replace
+from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, Store
+from bulkreact.partnercenter.auth.sign_ins import SignIn, sign_in_for
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 

@@ -290,7 +290,7 @@ def test_logging_out_leaves_no_token_behind(program: Program, authority: Authori
     assert {path.suffix for path in folder.iterdir()} <= {".lock"}
     again = program("logout")
     assert again.code == 0
-    assert "nothing to forget" in again.err
+    assert "nothing to remove" in again.err
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
