@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import Outcome, Reply, Request, RunState
+from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,12 @@ class PhaseProgress:
     settled: int = 0
     failures: int = 0
     calls: int = 0
+
+    def count(self, outcome: Outcome, rows: int = 1) -> None:
+        """Count rows that were settled with the same outcome."""
+        self.settled += rows
+        if outcome.status in FAILURES:
+            self.failures += rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,30 @@
-"""The rows of a run that wait for another row of it: when they go on, and how they end if they cannot."""
+"""Rows that wait for another row of the run, their parent: when they are sent, and how they end if they cannot be."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
-from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
-from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, Step, outcome_if_deferred
+from bulkreact.batch.policy import (
+    PARENT_WAITS,
+    AwaitParent,
+    Finish,
+    RetryIn,
+    RowProgress,
+    Step,
+    outcome_if_deferred,
+)
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
-from bulkreact.batch.verify.poller import ActivationPoller, Ended, Host, PollSchedule
-from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
 from bulkreact.models import SUCCESSES, Outcome, Status
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
@@ -24,186 +33,241 @@ Item = PendingRow | SubscriptionWatch
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeListener:
-    """Who hears what becomes of rows that were never sent: one that is handed back, or many that are not in hand."""
+class Park:
+    """The row waits in the queue until its parent is active or has ended."""
 
-    settled: Callable[[PendingRow, Outcome], None]
-    counted: Callable[[Outcome, int], None]
-    apply: Callable[[Item, Unanswered, CallResult, str], Awaitable[None]]
+
+def child_step(
+    parent: ParentSubscription, *, otherwise: Outcome, refused_before: bool, is_cycle: bool, retry_after: float
+) -> RetryIn | Finish | Park:
+    """Return what to do with a row whose parent must be active first.
+
+    ``refused_before``: the service refused the row because its parent is not active; ``otherwise`` is how it then ends.
+
+    ================  ==============  ========  ===========================================================
+    parent            refused before  is cycle  step
+    ================  ==============  ========  ===========================================================
+    active            no              any       send now
+    active            yes             any       send after ``retry_after``: not known as active everywhere yet
+    ended             no              any       end with the parent's outcome for children
+    ended             yes             any       end with ``otherwise``
+    open or accepted  any             no        park
+    open or accepted  no              yes       send now: none of these rows can go first
+    open or accepted  yes             yes       end with ``otherwise``
+    ================  ==============  ========  ===========================================================
+    """
+    match parent.state:
+        case ParentState.ACTIVE:
+            return RetryIn(retry_after if refused_before else 0.0)
+        case ParentState.ENDED:
+            return Finish(otherwise if refused_before else parent.child_outcome())
+        case ParentState.OPEN | ParentState.ACCEPTED:
+            if not is_cycle:
+                return Park()
+            return Finish(otherwise) if refused_before else RetryIn(0.0)
+        case _:
+            assert_never(parent.state)
+
+
+def is_cycle(waits: Mapping[int, int], child: int, parent: int) -> bool:
+    """Return whether a row would wait for itself; ``waits`` are the parents of the waiting rows."""
+    ancestor: int | None = parent
+    while ancestor is not None and ancestor != child:
+        ancestor = waits.get(ancestor)
+    return ancestor is not None
+
+
+def unsent_outcome(progress: RowProgress, outcome: Outcome) -> Outcome:
+    """Return how a row ends that is not sent: what was sent of it before, or lost, counts more than ``outcome``."""
+    was_sent = progress.lost or (progress.call is not None and not progress.only_read)
+    return replace(outcome_if_deferred(progress), reopen=outcome.reopen) if was_sent else outcome
 
 
 class DependencyTracker:
-    """Lets rows wait for the subscriptions above them, which it watches for that if it must."""
+    """Lets rows wait for their parents, and polls an accepted parent until it is active.
+
+    ``apply`` acts on a call without an answer.
+    """
 
     def __init__(
         self,
-        family: ParentSubscriptions,
-        open_rows: PendingRows,
-        workers: WorkerPool[Item],
+        parents: ParentSubscriptions,
+        pending_rows: PendingRows,
+        pool: WorkerPool[Item],
         *,
-        wire: CallExecutor,
-        edges: RunEnvironment,
+        executor: CallExecutor,
+        environment: RunEnvironment,
         limits: Limits,
         run_uuid: UUID,
-        told: OutcomeListener,
+        apply: Callable[[Item, Unanswered, CallResult, str], Awaitable[None]],
     ) -> None:
-        self._family = family
-        self._open_rows = open_rows
-        self._queue: Queue[Item] = workers.queue
-        self._wire = wire
-        self._edges = edges
+        self._parents = parents
+        self._pending_rows = pending_rows
+        self._pool = pool
+        self._queue = pool.queue
+        self._recorder = executor.recorder
+        self._environment = environment
         self._limits = limits
-        self._told = told
-        queue = self._queue
-        host = Host(
-            queue.wait,
-            queue.requeue_first,
-            queue.done,
-            workers.record_answer,
-            told.apply,
-            self._ended,
+        self._poller = ActivationPoller(
+            pool,
+            executor=executor,
+            environment=environment,
+            attempts=limits.attempts,
+            run_uuid=run_uuid,
+            settled=self._polled,
+            apply=apply,
         )
-        self._watching = ActivationPoller(host, wire=wire, edges=edges, attempts=limits.attempts, run_uuid=run_uuid)
-        self._timetables: dict[int, PollSchedule] = {}
+        self._schedules: dict[int, PollSchedule] = {}
+        self._waits: dict[int, int] = {}
 
     async def begin(self) -> None:
-        """Go on where an earlier process has left rows waiting."""
-        for parent in self._family.settled_before():
-            if parent.standing is ParentState.ACCEPTED:
-                self._watch(parent)
-            else:
-                await self._fail_children(parent)
+        """Continue where an earlier process has left rows waiting."""
+        for parent in self._parents.settled_before():
+            await self._watch_or_fail_children(parent)
 
-    async def call(self, group: SubscriptionWatch) -> None:
-        """Make the next call to see whether a subscription is active, unless nobody waits for it any more."""
-        if self._is_awaited(group.position, group.customer_id):
-            await self._watching.call(group, self._timetables[group.position])
+    async def call(self, watch: SubscriptionWatch) -> None:
+        """Make the next call to see whether a parent is active, unless no row waits for it any more."""
+        if self._is_awaited(watch.position, watch.customer_id):
+            await self._poller.call(watch, self._schedules[watch.position])
         else:
-            self._queue.done(group)
+            self._queue.done(watch)
 
-    def forget(self, groups: Iterable[SubscriptionWatch]) -> None:
-        """Take note that subscriptions are watched no longer, whoever may come to wait for them."""
-        for group in groups:
-            self._timetables.pop(group.position, None)
+    def forget(self, watches: Iterable[SubscriptionWatch]) -> None:
+        """Forget watches that the queue has dropped, so that their subscriptions can be watched again."""
+        for watch in watches:
+            self._schedules.pop(watch.position, None)
 
     def resolve(self, step: Step, row: PendingRow, verdict: Verdict) -> tuple[Step, ParentSubscription | None]:
-        """Return what a step comes to, with the subscription of this run that it waits for if it waits for one."""
+        """Return a row's step in view of its parent, with the parent if the row has to wait for it."""
         match step:
             case AwaitParent(otherwise=otherwise):
-                parent = self._family.parent_of(row, verdict)
+                parent = self._parents.parent_of(row, verdict)
                 if parent is None or row.progress.parent_waits > PARENT_WAITS:
                     return Finish(otherwise), None
                 return step, parent
             case RetryIn() if isinstance(verdict, StatusRead):
-                parent = self._family.parent_of(row, verdict)
-                if parent and parent.standing is not ParentState.ACTIVE:
+                parent = self._parents.parent_of(row, verdict)
+                if parent and parent.state is not ParentState.ACTIVE:
                     return AwaitParent(parent.child_outcome()), parent
                 return step, None
             case _:
                 return step, None
 
     async def wait(self, row: PendingRow, parent: ParentSubscription, otherwise: Outcome) -> None:
-        """Let a row in hand wait for its parent; ``otherwise`` is how it ends when that does not come back."""
-        now = self._edges.monotonic()
-        found = self._family.of_row(parent.ordinal) or parent
-        if found.standing is ParentState.ACTIVE:
-            # Not known as such everywhere, if the service has just said otherwise.
-            self._queue.wait(row, now + (self._limits.waiting.every if row.progress.parent_waits else 0.0))
-        elif found.standing is ParentState.ENDED:
-            await self._settle([row], otherwise if row.progress.parent_waits else found.child_outcome())
-            self._queue.done(row)
-        elif self._family.try_wait(row.ordinal, found.ordinal):
-            row.subscription = None
-            self._queue.park(row, found.ordinal)
-            if found.standing is ParentState.ACCEPTED:
-                self._watch(found)
-        elif row.progress.parent_waits:
-            # They stand on each other: none of them will ever be the first.
-            await self._settle([row], otherwise)
-            self._queue.done(row)
-        else:
-            self._queue.requeue_first(row)
+        """Let a row in hand wait for its parent, or do what is possible without waiting."""
+        parent = self._parents.of_row(parent.ordinal) or parent
+        step = child_step(
+            parent,
+            otherwise=otherwise,
+            refused_before=row.progress.parent_waits > 0,
+            is_cycle=is_cycle(self._waits, row.ordinal, parent.ordinal),
+            retry_after=self._limits.waiting.every,
+        )
+        match step:
+            case RetryIn(delay=0):
+                self._queue.requeue_first(row)
+            case RetryIn(delay=delay):
+                self._queue.wait(row, self._environment.monotonic() + delay)
+            case Finish(outcome=outcome):
+                await self._end([row], outcome)
+                self._queue.done(row)
+            case Park():
+                self._waits[row.ordinal] = parent.ordinal
+                row.subscription = None
+                self._queue.park(row, parent.ordinal)
+                if parent.state is ParentState.ACCEPTED:
+                    self._watch(parent)
+            case _:
+                assert_never(step)
 
     async def settled(self, row: PendingRow, outcome: Outcome, verdict: Verdict, *, may_reopen: bool) -> None:
-        """Do what the end of a row, still in hand, means for those that wait for it.
+        """Do what the outcome of a row, still in hand, means for the rows that wait for it.
 
-        ``may_reopen`` says that a missing permission may turn out to be the account's fault, and the row be sent again.
+        ``may_reopen``: the run may yet stop for lack of permission, and the row be sent again.
         """
         if row.target.entitlement_id or outcome.reopen or not self._is_awaited(row.ordinal, row.customer_id):
             return
         if isinstance(verdict, CustomerRefused):
-            # That ends all that was not sent of the customer, and in another way.
+            # Ends all unsent rows of the customer, with an outcome of its own.
             return
         if outcome.status in SUCCESSES - {Status.ACCEPTED} or (isinstance(verdict, Accepted) and verdict.active):
             self._release(row.ordinal, row.customer_id)
-        elif parent := self._family.of_row(row.ordinal):
-            if parent.standing is ParentState.ACCEPTED:
-                self._watch(parent)
-            else:
-                again = may_reopen and isinstance(verdict, PermissionRefused)
-                await self._fail_children(replace(parent, reopen=parent.reopen or again))
+        elif parent := self._parents.of_row(row.ordinal):
+            reopen = parent.reopen or (may_reopen and isinstance(verdict, PermissionRefused))
+            await self._watch_or_fail_children(replace(parent, reopen=reopen))
 
     async def on_customer_dropped(self, customer_id: str | None) -> None:
-        """Look after the rows that wait for one which was settled without having been sent."""
+        """Fail the rows that wait for one that was settled without having been sent."""
         for ordinal in self._queue.awaited(customer_id):
-            parent = self._family.of_row(ordinal)
-            if parent and parent.standing is ParentState.ENDED:
+            parent = self._parents.of_row(ordinal)
+            if parent and parent.state is ParentState.ENDED:
                 await self._fail_children(parent)
 
     async def stop(self) -> None:
-        """Write down of the rows that wait for an accepted subscription that they do; the run ends before it is active."""
-        parents = [parent for ordinal in self._timetables if (parent := self._family.of_row(ordinal))]
-        waited = [(one.target, one.deferred_child_outcome()) for one in parents if one.standing is ParentState.ACCEPTED]
-        await self._wire.recorder.settle_children(*waited)
+        """Record that rows wait for an accepted parent, as the run ends before it is active."""
+        parents = [parent for ordinal in self._schedules if (parent := self._parents.of_row(ordinal))]
+        await self._recorder.settle_children(
+            *(
+                (parent.target, parent.deferred_child_outcome())
+                for parent in parents
+                if parent.state is ParentState.ACCEPTED
+            )
+        )
 
     def _is_awaited(self, ordinal: int, customer_id: str) -> bool:
-        """Tell whether a row still waits for another: one that was never sent, or one that is parked."""
-        unsent = self._open_rows.is_awaited(ordinal) and not self._queue.is_dropped(customer_id)
+        """Return whether a row still waits for another: one that was never sent, or one that is parked."""
+        unsent = self._pending_rows.is_awaited(ordinal) and not self._queue.is_dropped(customer_id)
         return unsent or bool(self._queue.parked(customer_id, ordinal))
 
+    async def _polled(self, ended: Sequence[Ended], unchanged: Sequence[WatchedRow]) -> None:
+        active = {row.ordinal for row, outcome in ended if outcome.status is Status.REACTIVATED}
+        for watched in [*(row for row, _ in ended), *unchanged]:
+            parent = self._parents.of_row(watched.ordinal)
+            if parent and watched.ordinal in active:
+                self._release(parent.ordinal, parent.customer_id)
+            elif parent:
+                await self._fail_children(parent)
+
     def _release(self, ordinal: int, customer_id: str) -> None:
-        self._family.seen_active(ordinal)
+        """Send the rows that wait for a parent which is active."""
+        self._parents.seen_active(ordinal)
         for row in self._queue.parked(customer_id, ordinal):
             if isinstance(row, PendingRow):
-                self._family.stop_waiting(row.ordinal)
+                self._waits.pop(row.ordinal, None)
         self._queue.release(customer_id, ordinal)
 
-    def _watch(self, parent: ParentSubscription) -> None:
-        """Read an accepted subscription until it is active, once for all that wait for it."""
-        if parent.ordinal in self._timetables:
-            return
-        timetable = self._timetables[parent.ordinal] = PollSchedule(self._limits.waiting, self._edges)
-        self._queue.add(self._family.group(parent, due=timetable.first))
+    async def _watch_or_fail_children(self, parent: ParentSubscription) -> None:
+        if parent.state is ParentState.ACCEPTED:
+            self._watch(parent)
+        else:
+            await self._fail_children(parent)
 
-    async def _ended(self, ended: Sequence[Ended], left: Sequence[WatchedRow]) -> None:
-        for watched, outcome in ended:
-            if outcome.status is Status.REACTIVATED:
-                parent = self._family.of_row(watched.ordinal)
-                self._release(watched.ordinal, parent.customer_id if parent else "")
-        for watched in [*left, *(watched for watched, outcome in ended if outcome.status is not Status.REACTIVATED)]:
-            if parent := self._family.of_row(watched.ordinal):
-                await self._fail_children(parent)
+    def _watch(self, parent: ParentSubscription) -> None:
+        """Poll an accepted parent until it is active, once for all rows that wait for it."""
+        if parent.ordinal not in self._schedules:
+            schedule = self._schedules[parent.ordinal] = PollSchedule(self._limits.waiting, self._environment)
+            self._queue.add(self._parents.watch(parent, due=schedule.first))
 
     async def _fail_children(self, parent: ParentSubscription) -> None:
-        """End the rows that wait for a subscription which does not come back."""
+        await self._end(*await self._take_children(parent))
+
+    async def _take_children(self, parent: ParentSubscription) -> tuple[list[PendingRow], Outcome]:
+        """Settle the unsent rows that wait for a parent; return those that were begun, and how they end as well."""
         outcome = parent.child_outcome()
-        self._told.counted(outcome, await self._wire.recorder.settle_children((parent.target, outcome)))
-        rows = [one for one in self._queue.unpark(parent.customer_id, parent.ordinal) if isinstance(one, PendingRow)]
-        await self._settle(rows, outcome)
+        self._pool.progress.count(outcome, rows=await self._recorder.settle_children((parent.target, outcome)))
+        parked = self._queue.unpark(parent.customer_id, parent.ordinal)
+        return [row for row in parked if isinstance(row, PendingRow)], outcome
 
-    async def _settle(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
-        """End rows, and whoever waits for them in turn."""
-        ends = [(row, _end(row, outcome)) for row in rows]
-        await self._wire.recorder.settle(*((row.ordinal, end) for row, end in ends))
-        for row, end in ends:
-            self._family.stop_waiting(row.ordinal)
-            self._told.settled(row, end)
-            if self._is_awaited(row.ordinal, row.customer_id) and (parent := self._family.of_row(row.ordinal)):
-                await self._fail_children(parent)
-
-
-def _end(row: PendingRow, outcome: Outcome) -> Outcome:
-    """Return how a row ends that is not sent: one that was sent before stays what it was, and so does a lost call."""
-    progress = row.progress
-    was_sent = progress.lost or (progress.call is not None and not progress.only_read)
-    return replace(outcome_if_deferred(progress), reopen=outcome.reopen) if was_sent else outcome
+    async def _end(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
+        """End rows without sending them, then the rows that wait for them, and so on."""
+        ending = deque([(rows, outcome)])
+        while ending:
+            rows, outcome = ending.popleft()
+            ends = [(row, unsent_outcome(row.progress, outcome)) for row in rows]
+            await self._recorder.settle(*((row.ordinal, end) for row, end in ends))
+            for row, end in ends:
+                self._waits.pop(row.ordinal, None)
+                self._pool.progress.count(end)
+                self._environment.settled(row.number, end)
+                if self._is_awaited(row.ordinal, row.customer_id) and (parent := self._parents.of_row(row.ordinal)):
+                    ending.append(await self._take_children(parent))

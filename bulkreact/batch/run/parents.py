@@ -1,15 +1,16 @@
-"""Reading from a journal how the subscriptions stand that other rows of the run wait for."""
+"""Reading from a journal the state of the subscriptions that other rows of the run wait for."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import Enum, auto
 
-from msgspec import Struct
+from msgspec.structs import asdict
 
 from bulkreact.batch.journal.parent_rows import ParentRow, ParentRows
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.batch.verify.watch_list import SubscriptionWatch, group_of
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
+from bulkreact.batch.verify.watch_list import load_subscription
 from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.error_codes.local_codes import PARENT_FAILED, PARENT_NOT_ACTIVE
 from bulkreact.partnercenter.verdicts import ParentInactive, StatusRead, Verdict
@@ -18,7 +19,7 @@ _ACTIVE = frozenset({Status.REACTIVATED, Status.ALREADY_ACTIVE})
 
 
 class ParentState(Enum):
-    """How a subscription stands for whoever waits for it."""
+    """How far a parent has come, as far as the rows that wait for it are concerned."""
 
     OPEN = auto()
     ACCEPTED = auto()
@@ -26,17 +27,10 @@ class ParentState(Enum):
     ENDED = auto()
 
 
-class ParentSubscription(Struct, frozen=True):
-    """A subscription of the run that others wait for; ``status`` is None while nothing is known of it."""
+class ParentSubscription(ParentRow, frozen=True):
+    """A subscription of the run that other rows wait for."""
 
-    ordinal: int
-    number: int
-    customer_id: str
-    subscription_id: str
-    status: Status | None
-    code: str
-    reopen: bool
-    standing: ParentState
+    state: ParentState
 
     @property
     def target(self) -> Target:
@@ -44,20 +38,48 @@ class ParentSubscription(Struct, frozen=True):
         return Target(self.customer_id, self.subscription_id, "")
 
     def child_outcome(self) -> Outcome:
-        """Return how a row ends that was not sent because this one did not come back."""
-        name = f"not sent: row {self.number}, the subscription above it,"
+        """Return how a row ends that was not sent because this parent did not become active.
+
+        ===================  =============  ==================  ===================================
+        status of parent     status         code                sent again when the run is resumed
+        ===================  =============  ==================  ===================================
+        accepted, pending    deferred       parent-not-active   no
+        unknown              not attempted  parent-failed       yes, as the parent is
+        any other            not attempted  parent-failed       if the parent is
+        ===================  =============  ==================  ===================================
+        """
+        prefix = f"not sent: row {self.number}, the subscription above it,"
         if self.status in {Status.ACCEPTED, Status.PENDING}:
-            return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, f"{name} was not seen active in time")
+            return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, f"{prefix} was not seen active in time")
         code = f" ({self.code})" if self.code else ""
-        # One that is sent again when the run is continued takes them along.
         reopen = self.reopen or self.status is Status.UNKNOWN
-        words = f"{name} ended as {self.status}{code}"
-        return Outcome(Status.NOT_ATTEMPTED, 0, None, PARENT_FAILED, words, reopen=reopen)
+        description = f"{prefix} ended as {self.status}{code}"
+        return Outcome(Status.NOT_ATTEMPTED, 0, None, PARENT_FAILED, description, reopen=reopen)
 
     def deferred_child_outcome(self) -> Outcome:
-        """Return how a row stands that waited for this one when the run ended."""
-        words = f"not sent: it waited for row {self.number}, the subscription above it"
-        return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, words, reopen=True)
+        """Return the outcome of a row that waits for this parent when the run ends."""
+        description = f"not sent: it waited for row {self.number}, the subscription above it"
+        return Outcome(Status.DEFERRED, 0, None, PARENT_NOT_ACTIVE, description, reopen=True)
+
+
+def parent_state(status: Status | None, *, seen_active: bool, is_open: bool, of_this_session: bool) -> ParentState:
+    """Return the state of a parent from its latest outcome; ``is_open``: the row was open when the session began.
+
+    ===================================  ========
+    parent                               state
+    ===================================  ========
+    seen active, or settled as active    ACTIVE
+    no outcome                           OPEN
+    open, outcome of an earlier session  OPEN
+    accepted                             ACCEPTED
+    any other outcome                    ENDED
+    ===================================  ========
+    """
+    if seen_active or status in _ACTIVE:
+        return ParentState.ACTIVE
+    if status is None or (is_open and not of_this_session):
+        return ParentState.OPEN
+    return ParentState.ACCEPTED if status is Status.ACCEPTED else ParentState.ENDED
 
 
 class ParentSubscriptions:
@@ -67,12 +89,11 @@ class ParentSubscriptions:
         self._journal = journal
         self._rows = ParentRows(journal)
         self._session = session
-        # What was seen active although its row has only been accepted.
+        # Seen active while their outcome is still accepted.
         self._active: set[int] = set()
-        self._waits: dict[int, int] = {}
 
     def parent_of(self, row: PendingRow, verdict: Verdict) -> ParentSubscription | None:
-        """Return the subscription of the run that must be active before a row goes on, None when there is none."""
+        """Return the subscription of the run that must be active before a row is sent, None when there is none."""
         parent_id = row.subscription.parent_id if row.subscription else ""
         match verdict:
             case ParentInactive() if row.target.entitlement_id:
@@ -83,50 +104,32 @@ class ParentSubscriptions:
                 return None
 
     def find(self, customer_id: str, subscription_id: str) -> ParentSubscription | None:
-        """Return a subscription of the run as it stands now, None when it is not one of its rows."""
+        """Return a subscription of the run with its present state, None when it is not one of its rows."""
         return self._parent(self._rows.find(customer_id, subscription_id))
 
     def of_row(self, ordinal: int) -> ParentSubscription | None:
-        """Return the subscription of a row as it stands now."""
+        """Return the subscription of a row with its present state."""
         return self._parent(self._rows.of_row(ordinal))
 
     def settled_before(self) -> Iterator[ParentSubscription]:
         """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
         yield from filter(None, map(self.of_row, self._rows.settled_before()))
 
-    def group(self, parent: ParentSubscription, *, due: Callable[[datetime | None], float]) -> SubscriptionWatch:
-        """Return a subscription of the run to be watched."""
-        return group_of(self._journal, [parent.ordinal], due=due)
+    def watch(self, parent: ParentSubscription, *, due: Callable[[datetime | None], float]) -> SubscriptionWatch:
+        """Return the watch of a parent's activation."""
+        return load_subscription(self._journal, [parent.ordinal], due=due)
 
     def seen_active(self, ordinal: int) -> None:
         """Note that the subscription of a row is active."""
         self._active.add(ordinal)
 
-    def try_wait(self, ordinal: int, parent: int) -> bool:
-        """Note that a row waits for another, and tell whether it may: in a ring everybody would wait for ever."""
-        above: int | None = parent
-        while above is not None:
-            if above == ordinal:
-                return False
-            above = self._waits.get(above)
-        self._waits[ordinal] = parent
-        return True
-
-    def stop_waiting(self, ordinal: int) -> None:
-        """Note that a row waits no longer."""
-        self._waits.pop(ordinal, None)
-
     def _parent(self, row: ParentRow | None) -> ParentSubscription | None:
         if row is None:
             return None
-        standing = self._standing(row.ordinal, row.status, by_this=row.session == self._session, is_open=row.is_open)
-        return ParentSubscription(
-            row.ordinal, row.number, row.customer_id, row.subscription_id, row.status, row.code, row.reopen, standing
+        state = parent_state(
+            row.status,
+            seen_active=row.ordinal in self._active,
+            is_open=row.is_open,
+            of_this_session=row.session == self._session,
         )
-
-    def _standing(self, ordinal: int, status: Status | None, *, by_this: bool, is_open: bool) -> ParentState:
-        if ordinal in self._active or status in _ACTIVE:
-            return ParentState.ACTIVE
-        if status is None or (is_open and not by_this):
-            return ParentState.OPEN
-        return ParentState.ACCEPTED if status is Status.ACCEPTED else ParentState.ENDED
+        return ParentSubscription(**asdict(row), state=state)

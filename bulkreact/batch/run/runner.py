@@ -16,12 +16,12 @@ from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopRe
 from bulkreact.batch.halt import DenialBreaker, FailureThreshold, RefusedRow
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
 from bulkreact.batch.policy import AwaitParent, Finish, RowProgress, Step
-from bulkreact.batch.run.dependencies import DependencyTracker, Item, OutcomeListener
+from bulkreact.batch.run.dependencies import DependencyTracker, Item
 from bulkreact.batch.run.parents import ParentSubscriptions
-from bulkreact.batch.verify.poller import FRESH_SECONDS
-from bulkreact.batch.verify.watch_list import SubscriptionWatch
+from bulkreact.batch.verify.activation import FRESH_SECONDS
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
 from bulkreact.errors import HaltedError
-from bulkreact.models import FAILURES, SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
+from bulkreact.models import SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter.error_codes.local_codes import THROTTLED
 from bulkreact.partnercenter.protocol import NO_CONTEXT, STEPS, CallContext
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
@@ -65,11 +65,11 @@ class Runner:
             family,
             open_rows,
             self._workers,
-            wire=wire,
-            edges=edges,
+            executor=wire,
+            environment=edges,
             limits=limits,
             run_uuid=run_uuid,
-            told=OutcomeListener(self._told, self._count, self._apply),
+            apply=self._apply,
         )
 
     async def run(self) -> StopReason:
@@ -190,16 +190,12 @@ class Runner:
         return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
 
     def _told(self, row: PendingRow, outcome: Outcome) -> None:
-        self._count(outcome)
+        self._workers.progress.count(outcome)
         self._edges.settled(row.number, outcome)
 
     async def _settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
-        self._count(outcome, rows=await self._wire.recorder.settle_unsent(customer_id, outcome))
-
-    def _count(self, outcome: Outcome, rows: int = 1) -> None:
-        self._workers.progress.settled += rows
-        if outcome.status in FAILURES:
-            self._workers.progress.failures += rows
+        rows = await self._wire.recorder.settle_unsent(customer_id, outcome)
+        self._workers.progress.count(outcome, rows=rows)
 
     async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
         """End the rows of a customer that were never sent as one of them has ended."""

@@ -89,22 +89,22 @@ async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, rest
     # A threshold that the last row passed closed the turns, although it halted nothing.
     flow.pacer.reopen()
     verification = session.limits.verify
-    timetable = PollSchedule(verification or session.limits.waiting, session.edges)
+    schedule = PollSchedule(verification or session.limits.waiting, session.edges)
     # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
     watched = await asyncio.to_thread(
         WatchList,
         session.journal,
-        due=timetable.first,
+        due=schedule.first,
         everything=verification is not None,
         restoring=restoring,
     )
     verifier = Verifier(
         run_uuid=UUID(session.journal.facts.uuid),
         queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
-        timetable=timetable,
-        wire=wire,
-        flow=flow,
-        edges=session.edges,
+        schedule=schedule,
+        executor=wire,
+        budget=flow,
+        environment=session.edges,
         attempts=session.limits.attempts,
         total=watched.count(),
     )

@@ -1,196 +1,161 @@
-"""The watching of accepted targets: each is read until it is active or its time is over, whoever asks for that."""
+"""Polling accepted subscriptions: makes each call of a watch, records its answer and hands the watch back to the queue."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
-
-from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Answered, Reaction, RefreshToken, Unanswered, react
+from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.call_log import intended_id
-from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, RetryIn
-from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
-from bulkreact.models import AutoRenew, Operation, Outcome, Status
-from bulkreact.partnercenter import verdicts
+from bulkreact.batch.journal.pending_rows import PendingRow
+from bulkreact.batch.policy import RetryIn
+from bulkreact.batch.verify.activation import (
+    AllActive,
+    AutoRenewRestore,
+    GiveUp,
+    Next,
+    PollIn,
+    PollNextRound,
+    RestoreNow,
+)
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
+from bulkreact.models import Operation
 from bulkreact.partnercenter.protocol import CallContext
-from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
+from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.settings import Verification
 
-# What was read longer ago is read again before it goes back: somebody may have changed it meanwhile.
-FRESH_SECONDS = 60.0
-# A row and how it ends.
-Ended = tuple[WatchedRow, Outcome]
-
 
 class PollSchedule:
-    """When watched rows are read; monotonic seconds, counted from the moment at which watching begins."""
+    """When watched rows are read: monotonic times, counted from the creation of the schedule."""
 
-    def __init__(self, verification: Verification, edges: RunEnvironment) -> None:
+    def __init__(self, verification: Verification, environment: RunEnvironment) -> None:
         self._verification = verification
-        self._edges = edges
-        self.deadline = edges.monotonic() + verification.timeout
+        self._environment = environment
+        self.deadline = environment.monotonic() + verification.timeout
 
     def first(self, accepted: datetime | None) -> float:
-        """Return when a row is read for the first time that was accepted at a wall-clock time."""
-        now = self._edges.monotonic()
-        passed = (self._edges.now() - accepted).total_seconds() if accepted else self._verification.after
-        return min(self.deadline, now + max(0.0, self._verification.after - max(0.0, passed)))
+        """Return when to read a row first that was accepted at a wall-clock time."""
+        now = self._environment.monotonic()
+        elapsed = (self._environment.now() - accepted).total_seconds() if accepted else self._verification.after
+        return min(self.deadline, now + max(0.0, self._verification.after - max(0.0, elapsed)))
 
     def next(self) -> float:
-        """Return when a row is read again that was not active: at the latest when the time is over."""
-        now = self._edges.monotonic()
+        """Return when to read a row again that was not active, at the latest at the deadline."""
+        now = self._environment.monotonic()
         return max(now, min(self.deadline, now + self._verification.every))
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the phase does for the watching that goes on in it.
+class ActivationPoller:
+    """Makes the calls of watches, one at a time for each, and records their answers with the outcomes.
 
-    ``wait``, ``go_on`` and ``done`` hand a group back to the queue; ``apply`` acts on a call that was not answered. ``ended`` is told which rows have ended, and which are watched no longer
-    and stay as they are.
+    ``settled`` receives the rows that have ended, and those that are no longer watched and stay as they are; ``apply``
+    acts on a call without an answer.
     """
 
-    wait: Callable[[SubscriptionWatch, float], None]
-    go_on: Callable[[SubscriptionWatch], None]
-    done: Callable[[SubscriptionWatch], None]
-    heed: Callable[[SubscriptionWatch, CallResult], None]
-    apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]]
-    ended: Callable[[Sequence[Ended], Sequence[WatchedRow]], Awaitable[None]]
-
-
-class ActivationPoller:
-    """Makes the calls of groups, one at a time for each, and keeps their answers together with what they settle."""
-
-    def __init__(self, host: Host, *, wire: CallExecutor, edges: RunEnvironment, attempts: int, run_uuid: UUID) -> None:
-        self._host = host
-        self._wire = wire
-        self._edges = edges
+    def __init__(
+        self,
+        pool: WorkerPool[SubscriptionWatch] | WorkerPool[PendingRow | SubscriptionWatch],
+        *,
+        executor: CallExecutor,
+        environment: RunEnvironment,
+        attempts: int,
+        run_uuid: UUID,
+        settled: Callable[[Sequence[Ended], Sequence[WatchedRow]], Awaitable[None]],
+        apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]],
+    ) -> None:
+        self._pool = pool
+        self._executor = executor
+        self._environment = environment
         self._attempts = attempts
         self._run_uuid = run_uuid
+        self._settled = settled
+        self._apply = apply
 
-    async def call(self, group: SubscriptionWatch, timetable: PollSchedule) -> None:
-        """Make the next call of a group."""
-        old = self._edges.monotonic() - group.read_at > FRESH_SECONDS and not group.read_again
-        if group.pending_auto_renew and not old:
-            await self._restore(group)
-            return
-        group.read_again = group.pending_auto_renew is not None
-        group.discard_snapshot()
-        if not group.reading:
-            group.begin()
-        one = group.unread[0]
-        operation = group.operation
-        # The list is asked for in the name of the first member.
-        target = group.target(group.listed[0] if one is None else one)
-        exchange = await self._wire.call(
-            group.members[target.entitlement_id].ordinal,
-            operation,
-            target,
-            particulars=CallContext(location=group.location),
-        )
-        reaction = self._react(exchange.verdict, failures=group.failures, token_refused=group.token_refused)
-        group.read_at = self._edges.monotonic()
-        over = exchange.started >= timetable.deadline
-        ended, left = self._read(group, one, exchange, over=over) if isinstance(reaction, Answered) else ([], [])
-        await self._answered(group, exchange, ended)
-        await self._host.ended(ended, left)
-        if not isinstance(reaction, Answered):
-            await self._repeat(group, reaction, exchange)
-        elif group.pending_auto_renew:
-            self._host.go_on(group)
-        elif group.members:
-            self._host.wait(group, self._edges.monotonic() if group.reading else timetable.next())
+    async def call(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
+        """Make the next call of a watch."""
+        restore = watch.restore
+        if restore and (snapshot := restore.to_send(self._environment.monotonic())):
+            await self._restore(watch, restore, snapshot, schedule)
         else:
-            self._host.done(group)
+            await self._read(watch, schedule)
 
-    def end(self, group: SubscriptionWatch) -> tuple[list[Ended], list[WatchedRow]]:
-        """Return how the members of a group end that is watched no longer, and those that stay as they were.
+    async def _read(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
+        member = watch.begin_read()
+        result = await self._executor.call(
+            watch.members[member].ordinal,
+            watch.activation.operation,
+            watch.target(member),
+            particulars=CallContext(location=watch.activation.location),
+        )
+        reaction = self._react(result.verdict, failures=watch.failures, token_refused=watch.token_refused)
+        if not isinstance(reaction, Answered):
+            await self._repeat(watch, reaction, result)
+            return
+        ended, step = watch.apply_read(
+            result.verdict,
+            at=result.call.finished_at,
+            now=self._environment.monotonic(),
+            time_is_over=result.started >= schedule.deadline,
+        )
+        await self._finish(watch, result, ended, step, schedule)
 
-        Lost calls among them stay so, and so does what was never read.
-        """
-        ended, left = [], []
-        for entitlement_id, watched in group.members.items():
-            before, seen = watched.outcome, group.seen.get(entitlement_id)
-            if group.was_active and not entitlement_id:
-                ended.append((watched, _active(before, AutoRenew.STILL_OFF)))
-            elif seen and watched.may_end_pending:
-                words = f"not seen active: {seen}"[:DESCRIPTION_LENGTH]
-                ended.append((watched, replace(before, status=Status.PENDING, description=words)))
-            else:
-                left.append(watched)
-        group.members.clear()
-        return ended, left
-
-    async def _answered(self, group: SubscriptionWatch, exchange: CallResult, ended: Sequence[Ended]) -> None:
-        outcomes = [(watched.ordinal, outcome) for watched, outcome in ended]
-        await self._wire.recorder.answered(exchange.call, exchange.verdict, settled=outcomes)
-        self._host.heed(group, exchange)
+    async def _restore(
+        self, watch: SubscriptionWatch, restore: AutoRenewRestore, snapshot: Subscription, schedule: PollSchedule
+    ) -> None:
+        """Switch auto-renewal on again, in the subscription that was just read as active."""
+        ordinal, operation = watch.members[""].ordinal, Operation.RESTORE_AUTO_RENEW
+        result = await self._executor.call(
+            ordinal,
+            operation,
+            watch.target(""),
+            request_id=intended_id(self._run_uuid, ordinal, operation, restore.intent),
+            particulars=CallContext(subscription=snapshot),
+        )
+        # A read in between does not show that the token is good: the update was refused with it.
+        reaction = self._react(result.verdict, failures=restore.failures, token_refused=restore.token_refused)
+        watch.restore = restore = restore.apply(result.verdict)
+        if not isinstance(reaction, Answered):
+            await self._repeat(watch, reaction, result)
+            return
+        ended, step = watch.apply_restore(restore, result.verdict)
+        await self._finish(watch, result, ended, step, schedule)
 
     def _react(self, verdict: Verdict, *, failures: int, token_refused: bool) -> Reaction:
-        attempts, chance = self._attempts, self._edges.chance()
+        attempts, chance = self._attempts, self._environment.chance()
         return react(verdict, failures=failures, token_refused=token_refused, attempts=attempts, chance=chance)
 
-    def _read(
-        self, group: SubscriptionWatch, one: str | None, exchange: CallResult, *, over: bool
-    ) -> tuple[list[Ended], list[WatchedRow]]:
-        """Take what was read out of the group; return the rows that are settled by it, and those given up."""
-        ended = []
-        for entitlement_id in group.apply_read(one, exchange.verdict, at=exchange.call.finished_at):
-            watched = group.members[entitlement_id]
-            if group.pending_auto_renew and not entitlement_id:
-                continue
-            ended.append((watched, _active(watched.outcome, group.auto_renew_of(entitlement_id))))
-            del group.members[entitlement_id]
-        if group.reading or group.pending_auto_renew or not over:
-            return ended, []
-        late, left = self.end(group)
-        return ended + late, left
+    async def _repeat(self, watch: SubscriptionWatch, reaction: Unanswered, result: CallResult) -> None:
+        """Record a call without an answer, and have it made again or the run stopped."""
+        await self._record(watch, result, [])
+        watch.token_refused = isinstance(reaction, RefreshToken)
+        watch.failures += isinstance(reaction, RetryIn)
+        await self._apply(watch, reaction, result, f"reading the status of a subscription: {result.error}")
 
-    async def _restore(self, group: SubscriptionWatch) -> None:
-        """Switch the auto-renewal of a group's subscription on again, which has just been read as active."""
-        watched, resource = group.members[""], group.pending_auto_renew
-        operation = Operation.RESTORE_AUTO_RENEW
-        exchange = await self._wire.call(
-            watched.ordinal,
-            operation,
-            group.target(""),
-            request_id=intended_id(self._run_uuid, watched.ordinal, operation, group.restore_attempts),
-            particulars=CallContext(subscription=resource),
-        )
-        verdict = exchange.verdict
-        reaction = self._react(verdict, failures=group.restore_failures, token_refused=group.renewal_refused)
-        group.restore_attempts += verdict.answer.business
-        group.restore_failures += isinstance(verdict, verdicts.Transient)
-        busy = isinstance(verdict, verdicts.NotReady)
-        changed = busy or isinstance(verdict, verdicts.Conflict)
-        group.conflicts += changed
-        ended: list[Ended] = []
-        if isinstance(reaction, Answered) and not (changed and group.conflicts <= CONFLICTS):
-            done = isinstance(verdict, verdicts.Accepted)
-            ended = [(watched, _active(watched.outcome, AutoRenew.RESTORED if done else AutoRenew.STILL_OFF))]
-            del group.members[""]
-        group.discard_snapshot()
-        await self._answered(group, exchange, ended)
-        await self._host.ended(ended, [])
-        if not isinstance(reaction, Answered):
-            # A reading in between does not make a token good that an update was refused with.
-            group.renewal_refused = isinstance(reaction, RefreshToken)
-            await self._repeat(group, reaction, exchange)
-        elif group.members:
-            self._host.wait(group, self._edges.monotonic() + (NOT_READY_SECONDS if busy else 0.0))
-        else:
-            self._host.done(group)
+    async def _finish(
+        self, watch: SubscriptionWatch, result: CallResult, ended: list[Ended], step: Next, schedule: PollSchedule
+    ) -> None:
+        """Record an answer together with the outcomes that it leads to, then do what follows."""
+        late, unchanged = watch.close() if isinstance(step, GiveUp) else ([], [])
+        ended += late
+        await self._record(watch, result, ended)
+        await self._settled(ended, unchanged)
+        match step:
+            case RestoreNow():
+                self._pool.queue.requeue_first(watch)
+            case PollIn(delay=delay):
+                self._pool.queue.wait(watch, self._environment.monotonic() + delay)
+            case PollNextRound():
+                self._pool.queue.wait(watch, schedule.next())
+            case GiveUp() | AllActive():
+                self._pool.queue.done(watch)
+            case _:
+                assert_never(step)
 
-    async def _repeat(self, group: SubscriptionWatch, reaction: Unanswered, exchange: CallResult) -> None:
-        """Hand a group back to the queue whose call must be made again, or stop."""
-        group.token_refused = isinstance(reaction, RefreshToken)
-        group.failures += isinstance(reaction, RetryIn)
-        await self._host.apply(group, reaction, exchange, f"reading the status of a subscription: {exchange.error}")
-
-
-def _active(before: Outcome, auto_renew: AutoRenew) -> Outcome:
-    return Outcome(Status.REACTIVATED, before.attempts, before.call, auto_renew=auto_renew)
+    async def _record(self, watch: SubscriptionWatch, result: CallResult, ended: Sequence[Ended]) -> None:
+        outcomes = [(row.ordinal, outcome) for row, outcome in ended]
+        await self._executor.recorder.answered(result.call, result.verdict, settled=outcomes)
+        self._pool.record_answer(watch, result)

@@ -1,4 +1,4 @@
-"""How targets stand at present: each is read once, paced like any other call, and nothing is kept in a journal."""
+"""Reading the present status of targets once, at the rate of any other call and without a journal."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,9 +13,10 @@ from bulkreact.batch.dispatch.worker_pool import CallBudget
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.row_source import CustomerStream
+from bulkreact.batch.verify.activation import ActivationWatch
 from bulkreact.batch.verify.poller import PollSchedule
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchedRow
 from bulkreact.batch.verify.verifier import Verifier
-from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
 from bulkreact.models import Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter.verdicts import Listed, StatusRead, Verdict
 from bulkreact.settings import Limits, Service, Verification
@@ -26,104 +27,106 @@ ONCE = Verification(after=0, timeout=0)
 async def spot_check(
     targets: Mapping[int, Target],
     *,
-    edges: RunEnvironment,
+    environment: RunEnvironment,
     service: Service,
     limits: Limits,
     beginning: Callable[[Phase], AbstractContextManager[None]],
 ) -> tuple[StopReason, dict[int, StatusRead]]:
-    """Read targets, by the numbers of their rows; return why it stopped, and what was found of them.
+    """Read targets by row number; return why the reading stopped, and the statuses by row number.
 
-    What could not be read has none, and only subscriptions tell when their term ends.
+    A target that could not be read has no status; only a subscription has a deadline.
     """
-    groups = _grouped(targets)
-    notes = InMemoryRecorder(groups)
+    watches = _watches(targets)
+    recorder = InMemoryRecorder(watches)
     verifier = Verifier(
-        queue=Queue(_Groups(groups), per_customer=limits.per_customer, clock=edges.monotonic),
-        timetable=PollSchedule(ONCE, edges),
-        wire=CallExecutor(recorder=notes, edges=edges, service=service),
-        flow=CallBudget(
+        queue=Queue(_WatchSource(watches), per_customer=limits.per_customer, clock=environment.monotonic),
+        schedule=PollSchedule(ONCE, environment),
+        executor=CallExecutor(recorder=recorder, edges=environment, service=service),
+        budget=CallBudget(
             RateLimiter(limits.calls_per_second),
             Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle),
             limits.concurrency,
         ),
-        edges=edges,
+        environment=environment,
         attempts=limits.attempts,
         total=len(targets),
         title="Reading",
-        # Nothing is written, so no request id is derived from it.
+        # Without writes no request id is derived from it.
         run_uuid=UUID(int=0),
     )
     with beginning(verifier.phase):
-        ending = await verifier.run()
-    return ending, notes.found
+        stop_reason = await verifier.run()
+    return stop_reason, recorder.statuses
 
 
-def _grouped(targets: Mapping[int, Target]) -> list[SubscriptionWatch]:
-    """Return the targets by their subscriptions, in the order of the first of each."""
-    groups: dict[tuple[str, str], SubscriptionWatch] = {}
+def _watches(targets: Mapping[int, Target]) -> list[SubscriptionWatch]:
+    """Return the targets by subscription, in the order of the first of each."""
+    watches: dict[tuple[str, str], SubscriptionWatch] = {}
     for number, target in targets.items():
         key = target.customer_id, target.subscription_id
-        if key not in groups:
-            groups[key] = SubscriptionWatch(number, *key, {}, due=float("-inf"))
-        # What is read as active is done with, like a row that was accepted; any other is looked at no second time.
+        if key not in watches:
+            activation = ActivationWatch(target.subscription_id)
+            watches[key] = SubscriptionWatch(number, target.customer_id, {}, activation, due=float("-inf"))
+        # As accepted rows: those read as active are done, the others are not read a second time.
         accepted = Outcome(Status.ACCEPTED, 0, None)
-        groups[key].members[target.entitlement_id] = WatchedRow(number, number, accepted, is_ambiguous=False)
-    return list(groups.values())
+        watches[key].members[target.entitlement_id] = WatchedRow(number, number, accepted, is_ambiguous=False)
+    return list(watches.values())
 
 
-class _Groups:
-    """The groups as the queue wants them: by customer, and ordered by their first rows."""
+class _WatchSource:
+    """The watches as the queue reads them: by customer, in the order of their first rows."""
 
-    def __init__(self, groups: Sequence[SubscriptionWatch]) -> None:
-        self._of: dict[str, list[SubscriptionWatch]] = {}
-        for group in groups:
-            self._of.setdefault(group.customer_id, []).append(group)
+    def __init__(self, watches: Sequence[SubscriptionWatch]) -> None:
+        self._by_customer: dict[str, list[SubscriptionWatch]] = {}
+        for watch in watches:
+            self._by_customer.setdefault(watch.customer_id, []).append(watch)
 
     def streams(self) -> Iterator[CustomerStream]:
         """Yield the customers in the order of the input."""
-        yield from map(CustomerStream, self._of)
+        yield from map(CustomerStream, self._by_customer)
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[SubscriptionWatch]:
-        """Return the next groups of a customer."""
+        """Return the next watches of a customer."""
         return self.begun(stream, after)[:limit]
 
     def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
-        """Return all groups of a customer behind a row."""
-        return [group for group in self._of[stream.customer_id] if group.position > after]
+        """Return all watches of a customer after a position."""
+        return [watch for watch in self._by_customer[stream.customer_id] if watch.position > after]
 
 
 class InMemoryRecorder(Recorder):
-    """Keeps in mind what a recorder would write down: which target a call is for, and what was read of it."""
+    """Remembers in memory which target each call is for, and the status that was read."""
 
-    def __init__(self, groups: Iterable[SubscriptionWatch]) -> None:
-        self.found: dict[int, StatusRead] = {}
+    def __init__(self, watches: Iterable[SubscriptionWatch]) -> None:
+        self.statuses: dict[int, StatusRead] = {}
         self._numbers = {
-            watched.number: {one: member.number for one, member in group.members.items()}
-            for group in groups
-            for watched in group.members.values()
+            row.number: {member_id: member.number for member_id, member in watch.members.items()}
+            for watch in watches
+            for row in watch.members.values()
         }
-        self._calls: dict[int, int] = {}
+        self._rows: dict[int, int] = {}
         self._ids = count(1)
 
     async def record_call(
         self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
     ) -> int:
-        """Note a call that is about to leave; nothing hangs on its being durable."""
+        """Remember a call that is about to leave; reads need not be durable."""
         del operation, request_id, correlation_id, started_at
         call = next(self._ids)
-        self._calls[call] = ordinal
+        self._rows[call] = ordinal
         return call
 
     async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
-        """Note what was read."""
+        """Remember the statuses read."""
         del settled
-        number = self._calls.pop(call.id)
+        number = self._rows.pop(call.id)
         match verdict:
             case StatusRead():
-                self.found[number] = verdict
-            case Listed(answer=answer, statuses=words):
-                told = {own: words[one] for one, own in self._numbers[number].items() if one in words}
-                self.found.update({own: StatusRead(answer, word) for own, word in told.items()})
+                self.statuses[number] = verdict
+            case Listed(answer=answer, statuses=statuses):
+                for member_id, member_number in self._numbers[number].items():
+                    if member_id in statuses:
+                        self.statuses[member_number] = StatusRead(answer, statuses[member_id])
 
     async def settle(self, *settled: tuple[int, Outcome]) -> None:
-        """Keep nothing: what could not be read has no word."""
+        """Record nothing: a target that could not be read has no status."""

@@ -1,4 +1,4 @@
-"""The verification of a run: accepted rows are read until they are active, or the time for that is over."""
+"""The verification of a run: reads accepted rows until they are active or the time is over."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,8 +8,8 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
-from bulkreact.batch.verify.poller import ActivationPoller, Ended, Host, PollSchedule
-from bulkreact.batch.verify.watch_list import SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
 from bulkreact.models import Status
 
 
@@ -21,55 +21,56 @@ class Verifier:
         *,
         run_uuid: UUID,
         queue: Queue[SubscriptionWatch],
-        timetable: PollSchedule,
-        wire: CallExecutor,
-        flow: CallBudget,
-        edges: RunEnvironment,
+        schedule: PollSchedule,
+        executor: CallExecutor,
+        budget: CallBudget,
+        environment: RunEnvironment,
         attempts: int,
         total: int,
         title: str = "Verifying",
     ) -> None:
-        self._queue = queue
-        self._timetable = timetable
-        self._wire = wire
-        self._edges = edges
-        workers = self._workers = WorkerPool(title, queue, total=total, flow=flow, edges=edges, call=self._call)
-        host = Host(
-            queue.wait,
-            queue.requeue_first,
-            queue.done,
-            workers.record_answer,
-            self._apply,
-            self._ended,
+        self._schedule = schedule
+        self._executor = executor
+        self._environment = environment
+        self._pool = WorkerPool(title, queue, total=total, flow=budget, edges=environment, call=self._call)
+        self._poller = ActivationPoller(
+            self._pool,
+            executor=executor,
+            environment=environment,
+            attempts=attempts,
+            run_uuid=run_uuid,
+            settled=self._settled,
+            apply=self._apply,
         )
-        self._watching = ActivationPoller(host, wire=wire, edges=edges, attempts=attempts, run_uuid=run_uuid)
 
     async def run(self) -> StopReason:
-        """Work until every row is settled or the run is stopped; what is not settled then stays as it was."""
-        return await self._workers.run()
+        """Work until every row is settled or the run is stopped; the other rows then stay as they were."""
+        return await self._pool.run()
 
     @property
     def phase(self) -> Phase:
         """Return what can be watched and interrupted."""
-        return self._workers
+        return self._pool
 
-    async def _call(self, group: SubscriptionWatch) -> None:
-        self._workers.progress.calls += 1
-        await self._watching.call(group, self._timetable)
+    async def _call(self, watch: SubscriptionWatch) -> None:
+        self._pool.progress.calls += 1
+        await self._poller.call(watch, self._schedule)
 
-    async def _ended(self, ended: Sequence[Ended], left: Sequence[WatchedRow]) -> None:
-        self._workers.progress.settled += len(ended) + len(left)
-        for watched, outcome in ended:
-            self._workers.progress.failures += outcome.status is Status.PENDING
-            self._edges.settled(watched.number, outcome)
+    async def _settled(self, ended: Sequence[Ended], unchanged: Sequence[WatchedRow]) -> None:
+        self._pool.progress.settled += len(ended) + len(unchanged)
+        for row, outcome in ended:
+            self._pool.progress.failures += outcome.status is Status.PENDING
+            self._environment.settled(row.number, outcome)
 
-    async def _apply(self, group: SubscriptionWatch, reaction: Unanswered, exchange: CallResult, reason: str) -> None:
-        """Act on a reaction; end the groups of a scope that is throttled for longer than the run waits."""
-        abandoned = await self._workers.apply(group, reaction, exchange, abort_reason=reason)
+    async def _apply(
+        self, watch: SubscriptionWatch, reaction: Unanswered, result: CallResult, abort_reason: str
+    ) -> None:
+        """Act on a call without an answer; close the watches of a scope that is throttled for too long."""
+        abandoned = await self._pool.apply(watch, reaction, result, abort_reason=abort_reason)
         if abandoned is None:
             return
-        ends = [self._watching.end(one) for one in abandoned.items]
-        ended = [one for settled, _ in ends for one in settled]
-        await self._wire.recorder.settle(*((watched.ordinal, outcome) for watched, outcome in ended))
-        self._queue.done(group)
-        await self._ended(ended, [one for _, left in ends for one in left])
+        closed = [abandoned_watch.close() for abandoned_watch in abandoned.items]
+        ended = [end for ends, _ in closed for end in ends]
+        await self._executor.recorder.settle(*((row.ordinal, outcome) for row, outcome in ended))
+        self._pool.queue.done(watch)
+        await self._settled(ended, [row for _, unchanged in closed for row in unchanged])

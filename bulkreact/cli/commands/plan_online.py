@@ -48,7 +48,7 @@ async def _read(
         client = await stack.enter_async_context(connect(service, limits, granted.credentials))
         edges = environment_for(client, granted.credentials, settled=_nothing)
         ending, found = await spot_check(
-            targets, edges=edges, service=service, limits=limits, beginning=lambda _phase: nullcontext()
+            targets, environment=edges, service=service, limits=limits, beginning=lambda _phase: nullcontext()
         )
         await granted.credentials.close()
     if ending != COMPLETED:
