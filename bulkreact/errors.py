@@ -18,6 +18,10 @@ class InputRefusedError(BulkreactError):
     exit_code = 2
 
 
+class JournalUnreadableError(InputRefusedError):
+    """The journal of a run is damaged, incomplete, of another version, or not accessible."""
+
+
 class FileRefusedError(InputRefusedError):
     """The input file itself must be corrected; nothing else is wrong."""
 

@@ -1,10 +1,10 @@
 """What earlier sweeps have begun and not brought to an end: killed, interrupted, halted, or just not put aside."""
 
-from contextlib import closing
 from dataclasses import dataclass
 
-from bulkreact.batch.journal.journal import SessionRecord, is_locked, latest_session
-from bulkreact.batch.journal.reading import read_only
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.metadata import SessionRecord
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.confirm import confirm
 from bulkreact.errors import (
     EXIT_SUCCESS,
@@ -107,5 +107,5 @@ def is_halted(run: Run) -> bool:
 
 
 def _session(run: Run) -> SessionRecord | None:
-    with closing(read_only(run.folder)) as connection:
-        return latest_session(connection)
+    with JournalReader(run.folder) as journal:
+        return journal.latest_session()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 
 from bulkreact import __version__
-from bulkreact.batch.journal.reading import read_only
-from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli import credentials
 from bulkreact.cli.output.json_log import warn
 from bulkreact.errors import BulkreactError, InputRefusedError
@@ -26,7 +25,6 @@ from bulkreact.runs.state_dir import state_folder
 
 _ROWS_TOLD = 1000
 _WORDS_TOLD = 1000
-_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +92,8 @@ class Monitors:
 
     def _rows(self, finished: WrittenResults) -> dict[str, object]:
         """Return the rows of a run that did not end well, all of them if that is asked for, as far as they fit."""
-        with closing(read_only(finished.run_folder)) as connection:
-            both = zip(result_rows(connection), connection.execute(_IDS), strict=True)
+        with JournalReader(finished.run_folder) as journal:
+            both = zip(journal.result_rows(), journal.row_ids(), strict=True)
             chosen = (_told(row, ids) for row, ids in both if self._all_rows or row.needs_attention)
             return {"rows" if self._all_rows else "failed_rows": list(islice(chosen, _ROWS_TOLD))}
 

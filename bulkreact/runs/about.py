@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bulkreact.batch.environment import StopReason
-from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata
 
 Fact = tuple[str, str]
 

@@ -14,7 +14,8 @@ from time import monotonic
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
-from bulkreact.batch.journal.journal import VERIFY, Journal
+from bulkreact.batch.journal.journal import Journal
+from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.batch.run.session import Session, work
 from bulkreact.early_signals import early_signals
 from bulkreact.errors import (

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bulkreact.batch.journal.journal import is_locked, latest_session
-from bulkreact.batch.journal.reading import read_only
-from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import Status
 from bulkreact.runs import store
 from bulkreact.runs.result_files import run_status
@@ -71,10 +69,9 @@ def lines(reports: Path) -> Iterator[RunSummary]:
 def line_of(run: Run) -> RunSummary:
     """Return how a run stands."""
     worked_on = is_locked(run.folder)
-    with closing(read_only(run.folder)) as connection:
-        connection.execute("BEGIN")
-        stands = run_status(latest_session(connection), now=iso(datetime.now(UTC)))
-        counts = results_csv.count_rows(result_rows(connection))
+    with JournalReader(run.folder) as journal:
+        stands = run_status(journal.latest_session(), now=iso(datetime.now(UTC)))
+        counts = results_csv.count_rows(journal.result_rows())
     running = worked_on and not stands.noted
     return RunSummary(
         run,

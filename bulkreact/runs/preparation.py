@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store

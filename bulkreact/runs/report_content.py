@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
-from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import RunState, SessionTimeline, Status
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import Step

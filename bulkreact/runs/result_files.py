@@ -1,19 +1,16 @@
 """What is written when a run ends: result files and summaries, all of them views of the journal."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
-from bulkreact.batch.journal.call_stats import Traffic, traffic
-from bulkreact.batch.journal.call_timeline import session_timelines
-from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, latest_session, read_facts
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.batch.journal.row_results import result_rows, row_count
-from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
+from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow, RunState, SessionTimeline
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import steps
@@ -80,8 +77,8 @@ class RunStatus:
 
 def latest_run_status(folder: Path, *, now: str) -> RunStatus:
     """Return how a run stands by its journal."""
-    with closing(read_only(folder)) as connection:
-        return run_status(latest_session(connection), now=now)
+    with JournalReader(folder) as journal:
+        return run_status(journal.latest_session(), now=now)
 
 
 def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
@@ -120,7 +117,7 @@ class ResultFiles:
         """Write all result files; ResultsNotWrittenError names what to do when that fails."""
         try:
             return self._write()
-        except (OSError, sqlite3.OperationalError) as error:
+        except (OSError, JournalUnreadableError) as error:
             self._tell_failure()
             raise ResultsNotWrittenError(
                 f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
@@ -129,23 +126,22 @@ class ResultFiles:
 
     def _write(self) -> WrittenResults:
         to = self.places.to
-        with closing(read_only(self.folder)) as connection, CustomerCounts() as customers:
-            connection.execute("BEGIN")
-            facts = read_facts(connection)
+        with JournalReader(self.folder) as journal, CustomerCounts() as customers:
+            facts = journal.metadata
             wanted = self._wants_workbook(facts)
-            refusal = results_xlsx.too_large(row_count(connection), len(facts.header)) if wanted else ""
-            moved = traffic(connection, self.standing.configured_per_minute)
+            refusal = results_xlsx.too_large(journal.row_count(), len(facts.header)) if wanted else ""
+            moved = journal.traffic(self.standing.configured_per_minute)
             edited = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             if written := wanted and not refusal:
-                self._write_workbook(connection, facts, moved)
+                self._write_workbook(journal, facts, moved)
             elif self._at_home:
                 # It would go on telling how things stood earlier.
                 (to / WORKBOOK).unlink(missing_ok=True)
             gathering = ReportBuilder()
-            rows = _gathered(result_rows(connection), gathering, customers)
+            rows = _gathered(journal.result_rows(), gathering, customers)
             counts = results_csv.write(to, facts.header, rows)
             exit_code = self.standing.ending.exit_code or counts.exit_code
-            drawn = session_timelines(connection, limit=SPELLS_SHOWN)
+            drawn = journal.session_timelines(limit=SPELLS_SHOWN)
             report_html.write(to, report_of(self._source(facts, counts, exit_code, moved, drawn), gathering, customers))
             summary = self._summary(facts, counts, exit_code, moved, workbook=written)
         # The last one: what is younger than the summary was edited.
@@ -167,17 +163,17 @@ class ResultFiles:
         """Tell whether the files go into the run's folder, where all of that name are ours."""
         return self.places.to.resolve() == self.folder.resolve()
 
-    def _write_workbook(self, connection: sqlite3.Connection, facts: RunMetadata, moved: Traffic) -> None:
+    def _write_workbook(self, journal: JournalReader, facts: RunMetadata, moved: Traffic) -> None:
         calls, pace = moved
         lines = about(
             facts,
             self.standing.ending,
-            rows=row_count(connection),
+            rows=journal.row_count(),
             finished_at=self.standing.finished_at,
             calls=calls,
             pace=pace,
         )
-        results_xlsx.write(self.places.to / WORKBOOK, facts.header, result_rows(connection), lines)
+        results_xlsx.write(self.places.to / WORKBOOK, facts.header, journal.result_rows(), lines)
 
     def _source(
         self,
@@ -211,12 +207,12 @@ class ResultFiles:
         """Let the heartbeat at least say that the results could not be written, if there is room for that."""
         if not self.places.latest:
             return
-        with suppress(OSError, sqlite3.OperationalError), closing(read_only(self.folder)) as connection:
-            counts = results_csv.count_rows(result_rows(connection))
+        with suppress(OSError, JournalUnreadableError), JournalReader(self.folder) as journal:
+            counts = results_csv.count_rows(journal.result_rows())
             # A run that was stopped has its own code; one that was complete has failed only at this.
             code = self.standing.ending.exit_code or ResultsNotWrittenError.exit_code
-            moved = traffic(connection, self.standing.configured_per_minute)
-            summary = self._summary(read_facts(connection), counts, code, moved, workbook=False)
+            moved = journal.traffic(self.standing.configured_per_minute)
+            summary = self._summary(journal.metadata, counts, code, moved, workbook=False)
             results_csv.write_json(self.places.latest, summary, private=False)
 
     def _summary(

@@ -1,12 +1,12 @@
 """The simulated partner of a run that only practises."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bulkreact.batch.journal.call_log import Write, write_calls
-from bulkreact.batch.journal.reading import read_only
+from bulkreact.batch.journal.call_log import Write
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import Kind, Operation
 from bulkreact.runs import store
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
@@ -19,8 +19,8 @@ async def simulator(run: Path) -> AsyncIterator[str]:
     async with serve(Behaviour()) as (base_url, world):
         now = datetime.now(UTC)
         for folder in store.retry_lineage(run):
-            with closing(read_only(folder)) as connection:
-                for write in write_calls(connection):
+            with JournalReader(folder) as journal:
+                for write in journal.write_calls():
                     _recall(world, write, ago=(now - write.began).total_seconds())
         yield base_url
 

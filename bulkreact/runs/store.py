@@ -4,19 +4,18 @@ import getpass
 import re
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bulkreact.atomic_write import sync_folder
-from bulkreact.batch.journal import pending_rows
-from bulkreact.batch.journal.journal import RunMetadata, latest_session, read_facts
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.pending_rows import OpenCount
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.errors import InputRefusedError
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.writer import translating_write_errors
+from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.models import RunState
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import shell_quote
@@ -25,11 +24,6 @@ CONTINUED_WITHIN = timedelta(days=7)
 _DRAFT_AGE = timedelta(days=1)
 _NAME_LENGTH = 40
 _RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
-_UNKNOWN = """
-SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
-FROM outcomes AS one JOIN rows ON rows.ordinal = one.ordinal
-WHERE status = 'unknown' AND one.id = (SELECT max(id) FROM outcomes WHERE ordinal = one.ordinal)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +78,12 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
             f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
         ) from None
     try:
-        yield folder
-    except sqlite3.OperationalError as error:
-        raise InputRefusedError(f"The reports folder {reports} cannot be written: {error}. Nothing was sent.") from None
+        with translating_write_errors():
+            yield folder
+    except JournalNotWrittenError as error:
+        raise InputRefusedError(
+            f"The reports folder {reports} cannot be written: {error.__cause__}. Nothing was sent."
+        ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -125,8 +122,8 @@ def unreadable(reports: Path) -> dict[Path, str]:
 
 def open_count(folder: Path, *, with_left_out: bool = False) -> OpenCount:
     """Return how much of a run is still to be sent, perhaps with what a limit had left out."""
-    with closing(read_only(folder)) as connection:
-        return pending_rows.open_count(connection, with_left_out=with_left_out)
+    with JournalReader(folder) as journal:
+        return journal.open_count(with_left_out=with_left_out)
 
 
 def to_resume(reports: Path) -> Run | None:
@@ -184,20 +181,18 @@ def _why_unreadable(folder: Path) -> str:
     try:
         if not (folder / JOURNAL_NAME).is_file():
             return ""
-        with closing(read_only(folder)) as connection:
-            read_facts(connection)
-    except (sqlite3.Error, OSError, InputRefusedError) as error:
+        with JournalReader(folder) as journal:
+            _ = journal.metadata
+    except (OSError, JournalUnreadableError) as error:
         return str(error)
     return ""
 
 
 def _read(folder: Path) -> Run | None:
     try:
-        with closing(read_only(folder)) as connection:
-            facts = read_facts(connection)
-            session = latest_session(connection)
-            unknown, handed_over = connection.execute(_UNKNOWN).fetchone()
-    except (sqlite3.Error, OSError, InputRefusedError):
+        with JournalReader(folder) as journal:
+            facts, session, unknown = journal.metadata, journal.latest_session(), journal.unknown_count()
+    except (OSError, JournalUnreadableError):
         return None
     ended = session is not None and session.state is RunState.FINISHED
-    return Run(folder, facts, ended, has_unknown=bool(unknown), has_handed_over=bool(handed_over))
+    return Run(folder, facts, ended, has_unknown=bool(unknown.own), has_handed_over=bool(unknown.transferred))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
-from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import Target
 
 AT = "2026-03-01T12:00:00.000Z"

@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime
 
-from bulkreact.batch.journal.journal import latest_session
+from bulkreact.batch.journal.metadata import latest_session
 from bulkreact.batch.journal.schema import STEP_WORDS
 
 # The calls of a run and its pace, as the summary has them.

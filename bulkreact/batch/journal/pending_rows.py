@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import intended_id, load_progress
-from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.schema import BEGUN, LATEST_OUTCOME
 from bulkreact.batch.policy import RowProgress, initial_progress
 from bulkreact.batch.row_source import CustomerStream
@@ -131,8 +130,8 @@ class PendingRows:
     8601) orders the rows by what is deleted first, and sends what is deleted before that time before all others.
     """
 
-    def __init__(self, journal: JournalReader, *, with_left_out: bool = False, soon: str = "") -> None:
-        self._connection = connection = journal.connection
+    def __init__(self, connection: sqlite3.Connection, *, with_left_out: bool = False, soon: str = "") -> None:
+        self._connection = connection
         # Of most runs nothing was sent when they begin: then no row needs to be asked for.
         self._any_begun = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
         self._next = _NEXT.format(begun=BEGUN if self._any_begun else "0")

@@ -1,16 +1,51 @@
-"""Open the journal of a run for reading: the only way in for everything outside this package."""
+"""Read the journal of a run: the only way in for everything outside this package."""
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bulkreact.batch.journal import call_stats, call_timeline, pending_rows, retry_candidates, row_results
+from bulkreact.batch.journal.call_log import Write, write_calls
+from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
+from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
+from bulkreact.batch.journal.retry_candidates import Candidate
+from bulkreact.errors import JournalUnreadableError
+from bulkreact.models import ResultRow, SessionTimeline
+
 JOURNAL_NAME = "journal.sqlite3"
+_IN_FLIGHT = """
+SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
+WHERE calls.session = ? AND answers.call IS NULL
+"""
+_UNKNOWN = """
+SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
+FROM outcomes AS latest JOIN rows ON rows.ordinal = latest.ordinal
+WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
+"""
+_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
+
+RowIds = tuple[str | None, str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCount:
+    """How many rows have lost answers: of this run, and of those that another run has taken over."""
+
+    own: int
+    transferred: int
 
 
 class JournalReader:
-    """The journal in a run's folder, as it is at one instant, also while another process writes to it."""
+    """The journal in a run's folder as it is at one instant, also while another process writes to it.
+
+    Raises JournalUnreadableError.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,9 +60,68 @@ class JournalReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise JournalUnreadableError(f"The journal cannot be read: {error}.") from error
+
+    @cached_property
+    def metadata(self) -> RunMetadata:
+        """Return what is fixed about the run."""
+        return load_metadata(self.connection)
+
+    def latest_session(self, *, sending: bool = True) -> SessionRecord | None:
+        """Return the latest session that sent rows, or with ``sending=False`` the latest of any kind."""
+        return latest_session(self.connection, sending=sending)
+
+    def row_count(self) -> int:
+        """Return how many rows the input has."""
+        return int(self.connection.execute("SELECT count(*) FROM rows").fetchone()[0])
+
+    def row_ids(self) -> Iterator[RowIds]:
+        """Yield the customer, subscription and entitlement of every row, in input order; None for an invalid one."""
+        yield from self.connection.execute(_IDS)
+
+    def result_rows(self) -> Iterator[ResultRow]:
+        """Yield every row with its outcome, in input order."""
+        return row_results.result_rows(self.connection)
+
+    def candidates(self, *, all_failed: bool) -> Iterator[Candidate]:
+        """Yield the rows that a retry may take, in input order."""
+        return retry_candidates.candidates(self.connection, all_failed=all_failed)
+
+    def open_count(self, *, with_left_out: bool = False) -> OpenCount:
+        """Return how many rows of how many customers are still to be sent."""
+        return pending_rows.open_count(self.connection, with_left_out=with_left_out)
+
+    def pending_rows(self, *, with_left_out: bool = False, soon: str = "") -> PendingRows:
+        """Return the open rows, to be sent in their order; what is deleted before ``soon`` goes first."""
+        return PendingRows(self.connection, with_left_out=with_left_out, soon=soon)
+
+    def unknown_count(self) -> UnknownCount:
+        """Return how many rows ended with a lost answer."""
+        own, transferred = self.connection.execute(_UNKNOWN).fetchone()
+        return UnknownCount(int(own), int(transferred))
+
+    def calls_in_flight(self, session: int) -> int:
+        """Return how many calls of a session have no answer yet."""
+        return int(self.connection.execute(_IN_FLIGHT, (session,)).fetchone()[0])
+
+    def traffic(self, configured_per_minute: float | None) -> Traffic:
+        """Return the calls of the run and its rate, for programs."""
+        return call_stats.traffic(self.connection, configured_per_minute)
+
+    def write_calls(self) -> list[Write]:
+        """Return every call that changes something, in the order in which they were made."""
+        return write_calls(self.connection)
+
+    def session_timelines(self, *, limit: int) -> tuple[list[SessionTimeline], int]:
+        """Return the calls over time of the latest sessions, and how many earlier sessions there are."""
+        return call_timeline.session_timelines(self.connection, limit=limit)
 
     def _connect(self) -> sqlite3.Connection:
-        return read_only(self.folder)
+        try:
+            return read_only(self.folder)
+        except sqlite3.Error as error:
+            raise JournalUnreadableError(f"The journal cannot be read: {error}.") from error
 
 
 def read_only(folder: Path) -> sqlite3.Connection:

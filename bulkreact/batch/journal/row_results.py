@@ -49,11 +49,6 @@ _RESULTS_AFTER = f"{_RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT
 _RESULT_OF = f"{_RESULTS} WHERE rows.ordinal = ?"
 
 
-def row_count(connection: sqlite3.Connection) -> int:
-    """Return how many rows the input has."""
-    return int(connection.execute("SELECT count(*) FROM rows").fetchone()[0])
-
-
 def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row of the input with its outcome, in input order."""
     after = 0

@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +30,15 @@ def connect(path: Path) -> sqlite3.Connection:
     # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this changes nothing.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
+
+
+@contextmanager
+def translating_write_errors() -> Iterator[None]:
+    """Raise JournalNotWrittenError when the disk is full, read-only or failing; any other error is a bug."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
 
 
 class _Entry(Struct):
@@ -131,13 +141,10 @@ class Writer:
 
     def _commit_group(self, group: list[tuple[Statement, ...]]) -> list[int]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            written = self._execute(group)
-            self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            # Disk full, read-only, input/output error; anything else is a mistake of ours and stays what it is.
-            raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
-        else:
+            with translating_write_errors():
+                self._connection.execute("BEGIN IMMEDIATE")
+                written = self._execute(group)
+                self._connection.execute("COMMIT")
             return written
         finally:
             if self._connection.in_transaction:

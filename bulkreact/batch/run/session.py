@@ -15,7 +15,6 @@ from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopRe
 from bulkreact.batch.halt import DenialBreaker
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.batch.journal.pending_rows import PendingRows
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.watched_rows import to_restore
 from bulkreact.batch.journal.writer import Writer
@@ -72,8 +71,8 @@ async def _send(session: Session, wire: CallExecutor, flow: CallBudget) -> StopR
     journal = session.journal
     soon = iso(session.edges.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
-        run_uuid=UUID(journal.facts.uuid),
-        open_rows=PendingRows(journal, soon=soon),
+        run_uuid=UUID(journal.metadata.uuid),
+        open_rows=journal.pending_rows(soon=soon),
         family=ParentSubscriptions(journal, session=session.number),
         wire=wire,
         flow=flow,
@@ -99,7 +98,7 @@ async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, rest
         restoring=restoring,
     )
     verifier = Verifier(
-        run_uuid=UUID(session.journal.facts.uuid),
+        run_uuid=UUID(session.journal.metadata.uuid),
         queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
         schedule=schedule,
         executor=wire,

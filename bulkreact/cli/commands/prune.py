@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import click
 
 from bulkreact.atomic_write import sync_folder
-from bulkreact.batch.journal.journal import LOCK_NAME, is_locked, latest_session
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
+from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
@@ -98,8 +97,8 @@ def _related(run: Run, family: Iterable[Run]) -> bool:
 
 def _last_seen(run: Run) -> datetime:
     """Return when a run ended, else when it was begun."""
-    with closing(read_only(run.folder)) as connection:
-        session = latest_session(connection)
+    with JournalReader(run.folder) as journal:
+        session = journal.latest_session()
     return datetime.fromisoformat((session and session.ended_at) or run.facts.created_at)
 
 

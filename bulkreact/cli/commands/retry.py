@@ -3,18 +3,18 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import click
+from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.batch.journal.retry_candidates import Candidate, candidates
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
@@ -179,5 +179,5 @@ class _Retry:
             )
 
     def _candidates(self, folder: Path) -> Iterator[Candidate]:
-        with closing(read_only(folder)) as connection:
-            yield from candidates(connection, all_failed=self._all_failed)
+        with JournalReader(folder) as journal:
+            yield from journal.candidates(all_failed=self._all_failed)

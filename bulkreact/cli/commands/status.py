@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bulkreact.batch.journal.call_stats import traffic
-from bulkreact.batch.journal.journal import RunMetadata, SessionRecord, is_locked, latest_session, read_facts
-from bulkreact.batch.journal.pending_rows import open_count
-from bulkreact.batch.journal.reading import read_only
-from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output.status_table import statuses
@@ -26,12 +23,6 @@ from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import Counts
 from bulkreact.timestamps import iso
 from bulkreact.wording import plural
-
-_NEWEST_SESSION = "SELECT id, process_id, state FROM sessions ORDER BY id DESC LIMIT 1"
-_IN_FLIGHT = """
-SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
-WHERE calls.session = ? AND answers.call IS NULL
-"""
 
 
 @click.command("status", cls=ConfiguredCommand)
@@ -141,28 +132,26 @@ class _State:
 def _read(folder: Path) -> _State:
     """Read how a run stands from its journal, all of it at one moment."""
     worked_on = is_locked(folder)
-    with closing(read_only(folder)) as connection:
-        connection.execute("BEGIN")
-        latest = latest_session(connection)
-        newest, process, state = connection.execute(_NEWEST_SESSION).fetchone() or (None, None, None)
-        at_work = worked_on and newest is not None and state is None
-        session = latest if at_work and latest and latest.id == newest else None
+    with JournalReader(folder) as journal:
+        latest, newest = journal.latest_session(), journal.latest_session(sending=False)
+        active = newest if worked_on and newest and newest.state is None else None
+        session = active if active == latest else None
         rows, counts = 0, Counts()
-        for row in result_rows(connection):
+        for row in journal.result_rows():
             rows += 1
             if row.settled or not session:
                 counts.add(row)
         stands = run_status(latest, now=iso(datetime.now(UTC)))
-        calls, pace = traffic(connection, stands.configured_per_minute)
+        calls, pace = journal.traffic(stands.configured_per_minute)
         return _State(
-            facts=read_facts(connection),
+            facts=journal.metadata,
             session=session,
-            verified_by=process if at_work and not session else None,
+            verified_by=active.process_id if active and not session else None,
             standing=stands,
             counts=counts,
             rows=rows,
-            open=rows - counts.statuses.total() if session else open_count(connection).rows,
-            in_flight=connection.execute(_IN_FLIGHT, (session.id,)).fetchone()[0] if session else 0,
+            open=rows - counts.statuses.total() if session else journal.open_count().rows,
+            in_flight=journal.calls_in_flight(session.id) if session else 0,
             calls=calls,
             pace=pace,
         )

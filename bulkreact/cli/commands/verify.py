@@ -2,7 +2,7 @@
 
 import click
 
-from bulkreact.batch.journal.journal import VERIFY
+from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.cli import credentials
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options

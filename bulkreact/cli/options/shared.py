@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from bulkreact.batch.journal.journal import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.errors import InputRefusedError

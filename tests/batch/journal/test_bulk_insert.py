@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import bulk_insert
-from bulkreact.batch.journal.journal import create, read_facts
+from bulkreact.batch.journal.journal import create
+from bulkreact.batch.journal.metadata import load_metadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import InputRefusedError
@@ -82,7 +83,7 @@ def stored(folder: Path) -> list[InputRow]:
 def is_empty(folder: Path) -> bool:
     """Tell whether there is nothing in a journal that anybody could take for a run."""
     with closing(connect(folder / JOURNAL_NAME)) as connection, pytest.raises(InputRefusedError):
-        read_facts(connection)
+        load_metadata(connection)
     with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection:
         return connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.journal import LOCK_NAME, Journal, create, finalize, is_locked, latest_session, read_facts
-from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow, PendingRows, open_count
+from bulkreact.batch.journal.journal import LOCK_NAME, Journal, create, finalize, is_locked
+from bulkreact.batch.journal.metadata import latest_session, load_metadata
+from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow
 from bulkreact.batch.journal.reading import JournalReader, read_only
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
@@ -50,14 +51,14 @@ def statuses(folder: Path) -> list[Status]:
 
 def open_rows(folder: Path) -> list[PendingRow]:
     with JournalReader(folder) as journal:
-        rows = PendingRows(journal)
+        rows = journal.pending_rows()
         return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
 
 
 def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)], header=("a", "ü", "=c"), row_limit=3, simulated=True)
     with closing(read_only(tmp_path)) as connection:
-        assert read_facts(connection) == facts(header=("a", "ü", "=c"), row_limit=3, simulated=True)
+        assert load_metadata(connection) == facts(header=("a", "ü", "=c"), row_limit=3, simulated=True)
 
 
 def test_a_commit_is_made_to_survive_a_power_loss(tmp_path: Path) -> None:
@@ -111,8 +112,8 @@ def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, s
 def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out: bool) -> None:
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
     with JournalReader(tmp_path) as journal:
-        counted = open_count(journal.connection, with_left_out=with_left_out)
-        assert counted == PendingRows(journal, with_left_out=with_left_out).count()
+        counted = journal.open_count(with_left_out=with_left_out)
+        assert counted == journal.pending_rows(with_left_out=with_left_out).count()
     assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
 
 
@@ -145,7 +146,7 @@ def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None
         with pytest.raises(
             InputRefusedError, match=f"has format {schema.VERSION + 1}, this program reads format {schema.VERSION}:"
         ):
-            read_facts(connection)
+            load_metadata(connection)
 
 
 def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
     with Journal(tmp_path), pytest.raises(AlreadyRunningError):
         Journal(tmp_path)
     with Journal(tmp_path) as journal:
-        assert journal.facts == facts()
+        assert journal.metadata == facts()
 
 
 def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Path) -> None:

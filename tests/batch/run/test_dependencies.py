@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal, create, finalize
-from bulkreact.batch.journal.pending_rows import FIND_PARENTS, PendingRows
+from bulkreact.batch.journal.pending_rows import FIND_PARENTS
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.models import InputRow, NoResponse, Outcome, Response, RunState, Status, Target
 from bulkreact.settings import Limits, Threshold, Verification
@@ -470,6 +470,6 @@ def test_a_family_is_found_without_looking_at_everybody(sql: str, tmp_path: Path
         **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),
     }
     with Journal(tmp_path) as journal:
-        PendingRows(journal)
+        journal.pending_rows()
         steps = [step for *_, step in journal.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert any("INDEX subscriptions" in step or "INDEX rows_below" in step for step in steps)

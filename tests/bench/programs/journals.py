@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import intended_id
-from bulkreact.batch.journal.journal import RunMetadata, create, finalize
+from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.swapped_ids import flag_swapped_ids
 from bulkreact.batch.journal.writer import connect
