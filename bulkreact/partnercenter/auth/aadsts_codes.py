@@ -7,7 +7,7 @@ _CLOUD = "Choose the cloud of the partner tenant with --cloud."
 _SETUP = "An administrator must add the Partner Center API's permission to the app registration."
 _CONSENT = "An administrator of the partner tenant must consent to the app once."
 
-TOKEN_ERRORS: dict[str, tuple[str, str]] = {
+AADSTS_ERRORS: dict[str, tuple[str, str]] = {
     "7000215": ("the client secret is wrong", "Give the secret's value, which is not its id."),
     "7000222": ("the client secret has expired", "Make a new one in the app registration and put it in its place."),
     "700027": (
@@ -57,11 +57,11 @@ TOKEN_ERRORS: dict[str, tuple[str, str]] = {
     "90055": ("the token service throttles this client", _WAIT),
 }
 
-PASSING = frozenset({"50033", "90006", "90012", "90024", "90033", "90090", "90055"})
+TRANSIENT_NUMBERS = frozenset({"50033", "90006", "90012", "90024", "90033", "90090", "90055"})
 
 # For numbers that are not in the table.
 # Whoever waits for somebody to enter a code waits until the code's time is over.
-_TOO_LATE = ("nobody signed in while the code was good", "Sign in again, and sooner: bulkreact login")
+_CODE_EXPIRED = ("nobody signed in while the code was good", "Sign in again, and sooner: bulkreact login")
 OAUTH_ERRORS: dict[str, tuple[str, str]] = {
     "invalid_client": (
         "the app's secret or certificate was not accepted",
@@ -76,10 +76,10 @@ OAUTH_ERRORS: dict[str, tuple[str, str]] = {
     "invalid_resource": ("it does not know what the token is asked for", "Check --scope and --cloud."),
     "access_denied": ("the sign-in was declined", "Sign in again, and agree: bulkreact login"),
     "authorization_declined": ("the sign-in was declined", "Sign in again, and agree: bulkreact login"),
-    "authorization_pending": _TOO_LATE,
-    "slow_down": _TOO_LATE,
-    "expired_token": _TOO_LATE,
-    "code_expired": _TOO_LATE,
+    "authorization_pending": _CODE_EXPIRED,
+    "slow_down": _CODE_EXPIRED,
+    "expired_token": _CODE_EXPIRED,
+    "code_expired": _CODE_EXPIRED,
     "temporarily_unavailable": ("it is in trouble or too busy", _WAIT),
     "server_error": ("it is in trouble or too busy", _WAIT),
 }

@@ -1,78 +1,69 @@
-"""Access tokens behind one coroutine; whoever asks does not know where they come from."""
+"""Access tokens, whatever their source: a ready one, or one that is fetched and renewed in time."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
-from bulkreact.partnercenter.auth.token_claims import Claims, expired, is_token, read_claims, rejection_reason
-from bulkreact.partnercenter.auth.token_errors import ATTEMPTS, LONGEST_WAIT_SECONDS, Grant, TokenServiceError
+from bulkreact.partnercenter.auth.fetch_thread import FetchThread
+from bulkreact.partnercenter.auth.token_claims import Claims, expiry_reason, is_token, read_claims, rejection_reason
+from bulkreact.partnercenter.auth.token_errors import Grant
+from bulkreact.partnercenter.auth.token_policy import CachedToken, retry_delay
 from bulkreact.settings import Identity
-
-RENEW_BEFORE_SECONDS = 300.0
-_BACKOFF_SECONDS = 1.0
-_BACKOFF_CEILING_SECONDS = 30.0
-# When renewing failed although the token is still good.
-_POSTPONED_SECONDS = 30.0
-# The line has its own time-outs, but they begin anew with every byte.
-_LONGEST_FETCH_SECONDS = 90.0
-# For a fetch that is given up all the same.
-_STORING_SECONDS = 2.0
 
 
 class Credentials(Protocol):
     """A source of access tokens."""
 
     def is_fresh(self) -> bool:
-        """Tell whether the next call needs not ask ``ready`` before it."""
+        """Return whether the next call can go without ``ensure_token``."""
         ...
 
     async def ensure_token(self) -> str:
-        """Make sure that there is a token for the next calls; return why there is none, empty when there is."""
+        """Get a token for the next calls if needed; return why there is none, empty when there is."""
         ...
 
     async def token(self) -> str:
-        """Return the access token at hand, without waiting for anything; CredentialsRefusedError when there is none."""
+        """Return the current access token without waiting; CredentialsRefusedError when there is none."""
         ...
 
     async def renew(self, since: float) -> None:
-        """Fetch a fresh token after one was refused, unless that has happened since a monotonic moment.
+        """Replace a refused token, unless that has happened since a monotonic time.
 
-        When there is none to be had, ``ready`` says why.
+        When that fails, ``ensure_token`` says why.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of what is under way, when no more calls will be made."""
+        """Stop fetching, when no more calls will be made."""
         ...
 
 
 class StaticToken:
-    """A token that somebody else fetched; it cannot be renewed, so a refused one is simply tried once more.
+    """A ready token; it cannot be renewed, so a refused one is simply tried once more.
 
-    ``now`` is the wall clock, in seconds since 1970; ``resource`` is what the token must be for.
+    ``now`` is the wall clock, in seconds since 1970; ``resource`` is what the token must be for, empty to accept any.
     """
 
     def __init__(self, token: str, *, resource: str = "", tenant_id: str = "", now: Callable[[], float]) -> None:
         self._token = checked_token(token)
         self._now = now
         self.claims = read_claims(self._token)
-        self._objection = (
+        self._rejection = (
             rejection_reason(self.claims, resource=resource, tenant_id=tenant_id) if self.claims and resource else ""
         )
 
     def __repr__(self) -> str:
-        return "ReadyToken(…)"
+        return "StaticToken(…)"
 
     def is_fresh(self) -> bool:
-        """Tell whether nothing speaks against the token."""
+        """Return whether the token's claims allow its use."""
         return not self._refusal()
 
     async def ensure_token(self) -> str:
-        """Return what speaks against the token by its own claims; one that has none is used unchecked."""
+        """Return why the token's claims forbid its use; a token without claims is used unchecked."""
         return self._refusal()
 
     async def token(self) -> str:
@@ -80,205 +71,137 @@ class StaticToken:
         return self._token
 
     async def renew(self, since: float) -> None:
-        """Do nothing: there is no other token to be had."""
+        """Do nothing: there is no other token."""
 
     async def close(self) -> None:
-        """Do nothing: nothing is ever under way."""
+        """Do nothing: there is nothing to stop."""
 
     def _refusal(self) -> str:
-        return self._objection or (expired(self.claims, now=self._now()) if self.claims else "")
+        return self._rejection or (expiry_reason(self.claims, now=self._now()) if self.claims else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time and the chance that renewing needs: monotonic seconds, a pause in seconds, and a draw from [0, 1)."""
+    """Time and chance for renewals: monotonic seconds, a pause in seconds, and a draw from [0, 1)."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     chance: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class CachedToken:
-    """A token; monotonic moments."""
-
-    token: str
-    fetched_at: float
-    renew_at: float
-    expires_at: float
-
-
 class RefreshingToken:
-    """Tokens that are fetched, and fetched again five minutes before they expire: one fetch for all who ask.
+    """Tokens that are fetched, and renewed in the background before they expire; one fetch serves all waiters.
 
-    ``fetch`` blocks, so it runs in a thread, which nobody waits for when the program is to stop at once; it is told
-    the token that is to be replaced, if there is one, and raises TokenServiceError. With ``rotating`` each fetch uses
-    up something that it replaces, so that none should be given up. A token is kept while it lives, whatever becomes
-    of the attempts to renew it.
+    ``fetch`` blocks; it gets the token to be replaced, empty for none, and raises TokenServiceError. ``rotating`` says
+    that it uses up a refresh token each time. A valid token is used even if its renewal fails.
     """
 
     def __init__(
         self, fetch: Callable[[str], Grant], identity: Identity, clock: Clock, *, rotating: bool = False
     ) -> None:
-        self._fetch = fetch
-        self._rotating = rotating
-        self._under_way: asyncio.Future[Grant] | None = None
+        self._thread = FetchThread(fetch, rotating=rotating)
         self._closed = False
         self._identity = identity
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._held: CachedToken | None = None
-        self._trouble: CredentialsRefusedError | None = None
+        self._cached: CachedToken | None = None
+        self._error: CredentialsRefusedError | None = None
         self._renewal: asyncio.Task[None] | None = None
         self.claims: Claims | None = None
 
     def __repr__(self) -> str:
-        return "RenewedToken(…)"
+        return "RefreshingToken(…)"
 
     def is_fresh(self) -> bool:
-        """Tell whether calls can be made without asking whether the token is ready."""
-        return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.renew_at
+        """Return whether calls can use the token without a renewal."""
+        return self._cached is not None and not self._error and self._cached.is_fresh(self._clock.monotonic())
 
     async def ensure_token(self) -> str:
-        """Fetch a token if there is none that lives, and see to it that it is renewed; return why there is none."""
+        """Fetch a token if there is no valid one, and renew an old one in the background; return why there is none."""
         try:
-            if not self._lives():
-                await self._fetched()
+            if not self._is_valid():
+                await self._fetch_once()
         except CredentialsRefusedError as error:
             return str(error)
         if not self.is_fresh() and (self._renewal is None or self._renewal.done()):
-            # Nobody waits for it: meanwhile the old one is good.
-            self._renewal = asyncio.create_task(self._renewed())
+            self._renewal = asyncio.create_task(self._renew_in_background())
         return ""
 
     async def token(self) -> str:
-        """Return the token that is at hand; nothing is asked of anybody, as the call has been written down already."""
-        if self._trouble:
-            raise self._trouble
-        if self._held is None:
+        """Return the current token; it never waits, because the call is in the journal already."""
+        if self._error:
+            raise self._error
+        if self._cached is None:
             raise CredentialsRefusedError("There is no access token.")
-        return self._held.token
+        return self._cached.token
 
     async def renew(self, since: float) -> None:
-        """Fetch another token in the place of one that was refused."""
+        """Replace a token that the service refused."""
         async with self._lock:
-            if self._held is None or self._held.fetched_at > since or self._trouble:
+            if self._cached is None or self._cached.fetched_at > since or self._error:
                 return
-            refused, now = self._held.token, self._clock.monotonic()
-            # From now on all others wait for its successor.
-            self._held = replace(self._held, renew_at=now, expires_at=now)
+            refused = self._cached.token
+            # From now on all calls wait for its successor.
+            self._cached = self._cached.refused(self._clock.monotonic())
             with suppress(CredentialsRefusedError):
-                self._held = await self._fetch_with_retry(stale=refused)
+                self._cached = await self._fetch_with_retry(stale=refused)
 
     async def close(self) -> None:
-        """Begin no more fetches, and wait for one under way if its answer must be stored."""
+        """Start no more fetches, and wait for a running one if its answer must be stored."""
         self._closed = True
-        if self._rotating and self._under_way and not self._under_way.done():
-            await asyncio.wait({self._under_way})
+        await self._thread.close()
 
-    def _lives(self) -> bool:
-        return self._held is not None and not self._trouble and self._clock.monotonic() < self._held.expires_at
+    def _is_valid(self) -> bool:
+        return self._cached is not None and not self._error and self._cached.is_valid(self._clock.monotonic())
 
-    async def _fetched(self) -> None:
+    async def _fetch_once(self) -> None:
         async with self._lock:
-            # Somebody else may have done it while this one waited, or failed at it.
-            if self._trouble:
-                raise self._trouble
-            if not self._lives():
-                self._held = await self._fetch_with_retry()
+            # Another task may have fetched, or failed to, while this one waited for the lock.
+            if self._error:
+                raise self._error
+            if not self._is_valid():
+                self._cached = await self._fetch_with_retry()
 
-    async def _renewed(self) -> None:
+    async def _renew_in_background(self) -> None:
         async with self._lock:
-            held = self._held
-            if held is None or self.is_fresh() or not self._lives():
+            cached = self._cached
+            if cached is None or self.is_fresh() or not self._is_valid():
                 return
             try:
-                self._held = await self._attempt(held.token)
+                self._cached = await self._fetch(cached.token)
             except CredentialsRefusedError as error:
-                named = error.retry_after if isinstance(error, TokenServiceError) else None
-                postponed = self._clock.monotonic() + max(_POSTPONED_SECONDS, named or 0.0)
-                self._held = replace(held, renew_at=min(held.expires_at, postponed))
+                self._cached = cached.with_postponed_renewal(error, self._clock.monotonic())
 
     async def _fetch_with_retry(self, *, stale: str = "") -> CachedToken:
-        """Fetch a token, again and again while the trouble may pass; what does not pass is everybody's."""
+        """Fetch a token, repeatedly while failures are transient; the last error is every waiter's."""
         failures = 0
         while True:
             try:
-                return await self._attempt(stale)
+                return await self._fetch(stale)
             except CredentialsRefusedError as error:
                 failures += 1
-                passing = isinstance(error, TokenServiceError) and error.passing
-                named = error.retry_after if isinstance(error, TokenServiceError) else None
-                wait = max(_backoff(failures, self._clock.chance()), named or 0.0)
-                if not passing or failures == ATTEMPTS or wait > LONGEST_WAIT_SECONDS:
-                    self._trouble = error
+                wait = retry_delay(error, failures=failures, chance=self._clock.chance())
+                if wait is None:
+                    self._error = error
                     raise
             await self._clock.sleep(wait)
 
-    async def _attempt(self, stale: str) -> CachedToken:
+    async def _fetch(self, stale: str) -> CachedToken:
         if self._closed:
             raise CredentialsRefusedError("The run is over: no more tokens are fetched.")
-        began = self._clock.monotonic()
-        grant = await self._in_thread(stale)
+        asked_at = self._clock.monotonic()
+        grant = await self._thread.run(stale)
         self.claims = read_claims(grant.token)
         identity = self._identity
-        words = (
-            rejection_reason(self.claims, resource=identity.resource, tenant_id=identity.tenant_id)
-            if self.claims
-            else ""
-        )
-        if words:
-            raise CredentialsRefusedError(words)
-        # A token that lives shorter than usual is renewed after half its life.
-        margin = min(RENEW_BEFORE_SECONDS, grant.lifetime / 2)
-        return CachedToken(
-            grant.token, self._clock.monotonic(), began + grant.lifetime - margin, began + grant.lifetime
-        )
-
-    async def _in_thread(self, stale: str) -> Grant:
-        """Call what blocks in a thread that does not keep the program from ending, as those of asyncio's pool would."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Grant] = loop.create_future()
-        self._under_way = future
-
-        def settle(grant: Grant | None, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if grant:
-                future.set_result(grant)
-            elif error:
-                future.set_exception(error)
-
-        def work() -> None:
-            grant, error = None, None
-            try:
-                grant = self._fetch(stale)
-            except BaseException as trouble:  # noqa: BLE001 - it is raised where the fetch is awaited
-                error = trouble
-            # The loop is closed when nobody waits any more.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, grant, error)
-
-        thread = threading.Thread(target=work, name="token", daemon=True)
-        thread.start()
-        try:
-            done, _ = await asyncio.wait({future}, timeout=_LONGEST_FETCH_SECONDS)
-        except asyncio.CancelledError:
-            if self._rotating:
-                # The program ends at once. What has been answered already must be stored.
-                with suppress(KeyboardInterrupt, SystemExit):
-                    thread.join(_STORING_SECONDS)
-            raise
-        if not done:
-            raise TokenServiceError(
-                f"The token service has not finished its answer in {_LONGEST_FETCH_SECONDS:.0f} s. Try again later.",
-                passing=False,
-            )
-        return future.result()
+        if self.claims and (
+            reason := rejection_reason(self.claims, resource=identity.resource, tenant_id=identity.tenant_id)
+        ):
+            raise CredentialsRefusedError(reason)
+        return CachedToken.from_grant(grant, asked_at=asked_at, now=self._clock.monotonic())
 
 
 def checked_token(token: str) -> str:
-    """Return a token that can travel in a header; InputRefusedError, which does not quote it, for any other."""
+    """Return a token that fits in a header, without spaces around it; InputRefusedError, which does not quote it."""
     bare = token.strip()
     if not is_token(bare):
         raise InputRefusedError(
@@ -286,7 +209,3 @@ def checked_token(token: str) -> str:
             "Set it to the bare access token, without 'Bearer'."
         )
     return bare
-
-
-def _backoff(failures: int, chance: float) -> float:
-    return chance * min(_BACKOFF_CEILING_SECONDS, _BACKOFF_SECONDS * 2.0 ** (failures - 1))

@@ -164,7 +164,7 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
     try:
         line = MsalHttpClient()
     except InputRefusedError as error:
-        raise TokenServiceError(str(error), passing=False) from None
+        raise TokenServiceError(str(error), transient=False) from None
     try:
         yield line
     except (
@@ -184,10 +184,10 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
             raise _unreachable(identity, line.trouble) from None
         if not isinstance(error, OSError):
             raise
-        raise TokenServiceError(f"The credentials could not be used: {_words(error)}.", passing=True) from None
+        raise TokenServiceError(f"The credentials could not be used: {_words(error)}.", transient=True) from None
     except InputRefusedError as error:
         # A secret that was good when the program began, and has been replaced by something that is none.
-        raise TokenServiceError(str(error), passing=False) from None
+        raise TokenServiceError(str(error), transient=False) from None
     finally:
         line.close()
 
@@ -218,12 +218,12 @@ def _unreachable(identity: Identity, trouble: OSError) -> TokenServiceError:
         return TokenServiceError(
             f"The token service's certificate at {identity.authority} is not trusted: {trouble.verify_message}. If "
             "your company's proxy replaces certificates, name its certificate in SSL_CERT_FILE.",
-            passing=False,
+            transient=False,
         )
     return TokenServiceError(
         f"The token service at {identity.authority} cannot be reached: {_words(trouble)}. "
         "Check network, DNS, proxy and --authority.",
-        passing=True,
+        transient=True,
     )
 
 

@@ -55,7 +55,7 @@ class SignIn:
             self._lock.acquire()
         except Timeout:
             raise TokenServiceError(
-                "Another process has been renewing the sign-in for too long.", passing=True
+                "Another process has been renewing the sign-in for too long.", transient=True
             ) from None
         except OSError as error:
             raise self._unwritable(error) from None
@@ -174,7 +174,7 @@ class SignIn:
         return TokenServiceError(
             f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; the refresh "
             "token in there is used up, so sign in again with: bulkreact login",
-            passing=False,
+            transient=False,
         )
 
     def _unreadable(self, why: str) -> InputRefusedError:

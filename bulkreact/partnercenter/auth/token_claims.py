@@ -90,7 +90,7 @@ def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
     return ""
 
 
-def expired(claims: Claims, *, now: float) -> str:
+def expiry_reason(claims: Claims, *, now: float) -> str:
     """Return that a token has expired and what to do, empty when it has not; seconds since 1970."""
     if claims.expires_at is None or claims.expires_at > now:
         return ""

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from bulkreact.errors import CredentialsRefusedError
-from bulkreact.partnercenter.auth.aadsts_codes import OAUTH_ERRORS, PASSING, TOKEN_ERRORS
+from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS, OAUTH_ERRORS, TRANSIENT_NUMBERS
 
-# How often passing trouble is met before it is trouble for good, and how long somebody may be asked to wait.
-ATTEMPTS = 5
-LONGEST_WAIT_SECONDS = 120.0
 _NUMBER = re.compile(r"AADSTS(\d{2,10})", re.ASCII)
-_PASSING_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
+_TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
 _WORDS_LENGTH = 300
 
@@ -38,7 +35,7 @@ class TokenAnswer:
         server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
         # Success without a token: a torn answer, or a page in between.
         torn = not self.error and self.status == HTTPStatus.OK
-        return server or torn or self.error in _PASSING_ERRORS or self.number in PASSING
+        return server or torn or self.error in _TRANSIENT_ERRORS or self.number in TRANSIENT_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +49,9 @@ class Grant:
 class TokenServiceError(CredentialsRefusedError):
     """The token service gave no token; ``passing`` trouble is worth another try, after ``retry_after`` seconds."""
 
-    def __init__(self, words: str, *, passing: bool, retry_after: float | None = None, number: str = "") -> None:
+    def __init__(self, words: str, *, transient: bool, retry_after: float | None = None, number: str = "") -> None:
         super().__init__(words)
-        self.passing = passing
+        self.transient = transient
         self.retry_after = retry_after
         self.number = number
 
@@ -62,14 +59,14 @@ class TokenServiceError(CredentialsRefusedError):
 def to_error(answer: TokenAnswer) -> TokenServiceError:
     """Return an answer without a token as an error in plain words, with what to do about it."""
     number = answer.number
-    words, remedy = TOKEN_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
+    words, remedy = AADSTS_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
     label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "")
-    known = number in TOKEN_ERRORS
+    known = number in AADSTS_ERRORS
     said = "" if known else _said(answer.description)
     quoted = f' It said: "{said}".' if said else ""
     return TokenServiceError(
         f"The token service gave no token: {words} ({label}). {remedy}{quoted}",
-        passing=answer.transient,
+        transient=answer.transient,
         retry_after=_seconds(answer.retry_after),
         number=number,
     )

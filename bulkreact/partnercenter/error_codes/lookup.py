@@ -7,7 +7,7 @@ status's class.
 from dataclasses import replace
 
 from bulkreact.models import AutoRenew, Status
-from bulkreact.partnercenter.auth.aadsts_codes import TOKEN_ERRORS
+from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
 from bulkreact.partnercenter.error_codes.local_codes import LOOK_AGAIN, OUR_ENTRIES, STATES, STATUS_ENTRIES
 from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, SERVICE_ENTRIES
@@ -77,8 +77,8 @@ def explain(word: str) -> list[ErrorCode]:
         return [_STATUSES[key]]
     number = key.removeprefix("aadsts")
     found = [entry for entry in SERVICE_ENTRIES if entry.code == key] if key else []
-    if number in TOKEN_ERRORS:
-        words, remedy = TOKEN_ERRORS[number]
+    if number in AADSTS_ERRORS:
+        words, remedy = AADSTS_ERRORS[number]
         found.append(ErrorCode(f"AADSTS{number}", None, None, words, Responsible.OPERATOR, remedy))
     if status := http_status_of(key):
         found.append(lookup(status, ""))

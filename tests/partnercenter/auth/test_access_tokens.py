@@ -9,13 +9,14 @@ import pytest
 
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.partnercenter.auth.access_tokens import Clock, RefreshingToken
-from bulkreact.partnercenter.auth.token_errors import ATTEMPTS, Grant, TokenServiceError
+from bulkreact.partnercenter.auth.token_errors import Grant, TokenServiceError
+from bulkreact.partnercenter.auth.token_policy import ATTEMPTS
 from bulkreact.settings import Identity
 from tests.support import virtual_time
 
 IDENTITY = Identity("https://login.example/t", "", "", "https://api.example/.default", "https://api.example")
-DOWN = TokenServiceError("down", passing=True)
-GONE = TokenServiceError("the secret has expired", passing=False)
+DOWN = TokenServiceError("down", transient=True)
+GONE = TokenServiceError("the secret has expired", transient=False)
 
 
 @dataclass
@@ -131,14 +132,14 @@ async def test_passing_trouble_is_waited_out_with_growing_pauses() -> None:
 
 
 async def test_the_service_says_how_long_to_wait() -> None:
-    service = Service(trouble=[TokenServiceError("busy", passing=True, retry_after=17)])
+    service = Service(trouble=[TokenServiceError("busy", transient=True, retry_after=17)])
     assert await service.tokens.ensure_token() == ""
     assert service.waits == [17]
 
 
 @pytest.mark.parametrize(
     ("trouble", "fetches"),
-    [([DOWN] * 9, ATTEMPTS), ([GONE], 1), ([TokenServiceError("busy", passing=True, retry_after=3600)], 1)],
+    [([DOWN] * 9, ATTEMPTS), ([GONE], 1), ([TokenServiceError("busy", transient=True, retry_after=3600)], 1)],
 )
 async def test_trouble_that_does_not_pass_is_told(trouble: list[Exception], fetches: int) -> None:
     words = str(trouble[0])
@@ -326,7 +327,7 @@ async def test_a_renewal_is_not_tried_again_before_the_service_wants_it() -> Non
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment, service.trouble = 3300, [TokenServiceError("busy", passing=True, retry_after=120)]
+    service.moment, service.trouble = 3300, [TokenServiceError("busy", transient=True, retry_after=120)]
     await tokens.ensure_token()
     await service.fetched(2)
     service.moment = 3419

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bulkreact.partnercenter.auth.aadsts_codes import OAUTH_ERRORS, PASSING, TOKEN_ERRORS
+from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS, OAUTH_ERRORS, TRANSIENT_NUMBERS
 from bulkreact.partnercenter.auth.app_credentials import SecretValue
 from bulkreact.partnercenter.auth.msal_client import app_tokens
 from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, to_error
@@ -43,14 +43,14 @@ def service(loop: asyncio.AbstractEventLoop, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("number", AADSTS)
 def test_every_documented_number_is_explained_with_what_to_do(service: Authority, number: str) -> None:
     error = trouble(identity(service.authority_url, number))
-    words, remedy = TOKEN_ERRORS[number]
+    words, remedy = AADSTS_ERRORS[number]
     assert str(error) == f"The token service gave no token: {words} (AADSTS{number}). {remedy}"
     assert error.number == number
-    assert error.passing is (number in AADSTS[-7:])
+    assert error.transient is (number in AADSTS[-7:])
 
 
 def test_what_passes_is_what_the_page_says() -> None:
-    assert frozenset(AADSTS[-7:]) == PASSING
+    assert frozenset(AADSTS[-7:]) == TRANSIENT_NUMBERS
 
 
 @pytest.mark.parametrize("error", [*OAUTH_ERRORS, "unheard_of", ""])
@@ -84,7 +84,7 @@ def test_what_may_pass_is_told_from_what_does_not(service: Authority, fault: Fau
     # MSAL's session tries a broken line once more by itself.
     service.directory.faults = [fault] * 2
     error = trouble(identity(service.authority_url))
-    assert error.passing is passing
+    assert error.transient is passing
     assert error.retry_after == (7 if fault.retry_after else None)
 
 
@@ -188,7 +188,7 @@ async def test_a_secret_does_not_follow_a_redirect(
         return web.Response(status=status, headers={"Location": f"{base}/elsewhere"})
 
     async with serving(tmp_path, monkeypatch, token=elsewhere) as (base, arrived):
-        assert not (await asyncio.to_thread(trouble, identity(base))).passing
+        assert not (await asyncio.to_thread(trouble, identity(base))).transient
     assert arrived == [f"/{TENANT}/t"]
 
 

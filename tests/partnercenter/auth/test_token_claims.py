@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.partnercenter.auth.token_claims import expired, read_claims, rejection_reason
+from bulkreact.partnercenter.auth.token_claims import expiry_reason, read_claims, rejection_reason
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
@@ -92,13 +92,13 @@ def test_a_tenant_that_is_named_by_its_domain_cannot_be_compared() -> None:
 def test_a_token_is_good_until_the_moment_at_which_it_expires(exp: object, now: float, is_refused: bool) -> None:
     found = read_claims(token({"exp": exp}))
     assert found
-    assert bool(expired(found, now=now)) is is_refused
+    assert bool(expiry_reason(found, now=now)) is is_refused
 
 
 def test_an_expired_token_is_refused_with_its_time_and_the_remedy() -> None:
     found = read_claims(token({"exp": 1_700_000_000}))
     assert found
-    words = expired(found, now=1_800_000_000)
+    words = expiry_reason(found, now=1_800_000_000)
     assert "2023-11-14 22:13:20 UTC" in words
     assert "BULKREACT_ACCESS_TOKEN" in words
 
@@ -126,5 +126,5 @@ def test_no_claim_is_too_strange_to_be_judged(claims: dict[str, object]) -> None
     found = read_claims(token(claims))
     assert found
     assert isinstance(rejection_reason(found, resource=RESOURCE, tenant_id=TENANT), str)
-    assert isinstance(expired(found, now=0.0), str)
+    assert isinstance(expiry_reason(found, now=0.0), str)
     assert isinstance(found.expiry, str)
