@@ -44,17 +44,15 @@ def child_step(
 
     ``refused_before``: the service refused the row because its parent is not active; ``otherwise`` is how it then ends.
 
-    ================  ==============  ========  ===========================================================
-    parent            refused before  is cycle  step
-    ================  ==============  ========  ===========================================================
-    active            no              any       send now
-    active            yes             any       send after ``retry_after``: not known as active everywhere yet
-    ended             no              any       end with the parent's outcome for children
-    ended             yes             any       end with ``otherwise``
-    open or accepted  any             no        park
-    open or accepted  no              yes       send now: none of these rows can go first
-    open or accepted  yes             yes       end with ``otherwise``
-    ================  ==============  ========  ===========================================================
+    | parent           | refused before | is cycle | step                                                           |
+    |------------------|----------------|----------|----------------------------------------------------------------|
+    | active           | no             | any      | send now                                                       |
+    | active           | yes            | any      | send after ``retry_after``: not known as active everywhere yet |
+    | ended            | no             | any      | end with the parent's outcome for children                     |
+    | ended            | yes            | any      | end with ``otherwise``                                         |
+    | open or accepted | any            | no       | park                                                           |
+    | open or accepted | no             | yes      | send now: none of these rows can go first                      |
+    | open or accepted | yes            | yes      | end with ``otherwise``                                         |
     """
     match parent.state:
         case ParentState.ACTIVE:

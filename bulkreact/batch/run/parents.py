@@ -40,13 +40,11 @@ class ParentSubscription(ParentRow, frozen=True):
     def child_outcome(self) -> Outcome:
         """Return how a row ends that was not sent because this parent did not become active.
 
-        ===================  =============  ==================  ===================================
-        status of parent     status         code                sent again when the run is resumed
-        ===================  =============  ==================  ===================================
-        accepted, pending    deferred       parent-not-active   no
-        unknown              not attempted  parent-failed       yes, as the parent is
-        any other            not attempted  parent-failed       if the parent is
-        ===================  =============  ==================  ===================================
+        | status of parent  | status        | code              | sent again when the run is resumed |
+        |-------------------|---------------|-------------------|------------------------------------|
+        | accepted, pending | deferred      | parent-not-active | no                                 |
+        | unknown           | not attempted | parent-failed     | yes, as the parent is              |
+        | any other         | not attempted | parent-failed     | if the parent is                   |
         """
         prefix = f"not sent: row {self.number}, the subscription above it,"
         if self.status in {Status.ACCEPTED, Status.PENDING}:
@@ -65,15 +63,13 @@ class ParentSubscription(ParentRow, frozen=True):
 def parent_state(status: Status | None, *, seen_active: bool, is_open: bool, of_this_session: bool) -> ParentState:
     """Return the state of a parent from its latest outcome; ``is_open``: the row was open when the session began.
 
-    ===================================  ========
-    parent                               state
-    ===================================  ========
-    seen active, or settled as active    ACTIVE
-    no outcome                           OPEN
-    open, outcome of an earlier session  OPEN
-    accepted                             ACCEPTED
-    any other outcome                    ENDED
-    ===================================  ========
+    | parent                              | state    |
+    |-------------------------------------|----------|
+    | seen active, or settled as active   | ACTIVE   |
+    | no outcome                          | OPEN     |
+    | open, outcome of an earlier session | OPEN     |
+    | accepted                            | ACCEPTED |
+    | any other outcome                   | ENDED    |
     """
     if seen_active or status in _ACTIVE:
         return ParentState.ACTIVE

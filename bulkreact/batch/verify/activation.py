@@ -100,16 +100,14 @@ class ActivationWatch(Struct, frozen=True):
     ) -> tuple["ActivationWatch", ReadResult]:
         """Return the state after the next read was answered at ``at``, and what the answer shows.
 
-        ==========  ===================================================  ====================================================
-        read        answer                                               effect
-        ==========  ===================================================  ====================================================
-        operation   no status of this subscription                       forget the operation, read the subscription instead
-        operation   active, and auto-renewal is to be restored           the same: the update needs the subscription's text
-        a member    its status                                           the status is seen
-        a member    anything else                                        seen as unreadable
-        list        statuses                                             they are seen; members not listed are read one by one
-        list        anything else, or no member in it                    read all members one by one from now on
-        ==========  ===================================================  ====================================================
+        | read      | answer                                     | effect                                                |
+        |-----------|--------------------------------------------|-------------------------------------------------------|
+        | operation | no status of this subscription             | forget the operation, read the subscription instead   |
+        | operation | active, and auto-renewal is to be restored | the same: the update needs the subscription's text    |
+        | a member  | its status                                 | the status is seen                                    |
+        | a member  | anything else                              | seen as unreadable                                    |
+        | list      | statuses                                   | they are seen; members not listed are read one by one |
+        | list      | anything else, or no member in it          | read all members one by one from now on               |
         """
         if self.operation is Operation.WATCH_OPERATION and not self._is_conclusive(verdict, restore=restore):
             return replace(self, location=""), ReadResult()
@@ -135,15 +133,13 @@ class ActivationWatch(Struct, frozen=True):
     def next(self, *, members_left: bool, restore_is_due: bool, time_is_over: bool) -> Next:
         """Return what follows a read that was answered.
 
-        ============  ==============  ============  =============  =============
-        members left  restore is due  round unread  time is over   next
-        ============  ==============  ============  =============  =============
-        yes           yes             any           any            RestoreNow
-        no            -               -             -              AllActive
-        yes           no              yes           any            PollIn(0)
-        yes           no              no            no             PollNextRound
-        yes           no              no            yes            GiveUp
-        ============  ==============  ============  =============  =============
+        | members left | restore is due | round unread | time is over | next          |
+        |--------------|----------------|--------------|--------------|---------------|
+        | yes          | yes            | any          | any          | RestoreNow    |
+        | no           | -              | -            | -            | AllActive     |
+        | yes          | no             | yes          | any          | PollIn(0)     |
+        | yes          | no             | no           | no           | PollNextRound |
+        | yes          | no             | no           | yes          | GiveUp        |
         """
         if restore_is_due:
             return RestoreNow()
@@ -209,14 +205,12 @@ class AutoRenewRestore(Struct, frozen=True):
     def next(self, verdict: Verdict) -> PollIn | RestoreEnded:
         """Return what follows an answer to the update that need not be repeated.
 
-        =============  =================  ==========================
-        answer         conflicts          next
-        =============  =================  ==========================
-        accepted       any                RestoreEnded(RESTORED)
-        conflict       up to CONFLICTS    PollIn(0)
-        not ready      up to CONFLICTS    PollIn(NOT_READY_SECONDS)
-        anything else  any                RestoreEnded(STILL_OFF)
-        =============  =================  ==========================
+        | answer        | conflicts       | next                      |
+        |---------------|-----------------|---------------------------|
+        | accepted      | any             | RestoreEnded(RESTORED)    |
+        | conflict      | up to CONFLICTS | PollIn(0)                 |
+        | not ready     | up to CONFLICTS | PollIn(NOT_READY_SECONDS) |
+        | anything else | any             | RestoreEnded(STILL_OFF)   |
         """
         match verdict:
             case Accepted():

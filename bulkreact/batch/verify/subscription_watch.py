@@ -106,13 +106,11 @@ class SubscriptionWatch:
     def close(self) -> tuple[list[Ended], list[WatchedRow]]:
         """End the watch; return how its members end, and those that stay as they were.
 
-        ========================================  =================================
-        member                                    outcome
-        ========================================  =================================
-        subscription that was seen active         reactivated, auto-renew still off
-        seen inactive, and may end pending        pending
-        never read, or its own call was lost      stays as it was
-        ========================================  =================================
+        | member                               | outcome                           |
+        |--------------------------------------|-----------------------------------|
+        | subscription that was seen active    | reactivated, auto-renew still off |
+        | seen inactive, and may end pending   | pending                           |
+        | never read, or its own call was lost | stays as it was                   |
         """
         ended, unchanged = [], []
         for member in list(self.members):
