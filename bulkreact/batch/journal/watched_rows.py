@@ -30,7 +30,7 @@ _TARGET = "SELECT customer_id, subscription_id, entitlement_id, restore_auto_ren
 
 
 @dataclass(frozen=True, slots=True)
-class StoredWatch:
+class WatchedRow:
     """One row whose activation is to be verified, as the journal has it.
 
     ``is_ambiguous``: its last answer leaves open whether the call before it took effect. ``location`` is the path of
@@ -41,10 +41,10 @@ class StoredWatch:
     number: int
     target: Target
     outcome: Outcome
-    is_ambiguous: bool
-    restore_auto_renew: bool
-    location: str
-    restore_attempts: int
+    is_ambiguous: bool = False
+    restore_auto_renew: bool = False
+    location: str = ""
+    restore_attempts: int = 0
 
 
 class WatchSelection:
@@ -86,13 +86,13 @@ def to_restore(journal: JournalReader) -> bool:
     return bool(journal.connection.execute(f"SELECT EXISTS ({_TO_RESTORE})").fetchone()[0])
 
 
-def load_watch(journal: JournalReader, ordinal: int) -> StoredWatch:
+def load_watch(journal: JournalReader, ordinal: int) -> WatchedRow:
     """Return one row to be verified as it is in the journal now."""
     connection = journal.connection
     customer_id, subscription_id, entitlement_id, restore = connection.execute(_TARGET, (ordinal,)).fetchone()
     target = Target(customer_id, subscription_id, entitlement_id)
     row = load_result(connection, ordinal)
-    return StoredWatch(
+    return WatchedRow(
         ordinal,
         row.number,
         target,

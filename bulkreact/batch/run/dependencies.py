@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
@@ -13,18 +12,11 @@ from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
-from bulkreact.batch.policy import (
-    PARENT_WAITS,
-    AwaitParent,
-    Finish,
-    RetryIn,
-    RowProgress,
-    Step,
-    outcome_if_deferred,
-)
+from bulkreact.batch.journal.watched_rows import WatchedRow
+from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, RowProgress, Step, outcome_if_deferred
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
-from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
 from bulkreact.models import SUCCESSES, Outcome, Status
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
@@ -32,14 +24,9 @@ from bulkreact.settings import Limits
 Item = PendingRow | SubscriptionWatch
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
-    """The row waits in the queue until its parent is active or has ended."""
-
-
 def child_step(
     parent: ParentSubscription, *, otherwise: Outcome, refused_before: bool, is_cycle: bool, retry_after: float
-) -> RetryIn | Finish | Park:
+) -> Step:
     """Return what to do with a row whose parent must be active first.
 
     ``refused_before``: the service refused the row because its parent is not active; ``otherwise`` is how it then ends.
@@ -50,7 +37,7 @@ def child_step(
     | active           | yes            | any      | send after ``retry_after``: not known as active everywhere yet |
     | ended            | no             | any      | end with the parent's outcome for children                     |
     | ended            | yes            | any      | end with ``otherwise``                                         |
-    | open or accepted | any            | no       | park                                                           |
+    | open or accepted | any            | no       | wait                                                           |
     | open or accepted | no             | yes      | send now: none of these rows can go first                      |
     | open or accepted | yes            | yes      | end with ``otherwise``                                         |
     """
@@ -61,7 +48,7 @@ def child_step(
             return Finish(otherwise if refused_before else parent.child_outcome())
         case ParentState.OPEN | ParentState.ACCEPTED:
             if not is_cycle:
-                return Park()
+                return AwaitParent(otherwise)
             return Finish(otherwise) if refused_before else RetryIn(0.0)
         case _:
             assert_never(parent.state)
@@ -169,7 +156,7 @@ class DependencyTracker:
             case Finish(outcome=outcome):
                 await self._end([row], outcome)
                 self._queue.done(row)
-            case Park():
+            case AwaitParent():
                 self._waits[row.ordinal] = parent.ordinal
                 row.subscription = None
                 self._queue.park(row, parent.ordinal)

@@ -2,57 +2,35 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS
+from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, RetryIn
 from bulkreact.models import AutoRenew, Operation
+from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.subscription import ACTIVE, Subscription
-from bulkreact.partnercenter.verdicts import (
-    Accepted,
-    Conflict,
-    Listed,
-    NotReady,
-    StatusRead,
-    TokenRefused,
-    Transient,
-    Verdict,
-)
+from bulkreact.partnercenter.verdicts import Verdict
 
 # A subscription that was read longer ago is read again before it is sent back: it may have changed meanwhile.
 FRESH_SECONDS = 60.0
 
 
-class PollIn(Struct, frozen=True):
-    """Make the next read in ``delay`` seconds."""
+class WatchStep(Enum):
+    """What follows an answer, unless the next call is made after a delay."""
 
-    delay: float
-
-
-class PollNextRound(Struct, frozen=True):
-    """Read the remaining members again when the schedule says so."""
-
-
-class RestoreNow(Struct, frozen=True):
-    """Switch auto-renewal on before any other call: the ETag just read expires soon."""
-
-
-class RestoreEnded(Struct, frozen=True):
-    """The subscription is done with, whether or not its auto-renewal is on again."""
-
-    auto_renew: AutoRenew
+    # Switch auto-renewal on before any other call: the ETag just read expires soon.
+    RESTORE_NOW = auto()
+    # Read the remaining members again when the schedule says so.
+    POLL_NEXT_ROUND = auto()
+    # The time is over: the remaining members end as they were last seen.
+    GIVE_UP = auto()
+    # No member is left.
+    ALL_ACTIVE = auto()
 
 
-class GiveUp(Struct, frozen=True):
-    """The time is over: the remaining members end as they were last seen."""
-
-
-class AllActive(Struct, frozen=True):
-    """No member is left to be read."""
-
-
-Next = PollIn | PollNextRound | RestoreNow | GiveUp | AllActive
+Next = RetryIn | WatchStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +94,9 @@ class ActivationWatch(Struct, frozen=True):
         subscription: Subscription | None = None
         statuses: Mapping[str, str] = {}
         match verdict:
-            case StatusRead(status=status, subscription=subscription) if member is not None:
+            case verdicts.StatusRead(status=status, subscription=subscription) if member is not None:
                 statuses = {member: status}
-            case Listed(statuses=listed):
+            case verdicts.Listed(statuses=listed):
                 statuses = {name: listed[name] for name in entitlements if name in listed}
         seen = {name: f"at {at} its status was {status!r}" for name, status in statuses.items()}
         if member is None:
@@ -133,25 +111,25 @@ class ActivationWatch(Struct, frozen=True):
     def next(self, *, members_left: bool, restore_is_due: bool, time_is_over: bool) -> Next:
         """Return what follows a read that was answered.
 
-        | members left | restore is due | round unread | time is over | next          |
-        |--------------|----------------|--------------|--------------|---------------|
-        | yes          | yes            | any          | any          | RestoreNow    |
-        | no           | -              | -            | -            | AllActive     |
-        | yes          | no             | yes          | any          | PollIn(0)     |
-        | yes          | no             | no           | no           | PollNextRound |
-        | yes          | no             | no           | yes          | GiveUp        |
+        | members left | restore is due | round unread | time is over | next            |
+        |--------------|----------------|--------------|--------------|-----------------|
+        | yes          | yes            | any          | any          | RESTORE_NOW     |
+        | no           | -              | -            | -            | ALL_ACTIVE      |
+        | yes          | no             | yes          | any          | RetryIn(0)      |
+        | yes          | no             | no           | no           | POLL_NEXT_ROUND |
+        | yes          | no             | no           | yes          | GIVE_UP         |
         """
         if restore_is_due:
-            return RestoreNow()
+            return WatchStep.RESTORE_NOW
         if not members_left:
-            return AllActive()
+            return WatchStep.ALL_ACTIVE
         if self.unread:
-            return PollIn(0.0)
-        return GiveUp() if time_is_over else PollNextRound()
+            return RetryIn(0.0)
+        return WatchStep.GIVE_UP if time_is_over else WatchStep.POLL_NEXT_ROUND
 
     def _is_conclusive(self, verdict: Verdict, *, restore: bool) -> bool:
         match verdict:
-            case StatusRead(status=status, subscription=Subscription(id=subscription_id)):
+            case verdicts.StatusRead(status=status, subscription=Subscription(id=subscription_id)):
                 return subscription_id == self.subscription_id and not (status == ACTIVE and restore)
             case _:
                 return False
@@ -197,30 +175,30 @@ class AutoRenewRestore(Struct, frozen=True):
             self,
             snapshot=None,
             intent=self.intent + verdict.answer.business,
-            failures=self.failures + isinstance(verdict, Transient),
-            conflicts=self.conflicts + isinstance(verdict, Conflict | NotReady),
-            token_refused=isinstance(verdict, TokenRefused),
+            failures=self.failures + isinstance(verdict, verdicts.Transient),
+            conflicts=self.conflicts + isinstance(verdict, verdicts.Conflict | verdicts.NotReady),
+            token_refused=isinstance(verdict, verdicts.TokenRefused),
         )
 
-    def next(self, verdict: Verdict) -> PollIn | RestoreEnded:
-        """Return what follows an answer to the update that need not be repeated.
+    def next(self, verdict: Verdict) -> RetryIn | AutoRenew:
+        """Return what follows an answer to the update: another call, or the auto-renewal that the row ends with.
 
-        | answer        | conflicts       | next                      |
-        |---------------|-----------------|---------------------------|
-        | accepted      | any             | RestoreEnded(RESTORED)    |
-        | conflict      | up to CONFLICTS | PollIn(0)                 |
-        | not ready     | up to CONFLICTS | PollIn(NOT_READY_SECONDS) |
-        | anything else | any             | RestoreEnded(STILL_OFF)   |
+        | answer        | conflicts       | next                       |
+        |---------------|-----------------|----------------------------|
+        | accepted      | any             | AutoRenew.RESTORED         |
+        | conflict      | up to CONFLICTS | RetryIn(0)                 |
+        | not ready     | up to CONFLICTS | RetryIn(NOT_READY_SECONDS) |
+        | anything else | any             | AutoRenew.STILL_OFF        |
         """
         match verdict:
-            case Accepted():
-                return RestoreEnded(AutoRenew.RESTORED)
-            case Conflict() if self.conflicts <= CONFLICTS:
-                return PollIn(0.0)
-            case NotReady() if self.conflicts <= CONFLICTS:
-                return PollIn(NOT_READY_SECONDS)
+            case verdicts.Accepted():
+                return AutoRenew.RESTORED
+            case verdicts.Conflict() if self.conflicts <= CONFLICTS:
+                return RetryIn(0.0)
+            case verdicts.NotReady() if self.conflicts <= CONFLICTS:
+                return RetryIn(NOT_READY_SECONDS)
             case _:
-                return RestoreEnded(AutoRenew.STILL_OFF)
+                return AutoRenew.STILL_OFF
 
 
 def auto_renew_when_active(subscription: Subscription | None, before: AutoRenew) -> AutoRenew:

@@ -11,17 +11,10 @@ from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.call_log import intended_id
 from bulkreact.batch.journal.pending_rows import PendingRow
+from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.policy import RetryIn
-from bulkreact.batch.verify.activation import (
-    AllActive,
-    AutoRenewRestore,
-    GiveUp,
-    Next,
-    PollIn,
-    PollNextRound,
-    RestoreNow,
-)
-from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.activation import AutoRenewRestore, Next, WatchStep
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
 from bulkreact.models import Operation
 from bulkreact.partnercenter.protocol import CallContext
 from bulkreact.partnercenter.subscription import Subscription
@@ -84,13 +77,9 @@ class ActivationPoller:
             await self._read(watch, schedule)
 
     async def _read(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
-        member = watch.begin_read()
-        result = await self._executor.call(
-            watch.members[member].ordinal,
-            watch.activation.operation,
-            watch.target(member),
-            particulars=CallContext(location=watch.activation.location),
-        )
+        row = watch.begin_read()
+        context = CallContext(location=watch.activation.location)
+        result = await self._executor.call(row.ordinal, watch.activation.operation, row.target, particulars=context)
         reaction = self._react(result.verdict, failures=watch.failures, token_refused=watch.token_refused)
         if not isinstance(reaction, Answered):
             await self._repeat(watch, reaction, result)
@@ -107,13 +96,10 @@ class ActivationPoller:
         self, watch: SubscriptionWatch, restore: AutoRenewRestore, snapshot: Subscription, schedule: PollSchedule
     ) -> None:
         """Switch auto-renewal on again, in the subscription that was just read as active."""
-        ordinal, operation = watch.members[""].ordinal, Operation.RESTORE_AUTO_RENEW
+        row, operation, context = watch.members[""], Operation.RESTORE_AUTO_RENEW, CallContext(subscription=snapshot)
+        request_id = intended_id(self._run_uuid, row.ordinal, operation, restore.intent)
         result = await self._executor.call(
-            ordinal,
-            operation,
-            watch.target(""),
-            request_id=intended_id(self._run_uuid, ordinal, operation, restore.intent),
-            particulars=CallContext(subscription=snapshot),
+            row.ordinal, operation, row.target, request_id=request_id, particulars=context
         )
         # A read in between does not show that the token is good: the update was refused with it.
         reaction = self._react(result.verdict, failures=restore.failures, token_refused=restore.token_refused)
@@ -139,18 +125,18 @@ class ActivationPoller:
         self, watch: SubscriptionWatch, result: CallResult, ended: list[Ended], step: Next, schedule: PollSchedule
     ) -> None:
         """Record an answer together with the outcomes that it leads to, then do what follows."""
-        late, unchanged = watch.close() if isinstance(step, GiveUp) else ([], [])
+        late, unchanged = watch.close() if step is WatchStep.GIVE_UP else ([], [])
         ended += late
         await self._record(watch, result, ended)
         await self._settled(ended, unchanged)
         match step:
-            case RestoreNow():
+            case WatchStep.RESTORE_NOW:
                 self._pool.queue.requeue_first(watch)
-            case PollIn(delay=delay):
+            case RetryIn(delay=delay):
                 self._pool.queue.wait(watch, self._environment.monotonic() + delay)
-            case PollNextRound():
+            case WatchStep.POLL_NEXT_ROUND:
                 self._pool.queue.wait(watch, schedule.next())
-            case GiveUp() | AllActive():
+            case WatchStep.GIVE_UP | WatchStep.ALL_ACTIVE:
                 self._pool.queue.done(watch)
             case _:
                 assert_never(step)

@@ -4,37 +4,12 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from bulkreact.batch.verify.activation import (
-    ActivationWatch,
-    AllActive,
-    AutoRenewRestore,
-    Next,
-    PollIn,
-    RestoreEnded,
-    auto_renew_when_active,
-)
-from bulkreact.models import AutoRenew, Outcome, Status, Target
+from bulkreact.batch.journal.watched_rows import WatchedRow
+from bulkreact.batch.policy import RetryIn
+from bulkreact.batch.verify.activation import ActivationWatch, AutoRenewRestore, Next, WatchStep, auto_renew_when_active
+from bulkreact.models import AutoRenew, Outcome, Status
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedRow:
-    """One row whose activation is watched, and its outcome so far.
-
-    ``is_ambiguous``: after an answer of ours was lost, the service refused the row as if it were active already.
-    """
-
-    ordinal: int
-    number: int
-    outcome: Outcome
-    is_ambiguous: bool
-
-    @property
-    def may_end_pending(self) -> bool:
-        """Return whether the row ends when it is not seen active; any other lost call is settled by sending it again."""
-        return self.outcome.status in {Status.ACCEPTED, Status.PENDING} or self.is_ambiguous
-
 
 # A row and how it ends.
 Ended = tuple[WatchedRow, Outcome]
@@ -64,18 +39,14 @@ class SubscriptionWatch:
         """Return true: rows that were accepted are never dropped silently."""
         return True
 
-    def target(self, entitlement_id: str) -> Target:
-        """Return a member as the target of a call."""
-        return Target(self.customer_id, self.activation.subscription_id, entitlement_id)
-
-    def begin_read(self) -> str:
-        """Begin the next read; return the member in whose name it is made, for a list the first entitlement."""
+    def begin_read(self) -> WatchedRow:
+        """Begin the next read; return the row that it is recorded for, for a list that of the first entitlement."""
         if self.restore:
             self.restore = self.restore.before_read()
         if not self.activation.unread:
             self.activation = self.activation.start(self.members)
         member = self.activation.unread[0]
-        return next(filter(None, self.members)) if member is None else member
+        return self.members[next(filter(None, self.members)) if member is None else member]
 
     def apply_read(self, verdict: Verdict, *, at: str, now: float, time_is_over: bool) -> tuple[list[Ended], Next]:
         """Take in the answer to the read that was begun; return the rows that it settles and what follows."""
@@ -98,10 +69,10 @@ class SubscriptionWatch:
     def apply_restore(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[list[Ended], Next]:
         """Return the row that an answer to the update settles, if it does, and what follows."""
         step = restore.next(verdict)
-        if not isinstance(step, RestoreEnded):
+        if isinstance(step, RetryIn):
             return [], step
-        ended = [self._reactivated("", step.auto_renew)]
-        return ended, PollIn(0.0) if self.members else AllActive()
+        ended = [self._reactivated("", step)]
+        return ended, RetryIn(0.0) if self.members else WatchStep.ALL_ACTIVE
 
     def close(self) -> tuple[list[Ended], list[WatchedRow]]:
         """End the watch; return how its members end, and those that stay as they were.
@@ -109,15 +80,15 @@ class SubscriptionWatch:
         | member                               | outcome                           |
         |--------------------------------------|-----------------------------------|
         | subscription that was seen active    | reactivated, auto-renew still off |
-        | seen inactive, and may end pending   | pending                           |
-        | never read, or its own call was lost | stays as it was                   |
+        | read, and accepted or ambiguous      | pending                           |
+        | never read, or its own call was lost | stays: it may be sent again       |
         """
         ended, unchanged = [], []
         for member in list(self.members):
             row, seen = self.members[member], self.seen.get(member)
             if not member and self.restore and self.restore.seen_active:
                 ended.append(self._reactivated(member, AutoRenew.STILL_OFF))
-            elif seen and row.may_end_pending:
+            elif seen and (row.is_ambiguous or row.outcome.status in {Status.ACCEPTED, Status.PENDING}):
                 description = f"not seen active: {seen}"[:DESCRIPTION_LENGTH]
                 ended.append((row, replace(row.outcome, status=Status.PENDING, description=description)))
             else:

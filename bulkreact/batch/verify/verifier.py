@@ -8,8 +8,9 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
+from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
-from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
 from bulkreact.models import Status
 
 

@@ -8,7 +8,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.watched_rows import WatchSelection, load_watch
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.batch.verify.activation import ActivationWatch, AutoRenewRestore
-from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchedRow
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
 from bulkreact.models import AutoRenew, Status
 
 _WITHOUT_LIMIT = -1
@@ -76,7 +76,7 @@ def load_subscription(
     return SubscriptionWatch(
         ordinals[0],
         target.customer_id,
-        {member: WatchedRow(row.ordinal, row.number, row.outcome, row.is_ambiguous) for member, row in rows.items()},
+        rows,
         ActivationWatch(target.subscription_id, location),
         # A finished update needs no time to take effect.
         due=float("-inf") if is_updated else due(datetime.fromisoformat(accepted) if accepted else None),

@@ -3,18 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS
+from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, RetryIn
 from bulkreact.batch.verify.activation import (
     FRESH_SECONDS,
     ActivationWatch,
-    AllActive,
     AutoRenewRestore,
-    GiveUp,
     Next,
-    PollIn,
-    PollNextRound,
-    RestoreEnded,
-    RestoreNow,
+    WatchStep,
     auto_renew_when_active,
 )
 from bulkreact.models import Answer, AutoRenew, Operation
@@ -140,14 +135,14 @@ def test_a_read_shows_the_status_of_its_members(
 @pytest.mark.parametrize(
     ("members_left", "restore_is_due", "unread", "time_is_over", "step"),
     [
-        (True, True, (A,), True, RestoreNow()),
-        (True, True, (), False, RestoreNow()),
-        (False, False, (), True, AllActive()),
-        (False, False, (), False, AllActive()),
-        (True, False, (A,), True, PollIn(0)),
-        (True, False, (A,), False, PollIn(0)),
-        (True, False, (), False, PollNextRound()),
-        (True, False, (), True, GiveUp()),
+        (True, True, (A,), True, WatchStep.RESTORE_NOW),
+        (True, True, (), False, WatchStep.RESTORE_NOW),
+        (False, False, (), True, WatchStep.ALL_ACTIVE),
+        (False, False, (), False, WatchStep.ALL_ACTIVE),
+        (True, False, (A,), True, RetryIn(0)),
+        (True, False, (A,), False, RetryIn(0)),
+        (True, False, (), False, WatchStep.POLL_NEXT_ROUND),
+        (True, False, (), True, WatchStep.GIVE_UP),
     ],
 )
 def test_what_follows_a_read(
@@ -219,16 +214,16 @@ def test_an_answer_to_the_update_moves_its_counters_and_uses_up_the_snapshot(
 @pytest.mark.parametrize(
     ("verdict", "conflicts", "step"),
     [
-        (Accepted(ANSWER), CONFLICTS + 1, RestoreEnded(AutoRenew.RESTORED)),
-        (Conflict(ANSWER), CONFLICTS, PollIn(0)),
-        (Conflict(ANSWER), CONFLICTS + 1, RestoreEnded(AutoRenew.STILL_OFF)),
-        (NotReady(ANSWER), CONFLICTS, PollIn(NOT_READY_SECONDS)),
-        (NotReady(ANSWER), CONFLICTS + 1, RestoreEnded(AutoRenew.STILL_OFF)),
-        (Refused(ANSWER), 0, RestoreEnded(AutoRenew.STILL_OFF)),
-        (BROKEN, 0, RestoreEnded(AutoRenew.STILL_OFF)),
+        (Accepted(ANSWER), CONFLICTS + 1, AutoRenew.RESTORED),
+        (Conflict(ANSWER), CONFLICTS, RetryIn(0)),
+        (Conflict(ANSWER), CONFLICTS + 1, AutoRenew.STILL_OFF),
+        (NotReady(ANSWER), CONFLICTS, RetryIn(NOT_READY_SECONDS)),
+        (NotReady(ANSWER), CONFLICTS + 1, AutoRenew.STILL_OFF),
+        (Refused(ANSWER), 0, AutoRenew.STILL_OFF),
+        (BROKEN, 0, AutoRenew.STILL_OFF),
     ],
 )
-def test_what_follows_an_answer_to_the_update(verdict: Verdict, conflicts: int, step: PollIn | RestoreEnded) -> None:
+def test_what_follows_an_answer_to_the_update(verdict: Verdict, conflicts: int, step: RetryIn | AutoRenew) -> None:
     assert AutoRenewRestore(conflicts=conflicts).next(verdict) == step
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.verify.activation import ActivationWatch, AutoRenewRestore
-from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchedRow
-from bulkreact.models import AutoRenew, Outcome, Status
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
+from bulkreact.models import AutoRenew, Outcome, Status, Target
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_how_a_row_ends_that_is_watched_no_longer(
     is_seen: bool,
     seen_active: bool,
 ) -> None:
-    row = WatchedRow(1, 2, Outcome(status, 1, None), is_ambiguous)
+    row = WatchedRow(1, 2, Target("customer", "id", member), Outcome(status, 1, None), is_ambiguous)
     restore = AutoRenewRestore(seen_active=seen_active)
     seen = {member: "its status was 'inactive'"} if is_seen else {}
     watch = SubscriptionWatch(1, "customer", {member: row}, ActivationWatch("id"), 0.0, restore, seen)
