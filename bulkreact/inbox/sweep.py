@@ -11,9 +11,11 @@ from typing import Self
 import click
 
 from bulkreact.cli import credentials
+from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options import automation
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_log import warn
+from bulkreact.early_signals import early_signals
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_moves import FileMover
 from bulkreact.inbox.ledger import PRACTICE, Ledger, LedgerEntry, Stage
@@ -23,6 +25,7 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.settings import Limits, Service
 
 _COMMAND = "sweep"
@@ -109,11 +112,11 @@ class SweepPass:
         """Work on a run, and put its file where it belongs if the run is complete."""
         job = self.job
         job.granted.clear()
-        interruption = ShutdownRequest(job.terminal.info)
+        shutdown = ShutdownRequest(job.terminal.info, early_signals)
+        session = PartnerSession(job.service, job.limits, granted, job.terminal, shutdown, run_async)
         with preserving_handlers():
-            work = RunJob(folder, _COMMAND, granted, job.service, job.limits, job.output)
-            code = execute(work, job.terminal, interruption).exit_code
-        self.stopped = interruption.exit_code
+            code = execute(RunJob(folder, _COMMAND, session, job.output)).exit_code
+        self.stopped = shutdown.exit_code
         if code not in _COMPLETE:
             return FileResult(entry.file_name, FileOutcome.WAITING, code, entry.run_id)
         return self.settled(entry, folder, code)

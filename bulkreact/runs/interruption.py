@@ -1,80 +1,96 @@
-"""Ctrl-C and SIGTERM: the first lets calls in flight end, the second stops at once, nothing tears the results."""
+"""Ctrl-C and SIGTERM: the first lets calls in flight end, the second stops at once, and results are written whole."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
-from bulkreact.batch.environment import Phase
+from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_TERMINATED
+from bulkreact.models import RunState
 
-# What asks a program to end; SIGBREAK is Windows' word for a closed console.
+T = TypeVar("T")
+# SIGBREAK is sent on Windows when a console is closed.
 _ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 class ShutdownRequest:
-    """What signals have asked for, also before there is a phase to tell and after it has ended."""
+    """The signals that asked a command to end: those ``received`` before it began, and those that come."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[str], None], received: Sequence[int] = ()) -> None:
+        self._report = report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
         self._phase: Phase | None = None
-        self._early: int | None = None
-        self.terminated: bool | None = None
-        self.at_once = False
+        self._received = received
+        self._pending_signal: int | None = None
+        self._forced = False
+        self._terminated: bool | None = None
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of what anybody has asked for, 0 when nobody has."""
-        if self._early is not None:
-            return exit_code_of(self._early)
-        if self.terminated is None:
+        """Return the exit code of the signal that came, 0 when none did."""
+        if self._pending_signal is not None:
+            return exit_code_of(self._pending_signal)
+        if self._terminated is None:
             return EXIT_SUCCESS
-        return EXIT_TERMINATED if self.terminated else EXIT_INTERRUPTED
+        return EXIT_TERMINATED if self._terminated else EXIT_INTERRUPTED
+
+    def install(self) -> None:
+        """Receive signals from now on, and those received before."""
+        for number in _ENDING:
+            signal.signal(number, self.receive)
+        if self._received:
+            self._pending_signal = self._received[-1]
 
     @contextmanager
-    def stopping(self, task: asyncio.Task[object]) -> Iterator[None]:
-        """Let signals stop a task of the running loop, also one that came earlier; later ones change nothing."""
-        self._loop, self._task = asyncio.get_running_loop(), task
-        if self._early is not None:
-            self._act(self._early)
-        try:
+    def installed(self) -> Iterator[None]:
+        """Receive signals while the context lasts."""
+        with preserving_handlers():
+            self.install()
             yield
+
+    async def guard(self, work: Coroutine[object, object, T]) -> T | StopReason:
+        """Await work that signals may stop, also one that came earlier; the second one cancels it."""
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self._pending_signal is not None:
+            self._act(self._pending_signal)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._forced or self._task is None:
+                raise
+            self._task.uncancel()
+            return StopReason(
+                RunState.INTERRUPTED, self.exit_code, "calls in flight were given up at the second signal"
+            )
         finally:
             self._loop = None
 
     def attach(self, phase: Phase) -> None:
-        """Tell a phase what has been asked for, now and later."""
+        """Pass the request on to a phase, now and later."""
         self._phase = phase
-        if self.terminated is not None:
-            phase.interrupt(terminated=self.terminated)
+        if self._terminated is not None:
+            phase.interrupt(terminated=self._terminated)
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal from the system, at any moment and between any two instructions."""
+        """Handle a signal; Python calls this between any two instructions."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._act, number)
         else:
-            self._early = number
+            self._pending_signal = number
 
     def _act(self, number: int) -> None:
-        if self.terminated is None:
-            self.terminated = number == signal.SIGTERM
-            self._tell("Stopping: calls in flight are allowed to end. Once more stops at once.")
+        if self._terminated is None:
+            self._terminated = number == signal.SIGTERM
+            self._report("Stopping: calls in flight are allowed to end. Once more stops at once.")
             if self._phase:
-                self._phase.interrupt(terminated=self.terminated)
-        elif not self.at_once and self._task:
-            self.at_once = True
+                self._phase.interrupt(terminated=self._terminated)
+        elif not self._forced and self._task:
+            self._forced = True
             self._task.cancel()
-
-
-def install(interruption: ShutdownRequest, received: Sequence[int] = ()) -> None:
-    """Hand the signals that ask for an end to an interruption, from now on and those received before."""
-    for number in _ENDING:
-        signal.signal(number, interruption.receive)
-    for early in received:
-        interruption.receive(early, None)
 
 
 def exit_code_of(number: int) -> int:
@@ -84,7 +100,7 @@ def exit_code_of(number: int) -> int:
 
 @contextmanager
 def preserving_handlers() -> Iterator[None]:
-    """Let others listen to signals meanwhile; afterwards they are heeded as before."""
+    """Restore the signal handlers afterwards."""
     before = {number: signal.getsignal(number) for number in _ENDING}
     try:
         yield
@@ -95,9 +111,9 @@ def preserving_handlers() -> Iterator[None]:
 
 @contextmanager
 def deferring_signals() -> Iterator[list[int]]:
-    """Let signals wait: yield those that come, in their order; afterwards they are heeded as before."""
-    came: list[int] = []
+    """Only record the signals that come meanwhile, and yield their list."""
+    received: list[int] = []
     with preserving_handlers():
         for number in _ENDING:
-            signal.signal(number, lambda received, _frame: came.append(received))
-        yield came
+            signal.signal(number, lambda number, _frame: received.append(number))
+        yield received

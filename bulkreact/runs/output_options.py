@@ -6,12 +6,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go and how much is said; ``xlsx`` is None where the input decides about the workbook."""
+    """Where results go and how much is reported; ``xlsx`` is None where the input decides about the workbook."""
 
     reports: Path
-    results: Path | None
-    xlsx: bool | None
-    yes: bool
-    progress: bool | None
-    quiet: bool
-    verbose: bool
+    results: Path | None = None
+    xlsx: bool | None = None
+    yes: bool = False
+    progress: bool | None = None
+    quiet: bool = False
+    verbose: bool = False

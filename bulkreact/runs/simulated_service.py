@@ -1,4 +1,4 @@
-"""The simulated partner of a run that only practises."""
+"""Starts the simulator for a command that only practises."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,23 +14,23 @@ from bulkreact.simulator.server import serve
 
 
 @asynccontextmanager
-async def simulator(run: Path) -> AsyncIterator[str]:
-    """Serve a simulated partner that remembers what earlier processes have sent to one; yield its base URL."""
-    async with serve(Behaviour()) as (base_url, world):
+async def simulator(run: Path | None) -> AsyncIterator[str]:
+    """Serve a simulated partner that remembers what a run and those it retries have sent; yield its base URL."""
+    async with serve(Behaviour()) as (base_url, service):
         now = datetime.now(UTC)
-        for folder in store.retry_lineage(run):
+        for folder in store.retry_lineage(run) if run else []:
             with JournalReader(folder) as journal:
                 for write in journal.write_calls():
-                    _recall(world, write, ago=(now - write.began).total_seconds())
+                    _replay(service, write, ago=(now - write.began).total_seconds())
         yield base_url
 
 
-def _recall(world: PartnerCenter, write: Write, *, ago: float) -> None:
+def _replay(service: PartnerCenter, write: Write, *, ago: float) -> None:
     target = write.target
     if target.kind is Kind.AZURE:
-        world.replay((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)
+        service.replay((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)
         return
-    world.replay_update(
+    service.replay_update(
         target.customer_id,
         target.subscription_id,
         write.request_id,

@@ -1,24 +1,43 @@
 """``bulkreact discover``: an input file of what could be reactivated, or the entitlement ids that a file lacks."""
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bulkreact.batch.discovery.listing import GONE, DiscoveryFilter
+from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.commands.discover_output import refuse_same_file
+from bulkreact.cli.commands.discover_customers import (
+    ChosenCustomers,
+    reading,
+    refuse_same_file,
+    report_unread,
+    reporting_write_errors,
+    standard_output,
+)
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import form_options
+from bulkreact.cli.options.input import form_of, form_options
 from bulkreact.cli.options.param_types import Parser
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
-from bulkreact.models import Kind
+from bulkreact.models import Discovered, Kind
+from bulkreact.partnercenter.paging import moment_of
+from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.runs.input_reader import opened
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.reporter import Reporter
+from bulkreact.settings import URGENT_WITHIN
+from bulkreact.sheets.output import discovery_file
+from bulkreact.sheets.output.table_writer import too_large
+from bulkreact.wording import plural, shell_quote
 
 _SUFFIXES = {".csv", ".xlsx"}
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -26,12 +45,12 @@ _BOTH = "auto"
 
 
 def _customer(text: str) -> str:
-    found = text.strip().removeprefix("{").removesuffix("}").lower()
-    if not is_guid(found):
+    customer_id = text.strip().removeprefix("{").removesuffix("}").lower()
+    if not is_guid(customer_id):
         raise ValueError(
             f"{text!r} is not a GUID; a customer's id is their tenant's, which Partner Center calls Microsoft ID"
         )
-    return found
+    return customer_id
 
 
 @click.command("discover", cls=ConfiguredCommand)
@@ -72,17 +91,16 @@ def command(ctx: click.Context, /, **_: object) -> None:
     Nothing is reactivated. Interrupted or killed, the same command goes on where it stopped. Some customers could not
     be read: exit code 1.
     """
-    from bulkreact.cli.commands.discover_complete import complete  # noqa: PLC0415 - what reads tables is not loaded to show help
-    from bulkreact.cli.commands.discover_found import discover  # noqa: PLC0415 - see above
-
     given = ctx.params
     _check(given)
-    out = _place(given["out"], given["customers"])
-    terminal = ConsoleReporter(_output(given))
+    out = _output_path(given["out"], given["customers"])
+    reporter = ConsoleReporter(Output(given["reports"], progress=given["progress"], quiet=given["quiet"]))
     if given["complete"] is None:
-        ctx.exit(discover(ctx, out, terminal))
+        ctx.exit(_discover(ctx, out, reporter))
+    from bulkreact.cli.commands.discover_complete import complete  # noqa: PLC0415 - loads pandas
+
     with opened(given["complete"]) as path:
-        ctx.exit(complete(ctx, path, out, terminal))
+        ctx.exit(complete(ctx, path, out, reporter))
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -92,16 +110,16 @@ def _check(given: Mapping[str, Any]) -> None:
     if given["complete"] is None:
         return
     others = {"--customer": given["customer"], "--customers": given["customers"], "--status": given["status"]}
-    if meant := [name for name, value in others.items() if value]:
+    if excluded := [name for name, value in others.items() if value]:
         raise InputRefusedError(
-            f"--complete says by itself which customers are meant: leave out {' and '.join(meant)}."
+            f"--complete says by itself which customers are meant: leave out {' and '.join(excluded)}."
         )
     if given["kind"] == Kind.SUBSCRIPTION:
         raise InputRefusedError("--complete looks for Azure subscriptions: leave out --kind subscription.")
 
 
-def _place(out: Path | None, source: Path | None) -> Path | None:
-    """Return where the file goes; a place that cannot be written, or is somebody's input, is refused."""
+def _output_path(out: Path | None, source: Path | None) -> Path | None:
+    """Return where the file goes; a path that cannot be written, or is an input, is refused."""
     if out is None:
         return None
     if out.suffix.lower() not in _SUFFIXES:
@@ -112,17 +130,102 @@ def _place(out: Path | None, source: Path | None) -> Path | None:
         raise InputRefusedError(f"--out {out}: there is no folder {out.parent} that can be written.")
     if source:
         refuse_same_file(out, source, name=f"the list of customers {source}")
-    # Where a link points to, not the link, is what is to be replaced.
+    # The target of a link is replaced, not the link.
     return out.resolve()
 
 
-def _output(given: Mapping[str, Any]) -> Output:
-    return Output(
-        reports=given["reports"],
-        results=None,
-        xlsx=None,
-        yes=True,
-        progress=given["progress"],
-        quiet=given["quiet"],
-        verbose=False,
+@dataclass(slots=True)
+class FoundCounts:
+    """Rows by kind and status; how many of them are deleted for good soon, and the first of those."""
+
+    now: datetime
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    soon: int = 0
+    nearest: tuple[datetime, Discovered] | None = None
+
+    def add(self, row: Discovered) -> None:
+        """Count a row."""
+        self.counts[row.kind, row.status] += 1
+        time = moment_of(row.deadline)
+        if not time or row.status.lower() in {*GONE, ACTIVE} or not self.now <= time <= self.now + URGENT_WITHIN:
+            return
+        self.soon += 1
+        if not self.nearest or time < self.nearest[0]:
+            self.nearest = time, row
+
+    @property
+    def gone(self) -> int:
+        """Return how many rows cannot be reactivated any more."""
+        return sum(rows for (_, status), rows in self.counts.items() if status.lower() in GONE)
+
+    @property
+    def others(self) -> list[str]:
+        """Return the statuses of rows that may be reactivated."""
+        statuses = {status for _, status in self.counts if status and status.lower() not in GONE}
+        return sorted({*statuses, "suspended"})
+
+
+def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
+    """Read customers, write what is not active, and return the exit code."""
+    given = ctx.params
+    statuses = frozenset(status.strip().casefold() for status in given["status"])
+    criteria = DiscoveryFilter(
+        given["kind"] != Kind.AZURE, given["kind"] != Kind.SUBSCRIPTION, active=ACTIVE in statuses
     )
+    with reading(ctx, criteria, _chosen(given), reporter) as store:
+
+        def rows() -> Iterator[Discovered]:
+            return (row for row in store.rows() if not statuses or row.status.casefold() in statuses)
+
+        found = FoundCounts(datetime.now(UTC))
+        for row in rows():
+            found.add(row)
+        _write(out, rows(), found.counts.total())
+        for line in _lines(found, store, given["out"]):
+            reporter.info(line)
+        code = report_unread(store)
+        if not store.has_transient_failures:
+            store.remove()
+    return code
+
+
+def _chosen(given: Mapping[str, Any]) -> ChosenCustomers | None:
+    if given["customers"]:
+        from bulkreact.sheets.input.customer_ids import customer_ids  # noqa: PLC0415 - loads pandas
+
+        return ChosenCustomers(tuple(customer_ids(given["customers"], form_of(given))))
+    return ChosenCustomers(tuple(dict.fromkeys(given["customer"]))) if given["customer"] else None
+
+
+def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
+    if out and (refusal := too_large(out, rows=count, columns=len(discovery_file.COLUMNS))):
+        raise InputRefusedError(f"{refusal} What was read is kept: nothing is read again then.")
+    with reporting_write_errors(out):
+        if out:
+            discovery_file.write(out, rows)
+            return
+        with standard_output() as file:
+            discovery_file.write_lines(file, rows)
+
+
+def _lines(found: FoundCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
+    total = found.counts.total()
+    yield f"Found:   {plural(total, 'row')} of {plural(store.customers - store.unread, 'customer')}"
+    for (kind, status), rows in sorted(found.counts.items(), key=lambda item: (item[0][0], -item[1])):
+        yield f"  {kind:<12}  {status or '(no status)':<12}  {rows:,}"
+    if found.nearest:
+        _, row = found.nearest
+        name = " of ".join(filter(None, (row.subscription_name or row.offer or row.subscription_id, row.customer_name)))
+        yield (
+            f"Warning: {found.soon:,} will be deleted for good within {URGENT_WITHIN.days} days; "
+            f"the next on {row.deadline[:10]}: {name}."
+        )
+    if found.gone:
+        others = " ".join(f"--status {shell_quote(Path(status))}" for status in found.others)
+        yield f"Deleted or expired, and not to be brought back: {found.gone:,}. Leave them out with {others}"
+    if without_id := store.without_id:
+        yield f"Left out, because they came without a usable id: {without_id:,}"
+    if shown:
+        yield f"Written: {shown}"
+        if total:
+            yield f"Preview it with: bulkreact plan {shell_quote(shown)}"

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, zip_longest
@@ -15,7 +15,6 @@ import click
 
 from bulkreact.batch.journal.preview import PlannedTarget, RunPreview, preview, targets
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.commands.plan_deadlines import days_left, time_left
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
@@ -25,6 +24,7 @@ from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
 from bulkreact.runs.input_reader import LoadedInput, opened, read
+from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.sheets.output.results_csv import write_json
 from bulkreact.wording import plural
@@ -74,7 +74,9 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     if given["json"]:
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:
-        for line in chain(_told(found, plan, given["rate"]), standing.lines(), time_left(standing.deadlines, now)):
+        for line in chain(
+            _told(found, plan, given["rate"]), standing.lines(), _deadline_lines(standing.deadlines, now)
+        ):
             click.echo(line)
     ctx.exit(EXIT_SOME_FAILED if found.intake.codes else EXIT_SUCCESS)
 
@@ -185,7 +187,7 @@ def _content(
         "digest": found.digest,
         "per_customer": plan.per_customer,
         "targets": standing.listed,
-        "deadlines": [[row, deadline, days_left(deadline, now)] for row, deadline in standing.deadlines.items()],
+        "deadlines": [[row, deadline, _days_left(deadline, now)] for row, deadline in standing.deadlines.items()],
         "problems": [
             {
                 "row": problem.number,
@@ -224,3 +226,37 @@ def _told(found: LoadedInput, plan: RunPreview, calls_per_second: float | None) 
             yield f"  {customer}  {rows:,}"
         if len(plan.per_customer) > len(shown):
             yield f"  … and {plural(len(plan.per_customer) - len(shown), 'more customer')}"
+
+
+def _days_left(deadline: str, now: datetime) -> float:
+    """Return the days until a deadline (UTC, ISO 8601), negative when it has passed."""
+    return round((datetime.fromisoformat(deadline) - now) / timedelta(days=1), 1)
+
+
+def _deadline_lines(deadlines: Mapping[int, str], now: datetime) -> Iterator[str]:
+    """Yield how long rows have, by number, the soonest first, and a warning about those with little time left."""
+    left = {number: _days_left(deadline, now) for number, deadline in deadlines.items()}
+    coming = [number for number, days in left.items() if days > 0]
+    if coming:
+        first = coming[0]
+        date, last = deadlines[first][:10], deadlines[coming[-1]][:10]
+        until = f", the last on {last}" if last != date else ""
+        yield f"Time left: known of {plural(len(left), 'row')}; the first target is deleted for good on {date}{until}"
+    soon = [number for number in coming if left[number] < URGENT_WITHIN.days]
+    if soon:
+        first = soon[0]
+        yield (
+            f"Warning:   {plural(len(soon), 'row')} ({format_ranges(sorted(soon))}) "
+            f"{'has' if len(soon) == 1 else 'have'} less than {URGENT_WITHIN.days} days left, row {first} "
+            f"{_days_text(left[first])}; --order urgent sends {'it' if len(soon) == 1 else 'them'} first"
+        )
+    past = [number for number, days in left.items() if days <= 0]
+    if past:
+        yield (
+            f"Warning:   the deadline of {plural(len(past), 'row')} ({format_ranges(sorted(past))}) has passed: "
+            "what they name may be deleted for good"
+        )
+
+
+def _days_text(days: float) -> str:
+    return f"only {plural(round(days), 'day')}" if days >= 1 else "less than a day"

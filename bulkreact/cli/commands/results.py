@@ -9,7 +9,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
-from bulkreact.runs.execution import _continuing, write_again
+from bulkreact.runs.execution import write_again
 
 
 @click.command("results", cls=ConfiguredCommand)
@@ -30,10 +30,10 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
-    finished = write_again(run, reports, to=to, xlsx=xlsx)
-    click.echo(f"Results: {finished.files['results']}", err=True)
-    for line in finished.remarks():
+    results = write_again(run, reports, to=to, xlsx=xlsx)
+    click.echo(f"Results: {results.files['results']}", err=True)
+    for line in results.remarks():
         click.echo(line, err=True)
     if run.unfinished:
-        again = _continuing(run, reports).resume_command
-        click.echo(f"The run is not finished. Continue it with: {again}", err=True)
+        resume = f"bulkreact resume {store.cli_name(run.folder, reports)}"
+        click.echo(f"The run is not finished. Continue it with: {resume}", err=True)

@@ -3,15 +3,14 @@
 import click
 
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
-from bulkreact.runs.partner_lock import locked
 from bulkreact.wording import plural
 
 
@@ -29,31 +28,28 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
 
     It also sends what --limit had left out. Where the calls go is fixed by the run.
     """
-    output = shared.output(ctx)
-    limits = shared.limits(ctx)
-    terminal = automation.make_reporter(ctx, output)
+    output, limits = shared.output(ctx), shared.limits(ctx)
+    reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name) if name else store.to_resume(output.reports)
     unreadable = {} if name else store.unreadable(output.reports)
     for folder, why in unreadable.items():
-        terminal.info(f"Not looked at: {folder.name} cannot be read: {why}")
+        reporter.info(f"Not looked at: {folder.name} cannot be read: {why}")
     if run is None:
         if unreadable:
             raise InputRefusedError("No run could be read, so none is continued.")
-        terminal.info(f"There is no run in {output.reports}: nothing to continue.")
+        reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     facts = run.facts
     service = shared.service_of(facts)
     count = store.open_count(run.folder, with_left_out=True)
     if not count.rows and not run.unfinished:
-        terminal.info(f"Run {facts.id} has nothing to continue.")
+        reporter.info(f"Run {facts.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
-    terminal.info(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {plural(count.rows, 'row')}.")
-    granted = credentials.authorize(ctx, service, tenant_id=facts.tenant_id)
-    terminal.info_if(granted.remark)
-    with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell:
-        confirm(lambda: count, service, yes=output.yes or bool(granted.refusal))
-        tell(facts.id)
+    reporter.info(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {plural(count.rows, 'row')}.")
+    with open_session(ctx, service, limits, reporter, tenant_id=facts.tenant_id) as session:
+        confirm(lambda: count, service, yes=output.yes or bool(session.access.refusal))
+        session.announce(facts.id)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
-        results = execute(RunJob(run.folder, "resume", granted, service, limits, output), terminal)
+        results = execute(RunJob(run.folder, "resume", session, output))
     ctx.exit(results.exit_code)

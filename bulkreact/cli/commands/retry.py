@@ -15,20 +15,17 @@ from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.retry_candidates import Candidate
-from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.output.console import ConsoleReporter
+from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
-from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
-from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.store import Run
-from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 from bulkreact.wording import plural
 
@@ -50,28 +47,25 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     These are the unknown, deferred and not attempted ones, and those that failed for a passing reason or because
     Partner Center could not be reached. What an earlier retry of RUN has settled is left alone.
     """
-    output = shared.output(ctx)
-    limits = shared.limits(ctx)
-    terminal = automation.make_reporter(ctx, output)
+    output, limits = shared.output(ctx), shared.limits(ctx)
+    reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
     service = shared.service_of(run.facts)
-    granted = credentials.authorize(ctx, service, tenant_id=run.facts.tenant_id)
-    terminal.info_if(granted.remark)
-    with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell:
-        prepared = _prepare(ctx, run, service, granted, terminal)
-        if prepared is None:
+    with open_session(ctx, service, limits, reporter, tenant_id=run.facts.tenant_id) as session:
+        folder = _prepare(ctx, run, session)
+        if folder is None:
             ctx.exit(EXIT_SUCCESS)
-        tell(prepared.name)
-        results = execute(RunJob(prepared, "retry", granted, service, limits, output), terminal)
+        session.announce(folder.name)
+        results = execute(RunJob(folder, "retry", session, output))
     ctx.exit(results.exit_code)
 
 
-def _prepare(
-    ctx: click.Context, run: Run, service: Service, granted: AuthorizedAccess, terminal: ConsoleReporter
-) -> Path | None:
+def _prepare(ctx: click.Context, run: Run, session: PartnerSession) -> Path | None:
     """Return the folder of a new run over the rows to be retried, None when there are none."""
     # Beside the run whose rows are taken over: they find each other there.
     reports = run.folder.parent
+    # Without a token nothing is sent, so nothing need be confirmed.
+    agreed = ctx.params["yes"] or bool(session.access.refusal)
     retry = _Retry(run, ctx.params["reports"], all_failed=ctx.params["all_failed"])
     now = datetime.now(UTC)
     facts = replace(
@@ -84,16 +78,16 @@ def _prepare(
         created_at=iso(now),
         row_limit=ctx.params["limit"],
         retry_of=run.facts.id,
-        tenant_id=granted.tenant_id or run.facts.tenant_id,
+        tenant_id=session.access.tenant_id or run.facts.tenant_id,
     )
     with store.draft(reports, facts.id) as folder:
         create(folder, retry.rows())
         finalize(folder, replace(facts, digest=retry.digest))
         if not retry.taken:
-            terminal.info(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
+            session.reporter.info(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
             return None
-        terminal.info(f"Retrying {plural(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
-        confirm(lambda: store.open_count(folder), service, yes=ctx.params["yes"] or bool(granted.refusal))
+        session.reporter.info(f"Retrying {plural(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
+        confirm(lambda: store.open_count(folder), session.service, yes=agreed)
         with ExitStack() as holders:
             journals = [(holders.enter_context(Journal(holder)), rows) for holder, rows in retry.holders.items()]
             adopted = store.publish(folder, facts.id)

@@ -7,22 +7,19 @@ import click
 
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.preview import targets
-from bulkreact.cli import credentials
 from bulkreact.cli.commands.plan import load
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import reading_options
-from bulkreact.cli.output.console import ConsoleReporter
+from bulkreact.cli.session import open_session
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import name_of, opened, read
-from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.preparation import find_unfinished, new_metadata
-from bulkreact.settings import Service
 from bulkreact.wording import plural
 
 
@@ -51,44 +48,38 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
 
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
     """
-    output = shared.output(ctx)
-    service = shared.service(ctx)
-    limits = shared.limits(ctx)
-    terminal = automation.make_reporter(ctx, output)
-    granted = credentials.authorize(ctx, service)
-    terminal.info_if(granted.remark)
-    with locked(service, granted.tenant_id, waiting=automation.waiting(ctx, terminal)) as tell, opened(source) as path:
+    output, service, limits = shared.output(ctx), shared.service(ctx), shared.limits(ctx)
+    reporter = automation.make_reporter(ctx, output)
+    with open_session(ctx, service, limits, reporter) as session, opened(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
-        prepared = _prepare(ctx, source, path, service, granted, terminal)
-        tell(prepared.name)
-        results = execute(RunJob(prepared, "run", granted, service, limits, output), terminal)
+        folder = _prepare(ctx, source, path, session)
+        session.announce(folder.name)
+        results = execute(RunJob(folder, "run", session, output))
     ctx.exit(results.exit_code)
 
 
-def _prepare(
-    ctx: click.Context, source: str, path: Path, service: Service, granted: AuthorizedAccess, terminal: ConsoleReporter
-) -> Path:
+def _prepare(ctx: click.Context, source: str, path: Path, session: PartnerSession) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input."""
-    given = ctx.params
+    given, reporter, access, service = ctx.params, session.reporter, session.access, session.service
     name = name_of(source)
-    wanted = load(given["plan"]) if given["plan"] else None
-    # What cannot be sent need not be agreed to.
-    agreed = given["yes"] or bool(granted.refusal)
+    plan = load(given["plan"]) if given["plan"] else None
+    # Without a token nothing is sent, so nothing need be confirmed.
+    agreed = given["yes"] or bool(access.refusal)
     now = datetime.now(UTC)
     run_id = store.new_id(name, now)
     with store.draft(given["reports"], run_id) as folder:
-        found = read(folder, source, path, given)
-        intake = found.intake
-        facts = new_metadata(run_id, name, found, service, granted, command="run", row_limit=given["limit"], now=now)
-        finalize(folder, facts)
-        if wanted:
-            wanted.compare(found.digest, targets(folder), name=intake.name)
-        terminal.info_if(intake.remark)
-        terminal.problems(intake)
-        if not given["new"] and (earlier := find_unfinished(given["reports"], facts, granted, terminal)):
+        loaded = read(folder, source, path, given)
+        intake = loaded.intake
+        metadata = new_metadata(run_id, name, loaded, service, access, command="run", row_limit=given["limit"], now=now)
+        finalize(folder, metadata)
+        if plan:
+            plan.compare(loaded.digest, targets(folder), name=intake.name)
+        reporter.info_if(intake.remark)
+        reporter.problems(intake)
+        if not given["new"] and (earlier := find_unfinished(given["reports"], metadata, access, reporter)):
             count = store.open_count(earlier.folder)
-            terminal.info(
+            reporter.info(
                 f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {plural(count.rows, 'row')}."
             )
             confirm(lambda: count, service, yes=agreed)

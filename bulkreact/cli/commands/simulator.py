@@ -1,7 +1,6 @@
 """``bulkreact simulator``: the simulated service alone, until Ctrl-C."""
 
 import asyncio
-import signal
 import ssl
 from pathlib import Path
 from time import time
@@ -9,11 +8,14 @@ from time import time
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import DURATION
+from bulkreact.early_signals import early_signals
+from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.simulator.partnercenter.service import Behaviour
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-# No fates: they end in letters.
+# Ids that choose no scenario: they end in letters.
 _TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
 _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
 
@@ -87,9 +89,11 @@ def command(  # noqa: PLR0913 - one for each option
         customers=customers,
         broken_customers=broken_customers,
     )
-    tls = _tls(tls_certificate, tls_key)
+    stopped = asyncio.Event()
+    shutdown = ShutdownRequest(lambda _message: stopped.set(), early_signals)
+    shutdown.install()
     try:
-        asyncio.run(_serve(rules, port, tls))
+        run_async(shutdown.guard(_serve(rules, port, _tls(tls_certificate, tls_key), stopped)))
     except OSError as error:
         raise click.ClickException(
             f"port {port} cannot be used: {error.strerror}; choose another with --port"
@@ -111,17 +115,9 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(rules: Behaviour, port: int, tls: ssl.SSLContext | None) -> None:
+async def _serve(rules: Behaviour, port: int, tls: ssl.SSLContext | None, stopped: asyncio.Event) -> None:
     from bulkreact.simulator.server import serve  # noqa: PLC0415 - aiohttp is imported only where it is needed
 
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(name, stopped.set)
-        except NotImplementedError:
-            # Windows: Ctrl-C arrives as KeyboardInterrupt instead.
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stopped.set))
     directory = None
     if tls:
         from bulkreact.simulator.identity.directory import Directory  # noqa: PLC0415 - its cryptography takes long to import

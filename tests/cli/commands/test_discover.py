@@ -645,7 +645,7 @@ def test_odd_answers_break_nothing(program: Program, house: House) -> None:
     assert [(row["customer_id"], row["status"]) for row in found(process)] == [(guid(6), "Suspended"), (guid(7), "")]
     unreadable = [line for line in process.err.splitlines() if line.startswith("  Customer")]
     assert unreadable == [f"  Customer {number} ({guid(number)})" for number in range(4)]
-    assert "without an id that could be used: 6" in process.err
+    assert "without a usable id: 6" in process.err
 
 
 def test_long_lists_are_read_to_their_end(program: Program, house: House) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.batch.environment import PhaseProgress, ThrottleState
 from bulkreact.models import Status
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.columns import RESULT_COLUMNS
@@ -381,15 +382,43 @@ def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_fin
     assert first in others
 
 
-async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost() -> None:
-    said: list[str] = []
-    interruption = ShutdownRequest(said.append)
-    interruption.receive(signal.SIGTERM, None)
-    task = asyncio.current_task()
-    assert task
-    with interruption.stopping(task):
-        assert interruption.terminated
-    assert said == ["Stopping: calls in flight are allowed to end. Once more stops at once."]
+class EndlessPhase:
+    """A phase that only a signal ends."""
+
+    title = "Waiting"
+    progress = PhaseProgress(total=1)
+    stopping = False
+
+    def __init__(self) -> None:
+        self.interrupted = asyncio.Event()
+
+    def throttle_state(self) -> ThrottleState:
+        """Return that nothing waits."""
+        return ThrottleState(0, 0, 0)
+
+    def interrupt(self, *, terminated: bool) -> None:
+        """End."""
+        assert terminated
+        self.interrupted.set()
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost(swallowed: bool) -> None:
+    messages: list[str] = []
+    shutdown = ShutdownRequest(messages.append, [signal.SIGTERM] if swallowed else [])
+    phase = EndlessPhase()
+
+    async def work() -> str:
+        shutdown.attach(phase)
+        await phase.interrupted.wait()
+        return "ended"
+
+    with shutdown.installed():
+        if not swallowed:
+            signal.raise_signal(signal.SIGTERM)
+        assert await shutdown.guard(work()) == "ended"
+    assert shutdown.exit_code == 143
+    assert messages == ["Stopping: calls in flight are allowed to end. Once more stops at once."]
 
 
 def test_the_same_rows_run_again_are_said_to_be_so(program: Program, partner: Partner) -> None:

@@ -1,0 +1,12 @@
+"""Runs coroutines: the program's only entry into asyncio."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def run_async(main: Coroutine[object, object, T], /) -> T:
+    """Run a coroutine to its end in an event loop of its own."""
+    return asyncio.run(main)

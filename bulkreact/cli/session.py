@@ -1,0 +1,38 @@
+"""Sessions with the partner API as the options of a command describe them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from bulkreact.cli import credentials
+from bulkreact.cli.event_loop import run_async
+from bulkreact.early_signals import early_signals
+from bulkreact.errors import CredentialsRefusedError
+from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.runs.partner_session import PartnerSession, partner_session
+from bulkreact.runs.reporter import Reporter
+from bulkreact.settings import Limits, Service
+
+
+@contextmanager
+def open_session(
+    ctx: click.Context,
+    service: Service,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    tenant_id: str | None = None,
+    token_needed: bool = False,
+) -> Iterator[PartnerSession]:
+    """Yield a session with the credentials of the options; ``tenant_id`` is that of the run, where there is one.
+
+    Without a token a run still ends in a journal that says so; ``token_needed`` raises CredentialsRefusedError instead.
+    """
+    access = credentials.authorize(ctx, service, tenant_id=tenant_id)
+    if token_needed and access.refusal:
+        raise CredentialsRefusedError(access.refusal)
+    shutdown = ShutdownRequest(reporter.info, early_signals)
+    wait = bool(ctx.params.get("wait"))
+    with partner_session(service, limits, access, reporter, shutdown, run_async, wait=wait) as session:
+        yield session

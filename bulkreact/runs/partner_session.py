@@ -1,0 +1,117 @@
+"""What every command that calls the partner needs: the lock, credentials, a connected client, and signals."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import getrandbits, random
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
+from bulkreact.guids import format_guid
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.partnercenter.client import connect
+from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.reporter import Reporter
+from bulkreact.settings import Limits, Service
+
+T = TypeVar("T")
+
+
+class RunAsync(Protocol):
+    """Runs a coroutine to its end in an event loop of its own, like ``asyncio.run``."""
+
+    def __call__(self, main: Coroutine[object, object, T], /) -> T:
+        """Return the coroutine's result."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerSession:
+    """One command's dealings with the partner API.
+
+    ``announce`` tells those who wait for the partner's lock which run has it.
+    """
+
+    service: Service
+    limits: Limits
+    access: AuthorizedAccess
+    reporter: Reporter
+    shutdown: ShutdownRequest
+    run_async: RunAsync
+    announce: Callable[[str], None] = lambda _run: None
+
+    def call(
+        self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None
+    ) -> T | StopReason:
+        """Connect and do async work; a second signal cancels it, and the reason is returned in place of its result.
+
+        The simulator, if it is meant, knows what the run in ``folder`` has sent before.
+        """
+        return self.run_async(self.shutdown.guard(self._connected(work, folder)))
+
+    async def _connected(self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None) -> T:
+        credentials = self.access.credentials
+        async with (
+            simulated_if_asked(self.service, folder) as service,
+            connect(service, self.limits, credentials) as client,
+        ):
+            environment = RunEnvironment(
+                send=client.send,
+                is_token_fresh=credentials.is_fresh,
+                ensure_token=credentials.ensure_token,
+                renew_token=credentials.renew,
+                now=partial(datetime.now, UTC),
+                monotonic=monotonic,
+                chance=random,
+                new_id=_new_id,
+                settled=self.reporter.row_settled,
+            )
+            result = await work(environment, service)
+            await credentials.close()
+            return result
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Show a phase and let signals stop it while the context lasts."""
+        self.shutdown.attach(phase)
+        with self.reporter.phase(phase):
+            yield
+
+
+@contextmanager
+def partner_session(
+    service: Service,
+    limits: Limits,
+    access: AuthorizedAccess,
+    reporter: Reporter,
+    shutdown: ShutdownRequest,
+    run_async: RunAsync,
+    *,
+    wait: bool = False,
+) -> Iterator[PartnerSession]:
+    """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
+    reporter.info_if(access.remark)
+    with locked(service, access.tenant_id, waiting=reporter.info if wait else None) as announce:
+        yield PartnerSession(service, limits, access, reporter, shutdown, run_async, announce)
+
+
+@asynccontextmanager
+async def simulated_if_asked(service: Service, folder: Path | None = None) -> AsyncIterator[Service]:
+    """Yield the service that calls go to: the one that is named, or a simulator that is started for the occasion."""
+    if not service.simulated:
+        yield service
+        return
+    from bulkreact.runs.simulated_service import simulator  # noqa: PLC0415 - the server is loaded only to practise
+
+    async with simulator(folder) as base_url:
+        yield replace(service, base_url=base_url)
+
+
+def _new_id() -> str:
+    # It must be unique, not secret; asking the system each time would take three times as long.
+    return format_guid(f"{getrandbits(128):032x}", version=4)
