@@ -1,4 +1,4 @@
-"""One call over the line: its record in the ledger, what is checked of every call, and its answer."""
+"""One HTTP request: its log entry, the checks that every request must pass, and the response."""
 
 import asyncio
 import re
@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from aiohttp import web
-
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.service import PartnerCenter
 
 if TYPE_CHECKING:
-    # What it needs takes long to import, and practising needs no tokens.
+    # Slow to import, and a simulated run needs no tokens.
     from bulkreact.simulator.identity.directory import Directory
 
 PARTNER_CENTER = web.AppKey("world", PartnerCenter)
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
-CUSTOMERS = "/{version}/customers"
-SUBSCRIPTION = CUSTOMERS + "/{customer}/subscriptions/{subscription}"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _REQUIRED = {
     "Accept": "application/json",
@@ -31,8 +28,8 @@ _REQUIRED = {
 
 
 def record_call(request: web.Request) -> dict[str, object]:
-    """Put a call into the ledger and return its record; what is wrong with its headers becomes a complaint."""
-    headers, ledger = request.headers, request.app[PARTNER_CENTER].call_log
+    """Log a request and return its entry; what is wrong with its headers is logged as a violation."""
+    headers, call_log = request.headers, request.app[PARTNER_CENTER].call_log
     call: dict[str, object] = {
         "method": request.method,
         "path": request.path,
@@ -43,23 +40,20 @@ def record_call(request: web.Request) -> dict[str, object]:
         "answer": "",
         "effect": "",
     }
-    ledger.calls.append(call)
+    call_log.calls.append(call)
     for name in ("MS-RequestId", "MS-CorrelationId"):
         if not _GUID.fullmatch(headers.get(name, "")):
-            ledger.violations.append(f"{name} is not a GUID")
+            call_log.violations.append(f"{name} is not a GUID")
     for name, value in _REQUIRED.items():
         if name not in headers or (value and headers[name] != value):
-            ledger.violations.append(f"{name} is missing or wrong")
+            call_log.violations.append(f"{name} is missing or wrong")
     if "Expect" in headers:
-        ledger.violations.append("Expect is not understood")
+        call_log.violations.append("Expect is not understood")
     return call
 
 
-def check_request(request: web.Request, *ids: str, scope: str = "") -> ScriptedAnswer | None:
-    """Return what a call is answered without a good token, with bad ids, or beyond the limits of a scope.
-
-    The scope is the first id where it is not given.
-    """
+def check_request(request: web.Request, ids: list[str], *, scope: str) -> ScriptedAnswer | None:
+    """Return the answer to a request without a good token, with bad ids, or above the limits of a scope."""
     token = _token(request)
     if not token:
         return refused(401, "800001", "Partner token missing in request context")
@@ -69,36 +63,31 @@ def check_request(request: web.Request, *ids: str, scope: str = "") -> ScriptedA
             return refused(401, "800001", "The access token is expired, revoked, or not for this service.")
         if directory.lacks_mfa(access):
             return refused(401, "900421", "Multi-factor authentication is required.")
-    if not all(_GUID.fullmatch(one) for one in ids):
+    if not all(_GUID.fullmatch(id_) for id_ in ids):
         return refused(400, "800002")
-    return request.app[PARTNER_CENTER].throttle(scope or ids[0])
+    return request.app[PARTNER_CENTER].throttle(scope)
 
 
-def path_ids(request: web.Request, *names: str) -> tuple[str, ...]:
-    """Return ids out of a call's path, in lower case."""
-    return tuple(request.match_info[name].lower() for name in names)
-
-
-async def respond(request: web.Request, call: dict[str, object], act: ScriptedAnswer) -> web.StreamResponse:
-    """Complete a call's record, and say or do over the line what is decided."""
-    call["effect"] = "yes" if act.effect else ""
-    if act.delay:
-        await asyncio.sleep(act.delay)
-    call["answer"] = "dropped" if act.drop else str(act.status)
-    if act.drop:
+async def respond(request: web.Request, call: dict[str, object], answer: ScriptedAnswer) -> web.StreamResponse:
+    """Complete the log entry, and send the answer or drop the connection."""
+    call["effect"] = "yes" if answer.effect else ""
+    if answer.delay:
+        await asyncio.sleep(answer.delay)
+    call["answer"] = "dropped" if answer.drop else str(answer.status)
+    if answer.drop:
         if request.transport:
             request.transport.abort()
         return web.Response()
-    headers = dict(act.headers)
+    headers = dict(answer.headers)
     if headers.get("Retry-After") == "date":
-        headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=act.seconds + 1), usegmt=True)
-    if act.status != 429:  # noqa: PLR2004 - the gateway's throttle carries none of these
+        headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=answer.seconds + 1), usegmt=True)
+    if answer.status != 429:  # noqa: PLR2004 - the gateway's throttle carries none of these
         headers["MS-RequestId"] = request.headers.get("MS-RequestId", "")
         headers["MS-CorrelationId"] = request.headers.get("MS-CorrelationId", "")
         headers["MS-CV"] = uuid4().hex[:16]
         headers["MS-ServerId"] = "simulator"
         headers.update(_compliance(request))
-    return web.Response(status=act.status, body=act.body, headers=headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 def _token(request: web.Request) -> str:
@@ -107,7 +96,7 @@ def _token(request: web.Request) -> str:
 
 
 def _compliance(request: web.Request) -> dict[str, str]:
-    """Return what a request that asks for it is told of its user's multi-factor authentication."""
+    """Return the header that reports multi-factor authentication, when the request asks for it."""
     if request.headers.get("ValidateMfa", "").lower() != "true":
         return {}
     directory = request.app.get(DIRECTORY)

@@ -1,90 +1,107 @@
-"""Customers and subscriptions on the line: their lists, and how a subscription is read and updated."""
+"""The partner API over HTTP: its routes, each with the operation that answers it."""
 
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from bulkreact.simulator.partnercenter.answers import refused
-from bulkreact.simulator.partnercenter.request_checks import (
-    CUSTOMERS,
-    PARTNER_CENTER,
-    SUBSCRIPTION,
-    check_request,
-    path_ids,
-    record_call,
-    respond,
-)
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.request_checks import PARTNER_CENTER, check_request, record_call, respond
 
+_CUSTOMERS = "/{version}/customers"
+_SUBSCRIPTIONS = _CUSTOMERS + "/{customer}/subscriptions"
+_SUBSCRIPTION = _SUBSCRIPTIONS + "/{subscription}"
+_ENTITLEMENTS = _SUBSCRIPTION + "/azureEntitlements"
+_ENTITLEMENT = _ENTITLEMENTS + "/{entitlement}"
+_IDS = ("customer", "subscription", "entitlement", "operation")
 _PAGE_SIZE = re.compile("[1-9][0-9]?|[1-4][0-9][0-9]|500", re.ASCII)
 _TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header
+_REQUEST_ID = "MS-RequestId"
+# Answers a request with this body; the ids in its path, in lower case.
+Operation: TypeAlias = Callable[[web.Request, bytes, list[str]], ScriptedAnswer]
 
 
 def add_routes(app: web.Application) -> None:
-    """Let an application serve customers and their subscriptions."""
-    app.router.add_get(CUSTOMERS, _list_customers)
-    app.router.add_get(CUSTOMERS + "/{customer}/subscriptions", _list_subscriptions)
-    app.router.add_get(SUBSCRIPTION, _read)
-    app.router.add_patch(SUBSCRIPTION, _update)
-    app.router.add_get(SUBSCRIPTION + "/operations/{operation}", _read_operation)
+    """Let an application serve the partner API."""
+    for method, path, operation in (
+        ("POST", _ENTITLEMENT + "/reactivate", _reactivate),
+        ("GET", _ENTITLEMENT, _read_entitlement),
+        ("GET", _ENTITLEMENTS, _list_entitlements),
+        ("GET", _CUSTOMERS, _list_customers),
+        ("GET", _SUBSCRIPTIONS, _list_subscriptions),
+        ("GET", _SUBSCRIPTION, _read_subscription),
+        ("PATCH", _SUBSCRIPTION, _update_subscription),
+        ("GET", _SUBSCRIPTION + "/operations/{operation}", _read_operation),
+    ):
+        app.router.add_route(method, path, _handler(operation))
     app.router.add_route("*", "/elsewhere/{path:.*}", _record_foreign_call)
 
 
-async def _list_customers(request: web.Request) -> web.StreamResponse:
-    world, size, token = request.app[PARTNER_CENTER], request.query.get("size", "500"), request.headers.get(_TOKEN)
-    call = record_call(request)
-    # Limited as if the list were a customer of its own.
-    act = check_request(request, scope="customers")
-    if not act and not _PAGE_SIZE.fullmatch(size):
-        act = refused(400, "800002")
-    if not act and (request.query.get("seekOperation") == "Next") != (token is not None):
-        world.call_log.violations.append(f"seekOperation=Next and {_TOKEN} need each other")
-        act = refused(400, "800002")
-    return await respond(request, call, act or world.list_customers(int(size), token))
+def _handler(operation: Operation) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call, body = record_call(request), await request.read()
+        if request.method == "POST" and (body or request.headers.get("Content-Type")):
+            request.app[PARTNER_CENTER].call_log.violations.append("a reactivation carries no body and no Content-Type")
+        ids = [request.match_info[name].lower() for name in _IDS if name in request.match_info]
+        # The list of customers is limited as if it were a customer of its own.
+        rejection = check_request(request, ids, scope=ids[0] if ids else "customers")
+        return await respond(request, call, rejection or operation(request, body, ids))
+
+    return handle
 
 
-async def _list_subscriptions(request: web.Request) -> web.StreamResponse:
-    (customer_id,) = path_ids(request, "customer")
-    call = record_call(request)
-    act = check_request(request, customer_id) or request.app[PARTNER_CENTER].list_subscriptions(customer_id)
-    return await respond(request, call, act)
+def _reactivate(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    target = ids[0], ids[1], ids[2]
+    return request.app[PARTNER_CENTER].reactivate(target, request.headers.get(_REQUEST_ID, ""))
 
 
-async def _read(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id = path_ids(request, "customer", "subscription")
-    call = record_call(request)
-    request_id = request.headers.get("MS-RequestId", "")
-    act = check_request(request, customer_id, subscription_id) or request.app[PARTNER_CENTER].read_subscription(
-        customer_id, subscription_id, request_id
-    )
-    return await respond(request, call, act)
+def _read_entitlement(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    return request.app[PARTNER_CENTER].read((ids[0], ids[1], ids[2]))
 
 
-async def _read_operation(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id, operation_id = path_ids(request, "customer", "subscription", "operation")
-    call = record_call(request)
-    act = check_request(request, customer_id, subscription_id, operation_id) or request.app[
-        PARTNER_CENTER
-    ].read_operation(customer_id, subscription_id, operation_id)
-    return await respond(request, call, act)
+def _list_entitlements(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    return request.app[PARTNER_CENTER].read_all((ids[0], ids[1]))
 
 
-async def _update(request: web.Request) -> web.StreamResponse:
-    customer_id, subscription_id = path_ids(request, "customer", "subscription")
-    call = record_call(request)
-    body, headers = await request.read(), request.headers
-    act = check_request(request, customer_id, subscription_id) or request.app[PARTNER_CENTER].update_subscription(
-        customer_id,
-        subscription_id,
-        headers.get("MS-RequestId", ""),
+def _list_customers(request: web.Request, _body: bytes, _ids: list[str]) -> ScriptedAnswer:
+    size, token = request.query.get("size", "500"), request.headers.get(_TOKEN)
+    if not _PAGE_SIZE.fullmatch(size):
+        return refused(400, "800002")
+    if (request.query.get("seekOperation") == "Next") != (token is not None):
+        message = f"seekOperation=Next and {_TOKEN} need each other"
+        request.app[PARTNER_CENTER].call_log.violations.append(message)
+        return refused(400, "800002")
+    return request.app[PARTNER_CENTER].list_customers(int(size), token)
+
+
+def _list_subscriptions(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    return request.app[PARTNER_CENTER].list_subscriptions(ids[0])
+
+
+def _read_subscription(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    return request.app[PARTNER_CENTER].read_subscription(ids[0], ids[1], request.headers.get(_REQUEST_ID, ""))
+
+
+def _read_operation(request: web.Request, _body: bytes, ids: list[str]) -> ScriptedAnswer:
+    return request.app[PARTNER_CENTER].read_operation(ids[0], ids[1], ids[2])
+
+
+def _update_subscription(request: web.Request, body: bytes, ids: list[str]) -> ScriptedAnswer:
+    headers = request.headers
+    return request.app[PARTNER_CENTER].update_subscription(
+        ids[0],
+        ids[1],
+        headers.get(_REQUEST_ID, ""),
         body,
         headers.get("If-Match"),
         headers.get("Content-Type", ""),
     )
-    return await respond(request, call, act)
 
 
 async def _record_foreign_call(request: web.Request) -> web.StreamResponse:
-    """Catch whoever follows a Location to another host."""
+    """Log a client that follows a Location to another host."""
     call = record_call(request)
     request.app[PARTNER_CENTER].call_log.violations.append("a Location on another host was called")
     return await respond(request, call, refused(404, "1000"))
