@@ -29,9 +29,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from bulkreact.simulator.identity.directory import RESOURCE, Directory
+from bulkreact.simulator.identity.directory import RESOURCE
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
+from tests.support.controlled_directory import ControlledDirectory
 
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
 # No fate: its last group begins with a letter.
@@ -88,7 +89,7 @@ class Authority:
 
     base_url: str
     world: PartnerCenter
-    directory: Directory
+    directory: ControlledDirectory
     ca_file: Path
 
     @property
@@ -183,10 +184,13 @@ def tls() -> ssl.SSLContext:
 
 @contextmanager
 def start_authority(
-    loop: asyncio.AbstractEventLoop, folder: Path, rules: Behaviour | None = None, directory: Directory | None = None
+    loop: asyncio.AbstractEventLoop,
+    folder: Path,
+    rules: Behaviour | None = None,
+    directory: ControlledDirectory | None = None,
 ) -> Iterator[Authority]:
     """Serve token service and partner API in a loop that runs in another thread."""
-    directory = directory or Directory(Clock())
+    directory = directory or ControlledDirectory(Clock())
     context = serve(rules or Behaviour(), tls=tls(), directory=directory)
     base_url, world = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
     try:

@@ -1,10 +1,10 @@
-"""The token service's errors: their numbers (AADSTS…), and the fates that a client id's last digits choose."""
+"""The token service's errors by their AADSTS numbers; the last digits of a client id may choose one."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-# Number → what OAuth calls it, HTTP status, words. The words are made up; numbers and names are the documented ones.
+# Number → OAuth error, HTTP status, description. The descriptions are made up; numbers and errors are documented.
 _TABLE: dict[int, tuple[str, int, str]] = {
     7000215: ("invalid_client", 401, "The secret that was given is not one of this app's."),
     7000216: ("invalid_client", 401, "A secret or an assertion is needed for an app's own token."),
@@ -41,27 +41,27 @@ _TABLE: dict[int, tuple[str, int, str]] = {
     70018: ("bad_verification_code", 400, "The device code is not known."),
     70019: ("expired_token", 400, "The device code has expired."),
     65004: ("authorization_declined", 400, "The user declined."),
-    50033: ("temporarily_unavailable", 503, "A passing error."),
-    90033: ("temporarily_unavailable", 503, "A passing error."),
-    90006: ("temporarily_unavailable", 503, "A passing error of another service."),
+    50033: ("temporarily_unavailable", 503, "A transient error."),
+    90033: ("temporarily_unavailable", 503, "A transient error."),
+    90006: ("temporarily_unavailable", 503, "A transient error of another service."),
     90012: ("temporarily_unavailable", 503, "A service took too long."),
     90024: ("temporarily_unavailable", 503, "The service is too busy."),
-    90090: ("temporarily_unavailable", 503, "A passing error of another service."),
+    90090: ("temporarily_unavailable", 503, "A transient error of another service."),
     90055: ("temporarily_unavailable", 429, "Too many requests."),
 }
 _UNKNOWN = ("invalid_request", 400, "Something is wrong with the request.")
 _RETRY_AFTER = {90055: "1"}
-# Real numbers have eight digits at most; the zeros before them keep other clients from meeting a fate by chance.
-_FATE_BELOW = 10**8
+# Real numbers have at most eight digits; the zeros before them keep other client ids from choosing one by chance.
+_ERROR_NUMBERS_BELOW = 10**8
 
 
 class TokenRefusedError(Exception):
-    """A request that the token service refuses; ``error`` replaces what OAuth calls the number."""
+    """A request that the token service refuses; ``error`` replaces the number's OAuth error."""
 
     def __init__(self, number: int, error: str = "") -> None:
         self.number = number
-        name, self.status, self.description = _TABLE.get(number, _UNKNOWN)
-        self.error = error or name
+        default_error, self.status, self.description = _TABLE.get(number, _UNKNOWN)
+        self.error = error or default_error
         self.retry_after = _RETRY_AFTER.get(number, "")
         super().__init__(f"AADSTS{number}")
 
@@ -84,22 +84,22 @@ class Fault:
 
 
 def error_number_of(client_id: str) -> int:
-    """Return the number of the error that a client id always meets, 0 for most; it is in its last twelve digits."""
+    """Return the error number in the last twelve digits of a client id, which it always gets; 0 for most."""
     digits = client_id[-12:]
     if not (digits.isascii() and digits.isdigit()):
         return 0
     number = int(digits)
-    return number if number < _FATE_BELOW else 0
+    return number if number < _ERROR_NUMBERS_BELOW else 0
 
 
-def error_body(number: int, error: str, words: str, *, now: float, correlation_id: str = "") -> dict[str, object]:
-    """Return the content of an error answer; ``now`` is in epoch seconds."""
+def error_body(number: int, error: str, description: str, *, now: float, correlation_id: str = "") -> dict[str, object]:
+    """Return the JSON of an error; ``now`` is in epoch seconds."""
     timestamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%SZ}"
     trace_id, correlation_id = str(uuid4()), correlation_id or str(uuid4())
     return {
         "error": error,
         "error_description": (
-            f"AADSTS{number}: {words} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}"
+            f"AADSTS{number}: {description} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}"
         ),
         "error_codes": [number],
         "timestamp": timestamp,

@@ -1,4 +1,4 @@
-"""Whether a client is the app that it says it is: its secret, or its assertion signed by one of the app's certificates."""
+"""Client authentication: a secret, or an assertion signed by one of the app's certificates."""
 
 import base64
 from collections.abc import Collection, Mapping
@@ -20,16 +20,16 @@ _THUMBPRINTS: dict[str, type[hashes.HashAlgorithm]] = {"x5t": hashes.SHA1, "x5t#
 
 
 def credential_type(form: Mapping[str, str]) -> Credential:
-    """Return what a request presents to prove who it is."""
+    """Return which kind of credential a request presents."""
     if form.get("client_assertion"):
         return "assertion"
     return "secret" if form.get("client_secret") else ""
 
 
 def authenticate(app: App, form: Mapping[str, str], audiences: Collection[str], now: float) -> None:
-    """Raise RefusedError when what a request presents is not this app's; nothing presented passes.
+    """Raise TokenRefusedError when the credential is not this app's; a request without one is accepted.
 
-    ``audiences`` are the addresses that an assertion may be made out to.
+    ``audiences`` are the audiences that an assertion may have.
     """
     match credential_type(form):
         case "secret":
@@ -59,7 +59,7 @@ def _check_assertion(app: App, form: Mapping[str, str], audiences: Collection[st
             algorithms=_ALGORITHMS,
             audience=list(audiences),
             issuer=app.client_id,
-            # Its times are checked below: they are the directory's.
+            # Its times are checked below, against the directory's clock.
             options={"require": ["exp", "sub", "jti"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
     except jwt.PyJWTError:
@@ -81,10 +81,10 @@ def _key(app: App, header: Mapping[str, object]) -> RSAPublicKey:
 
 
 def _is_named(certificate: x509.Certificate, header: Mapping[str, object]) -> bool:
-    named = {name: header[name] for name in _THUMBPRINTS if name in header}
-    return bool(named) and all(
+    thumbprints = {name: header[name] for name in _THUMBPRINTS if name in header}
+    return bool(thumbprints) and all(
         isinstance(value, str) and value.rstrip("=") == _thumbprint(certificate, _THUMBPRINTS[name]())
-        for name, value in named.items()
+        for name, value in thumbprints.items()
     )
 
 

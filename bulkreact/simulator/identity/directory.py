@@ -1,4 +1,4 @@
-"""What the token service remembers: apps, who signed in, every token it issued, and how it behaves from now on."""
+"""The state of the token service: apps, sign-ins, issued tokens, and how it behaves."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class App:
 
 @dataclass(slots=True)
 class LoggedTokenRequest:
-    """One request to the token endpoint, for whoever wants to check a client.
+    """One request to the token endpoint, logged so that clients can be checked.
 
     ``credential`` is what was presented: ``secret``, ``assertion`` or nothing. ``outcome`` is ``issued``, the number of
     the error, ``dropped``, an HTTP status for an answer without a number, or empty while it is being answered.
@@ -53,10 +53,10 @@ class LoggedTokenRequest:
 
 
 class Directory:
-    """The state behind the token service; ``clock`` tells epoch seconds.
+    """The state behind the token service; ``clock`` returns epoch seconds.
 
-    Plain attributes may be replaced at any time and hold from the next request on. Until an app is registered, any
-    tenant, client id and secret will do.
+    Public attributes may be replaced at any time, from the next request on. While no app is registered, any tenant,
+    client id and secret is accepted.
     """
 
     def __init__(self, clock: Callable[[], float], resource: str = RESOURCE) -> None:
@@ -73,7 +73,7 @@ class Directory:
         self.user = User()
         self.sign_in_error = ""
         self.faults: list[Fault] = []
-        # Tenants by the domains that stand for them.
+        # Tenant ids by domain.
         self.domains: dict[str, str] = {}
         self.requests: list[LoggedTokenRequest] = []
         self.apps: list[App] = []
@@ -83,12 +83,8 @@ class Directory:
         self._devices: list[DeviceSignIn] = []
         self._codes: dict[str, AuthorizationCode] = {}
 
-    def register(self, app: App) -> None:
-        """Add an app; from the first one on, only registered apps get tokens."""
-        self.apps.append(app)
-
     def app(self, client_id: str, tenant: str) -> App | None:
-        """Return a registered app, None when none is registered at all; RefusedError when it is not among them."""
+        """Return a registered app, None when none is registered at all; TokenRefusedError when it is not among them."""
         self.check_tenant(tenant)
         for app in self.apps:
             if (app.client_id.lower(), app.tenant_id.lower()) == (client_id.lower(), tenant.lower()):
@@ -98,62 +94,28 @@ class Directory:
         return None
 
     def check_tenant(self, tenant: str) -> None:
-        """Raise RefusedError for a tenant without any app, when there are apps."""
+        """Raise TokenRefusedError for a tenant without any app, when there are apps."""
         if self.apps and tenant.lower() not in {app.tenant_id.lower() for app in self.apps}:
             raise TokenRefusedError(90002)
 
-    # What the API asks.
-
     def valid_access_token(self, token: str) -> IssuedAccessToken | None:
-        """Return what an access token stands for, None when it was not issued here or is not good any more."""
-        found = self._access.get(token)
-        if found is None or found.revoked or self.clock() >= found.expires_at or found.audience != self.resource:
+        """Return the record of an access token, None when it was not issued here or is no longer valid."""
+        access = self._access.get(token)
+        if access is None or access.revoked or self.clock() >= access.expires_at or access.audience != self.resource:
             return None
-        return found
-
-    def accepts(self, token: str) -> bool:
-        """Tell whether the API takes an access token now."""
-        found = self.valid_access_token(token)
-        return found is not None and not self.lacks_mfa(found)
+        return access
 
     def lacks_mfa(self, access: IssuedAccessToken) -> bool:
-        """Tell whether the API refuses a token because its user signed in with a password only."""
+        """Return whether the API refuses a token because its user signed in with a password only."""
         return self.mfa_required and access.user and not access.mfa
 
-    # What a test or a person does.
-
-    def issue_refresh_token(self, client_id: str, tenant: str, *, public: bool = False) -> str:
-        """Return a refresh token as an earlier sign-in would have obtained it."""
-        return self._store_refresh_token(client_id, tenant, self.user, public=public)
-
-    def revoke(self, refresh_token: str) -> None:
-        """Let a refresh token be worth nothing."""
-        self._refresh[refresh_token].revoked = True
-
-    def revoke_all(self) -> None:
-        """Let all refresh tokens that were issued so far be worth nothing."""
-        for token in self._refresh.values():
-            token.revoked = True
-
-    def revoke_access_tokens(self) -> None:
-        """Let the API refuse all access tokens that were issued so far."""
-        for token in self._access.values():
-            token.revoked = True
-
-    @property
-    def user_codes(self) -> list[str]:
-        """The codes of sign-ins that wait for somebody to approve them."""
-        return [one.user_code for one in self._devices if one.state == "pending" and one.expires_at > self.clock()]
-
     def approve(self, user_code: str) -> None:
-        """Sign in on another device; KeyError for a code that nothing waits for."""
+        """Approve a sign-in on another device; KeyError when no sign-in has this code."""
         self._pending_sign_in(user_code).state = "approved"
 
     def decline(self, user_code: str) -> None:
-        """Refuse to sign in on another device; KeyError for a code that nothing waits for."""
+        """Decline a sign-in on another device; KeyError when no sign-in has this code."""
         self._pending_sign_in(user_code).state = "declined"
-
-    # What the grants do.
 
     def begin_device_sign_in(self, client_id: str) -> DeviceSignIn:
         """Return a new sign-in that waits to be approved."""
@@ -163,31 +125,31 @@ class Directory:
         return sign_in
 
     def device_sign_in(self, device_code: str) -> DeviceSignIn | None:
-        """Return the sign-in that a device asks about."""
-        return next((one for one in self._devices if one.device_code == device_code), None)
+        """Return the sign-in that a device polls for."""
+        return next((sign_in for sign_in in self._devices if sign_in.device_code == device_code), None)
 
     def issue_code(self, client_id: str, redirect_uri: str, *, challenge: str, nonce: str) -> str:
-        """Return a code for somebody who has just signed in in a browser."""
+        """Return an authorization code for a browser sign-in."""
         code = f"1.{token_urlsafe(48)}"
         expires_at = self.clock() + _CODE_LIFETIME
         self._codes[code] = AuthorizationCode(client_id, redirect_uri, challenge, nonce, expires_at)
         return code
 
     def authorization_code(self, code: str) -> AuthorizationCode | None:
-        """Return what an authorization code stands for."""
+        """Return the record of an authorization code."""
         return self._codes.get(code)
 
     def refresh_token(self, token: str) -> IssuedRefreshToken | None:
-        """Return what a refresh token stands for."""
+        """Return the record of a refresh token."""
         return self._refresh.get(token)
 
     def issue_for_app(self, client_id: str, tenant: str) -> Answer:
         """Return an access token of an app itself, as the token endpoint answers."""
-        audience, span = self._audience(), self._span()
+        audience, span = self._audience(), self._validity()
         tenant = self.domains.get(tenant, tenant)
         token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
         self._access[token] = IssuedAccessToken(audience, span[1], user=False, mfa=False)
-        return self._answer(token)
+        return self._token_answer(token)
 
     def issue_for_user(
         self,
@@ -201,7 +163,7 @@ class Directory:
         nonce: str = "",
     ) -> Answer:
         """Return access, refresh and id tokens of a user, as the token endpoint answers."""
-        audience, span = self._audience(), self._span()
+        audience, span = self._audience(), self._validity()
         home = self.domains.get(tenant, tenant)
         token = self.signer.user_token(
             user,
@@ -212,9 +174,12 @@ class Directory:
             methods=["pwd", "mfa"] if self.mfa else ["pwd"],
         )
         self._access[token] = IssuedAccessToken(audience, span[1], user=True, mfa=self.mfa)
-        granted = {f"{self.resource}/user_impersonation", *(one for one in scopes if one.startswith(self.resource))}
+        granted = {
+            f"{self.resource}/user_impersonation",
+            *(scope for scope in scopes if scope.startswith(self.resource)),
+        }
         return {
-            **self._answer(token),
+            **self._token_answer(token),
             "scope": " ".join(sorted(granted)),
             "refresh_token": self._store_refresh_token(client_id, tenant, user, public=public),
             "id_token": self.signer.id_token(
@@ -226,11 +191,11 @@ class Directory:
     def _audience(self) -> str:
         return self.resource if self.audience is None else self.audience
 
-    def _span(self) -> tuple[float, float]:
+    def _validity(self) -> tuple[float, float]:
         now = self.clock()
         return now, now + self.token_lifetime
 
-    def _answer(self, token: str) -> Answer:
+    def _token_answer(self, token: str) -> Answer:
         seconds = max(1, int(self.token_lifetime))
         answer: Answer = {
             "token_type": "Bearer",
@@ -251,8 +216,8 @@ class Directory:
         return token
 
     def _pending_sign_in(self, user_code: str) -> DeviceSignIn:
-        wanted = user_code.strip().upper()
-        for one in self._devices:
-            if one.user_code == wanted and one.state == "pending" and one.expires_at > self.clock():
-                return one
+        user_code = user_code.strip().upper()
+        for sign_in in self._devices:
+            if sign_in.user_code == user_code and sign_in.state == "pending" and sign_in.expires_at > self.clock():
+                return sign_in
         raise KeyError(user_code)

@@ -1,4 +1,4 @@
-"""How the token endpoint decides: which tokens a request gets, or which error."""
+"""Which tokens, or which error, a request to the token endpoint gets."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ _OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A request for tokens; ``origin`` is the address of the token service as the client calls it."""
+    """A request for tokens; ``origin`` is the token service's address as the client calls it."""
 
     origin: str
     tenant: str
@@ -28,58 +28,58 @@ class TokenRequest:
 
     @property
     def issuer(self) -> str:
-        """Who signs id tokens."""
+        """The issuer of id tokens."""
         return f"{self.origin}/{self.tenant}/v2.0"
 
     @property
     def scopes(self) -> list[str]:
-        """What the app wants to do."""
+        """The scopes that the app requests."""
         return self.form.get("scope", "").split()
 
     def require(self, name: str) -> str:
-        """Return a parameter; RefusedError when it is missing."""
+        """Return a parameter; TokenRefusedError when it is missing."""
         value = self.form.get(name, "")
         if not value:
             raise TokenRefusedError(900144)
         return value
 
 
-def issue_tokens(directory: Directory, ask: TokenRequest) -> Answer:
-    """Return the tokens that a request gets, as the endpoint answers; RefusedError when it gets none."""
-    ask.require("client_id")
-    if number := error_number_of(ask.client_id):
+def issue_tokens(directory: Directory, request: TokenRequest) -> Answer:
+    """Return the tokens that a request gets, as the endpoint answers; TokenRefusedError when it gets none."""
+    request.require("client_id")
+    if number := error_number_of(request.client_id):
         raise TokenRefusedError(number)
-    app = directory.app(ask.client_id, ask.tenant)
+    app = directory.app(request.client_id, request.tenant)
     if app:
-        audiences = {f"{ask.origin}/{ask.tenant}/oauth2/v2.0/token", ask.issuer}
-        authenticate(app, ask.form, audiences, directory.clock())
-    match ask.require("grant_type"):
+        audiences = {f"{request.origin}/{request.tenant}/oauth2/v2.0/token", request.issuer}
+        authenticate(app, request.form, audiences, directory.clock())
+    match request.require("grant_type"):
         case "client_credentials":
-            return _for_app(directory, ask)
+            return _grant_app(directory, request)
         case "refresh_token":
-            return _by_refresh_token(directory, ask, app)
+            return _grant_by_refresh_token(directory, request, app)
         case "authorization_code":
-            return _by_code(directory, ask, app)
+            return _grant_by_code(directory, request, app)
         case grant_type if grant_type == DEVICE_CODE:
-            return _by_device(directory, ask, app)
+            return _grant_by_device_code(directory, request, app)
         case _:
             raise TokenRefusedError(70003)
 
 
-def _for_app(directory: Directory, ask: TokenRequest) -> Answer:
-    if not credential_type(ask.form):
+def _grant_app(directory: Directory, request: TokenRequest) -> Answer:
+    if not credential_type(request.form):
         raise TokenRefusedError(7000216)
-    if ask.scopes != [f"{directory.resource}/.default"]:
+    if request.scopes != [f"{directory.resource}/.default"]:
         raise TokenRefusedError(500011)
-    return directory.issue_for_app(ask.client_id, ask.tenant)
+    return directory.issue_for_app(request.client_id, request.tenant)
 
 
-def _by_refresh_token(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
-    token = directory.refresh_token(ask.require("refresh_token"))
-    if app and app.public and token and token.public and credential_type(ask.form):
+def _grant_by_refresh_token(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+    token = directory.refresh_token(request.require("refresh_token"))
+    if app and app.public and token and token.public and credential_type(request.form):
         raise TokenRefusedError(700025)
-    _check_user_grant(directory, ask, app)
-    if token is None or token.used or token.client_id != ask.client_id.lower():
+    _check_user_grant(directory, request, app)
+    if token is None or token.used or token.client_id != request.client_id.lower():
         raise TokenRefusedError(70000)
     if token.revoked:
         raise TokenRefusedError(50173)
@@ -87,19 +87,19 @@ def _by_refresh_token(directory: Directory, ask: TokenRequest, app: App | None) 
         raise TokenRefusedError(700082)
     token.used = True
     return directory.issue_for_user(
-        token.user, ask.client_id, ask.tenant, issuer=ask.issuer, scopes=ask.scopes, public=token.public
+        token.user, request.client_id, request.tenant, issuer=request.issuer, scopes=request.scopes, public=token.public
     )
 
 
-def _by_device(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
-    _check_user_grant(directory, ask, app)
-    sign_in, now = directory.device_sign_in(ask.require("device_code")), directory.clock()
-    if sign_in is None or sign_in.client_id.lower() != ask.client_id.lower() or sign_in.state == "redeemed":
+def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+    _check_user_grant(directory, request, app)
+    sign_in, now = directory.device_sign_in(request.require("device_code")), directory.clock()
+    if sign_in is None or sign_in.client_id.lower() != request.client_id.lower() or sign_in.state == "redeemed":
         raise TokenRefusedError(70018)
     if sign_in.expires_at <= now:
         raise TokenRefusedError(70019)
     last, sign_in.polled_at = sign_in.polled_at, now
-    # Half the interval: clients are not to be blamed for a fast line.
+    # Half the interval: a client on a fast network is not too early.
     too_soon = last is not None and now - last < directory.interval / 2
     match sign_in.state:
         case "pending":
@@ -108,49 +108,49 @@ def _by_device(directory: Directory, ask: TokenRequest, app: App | None) -> Answ
             raise TokenRefusedError(65004)
         case "approved":
             sign_in.state = "redeemed"
-    return _sign_in(directory, ask)
+    return _issue_for_user(directory, request)
 
 
-def _by_code(directory: Directory, ask: TokenRequest, app: App | None) -> Answer:
-    _check_user_grant(directory, ask, app)
-    code = directory.authorization_code(ask.require("code"))
-    if code is None or code.client_id.lower() != ask.client_id.lower():
+def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+    _check_user_grant(directory, request, app)
+    code = directory.authorization_code(request.require("code"))
+    if code is None or code.client_id.lower() != request.client_id.lower():
         raise TokenRefusedError(70000)
     if code.used:
         raise TokenRefusedError(54005)
     if code.expires_at <= directory.clock():
         raise TokenRefusedError(70008)
-    if code.redirect_uri != ask.form.get("redirect_uri", ""):
+    if code.redirect_uri != request.form.get("redirect_uri", ""):
         raise TokenRefusedError(50011)
-    if code.challenge and code.challenge != _challenge(ask.form.get("code_verifier", "")):
+    if code.challenge and code.challenge != _challenge(request.form.get("code_verifier", "")):
         raise TokenRefusedError(501481)
     code.used = True
-    return _sign_in(directory, ask, code.nonce)
+    return _issue_for_user(directory, request, code.nonce)
 
 
-def _sign_in(directory: Directory, ask: TokenRequest, nonce: str = "") -> Answer:
+def _issue_for_user(directory: Directory, request: TokenRequest, nonce: str = "") -> Answer:
     return directory.issue_for_user(
         directory.user,
-        ask.client_id,
-        ask.tenant,
-        issuer=ask.issuer,
-        scopes=ask.scopes,
-        public=not credential_type(ask.form),
+        request.client_id,
+        request.tenant,
+        issuer=request.issuer,
+        scopes=request.scopes,
+        public=not credential_type(request.form),
         nonce=nonce,
     )
 
 
-def _check_user_grant(directory: Directory, ask: TokenRequest, app: App | None) -> None:
-    """Raise RefusedError when an app may not act for users in this way."""
-    if app and not app.public and not credential_type(ask.form):
+def _check_user_grant(directory: Directory, request: TokenRequest, app: App | None) -> None:
+    """Raise TokenRefusedError when an app may not act for users in this way."""
+    if app and not app.public and not credential_type(request.form):
         raise TokenRefusedError(7000218)
     if app and not app.consented:
         raise TokenRefusedError(65001)
-    check_scopes(directory, ask.scopes)
+    check_scopes(directory, request.scopes)
 
 
 def check_scopes(directory: Directory, scopes: list[str]) -> None:
-    """Raise RefusedError for a scope that is not one of the API's."""
+    """Raise TokenRefusedError for a scope that is not one of the API's."""
     ours = {f"{directory.resource}/user_impersonation", f"{directory.resource}/.default"}
     for scope in set(scopes) - _OPENID_SCOPES - ours:
         raise TokenRefusedError(70011 if scope.startswith(f"{directory.resource}/") else 500011)

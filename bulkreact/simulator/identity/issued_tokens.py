@@ -1,4 +1,4 @@
-"""What a sign-in leaves behind with the token service: codes on the way, tokens that were issued."""
+"""Records of the token service: codes of pending sign-ins, and issued tokens."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from bulkreact.simulator.identity.token_signer import User
 
 @dataclass(slots=True)
 class IssuedAccessToken:
-    """An access token that was issued."""
+    """An issued access token."""
 
     audience: str
     expires_at: float
@@ -19,7 +19,7 @@ class IssuedAccessToken:
 
 @dataclass(slots=True)
 class IssuedRefreshToken:
-    """A refresh token that was issued; ``public`` when no secret or assertion was presented for it."""
+    """An issued refresh token; ``public`` when no secret or assertion was presented for it."""
 
     client_id: str
     tenant: str
@@ -44,7 +44,7 @@ class DeviceSignIn:
 
 @dataclass(slots=True)
 class AuthorizationCode:
-    """A sign-in in a browser, on its way back to the app."""
+    """A browser sign-in that the app has not redeemed yet."""
 
     client_id: str
     redirect_uri: str

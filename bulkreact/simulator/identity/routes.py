@@ -1,4 +1,4 @@
-"""The token service on the line: discovery, the token endpoint, and signing in on another device or in a browser."""
+"""The token service over HTTP: discovery, token endpoint, device code and browser sign-in."""
 
 import asyncio
 from html import escape
@@ -57,13 +57,17 @@ async def _keys(request: web.Request) -> web.Response:
 
 
 async def _token(request: web.Request) -> web.Response:
-    directory, ask = request.app[_DIRECTORY], await _token_request(request)
+    directory, token_request = request.app[_DIRECTORY], await _token_request(request)
     record = LoggedTokenRequest(
-        ask.form.get("grant_type", ""), ask.client_id, ask.tenant, directory.clock(), credential_type(ask.form)
+        token_request.form.get("grant_type", ""),
+        token_request.client_id,
+        token_request.tenant,
+        directory.clock(),
+        credential_type(token_request.form),
     )
     directory.requests.append(record)
     fault = directory.faults.pop(0) if directory.faults else None
-    outcome, answer = _outcome(request, ask, fault)
+    outcome, answer = _answer_request(request, token_request, fault)
     await asyncio.sleep(directory.latency)
     record.outcome = outcome
     if fault and fault.drop and request.transport:
@@ -71,19 +75,19 @@ async def _token(request: web.Request) -> web.Response:
     return answer
 
 
-def _outcome(request: web.Request, ask: TokenRequest, fault: Fault | None) -> tuple[str, web.Response]:
-    """Return what the record says of a token request, and its answer."""
+def _answer_request(request: web.Request, token_request: TokenRequest, fault: Fault | None) -> tuple[str, web.Response]:
+    """Return the logged outcome of a token request, and its response."""
     directory = request.app[_DIRECTORY]
     try:
-        tokens: Answer = {} if fault and not fault.effect else issue_tokens(directory, ask)
+        tokens: Answer = {} if fault and not fault.effect else issue_tokens(directory, token_request)
     except TokenRefusedError as refused:
         return str(refused.number), _error_response(request, refused)
     if fault:
-        return _fault(request, fault)
+        return _render_fault(request, fault)
     return "issued", web.json_response(tokens, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
 
 
-def _fault(request: web.Request, fault: Fault) -> tuple[str, web.Response]:
+def _render_fault(request: web.Request, fault: Fault) -> tuple[str, web.Response]:
     headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
     if fault.drop:
         return "dropped", web.Response()
@@ -98,13 +102,13 @@ def _fault(request: web.Request, fault: Fault) -> tuple[str, web.Response]:
 
 
 async def _device_code(request: web.Request) -> web.Response:
-    directory, ask = request.app[_DIRECTORY], await _token_request(request)
+    directory, token_request = request.app[_DIRECTORY], await _token_request(request)
     try:
-        directory.app(ask.require("client_id"), ask.tenant)
-        check_scopes(directory, ask.scopes)
+        directory.app(token_request.require("client_id"), token_request.tenant)
+        check_scopes(directory, token_request.scopes)
     except TokenRefusedError as refused:
         return _error_response(request, refused)
-    sign_in = directory.begin_device_sign_in(ask.client_id)
+    sign_in = directory.begin_device_sign_in(token_request.client_id)
     page = f"{_base(request)}/oauth2/deviceauth"
     return web.json_response(
         {
@@ -135,20 +139,20 @@ async def _take_user_code(request: web.Request) -> web.Response:
         (directory.decline if declined else directory.approve)(form.get("user_code", ""))
     except KeyError:
         return _page("Unknown code", "<body><p>No sign-in waits for this code.</p></body>", status=400)
-    words = "declined" if declined else f"signed in as {directory.user.upn}"
-    return _page("Done", f"<body><p>You have {escape(words)}. You may close this page.</p></body>")
+    result = "declined" if declined else f"signed in as {directory.user.upn}"
+    return _page("Done", f"<body><p>You have {escape(result)}. You may close this page.</p></body>")
 
 
 async def _authorize(request: web.Request) -> web.Response:
-    """Sign somebody in at once, and send the browser back to the app."""
+    """Sign the user in at once, and redirect the browser to the app."""
     directory, query = request.app[_DIRECTORY], dict(request.query)
-    ask = TokenRequest(str(request.url.origin()), request.match_info["tenant"], query)
+    token_request = TokenRequest(str(request.url.origin()), request.match_info["tenant"], query)
     try:
-        directory.app(ask.require("client_id"), ask.tenant)
-        redirect_uri = ask.require("redirect_uri")
+        directory.app(token_request.require("client_id"), token_request.tenant)
+        redirect_uri = token_request.require("redirect_uri")
         if urlsplit(redirect_uri).hostname not in _LOOPBACK:
-            raise TokenRefusedError(50011)  # noqa: TRY301 - all refusals are answered alike
-        check_scopes(directory, ask.scopes)
+            raise TokenRefusedError(50011)  # noqa: TRY301 - all refusals are answered in one place
+        check_scopes(directory, token_request.scopes)
     except TokenRefusedError as refused:
         return _error_response(request, refused)
     answer = {"state": query["state"]} if "state" in query else {}
@@ -157,7 +161,10 @@ async def _authorize(request: web.Request) -> web.Response:
         answer["error_description"] = "AADSTS65004: The user declined."
     else:
         answer["code"] = directory.issue_code(
-            ask.client_id, redirect_uri, challenge=query.get("code_challenge", ""), nonce=query.get("nonce", "")
+            token_request.client_id,
+            redirect_uri,
+            challenge=query.get("code_challenge", ""),
+            nonce=query.get("nonce", ""),
         )
     if query.get("response_mode") == "form_post":
         return _posting_page(redirect_uri, answer)
@@ -166,7 +173,7 @@ async def _authorize(request: web.Request) -> web.Response:
 
 
 def _posting_page(address: str, answer: dict[str, str]) -> web.Response:
-    """Return a page that sends itself on, as soon as a browser shows it."""
+    """Return a page whose form a browser submits at once."""
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in answer.items()
     )

@@ -1,4 +1,4 @@
-"""What the token service signs: access tokens shaped as Entra's version 1 ones, and id tokens."""
+"""Signs access tokens, shaped as Entra's version 1, and id tokens."""
 
 import base64
 import hashlib
@@ -11,13 +11,13 @@ from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# Epoch seconds: from when and until when.
+# Epoch seconds: not before, expires at.
 Validity = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in."""
+    """A user who signs in."""
 
     name: str = "Ann Example"
     upn: str = "ann@fabrikam.example"
@@ -25,7 +25,7 @@ class User:
 
 
 class TokenSigner:
-    """Signs tokens with an RSA key, which every process makes for itself."""
+    """Signs tokens with an RSA key that every process makes for itself."""
 
     def __init__(self) -> None:
         self._key, self._key_id = _make_key()
@@ -60,7 +60,7 @@ class TokenSigner:
         )
 
     def id_token(self, user: User, *, issuer: str, tenant: str, client_id: str, span: Validity, nonce: str) -> str:
-        """Return an id token, which tells an app who has signed in."""
+        """Return an id token, which names the user to the app."""
         begin, end = span
         return self._sign(
             {
@@ -85,12 +85,12 @@ class TokenSigner:
 
 @cache
 def _make_key() -> tuple[rsa.RSAPrivateKey, str]:
-    """Return a key and its id; made once, as it takes a tenth of a second."""
+    """Return a key and its id; made once, because that takes a tenth of a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048), uuid4().hex
 
 
 def client_info(user: User, tenant: str) -> str:
-    """Return what MSAL makes the id of an account from."""
+    """Return the client_info from which MSAL builds the account id."""
     content = json.dumps({"uid": user.oid, "utid": tenant_guid(tenant)})
     return base64.urlsafe_b64encode(content.encode()).rstrip(b"=").decode()
 
@@ -113,7 +113,7 @@ def _claims(audience: str, tenant: str, client_id: str, span: Validity) -> dict[
         "exp": int(end),
         "appid": client_id,
         "tid": tenant_guid(tenant),
-        # Tells apart what was issued in the same second.
+        # Makes tokens of the same second differ.
         "uti": uuid4().hex,
         "ver": "1.0",
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Behaviour:
     """How the simulated service behaves; limits are calls per window, 0 for none, times are seconds.
 
-    What is accepted becomes active in its own time, off ``activation_delay`` by ``activation_spread`` at most.
-    The list of customers has so many ``customers``, and after them ``broken_customers`` that are hard to read.
+    An accepted target becomes active after ``activation_delay``, plus or minus at most ``activation_spread``.
+    The list has ``customers``, and after them ``broken_customers`` whose subscriptions cannot be read at once.
     """
 
     activation_delay: float = 2.0
@@ -21,7 +21,7 @@ class Behaviour:
     customers: int = 3
     broken_customers: int = 0
 
-    def delay(self, share: float) -> float:
-        """Return the time from accepted to active at a place in the spread, from 0 (soonest) to 1."""
+    def delay(self, jitter: float) -> float:
+        """Return the time from accepted to active at a position in the spread, from 0 (soonest) to 1."""
         soonest = max(0.0, self.activation_delay - self.activation_spread)
-        return soonest + share * (self.activation_delay + self.activation_spread - soonest)
+        return soonest + jitter * (self.activation_delay + self.activation_spread - soonest)

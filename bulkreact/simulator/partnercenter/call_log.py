@@ -1,11 +1,11 @@
-"""What happened at the simulated service, for whoever wants to check a client."""
+"""The log of what happened at the simulated service, from which clients are checked."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class CallLog:
-    """What happened, for whoever wants to check a client: in the order in which it happened.
+    """Calls, effects and violations, each in the order in which they happened.
 
     A call's ``answer`` is its HTTP status, ``dropped``, or empty while it is being answered; its ``effect`` is ``yes``
     when this very call made what it asks for take effect.

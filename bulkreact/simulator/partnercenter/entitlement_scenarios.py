@@ -35,20 +35,20 @@ def _refusals() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
             f"{status}, code {code}, for ever",
-            forever(refused(status, code, words)),
+            forever(refused(status, code, description)),
             gone=status == HTTPStatus.NOT_FOUND,
         )
         for status, refusals in REFUSALS.items()
-        for code, words in refusals
+        for code, description in refusals
     }
 
 
 def _transient() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
-            f"500, code {code}, once, then accepted", once(ScriptedAnswer(500, error_body(code, words), JSON))
+            f"500, code {code}, once, then accepted", once(ScriptedAnswer(500, error_body(code, description), JSON))
         )
-        for code, words in TRANSIENT.items()
+        for code, description in TRANSIENT.items()
     }
 
 

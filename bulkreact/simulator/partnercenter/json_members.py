@@ -1,4 +1,4 @@
-"""The members of a JSON object as they are spelled, and how one object deviates from another."""
+"""The members of a JSON object with their exact spelling, and how one object differs from another."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A name, and its value as it is spelled in a text, from where to where."""
+    """A name, its value as spelled in the text, and the value's begin and end."""
 
     name: str
     raw: str
@@ -19,30 +19,30 @@ class Member:
 
 
 def members(text: str) -> list[Member]:
-    """Return the members of the object that a text is, in their order; ValueError when it is none."""
+    """Return the members of a JSON object in their order; ValueError when the text is none."""
     position = _expect(text, 0, "{")
-    found: list[Member] = []
+    items: list[Member] = []
     while not text.startswith("}", position):
-        position = _expect(text, position, ",") if found else position
+        position = _expect(text, position, ",") if items else position
         name, position = _value(text, position)
         if not isinstance(name, str):
             raise ValueError("a name is no string")  # noqa: TRY004 - the text is wrong, not the caller
         begin = _expect(text, position, ":")
         _, end = _value(text, begin)
-        found.append(Member(name, text[begin:end], begin, end))
+        items.append(Member(name, text[begin:end], begin, end))
         position = _skip(text, end)
     if _skip(text, position + 1) != len(text):
-        raise ValueError("something follows the object")
-    return found
+        raise ValueError("text follows the object")
+    return items
 
 
 def member(text: str, name: str) -> Member | None:
     """Return the member of a text with that name in any case; None when there is none, or no object."""
     try:
-        found = members(text)
+        items = members(text)
     except ValueError:
         return None
-    return next((one for one in found if one.name.lower() == name.lower()), None)
+    return next((item for item in items if item.name.lower() == name.lower()), None)
 
 
 def value(text: str, name: str) -> object:
@@ -52,14 +52,14 @@ def value(text: str, name: str) -> object:
     return content
 
 
-def replaced(text: str, name: str, raw: str) -> str:
-    """Return a text whose member with that name, in any case, has another value; everything else is left alone."""
+def replace_value(text: str, name: str, raw: str) -> str:
+    """Return the text with another value for the member with that name, in any case; nothing else changes."""
     found = member(text, name)
     return text[: found.begin] + raw + text[found.end :] if found else text
 
 
-def deviation(expected: str, body: bytes) -> str:
-    """Return in words how a body is not the expected text in UTF-8; empty when it is."""
+def describe_deviation(expected: str, body: bytes) -> str:
+    """Return how a body differs from the expected text in UTF-8; empty when it does not."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -72,23 +72,25 @@ def deviation(expected: str, body: bytes) -> str:
         sent = members(text)
     except (ValueError, RecursionError):
         return "is not a JSON object"
-    before, after = ({one.name: one.raw for one in some} for some in (members(expected), sent))
+    before, after = ({item.name: item.raw for item in items} for items in (members(expected), sent))
     differences = {
         "lost": [name for name in before if name not in after],
         "added": [name for name in after if name not in before],
         "changed": [name for name in before if name in after and before[name] != after[name]],
     }
-    told = [f"{what} {', '.join(names)}" for what, names in differences.items() if names]
-    return "; ".join(told) or "differs in spelling or order"
+    return (
+        "; ".join(f"{kind} {', '.join(names)}" for kind, names in differences.items() if names)
+        or "differs in spelling or order"
+    )
 
 
 def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
 
 
 def _expect(text: str, position: int, character: str) -> int:
-    """Return where it goes on after a character that must come next."""
+    """Return the position after a character that must come next."""
     position = _skip(text, position)
     if not text.startswith(character, position):
         raise ValueError(f"{character} is missing")
@@ -96,5 +98,5 @@ def _expect(text: str, position: int, character: str) -> int:
 
 
 def _value(text: str, position: int) -> tuple[object, int]:
-    found: tuple[object, int] = _DECODER.raw_decode(text, position)
-    return found
+    result: tuple[object, int] = _DECODER.raw_decode(text, position)
+    return result

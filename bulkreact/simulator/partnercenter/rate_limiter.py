@@ -1,4 +1,4 @@
-"""The gateway before the simulated service: counts calls, and turns away whoever has made too many."""
+"""The gateway's limits: counts calls per window, and answers 429 above them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ class _Window:
 
 
 class CallLimiter:
-    """Knows customers by their ids, and everybody together as ``PARTNER``; ``clock`` counts seconds."""
+    """Counts calls by customer id, and all calls under ``PARTNER``; ``clock`` counts seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._windows: dict[str, _Window] = {}
-        self._held_until: dict[str, float] = {}
+        self._blocked_until: dict[str, float] = {}
 
     def throttle(self, limits: Mapping[str, int], window: float) -> ScriptedAnswer | None:
         """Return the 429 for a call that counts against these limits (0: none) per window of seconds, if one is due."""
         now = self._clock()
         for key, limit in limits.items():
-            remaining = max(self._held_until.get(key, 0.0) - now, self._exceeded(key, limit, window, now))
+            remaining = max(self._blocked_until.get(key, 0.0) - now, self._count(key, limit, window, now))
             if remaining > 0:
                 seconds = int(remaining) + 1
                 headers = {"Content-Type": "application/json", "Retry-After": str(seconds)}
@@ -35,11 +35,11 @@ class CallLimiter:
         return None
 
     def block(self, key: str, seconds: float) -> None:
-        """Turn somebody away for so long, whatever the limits."""
-        self._held_until[key] = max(self._held_until.get(key, 0.0), self._clock() + seconds)
+        """Answer 429 for so many seconds, whatever the limits."""
+        self._blocked_until[key] = max(self._blocked_until.get(key, 0.0), self._clock() + seconds)
 
-    def _exceeded(self, key: str, limit: int, seconds: float, now: float) -> float:
-        """Count a call, and return how long its window still lasts when that is one too many, else 0."""
+    def _count(self, key: str, limit: int, seconds: float, now: float) -> float:
+        """Count a call, and return the seconds left of its window when it exceeds the limit, else 0."""
         window = self._windows.get(key)
         if window is None or now - window.began >= seconds:
             window = self._windows[key] = _Window(now)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from aiohttp import web
+
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
 from bulkreact.simulator.partnercenter.service import PartnerCenter
 

@@ -1,4 +1,4 @@
-"""What the simulated service writes on the wire: resources in compact JSON behind a BOM, errors without one."""
+"""Response bodies: resources as compact JSON with a BOM, errors without one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ Customer: TypeAlias = tuple[str, str, str]
 _BOM = b"\xef\xbb\xbf"
 
 
-def error_body(code: str, words: str) -> bytes:
+def error_body(code: str, description: str) -> bytes:
     """Return the documented error shape; the code is a number on the wire, as the real service sends it."""
-    return _compact({"code": int(code), "description": words, "data": [], "source": "PartnerFD"})
+    return _compact({"code": int(code), "description": description, "data": [], "source": "PartnerFD"})
 
 
 def throttle_body(seconds: float) -> bytes:
-    """Return the gateway's own words for a 429."""
+    """Return the gateway's body for a 429."""
     message = f"Rate limit is exceeded. Try again in {max(1, round(seconds))} seconds."
     return json.dumps({"statusCode": 429, "message": message}).encode()
 
@@ -33,7 +33,7 @@ def entitlements_body(
     uri = f"/customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements"
     content = {
         "totalCount": len(statuses),
-        "items": [_entitlement(subscription_id, one, status, names[one]) for one, status in statuses.items()],
+        "items": [_entitlement(subscription_id, id_, status, names[id_]) for id_, status in statuses.items()],
         "links": {"self": link(uri, {})},
         "attributes": {"objectType": "Collection"},
     }
@@ -44,7 +44,7 @@ def customers_body(customers: Sequence[Customer], links: Mapping[str, object]) -
     """Return a page of customers."""
     content = {
         "totalCount": len(customers),
-        "items": [_customer(*one) for one in customers],
+        "items": [_customer(*customer) for customer in customers],
         "links": links,
         "attributes": {"objectType": "Collection"},
     }

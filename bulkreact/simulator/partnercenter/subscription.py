@@ -5,15 +5,15 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
-from bulkreact.simulator.partnercenter.json_members import deviation, replaced, value
+from bulkreact.simulator.partnercenter.json_members import describe_deviation, replace_value, value
 from bulkreact.simulator.partnercenter.scenario import Resource
 from bulkreact.simulator.partnercenter.subscription_json import (
     Profile,
     SubscriptionKind,
     SubscriptionState,
-    encoded,
+    encode,
     etag,
-    resource_text,
+    format_resource,
 )
 from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, SubscriptionScenario
 
@@ -39,18 +39,18 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
 
     @property
     def listed(self) -> bool:
-        """Tell whether lists show it."""
+        """Whether lists show it."""
         return not self.scenario.reads.forever
 
     def active_since(self, delay: float) -> float | None:
-        """Return the moment from which on it is active, None when nothing has made it so yet."""
+        """Return the time since when it is active, None when it was not reactivated."""
         if self.profile.status == "active":
             return float("-inf")
         within = delay if self.scenario.active_within is None else self.scenario.active_within
         return None if self.accepted_at is None else self.accepted_at + within
 
     def status(self, now: float, delay: float) -> str:
-        """Return the word that a reading finds; ``delay`` is from accepted to active, where the fate has none."""
+        """Return the status that a read shows; ``delay`` is from accepted to active, where the scenario has none."""
         since = self.active_since(delay)
         return "active" if since is not None and since <= now else self.profile.status
 
@@ -59,12 +59,12 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         state = SubscriptionState(
             status, self.auto_renew, self.quantity, self.version, self.activation_jitter, self.has_next_term
         )
-        return resource_text(self.profile, (self.customer_id, self.id), state, today)
+        return format_resource(self.profile, (self.customer_id, self.id), state, today)
 
     def serve(self, text: str, *, read: bool) -> bytes:
-        """Return the bytes of a resource, and keep in mind what a client knows now."""
+        """Return the bytes of a resource, and remember what the client has seen."""
         self.served = (text,) if read else (*self.served, text)
-        return encoded(text, self.profile.spelling)
+        return encode(text, self.profile.spelling)
 
     def next_answer(self, *, active: bool) -> ScriptedAnswer:
         """Count a reactivation, and return what the scenario answers."""
@@ -85,49 +85,49 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return self.scenario.auto_renew.answer(self.auto_renew_calls - 1) or ACCEPTED
 
     def matches_etag(self, if_match: str | None) -> bool:
-        """Tell whether an If-Match header fits what it is now; without an etag there is nothing to fit."""
+        """Return whether an If-Match header names the current etag; only legacy subscriptions have one."""
         if self.profile.kind is not SubscriptionKind.LEGACY:
             return True
         return if_match is not None and if_match.strip('"') == etag(self.id, self.version)
 
-    def violations(self, body: bytes, if_match: str | None, content_type: str) -> list[str]:
-        """Return what is wrong with an update; only the status, or then auto-renew, may differ from what was served."""
-        found = []
+    def update_violations(self, body: bytes, if_match: str | None, content_type: str) -> list[str]:
+        """Return what is wrong with an update: only the status, or later auto-renew, may differ from what was served."""
+        violations = []
         if content_type.partition(";")[0].strip().lower() != "application/json":
-            found.append("its Content-Type is not application/json")
+            violations.append("its Content-Type is not application/json")
         if self.profile.kind is not SubscriptionKind.LEGACY and if_match is not None:
-            found.append("If-Match, but it has no etag")
+            violations.append("If-Match, but it has no etag")
         if self.profile.kind is SubscriptionKind.LEGACY and if_match is None:
-            found.append("If-Match is missing")
+            violations.append("If-Match is missing")
         if if_match is not None and not (if_match.startswith('"') and if_match.endswith('"')):
-            found.append("If-Match is not quoted")
-        deviations = [deviation(_updated(text), body) for text in self.served] or ["it was never read"]
+            violations.append("If-Match is not quoted")
+        deviations = [describe_deviation(_expected_update(text), body) for text in self.served] or ["it was never read"]
         if body in [text.encode() for text in self.served]:
-            found.append("changes nothing")
+            violations.append("changes nothing")
         elif all(deviations):
-            found.append(deviations[-1])
-        return found
+            violations.append(deviations[-1])
+        return violations
 
     def drops_members(self, body: str) -> bool:
-        """Tell whether a body has fewer members than what was served."""
-        return bool(self.served) and "lost " in deviation(_updated(self.served[-1]), body.encode())
+        """Return whether a body has fewer members than what was served."""
+        return bool(self.served) and "lost " in describe_deviation(_expected_update(self.served[-1]), body.encode())
 
-    def with_location(self, act: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
+    def with_location(self, answer: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
         """Return an answer with the ids and addresses put into its Location."""
-        if "Location" not in act.headers:
-            return act
-        location = act.headers["Location"].format(
+        if "Location" not in answer.headers:
+            return answer
+        location = answer.headers["Location"].format(
             customer=self.customer_id,
             subscription=self.id,
             operation=self.operation_id,
             origin=origin,
             elsewhere=elsewhere,
         )
-        return replace(act, headers={**act.headers, "Location": location})
+        return replace(answer, headers={**answer.headers, "Location": location})
 
 
-def _updated(text: str) -> str:
-    """Return what was served as the only proper update: its status active, or else auto-renew on."""
+def _expected_update(text: str) -> str:
+    """Return the only correct update of what was served: status active, or else auto-renew on."""
     if str(value(text, "status")).lower() != "active":
-        return replaced(text, "status", '"active"')
-    return replaced(text, "autoRenewEnabled", "true")
+        return replace_value(text, "status", '"active"')
+    return replace_value(text, "autoRenewEnabled", "true")

@@ -1,4 +1,4 @@
-"""What a subscription looks like on the wire: every member that the real service has, and some that nobody expects."""
+"""A subscription as JSON: every member that the real service has, and some that clients do not expect."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ _DELICATE = (
 
 
 class SubscriptionKind(StrEnum):
-    """What a subscription is for: licences, new commerce or legacy, or Azure subscriptions below it."""
+    """Licences, new commerce or legacy, or a plan for Azure subscriptions."""
 
     LICENCE = "licence"
     LEGACY = "legacy"
@@ -27,7 +27,7 @@ class SubscriptionKind(StrEnum):
 
 
 class Spelling(Enum):
-    """How a resource is written: as the real service does today, or in a way that a client must bear."""
+    """How a resource is written: as the real service does today, or in a way that a client must tolerate."""
 
     TODAY = "today"
     PASCAL = "pascal"
@@ -37,7 +37,7 @@ class Spelling(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a subscription is before anybody does anything about it; without a parent its id is empty."""
+    """A subscription at the beginning; ``parent_id`` is empty without a parent."""
 
     kind: SubscriptionKind = SubscriptionKind.LICENCE
     status: str = "suspended"
@@ -49,7 +49,7 @@ class Profile:
 
     @property
     def offer_id(self) -> str:
-        """Return the id of what was bought: a GUID for legacy, product, sku and availability else."""
+        """Return the offer id: a GUID for legacy, else product, sku and availability."""
         match self.kind:
             case SubscriptionKind.AZURE_PLAN:
                 return "DZH318Z0BPS6:0001:DZH318Z0BMGR"
@@ -61,7 +61,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """What may change about a subscription, and where it stands in its term, from 0 to 1."""
+    """What may change about a subscription, and its position in the term, from 0 to 1."""
 
     status: str
     auto_renew: bool
@@ -76,20 +76,20 @@ def etag(subscription_id: str, version: int) -> str:
     return base64.b64encode(f'{{"id":"{subscription_id[-12:]}","version":{version}}}'.encode()).decode()
 
 
-def resource_text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
+def format_resource(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
     """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
     text = _text(profile, ids, state, today)
     match profile.spelling:
         case Spelling.PASCAL:
             return _pascal(text)
         case Spelling.INDENTED:
-            return "{\n  " + ",\n  ".join(f'"{one.name}" : {one.raw}' for one in members(text)) + "\n}"
+            return "{\n  " + ",\n  ".join(f'"{member.name}" : {member.raw}' for member in members(text)) + "\n}"
         case Spelling.TODAY | Spelling.UTF16:
             return text
 
 
-def encoded(text: str, spelling: Spelling) -> bytes:
-    """Return the bytes of a text in a spelling's encoding."""
+def encode(text: str, spelling: Spelling) -> bytes:
+    """Encode a text as its spelling asks."""
     match spelling:
         case Spelling.UTF16:
             return b"\xff\xfe" + text.encode("utf-16-le")
@@ -99,8 +99,8 @@ def encoded(text: str, spelling: Spelling) -> bytes:
             return text.encode("utf-8-sig")
 
 
-def collection(uri: str, items: Sequence[str]) -> bytes:
-    """Return a list of resources that is not paged."""
+def format_collection(uri: str, items: Sequence[str]) -> bytes:
+    """Return a list of resources without pages."""
     link = f'{{"uri":{_string(uri)},"method":"GET","headers":[]}}'
     text = f'{{"totalCount":{len(items)},"items":[{",".join(items)}],"links":{{"self":{link}}},'
     return (text + '"attributes":{"objectType":"Collection"}}').encode("utf-8-sig")
@@ -173,7 +173,7 @@ def _product_type(kind: SubscriptionKind) -> str:
 
 
 def _end(profile: Profile, share: float, today: datetime) -> str:
-    """Return the end of the term: for every third licence within two weeks, for others far away or never."""
+    """Return the end of the term: for every third licence within two weeks, for others later or never."""
     if profile.kind is SubscriptionKind.AZURE_PLAN or share > 0.85:  # noqa: PLR2004 - the shares are made up
         return _NEVER
     days = 1 + int(share * 38) if share < 0.34 else 20 + int(share * 700)  # noqa: PLR2004 - see above
@@ -181,20 +181,20 @@ def _end(profile: Profile, share: float, today: datetime) -> str:
 
 
 def _links(uri: str, subscription_id: str, parent_id: str) -> str:
-    itself = f'"self":{{"uri":{_string(uri + subscription_id)},"method":"GET","headers":[]}}'
+    own = f'"self":{{"uri":{_string(uri + subscription_id)},"method":"GET","headers":[]}}'
     parent = f'"parentSubscription":{{"uri":{_string(uri + parent_id)},"method":"GET","headers":[]}}'
-    return "{" + (f"{parent},{itself}" if parent_id else itself) + "}"
+    return "{" + (f"{parent},{own}" if parent_id else own) + "}"
 
 
 def _pascal(text: str) -> str:
-    """Return a text with names as older documentation prints them, and with nulls."""
-    # No string in a resource holds what looks like a name with its colon.
-    named = re.sub(r'"([a-z])(\w*)":', lambda found: f'"{found[1].upper()}{found[2]}":', text)
+    """Return a text with names in PascalCase, as older documentation prints them, and with nulls."""
+    # No string in a resource looks like a name with its colon.
+    named = re.sub(r'"([a-z])(\w*)":', lambda match: f'"{match[1].upper()}{match[2]}":', text)
     return named[:-1] + ',"RefundOptions":null,"PromotionId":null,"CancellationAllowedUntilDate":null}'
 
 
 def _sibling(subscription_id: str, digit: str) -> str:
-    """Return an id that is another, but always the same for this one."""
+    """Return another id, always the same for this one."""
     return subscription_id[:14].upper() + digit + subscription_id[15:].upper()
 
 

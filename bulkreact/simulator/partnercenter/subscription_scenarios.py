@@ -133,8 +133,8 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refused(500, code, words)))
-        for code, words in TRANSIENT.items()
+        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refused(500, code, description)))
+        for code, description in TRANSIENT.items()
     },
     1_800_094: SubscriptionScenario(
         "500, code 800094, once although it took effect, then the answer to the same request id",

@@ -8,7 +8,7 @@ from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refu
 from bulkreact.simulator.partnercenter.json_members import members, value
 from bulkreact.simulator.partnercenter.shared_state import SharedState
 from bulkreact.simulator.partnercenter.subscription import SimulatedSubscription
-from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind, collection
+from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind, format_collection
 from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, PARENT_INACTIVE, subscription_scenario_of
 
 ORIGIN = "https://partner.example"
@@ -59,7 +59,7 @@ class SimulatedSubscriptions:
         uri = f"/customers/{customer_id}/subscriptions"
         listed = [subscription for subscription in self._all(customer_id).values() if subscription.listed]
         items = [subscription.text(self._status(subscription), self._today) for subscription in listed]
-        return ScriptedAnswer(200, collection(uri, items), JSON)
+        return ScriptedAnswer(200, format_collection(uri, items), JSON)
 
     def update(
         self,
@@ -73,7 +73,7 @@ class SimulatedSubscriptions:
     ) -> ScriptedAnswer:
         """Answer one update; a repeated request id gets the same answer again."""
         subscription, target = self._find(customer_id, subscription_id), (customer_id, subscription_id, "")
-        for message in subscription.violations(body, if_match, content_type):
+        for message in subscription.update_violations(body, if_match, content_type):
             self._state.add_violation(f"PATCH of {subscription_id}: {message}")
         if recorded := self._state.recorded_answer(target, request_id):
             return self._render(subscription, recorded)

@@ -18,9 +18,10 @@ import requests
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.identity.client_authentication import ASSERTION_TYPE
-from bulkreact.simulator.identity.directory import RESOURCE, App, Directory
+from bulkreact.simulator.identity.directory import RESOURCE, App
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import CANARY, Partner, Program
+from tests.support.controlled_directory import ControlledDirectory
 from tests.support.token_authority import (
     APP_SCOPE,
     CLIENT,
@@ -72,17 +73,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def authority(loop: asyncio.AbstractEventLoop, tmp_path: Path, clock: Clock) -> Iterator[Authority]:
-    with start_authority(loop, tmp_path, directory=Directory(clock)) as running:
+    with start_authority(loop, tmp_path, directory=ControlledDirectory(clock)) as running:
         yield running
 
 
 @pytest.fixture
-def directory(authority: Authority) -> Directory:
+def directory(authority: Authority) -> ControlledDirectory:
     return authority.directory
 
 
 @pytest.fixture
-def app(directory: Directory) -> App:
+def app(directory: ControlledDirectory) -> App:
     """Register an app with a secret and a certificate; the directory is closed to others."""
     app = App(CLIENT, TENANT, {SECRET: "valid", "old": "expired"}, [key_pair().certificate_pem], public=True)
     directory.register(app)
@@ -190,7 +191,7 @@ def assertion(authority: Authority, **changes: object) -> dict[str, str]:
 
 @pytest.mark.usefixtures("app")
 def test_a_secret_gets_a_token_that_the_api_takes(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     tokens = for_app(confidential())
     assert directory.accepts(tokens["access_token"])
@@ -209,7 +210,7 @@ def test_an_app_token_has_the_claims_of_one(confidential: Confidential) -> None:
 
 
 def test_tokens_of_the_same_moment_are_two() -> None:
-    directory = Directory(lambda: 0.0)
+    directory = ControlledDirectory(lambda: 0.0)
     first, second = (directory.issue_for_app(CLIENT, TENANT)["access_token"] for _ in range(2))
     assert first != second
 
@@ -243,7 +244,9 @@ def credentials(folder: Path) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("way", ["certificate", "thumbprint", "both", "passphrase", "pfx", "pfx with chain"])
 @pytest.mark.usefixtures("app")
-def test_a_certificate_gets_a_token(directory: Directory, confidential: Confidential, tmp_path: Path, way: str) -> None:
+def test_a_certificate_gets_a_token(
+    directory: ControlledDirectory, confidential: Confidential, tmp_path: Path, way: str
+) -> None:
     tokens = for_app(confidential(credentials(tmp_path)[way]))
     assert directory.accepts(tokens["access_token"])
     assert [request.credential for request in directory.requests] == ["assertion"]
@@ -256,7 +259,9 @@ def test_a_certificate_that_is_not_the_apps_is_refused(confidential: Confidentia
     assert number(for_app(confidential(for_another))) == 700027
 
 
-def test_an_app_may_have_several_certificates(directory: Directory, app: App, confidential: Confidential) -> None:
+def test_an_app_may_have_several_certificates(
+    directory: ControlledDirectory, app: App, confidential: Confidential
+) -> None:
     first, second = key_pair(), key_pair("another")
     app.certificates.append(second.certificate_pem)
     tokens = [
@@ -365,7 +370,7 @@ def test_an_open_directory_takes_any_tenant_client_and_secret(confidential: Conf
 
 @pytest.mark.usefixtures("app")
 def test_a_refresh_token_is_redeemed_once_for_the_next_one(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     first = directory.issue_refresh_token(CLIENT, TENANT)
     tokens = refreshed(confidential(), first)
@@ -376,7 +381,7 @@ def test_a_refresh_token_is_redeemed_once_for_the_next_one(
     assert authority.outcomes == [("refresh_token", "issued"), ("refresh_token", "70000"), ("refresh_token", "issued")]
 
 
-def test_a_user_token_has_the_claims_of_one(directory: Directory, confidential: Confidential) -> None:
+def test_a_user_token_has_the_claims_of_one(directory: ControlledDirectory, confidential: Confidential) -> None:
     tokens = refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
     content = claims(tokens["access_token"])
     assert (content["aud"], content["appid"], content["tid"]) == (RESOURCE, CLIENT, TENANT)
@@ -387,7 +392,9 @@ def test_a_user_token_has_the_claims_of_one(directory: Directory, confidential: 
     assert "idtyp" not in content
 
 
-def test_what_a_user_token_says_can_be_changed_from_now_on(directory: Directory, confidential: Confidential) -> None:
+def test_what_a_user_token_says_can_be_changed_from_now_on(
+    directory: ControlledDirectory, confidential: Confidential
+) -> None:
     directory.mfa, directory.audience = False, "https://graph.example"
     content = claims(refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))["access_token"])
     assert (content["amr"], content["aud"]) == (["pwd"], "https://graph.example")
@@ -395,7 +402,7 @@ def test_what_a_user_token_says_can_be_changed_from_now_on(directory: Directory,
 
 @pytest.mark.usefixtures("app")
 def test_a_refresh_token_that_was_revoked_or_not_used_for_long_is_refused(
-    directory: Directory, confidential: Confidential, clock: Clock
+    directory: ControlledDirectory, confidential: Confidential, clock: Clock
 ) -> None:
     revoked, kept, late = (directory.issue_refresh_token(CLIENT, TENANT) for _ in range(3))
     directory.revoke(revoked)
@@ -409,7 +416,7 @@ def test_a_refresh_token_that_was_revoked_or_not_used_for_long_is_refused(
 
 
 @pytest.mark.usefixtures("app")
-def test_a_refresh_token_is_for_its_own_app(directory: Directory, confidential: Confidential) -> None:
+def test_a_refresh_token_is_for_its_own_app(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.register(App(OTHER, TENANT, {SECRET: "valid"}))
     token = directory.issue_refresh_token(OTHER, TENANT)
     assert number(refreshed(confidential(), token)) == 70000
@@ -419,7 +426,7 @@ def test_a_refresh_token_is_for_its_own_app(directory: Directory, confidential: 
 @pytest.mark.parametrize(("secret", "expected"), [("wrong", 7000215), ("old", 7000222)])
 @pytest.mark.usefixtures("app")
 def test_a_refresh_token_does_not_replace_the_secret(
-    directory: Directory, confidential: Confidential, secret: str, expected: int
+    directory: ControlledDirectory, confidential: Confidential, secret: str, expected: int
 ) -> None:
     token = directory.issue_refresh_token(CLIENT, TENANT)
     assert number(refreshed(confidential(secret), token)) == expected
@@ -427,7 +434,7 @@ def test_a_refresh_token_does_not_replace_the_secret(
 
 
 def test_a_public_client_presents_no_secret_and_another_has_to(
-    directory: Directory, app: App, confidential: Confidential, public: Public
+    directory: ControlledDirectory, app: App, confidential: Confidential, public: Public
 ) -> None:
     token = directory.issue_refresh_token(CLIENT, TENANT, public=True)
     assert number(refreshed(confidential(), token)) == 700025
@@ -439,7 +446,7 @@ def test_a_public_client_presents_no_secret_and_another_has_to(
 
 @pytest.mark.usefixtures("app")
 def test_without_consent_there_are_no_tokens_for_users(
-    directory: Directory, app: App, confidential: Confidential
+    directory: ControlledDirectory, app: App, confidential: Confidential
 ) -> None:
     app.consented = False
     tokens = refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
@@ -448,7 +455,7 @@ def test_without_consent_there_are_no_tokens_for_users(
 
 
 def test_msal_keeps_the_account_and_refreshes_in_silence(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     client = confidential()
     directory.token_lifetime = 2.5
@@ -464,14 +471,16 @@ def test_msal_keeps_the_account_and_refreshes_in_silence(
     assert authority.outcomes == [("refresh_token", "issued")] * 2
 
 
-def test_msal_is_told_when_to_renew_a_token_that_lives_long(directory: Directory, confidential: Confidential) -> None:
+def test_msal_is_told_when_to_renew_a_token_that_lives_long(
+    directory: ControlledDirectory, confidential: Confidential
+) -> None:
     directory.token_lifetime = 7200
     tokens = for_app(confidential())
     assert tokens["expires_in"] == 7200
     assert int(tokens["refresh_on"]) - time() == pytest.approx(3600, abs=5)
 
 
-def test_a_lifetime_below_a_second_is_told_as_one(directory: Directory, confidential: Confidential) -> None:
+def test_a_lifetime_below_a_second_is_told_as_one(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.token_lifetime = 0.5
     assert for_app(confidential())["expires_in"] == 1
 
@@ -480,7 +489,7 @@ def test_a_lifetime_below_a_second_is_told_as_one(directory: Directory, confiden
 
 
 def test_a_device_waits_until_somebody_signs_in(
-    authority: Authority, directory: Directory, clock: Clock, public: Public
+    authority: Authority, directory: ControlledDirectory, clock: Clock, public: Public
 ) -> None:
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
@@ -497,7 +506,7 @@ def test_a_device_waits_until_somebody_signs_in(
     assert directory.user_codes == []
 
 
-def test_msal_polls_by_itself(directory: Directory, public: Public) -> None:
+def test_msal_polls_by_itself(directory: ControlledDirectory, public: Public) -> None:
     client = public()
     directory.interval = 0
     flow = client.initiate_device_flow([USER_SCOPE])
@@ -506,7 +515,7 @@ def test_msal_polls_by_itself(directory: Directory, public: Public) -> None:
     assert "access_token" in client.acquire_token_by_device_flow(flow)
 
 
-def test_a_sign_in_that_was_declined_is_over(directory: Directory, public: Public) -> None:
+def test_a_sign_in_that_was_declined_is_over(directory: ControlledDirectory, public: Public) -> None:
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     directory.decline(flow["user_code"])
@@ -515,7 +524,7 @@ def test_a_sign_in_that_was_declined_is_over(directory: Directory, public: Publi
         directory.approve(flow["user_code"])
 
 
-def test_a_sign_in_waits_for_some_time_only(directory: Directory, clock: Clock, public: Public) -> None:
+def test_a_sign_in_waits_for_some_time_only(directory: ControlledDirectory, clock: Clock, public: Public) -> None:
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     assert flow["expires_in"] == 900
@@ -524,7 +533,9 @@ def test_a_sign_in_waits_for_some_time_only(directory: Directory, clock: Clock, 
     assert directory.user_codes == []
 
 
-def test_who_polls_too_often_is_told_to_slow_down(authority: Authority, directory: Directory, public: Public) -> None:
+def test_who_polls_too_often_is_told_to_slow_down(
+    authority: Authority, directory: ControlledDirectory, public: Public
+) -> None:
     directory.interval = 3600
     flow = public().initiate_device_flow([USER_SCOPE])
     polls = [
@@ -533,7 +544,7 @@ def test_who_polls_too_often_is_told_to_slow_down(authority: Authority, director
     assert [poll.content["error"] for poll in polls] == ["authorization_pending", "slow_down"]
 
 
-def test_a_device_gets_its_tokens_once(directory: Directory, clock: Clock, public: Public) -> None:
+def test_a_device_gets_its_tokens_once(directory: ControlledDirectory, clock: Clock, public: Public) -> None:
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     directory.approve(flow["user_code"].lower())
@@ -565,7 +576,7 @@ def test_an_app_that_is_not_registered_cannot_begin_to_sign_in(authority: Author
 
 
 def test_a_client_that_is_not_public_cannot_finish_on_another_device(
-    directory: Directory, app: App, public: Public
+    directory: ControlledDirectory, app: App, public: Public
 ) -> None:
     app.public = False
     client = public()
@@ -611,7 +622,7 @@ def test_a_browser_is_sent_back_by_a_redirect(authority: Authority, public: Publ
 
 @pytest.mark.usefixtures("app")
 def test_a_confidential_client_proves_itself_when_it_redeems_a_code(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     tokens = signed_in(authority, confidential())
     assert "access_token" in refreshed(confidential(), tokens["refresh_token"])
@@ -619,7 +630,7 @@ def test_a_confidential_client_proves_itself_when_it_redeems_a_code(
     assert number(signed_in(authority, confidential("wrong"))) == 7000215
 
 
-def test_the_id_token_tells_who_signed_in(authority: Authority, directory: Directory, public: Public) -> None:
+def test_the_id_token_tells_who_signed_in(authority: Authority, directory: ControlledDirectory, public: Public) -> None:
     content = signed_in(authority, public())["id_token_claims"]
     assert (content["aud"], content["tid"], content["oid"]) == (CLIENT, TENANT, directory.user.oid)
     assert content["preferred_username"] == "ann@fabrikam.example"
@@ -656,7 +667,9 @@ def test_a_code_without_its_verifier_is_worth_nothing(authority: Authority, publ
     assert "access_token" in client.acquire_token_by_auth_code_flow(flow, back)
 
 
-def test_a_person_may_decline_in_the_browser(authority: Authority, directory: Directory, public: Public) -> None:
+def test_a_person_may_decline_in_the_browser(
+    authority: Authority, directory: ControlledDirectory, public: Public
+) -> None:
     directory.sign_in_error = "access_denied"
     assert signed_in(authority, public())["error"] == "access_denied"
     assert directory.requests == []
@@ -754,7 +767,7 @@ def test_an_error_has_the_shape_of_the_real_one(authority: Authority) -> None:
 )
 def test_scripted_faults_come_in_their_order_and_then_all_is_well(
     authority: Authority,
-    directory: Directory,
+    directory: ControlledDirectory,
     confidential: Confidential,
     fault: Fault,
     error: type[Exception],
@@ -768,14 +781,14 @@ def test_scripted_faults_come_in_their_order_and_then_all_is_well(
     assert [one for _, one in authority.outcomes] == [outcome, "50076", "issued"]
 
 
-def test_a_throttle_may_tell_how_long(authority: Authority, directory: Directory) -> None:
+def test_a_throttle_may_tell_how_long(authority: Authority, directory: ControlledDirectory) -> None:
     directory.faults = [Fault(429, "temporarily_unavailable", 90055, retry_after="7")]
     answer = authority.ask("client_credentials")
     assert (answer.status, answer.headers["Retry-After"], answer.number) == (429, "7", 90055)
 
 
 def test_an_answer_may_be_lost_although_the_refresh_token_was_used(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     token = directory.issue_refresh_token(CLIENT, TENANT)
     directory.faults = [Fault(drop=True), Fault(drop=True, effect=True)]
@@ -787,7 +800,7 @@ def test_an_answer_may_be_lost_although_the_refresh_token_was_used(
     assert [outcome for _, outcome in authority.outcomes] == ["dropped", "dropped", "70000"]
 
 
-def test_the_endpoint_takes_its_time_when_told_to(directory: Directory, confidential: Confidential) -> None:
+def test_the_endpoint_takes_its_time_when_told_to(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.latency = 0.1
     began = monotonic()
     for_app(confidential())
@@ -805,7 +818,7 @@ def refused(authority: Authority, token: str) -> bool:
 
 
 def test_a_token_is_good_until_it_expires(
-    authority: Authority, directory: Directory, clock: Clock, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, clock: Clock, confidential: Confidential
 ) -> None:
     directory.token_lifetime = 60
     token = for_app(confidential())["access_token"]
@@ -817,7 +830,9 @@ def test_a_token_is_good_until_it_expires(
     assert [call["answer"] for call in authority.world.call_log.calls] == ["200", "401"]
 
 
-def test_tokens_can_be_revoked(authority: Authority, directory: Directory, confidential: Confidential) -> None:
+def test_tokens_can_be_revoked(
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
+) -> None:
     before = for_app(confidential())["access_token"]
     directory.revoke_access_tokens()
     assert refused(authority, before)
@@ -825,7 +840,7 @@ def test_tokens_can_be_revoked(authority: Authority, directory: Directory, confi
 
 
 def test_a_token_of_somebody_else_is_refused(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     token = for_app(confidential())["access_token"]
     assert refused(authority, "x")
@@ -839,7 +854,9 @@ def test_a_call_without_a_token_is_told_so(authority: Authority) -> None:
     assert (answer.status, answer.content["code"]) == (401, 800001)
 
 
-def test_a_user_without_a_second_factor_is_refused(authority: Authority, directory: Directory, public: Public) -> None:
+def test_a_user_without_a_second_factor_is_refused(
+    authority: Authority, directory: ControlledDirectory, public: Public
+) -> None:
     directory.mfa = False
     token = signed_in(authority, public())["access_token"]
     answer = authority.customers(token, ValidateMfa="true")
@@ -851,7 +868,7 @@ def test_a_user_without_a_second_factor_is_refused(authority: Authority, directo
 
 
 def test_writes_and_readings_need_the_token_as_well(
-    authority: Authority, directory: Directory, confidential: Confidential
+    authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     token = for_app(confidential())["access_token"]
     path = "/v1/customers/{0}/subscriptions/{0}/azureEntitlements/{0}".format("5eed0000-0000-4000-8000-a00000000003")
