@@ -65,7 +65,7 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
         unlisted=True,
     ),
     3202: EntitlementScenario(
-        "accepted, and reading it says warming, a word nobody knows, for ever", fixed_status="warming"
+        "accepted, and reading it says warming, an unknown status, for ever", fixed_status="warming"
     ),
     4202: EntitlementScenario(
         "accepted, and reading it alone or in the list is answered 503 twice before it is read properly",

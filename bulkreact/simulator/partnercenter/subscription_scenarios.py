@@ -118,7 +118,7 @@ def _statuses() -> dict[int, SubscriptionScenario]:
     }
     return {
         number: SubscriptionScenario(
-            f"reading it says {status}{', a word nobody knows' if status == 'frozen' else ''}",
+            f"reading it says {status}{', an unknown status' if status == 'frozen' else ''}",
             forever(answer),
             profile=Profile(status=status),
         )
@@ -177,25 +177,25 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     # Etags.
     7000: SubscriptionScenario("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
     412: SubscriptionScenario(
-        "legacy: 412 once, as somebody else changed it, then accepted",
+        "legacy: 412 once, as another client changed it, then accepted",
         once(ScriptedAnswer(412)),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     1412: SubscriptionScenario(
-        "legacy: 412 for ever, as somebody else changes it each time",
+        "legacy: 412 for ever, as another client changes it each time",
         forever(ScriptedAnswer(412)),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     2055: SubscriptionScenario(
-        "legacy: 400, code 2055, for ever, as somebody else changes it each time",
+        "legacy: 400, code 2055, for ever, as another client changes it each time",
         forever(refused(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     12055: SubscriptionScenario(
-        "legacy: 400, code 2055, once, as somebody else changed it, then accepted",
+        "legacy: 400, code 2055, once, as another client changed it, then accepted",
         once(refused(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
@@ -212,7 +212,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "202 with a whole address on this host as its Location", _accepted("{origin}/v1" + _HERE), active_within=None
     ),
     4202: SubscriptionScenario(
-        "202 with a Location on another host, which nobody may call",
+        "202 with a Location on another host, which must not be called",
         _accepted("{elsewhere}/elsewhere/v1" + _HERE),
         active_within=None,
     ),
