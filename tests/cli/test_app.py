@@ -131,7 +131,7 @@ def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
     (line,) = fate_lines("a subscription", number)
     words = SUBSCRIPTION_SCENARIOS[number].description
     told = [
-        words.removesuffix(", a word nobody knows").removeprefix("reading it says "),
+        words.removesuffix(", an unknown status").removeprefix("reading it says "),
         f"{words.partition(',')[0]} with that code",
         f"{words.partition(',')[0]} with the digits after the 9 as its code",
     ]
