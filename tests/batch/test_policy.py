@@ -1,14 +1,18 @@
 """The next step of a row: pure, so that every branch of it is a line here."""
 
 import pytest
-from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Reaction, RefreshToken, react
 from bulkreact.batch.policy import (
+    Effect,
     Finish,
+    Reading,
     RetryIn,
     RowProgress,
+    Sent,
+    Stage,
     Step,
+    Unsent,
     advance,
     decide,
     outcome_if_aborted,
@@ -18,7 +22,8 @@ from bulkreact.models import Answer, Call, Operation, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
 
-READ = Operation.GET_ENTITLEMENT
+READ, WRITE = Operation.GET_ENTITLEMENT, Operation.REACTIVATE_ENTITLEMENT
+READ_FIRST, UPDATE = Operation.GET_SUBSCRIPTION, Operation.REACTIVATE_SUBSCRIPTION
 
 
 def said(status: int | None, code: str = "", *, business: bool = False) -> Answer:
@@ -39,6 +44,10 @@ NO_TOKEN = verdicts.TokenRefused(said(401, "http-401"))
 FATAL = verdicts.Fatal(said(403, "900329", business=True))
 ACTIVE = verdicts.StatusRead(said(200, business=True), "active")
 INACTIVE = verdicts.StatusRead(said(200, business=True), "inactive")
+SUSPENDED = verdicts.StatusRead(said(200, business=True), "suspended")
+DELETED = verdicts.StatusRead(said(200, business=True), "deleted")
+CONFLICT = verdicts.Conflict(said(412, "http-412", business=True))
+EARLIER = Call(1, "id", "c", "t", "t", said(503, "http-503"))
 OTHER_WORD = verdicts.StatusRead(said(200, business=True), "warming")
 
 
@@ -50,7 +59,7 @@ def call_row(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step | 
         assert not isinstance(step, Finish)
         before = progress
         progress = advance(before, verdict, Call(number, f"id-{before.intent}", "c", "t", "t", verdict.answer))
-        failures, refused = before.failures, before.token_refused
+        failures, refused = before.retries.failures, before.token_refused
         step = react(verdict, failures=failures, token_refused=refused, attempts=attempts, chance=0.5)
         match step:
             case Answered():
@@ -114,6 +123,82 @@ def test_waiting_out_a_throttle_is_no_failed_attempt() -> None:
     assert ending(*[THROTTLED] * 50, UNAVAILABLE, ACCEPTED, attempts=2) == (Status.ACCEPTED, "", 52)
 
 
+def call_with(verdict: Verdict) -> Call:
+    return Call(7, "id", "c", "t", "t", verdict.answer)
+
+
+@pytest.mark.parametrize(
+    ("stage", "operation", "verdict", "expected"),
+    [
+        (Unsent(), READ_FIRST, SUSPENDED, Reading(call_with(SUSPENDED), 1, lost=False)),
+        (Unsent(lost=True), READ_FIRST, SUSPENDED, Reading(call_with(SUSPENDED), 1, lost=True)),
+        (Reading(EARLIER, 2, lost=True), READ_FIRST, UNREACHABLE, Reading(call_with(UNREACHABLE), 2, lost=True)),
+        (Sent(EARLIER, 1, Effect.LOST), READ_FIRST, SUSPENDED, Sent(EARLIER, 1, Effect.LOST)),
+        (Unsent(), WRITE, ACCEPTED, Sent(call_with(ACCEPTED), 1, Effect.ANSWERED)),
+        (Unsent(), WRITE, UNREACHABLE, Sent(call_with(UNREACHABLE), 0, Effect.ANSWERED)),
+        (Unsent(), WRITE, LOST, Sent(call_with(LOST), 1, Effect.LOST)),
+        (Unsent(lost=True), WRITE, UNAVAILABLE, Sent(call_with(UNAVAILABLE), 1, Effect.LOST)),
+        (Reading(EARLIER, 3, lost=False), WRITE, REFUSED, Sent(call_with(REFUSED), 1, Effect.ANSWERED)),
+        (Sent(EARLIER, 1, Effect.ANSWERED), WRITE, UNAVAILABLE, Sent(call_with(UNAVAILABLE), 2, Effect.MAY_HAVE_ACTED)),
+        (Sent(EARLIER, 1, Effect.MAY_HAVE_ACTED), WRITE, ACCEPTED, Sent(call_with(ACCEPTED), 2, Effect.ANSWERED)),
+        (Sent(EARLIER, 1, Effect.LOST), WRITE, REFUSED, Sent(call_with(REFUSED), 2, Effect.ANSWERED)),
+        (Sent(EARLIER, 1, Effect.LOST), WRITE, CONTESTED, Sent(call_with(CONTESTED), 2, Effect.LOST)),
+        (Sent(EARLIER, 1, Effect.LOST), WRITE, BUSY, Sent(call_with(BUSY), 2, Effect.LOST)),
+        (Sent(EARLIER, 1, Effect.LOST), WRITE, REDIRECT, Sent(call_with(REDIRECT), 2, Effect.LOST)),
+        (Sent(EARLIER, 1, Effect.LOST), UPDATE, REFUSED, Sent(call_with(REFUSED), 2, Effect.LOST)),
+    ],
+)
+def test_every_call_moves_the_row_to_its_stage(
+    stage: Stage, operation: Operation, verdict: Verdict, expected: Stage
+) -> None:
+    assert advance(RowProgress(operation, stage=stage), verdict, call_with(verdict)).stage == expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "operation", "verdict", "expected"),
+    [
+        (Unsent(), WRITE, CONTESTED, READ),
+        (Unsent(), READ_FIRST, SUSPENDED, UPDATE),
+        (Unsent(), READ_FIRST, ACTIVE, READ_FIRST),
+        (Unsent(), UPDATE, CONFLICT, READ_FIRST),
+        (Unsent(), UPDATE, verdicts.Transient(said(500), read_first=True), READ_FIRST),
+        (Unsent(), UPDATE, REFUSED, UPDATE),
+        (Sent(EARLIER, 1, Effect.LOST), UPDATE, REFUSED, READ_FIRST),
+        (Sent(EARLIER, 1, Effect.LOST), WRITE, REFUSED, WRITE),
+        (Sent(EARLIER, 1, Effect.LOST), READ, ACTIVE, READ),
+    ],
+)
+def test_every_verdict_has_its_next_operation(
+    stage: Stage, operation: Operation, verdict: Verdict, expected: Operation
+) -> None:
+    assert advance(RowProgress(operation, stage=stage), verdict, call_with(verdict)).operation is expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "update_refused", "verdict", "expected"),
+    [
+        (Sent(EARLIER, 1, Effect.LOST), False, ACTIVE, Status.REACTIVATED),
+        (Sent(EARLIER, 1, Effect.MAY_HAVE_ACTED), False, ACTIVE, Status.REACTIVATED),
+        (Sent(EARLIER, 1, Effect.ANSWERED), False, ACTIVE, Status.ALREADY_ACTIVE),
+        (Unsent(), False, ACTIVE, Status.ALREADY_ACTIVE),
+        (Unsent(lost=True), False, ACTIVE, Status.REACTIVATED),
+        (Unsent(), False, DELETED, Status.FAILED),
+        (Unsent(), False, OTHER_WORD, Status.FAILED),
+        (Unsent(lost=True), False, OTHER_WORD, Status.UNKNOWN),
+        (Sent(EARLIER, 1, Effect.LOST), True, SUSPENDED, Status.UNKNOWN),
+        (Unsent(), False, LATER, Status.DEFERRED),
+        (Unsent(), False, REFUSED, Status.FAILED),
+    ],
+)
+def test_the_read_before_an_update_ends_the_row(
+    stage: Stage, update_refused: bool, verdict: Verdict, expected: Status
+) -> None:
+    before = RowProgress(READ_FIRST, stage=stage, update_refused=update_refused)
+    step = decide(before, advance(before, verdict, call_with(verdict)), verdict)
+    assert isinstance(step, Finish)
+    assert step.outcome.status is expected
+
+
 def test_the_request_id_stays_until_a_business_answer_came() -> None:
     progress, _ = call_row(LOST, UNAVAILABLE, THROTTLED, NO_TOKEN, LOST, attempts=9)
     assert progress.intent == 0
@@ -164,4 +249,4 @@ def test_a_row_that_waits_when_the_run_ends_says_so(answers: list[Verdict], stat
 
 def test_a_row_without_a_call_was_not_attempted() -> None:
     assert outcome_if_open(RowProgress()).status is Status.NOT_ATTEMPTED
-    assert outcome_if_open(replace(RowProgress(), lost=True)).status is Status.UNKNOWN
+    assert outcome_if_open(RowProgress(stage=Unsent(lost=True))).status is Status.UNKNOWN

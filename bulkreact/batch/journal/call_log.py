@@ -67,7 +67,7 @@ def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, 
             replace(progress, operation=operation),
             call,
             verdict=found.verdict or "",
-            left=found.departed != 0,
+            sent=found.departed != 0,
             lost=found.lost != 0,
         )
         contested = found.verdict == stored_name(AmbiguousRefusal)

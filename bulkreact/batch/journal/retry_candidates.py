@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.policy import Reading
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
 _NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
@@ -44,9 +45,9 @@ def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRo
     customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
     progress = load_progress(connection, ordinal, target, lost=bool(lost))
-    call = progress.call
+    call, only_read = progress.call, isinstance(progress.stage, Reading)
     # The id of an earlier run's write outlives the readings that this one made before its own.
-    still_carried = progress.only_read and bool(found.request_id)
+    still_carried = only_read and bool(found.request_id)
     unanswered = "" if call is None or call.answer.business else call.request_id
     carried = found.request_id if call is None or still_carried else unanswered
     return InputRow(
@@ -54,7 +55,7 @@ def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRo
         found.cells,
         target,
         request_id=carried,
-        request_id_is_for_read=progress.only_read and not still_carried,
+        request_id_is_for_read=only_read and not still_carried,
         outcome_unknown=progress.lost,
         restore_auto_renew=bool(wanted),
         deadline=deadline,

@@ -13,7 +13,7 @@ from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
 from bulkreact.batch.journal.watched_rows import WatchedRow
-from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, RowProgress, Step, outcome_if_deferred
+from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, RowProgress, Sent, Step, outcome_if_deferred
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
 from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
@@ -64,7 +64,7 @@ def is_cycle(waits: Mapping[int, int], child: int, parent: int) -> bool:
 
 def unsent_outcome(progress: RowProgress, outcome: Outcome) -> Outcome:
     """Return how a row ends that is not sent: what was sent of it before, or lost, counts more than ``outcome``."""
-    was_sent = progress.lost or (progress.call is not None and not progress.only_read)
+    was_sent = progress.lost or isinstance(progress.stage, Sent)
     return replace(outcome_if_deferred(progress), reopen=outcome.reopen) if was_sent else outcome
 
 
@@ -127,7 +127,7 @@ class DependencyTracker:
         match step:
             case AwaitParent(otherwise=otherwise):
                 parent = self._parents.parent_of(row, verdict)
-                if parent is None or row.progress.parent_waits > PARENT_WAITS:
+                if parent is None or row.progress.retries.parent_waits > PARENT_WAITS:
                     return Finish(otherwise), None
                 return step, parent
             case RetryIn() if isinstance(verdict, StatusRead):
@@ -144,7 +144,7 @@ class DependencyTracker:
         step = child_step(
             parent,
             otherwise=otherwise,
-            refused_before=row.progress.parent_waits > 0,
+            refused_before=row.progress.retries.parent_waits > 0,
             is_cycle=is_cycle(self._waits, row.ordinal, parent.ordinal),
             retry_after=self._limits.waiting.every,
         )

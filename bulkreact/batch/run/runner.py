@@ -104,7 +104,7 @@ class Runner:
         row.progress = policy.advance(before, verdict, exchange.call)
         reaction = react(
             verdict,
-            failures=before.failures,
+            failures=before.retries.failures,
             token_refused=before.token_refused,
             attempts=self._limits.attempts,
             chance=self._edges.chance(),

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from bulkreact.batch.dispatch import queue as queue_module
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.journal.pending_rows import PendingRow
-from bulkreact.batch.policy import RowProgress
+from bulkreact.batch.policy import Effect, RowProgress, Sent, Unsent
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Answer, Call, Target
 from tests.support.virtual_time import now, run
 
-_CALL = Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False))
+_SENT = Sent(Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=False)), 1, Effect.MAY_HAVE_ACTED)
 
 
 class Rows:
@@ -112,7 +112,7 @@ def test_a_dropped_customer_leaves_only_rows_that_were_sent_before() -> None:
         queue = _queue("aaab")
         begun = queue.take_now()
         assert begun
-        begun.progress = RowProgress(call=_CALL)
+        begun.progress = RowProgress(stage=_SENT)
         queue.wait(begun, 50)
         return queue.drop("a"), await _drain(queue)
 
@@ -125,7 +125,7 @@ def test_rows_sent_by_an_earlier_process_are_not_dropped_with_the_unsent_ones() 
     async def scenario() -> tuple[list[int], list[int]]:
         source = Rows("a" * 100 + "b" * 100)
         for row in source.all:
-            row.progress = RowProgress(call=_CALL if row.ordinal % 10 == 0 else None)
+            row.progress = RowProgress(stage=_SENT if row.ordinal % 10 == 0 else Unsent())
         queue = Queue(source, per_customer=100, clock=now)
         first, second = queue.take_now(), queue.take_now()
         assert first
@@ -170,7 +170,7 @@ def test_memory_stays_flat_when_more_rows_wait_than_may(monkeypatch: pytest.Monk
         queue = _queue("abcdefgh" * 10)
         handed = 0
         while row := queue.take_now():
-            row.progress = RowProgress(call=_CALL)
+            row.progress = RowProgress(stage=_SENT)
             queue.wait(row, 10)
             handed += 1
         rest = await _drain(queue, workers=3)

@@ -18,7 +18,7 @@ from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import Finish, RowProgress, advance, decide, outcome_if_aborted, outcome_if_open
+from bulkreact.batch.policy import Finish, RowProgress, Unsent, advance, decide, outcome_if_aborted, outcome_if_open
 from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
@@ -80,7 +80,7 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self, count: int, carried: bool, attempts: int) -> None:
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
-        self.rows = {one: Model(RowProgress(lost=carried)) for one in range(1, count + 1)}
+        self.rows = {one: Model(RowProgress(stage=Unsent(carried))) for one in range(1, count + 1)}
         self.carried = carried
         self.attempts = attempts
         self.calls = 0
@@ -118,7 +118,7 @@ class JournalMachine(RuleBasedStateMachine):
         row.progress = advance(before, verdict, call)
         reaction = react(
             verdict,
-            failures=before.failures,
+            failures=before.retries.failures,
             token_refused=before.token_refused,
             attempts=self.attempts,
             chance=0.5,
