@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.policy import AwaitParent, Finish, RetryIn, RowProgress, Step
+from bulkreact.batch.policy import AwaitParent, Effect, Finish, Reading, RetryIn, RowProgress, Sent, Step, Unsent
 from bulkreact.batch.run.dependencies import child_step, is_cycle, unsent_outcome
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, parent_state
 from bulkreact.models import Answer, Call, Outcome, Status
@@ -88,10 +88,10 @@ def test_the_state_of_a_parent(
     ("progress", "status", "code"),
     [
         (RowProgress(), Status.NOT_ATTEMPTED, "parent-failed"),
-        (RowProgress(call=CALL, only_read=True, attempts=1), Status.NOT_ATTEMPTED, "parent-failed"),
-        (RowProgress(call=CALL, attempts=1), Status.DEFERRED, "27009"),
-        (RowProgress(call=CALL, attempts=1, lost=True), Status.UNKNOWN, "27009"),
-        (RowProgress(lost=True), Status.UNKNOWN, ""),
+        (RowProgress(stage=Reading(CALL, 1, lost=False)), Status.NOT_ATTEMPTED, "parent-failed"),
+        (RowProgress(stage=Sent(CALL, 1, Effect.ANSWERED)), Status.DEFERRED, "27009"),
+        (RowProgress(stage=Sent(CALL, 1, Effect.LOST)), Status.UNKNOWN, "27009"),
+        (RowProgress(stage=Unsent(lost=True)), Status.UNKNOWN, ""),
     ],
 )
 def test_a_row_that_was_sent_before_does_not_end_as_unsent(progress: RowProgress, status: Status, code: str) -> None:
