@@ -1,32 +1,24 @@
-"""Fixtures: the simulator on a real port, the program as a real process, made-up ids."""
+"""Fixtures: the simulator on a real port, the token service, the program in a folder of its own."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-from urllib.request import urlopen
 
 import aiohttp
 import aioresponses.core
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
+from bulkreact.simulator.partnercenter.service import Behaviour
 from bulkreact.simulator.server import serve
+from tests.support.program import Partner, Program
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
 # How long a step takes says more about the machine than about the program.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
-
-CANARY = "canary-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-PROJECT = Path(__file__).parent.parent
 
 
 class _Response(aiohttp.ClientResponse):
@@ -38,77 +30,6 @@ class _Response(aiohttp.ClientResponse):
 
 
 setattr(aioresponses.core, "ClientResponse", _Response)  # noqa: B010 - the module does not export the name
-
-
-@dataclass
-class Partner:
-    """A simulated partner API on a loopback port."""
-
-    base_url: str
-    world: PartnerCenter
-
-    def requests(self, tail: int | str = "") -> list[dict[str, str]]:
-        """Return the reactivations of entitlements whose id ends so, in the order in which they came."""
-        calls = [{key: str(value) for key, value in call.items()} for call in self.world.call_log.calls]
-        return [call for call in calls if call["path"].endswith(f"{tail}/reactivate")]
-
-
-@dataclass
-class Process:
-    """A finished process of the program."""
-
-    code: int
-    out: str
-    err: str
-    reports: Path
-
-    @property
-    def run(self) -> Path:
-        """Return the only run's folder."""
-        # A process that was killed while it prepared a run leaves a hidden draft.
-        (folder,) = (path.parent for path in self.reports.glob("[!.]*/journal.sqlite3"))
-        return folder
-
-    @property
-    def summary(self) -> dict[str, object]:
-        """Return the only run's summary."""
-        content: dict[str, object] = json.loads((self.run / "summary.json").read_text())
-        return content
-
-
-@dataclass
-class Program:
-    """Starts the program in a folder of its own."""
-
-    folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def start(self, *arguments: str | Path, stdin: int | IO[str] = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start the program and return its process."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "bulkreact", *map(str, arguments)],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "BULKREACT_ACCESS_TOKEN": CANARY,
-                "BULKREACT_STATE_DIR": str(self.folder / "state"),
-                **self.environment,
-            },
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *arguments: str | Path) -> Process:
-        """Run the program to its end."""
-        process = self.start(*arguments)
-        return self.ended(process)
-
-    def ended(self, process: subprocess.Popen[str]) -> Process:
-        """Wait for a process and return what it left behind."""
-        out, err = process.communicate(timeout=120)
-        return Process(process.returncode, out, err, self.folder / "reports")
 
 
 @dataclass(frozen=True)
@@ -193,10 +114,3 @@ def authority(loop: asyncio.AbstractEventLoop, program: Program) -> Iterator[Aut
 @pytest.fixture
 def partner(start_partner: Callable[[Behaviour], Partner]) -> Partner:
     return start_partner(Behaviour())
-
-
-def ledger(base_url: str) -> dict[str, list[dict[str, str]]]:
-    """Return what a simulator in another process has seen."""
-    with urlopen(f"{base_url}/simulator/ledger", timeout=10) as answer:  # noqa: S310 - a loopback address
-        content: dict[str, list[dict[str, str]]] = json.load(answer)
-    return content

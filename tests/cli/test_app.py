@@ -15,7 +15,7 @@ from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
-from tests.conftest import PROJECT, Program
+from tests.support.program import PROJECT, Program
 
 README = (PROJECT / "README.md").read_text()
 
@@ -69,7 +69,7 @@ def test_a_simulator_runs_alone_and_ends_when_asked(program: Program) -> None:
     assert process.stdout
     assert process.stdout.readline().startswith("http://127.0.0.1:")
     process.terminate()
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0
 
 
 def test_shell_completion_offers_the_commands(program: Program) -> None:

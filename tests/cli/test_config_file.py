@@ -9,8 +9,8 @@ import pytest
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.config_file import Configuration
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Partner, Program
 from tests.support.ids import fated, guid, row, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
 from tests.support.token_authority import CLIENT, SECRET, TENANT
 

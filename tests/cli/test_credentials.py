@@ -10,8 +10,8 @@ from bulkreact.cli.commands.run import command
 from bulkreact.cli.credentials import credential_source
 from bulkreact.settings import Cloud
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from tests.conftest import Program
 from tests.support.ids import fated, guid, row, write_csv
+from tests.support.program import Program
 from tests.support.run_commands import FAST, ends, told, wait_until
 from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls, replace_app, run, secret_app, sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
@@ -376,7 +376,7 @@ def test_tokens_that_are_refused_in_mid_run_are_renewed_once_and_the_calls_repea
     process = program.start("run", "input.csv", *FAST, *APP, "--rate", "20/s")
     wait_until(lambda: len(calls(authority)) >= 10)
     authority.directory.revoke_access_tokens()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0, ended.err
     answers: dict[str, list[str]] = {}
     for request_id, answer in calls(authority):
@@ -409,7 +409,7 @@ def test_a_renewal_that_is_refused_in_mid_run_stops_it_and_loses_nothing(
     wait_until(lambda: len(calls(authority)) >= 10)
     replace_app(authority, secret_app(secrets={SECRET: "expired"}))
     authority.directory.revoke_access_tokens()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 3
     assert "AADSTS7000222" in ended.err
     assert "Traceback" not in ended.err
@@ -429,6 +429,6 @@ def test_a_token_service_in_trouble_does_not_stop_a_run_while_its_token_lives(
     process = program.start("run", "input.csv", *FAST, *APP, "--rate", "2/s", "--concurrency", "1")
     wait_until(lambda: len(calls(authority)) >= 1)
     authority.directory.faults = [Fault(503)]
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0, ended.err
     assert ("client_credentials", "503") in authority.outcomes

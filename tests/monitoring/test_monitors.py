@@ -13,8 +13,8 @@ from bulkreact.cli.app import _bulkreact
 from bulkreact.monitoring import monitors
 from bulkreact.monitoring.webhooks import Notification, teams_card
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import CANARY, Partner, Program
 from tests.support.ids import fated, guid, row, write_csv
+from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, run, wait_until
 from tests.support.signed_in import sign_in
 from tests.support.token_authority import Authority
@@ -151,7 +151,7 @@ def test_an_interrupted_run_pings_a_failure(program: Program, partner: Partner, 
     process = program.start("run", "input.csv", *options)
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(signal.SIGTERM)
-    assert program.ended(process).code == 143
+    assert program.wait(process).code == 143
     assert receiver.paths == ["/start", "/fail"]
 
 
@@ -161,7 +161,7 @@ def test_whoever_comes_second_pings_a_failure(program: Program, partner: Partner
     wait_until(lambda: len(partner.requests()) >= 3)
     assert run(program, partner, ["a"], "--ping", receiver.url).code == 5
     first.send_signal(signal.SIGTERM)
-    program.ended(first)
+    program.wait(first)
     assert f"process {first.pid}" in receiver.body("/fail")
 
 
@@ -264,7 +264,7 @@ def test_hooks_can_come_from_file_and_environment(program: Program, partner: Par
 def test_the_commands_that_follow_a_run_tell_as_well(
     program: Program, partner: Partner, receiver: Receiver, command: str
 ) -> None:
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom")
     assert receiver.paths[0] == "/start"

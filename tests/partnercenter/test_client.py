@@ -25,8 +25,8 @@ from bulkreact.partnercenter.client import BODY_CAP, connect
 from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
 from bulkreact.partnercenter.verdicts import Fatal
 from bulkreact.settings import Cloud, Limits, Service
-from tests.conftest import CANARY
 from tests.support.ids import fated, guid, target
+from tests.support.program import CANARY
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

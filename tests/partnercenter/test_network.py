@@ -9,7 +9,7 @@ import pytest
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.network import proxy_for
-from tests.conftest import Program
+from tests.support.program import Program
 from tests.support.signed_in import APP, calls, run
 from tests.support.token_authority import SECRET, Authority
 

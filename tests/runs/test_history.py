@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Partner, Process, Program
 from tests.support.ids import guid, row, write_csv
+from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, run, wait_until
 
 
@@ -40,7 +40,7 @@ def history(program: Program) -> list[dict[str, object]]:
     return listed
 
 
-def prune(program: Program, *options: str) -> Process:
+def prune(program: Program, *options: str) -> ProgramResult:
     """Remove what is older than ninety days."""
     return program("prune", "--older-than", "90d", *options)
 
@@ -61,7 +61,7 @@ def test_the_history_lists_every_run_with_state_counts_and_duration(program: Pro
     listed = history(program)
     shown = program("status", "--all")
     process.kill()
-    program.ended(process)
+    program.wait(process)
     killed = history(program)[0]
     assert [one["state"] for one in listed] == ["running", "halted", "finished"]
     assert [one["exit_code"] for one in listed] == [None, 4, 1]
@@ -166,7 +166,7 @@ def test_a_run_that_is_at_work_is_not_removed(program: Program, partner: Partner
     (folder,) = (program.folder / "reports").glob("2*")
     removed = program("prune", "--older-than", "0", "--yes")
     process.send_signal(signal.SIGTERM)
-    assert program.ended(process).code == 143
+    assert program.wait(process).code == 143
     assert "nothing to remove" in removed.out
     assert (folder / "results.csv").is_file()
 

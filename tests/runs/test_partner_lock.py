@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Partner, Program
 from tests.support.ids import guid, row, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, wait_until
 
 
@@ -29,7 +29,7 @@ def hold(program: Program, partner: Partner) -> "subprocess.Popen[str]":
 def end(program: Program, process: "subprocess.Popen[str]") -> None:
     """End a run as people do."""
     process.send_signal(signal.SIGTERM)
-    assert program.ended(process).code == 143
+    assert program.wait(process).code == 143
 
 
 def run_of(program: Program) -> str:
@@ -101,14 +101,14 @@ def test_waiting_can_be_asked_for_by_the_environment(program: Program, partner: 
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST)
     told_to_wait(second)
     end(program, first)
-    assert program.ended(second).code == 0
+    assert program.wait(second).code == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_lock_ends_with_the_process_that_had_it(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     first.kill()
-    program.ended(first)
+    program.wait(first)
     write(program, "short.csv", 1, 1)
     second = program("run", "short.csv", "--base-url", partner.base_url, *FAST)
     assert second.code == 0, second.err

@@ -14,9 +14,9 @@ import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.commands import sweep as sweeping
-from tests.conftest import CANARY, Partner, Program
 from tests.support.ids import HEADER, fated, guid, row, write_csv
 from tests.support.inboxes import drop, inbox, options, runs, sweep
+from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, wait_until
 from tests.support.webhook_receiver import Receiver, receiving
 
@@ -178,7 +178,7 @@ def test_watching_pings_after_every_look(program: Program, partner: Partner, rec
     process = program.start("sweep", *options(partner), "--watch", "--every", "0.2", "--ping", receiver.url, "-q")
     wait_until(lambda: len(receiver.paths) >= 4)
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert (ended.code, ended.err) == (0, "")
     assert receiver.paths[0] == "/start"
     assert set(receiver.paths[1:]) == {"/"}

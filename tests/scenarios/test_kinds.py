@@ -11,9 +11,9 @@ from bulkreact.models import InputRow, Kind
 from bulkreact.sheets.columns import ColumnError, layout
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
-from tests.conftest import CANARY, Partner, Process, Program
 from tests.scenarios.test_subscription_updates import of
 from tests.support.ids import guid, read_csv, row, write_csv
+from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST
 
 HEADER = ("customer_id", "subscription_id", "entitlement_id", "kind")
@@ -205,12 +205,12 @@ def test_an_online_plan_adds_what_the_service_says(program: Program, partner: Pa
     assert dict(plan["statuses"])[5] == "active"
     # What is active is in no danger; the end of a term comes from the service.
     assert {one[0] for one in plan["deadlines"]} == {2, 3, 4, 6}
-    assert {call["method"] for call in partner.world.call_log.calls} == {"GET"}
+    assert {call["method"] for call in partner.service.call_log.calls} == {"GET"}
 
 
 def run(
     program: Program, partner: Partner, rows: Sequence[Sequence[str]], header: Sequence[str], *more: str
-) -> Process:
+) -> ProgramResult:
     write_csv(program.folder / "input.csv", rows, header)
     return program("run", "input.csv", "--base-url", partner.base_url, *FAST, *more)
 
@@ -241,7 +241,7 @@ def test_both_kinds_run_from_one_file(program: Program, partner: Partner) -> Non
     assert [tuple(one[name] for name in (*HEADER[:3], "kind", "note")) for one in results] == list(rows)
     assert results[3]["advice"].startswith("This subscription cannot be brought back")
     assert "Auto-renew is off since the suspension" in results[2]["advice"]
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
     assert sum(process.summary["counts"].values()) == 4  # type: ignore[attr-defined]
 
 
@@ -256,7 +256,7 @@ def test_auto_renewal_is_restored_where_a_row_asks_for_it(program: Program, part
     assert advices[0] == ""
     assert advices[1].startswith("Auto-renew is off")
     assert advices[2].startswith("Auto-renew is still off")
-    assert [one["subscription_id"] for one in partner.world.call_log.effects if "auto_renew" in one] == [
+    assert [one["subscription_id"] for one in partner.service.call_log.effects if "auto_renew" in one] == [
         of(1).subscription_id
     ]
 
@@ -267,7 +267,7 @@ def test_auto_renewal_is_restored_for_all_rows_if_the_command_says_so(program: P
         program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription", "--restore-auto-renew"
     )
     assert read_csv(process.run / "results.csv")[0]["advice"] == ""
-    assert [one.get("auto_renew") for one in partner.world.call_log.effects] == [None, "restored"]
+    assert [one.get("auto_renew") for one in partner.service.call_log.effects] == [None, "restored"]
 
 
 def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
@@ -276,7 +276,7 @@ def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
     rows = [(PLAIN.customer_id, of(tail).subscription_id) for tail in (1, 7000, 9001, 9002, 9003, 9004)]
     process = run(program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription")
     assert process.code == 0
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
     kept = b"".join(path.read_bytes() for path in process.run.iterdir() if path.is_file())
     assert b"commitmentEndDate" not in kept
     assert CANARY.encode() not in kept
@@ -292,17 +292,17 @@ def test_a_failed_reading_hands_its_request_id_on_to_the_next_reading(program: P
     failed, unknown = read_csv(process.run / "failed.csv")
     assert failed["error_description"].startswith("while reading the subscription: ")
     assert (failed["status"], unknown["status"]) == ("failed", "unknown")
-    partner.world.call_log.calls.clear()
+    partner.service.call_log.calls.clear()
     again = program(
         *("run", process.run / "failed.csv", "--kind", "subscription", "--reports", "again", "--attempts", "1"),
         *("--base-url", partner.base_url, *FAST, "--halt-on-failures", "off"),
     )
     assert again.code == 1
-    calls = {(call["method"], str(call["path"])[-12:]): call["request_id"] for call in partner.world.call_log.calls}
+    calls = {(call["method"], str(call["path"])[-12:]): call["request_id"] for call in partner.service.call_log.calls}
     assert calls["GET", reading.subscription_id[-12:]] == failed["request_id"]
     assert calls["PATCH", update.subscription_id[-12:]] == unknown["request_id"]
     assert calls["GET", update.subscription_id[-12:]] != unknown["request_id"]
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
 
 
 def test_a_retry_takes_a_parent_and_its_children_together(program: Program, partner: Partner) -> None:

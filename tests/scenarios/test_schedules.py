@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, Partner, Process, Program
 from tests.support.inboxes import drop, inbox, names
+from tests.support.program import PROJECT, Partner, Program, ProgramResult
 from tests.support.token_authority import SECRET, Authority
 
 README = (PROJECT / "README.md").read_text()
@@ -55,7 +55,7 @@ def test_the_service_works_and_is_silent_when_all_is_well(program: Program, auth
     assert authority.world.call_log.effects
 
 
-def served(program: Program, unit: str) -> Process:
+def served(program: Program, unit: str) -> ProgramResult:
     """Do what a unit's ExecStart says."""
     (command,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.MULTILINE)
     return program(*arguments_of(command, program.folder), "--rate", "off")

@@ -13,8 +13,8 @@ from bulkreact.models import Status
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
-from tests.conftest import CANARY, Program
 from tests.support.ids import fated, row, write_csv
+from tests.support.program import CANARY, Program
 from tests.support.run_commands import FAST, newest, told
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 

@@ -15,10 +15,11 @@ from random import Random
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import CANARY, Chaos, Partner, Program
+from tests.conftest import Chaos
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.inboxes import NOW, drop, inbox, names, options, runs, sent, sweep
 from tests.support.invariants import second_effects
+from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -109,7 +110,7 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     third = sweep(program, partner, "-q")
     assert (third.code, third.err) == (0, "")
     (run,) = runs(program)
-    assert len(partner.world.call_log.effects) == 5
+    assert len(partner.service.call_log.effects) == 5
     assert sent(partner, 100, 5) == [1] * 5
     assert names(inbox(program)) == []
     done = inbox(program) / "done"
@@ -145,12 +146,12 @@ def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(progra
     process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "30/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     process.kill()
-    program.ended(process)
+    program.wait(process)
     assert len(partner.requests()) < 60
     again = sweep(program, partner)
     assert again.code == 0, again.err
     assert "a.csv: continuing run" in again.err
-    assert len(partner.world.call_log.effects) == 62
+    assert len(partner.service.call_log.effects) == 62
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
     assert Counter(call["request_id"] for call in partner.requests()).total() - 62 <= 16
     assert len(runs(program)) == 2
@@ -172,7 +173,7 @@ def test_two_sweeps_of_one_folder_at_once(program: Program, partner: Partner) ->
     wait_until(lambda: len(partner.requests()) >= 2)
     second = sweep(program, partner, "--wait")
     first.terminate()
-    assert program.ended(first).code == 143
+    assert program.wait(first).code == 143
     assert second.code == 5
     assert f"process {first.pid}" in second.err
     assert sweep(program, partner).code == 0
@@ -185,11 +186,11 @@ def test_one_sweep_is_killed_and_another_started(program: Program, partner: Part
     first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "1/s")
     wait_until(lambda: len(partner.requests()) >= 2)
     second = program.start("sweep", *options(partner))
-    assert program.ended(second).code == 5
+    assert program.wait(second).code == 5
     first.kill()
-    program.ended(first)
+    program.wait(first)
     assert sweep(program, partner).code == 0
-    assert len(partner.world.call_log.effects) == 30
+    assert len(partner.service.call_log.effects) == 30
     assert len(runs(program)) == 1
 
 
@@ -201,8 +202,8 @@ def test_two_folders_with_one_partner_take_turns(program: Program, partner: Part
     first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     second = program.start("sweep", "other", *options(partner), "--wait")
-    assert program.ended(first).code == 0
-    assert program.ended(second).code == 0
+    assert program.wait(first).code == 0
+    assert program.wait(second).code == 0
     assert sent(partner, 300, 1) == [1]
     assert "b.csv" in names(other / "done")
 
@@ -212,7 +213,7 @@ def test_files_dropped_while_it_sweeps_are_taken_by_the_next(program: Program, p
     process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     drop(program, "b.csv", 300)
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0
     assert sweep(program, partner).code == 0
     assert [sent(partner, 100, 20), sent(partner, 300)] == [[1] * 20, [1, 1]]
     assert names(inbox(program)) == []
@@ -227,7 +228,7 @@ def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
     process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(number)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == code
     assert names(inbox(program)) == ["a.csv", "b.csv"]
     assert sweep(program, partner).code == 0
@@ -292,7 +293,7 @@ def test_watching_takes_what_is_dropped_and_ends_cleanly_when_idle(
     drop(program, "b.csv", 200)
     wait_until(lambda: "b.csv" in names(inbox(program) / "done"))
     process.send_signal(number)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert (ended.code, ended.err) == (0, "")
     assert [sent(partner, 100), sent(partner, 200)] == [[1, 1], [1, 1]]
 
@@ -302,7 +303,7 @@ def test_watching_that_is_ended_in_mid_run_says_so_and_the_next_goes_on(program:
     process = watching(program, partner, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(signal.SIGTERM)
-    assert program.ended(process).code == 143
+    assert program.wait(process).code == 143
     assert sweep(program, partner).code == 0
     assert sent(partner, 100, 60) == [1] * 60
 
@@ -314,7 +315,7 @@ def test_watching_goes_on_after_a_file_that_is_refused(program: Program, partner
     drop(program, "a.csv", 100)
     wait_until(lambda: "a.csv" in names(inbox(program) / "done"))
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0
     assert ended.err.count("bad.csv") == 2
 
@@ -385,11 +386,11 @@ def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
     process = program.start("run", path, "--base-url", partner.base_url, "--yes", "--rate", "30/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     process.kill()
-    program.ended(process)
+    program.wait(process)
     assert sweep(program, partner).code == 0
     assert len(runs(program)) == 1
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
-    assert len(partner.world.call_log.effects) == 60
+    assert len(partner.service.call_log.effects) == 60
     assert "a.csv" in names(inbox(program) / "done")
     assert sweep(program, partner, "-q").err == ""
 
@@ -436,7 +437,7 @@ def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_f
 @pytest.mark.chaos
 def test_killed_at_random_moments_while_files_keep_coming(program: Program, partner: Partner, chaos: Chaos) -> None:
     chance = Random(chaos.seed)
-    partner.world.behaviour = Behaviour(fault_share=0.1, seed=chaos.seed)
+    partner.service.behaviour = Behaviour(fault_share=0.1, seed=chaos.seed)
     contents: dict[str, bytes] = {}
 
     def killed(number: int) -> None:
@@ -459,7 +460,7 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
     assert len(list(done.glob("*.results.csv"))) == len(contents)
     assert not list(done.glob(".*"))
     assert names(inbox(program)) == []
-    assert second_effects(partner.world.call_log.effects) == 0
-    assert len(partner.world.call_log.effects) == 12 * len(contents)
+    assert second_effects(partner.service.call_log.effects) == 0
+    assert len(partner.service.call_log.effects) == 12 * len(contents)
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []

@@ -4,8 +4,8 @@ import pytest
 
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, layout
 from bulkreact.sheets.header_aliases import _ALIASES, _COLUMNS, column_of, key
-from tests.conftest import Partner, Program
 from tests.support.ids import guid, row
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
 
 NAMES = {

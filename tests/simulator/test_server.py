@@ -13,8 +13,8 @@ from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
-from tests.conftest import Program
 from tests.support.ids import fated, guid, row, target
+from tests.support.program import Program
 
 UNTOLD_BY_THE_STATUS = {598, 599, 1598, 1599, 2599, 3599, 4599}
 TOLD_BY_READING = {1202, 2202, 3202, 4202}
@@ -529,4 +529,4 @@ async def test_the_command_spreads_activations(program: Program) -> None:
         assert await visit.post(guid(5)) == 202
         assert await visit.listed() == {guid(5): "inactive"}
     process.terminate()
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0

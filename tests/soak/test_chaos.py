@@ -19,9 +19,10 @@ import pytest
 from bulkreact.models import Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Chaos, Partner, Program
+from tests.conftest import Chaos
 from tests.support.ids import fated, guid, read_csv, row, target, write_csv
 from tests.support.invariants import DROPPED, Seen, disagreements, new_ids_too_early, repeated, second_effects
+from tests.support.program import Partner, Program
 from tests.support.virtual_run import Killed, Laboratory
 
 pytestmark = pytest.mark.chaos
@@ -190,7 +191,7 @@ def test_killed_at_any_moment_as_real_processes(
     alive = sum(max(0.0, _SECONDS_OF_LIFE * share / 100 - _SECONDS_TO_START) for share in range(100)) / 100
     rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
     slaughter, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
-    ledger = partner.world.call_log
+    ledger = partner.service.call_log
     seen = [
         Seen(
             str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))

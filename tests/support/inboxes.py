@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from tests.conftest import Partner, Process, Program
 from tests.support.ids import guid, row, write_csv
+from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST
 
 NOW = ("--settle", "0")
@@ -36,7 +36,7 @@ def options(partner: Partner) -> tuple[str, ...]:
     return ("--base-url", partner.base_url, *FAST, *NOW)
 
 
-def sweep(program: Program, partner: Partner, *more: str | Path) -> Process:
+def sweep(program: Program, partner: Partner, *more: str | Path) -> ProgramResult:
     """Sweep the inbox once."""
     inbox(program)
     return program("sweep", *options(partner), *more)

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import Partner, Process, Program
 from tests.support.ids import fated, guid, read_csv, row, write_csv
+from tests.support.program import Partner, Program, ProgramResult
 
 FAST = ("--rate", "off", "--yes")
 
@@ -19,7 +19,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> Process:
+def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> ProgramResult:
     """Run rows with fates (numbers) or plain entitlements (words) against a simulator."""
     rows = [
         row(fated(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
@@ -29,7 +29,7 @@ def run(program: Program, partner: Partner, tails: list[int | str], *options: st
     return program("run", "input.csv", "--base-url", partner.base_url, *FAST, *options)
 
 
-def ends(process: Process) -> list[tuple[str, str, str, str]]:
+def ends(process: ProgramResult) -> list[tuple[str, str, str, str]]:
     """Return status, HTTP status, code and attempts of every row."""
     return [
         (line["status"], line["http_status"], line["error_code"], line["attempts"])
@@ -59,5 +59,5 @@ def told(folder: Path) -> list[str]:
 def reads(partner: Partner, tail: str) -> list[dict[str, object]]:
     """Return the reads of resources whose path ends so."""
     return [
-        call for call in partner.world.call_log.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)
+        call for call in partner.service.call_log.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)
     ]

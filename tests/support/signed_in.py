@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bulkreact.simulator.identity.directory import App
-from tests.conftest import Process, Program
 from tests.support.ids import guid, row, write_csv
+from tests.support.program import Program, ProgramResult
 from tests.support.run_commands import FAST
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
 
@@ -19,13 +19,13 @@ def secret_app(**changes: object) -> App:
     return App(**{"client_id": CLIENT, "tenant_id": TENANT, "secrets": {SECRET: "valid"}, **changes})  # type: ignore[arg-type]
 
 
-def run(program: Program, *options: str | Path, rows: int = 3) -> Process:
+def run(program: Program, *options: str | Path, rows: int = 3) -> ProgramResult:
     """Run so many plain rows."""
     write_csv(program.folder / "input.csv", [row(guid(number), number % 5) for number in range(rows)])
     return program("run", "input.csv", *FAST, *options)
 
 
-def sign_in(program: Program, authority: Authority, *options: str) -> Process:
+def sign_in(program: Program, authority: Authority, *options: str) -> ProgramResult:
     """Take a refresh token over, as somebody who has one already."""
     token = authority.directory.issue_refresh_token(
         CLIENT, TENANT, public="BULKREACT_CLIENT_SECRET" not in program.environment

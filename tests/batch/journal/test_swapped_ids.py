@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.swapped_ids import SwappedId, flag_swapped_ids, input_digest
 from bulkreact.models import InputRow, Target
-from tests.conftest import Partner, Program
 from tests.support.ids import facts, guid, read_csv, target, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
 
 C, S, E = guid(1001), guid(2001), guid(1)

@@ -12,8 +12,8 @@ from bulkreact.batch.environment import Phase
 from bulkreact.models import Response, Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Partner, Program
 from tests.support.ids import fated, guid, read_csv, row, target, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ends, ids_by_path, newest, reads, run, told, wait_until
 from tests.support.virtual_run import Laboratory, Sent
 
@@ -36,7 +36,7 @@ def test_accepted_rows_are_watched_until_they_are_active(
     assert process.summary["calls"]["retried"] == 2  # type: ignore[index]
     written = {line["request_id"] for line in read_csv(process.run / "results.csv")}
     assert written == {call["request_id"] for call in partner.requests()}
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
 
 
 def test_all_active_is_a_success(program: Program, partner: Partner) -> None:
@@ -106,7 +106,7 @@ def test_verify_looks_once_and_again_days_later(
     assert told(process.run) == ["pending"] * 4
     heartbeat = program.folder / "reports" / "latest.json"
     assert json.loads(heartbeat.read_text())["exit_code"] == 1
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     second = program("verify", process.run.name, *FAST)
     assert second.code == 0
     assert told(process.run) == ["reactivated"] * 4
@@ -162,11 +162,11 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
     wait_until(lambda: len(reads(partner, "")) >= 8)
     process.send_signal(number)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == code
     assert told(ended.run) == ["accepted"] * 4
     assert f"bulkreact resume {ended.run.name} --verify" in ended.err
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     again = program("resume", *FAST, *QUICKLY)
     assert again.code == 0, again.err
     assert told(ended.run) == ["reactivated"] * 4
@@ -182,8 +182,8 @@ def test_watching_that_is_killed_is_taken_up_by_the_same_command(
     process = program.start(*command)
     wait_until(lambda: len(reads(partner, "")) >= 8)
     process.kill()
-    program.ended(process)
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    program.wait(process)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     again = program(*command)
     assert again.code == 0, again.err
     assert told(again.run) == ["reactivated"] * 4
@@ -203,7 +203,7 @@ def test_watching_for_no_time_at_all_is_refused(program: Program, partner: Partn
     process = run(program, partner, ["a"], "--verify", "--verify-every", "0")
     assert process.code == 2
     assert "--verify-every" in process.err
-    assert not partner.world.call_log.calls
+    assert not partner.service.call_log.calls
 
 
 def test_results_that_cannot_be_written_after_verifying_are_written_later(program: Program, partner: Partner) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.simulator.partnercenter.behaviour import Behaviour
-from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.discovery_server import OFFER, Answer, House, entitlement, open_house, plan, subscription
 from tests.support.ids import guid, read_csv
+from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import wait_until
 from tests.support.token_authority import SECRET, Authority
 
@@ -47,17 +47,17 @@ def portfolio(house: House) -> None:
     house.entitlements[11] = [entitlement(111), entitlement(112, "active"), entitlement(113, "Warming")]
 
 
-def discover(program: Program, house: House, *options: str | Path) -> Process:
+def discover(program: Program, house: House, *options: str | Path) -> ProgramResult:
     """Discover at full speed."""
     return program("discover", "--base-url", house.base_url, "--rate", "off", *options)
 
 
-def found(process: Process) -> list[dict[str, str]]:
+def found(process: ProgramResult) -> list[dict[str, str]]:
     """Return the rows on standard output."""
     return list(csv.DictReader(io.StringIO(process.out)))
 
 
-def statuses(process: Process) -> list[tuple[str, str, str]]:
+def statuses(process: ProgramResult) -> list[tuple[str, str, str]]:
     """Return kind, name and status of every row."""
     return [(row["kind"], row["subscription_name"], row["status"]) for row in found(process)]
 
@@ -524,7 +524,7 @@ def test_it_goes_on_where_it_was_stopped(program: Program, house: House, number:
     if number != signal.SIGKILL:
         # The call in flight is allowed to end.
         house.held.clear()
-    ended = program.ended(process)
+    ended = program.wait(process)
     house.held.clear()
     assert ended.code == code
     assert (program.folder / "found.csv").read_text() == "old"
@@ -551,7 +551,7 @@ def test_a_second_signal_stops_at_once(program: Program, house: House) -> None:
     said = [process.stderr.readline() for _ in range(2)]
     assert "allowed to end" in said[1]
     process.send_signal(signal.SIGINT)
-    ended = program.ended(process)
+    ended = program.wait(process)
     house.held.clear()
     assert ended.code == 130
     assert "nothing was written" in ended.err
@@ -595,7 +595,7 @@ def test_another_run_against_the_partner_excludes_it(program: Program, house: Ho
     wait_until(lambda: bool(house.paths("/subscriptions")))
     beside = discover(program, house)
     house.held.clear()
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0
     assert beside.code == 5
     assert "a discovery" in beside.err
 
@@ -686,7 +686,7 @@ def test_what_was_discovered_runs_and_is_not_discovered_again(program: Program, 
     assert sum(status == "reactivated" for status in ended.values()) == len(wanted) > 8
     left = found(program("discover", *where))
     assert {row["status"] for row in left} == {row["status"] for row in rows} - {"suspended", "inactive"}
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
 
 
 def test_a_large_portfolio_with_faults_is_read_completely(
@@ -699,9 +699,9 @@ def test_a_large_portfolio_with_faults_is_read_completely(
     assert len({row["customer_id"] for row in found(process)}) == 520
     assert process.out == expected.out
     for partner in (usual, faulty):
-        assert partner.world.call_log.violations == []
-        assert partner.world.call_log.effects == []
-        assert {call["method"] for call in partner.world.call_log.calls} == {"GET"}
+        assert partner.service.call_log.violations == []
+        assert partner.service.call_log.effects == []
+        assert {call["method"] for call in partner.service.call_log.calls} == {"GET"}
 
 
 def test_broken_customers_of_the_simulator_are_each_named(
@@ -722,6 +722,6 @@ def test_a_token_that_is_refused_is_renewed(program: Program, authority: Authori
     process = program.start("discover", "--rate", "off", "--concurrency", "1")
     wait_until(lambda: len(authority.world.call_log.calls) >= 2)
     authority.directory.revoke_access_tokens()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0, ended.err
     assert len({row["customer_id"] for row in found(ended)}) == 3

@@ -9,9 +9,9 @@ import pytest
 from openpyxl import Workbook
 
 from bulkreact.sheets.input.xlsx_table import WorkbookTable
-from tests.conftest import Process, Program
 from tests.support.discovery_server import Answer, House, entitlement, open_house, plan, subscription
 from tests.support.ids import guid, read_csv, write_csv
+from tests.support.program import Program, ProgramResult
 from tests.support.run_commands import wait_until
 
 HEADER = ("Note", "customer_id", "subscription_id", "entitlement_id", "name")
@@ -38,7 +38,7 @@ def row(
     return note, guid(customer), guid(subscription_number), entitlement_id, name
 
 
-def complete(program: Program, house: House, *options: str | Path, source: str = "in.csv") -> Process:
+def complete(program: Program, house: House, *options: str | Path, source: str = "in.csv") -> ProgramResult:
     """Complete a file."""
     return program("discover", "--base-url", house.base_url, "--rate", "off", "--complete", source, *options)
 
@@ -211,7 +211,7 @@ def test_it_goes_on_after_a_kill(program: Program, house: House) -> None:
     process = program.start(*command)
     wait_until(lambda: len(house.paths(last)) == 1)
     process.kill()
-    program.ended(process)
+    program.wait(process)
     house.held.clear()
     assert not (program.folder / "out.csv").exists()
     house.calls.clear()

@@ -12,14 +12,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.ids import fated, row, write_csv
+from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, wait_until
 from tests.support.signed_in import sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 
 
-def found(program: Program, *options: str | Path) -> tuple[Process, dict[str, Any]]:
+def found(program: Program, *options: str | Path) -> tuple[ProgramResult, dict[str, Any]]:
     """Let doctor examine, for programs."""
     process = program("doctor", "--json", *options)
     assert "Traceback" not in process.err
@@ -111,7 +111,7 @@ def test_a_ready_token_that_is_no_good_is_not_tried(
     assert process.code == 3
     assert results(content)[check] == "failed"
     assert told in words(content, check)
-    assert partner.world.call_log.calls == []
+    assert partner.service.call_log.calls == []
     assert token not in process.out
 
 
@@ -228,11 +228,11 @@ def test_no_call_is_made_beside_a_run_that_is_at_work(program: Program, partner:
     wait_until(lambda: len(partner.requests()) == 1)
     doctor, content = found(program, "--base-url", partner.base_url)
     process.send_signal(signal.SIGKILL)
-    program.ended(process)
+    program.wait(process)
     assert doctor.code == 0
     assert results(content)["harmless read"] == "skipped"
     assert f"process {process.pid}" in words(content, "harmless read")
-    assert len(partner.world.call_log.calls) == 1
+    assert len(partner.service.call_log.calls) == 1
 
 
 def test_it_looks_at_the_settings_of_run(program: Program, partner: Partner) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.ids import fated, guid, row, write_csv
+from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, told, wait_until
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
@@ -25,7 +25,7 @@ ROWS: list[tuple[str, ...]] = [
 
 def planned(
     program: Program, *options: str | Path, rows: Sequence[tuple[str, ...]] = ROWS
-) -> tuple[Process, dict[str, Any]]:
+) -> tuple[ProgramResult, dict[str, Any]]:
     """Plan rows, for programs."""
     write_csv(program.folder / "input.csv", rows)
     process = program("plan", "input.csv", "--json", *options)
@@ -182,9 +182,9 @@ def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Progr
     plan = online(program, partner, rows)
     assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]
     assert partner.requests() == []
-    assert partner.world.call_log.effects == []
+    assert partner.service.call_log.effects == []
     # Entitlements of one subscription are read by one call.
-    paths = [str(call["path"]) for call in partner.world.call_log.calls]
+    paths = [str(call["path"]) for call in partner.service.call_log.calls]
     assert sum(path.endswith("/azureEntitlements") for path in paths) == 1
     told_to_people = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off").out
     assert "At present: inactive 3, active 1" in told_to_people
@@ -205,7 +205,7 @@ def test_reading_keeps_to_the_pace_and_waits_when_asked(
     partner = start_partner(Behaviour(partner_limit=3, window=1))
     plan = online(program, partner, [row(guid(number), number) for number in range(8)])
     assert [word for _, word in plan["statuses"]] == ["inactive"] * 8
-    assert any(str(call["answer"]) == "429" for call in partner.world.call_log.calls)
+    assert any(str(call["answer"]) == "429" for call in partner.service.call_log.calls)
 
 
 def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner: Partner) -> None:
@@ -215,13 +215,13 @@ def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner:
     wait_until(lambda: len(partner.requests()) == 1)
     beside = program("plan", "input.csv", "--online", *target)
     process.kill()
-    program.ended(process)
+    program.wait(process)
     assert beside.code == 5
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
     assert program("plan", "input.csv", "--online", *target).code == 2
     assert program("plan", "input.csv").code == 0
     program.environment["BULKREACT_ACCESS_TOKEN"] = CANARY
-    partner.world.behaviour = Behaviour()
+    partner.service.behaviour = Behaviour()
     refused = program("plan", "input.csv", "--online", "--simulate")
     assert refused.code == 0
 

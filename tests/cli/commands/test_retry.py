@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ends, ids_by_path, newest, run, told, wait_until
 
 ONCE = ("--attempts", "1", "--halt-on-failures", "off")
@@ -93,7 +93,7 @@ def test_a_lost_answer_that_took_effect_is_settled_by_a_retry(program: Program, 
     again = program("retry", process.run.name, *FAST, *ONCE)
     assert again.code == 0, again.err
     assert told(newest(program)) == ["accepted", "accepted", "reactivated"]
-    assert len(partner.world.call_log.effects) == 3
+    assert len(partner.service.call_log.effects) == 3
 
 
 def test_rows_that_could_not_be_reached_are_retried(program: Program) -> None:
@@ -115,7 +115,7 @@ def test_what_an_earlier_retry_has_settled_is_left_alone(program: Program, partn
     again = program("retry", original.name, *FAST, *ONCE)
     assert again.code == 1
     assert [line["row"] for line in lines(newest(program))] == ["3"]
-    assert len(partner.world.call_log.effects) == 2
+    assert len(partner.service.call_log.effects) == 2
     third = program("retry", newest(program).name, *FAST, *ONCE, "--all-failed")
     assert third.code == 1
     assert [line["row"] for line in lines(newest(program))] == ["3"]
@@ -138,7 +138,7 @@ def test_a_retry_that_was_killed_is_resumed_and_not_started_again(program: Progr
     retry = program.start("retry", original.name, *FAST, *ONCE)
     wait_until(lambda: len(partner.requests(1598)) >= 2)
     retry.kill()
-    program.ended(retry)
+    program.wait(retry)
     again = program("retry", original.name, *FAST, *ONCE)
     assert again.code == 2
     assert "bulkreact resume" in again.err
@@ -171,7 +171,7 @@ def test_what_a_limit_left_out_can_be_retried_a_few_at_a_time(program: Program, 
     again = program("retry", process.run.name, *FAST, "--limit", "2")
     assert again.code == 0, again.err
     assert Counter(told(newest(program))) == {"accepted": 2, "not_attempted": 2}
-    assert len(partner.world.call_log.effects) == 3
+    assert len(partner.service.call_log.effects) == 3
 
 
 def test_a_retry_asks_before_it_sends(program: Program, partner: Partner) -> None:
@@ -182,7 +182,7 @@ def test_a_retry_asks_before_it_sends(program: Program, partner: Partner) -> Non
 
 
 def test_a_retry_can_watch_activation(program: Program, partner: Partner) -> None:
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     process = run(program, partner, [503], *ONCE)
     again = program("retry", process.run.name, *FAST, "--verify", "--verify-after", "0", "--attempts", "3")
     assert again.code == 0, again.err

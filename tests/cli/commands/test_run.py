@@ -19,8 +19,8 @@ from bulkreact.models import Status
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import CANARY, PROJECT, Partner, Program
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.program import CANARY, PROJECT, Partner, Program
 from tests.support.run_commands import FAST, ends, ids_by_path, run, told, wait_until
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -104,7 +104,7 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
         ),
         *("finished_at", "counts", "error_codes", "calls", "pace", "files"),
     }
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
 
 
 def test_results_carry_the_ids_that_were_sent(program: Program, partner: Partner) -> None:
@@ -125,7 +125,7 @@ def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
     assert len({call["request_id"] for call in calls}) == 1
     assert len({call["correlation_id"] for call in calls}) == len(calls)
     assert ends(process) == [("accepted", "202", "", str(len(calls)))]
-    assert len(partner.world.call_log.effects) == 1
+    assert len(partner.service.call_log.effects) == 1
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_a_signal_while_everything_is_in_flight_is_no_trouble(program: Program, 
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes")
     wait_until(lambda: len(partner.requests()) == 3)
     process.send_signal(signal.SIGINT)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert {status for status, *_ in ends(ended)} == {"accepted"}
@@ -517,7 +517,7 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
     process = program.start(*command)
     wait_until(lambda: len(partner.requests()) >= 10)
     process.send_signal(signal.SIGKILL)
-    program.ended(process)
+    program.wait(process)
     killed_at = len(partner.requests())
     again = program(*command)
     assert killed_at < 60
@@ -526,7 +526,7 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
     assert {status for status, *_ in ends(again)} == {"accepted"}
     ids = Counter(call["request_id"] for call in partner.requests())
     assert len(ids) == 60
-    assert len(partner.world.call_log.effects) == 60
+    assert len(partner.service.call_log.effects) == 60
     # Only calls in flight at the moment of the kill may have been repeated, under their old ids.
     assert ids.total() - 60 <= 16
 
@@ -539,7 +539,7 @@ def test_a_signal_lets_calls_in_flight_end_and_writes_the_results(
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 5)
     process.send_signal(number)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == code
     assert ended.summary["state"] == "interrupted"
     counts = Counter(status for status, *_ in ends(ended))
@@ -559,7 +559,7 @@ def test_a_second_signal_stops_at_once_and_the_run_can_still_be_resumed(program:
     assert process.stderr
     assert any("Stopping" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 130
     assert ends(ended)[0] == ("unknown", "", "no-answer", "1")
 
@@ -574,7 +574,7 @@ def test_a_copy_that_cannot_be_written_keeps_nothing_from_the_runs_own_folder(
     wait_until(lambda: len(partner.requests()) == 1)
     (program.folder / "there").rmdir()
     (program.folder / "there").write_text("in the way")
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 74
     assert "copy.csv" in ended.err
     assert told(ended.run) == ["accepted"]
@@ -589,7 +589,7 @@ def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Pa
     second = program(*command)
     assert second.code == 5
     first.send_signal(signal.SIGTERM)
-    assert program.ended(first).code == 143
+    assert program.wait(first).code == 143
 
 
 def test_two_runs_against_one_partner_exclude_each_other(program: Program, partner: Partner) -> None:
@@ -604,7 +604,7 @@ def test_two_runs_against_one_partner_exclude_each_other(program: Program, partn
     elsewhere = program("run", "b.csv", "--simulate", "--reports", "other")
     assert elsewhere.code == 0
     first.kill()
-    program.ended(first)
+    program.wait(first)
     third = program("run", "b.csv", "--base-url", partner.base_url, *FAST, "--reports", "other")
     assert third.code == 0
 
@@ -615,7 +615,7 @@ def test_a_signal_while_results_are_written_tears_nothing(program: Program, part
     wait_until(lambda: bool(list(program.folder.glob("reports/[!.]*/.results.csv.*.partial"))))
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 1
     assert len(ends(ended)) == 60_000
 
@@ -625,7 +625,7 @@ def test_a_signal_while_the_input_is_read_leaves_nothing_behind(program: Program
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
     wait_until(lambda: bool(list(program.folder.glob("reports/.*.draft"))))
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 143
     assert not list(ended.reports.iterdir())
     assert partner.requests() == []
@@ -638,7 +638,7 @@ def test_any_number_of_signals_ends_without_a_traceback(program: Program, partne
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.02)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert ends(ended) == [("unknown", "", "no-answer", "1"), ("accepted", "202", "", "1")]
@@ -653,7 +653,7 @@ def test_the_run_goes_on_when_nobody_reads_its_words_any_more(program: Program, 
     assert process.wait(60) == 0
     assert process.stdout
     process.stdout.close()
-    assert len(partner.world.call_log.effects) == 40
+    assert len(partner.service.call_log.effects) == 40
 
 
 def test_a_resume_that_is_not_agreed_to_changes_nothing(program: Program, partner: Partner) -> None:
@@ -686,7 +686,7 @@ def test_rows_sent_by_an_earlier_process_outlive_the_refusal_of_their_customer(
     process = program.start(*command)
     wait_until(lambda: len(partner.requests(1598)) == 4)
     process.kill()
-    program.ended(process)
+    program.wait(process)
     again = program(*command, "--timeout", "0.3", "--attempts", "1", "--concurrency", "5", "--per-customer", "5")
     assert Counter(status for status, *_ in ends(again)) == {"unknown": 4, "failed": 1}
     assert [attempts for status, _, _, attempts in ends(again) if status == "unknown"] == ["2"] * 4
@@ -714,7 +714,7 @@ def test_an_outcome_that_was_overtaken_by_newer_calls_is_not_shown(program: Prog
     again = program.start("resume", *FAST)
     wait_until(lambda: len(partner.requests()) >= 3)
     again.kill()
-    program.ended(again)
+    program.wait(again)
     assert program("results", process.run.name).code == 0
     ((status, _, _, attempts),) = ends(process)
     assert (status, attempts) == ("unknown", str(len(partner.requests())))
@@ -725,7 +725,7 @@ def test_stopping_does_not_wait_for_the_pace(program: Program, partner: Partner)
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "1/min")
     wait_until(lambda: len(partner.requests()) == 1)
     process.send_signal(signal.SIGINT)
-    assert program.ended(process).code == 130
+    assert program.wait(process).code == 130
     assert len(partner.requests()) == 1
 
 
@@ -750,7 +750,7 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
     wait_until(lambda: len(partner.requests()) == 2)
     (folder,) = (path.parent for path in program.folder.glob("reports/*/journal.sqlite3"))
     (folder / "results.csv").mkdir()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 74
     assert f"bulkreact results {Path('reports') / folder.name}" in ended.err
     assert not list(folder.glob("*.partial"))
@@ -773,7 +773,7 @@ def test_a_stopped_run_keeps_its_code_although_its_results_could_not_be_written(
     wait_until(lambda: len(partner.requests()) >= 1)
     (folder,) = (path.parent for path in program.folder.glob("reports/*/journal.sqlite3"))
     (folder / "results.csv").mkdir()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 74
     latest = program.folder / "reports" / "latest.json"
     assert [json.loads(latest.read_text())[name] for name in ("state", "exit_code")] == ["halted", 4]
@@ -841,7 +841,7 @@ def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
     again = program("resume", *FAST)
     assert again.code == 0, again.err
     assert all(len(set(ids)) == 1 for ids in ids_by_path(partner).values())
-    assert len(partner.world.call_log.effects) == 400
+    assert len(partner.service.call_log.effects) == 400
 
 
 def test_results_are_the_same_when_written_again_elsewhere(program: Program, partner: Partner) -> None:
@@ -897,15 +897,15 @@ def test_limits_of_the_partner_are_waited_out(start_partner: Callable[[Behaviour
     partner = start_partner(Behaviour(partner_limit=10, window=1))
     process = run(program, partner, ["a"] * 30)
     assert process.code == 0
-    assert len(partner.world.call_log.effects) == 30
+    assert len(partner.service.call_log.effects) == 30
 
 
 def test_random_faults_lose_and_repeat_nothing(start_partner: Callable[[Behaviour], Partner], program: Program) -> None:
     partner = start_partner(Behaviour(fault_share=0.3, seed=3))
     process = run(program, partner, ["a"] * 60, "--attempts", "12")
     assert process.code == 0, process.err
-    effects = Counter(effect["entitlement_id"] for effect in partner.world.call_log.effects)
+    effects = Counter(effect["entitlement_id"] for effect in partner.service.call_log.effects)
     assert (len(effects), effects.total()) == (60, 60)
-    assert partner.world.call_log.violations == []
+    assert partner.service.call_log.violations == []
     ids = {(call["path"], call["request_id"]) for call in partner.requests()}
     assert len(ids) == 60

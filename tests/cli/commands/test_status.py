@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Partner, Process, Program
 from tests.support.ids import guid, row, write_csv
+from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, reads, run, told, wait_until
 
 
-def content(process: Process) -> dict[str, object]:
+def content(process: ProgramResult) -> dict[str, object]:
     """Return what status says to programs."""
     assert process.code == 0, process.err
     found: dict[str, object] = json.loads(process.out)
@@ -41,7 +41,7 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     told_to_programs = content(program("status", "--json"))
     told_to_people = program("status")
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 143, ended.err
     assert told_to_programs["state"] == "running"
     assert told_to_programs["run_id"] == ended.run.name
@@ -55,7 +55,7 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     assert sum(counts.values()) + open_rows == ROWS
     assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
     assert told_to_people.err == ""
-    assert len(partner.world.call_log.effects) == told(ended.run).count("accepted") >= counts["accepted"]
+    assert len(partner.service.call_log.effects) == told(ended.run).count("accepted") >= counts["accepted"]
 
 
 def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
@@ -70,7 +70,7 @@ def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner
 def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, partner: Partner) -> None:
     process = start(program, partner)
     process.kill()
-    ended = program.ended(process)
+    ended = program.wait(process)
     found = content(program("status", "--json"))
     assert (found["state"], found["exit_code"]) == ("interrupted", 130)
     counts = found["counts"]
@@ -85,7 +85,7 @@ def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, 
 def test_an_interrupted_run_names_the_command_that_continues_it(program: Program, partner: Partner) -> None:
     process = start(program, partner)
     process.send_signal(signal.SIGINT)
-    ended = program.ended(process)
+    ended = program.wait(process)
     found = program("status", ended.run)
     assert f"Run {ended.run.name}: interrupted" in found.out
     assert f"bulkreact resume {ended.run.name}" in found.out
@@ -103,17 +103,17 @@ def test_an_unknown_run_is_refused(program: Program, partner: Partner) -> None:
 
 
 def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Program, partner: Partner) -> None:
-    partner.world.behaviour = Behaviour(activation_delay=3600)
+    partner.service.behaviour = Behaviour(activation_delay=3600)
     process = start(program, partner)
     process.kill()
-    ended = program.ended(process)
+    ended = program.wait(process)
     verify = program.start("verify", ended.run.name, *FAST, "--verify-timeout", "60", "--verify-every", "1")
     wait_until(lambda: len(reads(partner, "")) >= 5)
     found = content(program("status", "--json"))
     shown = program("status").out
     refused = program("results", ended.run.name)
     verify.send_signal(signal.SIGINT)
-    assert program.ended(verify).code == 130
+    assert program.wait(verify).code == 130
     assert (found["state"], found["process_id"]) == ("interrupted", verify.pid)
     assert f"Process {verify.pid} is reading how accepted subscriptions stand" in shown
     assert refused.code == 5
@@ -124,7 +124,7 @@ def test_results_are_not_written_beside_the_process_that_will_write_them(program
     assert program("results", next((program.folder / "reports").glob("2*")).name).code == 5
     assert not list((program.folder / "reports").glob("**/*.json"))
     process.send_signal(signal.SIGTERM)
-    assert program.ended(process).code == 143
+    assert program.wait(process).code == 143
 
 
 @pytest.mark.parametrize("damage", ["format", "bytes"])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from bulkreact.inbox.scan import SHIPPED, file_sha256
-from tests.conftest import PROJECT, Partner, Program
 from tests.support.ids import fated, guid, read_csv, row, write_csv
 from tests.support.inboxes import NOW, aged, drop, inbox, names, options, runs, sent, sweep
+from tests.support.program import PROJECT, Partner, Program
 from tests.support.run_commands import FAST, wait_until
 from tests.support.signed_in import secret_app
 from tests.support.token_authority import SECRET, Authority
@@ -360,8 +360,8 @@ def test_a_busy_partner_is_told_apart_and_nothing_is_lost(program: Program, part
     assert waiting.stderr
     assert any("Waiting until it has ended." in line for line in waiting.stderr)
     first.terminate()
-    program.ended(first)
-    assert program.ended(waiting).code == 0
+    program.wait(first)
+    assert program.wait(waiting).code == 0
     assert second.code == 5
     assert f"process {first.pid}" in second.err
     assert sent(partner, 100) == [1, 1]
@@ -400,7 +400,7 @@ def test_a_file_replaced_while_its_run_works_is_a_new_file(program: Program, par
     process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     drop(program, "a.csv", 200)
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0
     assert names(inbox(program)) == ["a.csv"]
     assert sweep(program, partner).code == 0
     assert sent(partner, 200) == [1, 1]
@@ -427,7 +427,7 @@ def test_a_simulated_sweep_needs_neither_credentials_nor_agreement(program: Prog
     drop(program, "a.csv", 100)
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
     process = program.start("sweep", "--simulate", *NOW)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0
     assert "a.csv" in names(inbox(program) / "done")
     assert "--keep leaves them where they are" in ended.err
@@ -448,7 +448,7 @@ def test_practice_that_was_interrupted_is_in_nobodys_way(program: Program, partn
     practice = program.start("sweep", "--simulate", "--rate", "1/s", *NOW)
     wait_until(lambda: len(runs(program)) == 1)
     practice.kill()
-    program.ended(practice)
+    program.wait(practice)
     assert sweep(program, partner).code == 0
     assert sent(partner, 100, 30) == [1] * 30
 
@@ -480,8 +480,8 @@ def test_a_file_that_is_withdrawn_while_another_run_is_waited_for_is_not_sent(
     next(line for line in queued.stderr if "Waiting until it has ended." in line)
     path.unlink()
     first.terminate()
-    assert program.ended(first).code == 143
-    assert program.ended(queued).code == 0
+    assert program.wait(first).code == 143
+    assert program.wait(queued).code == 0
     assert sent(partner, 100) == [0, 0]
 
 
@@ -533,7 +533,7 @@ def test_with_a_terminal_it_asks_about_each_file(program: Program, partner: Part
     with os.fdopen(terminal) as stdin:
         process = program.start("sweep", "--base-url", partner.base_url, "--rate", "off", *NOW, stdin=stdin)
         os.write(keyboard, b"n\ny\n")
-        ended = program.ended(process)
+        ended = program.wait(process)
     os.close(keyboard)
     assert ended.code == 2
     assert ended.err.count("Reactivate 2 subscriptions of 2 customers") == 2

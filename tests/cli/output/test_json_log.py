@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import CANARY, Partner, Process, Program
 from tests.support.ids import guid, read_csv, row, write_csv
+from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, run, wait_until
 
 AS_JSON = ("--log-format", "json")
 
 
-def lines(process: Process) -> list[dict[str, object]]:
+def lines(process: ProgramResult) -> list[dict[str, object]]:
     """Return the log lines of a process; each of them must be one."""
     found: list[dict[str, object]] = [json.loads(line) for line in process.err.splitlines()]
     assert all({"time", "level", "event"} <= set(line) for line in found)
@@ -88,7 +88,7 @@ def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner)
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s", *AS_JSON)
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     found = lines(ended)
     assert ended.code == 143
     assert found[-1]["event"] == "run.ended"
@@ -98,7 +98,7 @@ def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner)
 
 @pytest.mark.parametrize("command", ["resume", "retry", "verify"])
 def test_the_commands_that_follow_a_run_speak_so_too(program: Program, partner: Partner, command: str) -> None:
-    partner.world.behaviour = partner.world.behaviour.__class__(activation_delay=0)
+    partner.service.behaviour = partner.service.behaviour.__class__(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     again = program(command, process.run.name, *FAST, *AS_JSON)
     assert of(lines(again), "run.ended")

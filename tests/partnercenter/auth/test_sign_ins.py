@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from tests.conftest import Program
 from tests.support.ids import fated, guid, row, write_csv
+from tests.support.program import Program
 from tests.support.run_commands import FAST, newest, told, wait_until
 from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls, run, secret_app, sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
@@ -22,7 +22,7 @@ def test_somebody_signs_in_with_a_code_and_runs_are_made_in_their_name(program: 
     wait_until(lambda: bool(authority.directory.user_codes))
     (code,) = authority.directory.user_codes
     authority.directory.approve(code)
-    login = program.ended(process)
+    login = program.wait(process)
     assert login.code == 0, login.err
     assert code in login.err
     assert "Signed in as ann@fabrikam.example" in login.err
@@ -41,7 +41,7 @@ def test_a_code_that_is_declined_signs_nobody_in(program: Program, authority: Au
     process = program.start("login")
     wait_until(lambda: bool(authority.directory.user_codes))
     authority.directory.decline(authority.directory.user_codes[0])
-    login = program.ended(process)
+    login = program.wait(process)
     assert login.code == 3
     assert "declined" in login.err
     assert run(program, *USER).code == 2
@@ -51,7 +51,7 @@ def test_waiting_for_the_code_can_be_interrupted(program: Program, authority: Au
     process = program.start("login")
     wait_until(lambda: bool(authority.directory.user_codes))
     process.send_signal(signal.SIGINT)
-    login = program.ended(process)
+    login = program.wait(process)
     assert login.code == 130
     assert "Traceback" not in login.err
 
@@ -64,7 +64,7 @@ def test_somebody_signs_in_through_the_browser(program: Program, authority: Auth
     assert process.stderr
     url = next(word for line in process.stderr for word in line.split() if word.startswith(authority.base_url))
     threading.Thread(target=authority.browse, args=(url,)).start()
-    login = program.ended(process)
+    login = program.wait(process)
     assert login.code == 0, login.err
     assert run(program, *USER).code == 0
 
@@ -75,7 +75,7 @@ def test_a_refresh_token_is_taken_over_from_standard_input(program: Program, aut
     file.write_text(token + "\n")
     with file.open() as stdin:
         process = program.start("login", "--refresh-token-stdin", stdin=stdin)
-        login = program.ended(process)
+        login = program.wait(process)
     assert login.code == 0, login.err
     assert run(program, *USER).code == 0
     assert authority.outcomes == [ROTATED_ONCE]
@@ -164,7 +164,7 @@ def test_two_processes_that_renew_at_once_lose_no_refresh_token(program: Program
         base_url = f"{authority.base_url}/{name}"
         options = ("--base-url", base_url, "--reports", f"reports-{name}", "--attempts", "1", "--rate", "5/s")
         processes.append(program.start("run", f"{name}.csv", *FAST, *USER, *options))
-    ended = [program.ended(process) for process in processes]
+    ended = [program.wait(process) for process in processes]
     assert not [one.err for one in ended if one.code != 1]
     assert set(authority.outcomes) == {ROTATED_ONCE}
     assert len(authority.outcomes) >= 7
@@ -190,7 +190,7 @@ def test_one_tenant_has_one_lock_however_it_is_named(program: Program, authority
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
     other = run(program, *APP, "--tenant-id", OTHER_TENANT)
     first.kill()
-    program.ended(first)
+    program.wait(first)
     assert second.code == 5, second.err
     assert other.code == 0, other.err
 
@@ -230,7 +230,7 @@ def test_trouble_while_the_code_is_waited_for_does_not_end_the_sign_in(program: 
     authority.directory.faults = [Fault(503), Fault(500, html=True)]
     wait_until(lambda: not authority.directory.faults)
     authority.directory.approve(code)
-    login = program.ended(process)
+    login = program.wait(process)
     assert login.code == 0, login.err
     assert login.err.count(code) == 1
 
@@ -319,7 +319,7 @@ def test_stopping_does_not_wait_for_a_token_service_that_hangs(program: Program,
     begun = len(authority.directory.requests)
     wait_until(lambda: len(authority.directory.requests) > begun)
     process.send_signal(signal.SIGINT)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 130
     # The token service has not answered yet; and what had not been sent is not said to be lost.
     assert authority.directory.requests[-1].outcome == ""
@@ -338,7 +338,7 @@ def test_a_signal_before_the_first_token_ends_the_program_at_once(program: Progr
     process = program.start("run", "input.csv", *FAST, *APP)
     wait_until(lambda: bool(authority.directory.requests))
     process.send_signal(signal.SIGTERM)
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 143
     assert authority.directory.requests[-1].outcome == ""
     assert not list(ended.reports.glob("*"))
@@ -527,7 +527,7 @@ def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
     wait_until(lambda: len(calls(authority)) >= 2)
     # Begun after four seconds, answered after the last row.
     authority.directory.latency = 6
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0, ended.err
     assert len(authority.directory.requests) == 3
     authority.directory.latency = 0

@@ -12,8 +12,8 @@ from bulkreact.models import InputRow
 from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
-from tests.conftest import Partner, Program
 from tests.support.ids import guid, read_csv, row
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")

@@ -21,9 +21,9 @@ from bulkreact.sheets.output import charts, report_html
 from bulkreact.sheets.output.customer_totals import CustomerCounts
 from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, status_lines
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import Partner, Program
 from tests.support.html_page import Page
 from tests.support.ids import AT, HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, newest, run, wait_until
 
 MIXED: list[int | str] = [202, 202, 900337, 800111, 20002, 1503, 429, 900278, 1202, 202]
@@ -154,7 +154,7 @@ def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
 def test_verify_and_results_write_it_again_and_it_stays_true(program: Program, partner: Partner) -> None:
     ended = run(program, partner, ["a", "b", "c"])
     assert report(ended.run).numbers()["accepted"] == 3
-    partner.world.behaviour = Behaviour(activation_delay=0)
+    partner.service.behaviour = Behaviour(activation_delay=0)
     verified = program("verify", ended.run.name, *FAST)
     assert verified.code == 0
     read = report(ended.run)

@@ -23,8 +23,8 @@ from bulkreact.sheets.output import results_xlsx
 from bulkreact.sheets.output.results_csv import result_cells
 from bulkreact.sheets.output.results_xlsx import too_large
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
-from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, newest, told
 
 AT = "2026-03-01T12:00:00.000Z"

@@ -16,8 +16,8 @@ from bulkreact.sheets.input.guid_cells import EXAMPLES
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import template
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
-from tests.conftest import Partner, Program
 from tests.support.ids import HEADER, guid, read_csv, row
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
 
 

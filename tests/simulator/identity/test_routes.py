@@ -20,8 +20,8 @@ from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.identity.client_authentication import ASSERTION_TYPE
 from bulkreact.simulator.identity.directory import RESOURCE, App
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.conftest import CANARY, Partner, Program
 from tests.support.controlled_directory import ControlledDirectory
+from tests.support.program import CANARY, Partner, Program
 from tests.support.token_authority import (
     APP_SCOPE,
     CLIENT,
@@ -922,7 +922,7 @@ def test_without_a_directory_any_token_lists_customers(partner: Partner) -> None
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 401]
     assert [answer.headers.get("isMfaCompliant") for answer in answers] == ["true", None, None]
-    assert "MS-RequestId is not a GUID" in partner.world.call_log.violations
+    assert "MS-RequestId is not a GUID" in partner.service.call_log.violations
     login = f"{partner.base_url}/{TENANT}/v2.0/.well-known/openid-configuration"
     assert requests.get(login, timeout=10).status_code == 404
 
@@ -970,7 +970,7 @@ def test_the_command_serves_tokens_where_it_serves_https(program: Program, tmp_p
     assert [request["outcome"] for request in seen["token_requests"]] == ["issued"]
     assert SECRET not in str(seen)
     process.terminate()
-    ended = program.ended(process)
+    ended = program.wait(process)
     assert ended.code == 0
     for word in ("--authority", "--tenant-id", "--client-id", "BULKREACT_CLIENT_SECRET", "REQUESTS_CA_BUNDLE"):
         assert word in ended.err

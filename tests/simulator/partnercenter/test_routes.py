@@ -8,8 +8,8 @@ import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
-from tests.conftest import Program
 from tests.support.ids import fated, guid
+from tests.support.program import Program
 from tests.support.subscription_client import CUSTOMER, activated, renewing, text_of
 
 PATH = f"/v1/customers/{CUSTOMER}/subscriptions"
@@ -235,4 +235,4 @@ async def test_the_command_lists_as_many_customers_as_it_is_told(program: Progra
         _, body, _ = await call("GET", "/v1/customers?size=500")
         assert len(json.loads(text_of(body))["items"]) == 7
     process.terminate()
-    assert program.ended(process).code == 0
+    assert program.wait(process).code == 0
