@@ -1,8 +1,8 @@
 """Fixtures: the simulator on a real port, the token service, the program in a folder of its own."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from bulkreact.simulator.partnercenter.service import Behaviour
 from bulkreact.simulator.server import serve
+from tests.support.background_loop import background_loop, serving
 from tests.support.program import Partner, Program
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
@@ -61,38 +62,15 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run a loop in a thread of its own, for servers; whatever they still do ends with the test."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield loop
-    asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with background_loop() as loop:
+        yield loop
 
 
 @pytest.fixture
 def start_partner(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[Behaviour], Partner]]:
     """Start simulators; all of them end with the test."""
-    running = []
-
-    def start(rules: Behaviour) -> Partner:
-        context = serve(rules)
-        running.append(context)
-        return Partner(*asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10))
-
-    yield start
-    for context in running:
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
-
-
-async def _end_tasks() -> None:
-    """End what still answers slowly for clients that have gone."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    with ExitStack() as stack:
+        yield lambda rules: Partner(*stack.enter_context(serving(loop, serve(rules))))
 
 
 @pytest.fixture

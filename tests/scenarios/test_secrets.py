@@ -13,6 +13,7 @@ from bulkreact.models import Status
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
+from tests.support.background_loop import listening, serving
 from tests.support.ids import fated, row, write_csv
 from tests.support.program import CANARY, Program
 from tests.support.run_commands import FAST, newest, told
@@ -42,16 +43,8 @@ def base_url(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
     """Serve a simulator that repeats the token."""
     app = application(PartnerCenter(Behaviour(activation_delay=0), monotonic))
     app.middlewares.append(repeat_the_token)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-
-    async def start() -> str:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return site.name if not runner.addresses else f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    with serving(loop, listening(app)) as url:
+        yield url
 
 
 def files(folder: Path) -> list[Path]:

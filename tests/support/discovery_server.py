@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.background_loop import listening
 from tests.support.ids import guid
 
 BOM = b"\xef\xbb\xbf"
@@ -70,7 +71,7 @@ def entitlement(number: int, status: str = "inactive", **fields: object) -> dict
 
 
 @dataclass
-class House:
+class DiscoveryServer:
     """The portfolio: names of customers by number, their subscriptions, and the entitlements of plans by number.
 
     ``answers`` are given first, by the end of a path, one after the other; ``always`` for ever. Calls whose path ends
@@ -159,16 +160,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(house: House) -> AsyncIterator[House]:
-    """Serve a house on a loopback port."""
+async def serve_portfolio(server: DiscoveryServer) -> AsyncIterator[DiscoveryServer]:
+    """Serve a portfolio on a loopback port."""
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", house.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    house.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield house
-    finally:
-        await runner.cleanup()
+    app.router.add_route("*", "/{tail:.*}", server.handle)
+    async with listening(app) as server.base_url:
+        yield server

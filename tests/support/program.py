@@ -68,17 +68,17 @@ class Program:
 
     def __call__(self, *arguments: str | Path, stdin: str = "") -> ProgramResult:
         """Run a command to its end inside this process, from the program's entry on."""
-        streams = [io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin.encode(), b"", b"")]
+        out, err = _Output("strict"), _Output("backslashreplace")
         with ExitStack() as stack:
-            for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
-                stack.enter_context(patch.object(sys, name, stream))
+            stack.enter_context(patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))))
+            stack.enter_context(patch.object(sys, "stdout", out))
+            stack.enter_context(patch.object(sys, "stderr", err))
             stack.enter_context(patch.object(sys, "argv", ["bulkreact", *map(str, arguments)]))
             stack.enter_context(patch.dict(os.environ, self._variables()))
             stack.enter_context(chdir(self.folder))
             stack.enter_context(_process_state())
             code = _exit_code()
-        _, out, err = (_text(stream) for stream in streams)
-        return ProgramResult(code, out, err, self.folder / "reports")
+        return ProgramResult(code, out.text(), err.text(), self.folder / "reports")
 
     def start(self, *arguments: str | Path, stdin: int | IO[str] = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command in a process of its own: for kills, signals, locks and what happens at the same time."""
@@ -109,6 +109,19 @@ class Program:
         }
 
 
+class _Output(io.TextIOWrapper):
+    """Standard output or error as a pipe that can be read afterwards."""
+
+    def __init__(self, errors: str) -> None:
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding="utf-8", errors=errors)
+
+    def text(self) -> str:
+        """Return everything that was written."""
+        self.flush()
+        return self._bytes.getvalue().decode()
+
+
 @contextmanager
 def _process_state() -> Iterator[None]:
     """Give back afterwards what belongs to the whole process and the program changes, as its process ends anyway."""
@@ -131,9 +144,3 @@ def _exit_code() -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
-
-
-def _text(stream: io.TextIOWrapper) -> str:
-    stream.flush()
-    raw = stream.buffer
-    return raw.getvalue().decode() if isinstance(raw, io.BytesIO) else ""

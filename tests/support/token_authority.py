@@ -32,6 +32,7 @@ from cryptography.x509.oid import NameOID
 from bulkreact.simulator.identity.directory import RESOURCE
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
+from tests.support.background_loop import serving
 from tests.support.controlled_directory import ControlledDirectory
 
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
@@ -191,12 +192,8 @@ def start_authority(
 ) -> Iterator[Authority]:
     """Serve token service and partner API in a loop that runs in another thread."""
     directory = directory or ControlledDirectory(Clock())
-    context = serve(rules or Behaviour(), tls=tls(), directory=directory)
-    base_url, world = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
-    try:
-        yield Authority(base_url, world, directory, write_ca(folder))
-    finally:
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+    with serving(loop, serve(rules or Behaviour(), tls=tls(), directory=directory)) as (base_url, service):
+        yield Authority(base_url, service, directory, write_ca(folder))
 
 
 @dataclass(frozen=True)

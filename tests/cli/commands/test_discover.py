@@ -14,7 +14,16 @@ import pytest
 
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.simulator.partnercenter.behaviour import Behaviour
-from tests.support.discovery_server import OFFER, Answer, House, entitlement, open_house, plan, subscription
+from tests.support.background_loop import serving
+from tests.support.discovery_server import (
+    OFFER,
+    Answer,
+    DiscoveryServer,
+    entitlement,
+    plan,
+    serve_portfolio,
+    subscription,
+)
 from tests.support.ids import guid, read_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import wait_until
@@ -34,22 +43,21 @@ COLUMNS = [
 
 
 @pytest.fixture
-def house(loop: asyncio.AbstractEventLoop) -> Iterator[House]:
-    context = open_house(House())
-    yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
-    asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+def server(loop: asyncio.AbstractEventLoop) -> Iterator[DiscoveryServer]:
+    with serving(loop, serve_portfolio(DiscoveryServer())) as server:
+        yield server
 
 
-def portfolio(house: House) -> None:
+def portfolio(server: DiscoveryServer) -> None:
     """Let two customers have some of everything."""
-    house.add(1, plan(11), subscription(12), subscription(13, "active"), name="Contoso")
-    house.add(2, subscription(21, "deleted"), subscription(22, "warning"), name="Fabrikam")
-    house.entitlements[11] = [entitlement(111), entitlement(112, "active"), entitlement(113, "Warming")]
+    server.add(1, plan(11), subscription(12), subscription(13, "active"), name="Contoso")
+    server.add(2, subscription(21, "deleted"), subscription(22, "warning"), name="Fabrikam")
+    server.entitlements[11] = [entitlement(111), entitlement(112, "active"), entitlement(113, "Warming")]
 
 
-def discover(program: Program, house: House, *options: str | Path) -> ProgramResult:
+def discover(program: Program, server: DiscoveryServer, *options: str | Path) -> ProgramResult:
     """Discover at full speed."""
-    return program("discover", "--base-url", house.base_url, "--rate", "off", *options)
+    return program("discover", "--base-url", server.base_url, "--rate", "off", *options)
 
 
 def found(process: ProgramResult) -> list[dict[str, str]]:
@@ -68,10 +76,10 @@ def stores(program: Program) -> list[Path]:
 
 
 def test_everything_that_is_not_active_is_found_and_nothing_is_written_to_the_partner(
-    program: Program, house: House
+    program: Program, server: DiscoveryServer
 ) -> None:
-    portfolio(house)
-    process = discover(program, house)
+    portfolio(server)
+    process = discover(program, server)
     assert process.code == 0, process.err
     assert process.out.splitlines()[0] == ",".join(COLUMNS)
     assert [list(row.values()) for row in found(process)] == [
@@ -81,50 +89,50 @@ def test_everything_that_is_not_active_is_found_and_nothing_is_written_to_the_pa
         [guid(2), guid(21).upper(), "", "subscription", "Fabrikam", "Licences 21", OFFER, "deleted", ""],
         [guid(2), guid(22).upper(), "", "subscription", "Fabrikam", "Licences 22", OFFER, "warning", ""],
     ]
-    assert {call.method for call in house.calls} == {"GET"}
-    assert len(house.paths("/azureEntitlements")) == 1
+    assert {call.method for call in server.calls} == {"GET"}
+    assert len(server.paths("/azureEntitlements")) == 1
     assert "Deleted or expired, and not to be brought back: 1" in process.err
     assert "--status suspended" in process.err
     assert stores(program) == []
 
 
-def test_the_list_of_customers_is_read_page_by_page(program: Program, house: House) -> None:
-    house.page = 2
+def test_the_list_of_customers_is_read_page_by_page(program: Program, server: DiscoveryServer) -> None:
+    server.page = 2
     for number in range(1, 8):
-        house.add(number, subscription(100 + number))
-    process = discover(program, house)
+        server.add(number, subscription(100 + number))
+    process = discover(program, server)
     assert process.code == 0, process.err
     assert [row["customer_id"] for row in found(process)] == [guid(number) for number in range(1, 8)]
-    lists = [call for call in house.calls if call.path == "/v1/customers"]
+    lists = [call for call in server.calls if call.path == "/v1/customers"]
     assert [call.token for call in lists] == ["", "token-2", "token-4", "token-6"]
     assert lists[0].query == "size=500"
     assert all("seekOperation=Next" in call.query for call in lists[1:])
 
 
-def test_links_are_followed_in_whatever_form_they_come(program: Program, house: House) -> None:
-    house.page = 1
-    house.uris = [
+def test_links_are_followed_in_whatever_form_they_come(program: Program, server: DiscoveryServer) -> None:
+    server.page = 1
+    server.uris = [
         "customers?size={size}&seekOperation=Next",
         "/v1/customers?size={size}&seekOperation=Next",
         "v1/customers?seekOperation=Next",
         "/Customers?seekOperation=Next",
-        f"{house.base_url}/v1/customers?seekOperation=Next",
+        f"{server.base_url}/v1/customers?seekOperation=Next",
     ]
     for number in range(1, 7):
-        house.add(number, subscription(100 + number))
-    process = discover(program, house)
+        server.add(number, subscription(100 + number))
+    process = discover(program, server)
     assert process.code == 0, process.err
     assert len(found(process)) == 6
 
 
-def test_a_link_that_leads_elsewhere_is_not_followed(program: Program, house: House) -> None:
-    house.page, house.uris = 1, ["https://elsewhere.example/v1/customers?seekOperation=Next"]
-    house.add(1, subscription(11))
-    house.add(2, subscription(21))
-    process = discover(program, house, "--out", "out.csv")
+def test_a_link_that_leads_elsewhere_is_not_followed(program: Program, server: DiscoveryServer) -> None:
+    server.page, server.uris = 1, ["https://elsewhere.example/v1/customers?seekOperation=Next"]
+    server.add(1, subscription(11))
+    server.add(2, subscription(21))
+    process = discover(program, server, "--out", "out.csv")
     assert process.code == 1
     assert "broken-paging: the link to the next page leads to another host, and was not followed" in process.err
-    assert len(house.calls) == 1
+    assert len(server.calls) == 1
     assert not (program.folder / "out.csv").exists()
 
 
@@ -134,38 +142,40 @@ def page(items: list[dict[str, object]], **link: object) -> Answer:
     return Answer.json(content)
 
 
-def test_a_list_that_leads_back_to_itself_ends_with_an_error(program: Program, house: House) -> None:
-    house.always["/customers"] = page([{"id": guid(1)}])
-    process = discover(program, house)
+def test_a_list_that_leads_back_to_itself_ends_with_an_error(program: Program, server: DiscoveryServer) -> None:
+    server.always["/customers"] = page([{"id": guid(1)}])
+    process = discover(program, server)
     assert process.code == 1
     assert "leads back to a page that was read already" in process.err
-    assert len(house.calls) == 2
+    assert len(server.calls) == 2
 
 
-def test_a_list_of_ever_new_pages_without_anything_new_ends_with_an_error(program: Program, house: House) -> None:
+def test_a_list_of_ever_new_pages_without_anything_new_ends_with_an_error(
+    program: Program, server: DiscoveryServer
+) -> None:
     pages = [
         page([{"id": guid(1)}], headers=[{"key": "MS-ContinuationToken", "value": str(number)}]) for number in range(99)
     ]
-    house.answers["/customers"] = pages
-    process = discover(program, house)
+    server.answers["/customers"] = pages
+    process = discover(program, server)
     assert process.code == 1
     assert "the list does not end" in process.err
-    assert len(house.calls) == 21
+    assert len(server.calls) == 21
 
 
-def test_a_link_without_headers_goes_on_with_the_token_of_the_page(program: Program, house: House) -> None:
+def test_a_link_without_headers_goes_on_with_the_token_of_the_page(program: Program, server: DiscoveryServer) -> None:
     first = {
         "items": [{"id": guid(1)}],
         "continuationToken": "token-1",
         "links": {"next": {"uri": "customers?seekOperation=Next"}},
     }
-    house.add(1, subscription(11))
-    house.add(2, subscription(21))
-    house.answers["/customers"] = [Answer.json(first)]
-    assert [row["customer_id"] for row in found(discover(program, house))] == [guid(1), guid(2)]
+    server.add(1, subscription(11))
+    server.add(2, subscription(21))
+    server.answers["/customers"] = [Answer.json(first)]
+    assert [row["customer_id"] for row in found(discover(program, server))] == [guid(1), guid(2)]
 
 
-def test_a_link_can_set_no_header_of_ours(program: Program, house: House) -> None:
+def test_a_link_can_set_no_header_of_ours(program: Program, server: DiscoveryServer) -> None:
     headers = [
         {"key": "Authorization", "value": "Bearer stolen"},
         {"key": "authorization", "value": "Bearer stolen"},
@@ -174,12 +184,12 @@ def test_a_link_can_set_no_header_of_ours(program: Program, house: House) -> Non
         {"key": "MS-ContinuationToken", "value": "token-1"},
         {"key": "MS-Other", "value": "y"},
     ]
-    house.add(1, subscription(11))
-    house.add(2, subscription(21))
-    house.answers["/customers"] = [page([{"id": guid(1)}], headers=headers)]
-    process = discover(program, house)
+    server.add(1, subscription(11))
+    server.add(2, subscription(21))
+    server.answers["/customers"] = [page([{"id": guid(1)}], headers=headers)]
+    process = discover(program, server)
     assert process.code == 0, process.err
-    second = house.calls[1]
+    second = server.calls[1]
     assert second.token == "token-1"
     assert second.authorization == f"Bearer {CANARY}"
     names = [name.lower() for name in second.names]
@@ -187,14 +197,14 @@ def test_a_link_can_set_no_header_of_ours(program: Program, house: House) -> Non
     assert "ms-other" in names
 
 
-def test_a_customer_on_two_pages_is_one_customer(program: Program, house: House) -> None:
-    house.add(1, subscription(11))
-    house.add(2, subscription(21))
+def test_a_customer_on_two_pages_is_one_customer(program: Program, server: DiscoveryServer) -> None:
+    server.add(1, subscription(11))
+    server.add(2, subscription(21))
     again = page([{"id": guid(1).upper()}], headers={"MS-ContinuationToken": "token-1"})
-    house.answers["/customers"] = [page([{"id": guid(1)}, {"id": guid(2)}]), again]
-    process = discover(program, house)
+    server.answers["/customers"] = [page([{"id": guid(1)}, {"id": guid(2)}]), again]
+    process = discover(program, server)
     assert [row["customer_id"] for row in found(process)] == [guid(1), guid(2)]
-    assert len(house.paths("/subscriptions")) == 2
+    assert len(server.paths("/subscriptions")) == 2
 
 
 @pytest.mark.parametrize(
@@ -207,21 +217,21 @@ def test_a_customer_on_two_pages_is_one_customer(program: Program, house: House)
     ],
 )
 def test_kinds_and_statuses_can_be_chosen(
-    program: Program, house: House, options: tuple[str, ...], expected: list[str]
+    program: Program, server: DiscoveryServer, options: tuple[str, ...], expected: list[str]
 ) -> None:
-    portfolio(house)
-    process = discover(program, house, *options)
+    portfolio(server)
+    process = discover(program, server, *options)
     assert process.code == 0, process.err
     assert [row["status"] for row in found(process)] == expected
-    assert bool(house.paths("/azureEntitlements")) is (options != ("--kind", "subscription"))
+    assert bool(server.paths("/azureEntitlements")) is (options != ("--kind", "subscription"))
 
 
-def test_single_customers_are_read_without_the_list(program: Program, house: House) -> None:
-    portfolio(house)
-    process = discover(program, house, "--customer", guid(2).upper(), "--customer", guid(2))
+def test_single_customers_are_read_without_the_list(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    process = discover(program, server, "--customer", guid(2).upper(), "--customer", guid(2))
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert house.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
-    assert discover(program, house, "--customer", "Contoso").code == 2
+    assert server.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
+    assert discover(program, server, "--customer", "Contoso").code == 2
 
 
 @pytest.mark.parametrize(
@@ -232,13 +242,13 @@ def test_single_customers_are_read_without_the_list(program: Program, house: Hou
         f"Kunden-ID\tsubscription_id\tstatus\n{guid(2)}\t\tx\n",
     ],
 )
-def test_customers_come_from_a_file(program: Program, house: House, content: str) -> None:
-    portfolio(house)
+def test_customers_come_from_a_file(program: Program, server: DiscoveryServer, content: str) -> None:
+    portfolio(server)
     (program.folder / "customers.csv").write_text(content, encoding="utf-8")
-    process = discover(program, house, "--customers", "customers.csv")
+    process = discover(program, server, "--customers", "customers.csv")
     assert process.code == 0, process.err
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert len(house.paths("/subscriptions")) == 1
+    assert len(server.paths("/subscriptions")) == 1
 
 
 @pytest.mark.parametrize(
@@ -251,20 +261,20 @@ def test_customers_come_from_a_file(program: Program, house: House, content: str
     ],
 )
 def test_a_file_that_names_no_customers_is_refused_before_any_call(
-    program: Program, house: House, content: str, words: str
+    program: Program, server: DiscoveryServer, content: str, words: str
 ) -> None:
     (program.folder / "customers.csv").write_text(content)
-    process = discover(program, house, "--customers", "customers.csv")
+    process = discover(program, server, "--customers", "customers.csv")
     assert process.code == 2
     assert words in process.err
-    assert house.calls == []
+    assert server.calls == []
 
 
-def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Program, house: House) -> None:
-    portfolio(house)
-    house.add(3, subscription(31), name="Northwind")
-    house.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
-    process = discover(program, house)
+def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    server.add(3, subscription(31), name="Northwind")
+    server.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
+    process = discover(program, server)
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(2), guid(3)}
     assert f"Contoso ({guid(1)})" in process.err
@@ -276,58 +286,60 @@ def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Prog
 
 
 def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command(
-    program: Program, house: House
+    program: Program, server: DiscoveryServer
 ) -> None:
-    portfolio(house)
-    house.answers[f"{guid(1)}/subscriptions"] = [Answer(503), Answer(drop=True), Answer(200, b"<html>"), Answer(200)]
-    house.always[f"{guid(2)}/subscriptions"] = Answer(503)
-    process = discover(program, house, "--attempts", "5")
+    portfolio(server)
+    server.answers[f"{guid(1)}/subscriptions"] = [Answer(503), Answer(drop=True), Answer(200, b"<html>"), Answer(200)]
+    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    process = discover(program, server, "--attempts", "5")
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(1)}
-    assert len(house.paths(f"{guid(1)}/subscriptions")) == len(house.paths(f"{guid(2)}/subscriptions")) == 5
+    assert len(server.paths(f"{guid(1)}/subscriptions")) == len(server.paths(f"{guid(2)}/subscriptions")) == 5
     assert "Give the same command again" in process.err
-    house.always.clear()
-    house.calls.clear()
-    again = discover(program, house)
+    server.always.clear()
+    server.calls.clear()
+    again = discover(program, server)
     assert again.code == 0, again.err
     assert "1 customer of 2 had been read" in again.err
-    assert house.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
+    assert server.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
     assert {row["customer_id"] for row in found(again)} == {guid(1), guid(2)}
     assert stores(program) == []
 
 
 def test_a_plan_that_is_refused_for_good_is_named_and_the_rest_of_the_customer_is_read(
-    program: Program, house: House
+    program: Program, server: DiscoveryServer
 ) -> None:
-    house.add(1, plan(11), plan(14), subscription(12), name="Contoso")
-    house.entitlements[14] = [entitlement(141)]
-    house.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
-    process = discover(program, house)
+    server.add(1, plan(11), plan(14), subscription(12), name="Contoso")
+    server.entitlements[14] = [entitlement(141)]
+    server.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
+    process = discover(program, server)
     assert process.code == 1
     assert [row["status"] for row in found(process)] == ["inactive", "suspended"]
     assert f"Contoso ({guid(1)}), Azure plan {guid(11).upper()}" in process.err
 
 
-def test_a_deleted_plan_whose_entitlements_are_refused_is_no_trouble(program: Program, house: House) -> None:
-    house.add(1, plan(11, "deleted"))
-    house.always["/azureEntitlements"] = Answer.error(404, 20003)
-    process = discover(program, house)
+def test_a_deleted_plan_whose_entitlements_are_refused_is_no_trouble(program: Program, server: DiscoveryServer) -> None:
+    server.add(1, plan(11, "deleted"))
+    server.always["/azureEntitlements"] = Answer.error(404, 20003)
+    process = discover(program, server)
     assert process.code == 0, process.err
     assert [row["status"] for row in found(process)] == ["deleted"]
 
 
-def test_a_customer_whose_plan_cannot_be_read_at_present_gives_no_rows_at_all(program: Program, house: House) -> None:
-    house.add(1, subscription(12), plan(11))
-    house.always["/azureEntitlements"] = Answer(500)
-    process = discover(program, house, "--attempts", "2")
+def test_a_customer_whose_plan_cannot_be_read_at_present_gives_no_rows_at_all(
+    program: Program, server: DiscoveryServer
+) -> None:
+    server.add(1, subscription(12), plan(11))
+    server.always["/azureEntitlements"] = Answer(500)
+    process = discover(program, server, "--attempts", "2")
     assert process.code == 1
     assert found(process) == []
-    house.always.clear()
-    house.entitlements[11] = [entitlement(111)]
-    assert len(found(discover(program, house))) == 2
+    server.always.clear()
+    server.entitlements[11] = [entitlement(111)]
+    assert len(found(discover(program, server))) == 2
 
 
-def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, house: House) -> None:
+def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, server: DiscoveryServer) -> None:
     of_plans: list[dict[str, object]] = [
         {"offerId": "dzh318z0bps6:1"},
         {"productType": {"id": "AzurePlan"}},
@@ -335,14 +347,14 @@ def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, h
         {"offerName": "Microsoft azure plan"},
         {"offerName": "Azure reservation"},
     ]
-    house.add(1, *(subscription(10 + place, "active", **given) for place, given in enumerate(of_plans)))
-    discover(program, house)
-    asked = [path.split("/")[-2].lower() for path in house.paths("/azureEntitlements")]
+    server.add(1, *(subscription(10 + place, "active", **given) for place, given in enumerate(of_plans)))
+    discover(program, server)
+    asked = [path.split("/")[-2].lower() for path in server.paths("/azureEntitlements")]
     assert asked == [guid(number) for number in (10, 11, 12, 13)]
 
 
-def test_parents_come_before_their_children(program: Program, house: House) -> None:
-    house.add(
+def test_parents_come_before_their_children(program: Program, server: DiscoveryServer) -> None:
+    server.add(
         1,
         subscription(13, parentSubscriptionId=guid(12)),
         subscription(12, parentSubscriptionId=guid(11).upper()),
@@ -352,14 +364,14 @@ def test_parents_come_before_their_children(program: Program, house: House) -> N
         subscription(16, parentSubscriptionId=guid(17)),
         subscription(17, parentSubscriptionId=guid(16)),
     )
-    house.entitlements[14] = [entitlement(141), entitlement(142, "suspended")]
-    process = discover(program, house)
+    server.entitlements[14] = [entitlement(141), entitlement(142, "suspended")]
+    process = discover(program, server)
     ids = [(row["entitlement_id"] or row["subscription_id"]).lower() for row in found(process)]
     assert ids == [guid(number) for number in (14, 141, 142, 11, 12, 13, 15, 16, 17)]
 
 
-def test_deadlines_are_told_where_there_is_one(program: Program, house: House) -> None:
-    house.add(
+def test_deadlines_are_told_where_there_is_one(program: Program, server: DiscoveryServer) -> None:
+    server.add(
         1,
         subscription(11, commitmentEndDateTime="9999-12-31T00:00:00Z"),
         subscription(12, commitmentEndDateTime="2031-03-05T10:00:00.1234567Z"),
@@ -368,12 +380,12 @@ def test_deadlines_are_told_where_there_is_one(program: Program, house: House) -
         subscription(15, commitmentEndDateTime=7),
         subscription(16, commitmentEndDateTime="2031-03-05"),
     )
-    process = discover(program, house)
+    process = discover(program, server)
     assert [row["deadline"] for row in found(process)] == ["", "2031-03-05T10:00:00.1234567Z", "", "", "", "2031-03-05"]
     assert "for good" not in process.err
 
 
-def test_what_is_soon_deleted_for_good_is_warned_of(program: Program, house: House) -> None:
+def test_what_is_soon_deleted_for_good_is_warned_of(program: Program, server: DiscoveryServer) -> None:
     now = datetime.now(UTC)
     dates = [(now + timedelta(days=days)).isoformat() for days in (13, 3, 15, -1, 2, 1)]
     stands = ["suspended", "suspended", "suspended", "suspended", "deleted", "expired"]
@@ -381,17 +393,17 @@ def test_what_is_soon_deleted_for_good_is_warned_of(program: Program, house: Hou
         subscription(10 + place, status, commitmentEndDateTime=date)
         for place, (status, date) in enumerate(zip(stands, dates, strict=True))
     ]
-    house.add(1, *listed, name="Contoso")
-    process = discover(program, house)
+    server.add(1, *listed, name="Contoso")
+    process = discover(program, server)
     expected = f"2 will be deleted for good within 14 days; the next on {dates[1][:10]}: Licences 11 of Contoso."
     assert expected in process.err
 
 
 @pytest.mark.parametrize("out", ["found.csv", "found.xlsx"])
-def test_the_file_is_an_input_file(program: Program, house: House, out: str) -> None:
-    portfolio(house)
-    house.customers[1] = '=HYPERLINK("x")'
-    process = discover(program, house, "--kind", "azure", "--out", out)
+def test_the_file_is_an_input_file(program: Program, server: DiscoveryServer, out: str) -> None:
+    portfolio(server)
+    server.customers[1] = '=HYPERLINK("x")'
+    process = discover(program, server, "--kind", "azure", "--out", out)
     assert process.code == 0, process.err
     assert process.out == ""
     assert f"bulkreact plan {out}" in process.err
@@ -410,9 +422,11 @@ def test_the_file_is_an_input_file(program: Program, house: House, out: str) -> 
     assert name.startswith("'") is (out == "found.csv")
 
 
-def test_a_partner_without_anything_inactive_gets_a_file_with_a_header_only(program: Program, house: House) -> None:
-    house.add(1, subscription(11, "active"))
-    process = discover(program, house, "--out", "found.csv")
+def test_a_partner_without_anything_inactive_gets_a_file_with_a_header_only(
+    program: Program, server: DiscoveryServer
+) -> None:
+    server.add(1, subscription(11, "active"))
+    process = discover(program, server, "--out", "found.csv")
     assert process.code == 0
     assert (program.folder / "found.csv").read_bytes() == ",".join(COLUMNS).encode() + b"\n"
 
@@ -427,40 +441,40 @@ def test_a_partner_without_anything_inactive_gets_a_file_with_a_header_only(prog
         ("--customers", "customers.csv", "--out", "./customers.csv"),
     ],
 )
-def test_usage_is_checked_before_any_call(program: Program, house: House, options: tuple[str, ...]) -> None:
+def test_usage_is_checked_before_any_call(program: Program, server: DiscoveryServer, options: tuple[str, ...]) -> None:
     (program.folder / "customers.csv").write_text(f"{guid(1)}\n")
-    process = discover(program, house, *options)
+    process = discover(program, server, *options)
     assert process.code == 2
     assert "Traceback" not in process.err
-    assert house.calls == []
+    assert server.calls == []
     assert (program.folder / "customers.csv").read_text() == f"{guid(1)}\n"
 
 
-def test_throttling_is_waited_out(program: Program, house: House) -> None:
-    portfolio(house)
+def test_throttling_is_waited_out(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
     throttle = Answer(429, b"", {"Retry-After": "1"})
-    house.answers["/customers"] = [throttle]
-    house.answers["/subscriptions"] = [throttle, throttle]
-    house.answers["/azureEntitlements"] = [throttle]
-    process = discover(program, house, "--attempts", "1")
+    server.answers["/customers"] = [throttle]
+    server.answers["/subscriptions"] = [throttle, throttle]
+    server.answers["/azureEntitlements"] = [throttle]
+    process = discover(program, server, "--attempts", "1")
     assert process.code == 0, process.err
     assert len(found(process)) == 5
 
 
-def test_who_is_asked_to_wait_for_too_long_is_left_for_later(program: Program, house: House) -> None:
-    portfolio(house)
-    house.always[f"{guid(1)}/subscriptions"] = Answer(429, b"", {"Retry-After": "90000"})
-    process = discover(program, house)
+def test_who_is_asked_to_wait_for_too_long_is_left_for_later(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    server.always[f"{guid(1)}/subscriptions"] = Answer(429, b"", {"Retry-After": "90000"})
+    process = discover(program, server)
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
     assert "HTTP 429" in process.err
     assert len(stores(program)) > 0
 
 
-def test_it_keeps_to_the_pace(program: Program, house: House) -> None:
+def test_it_keeps_to_the_pace(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 6):
-        house.add(number)
-    process = program("discover", "--base-url", house.base_url, "--rate", "3/s", "--progress")
+        server.add(number)
+    process = program("discover", "--base-url", server.base_url, "--rate", "3/s", "--progress")
     assert process.code == 0, process.err
     assert "Reading customers" in process.err
     assert "5/5" in process.err
@@ -475,76 +489,76 @@ def test_it_keeps_to_the_pace(program: Program, house: House) -> None:
         (Answer.error(403, 2032), "2032"),
     ],
 )
-def test_refused_credentials_end_it(program: Program, house: House, answer: Answer, words: str) -> None:
-    house.always["/customers"] = answer
-    process = discover(program, house, "--out", "found.csv")
+def test_refused_credentials_end_it(program: Program, server: DiscoveryServer, answer: Answer, words: str) -> None:
+    server.always["/customers"] = answer
+    process = discover(program, server, "--out", "found.csv")
     assert process.code == 3
     assert words in process.err
     assert not (program.folder / "found.csv").exists()
 
 
-def test_missing_permission_everywhere_ends_it(program: Program, house: House) -> None:
+def test_missing_permission_everywhere_ends_it(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 20):
-        house.add(number)
-    house.always["/subscriptions"] = Answer.error(403, 2032)
-    process = discover(program, house, "--concurrency", "1")
+        server.add(number)
+    server.always["/subscriptions"] = Answer.error(403, 2032)
+    process = discover(program, server, "--concurrency", "1")
     assert process.code == 3
-    assert len(house.paths("/subscriptions")) == 5
-    house.always.clear()
-    assert discover(program, house).code == 0
+    assert len(server.paths("/subscriptions")) == 5
+    server.always.clear()
+    assert discover(program, server).code == 0
 
 
-def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, house: House) -> None:
+def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 9):
-        house.add(number, subscription(100 + number))
-    house.always[f"{guid(5)}/subscriptions"] = Answer.error(401, 900421)
-    process = discover(program, house, "--out", "found.csv", "--concurrency", "1")
+        server.add(number, subscription(100 + number))
+    server.always[f"{guid(5)}/subscriptions"] = Answer.error(401, 900421)
+    process = discover(program, server, "--out", "found.csv", "--concurrency", "1")
     assert process.code == 3
     assert not (program.folder / "found.csv").exists()
-    house.always.clear()
-    before = len(house.paths("/subscriptions"))
-    again = discover(program, house, "--out", "found.csv")
+    server.always.clear()
+    before = len(server.paths("/subscriptions"))
+    again = discover(program, server, "--out", "found.csv")
     assert again.code == 0, again.err
-    assert len(house.paths("/subscriptions")) - before == 4
+    assert len(server.paths("/subscriptions")) - before == 4
     assert len(read_csv(program.folder / "found.csv")) == 8
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
-def test_it_goes_on_where_it_was_stopped(program: Program, house: House, number: int, code: int) -> None:
+def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServer, number: int, code: int) -> None:
     for one in range(1, 9):
-        house.add(one, subscription(100 + one))
-    house.held.add(f"{guid(5)}/subscriptions")
+        server.add(one, subscription(100 + one))
+    server.held.add(f"{guid(5)}/subscriptions")
     (program.folder / "found.csv").write_text("old")
-    command = ("discover", "--base-url", house.base_url, "--rate", "off", "--concurrency", "1", "--out", "found.csv")
+    command = ("discover", "--base-url", server.base_url, "--rate", "off", "--concurrency", "1", "--out", "found.csv")
     process = program.start(*command)
-    wait_until(lambda: len(house.paths(f"{guid(5)}/subscriptions")) == 1)
+    wait_until(lambda: len(server.paths(f"{guid(5)}/subscriptions")) == 1)
     process.send_signal(number)
     if number != signal.SIGKILL:
         # The call in flight is allowed to end.
-        house.held.clear()
+        server.held.clear()
     ended = program.wait(process)
-    house.held.clear()
+    server.held.clear()
     assert ended.code == code
     assert (program.folder / "found.csv").read_text() == "old"
     assert [file.name for file in program.folder.glob("*found*")] == ["found.csv"]
     assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in stores(program))
-    house.calls.clear()
+    server.calls.clear()
     again = program(*command)
     assert again.code == 0, again.err
     assert "had been read since" in again.err
-    assert guid(4) not in "".join(house.paths())
-    assert "/v1/customers" not in house.paths()
+    assert guid(4) not in "".join(server.paths())
+    assert "/v1/customers" not in server.paths()
     assert [row["customer_id"] for row in read_csv(program.folder / "found.csv")] == [guid(one) for one in range(1, 9)]
     assert stores(program) == []
 
 
-def test_a_second_signal_stops_at_once(program: Program, house: House) -> None:
-    house.add(1)
-    house.held.add("/subscriptions")
-    process = program.start("discover", "--base-url", house.base_url)
-    wait_until(lambda: bool(house.paths("/subscriptions")))
+def test_a_second_signal_stops_at_once(program: Program, server: DiscoveryServer) -> None:
+    server.add(1)
+    server.held.add("/subscriptions")
+    process = program.start("discover", "--base-url", server.base_url)
+    wait_until(lambda: bool(server.paths("/subscriptions")))
     process.send_signal(signal.SIGINT)
     assert process.stderr
     # Two signals of a kind that come too soon after each other are one.
@@ -552,72 +566,72 @@ def test_a_second_signal_stops_at_once(program: Program, house: House) -> None:
     assert "allowed to end" in said[1]
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
-    house.held.clear()
+    server.held.clear()
     assert ended.code == 130
     assert "nothing was written" in ended.err
 
 
-def test_a_partner_without_customers_gets_a_header_only(program: Program, house: House) -> None:
-    process = discover(program, house)
+def test_a_partner_without_customers_gets_a_header_only(program: Program, server: DiscoveryServer) -> None:
+    process = discover(program, server)
     assert (process.code, process.out) == (0, ",".join(COLUMNS) + "\n")
 
 
-def test_new_begins_anew(program: Program, house: House) -> None:
-    portfolio(house)
-    house.always[f"{guid(2)}/subscriptions"] = Answer(503)
-    assert discover(program, house, "--attempts", "1").code == 1
-    house.always.clear()
-    house.subscriptions[1] = [subscription(12, "active")]
-    house.calls.clear()
-    process = discover(program, house, "--new")
+def test_new_begins_anew(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    assert discover(program, server, "--attempts", "1").code == 1
+    server.always.clear()
+    server.subscriptions[1] = [subscription(12, "active")]
+    server.calls.clear()
+    process = discover(program, server, "--new")
     assert process.code == 0
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert len(house.paths("/subscriptions")) == 2
+    assert len(server.paths("/subscriptions")) == 2
 
 
-def test_a_damaged_store_is_told_and_can_be_begun_anew(program: Program, house: House) -> None:
-    portfolio(house)
-    house.always[f"{guid(2)}/subscriptions"] = Answer(503)
-    discover(program, house, "--attempts", "1")
+def test_a_damaged_store_is_told_and_can_be_begun_anew(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    discover(program, server, "--attempts", "1")
     (store,) = (program.folder / "reports").glob("discover-*.sqlite3")
     store.write_bytes(b"x" * 4096)
-    refused = discover(program, house)
+    refused = discover(program, server)
     assert refused.code == 2
     assert "--new" in refused.err
-    house.always.clear()
-    assert discover(program, house, "--new").code == 0
+    server.always.clear()
+    assert discover(program, server, "--new").code == 0
 
 
-def test_another_run_against_the_partner_excludes_it(program: Program, house: House) -> None:
-    house.add(1)
-    house.held.add("/subscriptions")
-    process = program.start("discover", "--base-url", house.base_url)
-    wait_until(lambda: bool(house.paths("/subscriptions")))
-    beside = discover(program, house)
-    house.held.clear()
+def test_another_run_against_the_partner_excludes_it(program: Program, server: DiscoveryServer) -> None:
+    server.add(1)
+    server.held.add("/subscriptions")
+    process = program.start("discover", "--base-url", server.base_url)
+    wait_until(lambda: bool(server.paths("/subscriptions")))
+    beside = discover(program, server)
+    server.held.clear()
     assert program.wait(process).code == 0
     assert beside.code == 5
     assert "a discovery" in beside.err
 
 
-def test_without_credentials_nothing_is_asked(program: Program, house: House) -> None:
+def test_without_credentials_nothing_is_asked(program: Program, server: DiscoveryServer) -> None:
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
-    assert discover(program, house).code == 2
-    assert house.calls == []
+    assert discover(program, server).code == 2
+    assert server.calls == []
 
 
-def test_quiet_says_nothing_on_success_and_names_what_is_broken(program: Program, house: House) -> None:
-    portfolio(house)
-    assert discover(program, house, "-q").err == ""
-    house.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
-    assert guid(1) in discover(program, house, "-q").err
+def test_quiet_says_nothing_on_success_and_names_what_is_broken(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    assert discover(program, server, "-q").err == ""
+    server.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
+    assert guid(1) in discover(program, server, "-q").err
 
 
-def test_the_token_is_nowhere(program: Program, house: House) -> None:
-    portfolio(house)
-    house.customers[1] = f"Contoso {CANARY}"
-    house.always[f"{guid(2)}/subscriptions"] = Answer(503, f"failed with Bearer {CANARY}".encode())
-    process = discover(program, house, "--attempts", "1", "--out", "found.csv")
+def test_the_token_is_nowhere(program: Program, server: DiscoveryServer) -> None:
+    portfolio(server)
+    server.customers[1] = f"Contoso {CANARY}"
+    server.always[f"{guid(2)}/subscriptions"] = Answer(503, f"failed with Bearer {CANARY}".encode())
+    process = discover(program, server, "--attempts", "1", "--out", "found.csv")
     assert process.code == 1
     assert CANARY not in process.out + process.err
     kept = [file for file in program.folder.rglob("*") if file.is_file()]
@@ -625,7 +639,7 @@ def test_the_token_is_nowhere(program: Program, house: House) -> None:
     assert not [file for file in kept if CANARY.encode() in file.read_bytes()]
 
 
-def test_odd_answers_break_nothing(program: Program, house: House) -> None:
+def test_odd_answers_break_nothing(program: Program, server: DiscoveryServer) -> None:
     bodies = [
         b"{",
         b"{}",
@@ -638,9 +652,9 @@ def test_odd_answers_break_nothing(program: Program, house: House) -> None:
         b'{"items": [{"id": "\\ud800"}], "links": 7, "continuationToken": {}}',
     ]
     for number, body in enumerate(bodies):
-        house.add(number)
-        house.always[f"{guid(number)}/subscriptions"] = Answer(200, body)
-    process = discover(program, house, "--attempts", "1")
+        server.add(number)
+        server.always[f"{guid(number)}/subscriptions"] = Answer(200, body)
+    process = discover(program, server, "--attempts", "1")
     assert process.code == 1
     assert [(row["customer_id"], row["status"]) for row in found(process)] == [(guid(6), "Suspended"), (guid(7), "")]
     unreadable = [line for line in process.err.splitlines() if line.startswith("  Customer")]
@@ -648,19 +662,19 @@ def test_odd_answers_break_nothing(program: Program, house: House) -> None:
     assert "without a usable id: 6" in process.err
 
 
-def test_long_lists_are_read_to_their_end(program: Program, house: House) -> None:
+def test_long_lists_are_read_to_their_end(program: Program, server: DiscoveryServer) -> None:
     # More than is read of any other answer.
-    house.add(1, *(subscription(number, "active", note="x" * 1000) for number in range(2000)), subscription(2000))
-    process = discover(program, house)
+    server.add(1, *(subscription(number, "active", note="x" * 1000) for number in range(2000)), subscription(2000))
+    process = discover(program, server)
     assert process.code == 0, process.err
     assert [row["subscription_id"] for row in found(process)] == [guid(2000).upper()]
 
 
-def test_few_customers_are_under_way_at_a_time(program: Program, house: House) -> None:
+def test_few_customers_are_under_way_at_a_time(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 9):
-        house.add(number, plan(10 * number))
-    assert discover(program, house, "--concurrency", "1").code == 0
-    order = [path.split("/")[3] for path in house.paths()[1:]]
+        server.add(number, plan(10 * number))
+    assert discover(program, server, "--concurrency", "1").code == 0
+    order = [path.split("/")[3] for path in server.paths()[1:]]
     last = {customer: place for place, customer in enumerate(order)}
     assert all(last[guid(number)] < order.index(guid(number + 2)) for number in range(1, 7))
 

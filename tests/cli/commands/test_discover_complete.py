@@ -9,7 +9,8 @@ import pytest
 from openpyxl import Workbook
 
 from bulkreact.sheets.input.xlsx_table import WorkbookTable
-from tests.support.discovery_server import Answer, House, entitlement, open_house, plan, subscription
+from tests.support.background_loop import serving
+from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
 from tests.support.ids import guid, read_csv, write_csv
 from tests.support.program import Program, ProgramResult
 from tests.support.run_commands import wait_until
@@ -18,17 +19,19 @@ HEADER = ("Note", "customer_id", "subscription_id", "entitlement_id", "name")
 
 
 @pytest.fixture
-def house(loop: asyncio.AbstractEventLoop) -> Iterator[House]:
-    context = open_house(House())
-    house = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
-    house.add(1, plan(11), plan(14), plan(15), subscription(12), name="Contoso")
-    house.add(2, plan(21), name="Fabrikam")
-    house.entitlements[11] = [entitlement(111), entitlement(112, "active")]
-    house.entitlements[14] = [entitlement(141, friendlyName="A; b"), entitlement(142, "suspended"), entitlement(143)]
-    house.entitlements[15] = [entitlement(151, "active")]
-    house.entitlements[21] = [entitlement(211)]
-    yield house
-    asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+def server(loop: asyncio.AbstractEventLoop) -> Iterator[DiscoveryServer]:
+    with serving(loop, serve_portfolio(DiscoveryServer())) as server:
+        server.add(1, plan(11), plan(14), plan(15), subscription(12), name="Contoso")
+        server.add(2, plan(21), name="Fabrikam")
+        server.entitlements[11] = [entitlement(111), entitlement(112, "active")]
+        server.entitlements[14] = [
+            entitlement(141, friendlyName="A; b"),
+            entitlement(142, "suspended"),
+            entitlement(143),
+        ]
+        server.entitlements[15] = [entitlement(151, "active")]
+        server.entitlements[21] = [entitlement(211)]
+        yield server
 
 
 def row(
@@ -38,12 +41,14 @@ def row(
     return note, guid(customer), guid(subscription_number), entitlement_id, name
 
 
-def complete(program: Program, house: House, *options: str | Path, source: str = "in.csv") -> ProgramResult:
+def complete(program: Program, server: DiscoveryServer, *options: str | Path, source: str = "in.csv") -> ProgramResult:
     """Complete a file."""
-    return program("discover", "--base-url", house.base_url, "--rate", "off", "--complete", source, *options)
+    return program("discover", "--base-url", server.base_url, "--rate", "off", "--complete", source, *options)
 
 
-def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(program: Program, house: House) -> None:
+def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
+    program: Program, server: DiscoveryServer
+) -> None:
     rows = [
         row(1, 11, note="=1+1", name="x"),
         # Its name is that of a candidate, which proves nothing.
@@ -56,7 +61,7 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(progra
         row(2, 21),
     ]
     write_csv(program.folder / "in.csv", rows, HEADER)
-    process = complete(program, house, "--out", "out.csv")
+    process = complete(program, server, "--out", "out.csv")
     assert process.code == 0, process.err
     found = read_csv(program.folder / "out.csv")
     assert list(found[0]) == [*HEADER, "candidates"]
@@ -79,19 +84,19 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(progra
         "2  Left as they were",
     ):
         assert words in process.err
-    assert {call.method for call in house.calls} == {"GET"}
-    asked = [path.split("/")[-2].lower() for path in house.paths("/azureEntitlements")]
+    assert {call.method for call in server.calls} == {"GET"}
+    asked = [path.split("/")[-2].lower() for path in server.paths("/azureEntitlements")]
     assert sorted(asked) == [guid(number) for number in (11, 14, 15, 21)]
-    assert len(house.paths("/subscriptions")) == 2
+    assert len(server.paths("/subscriptions")) == 2
     assert not list((program.folder / "reports").iterdir())
 
 
 @pytest.mark.parametrize("out", ["out.csv", "out.xlsx"])
-def test_what_is_completed_can_be_planned(program: Program, house: House, out: str) -> None:
+def test_what_is_completed_can_be_planned(program: Program, server: DiscoveryServer, out: str) -> None:
     lines = [("Kunden-ID", "Abonnement-ID", "Name"), (guid(1), guid(11), "Müller"), (guid(2), guid(21), "=x")]
     text = "\r\n".join(";".join(cells) for cells in lines)
     (program.folder / "in.csv").write_bytes(b"sep=;\r\n" + text.encode("cp1252"))
-    process = complete(program, house, "--out", out)
+    process = complete(program, server, "--out", out)
     assert process.code == 0, process.err
     planned = program("plan", out, "--json")
     assert planned.code == 0, planned.err
@@ -112,11 +117,11 @@ def book(path: Path, rows: Sequence[Sequence[str]]) -> None:
     made.save(path)
 
 
-def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, house: House) -> None:
+def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, server: DiscoveryServer) -> None:
     book(program.folder / "in.xlsx", [HEADER, row(1, 11, note="=1+1"), row(1, 14)])
     before = (program.folder / "in.xlsx").read_bytes()
     for out in ("out.xlsx", "out.csv"):
-        assert complete(program, house, "--out", out, source="in.xlsx").code == 0
+        assert complete(program, server, "--out", out, source="in.xlsx").code == 0
     table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", lambda header: "customer_id" in header)
     assert table.header == (*HEADER, "candidates")
     ((one, two),) = [chunk.to_numpy().tolist() for chunk in table.chunks()]
@@ -128,20 +133,22 @@ def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, 
     assert (program.folder / "in.xlsx").read_bytes() == before
 
 
-def test_a_results_file_stays_one_and_a_second_completion_changes_nothing(program: Program, house: House) -> None:
+def test_a_results_file_stays_one_and_a_second_completion_changes_nothing(
+    program: Program, server: DiscoveryServer
+) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11, guid(5), note="=1"), row(1, 14, note="x\r\ny")], HEADER)
-    ran = program("run", "in.csv", "--base-url", house.base_url, "--rate", "off", "--yes", "--results", "results.csv")
+    ran = program("run", "in.csv", "--base-url", server.base_url, "--rate", "off", "--yes", "--results", "results.csv")
     assert ran.code == 1
     given = (program.folder / "results.csv").read_bytes()
-    assert complete(program, house, "--out", "once.csv", source="results.csv").code == 0
-    assert complete(program, house, "--out", "twice.csv", source="once.csv").code == 0
+    assert complete(program, server, "--out", "once.csv", source="results.csv").code == 0
+    assert complete(program, server, "--out", "twice.csv", source="once.csv").code == 0
     once = (program.folder / "once.csv").read_bytes()
     assert once == (program.folder / "twice.csv").read_bytes()
     assert once.split(b"\n")[1] == given.split(b"\n")[1] + b","
     assert b"'=1" in once
 
 
-def test_rows_of_other_kinds_and_ragged_ones_are_left_alone(program: Program, house: House) -> None:
+def test_rows_of_other_kinds_and_ragged_ones_are_left_alone(program: Program, server: DiscoveryServer) -> None:
     header = ("kind", "customer_id", "subscription_id", "candidates")
     rows = [
         ("subscription", guid(1), guid(11), "old"),
@@ -150,18 +157,18 @@ def test_rows_of_other_kinds_and_ragged_ones_are_left_alone(program: Program, ho
         ("sometimes", guid(1), guid(11), ""),
     ]
     write_csv(program.folder / "in.csv", rows, header)
-    assert complete(program, house, "--out", "out.csv").code == 0
+    assert complete(program, server, "--out", "out.csv").code == 0
     with (program.folder / "out.csv").open(newline="") as file:
         names, *lines = csv.reader(file)
     assert names == ["kind", "customer_id", "subscription_id", "candidates", "entitlement_id"]
     assert [line[3:] for line in lines] == [["old", ""], ["", guid(111).upper()], ["", "", "surplus"], ["", ""]]
 
 
-def test_what_cannot_be_read_is_left_as_it_is_and_named(program: Program, house: House) -> None:
+def test_what_cannot_be_read_is_left_as_it_is_and_named(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11), row(2, 21), row(1, 14)], HEADER)
-    house.always[f"{guid(2)}/subscriptions"] = Answer.error(403, 20002)
-    house.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
-    process = complete(program, house, "--out", "out.csv")
+    server.always[f"{guid(2)}/subscriptions"] = Answer.error(403, 20002)
+    server.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
+    process = complete(program, server, "--out", "out.csv")
     assert process.code == 1
     found = read_csv(program.folder / "out.csv")
     assert [bool(one["candidates"]) for one in found] == [False, False, True]
@@ -172,52 +179,52 @@ def test_what_cannot_be_read_is_left_as_it_is_and_named(program: Program, house:
 
 
 @pytest.mark.parametrize("out", ["./in.csv", "linked.csv"])
-def test_the_input_is_never_overwritten(program: Program, house: House, out: str) -> None:
+def test_the_input_is_never_overwritten(program: Program, server: DiscoveryServer, out: str) -> None:
     path = write_csv(program.folder / "in.csv", [row(1, 11)], HEADER)
     (program.folder / "linked.csv").hardlink_to(path)
     before = path.read_bytes()
-    process = complete(program, house, "--out", out)
+    process = complete(program, server, "--out", out)
     assert process.code == 2
     assert "would overwrite the input" in process.err
     assert path.read_bytes() == before
-    assert house.calls == []
+    assert server.calls == []
 
 
-def test_usage_is_checked_before_any_call(program: Program, house: House) -> None:
+def test_usage_is_checked_before_any_call(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [("x", "y")], ("customer_id", "name"))
-    missing = complete(program, house, "--out", "out.csv")
-    assert (missing.code, house.calls) == (2, [])
+    missing = complete(program, server, "--out", "out.csv")
+    assert (missing.code, server.calls) == (2, [])
     assert "subscription_id" in missing.err
-    assert complete(program, house, "--status", "x").code == 2
-    assert complete(program, house, "--customer", guid(1)).code == 2
-    assert complete(program, house, "--kind", "subscription").code == 2
-    assert complete(program, house, source="nowhere.csv").code == 2
+    assert complete(program, server, "--status", "x").code == 2
+    assert complete(program, server, "--customer", guid(1)).code == 2
+    assert complete(program, server, "--kind", "subscription").code == 2
+    assert complete(program, server, source="nowhere.csv").code == 2
 
 
-def test_a_file_that_lacks_nothing_needs_no_call(program: Program, house: House) -> None:
+def test_a_file_that_lacks_nothing_needs_no_call(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11, guid(5))], HEADER)
-    process = complete(program, house)
+    process = complete(program, server)
     assert process.code == 0
-    assert house.calls == []
+    assert server.calls == []
     assert process.out.splitlines()[1] == f",{guid(1)},{guid(11)},{guid(5)},,"
 
 
-def test_it_goes_on_after_a_kill(program: Program, house: House) -> None:
+def test_it_goes_on_after_a_kill(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11), row(2, 21)], HEADER)
     last = f"{guid(21).upper()}/azureEntitlements"
-    house.held.add(last)
-    options = ("--base-url", house.base_url, "--rate", "off", "--concurrency", "1")
+    server.held.add(last)
+    options = ("--base-url", server.base_url, "--rate", "off", "--concurrency", "1")
     command = ("discover", *options, "--complete", "in.csv", "--out", "out.csv")
     process = program.start(*command)
-    wait_until(lambda: len(house.paths(last)) == 1)
+    wait_until(lambda: len(server.paths(last)) == 1)
     process.kill()
     program.wait(process)
-    house.held.clear()
+    server.held.clear()
     assert not (program.folder / "out.csv").exists()
-    house.calls.clear()
+    server.calls.clear()
     again = program(*command)
     assert again.code == 0, again.err
-    assert house.paths(f"{guid(1)}/subscriptions") == []
+    assert server.paths(f"{guid(1)}/subscriptions") == []
     assert [one["entitlement_id"] for one in read_csv(program.folder / "out.csv")] == [
         guid(111).upper(),
         guid(211).upper(),

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
+from tests.support.background_loop import listening, serving
 from tests.support.ids import fated, row, write_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, wait_until
@@ -134,15 +134,17 @@ def test_a_sign_in_without_mfa_is_told_by_its_claims(program: Program, authority
 
 
 @pytest.mark.parametrize(("said", "result"), [("false", "failed"), ("True", "ok"), ("perhaps", "skipped")])
-async def test_what_partner_center_says_of_mfa_counts(program: Program, said: str, result: str) -> None:
+def test_what_partner_center_says_of_mfa_counts(
+    program: Program, loop: asyncio.AbstractEventLoop, said: str, result: str
+) -> None:
     async def customers(request: web.Request) -> web.Response:
         assert request.headers["ValidateMfa"] == "true"
         return web.json_response({"items": []}, headers={"isMfaCompliant": said})
 
     app = web.Application()
     app.router.add_get("/v1/customers", customers)
-    async with TestServer(app) as server:
-        process, content = await asyncio.to_thread(found, program, "--base-url", f"http://127.0.0.1:{server.port}")
+    with serving(loop, listening(app)) as base_url:
+        process, content = found(program, "--base-url", base_url)
     assert results(content)["MFA"] == result
     assert process.code == (3 if result == "failed" else 0)
 
@@ -255,15 +257,14 @@ def test_a_token_that_was_revoked_is_renewed_as_a_run_would_do(program: Program,
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:30:00 -1200", "soon", ""])
-async def test_an_odd_date_is_no_crash(program: Program, date: str) -> None:
+def test_an_odd_date_is_no_crash(program: Program, loop: asyncio.AbstractEventLoop, date: str) -> None:
     async def customers(_request: web.Request) -> web.Response:
         return web.json_response({"items": []}, headers={"Date": date})
 
     app = web.Application()
     app.router.add_get("/v1/customers", customers)
-    async with TestServer(app) as server:
-        base_url = str(server.make_url("")).rstrip("/")
-        _, content = await asyncio.to_thread(found, program, "--base-url", base_url)
+    with serving(loop, listening(app)) as base_url:
+        _, content = found(program, "--base-url", base_url)
     assert results(content)["clock"] == "skipped"
 
 
