@@ -1,5 +1,7 @@
 """The errors that end a command: each is a sentence for people and knows its exit code."""
 
+from collections.abc import Iterable
+
 EXIT_SUCCESS = 0
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -54,3 +56,29 @@ class JournalNotWrittenError(BulkreactError):
     """The journal could not be written, so nothing more may be sent; what was sent is repeated under its old ids."""
 
     exit_code = 74
+
+
+# The most severe first; the first five stop everything.
+SEVERITY = (
+    EXIT_TERMINATED,
+    EXIT_INTERRUPTED,
+    BulkreactError.exit_code,
+    ResultsNotWrittenError.exit_code,
+    CredentialsRefusedError.exit_code,
+    HaltedError.exit_code,
+    AlreadyRunningError.exit_code,
+    InputRefusedError.exit_code,
+    EXIT_SOME_FAILED,
+    EXIT_SUCCESS,
+)
+_FATAL = frozenset(SEVERITY[:5])
+
+
+def most_severe(codes: Iterable[int]) -> int:
+    """Return the most severe of several exit codes."""
+    return min(codes, key=SEVERITY.index, default=EXIT_SUCCESS)
+
+
+def is_fatal(code: int) -> bool:
+    """Return whether nothing more is attempted after an exit code."""
+    return code in _FATAL

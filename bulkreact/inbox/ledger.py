@@ -1,6 +1,6 @@
-"""The ledger of sweeps: which contents had a run, and how far their input files have come; beside the runs themselves.
+"""The ledger of sweeps, kept beside the runs: which contents had a run, and how far their input files have been filed.
 
-Every step is durable before the next one is taken, so that whoever comes after a kill knows what is left to do.
+Every step is durable before the next one is taken, so that after a crash the next sweep knows what is left to do.
 """
 
 import os
@@ -8,29 +8,31 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from bulkreact.batch.journal.writer import connect
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.timestamps import iso
 
 LEDGER = "sweeps.sqlite3"
 _VERSION = 1
-# The target of all that is only practice.
-PRACTICE = "simulated"
+# The target of simulated runs.
+SIMULATED = "simulated"
 
 
 class Stage(StrEnum):
-    """How far a content has come: each stage is written down when what it says is durable.
+    """How far a content has come; a stage is recorded once what it says is durable.
 
-    ``prepared``: its run is about to exist. ``begun``: it exists. ``ended``: its results are written. ``settled``: its
-    input file is where it belongs.
+    ``PREPARED``: its run is about to exist. ``STARTED``: the run exists. ``ENDED``: its results are written. ``FILED``:
+    its input file is where it belongs.
     """
 
     PREPARED = "prepared"
-    BEGUN = "begun"
+    STARTED = "begun"
     ENDED = "ended"
-    SETTLED = "settled"
+    FILED = "settled"
 
 
 _TABLES = f"""
@@ -62,14 +64,14 @@ CREATE TABLE left_in_place (
 PRAGMA user_version = {_VERSION};
 """
 _COLUMNS = "run_id, content, target, tenant_id, inbox, name, sha256, stage"
-_ENTER = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - our own words
+_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One content that had a run: what it was sent to, and which file of which folder it came from.
+    """A content that had a run: where it was sent, and which file of which folder it came from.
 
-    ``content`` is the digest of what was sent. Paths are bytes: they need not be text.
+    ``content`` is the digest of what was sent. ``inbox`` and ``name`` are bytes because paths need not be valid text.
     """
 
     run_id: str
@@ -82,95 +84,94 @@ class LedgerEntry:
     stage: Stage
 
     @property
-    def is_practice(self) -> bool:
-        """Tell whether it was sent to a simulator in our own process."""
-        return self.target == PRACTICE
+    def is_simulated(self) -> bool:
+        """Return whether it was sent to a simulator in our own process."""
+        return self.target == SIMULATED
 
     @property
     def file_name(self) -> str:
-        """Return the file's name as Python has it."""
+        """Return the file's name as Python represents it."""
         return os.fsdecode(self.name)
 
 
 class Ledger:
-    """An open ledger of one inbox; other processes may have it open for others."""
+    """An open ledger, for one inbox; other processes may have it open for others."""
 
     def __init__(self, connection: sqlite3.Connection, inbox: Path) -> None:
         self._connection = connection
         self.inbox = os.fsencode(inbox.resolve())
 
-    def begin(self, now: str) -> None:
-        """Note when this inbox was first looked at, if that has not been noted before."""
-        self._write("INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING", self.inbox, now)
+    def record_first_sweep(self, now: datetime) -> None:
+        """Record when this inbox was first swept, unless that is recorded already."""
+        sql = "INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._write(sql, self.inbox, iso(now))
 
-    def record_activity(self, now: str) -> None:
-        """Note that there was something new in the inbox."""
-        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", now, self.inbox)
+    def record_activity(self, now: datetime) -> None:
+        """Record that there was something new in the inbox."""
+        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", iso(now), self.inbox)
 
-    def last_activity(self) -> str:
-        """Return when there was last something new, else when the ledger of this inbox began."""
-        found = self._connection.execute(
-            "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?", (self.inbox,)
-        )
-        return str(found.fetchone()[0])
+    def last_activity(self) -> datetime:
+        """Return when there was last something new, else when the inbox was first swept."""
+        sql = "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?"
+        return datetime.fromisoformat(self._connection.execute(sql, (self.inbox,)).fetchone()[0])
 
     def prepare(self, entry: LedgerEntry) -> None:
-        """Write down a run that is about to exist, unless it is known already."""
-        self._write(_ENTER, *astuple(entry))
+        """Record a run that is about to exist, unless it is recorded already."""
+        self._write(_INSERT, *astuple(entry))
 
     def set_stage(self, run_id: str, stage: Stage) -> None:
-        """Write down how far a run's file has come."""
+        """Record how far a run's file has come."""
         self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
 
     def mark_filed(self, entry: LedgerEntry) -> None:
-        """Write down that a run's file is where it belongs, for earlier runs of the same file as well."""
+        """Record that a run's file is where it belongs, for earlier runs of the same file as well."""
         sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
-        self._write(sql, Stage.SETTLED, entry.inbox, entry.name, entry.sha256, Stage.PREPARED)
+        self._write(sql, Stage.FILED, entry.inbox, entry.name, entry.sha256, Stage.PREPARED)
 
-    def forget(self, run_id: str) -> None:
-        """Strike out a run that never came into being."""
+    def delete_prepared(self, run_id: str) -> None:
+        """Delete a run that never came to exist."""
         self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, Stage.PREPARED)
 
-    def unsettled(self) -> list[LedgerEntry]:
-        """Return the entries of this inbox that have something left to be done, the oldest first."""
-        return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, Stage.SETTLED)
+    def unfiled(self) -> list[LedgerEntry]:
+        """Return the entries of this inbox whose files are not where they belong, the oldest first."""
+        return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, Stage.FILED)
 
-    def known(self, content: str, target: str) -> list[LedgerEntry]:
+    def runs_of(self, content: str, target: str) -> list[LedgerEntry]:
         """Return the runs that a content had at a target, the newest first."""
         where = "WHERE content = ? AND target = ? AND stage <> ? ORDER BY rowid DESC"
         return self._entries(where, content, target, Stage.PREPARED)
 
     def mark_left_in_place(self, name: bytes, sha256: str) -> None:
-        """Note that a file stays in the inbox although it is done with."""
+        """Record that a file stays in the inbox and needs nothing more."""
         self._write("INSERT INTO left_in_place VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self.inbox, name, sha256)
 
-    def is_left(self, name: bytes, sha256: str) -> bool:
-        """Tell whether a file stays in the inbox although it is done with."""
+    def is_left_in_place(self, name: bytes, sha256: str) -> bool:
+        """Return whether a file stays in the inbox and needs nothing more."""
         sql = "SELECT 1 FROM left_in_place WHERE (inbox, name, sha256) = (?, ?, ?)"
         return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
 
     def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
-        found = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - our own words
-        return [replace(LedgerEntry(*one), stage=Stage(one[-1])) for one in found]
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
+        return [replace(LedgerEntry(*columns), stage=Stage(columns[-1])) for columns in rows]
 
     def _write(self, sql: str, *values: str | bytes) -> None:
         try:
             self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:
             raise ResultsNotWrittenError(
-                f"The ledger of sweeps could not be written: {error}. Mend the cause, then sweep again."
+                f"The ledger of sweeps could not be written: {error}. Fix the cause, then sweep again."
             ) from error
 
 
 @contextmanager
-def opened(reports: Path, inbox: Path) -> Iterator[Ledger]:
-    """Open the ledger of a reports folder for one inbox, made if there is none; InputRefusedError when that fails."""
+def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
+    """Open the ledger of a reports folder for one inbox, creating it if needed; InputRefusedError when that fails."""
     path = reports / LEDGER
     try:
         reports.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = connect(path)
-        _make(connection, path)
+        _create_tables(connection, path)
     except OSError as error:
         raise InputRefusedError(
             f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
@@ -181,7 +182,7 @@ def opened(reports: Path, inbox: Path) -> Iterator[Ledger]:
         yield Ledger(connection, inbox)
 
 
-def _make(connection: sqlite3.Connection, path: Path) -> None:
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
@@ -196,13 +197,13 @@ def _make(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def unfiled_run_ids(reports: Path) -> frozenset[str]:
-    """Return the runs whose input files a sweep has still to put where they belong."""
+    """Return the runs whose input files a sweep has yet to file."""
     path = reports / LEDGER
     if not path.is_file():
         return frozenset()
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            found = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (Stage.SETTLED,))
-            return frozenset(run_id for (run_id,) in found)
+            rows = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (Stage.FILED,))
+            return frozenset(run_id for (run_id,) in rows)
     except sqlite3.Error as error:
         raise InputRefusedError(f"The ledger {path} cannot be read: {error}.") from None

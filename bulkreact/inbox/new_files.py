@@ -1,156 +1,251 @@
-"""The files of an inbox: new contents are run, known ones are not, and what cannot be read is put aside."""
+"""Handles the files of an inbox: each new content is run, a known one is not, and an unreadable file is refused."""
 
 import hashlib
 import os
-import sys
 from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 
-from bulkreact.batch.journal.journal import finalize
-from bulkreact.cli.confirm import confirm
-from bulkreact.cli.output.json_log import print_error, warn
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
-from bulkreact.inbox import scan
+from bulkreact.batch.journal.journal import RunMetadata, finalize
+from bulkreact.errors import (
+    EXIT_SOME_FAILED,
+    EXIT_SUCCESS,
+    FileRefusedError,
+    HaltedError,
+    InputRefusedError,
+)
 from bulkreact.inbox.ledger import LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
-from bulkreact.inbox.scan import FileSnapshot, file_sha256
-from bulkreact.inbox.sweep import SweepPass
+from bulkreact.inbox.scan import FileSnapshot, file_sha256, take_snapshot
+from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.input_reader import LoadedInput, name_of, read
+from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import find_unfinished, new_metadata
 from bulkreact.runs.store import Run
-from bulkreact.timestamps import iso
 
-_NOTHING = hashlib.sha256().hexdigest()
+_NO_ROWS = hashlib.sha256().hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file that is refused as input, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableFile:
+    """A file whose rows are in a draft.
+
+    ``entry`` and ``metadata`` are those of its run if it gets one. ``earlier`` is a run that its content had, ``unfinished``
+    one of the same rows that was made outside the inbox.
+    """
+
+    loaded: LoadedInput
+    entry: LedgerEntry
+    metadata: RunMetadata
+    earlier: LedgerEntry | None = None
+    unfinished: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredFile:
+    """It changed while it was read: the next sweep takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """It is moved to ``failed`` with the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """Its content had a run, and is not run again."""
+
+    earlier: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuedFile:
+    """Its rows have an unfinished run, whose request ids must be used."""
+
+    entry: LedgerEntry
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """It gets a run."""
+
+    file: ReadableFile
+
+
+def classify(
+    file: UnreadableFile | ReadableFile, *, changed: bool
+) -> IgnoredFile | RefusedFile | CopiedFile | ContinuedFile | NewFile:
+    """Decide what happens to a file; ``changed`` says that it was written to while it was read.
+
+    ======= ========== =========== ============== =========
+    changed file       earlier run unfinished run decision
+    ======= ========== =========== ============== =========
+    yes     any        any         any            ignored
+    no      unreadable                            refused
+    no      readable   yes         any            copied
+    no      readable   no          yes            continued
+    no      readable   no          no             new
+    ======= ========== =========== ============== =========
+    """
+    if changed:
+        return IgnoredFile()
+    if isinstance(file, UnreadableFile):
+        return RefusedFile(file.reason)
+    if file.earlier:
+        return CopiedFile(file.earlier)
+    if file.unfinished:
+        return ContinuedFile(replace(file.entry, run_id=file.unfinished.facts.id), file.unfinished)
+    return NewFile(file)
 
 
 @dataclass(frozen=True, slots=True)
 class NewFiles:
-    """Handles the files of an inbox."""
+    """Processes the files of an inbox in one pass."""
 
-    bench: SweepPass
+    sweep_pass: SweepPass
 
-    def process(self, look: FileSnapshot) -> FileResult | None:
-        """Handle one file; None for one that is left alone."""
-        job = self.bench.job
-        name, sha256 = os.fsencode(look.path.name), file_sha256(look.path)
-        if not job.again and (
-            (name, sha256) in self.bench.spoken_of or job.ledger.is_left(name, job.dedup_key(sha256))
+    def process(self, snapshot: FileSnapshot) -> FileResult | None:
+        """Process one file; None if there is nothing to report about it."""
+        job, path = self.sweep_pass.job, snapshot.path
+        name, sha256 = os.fsencode(path.name), file_sha256(path)
+        if not job.options.again and (
+            (name, sha256) in self.sweep_pass.already_reported
+            or job.ledger.is_left_in_place(name, job.dedup_key(sha256))
         ):
             return None
-        granted = job.access()
-        # What is found now must still be so when it is sent: nobody is waited for in between.
-        tell = self.bench.turn(granted)
-        if self._changes(look):
+        access = job.environment.access.get()
+        # The lock first: waiting for it later would send rows of a file that may have changed meanwhile.
+        self.sweep_pass.lock(access)
+        if self._has_changed(snapshot):
             return None
-        now = job.now()
-        run_id = store.new_id(name_of(str(look.path)), now)
-        with store.draft(job.output.reports, run_id) as folder:
-            try:
-                found = read(folder, str(look.path), look.path, job.ctx.params)
-            except FileRefusedError as error:
-                return self._refused(look, sha256, str(error))
-            if self._changes(look):
-                return None
-            content = _content(found)
-            if not job.again and (earlier := self._earlier(content, granted)):
-                return self._copy(look, sha256, earlier)
-            facts = new_metadata(
-                run_id,
-                name_of(str(look.path)),
-                found,
-                job.service,
-                granted,
-                command="sweep",
-                row_limit=None,
-                now=now,
-            )
-            finalize(folder, facts)
-            entry = LedgerEntry(
-                run_id,
-                content,
-                job.target,
-                granted.tenant_id,
-                job.ledger.inbox,
-                name,
-                facts.input_sha256,
-                Stage.PREPARED,
-            )
-            by_hand = None if job.again else find_unfinished(job.output.reports, facts, granted, job.terminal)
-            if by_hand:
-                return self._continued(replace(entry, run_id=by_hand.facts.id), by_hand, granted)
-            job.terminal.info(f"{look.path.name}: run {run_id}.")
-            job.terminal.info_if(found.intake.remark)
-            job.terminal.problems(found.intake)
-            confirm(lambda: store.open_count(folder), job.service, yes=job.output.yes)
-            job.ledger.prepare(entry)
-            job.ledger.record_activity(iso(now))
-            adopted = store.publish(folder, run_id)
-        job.ledger.set_stage(run_id, Stage.BEGUN)
-        tell(run_id)
-        return self.bench.run(entry, adopted, granted)
+        now = job.environment.now()
+        run_id = store.new_id(name_of(str(path)), now)
+        with store.draft(job.output.reports, run_id) as draft:
+            file = self._read(draft, snapshot, run_id, access, now)
+            changed = self._has_changed(snapshot)
+            if isinstance(file, ReadableFile) and not changed and not job.options.again:
+                file = self._with_runs(file, access)
+            match classify(file, changed=changed):
+                case IgnoredFile():
+                    return None
+                case RefusedFile(reason):
+                    return self._refuse(snapshot, sha256, reason)
+                case CopiedFile(earlier):
+                    return self._file_copy(snapshot, sha256, earlier)
+                case ContinuedFile(entry, run):
+                    return self._resume(entry, run, access)
+                case NewFile(file):
+                    return self._run(file, draft, access)
 
-    def _continued(self, entry: LedgerEntry, run: Run, granted: AuthorizedAccess) -> FileResult | None:
-        """Go on with a run of the same rows that somebody has made by hand: its request ids are the ones to be used."""
-        job = self.bench.job
+    def _read(
+        self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
+    ) -> UnreadableFile | ReadableFile:
+        job, path = self.sweep_pass.job, snapshot.path
+        try:
+            loaded = job.environment.read_input(draft, path)
+        except FileRefusedError as error:
+            return UnreadableFile(str(error))
+        name = name_of(str(path))
+        metadata = new_metadata(run_id, name, loaded, job.service, access, command=COMMAND, row_limit=None, now=now)
+        # Without rows to send, the bytes of the file are its content.
+        content = f"file {loaded.intake.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
+        entry = LedgerEntry(
+            run_id,
+            content,
+            job.target,
+            access.tenant_id,
+            job.ledger.inbox,
+            os.fsencode(path.name),
+            metadata.input_sha256,
+            Stage.PREPARED,
+        )
+        return ReadableFile(loaded, entry, metadata)
+
+    def _with_runs(self, file: ReadableFile, access: AuthorizedAccess) -> ReadableFile:
+        """Add the runs that the file's content had before."""
+        job = self.sweep_pass.job
+        runs = job.ledger.runs_of(file.entry.content, job.target)
+        earlier = next((entry for entry in runs if access.matches_tenant(entry.tenant_id or None)), None)
+        if earlier:
+            return replace(file, earlier=earlier)
+        unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep_pass.reporter)
+        return replace(file, unfinished=unfinished)
+
+    def _run(self, file: ReadableFile, draft: Path, access: AuthorizedAccess) -> FileResult:
+        job, reporter, entry = self.sweep_pass.job, self.sweep_pass.reporter, file.entry
+        finalize(draft, file.metadata)
+        reporter.info(f"{entry.file_name}: run {entry.run_id}.")
+        reporter.info_if(file.loaded.intake.remark)
+        reporter.problems(file.loaded.intake)
+        if not job.environment.confirm(lambda: store.open_count(draft)):
+            return self.sweep_pass.declined(entry.file_name)
         job.ledger.prepare(entry)
-        job.ledger.record_activity(iso(job.now()))
-        if not run.ended:
-            return UnfinishedRuns(self.bench).resume(entry)
-        job.ledger.set_stage(entry.run_id, Stage.BEGUN)
-        job.terminal.info(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
-        tell = self.bench.turn(granted)
-        confirm(lambda: store.open_count(run.folder), job.service, yes=job.output.yes)
-        tell(entry.run_id)
-        return self.bench.run(entry, run.folder, granted)
+        job.ledger.record_activity(job.environment.now())
+        folder = store.publish(draft, entry.run_id)
+        job.ledger.set_stage(entry.run_id, Stage.STARTED)
+        return self.sweep_pass.run(entry, folder, access)
 
-    def _changes(self, look: FileSnapshot) -> bool:
-        """Tell whether a file is being written, or was taken away; what was read of it then counts for nothing."""
-        if scan.take_snapshot(look.path) == look:
+    def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
+        """Continue a run that was made outside the inbox."""
+        job = self.sweep_pass.job
+        job.ledger.prepare(entry)
+        job.ledger.record_activity(job.environment.now())
+        if not run.ended:
+            return UnfinishedRuns(self.sweep_pass).resume(entry)
+        job.ledger.set_stage(entry.run_id, Stage.STARTED)
+        self.sweep_pass.reporter.info(
+            f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost."
+        )
+        return self.sweep_pass.confirm_and_run(entry, run.folder, access)
+
+    def _has_changed(self, snapshot: FileSnapshot) -> bool:
+        """Return whether a file was written to or removed since the snapshot."""
+        if take_snapshot(snapshot.path) == snapshot:
             return False
-        self.bench.job.terminal.info(f"Left alone for now: {look.path.name} changed while it was read.")
+        self.sweep_pass.reporter.info(f"Left alone for now: {snapshot.path.name} changed while it was read.")
         return True
 
-    def _earlier(self, content: str, granted: AuthorizedAccess) -> LedgerEntry | None:
-        known = self.bench.job.ledger.known(content, self.bench.job.target)
-        return next((one for one in known if granted.matches_tenant(one.tenant_id or None)), None)
+    def _refuse(self, snapshot: FileSnapshot, sha256: str, reason: str) -> FileResult:
+        job, name = self.sweep_pass.job, snapshot.path.name
+        with self.sweep_pass.deferring_signals():
+            job.ledger.record_activity(job.environment.now())
+            path = self.sweep_pass.mover.refuse(snapshot.path, reason)
+            if job.options.keep:
+                job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
+        moved = f" It was moved to {path}." if path else ""
+        self.sweep_pass.reporter.error(f"{reason}{moved}")
+        return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=reason)
 
-    def _refused(self, look: FileSnapshot, sha256: str, words: str) -> FileResult | None:
-        if self._changes(look):
-            return None
-        job = self.bench.job
-        with self.bench.undisturbed():
-            job.ledger.record_activity(iso(job.now()))
-            place = self.bench.mover.refuse(look.path, words)
-            if self.bench.mover.keep:
-                job.ledger.mark_left_in_place(os.fsencode(look.path.name), job.dedup_key(sha256))
-        moved = f" It was moved to {place}." if place else ""
-        print_error(f"Error: {words}{moved}", sys.argv[1:])
-        return FileResult(look.path.name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=words)
-
-    def _copy(self, look: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
-        """Put a file aside whose content had a run; nothing is done for it, and that is not kept quiet."""
-        job, name = self.bench.job, look.path.name
+    def _file_copy(self, snapshot: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
+        """File a copy of a content that had a run, and report it; it stays if that run is unfinished."""
+        job, name = self.sweep_pass.job, snapshot.path.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
-        if earlier.stage not in {Stage.ENDED, Stage.SETTLED} or (run and not run.ended):
-            how = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
-            words = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {how}"
-            halted = run is not None and is_halted(run)
-            code = HaltedError.exit_code if halted else InputRefusedError.exit_code
-            return self.bench.waiting(name, earlier.run_id, code, words)
-        words = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
-        with self.bench.undisturbed():
-            self.bench.mover.file_copy(look.path)
-            if self.bench.mover.keep:
+        if earlier.stage not in {Stage.ENDED, Stage.FILED} or (run and not run.ended):
+            command = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
+            message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
+            code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
+            return self.sweep_pass.leave_waiting(name, earlier.run_id, code, message)
+        message = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
+        with self.sweep_pass.deferring_signals():
+            self.sweep_pass.mover.file_copy(snapshot.path)
+            if job.options.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
-        allowed = bool(job.ctx.params["allow_empty"])
-        tell = job.terminal.info if allowed else warn
-        tell(f"{name}: {words}. To run it all the same: --again")
-        return FileResult(name, FileOutcome.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, words)
-
-
-def _content(found: LoadedInput) -> str:
-    """Return what tells one content from another: what would be sent, or the bytes where that is nothing."""
-    return f"file {found.intake.sha256}" if found.digest == _NOTHING else found.digest
+        reporter, allowed = self.sweep_pass.reporter, job.options.allow_empty
+        report = reporter.info if allowed else reporter.warning
+        report(f"{name}: {message}. To run it all the same: --again")
+        return FileResult(
+            name, FileOutcome.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, message
+        )

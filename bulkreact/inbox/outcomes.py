@@ -1,46 +1,26 @@
-"""What a sweep has made of its files, and what all of that comes to; it does nothing itself."""
+"""What a sweep did with each file, as values for people, webhooks and metrics."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from bulkreact.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_SOME_FAILED,
-    EXIT_SUCCESS,
-    EXIT_TERMINATED,
-    AlreadyRunningError,
-    BulkreactError,
-    CredentialsRefusedError,
-    HaltedError,
-    InputRefusedError,
-    ResultsNotWrittenError,
-)
-from bulkreact.monitoring.prometheus import Metric, shown
+from bulkreact.errors import AlreadyRunningError, is_fatal, most_severe
+from bulkreact.monitoring.monitors import CommandEnd
+from bulkreact.monitoring.prometheus import Metric, folder_label
+from bulkreact.runs.result_files import WrittenResults
+from bulkreact.timestamps import iso
 
-# The gravest first.
-SEVERITY = (
-    EXIT_TERMINATED,
-    EXIT_INTERRUPTED,
-    BulkreactError.exit_code,
-    ResultsNotWrittenError.exit_code,
-    CredentialsRefusedError.exit_code,
-    HaltedError.exit_code,
-    AlreadyRunningError.exit_code,
-    InputRefusedError.exit_code,
-    EXIT_SOME_FAILED,
-    EXIT_SUCCESS,
-)
-_FATAL = frozenset(SEVERITY[:5])
+_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class FileOutcome(StrEnum):
-    """What became of a file: ``waiting`` is one that stays, for another sweep or for somebody who must look.
+    """What a sweep did with a file.
 
-    ``silent`` stands for an inbox, and no file.
+    ``WAITING``: it stays in the inbox, for another sweep or for a person. ``SILENT`` is about the inbox itself: nothing
+    new came for too long.
     """
 
     RUN = "run"
@@ -52,16 +32,17 @@ class FileOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file and what became of it; no name stands for the inbox."""
+    """One file and what the sweep did with it; the name is empty for the inbox itself."""
 
     name: str
     outcome: FileOutcome
     exit_code: int
     run_id: str = ""
     message: str = ""
+    written: WrittenResults | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, object]:
-        """Return it as hooks get it."""
+        """Return it as webhooks get it."""
         return {
             "name": self.name,
             "outcome": self.outcome.value,
@@ -76,39 +57,54 @@ class FileResult:
         return ": ".join(part for part in (self.name, self.message or f"exit code {self.exit_code}") if part)
 
 
-def most_severe(codes: Iterable[int]) -> int:
-    """Return the gravest of exit codes."""
-    return min((code for code in codes), key=SEVERITY.index, default=EXIT_SUCCESS)
-
-
-def is_fatal(code: int) -> bool:
-    """Tell whether an exit code ends a whole sweep."""
-    return code in _FATAL
-
-
-def is_final(code: int) -> bool:
-    """Tell whether after an exit code no more files are handled at present: whoever has the partner keeps it."""
+def ends_sweep(code: int) -> bool:
+    """Return whether no more files are taken after an exit code: it is fatal, or another run has the partner."""
     return is_fatal(code) or code == AlreadyRunningError.exit_code
 
 
-def content_of(inbox: Path, handled: Iterable[FileResult]) -> dict[str, object]:
-    """Return what a sweep has done, for programs; empty when that was nothing."""
-    files = [result.to_dict() for result in handled]
-    return {"inbox": str(inbox.resolve()), "files": files} if files else {}
+def inactivity_message(last_activity: datetime, now: datetime, allowed: float | None) -> str:
+    """Report that nothing new came for longer than ``allowed`` seconds; empty if that is not so."""
+    seconds = (now - last_activity).total_seconds()
+    if allowed is None or seconds <= allowed:
+        return ""
+    return f"nothing new has come since {iso(last_activity)}, for {_duration(seconds)}, and {_duration(allowed)} are allowed"
 
 
-def figures_of(inbox: Path, handled: Iterable[FileResult], *, at: datetime, news: datetime) -> tuple[Metric, ...]:
-    """Return the figures of a sweep; ``news`` is when something new came last."""
-    numbers = Counter(one.outcome for one in handled)
-    place = {"inbox": shown(inbox)}
-    words = "When there was last something new in the inbox, or its ledger was begun."
+def _duration(seconds: float) -> str:
+    size, unit = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
+    return f"{round(seconds / size, 1):g} {unit}"
+
+
+def end_of_pass(
+    inbox: Path, results: Sequence[FileResult], stop_code: int, *, now: datetime, last_activity: datetime
+) -> CommandEnd:
+    """Return what monitors get about one pass over an inbox; ``stop_code`` is the exit code of a signal, or 0."""
+    files = [result.to_dict() for result in results]
+    return CommandEnd(
+        stop_code or most_severe(result.exit_code for result in results),
+        "; ".join(result.line for result in results if result.exit_code),
+        [result.written for result in results if result.written],
+        {"inbox": str(inbox.resolve()), "files": files} if files else {},
+        _metrics(inbox, results, now=now, last_activity=last_activity),
+    )
+
+
+def _metrics(
+    inbox: Path, results: Sequence[FileResult], *, now: datetime, last_activity: datetime
+) -> tuple[Metric, ...]:
+    counts = Counter(result.outcome for result in results)
+    labels = {"inbox": folder_label(inbox)}
+    activity = "When there was last something new in the inbox, or its ledger was begun."
     return (
-        Metric("bulkreact_last_sweep_timestamp_seconds", "When the inbox was last swept.", at.timestamp(), place),
-        Metric("bulkreact_inbox_news_timestamp_seconds", words, news.timestamp(), place),
+        Metric("bulkreact_last_sweep_timestamp_seconds", "When the inbox was last swept.", now.timestamp(), labels),
+        Metric("bulkreact_inbox_news_timestamp_seconds", activity, last_activity.timestamp(), labels),
         *(
             Metric(
-                "bulkreact_last_sweep_files", "What became of its files.", numbers[one], {**place, "outcome": one.value}
+                "bulkreact_last_sweep_files",
+                "What became of its files.",
+                counts[outcome],
+                labels | {"outcome": outcome.value},
             )
-            for one in FileOutcome
+            for outcome in FileOutcome
         ),
     )

@@ -1,4 +1,4 @@
-"""The inbox of a sweep: which of its files are ready to be run, and which are left alone."""
+"""Scans an inbox: which of its files are ready to be run, and which are ignored."""
 
 import hashlib
 import stat
@@ -8,20 +8,20 @@ from pathlib import Path
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import FILE_NAME
 
-# What lies in this project's own inbox, as shipped; with other contents they are anybody's files.
+# The samples in this project's own inbox; files of these names with other contents are ordinary input.
 SHIPPED = {
     "sample.csv": frozenset({"c952ad1a787f463707599782e71745f18a5710164716e710c2062aad2a4cd9fa"}),
     "incident.csv": frozenset({"8cefea71360edc70ec9bc5d4c4fce2f0bdddcfe1383ecd37fdda44b03451f629"}),
 }
-_NEVER = frozenset({FILE_NAME, "desktop.ini", "thumbs.db"})
+_NOT_INPUT = frozenset({FILE_NAME, "desktop.ini", "thumbs.db"})
 _HIDDEN = (".", "~$")
-# As browsers, copying programs and editors call what is not complete.
-_HALF_WRITTEN = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp", ".swp", "~")
+# Suffixes that browsers, copying programs and editors give to incomplete files.
+_INCOMPLETE = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp", ".swp", "~")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSnapshot:
-    """A file as it was found: if it is found otherwise a moment later, somebody is writing it."""
+    """A file's size and times: if they differ a moment later, the file is being written."""
 
     path: Path
     size: int
@@ -29,9 +29,9 @@ class FileSnapshot:
     changed_ns: int = 0
 
     def is_settling(self, *, settle: float, now: float) -> bool:
-        """Tell whether it changed less than some seconds before a moment.
+        """Return whether it changed less than ``settle`` seconds ago.
 
-        One that comes from the future has another machine's clock: then this one's tells when it was written to.
+        A future mtime means another machine's clock; fall back to ctime.
         """
         modified = self.modified_ns / 1e9
         return abs(now - (modified if modified <= now else self.changed_ns / 1e9)) < settle
@@ -39,47 +39,48 @@ class FileSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InboxScan:
-    """What is in an inbox: files that are ready, the oldest first, and those that changed just now."""
+    """The files of an inbox, the oldest first: those that are ready, and those that changed just now."""
 
     ready: tuple[FileSnapshot, ...]
-    young: tuple[FileSnapshot, ...]
+    settling: tuple[FileSnapshot, ...]
 
 
 def scan(inbox: Path, *, settle: float, now: float) -> InboxScan:
-    """Look at an inbox; InputRefusedError when that is not possible."""
+    """Scan an inbox; raise InputRefusedError if it cannot be read."""
     try:
-        found = [one for path in inbox.iterdir() if not is_left_alone(path.name) and (one := take_snapshot(path))]
+        paths = [path for path in inbox.iterdir() if not is_ignored(path.name)]
     except OSError as error:
         raise InputRefusedError(f"The inbox {inbox} cannot be read: {error.strerror}.") from None
-    found.sort(key=lambda one: (one.modified_ns, one.path.name))
-    young = {one for one in found if one.is_settling(settle=settle, now=now)}
+    files = [file for path in paths if (file := take_snapshot(path))]
+    files.sort(key=lambda file: (file.modified_ns, file.path.name))
+    settling = {file for file in files if file.is_settling(settle=settle, now=now)}
     return InboxScan(
-        tuple(one for one in found if one not in young and not _is_shipped(one.path)),
-        tuple(one for one in found if one in young),
+        tuple(file for file in files if file not in settling and not _is_shipped(file.path)),
+        tuple(file for file in files if file in settling),
     )
 
 
 def take_snapshot(path: Path) -> FileSnapshot | None:
-    """Look at a file; None for what is none, hidden, or gone."""
+    """Return a file's snapshot; None if it is hidden, gone, or not a regular file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
-        # Not even to be looked at, like a link to nowhere: reading it will say why.
+        # A link to nowhere: reading it will fail with the reason.
         return FileSnapshot(path, -1, 0) if path.is_symlink() else None
-    hidden = getattr(found, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
-    if not stat.S_ISREG(found.st_mode) or hidden:
+    hidden = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
+    if not stat.S_ISREG(status.st_mode) or hidden:
         return None
-    return FileSnapshot(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return FileSnapshot(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def is_left_alone(name: str) -> bool:
-    """Tell whether a file's name says that it is no input, or not yet one."""
-    small = name.casefold()
-    return small.startswith(_HIDDEN) or small.endswith(_HALF_WRITTEN) or small in _NEVER
+def is_ignored(name: str) -> bool:
+    """Return whether a name shows that the file is no input, or still incomplete."""
+    name = name.casefold()
+    return name.startswith(_HIDDEN) or name.endswith(_INCOMPLETE) or name in _NOT_INPUT
 
 
 def file_sha256(path: Path) -> str:
-    """Return the digest of a file's bytes, empty when it cannot be read."""
+    """Return the digest of a file's bytes, empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -88,7 +89,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _is_shipped(path: Path) -> bool:
-    """Tell whether a file is one of this project's own samples, also with the line ends of Windows."""
+    """Return whether a file is one of the samples, also with Windows line ends."""
     if path.name not in SHIPPED:
         return False
     try:

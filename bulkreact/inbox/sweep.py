@@ -1,147 +1,119 @@
-"""What a sweep works with: its orders, the partner's lock, runs one after the other, and where their files go."""
+"""Sweeps an inbox, once or again and again: first what is unfinished, then new files."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from dataclasses import replace
+from functools import partial
 
-import click
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, EXIT_TERMINATED, BulkreactError, is_fatal
+from bulkreact.inbox.new_files import NewFiles
+from bulkreact.inbox.outcomes import FileOutcome, FileResult, end_of_pass, ends_sweep, inactivity_message
+from bulkreact.inbox.scan import FileSnapshot, scan
+from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
+from bulkreact.inbox.unfinished import UnfinishedRuns
+from bulkreact.monitoring.monitors import CommandEnd, ReportState
+from bulkreact.runs.interruption import deferring_signals, exit_code_of
 
-from bulkreact.cli import credentials
-from bulkreact.cli.event_loop import run_async
-from bulkreact.cli.options import automation
-from bulkreact.cli.output.console import ConsoleReporter
-from bulkreact.cli.output.json_log import warn
-from bulkreact.early_signals import early_signals
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
-from bulkreact.inbox.file_moves import FileMover
-from bulkreact.inbox.ledger import PRACTICE, Ledger, LedgerEntry, Stage
-from bulkreact.inbox.outcomes import FileOutcome, FileResult
-from bulkreact.partnercenter.auth.access import AuthorizedAccess
-from bulkreact.runs.execution import RunJob, execute
-from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
-from bulkreact.runs.output_options import Output
-from bulkreact.runs.partner_lock import locked
-from bulkreact.runs.partner_session import PartnerSession
-from bulkreact.settings import Limits, Service
-
-_COMMAND = "sweep"
-_COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
+# Between the two looks at a file that show whether it is being written.
+_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class SweepJob:
-    """What a sweep is to do: the folder, where calls go, how hard to try, and the ledger of what has been done.
-
-    ``granted`` holds credentials that no run has used yet; each run uses some up.
-    """
-
-    ctx: click.Context
-    inbox: Path
-    service: Service
-    limits: Limits
-    output: Output
-    terminal: ConsoleReporter
-    ledger: Ledger
-    now: Callable[[], datetime]
-    granted: list[AuthorizedAccess]
-
-    @property
-    def target(self) -> str:
-        """Return what tells one partner API from another, as the ledger has it."""
-        return PRACTICE if self.service.simulated else f"{self.service.base_url} {self.service.api_version}"
-
-    def dedup_key(self, sha256: str) -> str:
-        """Return how the ledger knows a file that stays in the inbox; practising does not make it known to others."""
-        return f"{PRACTICE} {sha256}" if self.service.simulated else sha256
-
-    @property
-    def again(self) -> bool:
-        """Tell whether contents are run that had a run before."""
-        return bool(self.ctx.params["again"])
-
-    def access(self) -> AuthorizedAccess:
-        """Return credentials that no run has used yet; CredentialsRefusedError when they are no good."""
-        if not self.granted:
-            self.granted.append(credentials.authorize(self.ctx, self.service))
-        return usable(self.granted[-1])
+def sweep(job: SweepJob) -> CommandEnd:
+    """Sweep once."""
+    return _end_of_pass(job, *_sweep_pass(job))
 
 
-def usable(granted: AuthorizedAccess) -> AuthorizedAccess:
-    """Return credentials that are good; CredentialsRefusedError says why they are not."""
-    if granted.refusal:
-        raise CredentialsRefusedError(f"{granted.refusal} No file was touched.")
-    return granted
+def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) -> CommandEnd:
+    """Sweep again and again; a signal ends this with exit code 0, unless it interrupted a run."""
+    previous: list[FileResult] = []
+    environment = job.environment
+    environment.reporter.info(f"Watching {job.inbox}, every {every:g} s.")
+    try:
+        while True:
+            results, stop_code = _sweep_pass(job)
+            end = _end_of_pass(job, results)
+            if is_fatal(end.exit_code):
+                return end
+            with deferring_signals() as received:
+                unchanged = bool(results) and results == previous
+                notify(replace(end, state=ReportState.UNCHANGED) if unchanged else end)
+                previous = results
+                if not stop_code and not environment.signals:
+                    wait_for_signal(every, received, monotonic=environment.monotonic, sleep=environment.sleep)
+            if received or stop_code or environment.signals:
+                break
+    except (KeyboardInterrupt, SystemExit):
+        # Between two passes: no run was interrupted.
+        pass
+    return CommandEnd(EXIT_SUCCESS, state=ReportState.ALREADY_REPORTED)
 
 
-class SweepPass:
-    """Where the files of one pass are worked on; the partner's lock is taken with the first run and held to the end.
+def wait_for_signal(
+    seconds: float, received: list[int], *, monotonic: Callable[[], float], sleep: Callable[[float], None]
+) -> None:
+    """Wait some seconds, or until a signal is received."""
+    until = monotonic() + seconds
+    while not received and (left := until - monotonic()) > 0:
+        sleep(min(_POLL_SECONDS, left))
 
-    ``stopped`` is the exit code of a signal that came. ``spoken_of`` are files, by name and digest of their bytes, of
-    which everything has been said.
-    """
 
-    def __init__(self, job: SweepJob) -> None:
-        self.job = job
-        self.mover = FileMover(job.inbox, keep=bool(job.ctx.params["keep"]))
-        self.spoken_of: set[tuple[bytes, str]] = set()
-        self.stopped = 0
-        self._stack = ExitStack()
-        self._tell: Callable[[str], None] | None = None
+def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
+    """Do one pass; return also the exit code of a signal that ended it, 0 if none did."""
+    results: list[FileResult] = []
+    signals = job.environment.signals
+    with SweepPass(job) as sweep_pass:
+        try:
+            for result in _process_files(sweep_pass):
+                if result:
+                    results.append(result)
+                # A signal's exception may be lost where it is raised.
+                stop_code = sweep_pass.stop_code or (exit_code_of(signals[0]) if signals else EXIT_SUCCESS)
+                if stop_code or (result and ends_sweep(result.exit_code)):
+                    return results, stop_code
+        except KeyboardInterrupt:
+            return results, EXIT_INTERRUPTED
+        except SystemExit:
+            return results, EXIT_TERMINATED
+    last_activity = job.ledger.last_activity()
+    if message := inactivity_message(last_activity, job.environment.now(), job.options.expect_within):
+        job.environment.reporter.error(f"{job.inbox}: {message}.")
+        results.append(FileResult("", FileOutcome.SILENT, EXIT_SOME_FAILED, message=message))
+    return results, EXIT_SUCCESS
 
-    def __enter__(self) -> Self:
-        self.mover.remove_partial_files()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
+    """Continue what is unfinished, then process new files; yield after each."""
+    job = sweep_pass.job
+    for entry in job.ledger.unfiled():
+        yield _guarded(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
+    ready: list[FileSnapshot] = []
+    yield _guarded(sweep_pass, "", partial(_find_ready, job, ready))
+    for snapshot in ready:
+        yield _guarded(sweep_pass, snapshot.path.name, partial(NewFiles(sweep_pass).process, snapshot))
 
-    def turn(self, granted: AuthorizedAccess) -> Callable[[str], None]:
-        """Return what is told the run's id, when the partner is ours."""
-        if self._tell is None:
-            waiting = automation.waiting(self.job.ctx, self.job.terminal)
-            self._tell = self._stack.enter_context(locked(self.job.service, granted.tenant_id, waiting=waiting))
-        return self._tell
 
-    def run(self, entry: LedgerEntry, folder: Path, granted: AuthorizedAccess) -> FileResult:
-        """Work on a run, and put its file where it belongs if the run is complete."""
-        job = self.job
-        job.granted.clear()
-        shutdown = ShutdownRequest(job.terminal.info, early_signals)
-        session = PartnerSession(job.service, job.limits, granted, job.terminal, shutdown, run_async)
-        with preserving_handlers():
-            code = execute(RunJob(folder, _COMMAND, session, job.output)).exit_code
-        self.stopped = shutdown.exit_code
-        if code not in _COMPLETE:
-            return FileResult(entry.file_name, FileOutcome.WAITING, code, entry.run_id)
-        return self.settled(entry, folder, code)
+def _guarded(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
+    """Take a step; an error of one file does not affect the others."""
+    try:
+        return step()
+    except BulkreactError as error:
+        message = str(error)
+        sweep_pass.reporter.error(f"{name}: {message}" if name else message)
+        return FileResult(name, FileOutcome.WAITING, error.exit_code, message=message)
 
-    def settled(self, entry: LedgerEntry, folder: Path, code: int) -> FileResult:
-        """Put a file whose run is complete where it belongs: first the results, then the file, then the ledger."""
-        with self.undisturbed():
-            self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
-            place = self.mover.file_run(entry, folder)
-            if self.mover.keep:
-                self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
-            self.job.ledger.mark_filed(entry)
-        if place:
-            self.job.terminal.info(f"{entry.file_name} is now {place}")
-        return FileResult(entry.file_name, FileOutcome.RUN, code, entry.run_id)
 
-    def waiting(self, name: str, run_id: str, code: int, words: str) -> FileResult:
-        """Say why a file stays in the inbox."""
-        warn(f"{name}: {words}.")
-        return FileResult(name, FileOutcome.WAITING, code, run_id, words)
+def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
+    """Find the files that are ready, and wait a moment: files that change meanwhile are ignored when they are read."""
+    settle = job.options.settle
+    found = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
+    for snapshot in found.settling:
+        job.environment.reporter.info(f"Left alone for now: {snapshot.path.name} changed less than {settle:g} s ago.")
+    ready.extend(found.ready)
+    if ready:
+        job.environment.sleep(min(_LOOK_SECONDS, settle))
 
-    @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Let signals wait while files are moved; they end the pass afterwards."""
-        with deferring_signals() as came:
-            yield
-        if came:
-            self.stopped = exit_code_of(came[0])
+
+def _end_of_pass(job: SweepJob, results: list[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:
+    return end_of_pass(
+        job.inbox, results, stop_code, now=job.environment.now(), last_activity=job.ledger.last_activity()
+    )

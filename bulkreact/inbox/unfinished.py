@@ -1,11 +1,10 @@
-"""What earlier sweeps have begun and not brought to an end: killed, interrupted, halted, or just not put aside."""
+"""Continues what earlier sweeps left unfinished: runs killed, interrupted or halted, and files not yet filed."""
 
 from dataclasses import dataclass
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.cli.confirm import confirm
 from bulkreact.errors import (
     EXIT_SUCCESS,
     AlreadyRunningError,
@@ -15,8 +14,9 @@ from bulkreact.errors import (
 )
 from bulkreact.inbox.ledger import LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileResult
-from bulkreact.inbox.sweep import SweepPass
+from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.models import RunState
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
 from bulkreact.runs.history import line_of
@@ -26,82 +26,85 @@ from bulkreact.sheets.output.results_csv import RESULTS
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRuns:
-    """Goes on with what the ledger says is not done."""
+    """Continues the entries of the ledger that are not filed."""
 
-    bench: SweepPass
+    sweep_pass: SweepPass
 
     def resume(self, entry: LedgerEntry) -> FileResult | None:
-        """Go on with one entry; None when nothing has to be said of it."""
-        bench, reports = self.bench, self.bench.job.output.reports
-        if entry.is_practice != bench.job.service.simulated:
-            # Practice and what is real have nothing to do with each other.
+        """Continue one entry; None if there is nothing to report about it."""
+        job = self.sweep_pass.job
+        if entry.is_simulated != job.service.simulated:
             return None
+        reports = job.output.reports
         folder = reports / entry.run_id
-        bench.spoken_of.add((entry.name, entry.sha256))
         if not folder.is_dir():
-            return self._without_run(entry)
+            return self._resume_without_run(entry)
+        self.sweep_pass.already_reported.add((entry.name, entry.sha256))
         if entry.stage is Stage.PREPARED:
-            bench.job.ledger.set_stage(entry.run_id, Stage.BEGUN)
+            job.ledger.set_stage(entry.run_id, Stage.STARTED)
         run = store.find(reports, str(folder))
         if is_locked(folder):
-            words = f"a process is working on its run {entry.run_id}"
-            return self._waiting(entry, AlreadyRunningError.exit_code, words)
+            message = f"a process is working on its run {entry.run_id}"
+            return self._leave_waiting(entry, AlreadyRunningError.exit_code, message)
         if not run.ended:
-            return self._unfinished(entry, run)
+            return self._resume_run(entry, run)
         session = _session(run)
-        # One that ended without its results, for lack of room.
-        missed = session is not None and session.exit_code == ResultsNotWrittenError.exit_code
-        if missed or not (folder / RESULTS).is_file():
+        # A run can end without its results, if the disk is full.
+        missing = session is not None and session.exit_code == ResultsNotWrittenError.exit_code
+        if missing or not (folder / RESULTS).is_file():
             write_again(run, reports)
-        return bench.settled(entry, folder, line_of(run).exit_code or EXIT_SUCCESS)
+        return self.sweep_pass.file_run(entry, folder, line_of(run).exit_code or EXIT_SUCCESS)
 
-    def _without_run(self, entry: LedgerEntry) -> FileResult | None:
-        """Handle an entry whose run's folder is not there: it never was, or somebody has removed it."""
-        bench = self.bench
+    def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:
+        """Handle an entry without a run's folder: it never existed, or was removed."""
+        ledger = self.sweep_pass.job.ledger
         if entry.stage is Stage.PREPARED:
-            bench.job.ledger.forget(entry.run_id)
-            bench.spoken_of.discard((entry.name, entry.sha256))
+            ledger.delete_prepared(entry.run_id)
             return None
-        if bench.mover.find_input(entry) is None:
-            bench.job.ledger.mark_filed(entry)
+        self.sweep_pass.already_reported.add((entry.name, entry.sha256))
+        if self.sweep_pass.mover.find_input(entry) is None:
+            ledger.mark_filed(entry)
             return None
-        words = f"the folder of its run {entry.run_id} is gone, and with it what was sent. To run it once more: --again"
-        return self._waiting(entry, InputRefusedError.exit_code, words)
+        message = (
+            f"the folder of its run {entry.run_id} is gone, and with it what was sent. To run it once more: --again"
+        )
+        return self._leave_waiting(entry, InputRefusedError.exit_code, message)
 
-    def _unfinished(self, entry: LedgerEntry, run: Run) -> FileResult | None:
-        bench, job = self.bench, self.bench.job
-        how = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
+    def _resume_run(self, entry: LedgerEntry, run: Run) -> FileResult | None:
+        job = self.sweep_pass.job
+        command = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
         session = _session(run)
-        if session and is_halted(run):
-            if bench.mover.find_input(entry) is None:
-                # Somebody has taken it in hand.
+        if session and session.state is RunState.HALTED:
+            if self.sweep_pass.mover.find_input(entry) is None:
+                # Its file was taken away, so a person is dealing with it.
                 job.ledger.mark_filed(entry)
                 return None
-            words = f"its run {entry.run_id} was halted: {session.reason}. Look at it, then: {how}"
-            return self._waiting(entry, HaltedError.exit_code, words)
-        granted = job.access()
-        why = ""
-        if entry.target != job.target:
-            why = "is for another target"
-        elif not granted.matches_tenant(run.facts.tenant_id):
-            why = f"is for the tenant {run.facts.tenant_id}"
-        elif run.age > CONTINUED_WITHIN:
-            why = f"is more than {CONTINUED_WITHIN.days} days old"
-        if why:
-            words = f"its unfinished run {entry.run_id} {why}. Continue it with: {how}"
-            return self._waiting(entry, InputRefusedError.exit_code, words)
-        job.terminal.info(f"{entry.file_name}: continuing run {entry.run_id}.")
-        tell = bench.turn(granted)
-        confirm(lambda: store.open_count(run.folder), job.service, yes=job.output.yes)
-        tell(entry.run_id)
-        return bench.run(entry, run.folder, granted)
+            message = f"its run {entry.run_id} was halted: {session.reason}. Look at it, then: {command}"
+            return self._leave_waiting(entry, HaltedError.exit_code, message)
+        access = job.environment.access.get()
+        if obstacle := _obstacle(entry, run, job, access):
+            message = f"its unfinished run {entry.run_id} {obstacle}. Continue it with: {command}"
+            return self._leave_waiting(entry, InputRefusedError.exit_code, message)
+        self.sweep_pass.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}.")
+        return self.sweep_pass.confirm_and_run(entry, run.folder, access)
 
-    def _waiting(self, entry: LedgerEntry, code: int, words: str) -> FileResult:
-        return self.bench.waiting(entry.file_name, entry.run_id, code, words)
+    def _leave_waiting(self, entry: LedgerEntry, code: int, message: str) -> FileResult:
+        return self.sweep_pass.leave_waiting(entry.file_name, entry.run_id, code, message)
+
+
+def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAccess) -> str:
+    """Return why this sweep may not continue a run, empty if it may."""
+    if entry.target != job.target:
+        return "is for another target"
+    if not access.matches_tenant(run.facts.tenant_id):
+        return f"is for the tenant {run.facts.tenant_id}"
+    if run.age > CONTINUED_WITHIN:
+        return f"is more than {CONTINUED_WITHIN.days} days old"
+    return ""
 
 
 def is_halted(run: Run) -> bool:
-    """Tell whether a run was stopped by its failure threshold, and not continued since."""
+    """Return whether the failure threshold halted a run, and it was not continued since."""
     session = _session(run)
     return session is not None and session.state is RunState.HALTED
 

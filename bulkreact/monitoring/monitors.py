@@ -1,132 +1,124 @@
-"""What a command tells those who watch from afar: metrics, a dead-man's switch, a hook; none of it changes its end."""
+"""Reports the end of a command to monitors: metrics, a dead-man's switch and a webhook; a failure here is a warning."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 
-import click
-
 from bulkreact import __version__
-from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.cli import credentials
-from bulkreact.cli.output.json_log import warn
-from bulkreact.errors import BulkreactError, InputRefusedError
+from bulkreact.batch.journal.reading import JournalReader, RowIds
+from bulkreact.errors import InputRefusedError
 from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
-from bulkreact.monitoring.prometheus import Metric
+from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
-from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.result_files import WrittenResults
-from bulkreact.runs.state_dir import state_folder
 
-_ROWS_TOLD = 1000
-_WORDS_TOLD = 1000
+_MAX_ROWS = 1000
+_MAX_MESSAGE = 1000
+
+
+class ReportState(Enum):
+    """What monitors know of a command's end already.
+
+    ``UNCHANGED``: skip the webhook, it got the same report last time. ``ALREADY_REPORTED``: send nothing.
+    """
+
+    NEW = auto()
+    UNCHANGED = auto()
+    ALREADY_REPORTED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEnd:
-    """What has ended: a command's exit code, its words where it was an error, and the runs that it made.
-
-    ``content`` is what else there is to say; without it and without a run, a good end is not posted. ``told`` says that
-    everybody knows already, ``old`` that the hook does: it was posted when it was new.
-    """
+    """How a command ended; without ``runs`` and ``content``, a success is not posted to the webhook."""
 
     exit_code: int
     message: str = ""
-    finished: Sequence[WrittenResults] = ()
+    runs: Sequence[WrittenResults] = ()
     content: Mapping[str, object] = field(default_factory=dict)
-    figures: tuple[Metric, ...] = ()
-    already_reported: bool = False
-    unchanged: bool = False
+    metrics: tuple[Metric, ...] = ()
+    state: ReportState = ReportState.NEW
 
 
+@dataclass(frozen=True, slots=True)
 class Monitors:
-    """Those whom the options of a command name."""
+    """The monitors that a command's options name, and what they need to know about the command.
 
-    def __init__(self, ctx: click.Context) -> None:
-        given = ctx.params
-        self._ctx = ctx
-        self._command = str(ctx.info_name)
-        self._metrics: Path | None = given["metrics"]
-        self._hooks = NotifyTargets(given["ping"], given["notify_url"], teams=given["notify_format"] == webhooks.TEAMS)
-        self._all_rows = bool(given["notify_rows"])
+    ``refresh_token_expiry`` is asked at the end of the command: only then are the credentials known.
+    """
+
+    command: str
+    reports: Path
+    metrics: Path | None
+    targets: NotifyTargets
+    all_rows: bool
+    simulated: bool
+    refresh_token_expiry: Callable[[], datetime | None]
+    now: Callable[[], datetime]
+    warn: Callable[[str], None]
 
     def check(self) -> None:
-        """Make sure that there is a place for the metrics; InputRefusedError when there is none."""
-        if self._metrics and not self._metrics.absolute().parent.is_dir():
-            raise InputRefusedError(f"--metrics {self._metrics}: there is no folder {self._metrics.parent}.")
+        """Raise InputRefusedError if the metrics file has no folder."""
+        if self.metrics and not self.metrics.absolute().parent.is_dir():
+            raise InputRefusedError(f"--metrics {self.metrics}: there is no folder {self.metrics.parent}.")
 
     def notify_start(self) -> None:
-        """Tell that work begins."""
-        with never_raising():
-            webhooks.notify_start(self._hooks, warn)
+        """Report that the command starts."""
+        with self._never_raising():
+            webhooks.notify_start(self.targets, self.warn)
 
-    def notify_end(self, occasion: CommandEnd) -> None:
-        """Tell how it ended."""
-        if self._metrics:
-            with never_raising():
-                self._write(self._metrics, occasion)
-        if self._hooks == NotifyTargets() or occasion.already_reported:
+    def notify_end(self, end: CommandEnd) -> None:
+        """Report how the command ended."""
+        if end.state is ReportState.ALREADY_REPORTED:
             return
-        with never_raising():
-            summaries = [(one, _summary(one)) for one in occasion.finished]
-            line = _line(self._command, occasion, [summary for _, summary in summaries])
-            content = None if occasion.unchanged else self._content(occasion, summaries)
-            webhooks.notify_end(self._hooks, Notification(occasion.exit_code, line, content), warn)
+        if self.metrics:
+            with self._never_raising():
+                self._write(self.metrics, end)
+        if self.targets != NotifyTargets():
+            with self._never_raising():
+                summaries = [_summary(run) for run in end.runs]
+                content = None if end.state is ReportState.UNCHANGED else self._content(end, summaries)
+                line = _summary_line(self.command, end, summaries)
+                webhooks.notify_end(self.targets, Notification(end.exit_code, line, content), self.warn)
 
-    def _content(
-        self, occasion: CommandEnd, summaries: list[tuple[WrittenResults, dict[str, object]]]
-    ) -> Mapping[str, object] | None:
-        told = [{**summary, **self._rows(one)} for one, summary in summaries]
-        frame = {"version": __version__, "command": self._command, "exit_code": occasion.exit_code}
-        reason = {"reason": occasion.message[:_WORDS_TOLD]} if occasion.message else {}
-        if occasion.content:
-            return {**frame, **reason, **occasion.content, "runs": told}
-        if told:
-            return {**told[-1], "exit_code": occasion.exit_code, **reason}
-        return {**frame, **reason} if occasion.exit_code else None
+    def _content(self, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> Mapping[str, object] | None:
+        runs = [{**summary, **self._rows(run)} for summary, run in zip(summaries, end.runs, strict=True)]
+        reason = {"reason": end.message[:_MAX_MESSAGE]} if end.message else {}
+        if runs and not end.content:
+            return {**runs[-1], "exit_code": end.exit_code, **reason}
+        if not end.content and not end.exit_code:
+            return None
+        content = {"version": __version__, "command": self.command, "exit_code": end.exit_code, **reason, **end.content}
+        return {**content, "runs": runs} if end.content else content
 
-    def _rows(self, finished: WrittenResults) -> dict[str, object]:
-        """Return the rows of a run that did not end well, all of them if that is asked for, as far as they fit."""
-        with JournalReader(finished.run_folder) as journal:
-            both = zip(journal.result_rows(), journal.row_ids(), strict=True)
-            chosen = (_told(row, ids) for row, ids in both if self._all_rows or row.needs_attention)
-            return {"rows" if self._all_rows else "failed_rows": list(islice(chosen, _ROWS_TOLD))}
+    def _rows(self, run: WrittenResults) -> dict[str, object]:
+        """Return the rows that need attention, or all of them if asked for, up to the maximum."""
+        with JournalReader(run.run_folder) as journal:
+            rows = zip(journal.result_rows(), journal.row_ids(), strict=True)
+            chosen = (_row_to_dict(row, ids) for row, ids in rows if self.all_rows or row.needs_attention)
+            return {"rows" if self.all_rows else "failed_rows": list(islice(chosen, _MAX_ROWS))}
 
-    def _write(self, path: Path, occasion: CommandEnd) -> None:
-        moment = prometheus.CommandResult(
-            self._command,
-            occasion.exit_code,
-            datetime.now(UTC),
-            simulated=bool(self._ctx.params.get("simulate")),
-            refresh_token_ends=self._refresh_token_ends(),
-        )
+    def _write(self, path: Path, end: CommandEnd) -> None:
+        result = CommandResult(self.command, end.exit_code, self.now(), self.simulated, self.refresh_token_expiry())
         try:
-            prometheus.write(path, self._ctx.params["reports"], moment, occasion.figures)
+            prometheus.write(path, self.reports, result, end.metrics)
         except OSError as error:
-            warn(f"--metrics {path} could not be written: {error.strerror}. The run is not concerned.")
+            self.warn(f"--metrics {path} could not be written: {error.strerror}. The run is not affected.")
 
-    def _refresh_token_ends(self) -> datetime | None:
-        access = credentials.authorized(self._ctx)
-        with suppress(BulkreactError):
-            return refresh_token_expires_at(access.source, state_folder()) if access else None
-        return None
-
-
-@contextmanager
-def never_raising() -> Iterator[None]:
-    """Turn whatever goes wrong into a warning: the work is done, and its end stands."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - not even a bug in telling may change what is told
-        warn(f"The monitors could not be told: {type(error).__name__}. The run is not concerned.")
+    @contextmanager
+    def _never_raising(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - not even a bug in a notification may change how the command ends
+            self.warn(f"The monitors could not be notified: {type(error).__name__}. The run is not affected.")
 
 
-def _told(row: ResultRow, ids: Sequence[str | None]) -> dict[str, object]:
+def _row_to_dict(row: ResultRow, ids: RowIds) -> dict[str, object]:
     call = row.outcome.call
     names = ("customer_id", "subscription_id", "entitlement_id")
     return {
@@ -140,22 +132,22 @@ def _told(row: ResultRow, ids: Sequence[str | None]) -> dict[str, object]:
     }
 
 
-def _summary(finished: WrittenResults) -> dict[str, object]:
+def _summary(run: WrittenResults) -> dict[str, object]:
     with suppress(OSError, ValueError):
-        found = json.loads(Path(finished.files["summary"]).read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        summary = json.loads(Path(run.files["summary"]).read_text(encoding="utf-8"))
+        return summary if isinstance(summary, dict) else {}
     return {}
 
 
-def _line(command: str, occasion: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:
-    """Return the summary line: no ids of rows, whatever happened to them."""
-    parts = [f"bulkreact {command}: exit code {occasion.exit_code}"]
+def _summary_line(command: str, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:
+    """Return the end of a command on one line, without the ids of any row."""
+    parts = [f"bulkreact {command}: exit code {end.exit_code}"]
     for summary in summaries:
         counts, source = summary.get("counts"), summary.get("input")
         numbers = counts.items() if isinstance(counts, dict) else ()
-        ended = ", ".join(f"{status} {rows:,}" for status, rows in numbers if rows) or "no rows"
+        rows = ", ".join(f"{status} {number:,}" for status, number in numbers if number) or "no rows"
         name = source.get("name") if isinstance(source, dict) else ""
-        parts.append(f"{name}: {summary.get('state')}, {ended} (run {summary.get('run_id')})")
-    if occasion.message:
-        parts.append(" ".join(occasion.message.split())[:_WORDS_TOLD])
+        parts.append(f"{name}: {summary.get('state')}, {rows} (run {summary.get('run_id')})")
+    if end.message:
+        parts.append(" ".join(end.message.split())[:_MAX_MESSAGE])
     return "; ".join(parts)

@@ -31,6 +31,10 @@ class Reporter(Protocol):
         """Report something that went wrong beside the work itself, even when quiet."""
         ...
 
+    def error(self, message: str) -> None:
+        """Report why a file or an inbox needs attention, even when quiet."""
+        ...
+
     def problems(self, input_file: "InputFile") -> None:
         """Report the rows of an input that are invalid."""
         ...

@@ -222,7 +222,7 @@ def test_a_notification_that_fails_changes_nothing_but_adds_a_warning(
     process = run(program, partner, ["a"], "-q", "--ping", f"{receiver.url}/{secret}")
     assert process.code == 0
     assert process.summary["exit_code"] == 0
-    assert f"127.0.0.1 could not be told: it answered HTTP {status}" in process.err
+    assert f"127.0.0.1 could not be notified: it answered HTTP {status}" in process.err
     assert "/elsewhere" not in receiver.paths
     assert secret not in process.err
 

@@ -14,6 +14,7 @@ import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.commands import sweep as sweeping
+from bulkreact.inbox.outcomes import inactivity_message
 from tests.support.ids import HEADER, fated, guid, row, write_csv
 from tests.support.inboxes import drop, inbox, options, runs, sweep
 from tests.support.program import CANARY, Partner, Program
@@ -34,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
     ("days", "within", "silent"), [(8, WEEK, True), (7, WEEK, False), (8, None, False), (6.99, WEEK, False)]
 )
 def test_silence_is_what_lasts_longer_than_is_allowed(days: float, within: float | None, silent: bool) -> None:
-    assert bool(sweeping.inactivity_message(BEGAN, BEGAN + timedelta(days=days), within)) is silent
+    assert bool(inactivity_message(BEGAN, BEGAN + timedelta(days=days), within)) is silent
 
 
 def hidden(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from bulkreact.cli.options.automation import MonitoredCommand, unattended_option
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
+from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.wording import plural
@@ -23,7 +24,7 @@ from bulkreact.wording import plural
 @shared.output_options
 @unattended_options
 @click.pass_context
-def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
+def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     """Continue an unfinished run, the latest one unless RUN names another by its id, its beginning or its folder.
 
     It also sends what --limit had left out. Where the calls go is fixed by the run.
@@ -52,4 +53,4 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> None:
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
         results = execute(RunJob(run.folder, "resume", session, output))
-    ctx.exit(results.exit_code)
+    return automation.end_of(results)

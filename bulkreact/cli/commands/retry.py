@@ -22,6 +22,7 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import InputRow, Status
+from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.partner_session import PartnerSession
@@ -41,7 +42,7 @@ from bulkreact.wording import plural
 @click.option("--all-failed", is_flag=True, help="Also take the rows that failed for good.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
 @click.pass_context
-def command(ctx: click.Context, /, name: str, **_: object) -> None:
+def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Make a new run of those rows of RUN that another attempt may settle.
 
     These are the unknown, deferred and not attempted ones, and those that failed for a passing reason or because
@@ -57,7 +58,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
             ctx.exit(EXIT_SUCCESS)
         session.announce(folder.name)
         results = execute(RunJob(folder, "retry", session, output))
-    ctx.exit(results.exit_code)
+    return automation.end_of(results)
 
 
 def _prepare(ctx: click.Context, run: Run, session: PartnerSession) -> Path | None:

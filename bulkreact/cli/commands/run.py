@@ -15,6 +15,7 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import reading_options
 from bulkreact.cli.session import open_session
 from bulkreact.errors import InputRefusedError
+from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import name_of, opened, read
@@ -41,7 +42,7 @@ from bulkreact.wording import plural
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @click.pass_context
-def command(ctx: click.Context, /, source: str, **_: object) -> None:
+def command(ctx: click.Context, /, source: str, **_: object) -> CommandEnd:
     """Reactivate every subscription of INPUT, a table (CSV or .xlsx) of customer_id, subscription_id and entitlement_id.
 
     Suspended subscriptions need no entitlement_id: see --kind.
@@ -56,7 +57,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
         folder = _prepare(ctx, source, path, session)
         session.announce(folder.name)
         results = execute(RunJob(folder, "run", session, output))
-    ctx.exit(results.exit_code)
+    return automation.end_of(results)
 
 
 def _prepare(ctx: click.Context, source: str, path: Path, session: PartnerSession) -> Path:

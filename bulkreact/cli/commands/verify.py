@@ -7,6 +7,7 @@ from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.session import open_session
+from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 
@@ -19,7 +20,7 @@ from bulkreact.runs.execution import RunJob, execute
 @shared.output_options
 @unattended_options
 @click.pass_context
-def command(ctx: click.Context, /, name: str, **_: object) -> None:
+def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Read how the accepted subscriptions of RUN stand now, and write its results again with that.
 
     Rows that are pending or whose answer was lost are looked at as well. Nothing is reactivated; it can be done again
@@ -31,4 +32,4 @@ def command(ctx: click.Context, /, name: str, **_: object) -> None:
     with open_session(ctx, service, limits, reporter, tenant_id=run.facts.tenant_id) as session:
         session.announce(run.facts.id)
         results = execute(RunJob(run.folder, VERIFY, session, output))
-    ctx.exit(results.exit_code)
+    return automation.end_of(results)

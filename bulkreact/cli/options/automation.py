@@ -1,26 +1,30 @@
-"""What commands that call the partner have for runs that nobody watches: options, a voice, and monitors."""
+"""Options for unattended runs: waiting for the lock, JSON logs, and monitors that are notified of a command's end."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
+from bulkreact.cli import credentials
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options.param_types import HOOK
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
-from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, BulkreactError, InputRefusedError
+from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd, Monitors
-from bulkreact.monitoring.webhooks import TEAMS
+from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
+from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.runs.state_dir import state_folder
 
-_SPEAKER = "bulkreact.speaker"
-_NOTED = "bulkreact.noted"
 _OPTIONS = (
     shared("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
     shared(
@@ -30,19 +34,19 @@ _OPTIONS = (
         show_default=True,
         is_eager=True,
         callback=json_log.choose,
-        help="Words for people, or one JSON object a line on stderr for programs.",
+        help="Text for people, or one JSON object a line on stderr for programs.",
     ),
     shared(
         "--metrics",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Write figures for Prometheus to this file when done, like /var/lib/node_exporter/bulkreact.prom.",
+        help="Write metrics for Prometheus to this file when done, like /var/lib/node_exporter/bulkreact.prom.",
     ),
     shared(
         "--ping",
         type=HOOK,
-        help="Tell this dead-man's switch: URL/start at first, then URL, or URL/fail unless all is well.",
+        help="Ping this dead-man's switch: URL/start first, then URL, or URL/fail unless all is well.",
     ),
-    shared("--notify-url", type=HOOK, help="Post the summary to this hook when done."),
+    shared("--notify-url", type=HOOK, help="Post the summary to this webhook when done."),
     shared(
         "--notify-format",
         type=click.Choice(["json", TEAMS]),
@@ -57,73 +61,87 @@ _OPTIONS = (
 
 
 class MonitoredCommand(ConfiguredCommand):
-    """A command that tells its monitors how it begins and ends."""
+    """A command whose function returns a CommandEnd; its monitors are notified of its start and its end."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; whatever becomes of telling the monitors, it ends as it would have ended without them."""
-        monitors = Monitors(ctx)
+        """Run the command and exit with its code, whatever becomes of the notifications."""
+        monitors = monitors_for(ctx)
         try:
             monitors.check()
             monitors.notify_start()
-            result: object = super().invoke(ctx)
+            end = self._run(ctx)
         except BaseException as error:
-            code, words = ending_of(error)
-            noted: CommandEnd = ctx.meta.get(_NOTED, CommandEnd(code))
-            words, finished = words or noted.message, completed_runs(ctx)
-            told = noted.already_reported and code == EXIT_SUCCESS
-            shown = noted.exit_code if told else code
-            with deferring_signals():
-                monitors.notify_end(
-                    replace(noted, exit_code=shown, message=words, finished=finished, already_reported=told)
-                )
+            end = end_by(error)
             raise
-        with deferring_signals():
-            monitors.notify_end(CommandEnd(EXIT_SUCCESS, "", completed_runs(ctx)))
-        return result
+        finally:
+            with deferring_signals():
+                monitors.notify_end(end)
+        ctx.exit(end.exit_code)
+
+    def _run(self, ctx: click.Context) -> CommandEnd:
+        end = super().invoke(ctx)
+        if not isinstance(end, CommandEnd):
+            raise TypeError(f"{ctx.info_name} returned no CommandEnd")
+        return end
 
 
 def unattended_options(function: Decorated) -> Decorated:
-    """Add the options for runs that nobody watches."""
+    """Add the options for unattended runs."""
     return add(function, _OPTIONS)
 
 
-def ending_of(error: BaseException) -> tuple[int, str]:
-    """Return the exit code that an exception leads to, and what is said of it."""
+def monitors_for(ctx: click.Context) -> Monitors:
+    """Return the monitors that a command's options name."""
+    params = ctx.params
+    return Monitors(
+        command=str(ctx.info_name),
+        reports=params["reports"],
+        metrics=params["metrics"],
+        targets=NotifyTargets(params["ping"], params["notify_url"], teams=params["notify_format"] == TEAMS),
+        all_rows=params["notify_rows"],
+        simulated=bool(params.get("simulate")),
+        refresh_token_expiry=partial(_refresh_token_expiry, ctx),
+        now=partial(datetime.now, UTC),
+        warn=json_log.warn,
+    )
+
+
+def end_of(run: WrittenResults) -> CommandEnd:
+    """Return the end of a command that worked on one run."""
+    return CommandEnd(run.exit_code, runs=(run,))
+
+
+def end_by(error: BaseException) -> CommandEnd:
+    """Return the end of a command that an exception ends."""
     match error:
         case BulkreactError():
-            return error.exit_code, str(error)
+            return CommandEnd(error.exit_code, str(error))
         case click.exceptions.Exit():
-            return error.exit_code, ""
+            return CommandEnd(error.exit_code)
         case click.ClickException():
-            return error.exit_code, error.format_message()
+            return CommandEnd(error.exit_code, error.format_message())
         case click.Abort():
-            return InputRefusedError.exit_code, "Nothing was sent."
+            return CommandEnd(InputRefusedError.exit_code, "Nothing was sent.")
         case KeyboardInterrupt():
-            return EXIT_INTERRUPTED, "Interrupted. Nothing was sent."
+            return CommandEnd(EXIT_INTERRUPTED, "Interrupted. Nothing was sent.")
         case SystemExit(code=int(code)):
-            return code, "Interrupted. Nothing was sent."
+            return CommandEnd(code, "Interrupted. Nothing was sent.")
         case _:
-            return BulkreactError.exit_code, f"a bug in bulkreact ({type(error).__name__})"
+            return CommandEnd(BulkreactError.exit_code, f"a bug in bulkreact ({type(error).__name__})")
 
 
 def make_reporter(ctx: click.Context, output: Output) -> ConsoleReporter:
-    """Return what speaks for a command, to people or to programs, and remembers the runs that have ended."""
-    voice = JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
-    ctx.meta[_SPEAKER] = voice
-    return voice
+    """Return the reporter that --log-format asks for."""
+    return JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
 
 
-def completed_runs(ctx: click.Context) -> list[WrittenResults]:
-    """Return the runs that have ended while a command ran."""
-    voice = ctx.meta.get(_SPEAKER)
-    return voice.ended if isinstance(voice, ConsoleReporter) else []
+def waiting(ctx: click.Context, reporter: Reporter) -> Callable[[str], None] | None:
+    """Return what reports that another run is waited for; None without --wait."""
+    return reporter.info if ctx.params["wait"] else None
 
 
-def set_command_end(ctx: click.Context, occasion: CommandEnd) -> None:
-    """Take note of what a command has done besides its runs, for the monitors."""
-    ctx.meta[_NOTED] = occasion
-
-
-def waiting(ctx: click.Context, terminal: ConsoleReporter) -> Callable[[str], None] | None:
-    """Return what is told that another run is waited for, None when it is not to be waited for."""
-    return terminal.info if ctx.params["wait"] else None
+def _refresh_token_expiry(ctx: click.Context) -> datetime | None:
+    access = credentials.authorized(ctx)
+    with suppress(BulkreactError):
+        return refresh_token_expires_at(access.source, state_folder()) if access else None
+    return None

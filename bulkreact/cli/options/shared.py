@@ -16,7 +16,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_options import Output
 from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
-Decorated = TypeVar("Decorated", bound=Callable[..., None])
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 shared = partial(click.option, cls=SharedOption)
 CLOUD = shared(

@@ -45,7 +45,6 @@ class ConsoleReporter:
         self._output = output
         self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
-        self.ended: list[WrittenResults] = []
 
     def started(self, run_id: str) -> None:
         """Take note of the run that what is said from now on belongs to; people know."""
@@ -64,6 +63,11 @@ class ConsoleReporter:
         """Say what went wrong beside the work itself, even when quiet."""
         with suppress(BrokenPipeError):
             click.echo(f"Warning: {message}", err=True)
+
+    def error(self, message: str) -> None:
+        """Print an error, even when quiet."""
+        with suppress(BrokenPipeError):
+            click.echo(f"Error: {message}", err=True)
 
     def problems(self, input_file: "InputFile") -> None:
         """List the rows that are invalid, the first ones in full."""
@@ -110,7 +114,6 @@ class ConsoleReporter:
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
         """Print how a run ended: rows by status, the commonest errors with advice, the files, and what to do next."""
-        self.ended.append(results)
         if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
         counts, state = results.counts, stop_reason.state

@@ -38,6 +38,10 @@ class JsonReporter(ConsoleReporter):
         """Write a line about what went wrong beside the work itself, even when quiet."""
         write(Level.WARNING, "warning", message=message)
 
+    def error(self, message: str) -> None:
+        """Write a line about an error, even when quiet."""
+        write(Level.ERROR, "error", message=message)
+
     def problems(self, input_file: "InputFile") -> None:
         """Write a line for each invalid row that the input keeps in full."""
         for problem in input_file.problems:
@@ -75,7 +79,6 @@ class JsonReporter(ConsoleReporter):
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people
         """Write a line that says how a run ended."""
-        self.ended.append(results)
         code, run_id, self._run_id = results.exit_code, self._run_id, ""
         level = {EXIT_SUCCESS: Level.INFO, EXIT_SOME_FAILED: Level.WARNING}.get(code, Level.ERROR)
         if self._quiet and code == EXIT_SUCCESS:

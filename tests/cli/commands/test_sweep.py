@@ -282,7 +282,7 @@ def test_keep_leaves_the_inbox_as_it_is_and_still_runs_once(program: Program, pa
     ("more", "words"),
     [
         (("missing",), "There is no folder missing"),
-        (("--every", "0"), "--every must be longer"),
+        (("--every", "0"), "--every must be greater than 0"),
         (("--settle", "soon"), "is not a duration"),
         (("--map", "customer_id=a", "--map", "customer_id=b"), "names one column twice"),
         (("--reports", "inputs"), "is the reports folder"),

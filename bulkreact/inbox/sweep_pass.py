@@ -1,0 +1,190 @@
+"""One pass over an inbox: the partner's lock, one run after the other, and filing their input files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bulkreact.batch.journal.pending_rows import OpenCount
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError, InputRefusedError
+from bulkreact.inbox.file_moves import FileMover
+from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry, Stage
+from bulkreact.inbox.outcomes import FileOutcome, FileResult
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.runs import store
+from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
+from bulkreact.runs.output_options import Output
+from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_session import PartnerSession, RunAsync
+from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.result_files import WrittenResults
+from bulkreact.settings import Limits, Service
+
+COMMAND = "sweep"
+_COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """How files are handled: ``settle`` and ``expect_within`` are seconds."""
+
+    keep: bool
+    again: bool
+    allow_empty: bool
+    wait: bool
+    settle: float
+    expect_within: float | None
+
+
+class AccessSource:
+    """Provides each run with credentials of its own, fetched when they are needed."""
+
+    def __init__(self, authorize: Callable[[], AuthorizedAccess]) -> None:
+        self._authorize = authorize
+        self._unused: AuthorizedAccess | None = None
+
+    def get(self) -> AuthorizedAccess:
+        """Return credentials that no run has used; raise CredentialsRefusedError if they were refused."""
+        if self._unused is None:
+            self._unused = self._authorize()
+        if self._unused.refusal:
+            raise CredentialsRefusedError(f"{self._unused.refusal} No file was touched.")
+        return self._unused
+
+    def mark_used(self) -> None:
+        """Fetch new credentials for the next run."""
+        self._unused = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnvironment:
+    """Dependencies injected into a sweep.
+
+    ``confirm`` asks before sending and returns the answer. ``read_input`` loads a file into a draft's journal. ``signals``
+    are those that came before a run installed its handlers. ``monotonic`` counts seconds.
+    """
+
+    reporter: Reporter
+    access: AccessSource
+    confirm: Callable[[Callable[[], OpenCount]], bool]
+    read_input: Callable[[Path, Path], LoadedInput]
+    signals: list[int]
+    run_async: RunAsync
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepJob:
+    """What a sweep is to do: the inbox, where calls go, and the ledger of what was done before."""
+
+    inbox: Path
+    service: Service
+    limits: Limits
+    output: Output
+    options: SweepOptions
+    ledger: Ledger
+    environment: SweepEnvironment
+
+    @property
+    def target(self) -> str:
+        """Return the partner API's name in the ledger."""
+        return SIMULATED if self.service.simulated else f"{self.service.base_url} {self.service.api_version}"
+
+    def dedup_key(self, sha256: str) -> str:
+        """Return the key of a file that stays in the inbox; simulated sweeps have keys of their own."""
+        return f"{SIMULATED} {sha256}" if self.service.simulated else sha256
+
+
+class SweepPass:
+    """Works on the files of one pass; the partner's lock is taken with the first run and held to the end.
+
+    ``stop_code`` is the exit code of a signal, 0 if none came. ``already_reported`` are files, by name and digest, whose
+    unfinished run was handled in this pass.
+    """
+
+    def __init__(self, job: SweepJob) -> None:
+        self.job = job
+        self.mover = FileMover(job.inbox, job.options.keep)
+        self.reporter = job.environment.reporter
+        self.already_reported: set[tuple[bytes, str]] = set()
+        self.stop_code = EXIT_SUCCESS
+        self._stack = ExitStack()
+        self._set_run_id: Callable[[str], None] | None = None
+
+    def __enter__(self) -> Self:
+        self.mover.remove_partial_files()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def lock(self, access: AuthorizedAccess) -> Callable[[str], None]:
+        """Take the partner's lock unless this pass has it; return what names the current run in it."""
+        if self._set_run_id is None:
+            waiting = self.reporter.info if self.job.options.wait else None
+            lock = locked(self.job.service, access.tenant_id, waiting=waiting)
+            self._set_run_id = self._stack.enter_context(lock)
+        return self._set_run_id
+
+    def confirm_and_run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
+        """Continue a run, if that is confirmed."""
+        self.lock(access)
+        if not self.job.environment.confirm(lambda: store.open_count(folder)):
+            return self.declined(entry.file_name)
+        return self.run(entry, folder, access)
+
+    def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
+        """Work on a run, and file its input if the run is complete."""
+        job = self.job
+        self.lock(access)(entry.run_id)
+        job.environment.access.mark_used()
+        shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
+        session = PartnerSession(
+            job.service, job.limits, access, self.reporter, shutdown, job.environment.run_async
+        )
+        with preserving_handlers():
+            written = execute(RunJob(folder, COMMAND, session, job.output))
+        self.stop_code = shutdown.exit_code
+        if written.exit_code in _COMPLETE:
+            return self.file_run(entry, folder, written.exit_code, written)
+        return FileResult(entry.file_name, FileOutcome.WAITING, written.exit_code, entry.run_id, written=written)
+
+    def file_run(
+        self, entry: LedgerEntry, folder: Path, exit_code: int, written: WrittenResults | None = None
+    ) -> FileResult:
+        """File the input of a complete run: first the results, then the file, then the ledger."""
+        with self.deferring_signals():
+            self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
+            path = self.mover.file_run(entry, folder)
+            if self.job.options.keep:
+                self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
+            self.job.ledger.mark_filed(entry)
+        if path:
+            self.reporter.info(f"{entry.file_name} is now {path}")
+        return FileResult(entry.file_name, FileOutcome.RUN, exit_code, entry.run_id, written=written)
+
+    def leave_waiting(self, name: str, run_id: str, code: int, message: str) -> FileResult:
+        """Warn that a file stays in the inbox, and why."""
+        self.reporter.warning(f"{name}: {message}.")
+        return FileResult(name, FileOutcome.WAITING, code, run_id, message)
+
+    def declined(self, name: str) -> FileResult:
+        """Return the result of a file whose sending was not confirmed."""
+        return FileResult(name, FileOutcome.WAITING, InputRefusedError.exit_code)
+
+    @contextmanager
+    def deferring_signals(self) -> Iterator[None]:
+        """Defer signals while files are moved; they end the pass afterwards."""
+        with deferring_signals() as received:
+            yield
+        if received:
+            self.stop_code = exit_code_of(received[0])
