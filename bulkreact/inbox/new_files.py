@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bulkreact.batch.journal.journal import RunMetadata, finalize
+from bulkreact.batch.journal.journal import finalize
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import (
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,

@@ -1,6 +1,59 @@
-"""Deciding what happens to a file of an inbox."""
+"""Deciding what happens to a file of an inbox: every line of the table."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+
+from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.new_files import (
+    ContinuedFile,
+    CopiedFile,
+    IgnoredFile,
+    NewFile,
+    ReadableFile,
+    RefusedFile,
+    UnreadableFile,
+    classify,
+)
+from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.store import Run
+from bulkreact.sheets.input.input_file import InputFile
+from tests.support.ids import facts, guid, row, write_csv
+
+ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
+EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
+UNFINISHED = Run(Path("by-hand"), facts(id="by-hand"), ended=False, has_unknown=False, has_handed_over=False)
+UNREADABLE = UnreadableFile("no header")
+
+
+@pytest.fixture
+def readable(tmp_path: Path) -> ReadableFile:
+    """Return a file that can be read, and whose rows had no run."""
+    path = write_csv(tmp_path / "a.csv", [row(guid(1))])
+    return ReadableFile(LoadedInput(InputFile(path, max_rows=10), "digest"), ENTRY, facts(id="new"))
+
+
+def test_a_file_that_changed_is_ignored_whatever_was_read_of_it(readable: ReadableFile) -> None:
+    known = replace(readable, earlier=EARLIER, unfinished=UNFINISHED)
+    decisions = [classify(file, changed=True) for file in (UNREADABLE, readable, known)]
+    assert decisions == [IgnoredFile()] * 3
+
+
+def test_an_unreadable_file_is_refused_with_its_reason() -> None:
+    assert classify(UNREADABLE, changed=False) == RefusedFile("no header")
+
+
+@pytest.mark.parametrize("unfinished", [None, UNFINISHED])
+def test_a_content_that_had_a_run_is_a_copy(readable: ReadableFile, unfinished: Run | None) -> None:
+    file = replace(readable, earlier=EARLIER, unfinished=unfinished)
+    assert classify(file, changed=False) == CopiedFile(EARLIER)
+
+
+def test_an_unfinished_run_of_the_same_rows_is_continued_under_its_own_id(readable: ReadableFile) -> None:
+    decision = classify(replace(readable, unfinished=UNFINISHED), changed=False)
+    assert decision == ContinuedFile(replace(ENTRY, run_id="by-hand"), UNFINISHED)
+
+
+def test_any_other_file_is_new(readable: ReadableFile) -> None:
+    assert classify(readable, changed=False) == NewFile(readable)

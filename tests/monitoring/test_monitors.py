@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.cli.app import _bulkreact
-from bulkreact.monitoring import monitors
+from bulkreact.monitoring import webhooks
 from bulkreact.monitoring.webhooks import Notification, teams_card
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import fated, guid, row, write_csv
@@ -279,7 +279,7 @@ def test_not_even_a_bug_in_telling_changes_a_run(
     monkeypatch.chdir(program.folder)
     monkeypatch.setenv("BULKREACT_ACCESS_TOKEN", CANARY)
     monkeypatch.setenv("BULKREACT_STATE_DIR", str(program.folder / "state"))
-    monkeypatch.setattr(monitors, "result_rows", lambda _: 1 / 0)
+    monkeypatch.setattr(webhooks, "notify_end", lambda *_: 1 / 0)
     command = ["run", "input.csv", "--base-url", partner.base_url, *FAST, "-q", "--notify-url", receiver.url]
     assert _bulkreact.main(command, standalone_mode=False) == 0
     assert receiver.paths == []
