@@ -148,9 +148,7 @@ class SweepPass:
         self.lock(access)(entry.run_id)
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
-        session = PartnerSession(
-            job.service, job.limits, access, self.reporter, shutdown, job.environment.run_async
-        )
+        session = PartnerSession(job.service, job.limits, access, self.reporter, shutdown, job.environment.run_async)
         with preserving_handlers():
             written = execute(RunJob(folder, COMMAND, session, job.output))
         self.stop_code = shutdown.exit_code

@@ -1,6 +1,5 @@
 """Options for unattended runs: waiting for the lock, JSON logs, and monitors that are notified of a command's end."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +20,6 @@ from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 
@@ -133,11 +131,6 @@ def end_by(error: BaseException) -> CommandEnd:
 def make_reporter(ctx: click.Context, output: Output) -> ConsoleReporter:
     """Return the reporter that --log-format asks for."""
     return JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
-
-
-def waiting(ctx: click.Context, reporter: Reporter) -> Callable[[str], None] | None:
-    """Return what reports that another run is waited for; None without --wait."""
-    return reporter.info if ctx.params["wait"] else None
 
 
 def _refresh_token_expiry(ctx: click.Context) -> datetime | None:
