@@ -12,8 +12,7 @@ from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RefreshToken, react
-from bulkreact.batch.dispatch.throttle import Throttle
-from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_budget
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, RefusedRow
 from bulkreact.batch.journal.writer import Writer
@@ -45,8 +44,7 @@ async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
     Returns why it stopped, and why the list of customers could not be read, if so.
     """
     limits = job.limits
-    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    flow = CallBudget(RateLimiter(limits.calls_per_second), throttle, limits.concurrency)
+    flow = call_budget(limits, RateLimiter(limits.calls_per_second))
     writer = Writer(job.store.path)
     try:
         if not job.store.listed:

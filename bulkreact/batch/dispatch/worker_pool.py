@@ -18,6 +18,7 @@ from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefus
 from bulkreact.models import RunState
 from bulkreact.partnercenter.protocol import CHANGES
 from bulkreact.partnercenter.verdicts import Throttled
+from bulkreact.settings import Limits
 
 Result = TypeVar("Result")
 
@@ -29,6 +30,12 @@ class CallBudget:
     pacer: RateLimiter
     throttle: Throttle
     concurrency: int
+
+
+def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
+    """Return a budget that remembers no throttle yet: reads are throttled at other times than writes."""
+    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
+    return CallBudget(rate_limiter, throttle, limits.concurrency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One process's work on a run: its open rows are settled by a runner, then its accepted ones are watched."""
+"""One process's work on a run: a runner settles the pending rows, then a verifier watches the accepted ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,7 @@ from uuid import UUID
 from bulkreact.batch.dispatch.exchange import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.throttle import Throttle
-from bulkreact.batch.dispatch.worker_pool import CallBudget
+from bulkreact.batch.dispatch.worker_pool import CallBudget, call_budget
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker
 from bulkreact.batch.journal import schema
@@ -29,68 +28,59 @@ from bulkreact.timestamps import iso
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a process works with; ``beginning`` is told of each phase before its first call, and ends with it."""
+    """What a process works with; ``begin_phase`` is entered before the first call of each phase and left at its end."""
 
     journal: Journal
     number: int
-    edges: RunEnvironment
+    environment: RunEnvironment
     service: Service
     limits: Limits
-    beginning: Callable[[Phase], AbstractContextManager[None]]
+    begin_phase: Callable[[Phase], AbstractContextManager[None]]
 
 
 async def work(session: Session, *, send: bool) -> StopReason:
-    """Send the open rows of a journal, unless they are to be left alone, and watch those that were accepted.
-
-    Returns why it stopped; raises what is a bug or a full disk.
-    """
+    """Send the pending rows of a journal if asked to, then watch the accepted ones; return why the work stopped."""
     limits = session.limits
     first_call = session.journal.next_call_id()
     writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
-        wire = CallExecutor(recorder=recorder, edges=session.edges, service=session.service)
-        pacer = RateLimiter(limits.calls_per_second)
-        ending = COMPLETED
+        executor = CallExecutor(recorder=recorder, edges=session.environment, service=session.service)
+        rate_limiter = RateLimiter(limits.calls_per_second)
+        stop_reason = COMPLETED
         if send:
-            ending = await _send(session, wire, _flow(pacer, limits))
-        if ending == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
-            ending = await _watch(session, wire, _flow(pacer, limits), restoring=send)
-        return ending
+            stop_reason = await _send(session, executor, call_budget(limits, rate_limiter))
+        if stop_reason == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
+            stop_reason = await _watch(session, executor, call_budget(limits, rate_limiter), restoring=send)
+        return stop_reason
     finally:
         await asyncio.shield(writer.close())
 
 
-def _flow(pacer: RateLimiter, limits: Limits) -> CallBudget:
-    """Return the budget of calls with no memory yet of who was throttled: reads are so at other times than writes."""
-    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    return CallBudget(pacer, throttle, limits.concurrency)
-
-
-async def _send(session: Session, wire: CallExecutor, flow: CallBudget) -> StopReason:
+async def _send(session: Session, executor: CallExecutor, budget: CallBudget) -> StopReason:
     journal = session.journal
-    soon = iso(session.edges.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
+    soon = iso(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
         run_uuid=UUID(journal.metadata.uuid),
         open_rows=journal.pending_rows(soon=soon),
         family=ParentSubscriptions(journal, session=session.number),
-        wire=wire,
-        flow=flow,
-        edges=session.edges,
+        wire=executor,
+        flow=budget,
+        edges=session.environment,
         limits=session.limits,
         streak=DenialBreaker(customers=journal.customer_count(at_most=2), succeeded=journal.has_successes()),
     )
-    with session.beginning(runner.phase):
+    with session.begin_phase(runner.phase):
         return await runner.run()
 
 
-async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, restoring: bool) -> StopReason:
-    # A threshold that the last row passed closed the turns, although it halted nothing.
-    flow.pacer.reopen()
+async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
+    # When the last row passed the threshold, the run was not halted but the rate limiter is closed.
+    budget.pacer.reopen()
     verification = session.limits.verify
-    schedule = PollSchedule(verification or session.limits.waiting, session.edges)
-    # A pass over all results: minutes for millions of rows, in which a signal must still be heard.
-    watched = await asyncio.to_thread(
+    schedule = PollSchedule(verification or session.limits.waiting, session.environment)
+    # In a thread: it reads all results, minutes for millions of rows, and signals must be handled meanwhile.
+    watch_list = await asyncio.to_thread(
         WatchList,
         session.journal,
         due=schedule.first,
@@ -99,13 +89,13 @@ async def _watch(session: Session, wire: CallExecutor, flow: CallBudget, *, rest
     )
     verifier = Verifier(
         run_uuid=UUID(session.journal.metadata.uuid),
-        queue=Queue(watched, per_customer=session.limits.per_customer, clock=session.edges.monotonic),
+        queue=Queue(watch_list, per_customer=session.limits.per_customer, clock=session.environment.monotonic),
         schedule=schedule,
-        executor=wire,
-        budget=flow,
-        environment=session.edges,
+        executor=executor,
+        budget=budget,
+        environment=session.environment,
         attempts=session.limits.attempts,
-        total=watched.count(),
+        total=watch_list.count(),
     )
-    with session.beginning(verifier.phase):
+    with session.begin_phase(verifier.phase):
         return await verifier.run()

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from bulkreact.batch.dispatch.exchange import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.throttle import Throttle
-from bulkreact.batch.dispatch.worker_pool import CallBudget
+from bulkreact.batch.dispatch.worker_pool import call_budget
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.watched_rows import WatchedRow
@@ -33,7 +32,7 @@ async def spot_check(
     environment: RunEnvironment,
     service: Service,
     limits: Limits,
-    beginning: Callable[[Phase], AbstractContextManager[None]],
+    begin_phase: Callable[[Phase], AbstractContextManager[None]],
 ) -> tuple[StopReason, dict[int, StatusRead]]:
     """Read targets by row number; return why the reading stopped, and the statuses by row number.
 
@@ -44,11 +43,7 @@ async def spot_check(
         queue=Queue(_WatchSource(targets), per_customer=limits.per_customer, clock=environment.monotonic),
         schedule=PollSchedule(ONCE, environment),
         executor=CallExecutor(recorder=recorder, edges=environment, service=service),
-        budget=CallBudget(
-            RateLimiter(limits.calls_per_second),
-            Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle),
-            limits.concurrency,
-        ),
+        budget=call_budget(limits, RateLimiter(limits.calls_per_second)),
         environment=environment,
         attempts=limits.attempts,
         total=len(targets),
@@ -56,9 +51,8 @@ async def spot_check(
         # Without writes no request id is derived from it.
         run_uuid=UUID(int=0),
     )
-    with beginning(verifier.phase):
-        stop_reason = await verifier.run()
-    return stop_reason, recorder.statuses
+    with begin_phase(verifier.phase):
+        return await verifier.run(), recorder.statuses
 
 
 class _WatchSource:

@@ -25,7 +25,7 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
     async def work(environment: RunEnvironment, service: Service) -> tuple[StopReason, dict[int, StatusRead]]:
         by_row = {number: Target(*ids) for number, _, *ids in targets}
         return await spot_check(
-            by_row, environment=environment, service=service, limits=limits, beginning=session.phase
+            by_row, environment=environment, service=service, limits=limits, begin_phase=session.phase
         )
 
     with open_session(ctx, shared.service(ctx), limits, reporter, token_needed=True) as session:
