@@ -161,7 +161,7 @@ class NewFiles:
         name = name_of(str(path))
         metadata = new_metadata(run_id, name, loaded, job.service, access, command=COMMAND, row_limit=None, now=now)
         # Without rows to send, the bytes of the file are its content.
-        content = f"file {loaded.intake.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
+        content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
         entry = LedgerEntry(
             run_id,
             content,
@@ -188,8 +188,8 @@ class NewFiles:
         job, reporter, entry = self.sweep_pass.job, self.sweep_pass.reporter, file.entry
         finalize(draft, file.metadata)
         reporter.info(f"{entry.file_name}: run {entry.run_id}.")
-        reporter.info_if(file.loaded.intake.remark)
-        reporter.problems(file.loaded.intake)
+        reporter.info_if(file.loaded.input_file.remark)
+        reporter.problems(file.loaded.input_file)
         if not job.environment.confirm(lambda: store.open_count(draft)):
             return self.sweep_pass.declined(entry.file_name)
         job.ledger.prepare(entry)

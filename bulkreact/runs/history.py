@@ -78,7 +78,7 @@ def line_of(run: Run) -> RunSummary:
         RUNNING if running else stands.ending.state.value,
         stands.finished_at if stands.noted else None,
         stands.ending.exit_code or counts.exit_code if stands.noted else None,
-        results_csv.statuses(counts),
+        results_csv.counts_by_status(counts),
     )
 
 

@@ -29,12 +29,12 @@ _STANDARD_INPUT = "-"
 class LoadedInput:
     """An input whose rows are in a draft's journal; ``digest`` leaves out those that are invalid."""
 
-    intake: "InputFile"
+    input_file: "InputFile"
     digest: str
 
 
 @contextmanager
-def opened(source: str) -> Iterator[Path]:
+def open_input(source: str) -> Iterator[Path]:
     """Yield the path of the input; what can be read only once is kept in a temporary file meanwhile."""
     path = Path(source)
     if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
@@ -48,7 +48,9 @@ def opened(source: str) -> Iterator[Path]:
         yield copy
 
 
-def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_problems: bool = False) -> LoadedInput:
+def load_input(
+    folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all_errors: bool = False
+) -> LoadedInput:
     """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
     shown = "standard input" if source == _STANDARD_INPUT else source
     with fast_import():
@@ -56,14 +58,16 @@ def read(folder: Path, source: str, path: Path, given: Mapping[str, Any], *, all
 
     known = options_of(given)
     with as_file_error():
-        intake = InputFile(path, max_rows=given["max_rows"], name=shown, options=known, all_problems=all_problems)
-        create(folder, intake.rows())
-        digest = intake.digest
+        input_file = InputFile(path, max_rows=given["max_rows"], name=shown, options=known, all_errors=all_errors)
+        create(folder, input_file.rows())
+        digest = input_file.digest
         if misplaced := flag_swapped_ids(folder):
-            intake.add(RowError(one.number, (CellError(CODE, one.column, one.value, one.reason),)) for one in misplaced)
+            input_file.add_errors(
+                RowError(one.number, (CellError(CODE, one.column, one.value, one.reason),)) for one in misplaced
+            )
             digest = input_digest(folder)
-        _check(intake, strict=given["strict"], allow_empty=given["allow_empty"])
-    return LoadedInput(intake, digest)
+        _check(input_file, strict=given["strict"], allow_empty=given["allow_empty"])
+    return LoadedInput(input_file, digest)
 
 
 @contextmanager
@@ -98,14 +102,14 @@ def name_of(source: str) -> str:
     return "stdin" if source == _STANDARD_INPUT else os.fsencode(Path(source).name).decode("utf-8", "replace")
 
 
-def _check(intake: "InputFile", *, strict: bool, allow_empty: bool) -> None:
-    if not intake.count and not allow_empty:
-        raise InputRefusedError(f"{intake.name} has no rows. If that is as it should be, add --allow-empty.")
-    if strict and intake.codes:
-        listed = "\n".join(f"  {line}" for line in format_errors(intake.problems))
-        more = intake.codes.total() - len(intake.problems)
+def _check(input_file: "InputFile", *, strict: bool, allow_empty: bool) -> None:
+    if not input_file.count and not allow_empty:
+        raise InputRefusedError(f"{input_file.name} has no rows. If that is as it should be, add --allow-empty.")
+    if strict and input_file.codes:
+        listed = "\n".join(f"  {line}" for line in format_errors(input_file.errors))
+        more = input_file.codes.total() - len(input_file.errors)
         rest = f"\n  … and {more:,} more" if more else ""
         raise InputRefusedError(
-            f"{intake.name}: {intake.codes.total():,} of {intake.count:,} rows are invalid, and --strict allows none. "
+            f"{input_file.name}: {input_file.codes.total():,} of {input_file.count:,} rows are invalid, and --strict allows none. "
             f"Nothing was sent.\n{listed}{rest}"
         )

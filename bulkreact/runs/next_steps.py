@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bulkreact.models import RunState, Status
-from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.sheets.output.results_csv import RowCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Step:
         return f"{self.words} {self.what} {self.remark}".rstrip()
 
 
-def steps(counts: Counts, state: RunState, run: str, *, again: str, failed: str) -> Iterator[Step]:
+def steps(counts: RowCounts, state: RunState, run: str, *, again: str, failed: str) -> Iterator[Step]:
     """Yield what can be done when the files of a run have been written.
 
     ``run`` names it on the command line, ``again`` is the command that goes on with what was stopped, ``failed`` the
@@ -35,7 +35,7 @@ def steps(counts: Counts, state: RunState, run: str, *, again: str, failed: str)
     yield from next_steps(counts, run, ended=ended)
 
 
-def next_steps(counts: Counts, run: str, *, ended: bool) -> Iterator[Step]:
+def next_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Step]:
     """Yield the commands that a run at rest has need of, apart from continuing what was stopped."""
     if counts.excluded_by_limit:
         yield Step(f"Left out by --limit: {counts.excluded_by_limit:,}. Send them with:", f"bulkreact resume {run}")

@@ -28,7 +28,7 @@ def new_metadata(
     now: datetime,
 ) -> RunMetadata:
     """Describe a new run over an input that has been read."""
-    intake = loaded.intake
+    intake = loaded.input_file
     return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),

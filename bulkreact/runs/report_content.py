@@ -9,8 +9,8 @@ from bulkreact.models import RunState, SessionTimeline, Status
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import Step
 from bulkreact.sheets.output.customer_totals import CustomerCounts
-from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, status_lines
-from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, summarize_statuses
+from bulkreact.sheets.output.results_csv import RowCounts
 
 _EXIT_WORDS = {
     0: "nothing is left to be done about the rows that were sent",
@@ -32,7 +32,7 @@ class ReportInput:
     ending: StopReason
     ended_at: str | None
     exit_code: int
-    counts: Counts
+    counts: RowCounts
     calls: dict[str, int]
     pace: dict[str, float | None]
     ways: tuple[Step, ...]
@@ -45,29 +45,29 @@ def report_of(source: ReportInput, gathering: ReportBuilder, customers: Customer
     customer_count, affected_count = customers.totals()
     shown, earlier = source.spells
     return RunReport(
-        what=f"Retry of {facts.input_name}" if facts.retry_of else f"Reactivation of {facts.input_name}",
+        title=f"Retry of {facts.input_name}" if facts.retry_of else f"Reactivation of {facts.input_name}",
         headline=_headline(source, gathering),
         verdict=_verdict(source, gathering),
-        tone=_tone(source.ending.state, gathering.troubled),
+        tone=_tone(source.ending.state, gathering.needing_attention),
         exit_code=source.exit_code,
-        exit_words=_EXIT_WORDS.get(source.exit_code, ""),
-        began_at=facts.created_at,
+        exit_description=_EXIT_WORDS.get(source.exit_code, ""),
+        started_at=facts.created_at,
         ended_at=source.ended_at,
         operator=facts.operator,
         run_id=facts.id,
         version=__version__,
         simulated=facts.simulated,
         figures=_figures(source, gathering, customer_count),
-        statuses=status_lines((status, source.counts.statuses[status]) for status in Status),
-        ways=tuple(NextStep(step.words.strip(), step.what, step.remark) for step in source.ways),
+        statuses=summarize_statuses((status, source.counts.statuses[status]) for status in Status),
+        next_steps=tuple(NextStep(step.words.strip(), step.what, step.remark) for step in source.ways),
         groups=groups,
-        other_rows=gathering.troubled - sum(group.rows for group in groups),
-        customers=tuple(customers.lines(CUSTOMERS_SHOWN)),
+        other_rows=gathering.needing_attention - sum(group.rows for group in groups),
+        customers=tuple(customers.most_affected(CUSTOMERS_SHOWN)),
         customer_count=customer_count,
         affected_count=affected_count,
-        spells=tuple(shown),
-        earlier_spells=earlier,
-        facts=tuple(
+        sessions=tuple(shown),
+        earlier_sessions=earlier,
+        details=tuple(
             about(
                 facts,
                 source.ending,
@@ -92,10 +92,10 @@ def _headline(source: ReportInput, gathering: ReportBuilder) -> str:
 def _verdict(source: ReportInput, gathering: ReportBuilder) -> str:
     state, reason = source.ending.state, source.ending.reason.rstrip(".")
     words = ["The run is complete" if state is RunState.FINISHED else f"The run was {state}: {reason}"]
-    if gathering.troubled:
-        words.append(f"{_rows(gathering.troubled)} did not end well")
-    if gathering.left_out:
-        words.append(f"--limit left {_rows(gathering.left_out)} out")
+    if gathering.needing_attention:
+        words.append(f"{_rows(gathering.needing_attention)} did not end well")
+    if gathering.excluded_by_limit:
+        words.append(f"--limit left {_rows(gathering.excluded_by_limit)} out")
     if accepted := source.counts.statuses[Status.ACCEPTED]:
         words.append(f"Accepted is not yet active: {_rows(accepted)}")
     return ". ".join(words) + "."
@@ -115,8 +115,8 @@ def _figures(source: ReportInput, gathering: ReportBuilder, customer_count: int)
     numbers = {
         "rows": source.counts.statuses.total(),
         "ended well": gathering.succeeded,
-        "did not end well": gathering.troubled,
-        "left out by --limit": gathering.left_out,
+        "did not end well": gathering.needing_attention,
+        "left out by --limit": gathering.excluded_by_limit,
         "customers": customer_count,
         "calls": source.calls["sent"],
     }

@@ -17,8 +17,8 @@ from bulkreact.runs.next_steps import steps
 from bulkreact.runs.report_content import ReportInput, report_of
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.customer_totals import CustomerCounts
-from bulkreact.sheets.output.report_data import SPELLS_SHOWN, ReportBuilder
-from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, ReportBuilder
+from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.wording import shell_quote
 
@@ -32,7 +32,7 @@ class WrittenResults:
     """
 
     folder: Path
-    counts: Counts
+    counts: RowCounts
     exit_code: int
     files: dict[str, str]
     kept: dict[str, Path]
@@ -129,7 +129,7 @@ class ResultFiles:
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             facts = journal.metadata
             wanted = self._wants_workbook(facts)
-            refusal = results_xlsx.too_large(journal.row_count(), len(facts.header)) if wanted else ""
+            refusal = results_xlsx.size_error(journal.row_count(), len(facts.header)) if wanted else ""
             moved = journal.traffic(self.standing.configured_per_minute)
             edited = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             if written := wanted and not refusal:
@@ -141,7 +141,7 @@ class ResultFiles:
             rows = _gathered(journal.result_rows(), gathering, customers)
             counts = results_csv.write(to, facts.header, rows)
             exit_code = self.standing.ending.exit_code or counts.exit_code
-            drawn = journal.session_timelines(limit=SPELLS_SHOWN)
+            drawn = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(self._source(facts, counts, exit_code, moved, drawn), gathering, customers))
             summary = self._summary(facts, counts, exit_code, moved, workbook=written)
         # The last one: what is younger than the summary was edited.
@@ -178,7 +178,7 @@ class ResultFiles:
     def _source(
         self,
         facts: RunMetadata,
-        counts: Counts,
+        counts: RowCounts,
         exit_code: int,
         moved: Traffic,
         drawn: tuple[list[SessionTimeline], int],
@@ -216,7 +216,7 @@ class ResultFiles:
             results_csv.write_json(self.places.latest, summary, private=False)
 
     def _summary(
-        self, facts: RunMetadata, counts: Counts, exit_code: int, moved: Traffic, *, workbook: bool
+        self, facts: RunMetadata, counts: RowCounts, exit_code: int, moved: Traffic, *, workbook: bool
     ) -> dict[str, object]:
         ending, (calls, pace) = self.standing.ending, moved
         return {
@@ -226,7 +226,7 @@ class ResultFiles:
             "reason": ending.reason,
             "started_at": facts.created_at,
             "finished_at": self.standing.finished_at,
-            "counts": results_csv.statuses(counts),
+            "counts": results_csv.counts_by_status(counts),
             "error_codes": dict(counts.codes.most_common()),
             "calls": calls,
             "pace": pace,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bulkreact.guids import is_guid
 from bulkreact.sheets.formula_guard import unguard
-from bulkreact.sheets.header_aliases import column_of, key, nearest
+from bulkreact.sheets.header_aliases import closest_header, column_of, header_key
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 # What a row may say besides its ids.
@@ -52,7 +52,7 @@ class ColumnError(Exception):
     """The header does not say where the ids are; the message says what is missing or claimed twice."""
 
 
-def layout(
+def find_layout(
     header: Sequence[str],
     named: Mapping[str, str] | None = None,
     *,
@@ -84,8 +84,8 @@ def layout(
 
 def is_header(record: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> bool:
     """Tell whether a record names every id column that is needed."""
-    keys = {key(name) for name in record}
-    mapped = all(key(named[column]) in keys for column in MAPPED_COLUMNS if column in named)
+    keys = {header_key(name) for name in record}
+    mapped = all(header_key(named[column]) in keys for column in MAPPED_COLUMNS if column in named)
     return mapped and not missing_columns(record, named, entitlements=entitlements)
 
 
@@ -93,7 +93,7 @@ def missing_columns(header: Sequence[str], named: Mapping[str, str], *, entitlem
     """Return the id columns that a header lacks and ``named`` does not say; entitlements only where they are needed."""
     present = {column_of(name) for name in header} | set(named)
     # Where a column says what each row wants, none of them may want an Azure subscription.
-    needed = entitlements and KIND not in named and KIND not in {key(name) for name in header}
+    needed = entitlements and KIND not in named and KIND not in {header_key(name) for name in header}
     return [column for column in ID_COLUMNS if column not in present and (needed or column != _ENTITLEMENT)]
 
 
@@ -103,7 +103,7 @@ def _missing(header: Sequence[str], missing: list[str]) -> str:
             f"the first line has ids and no names. Put this line above it: {','.join(ID_COLUMNS)} (in the file's order)"
         )
     shown = ", ".join(map(repr, header))
-    near = [f"--map {column}={name!r}" for column in missing if (name := nearest(column, header))]
+    near = [f"--map {column}={name!r}" for column in missing if (name := closest_header(column, header))]
     hint = f" Perhaps: {' '.join(near)}" if near else ""
     return f"missing in the header: {', '.join(missing)}. The first line must name the columns; it has: {shown[:500]}.{hint}"
 
@@ -118,7 +118,7 @@ def _position(header: Sequence[str], column: str, named: str | None) -> int:
             raise ColumnError(f"{len(places)} columns claim to be {column}: {claims}; {words}")
         return places[0]
     exact = [place for place, name in enumerate(header) if name.strip() == named.strip()]
-    places = exact or [place for place, name in enumerate(header) if key(name) == key(named)]
+    places = exact or [place for place, name in enumerate(header) if header_key(name) == header_key(named)]
     if len(places) != 1:
         raise ColumnError(
             f"--map {column}={named}: {'no' if not places else 'more than one'} column is called that; "
@@ -131,7 +131,7 @@ def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]
     """Return where the other columns stand that we know; of several that are called alike the first one counts."""
     found = {column: _position(header, column, named[column]) for column in OPTIONAL_COLUMNS if column in named}
     for place, name in enumerate(header):
-        column = next((one for one in OPTIONAL_COLUMNS if key(one) == key(name)), None)
+        column = next((one for one in OPTIONAL_COLUMNS if header_key(one) == header_key(name)), None)
         if column and column not in found:
             found[column] = place
     return found

@@ -14,7 +14,7 @@ def guard(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
-def guarded(cells: Iterable[str]) -> list[str]:
+def guard_cells(cells: Iterable[str]) -> list[str]:
     """Return the cells of a row as they are written; few of them need a closer look."""
     return [guard(cell) if cell[:1] in _BEGINNINGS else cell for cell in cells]
 

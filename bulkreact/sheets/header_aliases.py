@@ -60,23 +60,23 @@ _ALIASES = {
 }  # fmt: skip
 
 
-def key(name: str) -> str:
+def header_key(name: str) -> str:
     """Return what remains of a name without case, spaces, punctuation, width and accents."""
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).casefold().translate(_LETTERS))
     return "".join(char for char in plain if char.isalnum())
 
 
-_COLUMNS = {key(alias): column for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
+_COLUMNS = {header_key(alias): column for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
 
 
 def column_of(name: str) -> str | None:
     """Return the column of ours that a header stands for, None when it is none of them."""
-    return _COLUMNS.get(key(name))
+    return _COLUMNS.get(header_key(name))
 
 
-def nearest(column: str, names: Sequence[str]) -> str | None:
+def closest_header(column: str, names: Sequence[str]) -> str | None:
     """Return the name that is most like one of a column's names, None when none is like any."""
-    keys = {key(name): name for name in names if column_of(name) is None}
+    keys = {header_key(name): name for name in names if column_of(name) is None}
     known = [one for one, holder in _COLUMNS.items() if holder == column]
     found = [(match, one) for one in known for match in get_close_matches(one, keys, n=1, cutoff=_NEAR)]
     return keys[found[0][0]] if found else None

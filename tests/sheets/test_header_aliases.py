@@ -2,8 +2,8 @@
 
 import pytest
 
-from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, layout
-from bulkreact.sheets.header_aliases import _ALIASES, _COLUMNS, column_of, key
+from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, find_layout
+from bulkreact.sheets.header_aliases import _ALIASES, _COLUMNS, column_of, header_key
 from tests.support.ids import guid, row
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, told
@@ -26,7 +26,7 @@ NAMES = {
 @pytest.mark.parametrize("where", NAMES)
 def test_the_columns_are_found_by_what_people_call_them(where: str) -> None:
     assert [column_of(name) for name in NAMES[where]] == list(ID_COLUMNS)
-    assert layout([*reversed(NAMES[where]), "note"]).ids == (2, 1, 0)
+    assert find_layout([*reversed(NAMES[where]), "note"]).ids == (2, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,10 @@ def test_case_spaces_punctuation_width_and_accents_make_no_difference(name: str)
 
 
 def test_no_name_stands_for_two_columns() -> None:
-    assert len(_COLUMNS) == len({key(alias) for column, aliases in _ALIASES.items() for alias in (column, *aliases)})
-    claims = [(key(alias), column) for column, aliases in _ALIASES.items() for alias in (column, *aliases)]
+    assert len(_COLUMNS) == len(
+        {header_key(alias) for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
+    )
+    claims = [(header_key(alias), column) for column, aliases in _ALIASES.items() for alias in (column, *aliases)]
     assert {_COLUMNS[one] == column for one, column in claims} == {True}
 
 
@@ -59,17 +61,17 @@ def test_other_columns_are_left_alone(name: str) -> None:
 
 def test_two_headers_that_claim_one_column_are_both_named() -> None:
     with pytest.raises(ColumnError) as error:
-        layout(["Customer ID", "Microsoft ID", "subscription_id", "entitlement_id"])
+        find_layout(["Customer ID", "Microsoft ID", "subscription_id", "entitlement_id"])
     assert "'Customer ID' and 'Microsoft ID'" in str(error.value)
     assert "--map customer_id=" in str(error.value)
-    assert layout(
+    assert find_layout(
         ["Customer ID", "Microsoft ID", "subscription_id", "entitlement_id"], {"customer_id": "Microsoft ID"}
     ).ids == (1, 2, 3)
 
 
 def test_a_near_miss_is_suggested() -> None:
     with pytest.raises(ColumnError) as error:
-        layout(["Custmer ID", "subscription_id", "entitlement", "note"])
+        find_layout(["Custmer ID", "subscription_id", "entitlement", "note"])
     assert "missing in the header: customer_id, entitlement_id" in str(error.value)
     assert "--map customer_id='Custmer ID'" in str(error.value)
     assert "--map entitlement_id='entitlement'" in str(error.value)
@@ -77,7 +79,7 @@ def test_a_near_miss_is_suggested() -> None:
 
 def test_ids_without_a_header_show_the_fix() -> None:
     with pytest.raises(ColumnError, match="customer_id,subscription_id,entitlement_id"):
-        layout([*row(guid(1)), "note"])
+        find_layout([*row(guid(1)), "note"])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_ids_without_a_header_show_the_fix() -> None:
 )
 def test_a_column_that_cannot_be_what_is_said_is_refused(named: dict[str, str], words: str) -> None:
     with pytest.raises(ColumnError, match=words):
-        layout(["a", "same", "Same", "customer_id", "subscription_id", "entitlement_id"], named)
+        find_layout(["a", "same", "Same", "customer_id", "subscription_id", "entitlement_id"], named)
 
 
 def test_a_header_can_be_named_on_the_command_line_and_in_the_file(program: Program, partner: Partner) -> None:

@@ -31,12 +31,12 @@ from bulkreact.guids import is_guid
 from bulkreact.models import Discovered, Kind
 from bulkreact.partnercenter.paging import moment_of
 from bulkreact.partnercenter.subscription import ACTIVE
-from bulkreact.runs.input_reader import opened
+from bulkreact.runs.input_reader import open_input
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output import discovery_file
-from bulkreact.sheets.output.table_writer import too_large
+from bulkreact.sheets.output.table_writer import size_error
 from bulkreact.wording import plural, shell_quote
 
 _SUFFIXES = {".csv", ".xlsx"}
@@ -99,7 +99,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
         ctx.exit(_discover(ctx, out, reporter))
     from bulkreact.cli.commands.discover_complete import complete  # noqa: PLC0415 - loads pandas
 
-    with opened(given["complete"]) as path:
+    with open_input(given["complete"]) as path:
         ctx.exit(complete(ctx, path, out, reporter))
 
 
@@ -198,7 +198,7 @@ def _chosen(given: Mapping[str, Any]) -> ChosenCustomers | None:
 
 
 def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
-    if out and (refusal := too_large(out, rows=count, columns=len(discovery_file.COLUMNS))):
+    if out and (refusal := size_error(out, rows=count, columns=len(discovery_file.COLUMNS))):
         raise InputRefusedError(f"{refusal} What was read is kept: nothing is read again then.")
     with reporting_write_errors(out):
         if out:

@@ -67,13 +67,13 @@ class Completion:
         targets = self.store.found(customer_id, subscription_id)
         candidates = [target for target in targets if target.kind == Kind.AZURE]
         if len(candidates) == 1:
-            return End.FILLED, self.table.filled(row, candidates[0].entitlement_id, "")
+            return End.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")
         if candidates:
-            return End.SEVERAL, self.table.filled(row, "", "; ".join(map(_describe, candidates)))
+            return End.SEVERAL, self.table.fill(row, "", "; ".join(map(_describe, candidates)))
         plans = [target.azure_plan for target in targets if target.kind == Kind.SUBSCRIPTION]
         if not plans:
             return End.UNKNOWN, row.cells
-        return (End.NONE, self.table.filled(row, "", "")) if plans[0] else (End.NO_PLAN, row.cells)
+        return (End.NONE, self.table.fill(row, "", "")) if plans[0] else (End.NO_PLAN, row.cells)
 
 
 def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporter) -> int:
@@ -93,7 +93,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
         count += 1
         if row.missing_for:
             missing[row.missing_for] = None
-    if out and (refusal := table_writer.too_large(out, rows=count, columns=len(table.header))):
+    if out and (refusal := table_writer.size_error(out, rows=count, columns=len(table.header))):
         raise InputRefusedError(refusal)
     chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in missing)), frozenset(missing))
     criteria = DiscoveryFilter(only=frozenset())

@@ -23,7 +23,7 @@ from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
-from bulkreact.runs.input_reader import LoadedInput, opened, read
+from bulkreact.runs.input_reader import LoadedInput, load_input, open_input
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.sheets.output.results_csv import write_json
@@ -54,11 +54,11 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
     sent: exit code 0; some are invalid: 1.
     """
     given = ctx.params
-    with tempfile.TemporaryDirectory() as name, opened(source) as path:
+    with tempfile.TemporaryDirectory() as name, open_input(source) as path:
         if given["out"] and given["out"].resolve() == path.resolve():
             raise InputRefusedError(f"--out {given['out']} would overwrite the input: name another file.")
         folder = Path(name)
-        found = read(folder, source, path, given, all_problems=True)
+        found = load_input(folder, source, path, given, all_errors=True)
         plan = preview(folder)
         listed = list(targets(folder)) if given["json"] or given["out"] or given["online"] else []
         standing = _Standing.of(plan, listed, read_online(ctx, listed) if given["online"] else None)
@@ -78,7 +78,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
             _told(found, plan, given["rate"]), standing.lines(), _deadline_lines(standing.deadlines, now)
         ):
             click.echo(line)
-    ctx.exit(EXIT_SOME_FAILED if found.intake.codes else EXIT_SUCCESS)
+    ctx.exit(EXIT_SOME_FAILED if found.input_file.codes else EXIT_SUCCESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +161,11 @@ class _Standing:
 
 
 def _remarks(found: LoadedInput) -> Iterator[str]:
-    if found.intake.remark:
-        yield found.intake.remark
-    if found.intake.unread_dates:
+    if found.input_file.remark:
+        yield found.input_file.remark
+    if found.input_file.unread_dates:
         yield (
-            f"{plural(found.intake.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
+            f"{plural(found.input_file.unread_dates, 'date')} in cancelled_on or deadline could not be read: "
             "write them like 2026-03-01."
         )
 
@@ -173,7 +173,7 @@ def _remarks(found: LoadedInput) -> Iterator[str]:
 def _content(
     found: LoadedInput, plan: RunPreview, calls_per_second: float | None, standing: _Standing, now: datetime
 ) -> dict[str, object]:
-    intake, words = found.intake, standing.words
+    intake, words = found.input_file, standing.words
     online = {} if words is None else {"statuses": [[number, words.get(number)] for number, *_ in standing.listed]}
     return {
         **online,
@@ -190,21 +190,21 @@ def _content(
         "deadlines": [[row, deadline, _days_left(deadline, now)] for row, deadline in standing.deadlines.items()],
         "problems": [
             {
-                "row": problem.number,
-                "column": defect.column,
-                "value": defect.value,
-                "code": defect.code,
-                "reason": defect.reason,
-                "remedy": defect.remedy,
+                "row": row_error.number,
+                "column": cell_error.column,
+                "value": cell_error.value,
+                "code": cell_error.code,
+                "reason": cell_error.reason,
+                "remedy": cell_error.remedy,
             }
-            for problem in intake.problems
-            for defect in problem.defects
+            for row_error in intake.errors
+            for cell_error in row_error.errors
         ],
     }
 
 
 def _told(found: LoadedInput, plan: RunPreview, calls_per_second: float | None) -> Iterator[str]:
-    intake = found.intake
+    intake = found.input_file
     yield f"Input:     {intake.name}, {plural(intake.count, 'row')}"
     time = ""
     if calls_per_second and plan.valid:
@@ -217,7 +217,7 @@ def _told(found: LoadedInput, plan: RunPreview, calls_per_second: float | None) 
         yield f"Duplicate: {plan.duplicate:,} (sent once, with the earlier row)"
     if intake.codes:
         yield f"Invalid:   {intake.codes.total():,}"
-        for line in format_errors(intake.problems):
+        for line in format_errors(intake.errors):
             yield f"  {line}"
     if len(plan.per_customer) > 1:
         yield "Most rows:"

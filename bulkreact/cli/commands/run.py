@@ -18,7 +18,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
-from bulkreact.runs.input_reader import name_of, opened, read
+from bulkreact.runs.input_reader import load_input, name_of, open_input
 from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.preparation import find_unfinished, new_metadata
 from bulkreact.wording import plural
@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> CommandEnd:
     """
     output, service, limits = shared.output(ctx), shared.service(ctx), shared.limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    with open_session(ctx, service, limits, reporter) as session, opened(source) as path:
+    with open_session(ctx, service, limits, reporter) as session, open_input(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         folder = _prepare(ctx, source, path, session)
@@ -70,14 +70,14 @@ def _prepare(ctx: click.Context, source: str, path: Path, session: PartnerSessio
     now = datetime.now(UTC)
     run_id = store.new_id(name, now)
     with store.draft(given["reports"], run_id) as folder:
-        loaded = read(folder, source, path, given)
-        intake = loaded.intake
+        loaded = load_input(folder, source, path, given)
+        input_file = loaded.input_file
         metadata = new_metadata(run_id, name, loaded, service, access, command="run", row_limit=given["limit"], now=now)
         finalize(folder, metadata)
         if plan:
-            plan.compare(loaded.digest, targets(folder), name=intake.name)
-        reporter.info_if(intake.remark)
-        reporter.problems(intake)
+            plan.compare(loaded.digest, targets(folder), name=input_file.name)
+        reporter.info_if(input_file.remark)
+        reporter.problems(input_file)
         if not given["new"] and (earlier := find_unfinished(given["reports"], metadata, access, reporter)):
             count = store.open_count(earlier.folder)
             reporter.info(

@@ -20,7 +20,7 @@ from bulkreact.runs import history, store
 from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.result_files import RunStatus, identity, run_status
 from bulkreact.sheets.output import results_csv
-from bulkreact.sheets.output.results_csv import Counts
+from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso
 from bulkreact.wording import plural
 
@@ -70,7 +70,7 @@ class _State:
     session: SessionRecord | None
     verified_by: int | None
     standing: RunStatus
-    counts: Counts
+    counts: RowCounts
     rows: int
     open: int
     in_flight: int
@@ -93,7 +93,7 @@ class _State:
             "process_id": self.session.process_id if self.session else self.verified_by,
             "started_at": self.facts.created_at,
             "finished_at": None if self.running else self.standing.finished_at,
-            "counts": results_csv.statuses(self.counts),
+            "counts": results_csv.counts_by_status(self.counts),
             "error_codes": dict(self.counts.codes.most_common()),
             "open": self.open,
             "in_flight": self.in_flight,
@@ -136,7 +136,7 @@ def _read(folder: Path) -> _State:
         latest, newest = journal.latest_session(), journal.latest_session(sending=False)
         active = newest if worked_on and newest and newest.state is None else None
         session = active if active == latest else None
-        rows, counts = 0, Counts()
+        rows, counts = 0, RowCounts()
         for row in journal.result_rows():
             rows += 1
             if row.settled or not session:

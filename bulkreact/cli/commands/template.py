@@ -30,7 +30,7 @@ def command(file: Path) -> None:
         if suffix == ".csv":
             template.write_csv(file)
         else:
-            template.write_xlsx(file, then=then)
+            template.write_xlsx(file, command=then)
     except OSError as error:
         raise InputRefusedError(f"{file} cannot be written: {error.strerror}. Name a file in another folder.") from None
     click.echo(f"Written: {file}\nFill it in, one row for each subscription, then: {then}", err=True)

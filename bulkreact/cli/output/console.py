@@ -75,10 +75,10 @@ class ConsoleReporter:
         if not count:
             return
         self.info(f"Invalid and not to be sent: {count:,} of {input_file.count:,} rows:")
-        lines = list(format_errors(input_file.problems))
+        lines = list(format_errors(input_file.errors))
         for line in lines[:_PROBLEMS_SHOWN]:
             self.info(f"  {line}")
-        if len(lines) > _PROBLEMS_SHOWN or count > len(input_file.problems):
+        if len(lines) > _PROBLEMS_SHOWN or count > len(input_file.errors):
             self.info("  … and more; the results list them all")
 
     def row_settled(self, number: int, outcome: Outcome) -> None:

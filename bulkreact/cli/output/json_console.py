@@ -44,8 +44,8 @@ class JsonReporter(ConsoleReporter):
 
     def problems(self, input_file: "InputFile") -> None:
         """Write a line for each invalid row that the input keeps in full."""
-        for problem in input_file.problems:
-            self._tell(Level.WARNING, "row.invalid", row=problem.number, error_code=problem.code, message=problem.words)
+        for error in input_file.errors:
+            self._tell(Level.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
         """Write a line for a row that was settled by a call."""
@@ -90,7 +90,7 @@ class JsonReporter(ConsoleReporter):
             state=stop_reason.state.value,
             exit_code=code,
             message=stop_reason.reason,
-            counts=results_csv.statuses(results.counts),
+            counts=results_csv.counts_by_status(results.counts),
             error_codes=dict(results.counts.codes.most_common()),
             results=results.files["results"],
         )

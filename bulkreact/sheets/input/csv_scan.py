@@ -13,7 +13,7 @@ from bulkreact.errors import InputRefusedError
 TITLE_LINES = 20
 _PART = 1 << 16
 
-Wanted = Callable[[Sequence[str]], bool]
+HeaderTest = Callable[[Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Scan:
     records: int
 
 
-def scanned(file: TextIO, name: str, delimiter: str, wanted: Wanted) -> Scan:
+def scan_records(file: TextIO, name: str, delimiter: str, wanted: HeaderTest) -> Scan:
     """Go over all records once: what is torn is found before anything is made of the file, InputRefusedError."""
     scanner = _Scanner(file, delimiter)
     try:
@@ -50,7 +50,7 @@ class _Scanner:
         self._file = file
         self._delimiter = delimiter
 
-    def to_header(self, wanted: Wanted) -> tuple[tuple[str, ...], int]:
+    def to_header(self, wanted: HeaderTest) -> tuple[tuple[str, ...], int]:
         """Return the header and its place, the first record with something in it where there is none."""
         first: tuple[tuple[str, ...], int] = ((), 0)
         titles = 0

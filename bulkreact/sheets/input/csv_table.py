@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.input.csv_scan import TITLE_LINES, Wanted, scanned
+from bulkreact.sheets.input.csv_scan import TITLE_LINES, HeaderTest, scan_records
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _CHUNK_CELLS = 200_000
@@ -64,7 +64,7 @@ class TextTable:
     guarded = True
 
     def __init__(
-        self, path: Path, name: str, wanted: Wanted, *, delimiter: str | None = None, encoding: str | None = None
+        self, path: Path, name: str, wanted: HeaderTest, *, delimiter: str | None = None, encoding: str | None = None
     ) -> None:
         self._path = path
         self._name = name
@@ -75,7 +75,7 @@ class TextTable:
             try:
                 self.form = self._formed(one, delimiter, compressed=compressed)
                 with self._opened() as file:
-                    self._scan = scanned(file, name, self.form.delimiter, wanted)
+                    self._scan = scan_records(file, name, self.form.delimiter, wanted)
             except UnicodeError as error:
                 if last:
                     raise InputRefusedError(_unreadable(name, error, encoding)) from None
@@ -199,7 +199,7 @@ def _encodings(path: Path, name: str, given: str | None) -> tuple[bool, list[str
     return compressed, ["utf-8", _WESTERN]
 
 
-def _delimiter(head: str, wanted: Wanted) -> str:
+def _delimiter(head: str, wanted: HeaderTest) -> str:
     """Return what separates the cells: what makes a header, else what is most frequent in the first line."""
     for delimiter in DELIMITERS.values():
         if any(wanted(record) for record in _records(head, delimiter)):

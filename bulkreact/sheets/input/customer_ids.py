@@ -8,7 +8,7 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import ColumnError, column_index
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.input_file import Table, digest_of_bytes, open_table
+from bulkreact.sheets.input.input_file import Table, open_table, sha256_of
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import RowError, format_errors
 
@@ -18,7 +18,7 @@ _COLUMN = "customer_id"
 def customer_ids(path: Path, options: InputOptions) -> list[str]:
     """Return the customers' ids in canonical form, each once; InputRefusedError lists the cells that are none."""
     # Says in words why a file cannot be read at all.
-    digest_of_bytes(path)
+    sha256_of(path)
     named = options.columns.get(_COLUMN)
 
     def wanted(header: Sequence[str]) -> bool:

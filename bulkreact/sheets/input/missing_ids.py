@@ -9,7 +9,7 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESULT_COLUMNS, ColumnError, column_index
 from bulkreact.sheets.formula_guard import guard, unguard
-from bulkreact.sheets.header_aliases import key
+from bulkreact.sheets.header_aliases import header_key
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.input_file import open_table
 from bulkreact.sheets.input.input_options import InputOptions
@@ -51,11 +51,11 @@ class InputWithMissingIds:
         self.remark = self._table.remark
         self._needed = customer, subscription
         self._width = len(header)
-        kinds = [place for place, one in enumerate(header) if key(one) == KIND]
+        kinds = [place for place, one in enumerate(header) if header_key(one) == KIND]
         self._kind = kinds[0] if len(kinds) == 1 else None
         new = [_ENTITLEMENT] if entitlement is None else []
         self._entitlement = self._width if entitlement is None else entitlement
-        listed = [place for place, one in enumerate(header) if key(one) == CANDIDATES]
+        listed = [place for place, one in enumerate(header) if header_key(one) == CANDIDATES]
         self._candidates = listed[-1] if listed else self._width + len(new)
         self._new = [*new, *([] if listed else [CANDIDATES])]
         results = set(RESULT_COLUMNS) <= {one.strip().casefold() for one in header}
@@ -76,7 +76,7 @@ class InputWithMissingIds:
             for number, cells, customer, subscription in zip(kept.index, kept.to_numpy().tolist(), *ids, strict=True):
                 yield self._row(int(number) + 1, cells, (customer, subscription))
 
-    def filled(self, row: IncompleteRow, entitlement_id: str, candidates: str) -> list[str]:
+    def fill(self, row: IncompleteRow, entitlement_id: str, candidates: str) -> list[str]:
         """Return the cells of a row that lacked an id, with what was found."""
         cells = list(row.cells)
         cells[self._entitlement] = entitlement_id

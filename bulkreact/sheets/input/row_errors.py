@@ -20,7 +20,7 @@ class CellError:
     remedy: str = ""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Return it for people, as it stands behind the row's number."""
         if not self.column:
             return self.reason
@@ -36,33 +36,33 @@ class RowError:
     """Why a row is invalid; the first of its defects gives the row its code."""
 
     number: int
-    defects: tuple[CellError, ...]
+    errors: tuple[CellError, ...]
 
     @property
     def code(self) -> str:
         """Return the code that the row gets in the results."""
         # What is damaged says more than what is missing.
-        return min(self.defects, key=lambda one: one.code.startswith("missing-")).code
+        return min(self.errors, key=lambda one: one.code.startswith("missing-")).code
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Return everything that is wrong with the row, for people."""
-        return "; ".join(one.words for one in self.defects)
+        return "; ".join(one.message for one in self.errors)
 
 
 def format_errors(problems: Iterable[RowError]) -> Iterator[str]:
     """Yield problems a line each, in the order of their rows; those that many rows share as one line."""
     groups: dict[tuple[tuple[str, str, str], ...], list[RowError]] = {}
     for problem in problems:
-        key = tuple((one.code, one.column, one.reason) for one in problem.defects)
+        key = tuple((one.code, one.column, one.reason) for one in problem.errors)
         groups.setdefault(key, []).append(problem)
     found = [(one, group) for group in groups.values() for one in (group if len(group) <= _SINGLY else group[:1])]
     for problem, group in sorted(found, key=lambda pair: pair[0].number):
         if len(group) <= _SINGLY:
-            yield f"row {problem.number}: {problem.words}"
+            yield f"row {problem.number}: {problem.message}"
         else:
             rows = f"rows {format_ranges([one.number for one in group])} ({len(group):,} rows, for example {problem.number})"
-            yield f"{rows}: {problem.words}"
+            yield f"{rows}: {problem.message}"
 
 
 def quote_cell(cell: str) -> str:

@@ -20,7 +20,7 @@ from defusedxml.sax import parse
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.input.csv_scan import TITLE_LINES, Wanted
+from bulkreact.sheets.input.csv_scan import TITLE_LINES, HeaderTest
 
 _CHUNK_ROWS = 20_000
 # Of a larger whole number, a spreadsheet has kept the first digits alone.
@@ -58,7 +58,7 @@ class WorkbookTable:
     from_spreadsheet = True
 
     def __init__(
-        self, path: Path, name: str, wanted: Wanted, *, sheet: str | None = None, hidden: str | None = None
+        self, path: Path, name: str, wanted: HeaderTest, *, sheet: str | None = None, hidden: str | None = None
     ) -> None:
         self._name = name
         try:
@@ -110,7 +110,7 @@ class WorkbookTable:
 
 
 def _chosen(
-    book: CalamineWorkbook, path: Path, name: str, wanted: Wanted, sheet: str | None
+    book: CalamineWorkbook, path: Path, name: str, wanted: HeaderTest, sheet: str | None
 ) -> "tuple[CalamineSheet, _Marks, int, list[str]]":
     """Return a sheet, what calamine does not tell of it, where its header is, and the header."""
     names = [one.name for one in book.sheets_metadata if one.visible is SheetVisibleEnum.Visible]

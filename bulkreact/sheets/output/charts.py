@@ -26,14 +26,14 @@ class Rect:
 class Bar:
     """A slice of time: its calls from the bottom up, the throttled ones among them at the top."""
 
-    began_after_seconds: int
+    after_seconds: int
     calls: int
     throttled: int
-    whole: Rect
-    marked: Rect
+    all_calls: Rect
+    throttled_calls: Rect
 
 
-def bar(numbers: Sequence[int]) -> list[Rect]:
+def bar_segments(numbers: Sequence[int]) -> list[Rect]:
     """Return pieces side by side that share the width as the numbers (not 0) do, none too narrow to be seen."""
     total = sum(numbers)
     wanted = [max(number / total * WIDTH, _NARROWEST) for number in numbers]
@@ -46,7 +46,7 @@ def bar(numbers: Sequence[int]) -> list[Rect]:
     return pieces
 
 
-def columns(spell: SessionTimeline) -> list[Bar]:
+def timeline_bars(spell: SessionTimeline) -> list[Bar]:
     """Return the slices of a spell side by side, the busiest one as high as the drawing."""
     busiest = max(calls for calls, _ in spell.buckets)
     width = WIDTH / len(spell.buckets)

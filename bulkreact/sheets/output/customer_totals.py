@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from bulkreact.models import ResultRow, Status
-from bulkreact.sheets.output.report_data import CustomerLine
+from bulkreact.sheets.output.report_data import CustomerSummary
 
 # A million rows of as many customers, the worst there is, then take 7 seconds and 23 MB.
 _HELD = 20_000
@@ -61,14 +61,14 @@ class CustomerCounts:
         customers, affected = self._connection.execute(_TOTALS).fetchone()
         return int(customers), int(affected)
 
-    def lines(self, limit: int) -> list[CustomerLine]:
+    def most_affected(self, limit: int) -> list[CustomerSummary]:
         """Return the customers with the most rows that did not end well, these first.
 
         Rows without a customer that could be read have one line together, under an empty id.
         """
         self._spill()
         return [
-            CustomerLine(customer, rows, affected, self._statuses(customer))
+            CustomerSummary(customer, rows, affected, self._statuses(customer))
             for customer, rows, affected in self._connection.execute(_MOST_AFFECTED, (limit,)).fetchall()
         ]
 

@@ -13,15 +13,15 @@ from bulkreact.sheets.output import table_writer
 COLUMNS = tuple(Discovered.__struct_fields__)
 
 
-def write(path: Path, found: Iterable[Discovered]) -> None:
+def write(path: Path, items: Iterable[Discovered]) -> None:
     """Write an input file, a workbook if it is called so; raises OSError when it cannot be written."""
     is_text = path.suffix.lower() != table_writer.WORKBOOK
-    table_writer.write(path, COLUMNS, _guarded(found) if is_text else map(astuple, found), title="Subscriptions")
+    table_writer.write(path, COLUMNS, _guarded(items) if is_text else map(astuple, items), title="Subscriptions")
 
 
-def write_lines(file: TextIO, found: Iterable[Discovered]) -> None:
+def write_lines(file: TextIO, items: Iterable[Discovered]) -> None:
     """Write an input file as CSV into a stream that leaves line ends as they are."""
-    table_writer.write_lines(file, COLUMNS, _guarded(found))
+    table_writer.write_lines(file, COLUMNS, _guarded(items))
 
 
 def _guarded(found: Iterable[Discovered]) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from bulkreact.partnercenter.error_codes.lookup import entry_of, explain
 ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
 CUSTOMERS_SHOWN = 50
-SPELLS_SHOWN = 6
+SESSIONS_SHOWN = 6
 _GROUPS_HELD = 1000
 _DESCRIPTION_SHOWN = 300
 
@@ -30,7 +30,7 @@ class ErrorGroup:
     example: str
     rows: int = 0
     hidden: int = 0
-    taken_over: int = 0
+    transferred: int = 0
     ranges: list[tuple[int, int]] = field(default_factory=list)
     statuses: Counter[Status] = field(default_factory=Counter)
 
@@ -38,7 +38,7 @@ class ErrorGroup:
         """Count one row; they come in the order of the input."""
         self.rows += 1
         self.statuses[row.outcome.status] += 1
-        self.taken_over += bool(row.transferred_to)
+        self.transferred += bool(row.transferred_to)
         if not self.hidden and self.ranges and row.number == self.ranges[-1][1] + 1:
             self.ranges[-1] = (self.ranges[-1][0], row.number)
         elif len(self.ranges) < ROWS_SHOWN:
@@ -52,8 +52,8 @@ class ReportBuilder:
 
     def __init__(self) -> None:
         self.succeeded = 0
-        self.troubled = 0
-        self.left_out = 0
+        self.needing_attention = 0
+        self.excluded_by_limit = 0
         self._groups: dict[tuple[str, ErrorCode], ErrorGroup] = {}
 
     def add(self, row: ResultRow) -> None:
@@ -61,9 +61,9 @@ class ReportBuilder:
         if row.succeeded:
             self.succeeded += 1
         elif row.excluded_by_limit:
-            self.left_out += 1
+            self.excluded_by_limit += 1
         else:
-            self.troubled += 1
+            self.needing_attention += 1
             self._add_trouble(row)
 
     def groups(self) -> tuple[ErrorGroup, ...]:
@@ -83,17 +83,17 @@ class ReportBuilder:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusLine:
+class StatusSummary:
     """How many rows ended so; ``well`` tells whether that is an end as it should be, None where it depends."""
 
     status: Status
     description: str
     rows: int
-    well: bool | None
+    is_success: bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerLine:
+class CustomerSummary:
     """How the rows of one customer ended; ``troubled`` of them not well."""
 
     customer_id: str
@@ -106,8 +106,8 @@ class CustomerLine:
 class NextStep:
     """What can be done: words, and the command or file as it must be typed."""
 
-    words: str
-    what: str
+    description: str
+    command: str
     remark: str
 
 
@@ -119,35 +119,35 @@ class RunReport:
     not end well for reasons that are not among ``groups``, ``earlier_spells`` are not among ``spells``.
     """
 
-    what: str
+    title: str
     headline: str
     verdict: str
     tone: str
     exit_code: int
-    exit_words: str
-    began_at: str
+    exit_description: str
+    started_at: str
     ended_at: str | None
     operator: str
     run_id: str
     version: str
     simulated: bool
     figures: tuple[tuple[str, str], ...]
-    statuses: tuple[StatusLine, ...]
-    ways: tuple[NextStep, ...]
+    statuses: tuple[StatusSummary, ...]
+    next_steps: tuple[NextStep, ...]
     groups: tuple[ErrorGroup, ...]
     other_rows: int
-    customers: tuple[CustomerLine, ...]
+    customers: tuple[CustomerSummary, ...]
     customer_count: int
     affected_count: int
-    spells: tuple[SessionTimeline, ...]
-    earlier_spells: int
-    facts: tuple[tuple[str, str], ...]
+    sessions: tuple[SessionTimeline, ...]
+    earlier_sessions: int
+    details: tuple[tuple[str, str], ...]
 
 
-def status_lines(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusLine, ...]:
+def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSummary, ...]:
     """Return the statuses that occur, with what they mean."""
     return tuple(
-        StatusLine(
+        StatusSummary(
             status, explain(status)[0].description, rows, None if status is Status.DUPLICATE else status in SUCCESSES
         )
         for status, rows in numbers

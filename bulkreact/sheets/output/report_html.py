@@ -50,8 +50,8 @@ def template() -> "Template":
         # What the optimiser saves in a page that is shown once is less than what it takes.
         optimized=False,
     )
-    environment.filters.update(number=_number, moment=_moment, sentence=_sentence, length_words=_length, clock=_clock)
-    environment.globals.update(bar=charts.bar, columns=charts.columns)
+    environment.filters.update(number=_number, moment=_moment, sentence=_sentence, duration=_duration, clock=_clock)
+    environment.globals.update(bar_segments=charts.bar_segments, timeline_bars=charts.timeline_bars)
     return environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
 
 
@@ -91,7 +91,7 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _length(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     """Return a length of time as people say it."""
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= unit and not seconds % unit:

@@ -15,7 +15,7 @@ from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import AutoRenew, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import about_auto_renew, advice
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.formula_guard import guarded
+from bulkreact.sheets.formula_guard import guard_cells
 from bulkreact.sheets.output.csv_writer import csv_line
 
 RESULTS = "results.csv"
@@ -25,7 +25,7 @@ LATEST = "latest.json"
 
 
 @dataclass(slots=True)
-class Counts:
+class RowCounts:
     """How the rows ended: every row is in exactly one status; codes are of rows that did not end well."""
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -52,37 +52,37 @@ class Counts:
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
 
 
-def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Counts:
+def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> RowCounts:
     """Write results.csv and failed.csv, in input order, in one pass.
 
     Raises OSError when a file cannot be written; an older one is then untouched.
     """
-    counts = Counts()
+    counts = RowCounts()
     with ExitStack() as files:
         results = files.enter_context(replacing(folder / RESULTS, private=True))
         failed = files.enter_context(replacing(folder / FAILED, private=True))
-        names = csv_line(guarded((*header, *RESULT_COLUMNS)))
+        names = csv_line(guard_cells((*header, *RESULT_COLUMNS)))
         for file in (results, failed):
             file.write(names)
         for row in rows:
             counts.add(row)
             # Of what is ours nothing looks like a formula, and is left as it is.
-            line = csv_line(guarded(result_cells(row)))
+            line = csv_line(guard_cells(result_cells(row)))
             results.write(line)
             if not row.succeeded:
                 failed.write(line)
     return counts
 
 
-def copy(folder: Path, to: Path) -> None:
+def copy(folder: Path, target: Path) -> None:
     """Write the results of a folder to another file as well; raises OSError when that is not possible."""
-    with (folder / RESULTS).open("rb") as results, replacing_bytes(to, private=False) as file:
+    with (folder / RESULTS).open("rb") as results, replacing_bytes(target, private=False) as file:
         shutil.copyfileobj(results, file)
 
 
-def count_rows(rows: Iterable[ResultRow]) -> Counts:
+def count_rows(rows: Iterable[ResultRow]) -> RowCounts:
     """Count rows without writing them."""
-    counts = Counts()
+    counts = RowCounts()
     for row in rows:
         counts.add(row)
     return counts
@@ -104,7 +104,7 @@ def write_json(path: Path, content: dict[str, object], *, private: bool) -> None
         file.write("\n")
 
 
-def statuses(counts: Counts) -> dict[str, int]:
+def counts_by_status(counts: RowCounts) -> dict[str, int]:
     """Return the counts by status, every status named, in the order of the documentation."""
     return {status.value: counts.statuses[status] for status in Status}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from bulkreact.models import SUCCESSES, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import explain
 from bulkreact.sheets.columns import RESULT_COLUMNS
-from bulkreact.sheets.output.results_csv import Counts, result_cells
+from bulkreact.sheets.output.results_csv import RowCounts, result_cells
 from bulkreact.sheets.output.xlsx_writer import MOST_COLUMNS, MOST_ROWS, SheetWriter, writing
 
 WORKBOOK = "results.xlsx"
@@ -33,7 +33,7 @@ _NARROWEST, _WIDEST = 8, 60
 _BUTTON = 4
 
 
-def too_large(rows: int, columns: int) -> str:
+def size_error(rows: int, columns: int) -> str:
     """Say why there can be no workbook of so many rows and columns of an input; empty when there can."""
     most = MOST_ROWS - 1
     if rows > most:
@@ -42,31 +42,31 @@ def too_large(rows: int, columns: int) -> str:
     return f"a workbook has room for {room:,} columns of an input, and these are {columns:,}" if columns > room else ""
 
 
-def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], facts: Sequence[tuple[str, str]]) -> None:
+def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], details: Sequence[tuple[str, str]]) -> None:
     """Write the workbook; ``facts`` of the run stand on its second sheet.
 
     Raises OSError when it cannot be written; an older one is then untouched.
     """
     with writing(path, private=True) as book:
-        counts = _results(book.sheet("Results", frozen=1), header, rows)
-        _summary(book.sheet("Summary"), counts, facts)
+        counts = _results(book.add_sheet("Results", header_rows=1), header, rows)
+        _summary(book.add_sheet("Summary"), counts, details)
 
 
-def _results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Counts:
-    counts = Counts()
+def _results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow]) -> RowCounts:
+    counts = RowCounts()
     names = (*header, *RESULT_COLUMNS)
     status = len(header) + _STATUS
     rest = iter(rows)
     sample = list(islice(rest, _SAMPLE))
-    sheet.columns(column_widths(names, [result_cells(row) for row in sample]))
-    sheet.add(names, bold=True, colours=(_HEADING,))
+    sheet.set_columns(column_widths(names, [result_cells(row) for row in sample]))
+    sheet.add_row(names, bold=True, colours=(_HEADING,))
     for row in chain(sample, rest):
         counts.add(row)
         colour = COLOURS[row.outcome.status]
         # A row that ended well is marked at its status alone.
         others = "" if row.succeeded else colour
-        sheet.add(_cells(row, len(header)), colours=(*[others] * status, colour, others))
-    sheet.filtered(len(names))
+        sheet.add_row(_cells(row, len(header)), colours=(*[others] * status, colour, others))
+    sheet.add_filter(len(names))
     return counts
 
 
@@ -83,24 +83,24 @@ def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
         yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
 
 
-def _summary(sheet: SheetWriter, counts: Counts, facts: Sequence[tuple[str, str]]) -> None:
-    sheet.columns((24, 12, 70, 70))
-    sheet.add(("This run",), bold=True, colours=(_HEADING,))
+def _summary(sheet: SheetWriter, counts: RowCounts, facts: Sequence[tuple[str, str]]) -> None:
+    sheet.set_columns((24, 12, 70, 70))
+    sheet.add_row(("This run",), bold=True, colours=(_HEADING,))
     for fact in facts:
-        sheet.add(fact)
-    sheet.add(())
-    sheet.add(("Status", "Rows", "What it means"), bold=True, colours=(_HEADING,))
+        sheet.add_row(fact)
+    sheet.add_row(())
+    sheet.add_row(("Status", "Rows", "What it means"), bold=True, colours=(_HEADING,))
     for status in Status:
         if number := counts.statuses[status]:
-            sheet.add((status, number, _words(status)), colours=(COLOURS[status], ""), wrap=True)
-    sheet.add(("all", counts.statuses.total()), bold=True)
+            sheet.add_row((status, number, _words(status)), colours=(COLOURS[status], ""), wrap=True)
+    sheet.add_row(("all", counts.statuses.total()), bold=True)
     if counts.codes:
-        sheet.add(())
-        sheet.add(("Error code", "Rows", "What it means", "What to do"), bold=True, colours=(_HEADING,))
+        sheet.add_row(())
+        sheet.add_row(("Error code", "Rows", "What it means", "What to do"), bold=True, colours=(_HEADING,))
     for code, number in counts.codes.most_common():
         entry = next(iter(explain(code)), None)
         known = (entry.description, entry.advice) if entry else ("not in the catalogue; see error_description", "")
-        sheet.add((code, number, *known), wrap=True)
+        sheet.add_row((code, number, *known), wrap=True)
 
 
 def _words(status: Status) -> str:

@@ -27,15 +27,15 @@ def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
     from bulkreact.sheets.output.xlsx_writer import writing  # noqa: PLC0415 - most tables are text
 
     with writing(path, private=False) as book:
-        sheet = book.sheet(title, frozen=1)
+        sheet = book.add_sheet(title, header_rows=1)
         rest = iter(rows)
         sample = list(islice(rest, _SAMPLE))
         # Also what people add below must stay as they type it.
-        sheet.columns(column_widths(header, sample), text=len(header))
-        sheet.add(header, bold=True, colours=(_HEADING,))
+        sheet.set_columns(column_widths(header, sample), text_columns=len(header))
+        sheet.add_row(header, bold=True, colours=(_HEADING,))
         for row in chain(sample, rest):
-            sheet.add(row)
-        sheet.filtered(len(header))
+            sheet.add_row(row)
+        sheet.add_filter(len(header))
 
 
 def write_lines(file: TextIO, header: Sequence[str], rows: Rows) -> None:
@@ -43,7 +43,7 @@ def write_lines(file: TextIO, header: Sequence[str], rows: Rows) -> None:
     file.writelines(map(csv_line, chain([header], rows)))
 
 
-def too_large(path: Path, *, rows: int, columns: int) -> str:
+def size_error(path: Path, *, rows: int, columns: int) -> str:
     """Say why a file of that name cannot hold so much; empty when it can."""
     if path.suffix.lower() != WORKBOOK:
         return ""

@@ -40,7 +40,7 @@ def write_csv(path: Path) -> None:
         csv.writer(file, lineterminator="\n").writerow(ID_COLUMNS)
 
 
-def write_xlsx(path: Path, *, then: str) -> None:
+def write_xlsx(path: Path, *, command: str) -> None:
     """Write a workbook; ``then`` is the command to be given when it is filled in.
 
     Raises OSError when it cannot be written.
@@ -49,25 +49,25 @@ def write_xlsx(path: Path, *, then: str) -> None:
     from bulkreact.sheets.output.xlsx_writer import writing  # noqa: PLC0415 - most templates are text
 
     with writing(path, private=False) as book:
-        table = book.sheet("Subscriptions", frozen=1)
-        table.columns([_ID_WIDTH] * len(ID_COLUMNS), text=len(ID_COLUMNS))
-        table.add(ID_COLUMNS, bold=True, colours=(_HEADING,))
-        guide = book.sheet("How to fill this in")
-        guide.columns(_WIDTHS)
-        guide.add(("How to fill this in", "", ""), bold=True, colours=(_HEADING,))
+        table = book.add_sheet("Subscriptions", header_rows=1)
+        table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=len(ID_COLUMNS))
+        table.add_row(ID_COLUMNS, bold=True, colours=(_HEADING,))
+        guide = book.add_sheet("How to fill this in")
+        guide.set_columns(_WIDTHS)
+        guide.add_row(("How to fill this in", "", ""), bold=True, colours=(_HEADING,))
         for rule in _RULES:
-            guide.add((rule,))
-        guide.add(())
-        guide.add(("Column", "What it is", "Where it is found in Partner Center"), bold=True, colours=(_HEADING,))
+            guide.add_row((rule,))
+        guide.add_row(())
+        guide.add_row(("Column", "What it is", "Where it is found in Partner Center"), bold=True, colours=(_HEADING,))
         for name, words in _COLUMNS.items():
-            guide.add((name, *words), wrap=True)
-        guide.add(())
+            guide.add_row((name, *words), wrap=True)
+        guide.add_row(())
         # Without the names above it: nobody's second sheet is to be taken for a table.
-        guide.add(("A row of the first sheet looks like this", "", ""), bold=True, colours=(_HEADING,))
-        guide.add(EXAMPLES, colours=(_EXAMPLE,))
-        guide.add(())
-        guide.add(("What to do next", "", ""), bold=True, colours=(_HEADING,))
-        guide.add(("Save the file as it is (.xlsx), close it, and try it without sending anything real:",))
-        guide.add((f"    {then} --simulate",))
-        guide.add(("Then run it; it says what it is about to do and asks first:",))
-        guide.add((f"    {then}",))
+        guide.add_row(("A row of the first sheet looks like this", "", ""), bold=True, colours=(_HEADING,))
+        guide.add_row(EXAMPLES, colours=(_EXAMPLE,))
+        guide.add_row(())
+        guide.add_row(("What to do next", "", ""), bold=True, colours=(_HEADING,))
+        guide.add_row(("Save the file as it is (.xlsx), close it, and try it without sending anything real:",))
+        guide.add_row((f"    {command} --simulate",))
+        guide.add_row(("Then run it; it says what it is about to do and asks first:",))
+        guide.add_row((f"    {command}",))

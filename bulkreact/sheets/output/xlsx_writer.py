@@ -21,7 +21,7 @@ _LINE_HEIGHT = 15
 class SheetWriter:
     """One sheet of a workbook that is being written; what concerns its columns must be said before the first row."""
 
-    def __init__(self, sheet: Any, *, frozen: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
+    def __init__(self, sheet: Any, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - loaded only to write workbooks
 
         self._sheet = sheet
@@ -29,25 +29,25 @@ class SheetWriter:
         self._made: dict[tuple[str, bool, bool, bool], Any] = {}
         self._widths: list[int] = []
         self.rows = 0
-        if frozen:
-            sheet.freeze_panes = f"A{frozen + 1}"
-            sheet.print_title_rows = f"1:{frozen}"
+        if header_rows:
+            sheet.freeze_panes = f"A{header_rows + 1}"
+            sheet.print_title_rows = f"1:{header_rows}"
         sheet.page_setup.orientation = "landscape"
         sheet.page_setup.fitToHeight = 0
         sheet.sheet_properties.pageSetUpPr.fitToPage = True
 
-    def columns(self, widths: Iterable[int], *, text: int = 0) -> None:
-        """Set the widths of the columns, in characters; the first ones are for ``text``, however many rows they get."""
+    def set_columns(self, widths: Iterable[int], *, text_columns: int = 0) -> None:
+        """Set the widths of the columns, in characters; the first ``text_columns`` are for text, however many rows they get."""
         from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
 
         self._widths = list(widths)
         for number, width in enumerate(self._widths, 1):
             column = self._sheet.column_dimensions[get_column_letter(number)]
             column.width = width
-            if number <= text:
+            if number <= text_columns:
                 column.number_format = TEXT
 
-    def add(
+    def add_row(
         self, cells: Iterable[str | int], *, bold: bool = False, colours: tuple[str, ...] = ("",), wrap: bool = False
     ) -> None:
         """Write a row: texts as text cells, numbers as numbers, each in its colour; the last colour holds for the rest.
@@ -64,7 +64,7 @@ class SheetWriter:
             self._styled(value, bold, colours[min(place, last)], wrap) for place, value in enumerate(cells)
         )
 
-    def filtered(self, columns: int) -> None:
+    def add_filter(self, columns: int) -> None:
         """Put a filter on the first row, over all the rows written so far."""
         from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
 
@@ -126,9 +126,9 @@ class WorkbookWriter:
         self._book = Workbook(write_only=True)
         self._sheets: list[SheetWriter] = []
 
-    def sheet(self, title: str, *, frozen: int = 0) -> SheetWriter:
-        """Add a sheet; its first rows stay in sight when they are ``frozen``."""
-        self._sheets.append(SheetWriter(self._book.create_sheet(title), frozen=frozen))
+    def add_sheet(self, title: str, *, header_rows: int = 0) -> SheetWriter:
+        """Add a sheet; its first rows stay in sight when they are ``header_rows``."""
+        self._sheets.append(SheetWriter(self._book.create_sheet(title), header_rows=header_rows))
         return self._sheets[-1]
 
     def save(self, archive: zipfile.ZipFile) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.input import csv_scan as scan_module
-from bulkreact.sheets.input.csv_scan import Scan, scanned
+from bulkreact.sheets.input.csv_scan import Scan, scan_records
 
 HEADER = ("a", "b")
 
@@ -17,7 +17,7 @@ HEADER = ("a", "b")
 def scan(text: str, part: int = 1 << 16) -> Scan:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "_PART", part)
-        return scanned(io.StringIO(text, newline=""), "input.csv", ",", lambda record: tuple(record[:2]) == HEADER)
+        return scan_records(io.StringIO(text, newline=""), "input.csv", ",", lambda record: tuple(record[:2]) == HEADER)
 
 
 @given(

@@ -99,8 +99,8 @@ def test_good_and_bad_cells_keep_their_places() -> None:
 def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
     found = explain("customer_id", cell)
     assert found.code == code
-    assert words in found.words
-    assert len(found.words) < 250
+    assert words in found.message
+    assert len(found.message) < 250
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -110,7 +110,7 @@ def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None
     assert one(cell) == ""
     found = explain("entitlement_id", cell)
     assert found.code == "invalid-entitlement-id"
-    assert found.words.startswith("entitlement_id is the template's example, put your own there")
+    assert found.message.startswith("entitlement_id is the template's example, put your own there")
 
 
 CELLS = (

@@ -36,8 +36,8 @@ def test_the_gravest_defect_gives_the_code_and_all_are_told() -> None:
         2, (explain("customer_id", ""), explain("subscription_id", "x"), explain("entitlement_id", "1E+9"))
     )
     assert found.code == "invalid-subscription-id"
-    assert found.words.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
+    assert found.message.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
 
 
 def test_a_defect_of_the_whole_row_is_told_as_it_is() -> None:
-    assert CellError("no-ids", "", "", "the row has content: but no ids").words == "the row has content: but no ids"
+    assert CellError("no-ids", "", "", "the row has content: but no ids").message == "the row has content: but no ids"

@@ -19,7 +19,7 @@ from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, 
 from bulkreact.partnercenter.error_codes.lookup import advice, entry_of
 from bulkreact.sheets.output import charts, report_html
 from bulkreact.sheets.output.customer_totals import CustomerCounts
-from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, status_lines
+from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, summarize_statuses
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
 from tests.support.ids import AT, HEADER, fated, guid, read_csv, row, write_csv
@@ -224,29 +224,29 @@ def made_up(text: str, number: int = 1) -> RunReport:
             ResultRow(one, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, excluded_by_limit=False)
         )
     return RunReport(
-        what=text,
+        title=text,
         headline=text,
         verdict=text,
         tone="mixed",
         exit_code=1,
-        exit_words=text,
-        began_at=AT,
+        exit_description=text,
+        started_at=AT,
         ended_at=AT,
         operator=text,
         run_id=text,
         version=text,
         simulated=True,
         figures=((text, text),),
-        statuses=status_lines([(Status.FAILED, number)]),
-        ways=(NextStep(text, text, text),),
+        statuses=summarize_statuses([(Status.FAILED, number)]),
+        next_steps=(NextStep(text, text, text),),
         groups=gathering.groups(),
         other_rows=0,
         customers=(),
         customer_count=0,
         affected_count=0,
-        spells=(SessionTimeline(text, AT, 1, ((2, 1),)),),
-        earlier_spells=0,
-        facts=((text, text),),
+        sessions=(SessionTimeline(text, AT, 1, ((2, 1),)),),
+        earlier_sessions=0,
+        details=((text, text),),
     )
 
 
@@ -308,7 +308,7 @@ def test_codes_without_end_are_counted_though_not_all_are_shown() -> None:
     for number in range(3000):
         outcome = Outcome(Status.FAILED, 1, None, f"code-{number % 1500}", "")
         gathering.add(ResultRow(number, (), outcome, succeeded=False, excluded_by_limit=False))
-    assert (gathering.troubled, len(gathering.groups()), len(gathering._groups)) == (3000, 50, 1000)
+    assert (gathering.needing_attention, len(gathering.groups()), len(gathering._groups)) == (3000, 50, 1000)
     assert {group.rows for group in gathering.groups()} == {2}
 
 
@@ -331,7 +331,7 @@ def test_customers_without_end_are_counted_in_a_file() -> None:
             )
         assert len(tally._held) < 20_000
         assert tally.totals() == (40_000, 1)
-        worst, second = tally.lines(2)
+        worst, second = tally.most_affected(2)
     assert (worst.customer_id, worst.rows, worst.needing_attention) == (guid(7), 3, 3)
     assert (second.rows, second.needing_attention) == (3, 0)
     assert worst.statuses == ((Status.NOT_ATTEMPTED, 3),)
@@ -361,7 +361,7 @@ def test_a_page_that_breaks_while_it_is_written_leaves_the_older_one(
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=10))
 def test_the_bar_is_full_and_hides_nobody(numbers: list[int]) -> None:
-    pieces = charts.bar(numbers)
+    pieces = charts.bar_segments(numbers)
     assert sum(piece.width for piece in pieces) == pytest.approx(charts.WIDTH, abs=0.1)
     assert min(piece.width for piece in pieces) > 4
     assert [piece.x for piece in pieces] == sorted(piece.x for piece in pieces)
@@ -373,12 +373,12 @@ def test_the_bar_is_full_and_hides_nobody(numbers: list[int]) -> None:
     ).filter(lambda all_: max(all_)[0])
 )
 def test_columns_stay_in_the_drawing(slices: list[tuple[int, int]]) -> None:
-    drawn = charts.columns(SessionTimeline("run", AT, 1, tuple(slices)))
+    drawn = charts.timeline_bars(SessionTimeline("run", AT, 1, tuple(slices)))
     assert [(column.calls, column.throttled) for column in drawn] == slices
     for column in drawn:
-        assert column.whole.x + column.whole.width <= charts.WIDTH + 0.1
-        assert column.whole.y + column.whole.height == pytest.approx(charts.HEIGHT, abs=0.02)
-        assert column.marked.height <= max(column.whole.height, 2)
+        assert column.all_calls.x + column.all_calls.width <= charts.WIDTH + 0.1
+        assert column.all_calls.y + column.all_calls.height == pytest.approx(charts.HEIGHT, abs=0.02)
+        assert column.throttled_calls.height <= max(column.all_calls.height, 2)
 
 
 @given(st.floats(0, 10**9))

@@ -85,7 +85,11 @@ def test_failed_rows_stand_in_both_files_and_the_others_in_one(tmp_path: Path) -
     counts = results_csv.write(tmp_path, ("a",), rows)
     assert [line["a"] for line in read_csv(tmp_path / "results.csv")] == ["1", "2", "3"]
     assert [line["a"] for line in read_csv(tmp_path / "failed.csv")] == ["2"]
-    assert results_csv.statuses(counts) == {**{status.value: 0 for status in Status}, "accepted": 2, "failed": 1}
+    assert results_csv.counts_by_status(counts) == {
+        **{status.value: 0 for status in Status},
+        "accepted": 2,
+        "failed": 1,
+    }
     assert (counts.codes, counts.exit_code) == ({"800111": 1}, 1)
 
 

@@ -21,7 +21,7 @@ from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_xlsx
 from bulkreact.sheets.output.results_csv import result_cells
-from bulkreact.sheets.output.results_xlsx import too_large
+from bulkreact.sheets.output.results_xlsx import size_error
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
 from tests.support.program import Partner, Program
@@ -169,7 +169,7 @@ def test_what_a_cell_cannot_hold_is_replaced_or_cut_where_all_can_see_it(text: s
     ],
 )
 def test_what_no_sheet_has_room_for_is_said(rows: int, columns: int, words: str) -> None:
-    assert too_large(rows, columns) == words
+    assert size_error(rows, columns) == words
 
 
 _character = st.characters(

@@ -87,7 +87,7 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(program: Program, name:
 
 
 def test_excel_is_told_to_keep_the_ids_as_text(tmp_path: Path) -> None:
-    template.write_xlsx(tmp_path / "t.xlsx", then="bulkreact run t.xlsx")
+    template.write_xlsx(tmp_path / "t.xlsx", command="bulkreact run t.xlsx")
     sheet = load_workbook(tmp_path / "t.xlsx")["Subscriptions"]
     assert [list(line) for line in sheet.values] == [list(ID_COLUMNS)]
     assert sheet.freeze_panes == "A2"
@@ -96,7 +96,7 @@ def test_excel_is_told_to_keep_the_ids_as_text(tmp_path: Path) -> None:
 
 
 def test_the_second_sheet_explains_every_column_and_what_to_do_next(tmp_path: Path) -> None:
-    template.write_xlsx(tmp_path / "t.xlsx", then="bulkreact run t.xlsx")
+    template.write_xlsx(tmp_path / "t.xlsx", command="bulkreact run t.xlsx")
     book = CalamineWorkbook.from_path(tmp_path / "t.xlsx")
     assert book.sheet_names == ["Subscriptions", "How to fill this in"]
     lines = book.get_sheet_by_index(1).to_python()
@@ -108,7 +108,7 @@ def test_the_second_sheet_explains_every_column_and_what_to_do_next(tmp_path: Pa
 
 
 def test_the_explanation_is_never_taken_for_a_table(tmp_path: Path) -> None:
-    template.write_xlsx(tmp_path / "t.xlsx", then="bulkreact run t.xlsx")
+    template.write_xlsx(tmp_path / "t.xlsx", command="bulkreact run t.xlsx")
     book = load_workbook(tmp_path / "t.xlsx")
     book.remove(book["Subscriptions"])
     book.save(tmp_path / "t.xlsx")
@@ -120,7 +120,7 @@ def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
     assert len(EXAMPLES) == len(set(EXAMPLES)) == len(ID_COLUMNS)
     assert all(one.startswith("e8a3f1c0-") for one in EXAMPLES)
     assert not [one for one in EXAMPLES for number in ENTITLEMENT_SCENARIOS if one.endswith(f"{number:012d}")]
-    template.write_xlsx(tmp_path / "t.xlsx", then="")
+    template.write_xlsx(tmp_path / "t.xlsx", command="")
     intake = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
     left, own = intake.rows()
     assert left.problem_code == "invalid-customer-id"

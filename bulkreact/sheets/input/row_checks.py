@@ -1,0 +1,66 @@
+"""Decides what is wrong with one row of an input, and what an earlier run left for it; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulkreact.guids import is_guid
+from bulkreact.models import Kind, Status
+from bulkreact.partnercenter.error_codes.local_codes import READING, UNREADABLE
+from bulkreact.sheets.columns import ID_COLUMNS, ColumnLayout
+from bulkreact.sheets.input import guid_cells
+from bulkreact.sheets.input.row_errors import CellError
+from bulkreact.sheets.input.row_options import UNCLEAR, RowOptionsReader
+
+_NOT_BUSINESS = {"", "401", "408", "429"}
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """The last call of a row in the results file that it comes from; ``request_id`` is empty if it must not be reused."""
+
+    request_id: str = ""
+    is_read: bool = False
+    outcome_unknown: bool = False
+
+
+_NO_CALL = EarlierCall()
+
+
+def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsReader, *, width: int) -> list[CellError]:
+    """Return what is wrong with a row; ``guids`` are its ids normalized, empty where unusable.
+
+    | the row | is refused for |
+    |---|---|
+    | has text behind the ``width`` of the header | ragged-row, and nothing else |
+    | has no ids | no-ids, and nothing else |
+    | has an unclear kind, or is a subscription | unusable customer and subscription ids, bad options |
+    | is an Azure subscription | unusable ids of all three columns, bad options |
+    """
+    if extra := [cell for cell in cells[width:] if cell.strip()]:
+        surplus = ", ".join(map(repr, extra))
+        return [CellError("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}")]
+    ids = ["" if index is None else cells[index] for index in reader.layout.ids]
+    if all(map(guid_cells.is_blank, ids)):
+        return [CellError("no-ids", "", "", "the row has content but no ids")]
+    option_errors = reader.find_errors(cells)
+    unclear = any(error.code in UNCLEAR for error in option_errors)
+    needs_entitlement = not unclear and reader.kind(cells) is Kind.AZURE
+    needed = list(zip(ID_COLUMNS, ids, guids, strict=True))[: None if needs_entitlement else 2]
+    return [*(guid_cells.explain(column, cell) for column, cell, guid in needed if not guid), *option_errors]
+
+
+def earlier_call(layout: ColumnLayout, cells: Sequence[str]) -> EarlierCall:
+    """Return what a results file says of a row's last call; its request id is reused unless a business answer ended it."""
+    if not layout.results:
+        return _NO_CALL
+    request_id, status, http_status, code, description = (
+        cells[layout.results[name]].strip()
+        for name in ("request_id", "status", "http_status", "error_code", "error_description")
+    )
+    # A proxy's page is no answer, whatever its status.
+    open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"} or code == UNREADABLE
+    return EarlierCall(
+        request_id.lower() if open_ended and is_guid(request_id) else "",
+        is_read=description.startswith(READING.strip()),
+        outcome_unknown=status == Status.UNKNOWN,
+    )
