@@ -25,7 +25,7 @@ from bulkreact.inbox.ledger import open_ledger
 from bulkreact.inbox.sweep import sweep, watch
 from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob, SweepOptions
 from bulkreact.monitoring.monitors import CommandEnd
-from bulkreact.runs.input_reader import LoadedInput, read
+from bulkreact.runs.input_reader import LoadedInput, load_input
 from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
 
@@ -100,7 +100,7 @@ def _confirmed(service: Service, count: Callable[[], OpenCount], *, yes: bool) -
 
 
 def _read(ctx: click.Context, draft: Path, path: Path) -> LoadedInput:
-    return read(draft, str(path), path, ctx.params)
+    return load_input(draft, str(path), path, ctx.params)
 
 
 def _checked(ctx: click.Context, inbox: Path) -> Service:
