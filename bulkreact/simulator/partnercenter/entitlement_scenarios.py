@@ -69,17 +69,17 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     ),
     4202: EntitlementScenario(
         "accepted, and reading it alone or in the list is answered 503 twice before it is read properly",
-        reads=once(ScriptedAnswer(503), ScriptedAnswer(503)),
+        reads=once(503, 503),
     ),
     208: EntitlementScenario("was active before: 400, code 900337, and reading it says active", active_before=True),
-    401: EntitlementScenario("401 without a body once, then accepted", once(ScriptedAnswer(401))),
-    1401: EntitlementScenario("401 for ever", forever(ScriptedAnswer(401))),
+    401: EntitlementScenario("401 without a body once, then accepted", once(401)),
+    1401: EntitlementScenario("401 for ever", forever(401)),
     2401: EntitlementScenario(
         "401 with an empty body and WWW-Authenticate: Bearer error=invalid_token, for ever",
         forever(ScriptedAnswer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})),
     ),
-    408: EntitlementScenario("408 once, then accepted", once(ScriptedAnswer(408))),
-    409: EntitlementScenario("409 without a code, for ever", forever(ScriptedAnswer(409))),
+    408: EntitlementScenario("408 once, then accepted", once(408)),
+    409: EntitlementScenario("409 without a code, for ever", forever(409)),
     429: EntitlementScenario("429 with Retry-After twice, then accepted", once(throttled(), throttled())),
     1429: EntitlementScenario("429 for ever", forever(throttled())),
     2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", once(throttled(""))),
@@ -91,19 +91,19 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     6429: EntitlementScenario(
         "429 with a Retry-After of two days, for ever", forever(throttled("172800", seconds=172800))
     ),
-    500: EntitlementScenario("500 without a body twice, then accepted", once(ScriptedAnswer(500), ScriptedAnswer(500))),
-    1500: EntitlementScenario("500 for ever", forever(ScriptedAnswer(500))),
+    500: EntitlementScenario("500 without a body twice, then accepted", once(500, 500)),
+    1500: EntitlementScenario("500 for ever", forever(500)),
     501: EntitlementScenario(
         "501, code 0, for ever", forever(ScriptedAnswer(501, error_body("0", "Exception not defined")))
     ),
-    502: EntitlementScenario("502 twice, then accepted", once(ScriptedAnswer(502), ScriptedAnswer(502))),
-    503: EntitlementScenario("503 twice, then accepted", once(ScriptedAnswer(503), ScriptedAnswer(503))),
-    1503: EntitlementScenario("503 for ever", forever(ScriptedAnswer(503))),
+    502: EntitlementScenario("502 twice, then accepted", once(502, 502)),
+    503: EntitlementScenario("503 twice, then accepted", once(503, 503)),
+    1503: EntitlementScenario("503 for ever", forever(503)),
     504: EntitlementScenario(
         "504 once although it took effect, then the answer to the same request id",
         once(ScriptedAnswer(504, effect=True)),
     ),
-    1504: EntitlementScenario("504 for ever, without effect", forever(ScriptedAnswer(504))),
+    1504: EntitlementScenario("504 for ever, without effect", forever(504)),
     596: EntitlementScenario(
         "404, code 800111, in UTF-16",
         forever(ScriptedAnswer(404, error_body("800111", "Not found").decode().encode("utf-16"))),

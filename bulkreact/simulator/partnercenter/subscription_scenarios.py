@@ -143,7 +143,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     1_800_082: SubscriptionScenario(
         "409, code 800082, twice, then accepted", once(refused(409, "800082"), refused(409, "800082"))
     ),
-    1409: SubscriptionScenario("409 without a code once, then accepted", once(ScriptedAnswer(409))),
+    1409: SubscriptionScenario("409 without a code once, then accepted", once(409)),
     1502: SubscriptionScenario(
         "502 once although it took effect, then the answer to the same request id",
         once(ScriptedAnswer(502, effect=True)),
@@ -152,7 +152,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "503 once although it took effect, then the answer to the same request id",
         once(ScriptedAnswer(503, effect=True)),
     ),
-    2504: SubscriptionScenario("504 once, without effect, then accepted", once(ScriptedAnswer(504))),
+    2504: SubscriptionScenario("504 once, without effect, then accepted", once(504)),
     596: SubscriptionScenario(
         "400, code 800096, in UTF-16, for ever",
         forever(ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16"))),
@@ -178,13 +178,13 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7000: SubscriptionScenario("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
     412: SubscriptionScenario(
         "legacy: 412 once, as another client changed it, then accepted",
-        once(ScriptedAnswer(412)),
+        once(412),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     1412: SubscriptionScenario(
         "legacy: 412 for ever, as another client changes it each time",
-        forever(ScriptedAnswer(412)),
+        forever(412),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
@@ -236,8 +236,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         auto_renew=forever(refused(400, "3000")),
     ),
     6002: SubscriptionScenario(
-        "accepted, but switching auto-renew on is answered 503 twice, then accepted",
-        auto_renew=once(ScriptedAnswer(503), ScriptedAnswer(503)),
+        "accepted, but switching auto-renew on is answered 503 twice, then accepted", auto_renew=once(503, 503)
     ),
     6003: SubscriptionScenario(
         "accepted, but switching auto-renew on takes effect, the connection drops, then the answer to the same request id",
@@ -278,15 +277,12 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     9_000_429: SubscriptionScenario(
         "reading it is answered 429 with Retry-After twice", reads=ENTITLEMENT_SCENARIOS[429].writes
     ),
-    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=forever(ScriptedAnswer(500))),
+    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=forever(500)),
     9_000_503: SubscriptionScenario(
-        "reading it is answered 503 twice before it is read properly",
-        reads=once(ScriptedAnswer(503), ScriptedAnswer(503)),
+        "reading it is answered 503 twice before it is read properly", reads=once(503, 503)
     ),
     9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=once(ScriptedAnswer(drop=True))),
-    9_000_404: SubscriptionScenario(
-        "reading it is answered 404 without a body for ever", reads=forever(ScriptedAnswer(404))
-    ),
+    9_000_404: SubscriptionScenario("reading it is answered 404 without a body for ever", reads=forever(404)),
     9_000_597: SubscriptionScenario(
         "reading it is answered 502 with an HTML page once", reads=once(ScriptedAnswer(502, HTML, HTML_PAGE))
     ),
