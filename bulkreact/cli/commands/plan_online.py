@@ -1,6 +1,7 @@
 """Reads the present status of a plan's targets; nothing is reactivated."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -20,7 +21,8 @@ from bulkreact.settings import Service
 def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[int, StatusRead]:
     """Return what was read of targets by their row numbers; what could not be read is missing."""
     limits = shared.limits(ctx)
-    reporter = ConsoleReporter(Output(ctx.params["reports"], progress=False))
+    # Nothing is written: no folder is needed.
+    reporter = ConsoleReporter(Output(Path(), progress=False))
 
     async def work(environment: RunEnvironment, service: Service) -> tuple[StopReason, dict[int, StatusRead]]:
         by_row = {number: Target(*ids) for number, _, *ids in targets}
