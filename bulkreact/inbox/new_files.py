@@ -22,9 +22,9 @@ from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import find_unfinished, new_metadata
-from bulkreact.runs.store import Run
 
 _NO_ROWS = hashlib.sha256().hexdigest()
 
@@ -107,7 +107,7 @@ def classify(
     if file.earlier:
         return CopiedFile(file.earlier)
     if file.unfinished:
-        return ContinuedFile(replace(file.entry, run_id=file.unfinished.facts.id), file.unfinished)
+        return ContinuedFile(replace(file.entry, run_id=file.unfinished.metadata.id), file.unfinished)
     return NewFile(file)
 
 

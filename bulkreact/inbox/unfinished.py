@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from bulkreact.batch.journal.journal import is_locked
-from bulkreact.batch.journal.metadata import SessionRecord
-from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import (
     EXIT_SUCCESS,
     AlreadyRunningError,
@@ -19,8 +17,9 @@ from bulkreact.models import RunState
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
-from bulkreact.runs.history import line_of
-from bulkreact.runs.store import CONTINUED_WITHIN, Run
+from bulkreact.runs.history import summarize
+from bulkreact.runs.index import Run
+from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.sheets.output.results_csv import RESULTS
 
 
@@ -48,12 +47,12 @@ class UnfinishedRuns:
             return self._leave_waiting(entry, AlreadyRunningError.exit_code, message)
         if not run.ended:
             return self._resume_run(entry, run)
-        session = _session(run)
+        session = run.session
         # A run can end without its results, if the disk is full.
         missing = session is not None and session.exit_code == ResultsNotWrittenError.exit_code
         if missing or not (folder / RESULTS).is_file():
             write_again(run, reports)
-        return self.sweep_pass.file_run(entry, folder, line_of(run).exit_code or EXIT_SUCCESS)
+        return self.sweep_pass.file_run(entry, folder, summarize(run).exit_code or EXIT_SUCCESS)
 
     def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:
         """Handle an entry without a run's folder: it never existed, or was removed."""
@@ -73,7 +72,7 @@ class UnfinishedRuns:
     def _resume_run(self, entry: LedgerEntry, run: Run) -> FileResult | None:
         job = self.sweep_pass.job
         command = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
-        session = _session(run)
+        session = run.session
         if session and session.state is RunState.HALTED:
             if self.sweep_pass.mover.find_input(entry) is None:
                 # Its file was taken away, so a person is dealing with it.
@@ -96,8 +95,8 @@ def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAcc
     """Return why this sweep may not continue a run, empty if it may."""
     if entry.target != job.target:
         return "is for another target"
-    if not access.matches_tenant(run.facts.tenant_id):
-        return f"is for the tenant {run.facts.tenant_id}"
+    if not access.matches_tenant(run.metadata.tenant_id):
+        return f"is for the tenant {run.metadata.tenant_id}"
     if run.age > CONTINUED_WITHIN:
         return f"is more than {CONTINUED_WITHIN.days} days old"
     return ""
@@ -105,10 +104,5 @@ def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAcc
 
 def is_halted(run: Run) -> bool:
     """Return whether the failure threshold halted a run, and it was not continued since."""
-    session = _session(run)
+    session = run.session
     return session is not None and session.state is RunState.HALTED
-
-
-def _session(run: Run) -> SessionRecord | None:
-    with JournalReader(run.folder) as journal:
-        return journal.latest_session()

@@ -14,6 +14,7 @@ from bulkreact.batch.run.session import Session, work
 from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.models import RunState
 from bulkreact.runs import store
+from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.result_files import (
@@ -24,7 +25,6 @@ from bulkreact.runs.result_files import (
     WrittenResults,
     latest_run_status,
 )
-from bulkreact.runs.store import Run
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 from bulkreact.wording import shell_quote

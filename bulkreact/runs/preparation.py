@@ -9,9 +9,10 @@ from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.index import Run, list_runs
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.reporter import Reporter
-from bulkreact.runs.store import CONTINUED_WITHIN, Run
+from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 
@@ -52,21 +53,24 @@ def new_metadata(
 
 def find_unfinished(reports: Path, facts: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
-    for folder, why in store.unreadable(reports).items():
+    listed = list_runs(reports)
+    for folder, why in listed.unreadable.items():
         reporter.info(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
     remark = ""
-    for run in store.runs(reports):
-        if run.facts.target != facts.target:
+    for run in listed.runs:
+        if run.metadata.target != facts.target:
             continue
-        same = run.facts.digest == facts.digest
-        if not access.matches_tenant(run.facts.tenant_id):
+        same = run.metadata.digest == facts.digest
+        if not access.matches_tenant(run.metadata.tenant_id):
             if same and run.unfinished:
-                words = f"The unfinished run {run.facts.id} of the same rows is for the tenant {run.facts.tenant_id}"
+                words = (
+                    f"The unfinished run {run.metadata.id} of the same rows is for the tenant {run.metadata.tenant_id}"
+                )
                 remark = remark or f"{words}: this is a new run, for {access.tenant_id}."
             continue
         # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
-        open_ended = run.unfinished or run.has_handed_over
-        if open_ended and same and run.facts.row_limit == facts.row_limit:
+        open_ended = run.unfinished or run.has_transferred
+        if open_ended and same and run.metadata.row_limit == facts.row_limit:
             if run.age > CONTINUED_WITHIN:
                 raise InputRefusedError(
                     f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
@@ -83,9 +87,9 @@ def find_unfinished(reports: Path, facts: RunMetadata, access: AuthorizedAccess,
 def _remark(run: Run, facts: RunMetadata, *, same: bool) -> str:
     """Say what an earlier run that is not continued has to do with this input; empty when nothing."""
     if same and run.unfinished:
-        return f"The unfinished run {run.facts.id} had another --limit: this is a new run of its rows."
+        return f"The unfinished run {run.metadata.id} had another --limit: this is a new run of its rows."
     if same and run.age < CONTINUED_WITHIN:
-        return f"The same rows were run before and finished, as {run.facts.id}: they are sent again."
-    if run.unfinished and run.facts.input_name == facts.input_name and not run.facts.retry_of:
-        return f"{facts.input_name} has changed since the unfinished run {run.facts.id}: this is a new run."
+        return f"The same rows were run before and finished, as {run.metadata.id}: they are sent again."
+    if run.unfinished and run.metadata.input_name == facts.input_name and not run.metadata.retry_of:
+        return f"{facts.input_name} has changed since the unfinished run {run.metadata.id}: this is a new run."
     return ""

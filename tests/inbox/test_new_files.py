@@ -16,14 +16,14 @@ from bulkreact.inbox.new_files import (
     UnreadableFile,
     classify,
 )
+from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput
-from bulkreact.runs.store import Run
 from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import facts, guid, row, write_csv
 
 ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
 EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
-UNFINISHED = Run(Path("by-hand"), facts(id="by-hand"), ended=False, has_unknown=False, has_handed_over=False)
+UNFINISHED = Run(Path(), "by-hand", facts(id="by-hand"), None, has_unknown=False, has_transferred=False, counts=None)
 UNREADABLE = UnreadableFile("no header")
 
 

@@ -13,15 +13,14 @@ import click
 
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
-from bulkreact.runs import store
-from bulkreact.runs.history import RunSummary, line_of, one_line
-from bulkreact.runs.store import Run
+from bulkreact.runs.history import RunSummary, summarize
+from bulkreact.runs.index import Run, list_runs
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
@@ -47,7 +46,9 @@ def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Pat
     for left in reports.glob(_HALF_GONE):
         shutil.rmtree(left, ignore_errors=True)
     plan = plan_removal(
-        store.runs(reports), unfiled_run_ids(reports), before=datetime.now(UTC) - timedelta(seconds=older_than)
+        list_runs(reports, counting=True).runs,
+        unfiled_run_ids(reports),
+        before=datetime.now(UTC) - timedelta(seconds=older_than),
     )
     for words in plan.kept:
         click.echo(f"Kept:  {words}")
@@ -55,7 +56,7 @@ def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Pat
         click.echo("There is nothing to remove.")
         return
     for line in plan.going:
-        click.echo(f"To go: {one_line(line)}")
+        click.echo(f"To go: {line.one_line()}")
     _confirm(ctx, f"Remove {plural(len(plan.going), 'run')} from {reports}?", yes=yes)
     removed = sum(_remove(line.run.folder) for line in plan.going)
     click.echo(f"Removed {plural(removed, 'run')}.")
@@ -75,36 +76,34 @@ def plan_removal(found: Iterable[Run], awaited: frozenset[str], *, before: datet
     ``awaited`` are those whose input files a sweep has still to put aside.
     """
     families: dict[str, list[Run]] = defaultdict(list)
-    for run in sorted(found, key=lambda one: one.facts.created_at):
+    for run in sorted(found, key=lambda one: one.metadata.created_at):
         # A retry is younger than the run that it took rows from.
-        family = next((key for key, runs in families.items() if _related(run, runs)), run.facts.id)
+        family = next((key for key, runs in families.items() if _related(run, runs)), run.metadata.id)
         families[family].append(run)
     plan = PrunePlan()
     for members in families.values():
         if any(_last_seen(run) >= before for run in members):
             continue
-        reasons = {run.facts.id: why for run in members if (why := _why_kept(run, awaited))}
+        reasons = {run.metadata.id: why for run in members if (why := _why_kept(run, awaited))}
         if reasons:
             plan.kept.extend(f"{name}: {why}" for name, why in reasons.items())
         else:
-            plan.going.extend(line_of(run) for run in members)
+            plan.going.extend(summarize(run) for run in members)
     return plan
 
 
 def _related(run: Run, family: Iterable[Run]) -> bool:
-    return any(one.facts.id == run.facts.retry_of for one in family)
+    return any(one.metadata.id == run.metadata.retry_of for one in family)
 
 
 def _last_seen(run: Run) -> datetime:
     """Return when a run ended, else when it was begun."""
-    with JournalReader(run.folder) as journal:
-        session = journal.latest_session()
-    return datetime.fromisoformat((session and session.ended_at) or run.facts.created_at)
+    return datetime.fromisoformat((run.session and run.session.ended_at) or run.metadata.created_at)
 
 
 def _why_kept(run: Run, awaited: frozenset[str]) -> str:
     folder = run.folder
-    if folder.is_symlink() or folder.name != run.facts.id:
+    if folder.is_symlink() or folder.name != run.metadata.id:
         return f"its folder {folder.name} is not one that bulkreact has made"
     if run.unfinished:
         return "it is unfinished, or an answer is still lost"
@@ -113,7 +112,7 @@ def _why_kept(run: Run, awaited: frozenset[str]) -> str:
     ]
     if foreign:
         return f"there are files in it that are not bulkreact's: {', '.join(foreign[:3])}"
-    if run.facts.id in awaited:
+    if run.metadata.id in awaited:
         return "a sweep has still to put its input file aside"
     if is_locked(folder):
         return "a process is working on it"

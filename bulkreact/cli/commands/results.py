@@ -22,7 +22,7 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     run = store.find(reports, name)
     if is_locked(run.folder):
         raise AlreadyRunningError(
-            f"A process is working on run {run.facts.id}: it writes the results itself when it ends. "
+            f"A process is working on run {run.metadata.id}: it writes the results itself when it ends. "
             "Until then see: bulkreact status"
         )
     folder = to or run.folder

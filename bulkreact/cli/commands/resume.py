@@ -12,6 +12,7 @@ from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.index import RunList, list_runs
 from bulkreact.wording import plural
 
 
@@ -31,16 +32,16 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     """
     output, limits = shared.output(ctx), shared.limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    run = store.find(output.reports, name) if name else store.to_resume(output.reports)
-    unreadable = {} if name else store.unreadable(output.reports)
-    for folder, why in unreadable.items():
+    listed = RunList() if name else list_runs(output.reports)
+    run = store.find(output.reports, name) if name else store.to_resume(listed.runs)
+    for folder, why in listed.unreadable.items():
         reporter.info(f"Not looked at: {folder.name} cannot be read: {why}")
     if run is None:
-        if unreadable:
+        if listed.unreadable:
             raise InputRefusedError("No run could be read, so none is continued.")
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
-    facts = run.facts
+    facts = run.metadata
     service = shared.service_of(facts)
     count = store.open_count(run.folder, with_left_out=True)
     if not count.rows and not run.unfinished:

@@ -25,8 +25,8 @@ from bulkreact.models import InputRow, Status
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.index import Run
 from bulkreact.runs.partner_session import PartnerSession
-from bulkreact.runs.store import Run
 from bulkreact.timestamps import iso
 from bulkreact.wording import plural
 
@@ -51,8 +51,8 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     output, limits = shared.output(ctx), shared.limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
-    service = shared.service_of(run.facts)
-    with open_session(ctx, service, limits, reporter, tenant_id=run.facts.tenant_id) as session:
+    service = shared.service_of(run.metadata)
+    with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
         folder = _prepare(ctx, run, session)
         if folder is None:
             ctx.exit(EXIT_SUCCESS)
@@ -70,24 +70,26 @@ def _prepare(ctx: click.Context, run: Run, session: PartnerSession) -> Path | No
     retry = _Retry(run, ctx.params["reports"], all_failed=ctx.params["all_failed"])
     now = datetime.now(UTC)
     facts = replace(
-        run.facts,
-        id=store.new_id(run.facts.input_name, now),
+        run.metadata,
+        id=store.new_id(run.metadata.input_name, now),
         uuid=str(uuid4()),
         version=__version__,
         command="retry",
         operator=store.operator(),
         created_at=iso(now),
         row_limit=ctx.params["limit"],
-        retry_of=run.facts.id,
-        tenant_id=session.access.tenant_id or run.facts.tenant_id,
+        retry_of=run.metadata.id,
+        tenant_id=session.access.tenant_id or run.metadata.tenant_id,
     )
     with store.draft(reports, facts.id) as folder:
         create(folder, retry.rows())
         finalize(folder, replace(facts, digest=retry.digest))
         if not retry.taken:
-            session.reporter.info(f"Run {run.facts.id} has no rows to retry.{retry.left_to_others()}")
+            session.reporter.info(f"Run {run.metadata.id} has no rows to retry.{retry.left_to_others()}")
             return None
-        session.reporter.info(f"Retrying {plural(retry.taken, 'row')} of run {run.facts.id}.{retry.left_to_others()}")
+        session.reporter.info(
+            f"Retrying {plural(retry.taken, 'row')} of run {run.metadata.id}.{retry.left_to_others()}"
+        )
         confirm(lambda: store.open_count(folder), session.service, yes=agreed)
         with ExitStack() as holders:
             journals = [(holders.enter_context(Journal(holder)), rows) for holder, rows in retry.holders.items()]
@@ -167,10 +169,10 @@ class _Retry:
 
     def _check(self, run: Run) -> None:
         if not run.ended:
-            what = "" if run is self._run else f", which took rows of run {self._run.facts.id} over,"
+            what = "" if run is self._run else f", which took rows of run {self._run.metadata.id} over,"
             name = store.cli_name(run.folder, self._reports)
             raise InputRefusedError(
-                f"Run {run.facts.id}{what} is unfinished. Continue it with: bulkreact resume {name}"
+                f"Run {run.metadata.id}{what} is unfinished. Continue it with: bulkreact resume {name}"
             )
 
     def _candidates(self, folder: Path) -> Iterator[Candidate]:

@@ -81,7 +81,7 @@ def _prepare(ctx: click.Context, source: str, path: Path, session: PartnerSessio
         if not given["new"] and (earlier := find_unfinished(given["reports"], metadata, access, reporter)):
             count = store.open_count(earlier.folder)
             reporter.info(
-                f"Continuing the unfinished run {earlier.facts.id}; not settled yet: {plural(count.rows, 'row')}."
+                f"Continuing the unfinished run {earlier.metadata.id}; not settled yet: {plural(count.rows, 'row')}."
             )
             confirm(lambda: count, service, yes=agreed)
             return earlier.folder

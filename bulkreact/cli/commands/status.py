@@ -14,6 +14,7 @@ from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
+from bulkreact.cli.output import history_table
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import history, store
@@ -36,13 +37,9 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
     if ctx.params["all"]:
         if name:
             raise InputRefusedError("--all lists every run: leave RUN out.")
-        history.show(reports, as_json=ctx.params["json"])
+        history_table.show(reports, as_json=ctx.params["json"])
         return
-    run = store.find(reports, name) if name else next(iter(store.runs(reports)), None)
-    if run is None:
-        for folder, why in store.unreadable(reports).items():
-            raise InputRefusedError(f"The run in {folder} cannot be read: {why}")
-        raise InputRefusedError(f"There is no run in {reports}. Look there, or name another folder with --reports.")
+    run = store.find(reports, name) if name else store.latest(reports)
     state = _read(run.folder)
     if ctx.params["json"]:
         click.echo(json.dumps(state.content(), ensure_ascii=False, indent=2))

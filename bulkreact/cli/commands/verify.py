@@ -28,8 +28,8 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """
     output, limits = shared.output(ctx), shared.limits(ctx)
     run = store.find(output.reports, name)
-    service, reporter = shared.service_of(run.facts), automation.make_reporter(ctx, output)
-    with open_session(ctx, service, limits, reporter, tenant_id=run.facts.tenant_id) as session:
-        session.announce(run.facts.id)
+    service, reporter = shared.service_of(run.metadata), automation.make_reporter(ctx, output)
+    with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
+        session.announce(run.metadata.id)
         results = execute(RunJob(run.folder, VERIFY, session, output))
     return automation.end_of(results)
