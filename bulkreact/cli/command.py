@@ -1,7 +1,7 @@
-"""A command whose options also come from the environment and from the configuration file."""
+"""Commands whose options also come from the environment and from the configuration file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,18 +9,15 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli import config_file
-from bulkreact.cli.config_file import LOOKS_AT, FileValue
+from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue, Options
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import FILE_NAME
 
 _PREFIX = "BULKREACT"
-# What was found out before the options were read, for those who ask where a value comes from.
-_SETTINGS = "bulkreact.settings"
-_GIVEN = "bulkreact.given"
 
 
 def configuration_options(*, expose: bool) -> list[click.Parameter]:
-    """Return the options that say which file and which part of it hold; ``expose`` hands them to the function."""
+    """Return the options that name the configuration file and its profile; ``expose`` passes them to the function."""
     return [
         click.Option(
             ["--config"],
@@ -30,7 +27,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
             help=f"The configuration file.  [default: {FILE_NAME} in this folder, if there is one]",
         ),
         click.Option(
-            ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="Which of the file's profiles holds."
+            ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="The file's profile to use."
         ),
     ]
 
@@ -39,43 +36,77 @@ class SharedOption(click.Option):
     """An option of several commands: besides ``BULKREACT_<COMMAND>_<OPTION>`` there is ``BULKREACT_<OPTION>``."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return the value of the most special variable that is set."""
+        """Return the value of the most specific variable that is set."""
         return next((os.environ[name] for name in self.variables(ctx) if os.environ.get(name)), None)
 
     def variables(self, ctx: click.Context) -> list[str]:
-        """Return the names of its variables, the most special first."""
-        commands = [name for name in (ctx.info_name, LOOKS_AT.get(str(ctx.info_name)), "") if name is not None]
+        """Return the names of its variables, the most specific first."""
+        commands = [name for name in (ctx.info_name, INCLUDED_TABLES.get(str(ctx.info_name)), "") if name is not None]
         return ["_".join(filter(None, (_PREFIX, name.upper(), str(self.name).upper()))) for name in commands]
+
+
+class ConfiguredContext(click.Context):
+    """The context of a command, with its options as they were written."""
+
+    file_values: Mapping[str, FileValue] = {}
+    command_line: Mapping[str, object] = {}
 
 
 class ConfiguredCommand(click.Command):
     """A command that reads the configuration file before its other options."""
+
+    context_class = ConfiguredContext
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.params = [*self.params, *configuration_options(expose=False)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let the file's values stand in for what neither the command line nor the environment gives."""
-        if not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names):
-            given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-            found = {name: self._early(ctx, name, given) for name in ("config", "profile")}
-            settings = _settings(ctx, found["config"], found["profile"])
-            ctx.meta[_SETTINGS], ctx.meta[_GIVEN] = settings, given
-            ctx.default_map = {name: setting.value for name, setting in settings.items()}
+        """Use the file's values where neither the command line nor the environment has one."""
+        reads_file = not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names)
+        if reads_file and isinstance(ctx, ConfiguredContext):
+            ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            ctx.file_values = _file_values(ctx, self._early(ctx, "config"), self._early(ctx, "profile"))
+            ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
 
-    def _early(self, ctx: click.Context, name: str, given: Mapping[str, object]) -> str | None:
-        """Return one of the two options that must be known first, also where it stands before the command's name."""
+    def _early(self, ctx: ConfiguredContext, name: str) -> str | None:
+        """Return --config or --profile, which may also come before the command's name."""
         option = next(param for param in self.params if param.name == name)
-        value = given.get(name)
+        value = ctx.command_line.get(name)
         outer = ctx.parent.params.get(name) if ctx.parent else None
         chosen = value if isinstance(value, str) else outer
         return str(chosen) if chosen else option.resolve_envvar_value(ctx)
 
 
-def options_of(command: click.Command) -> dict[str, click.Option]:
-    """Return the long options of a command by the names that the file gives them."""
+class _CommandOptions(Options):
+    """The options of all commands of a group, this one first; each other is imported only when it is looked up."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        group = ctx.parent.command if ctx.parent else None
+        self._ctx = ctx
+        self._group = group if isinstance(group, click.Group) else click.Group()
+        own = str(ctx.info_name)
+        self._options = {own: _options_of(ctx.command)}
+        self._names = dict.fromkeys([own, *self._group.list_commands(ctx)])
+
+    def __getitem__(self, name: str) -> Mapping[str, click.Option]:
+        if name not in self._options:
+            command = self._group.get_command(self._ctx, name)
+            self._options[name] = _options_of(command) if command else {}
+        return self._options[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _options_of(command: click.Command) -> dict[str, click.Option]:
     return {str(param.name): param for param in command.params if isinstance(param, click.Option)}
 
 
@@ -88,34 +119,35 @@ class EffectiveValue:
 
 
 def effective(ctx: click.Context) -> dict[str, EffectiveValue]:
-    """Return the options that hold for a command, by their names."""
+    """Return the effective options of a command by their names."""
+    if not isinstance(ctx, ConfiguredContext):
+        raise TypeError("only a ConfiguredCommand knows where its options come from")
     return {
         name: _effective(ctx, option)
-        for name, option in options_of(ctx.command).items()
+        for name, option in _options_of(ctx.command).items()
         if option.expose_value and not option.is_eager
     }
 
 
-def _effective(ctx: click.Context, option: click.Option) -> EffectiveValue:
+def _effective(ctx: ConfiguredContext, option: click.Option) -> EffectiveValue:
     name = str(option.name)
-    settings: Mapping[str, FileValue] = ctx.meta.get(_SETTINGS, {})
-    value, source = option.consume_value(ctx, ctx.meta.get(_GIVEN, {}))
-    text = None if ctx.params[name] is None else str(value)
-    match source:
+    match ctx.get_parameter_source(name):
         case ParameterSource.COMMANDLINE:
-            return EffectiveValue(text, "command line")
+            value, origin = ctx.command_line.get(name), "command line"
         case ParameterSource.ENVIRONMENT:
             automatic = [f"{ctx.auto_envvar_prefix}_{name.upper()}"]
             names = option.variables(ctx) if isinstance(option, SharedOption) else automatic
-            return EffectiveValue(text, next(one for one in names if os.environ.get(one)))
+            origin = next(variable for variable in names if os.environ.get(variable))
+            value = option.value_from_envvar(ctx)
         case ParameterSource.DEFAULT_MAP:
-            return EffectiveValue(text, settings[name].origin)
+            value, origin = ctx.file_values[name].value, ctx.file_values[name].origin
         case _:
-            return EffectiveValue(text, "default" if text is not None else "")
+            value, origin = option.get_default(ctx), "default" if ctx.params[name] is not None else ""
+    return EffectiveValue(None if ctx.params[name] is None else str(value), origin)
 
 
-def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:
-    """Return what the file says for a command; InputRefusedError lists everything that is wrong with it."""
+def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:
+    """Return the file's values for a command; InputRefusedError lists everything that is wrong with the file."""
     file = config_file.read(Path(path) if path else None)
     if file is None:
         if profile:
@@ -123,35 +155,31 @@ def _settings(ctx: click.Context, path: str | None, profile: str | None) -> dict
                 f"--profile {profile} needs a configuration file: {FILE_NAME} in this folder, or --config."
             )
         return {}
-    group = ctx.parent.command if ctx.parent else None
-    names = group.list_commands(ctx) if isinstance(group, click.Group) else []
-    commands = {
-        name: options_of(command)
-        for name in names
-        if isinstance(group, click.Group) and (command := group.get_command(ctx, name))
-    }
-    problems = file.problems(commands)
-    own = options_of(ctx.command)
-    settings: dict[str, FileValue] = {}
+    own = _options_of(ctx.command)
+    if own.keys() <= NOT_IN_FILES:
+        # Nothing in the file is for this command: checking it would import all others, for half a second.
+        return {}
+    problems = file.problems(_CommandOptions(ctx))
+    values: dict[str, FileValue] = {}
     if not problems:
-        settings = file.settings(str(ctx.info_name), own, file.profile(profile))
-        problems = [words for name, one in settings.items() if (words := _wrong_value(ctx, own[name], one))]
+        values = file.values(str(ctx.info_name), own, file.profile(profile))
+        problems = [problem for name, value in values.items() if (problem := _problem(ctx, own[name], value))]
     if problems:
-        lines = "".join(f"\n  {one}" for one in problems)
-        raise InputRefusedError(f"The configuration file {file.path} must be corrected:{lines}")
-    return {name: FileValue(_text(own[name], one.value), one.origin) for name, one in settings.items()}
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise InputRefusedError(f"The configuration file {file.path} must be corrected:{listed}")
+    return {
+        name: FileValue(_as_on_command_line(own[name], value.value), value.origin) for name, value in values.items()
+    }
 
 
-def _wrong_value(ctx: click.Context, option: click.Option, setting: FileValue) -> str:
-    """Return what is wrong with a value, empty when it is what the option takes."""
-    several = option.multiple and isinstance(setting.value, list)
-    for value in setting.value if several else [setting.value]:  # type: ignore[attr-defined]
-        if words := _wrong(ctx, option, value):
-            return f"{setting.origin}: {option.name}{words}"
-    return ""
+def _problem(ctx: click.Context, option: click.Option, setting: FileValue) -> str:
+    """Return what is wrong with a value, empty when the option accepts it."""
+    values = setting.value if option.multiple and isinstance(setting.value, list) else [setting.value]
+    problems = (_problem_of_value(ctx, option, value) for value in values)
+    return next((f"{setting.origin}: {option.name}{problem}" for problem in problems if problem), "")
 
 
-def _wrong(ctx: click.Context, option: click.Option, value: object) -> str:
+def _problem_of_value(ctx: click.Context, option: click.Option, value: object) -> str:
     if isinstance(value, bool) != option.is_bool_flag:
         return f" must be {'true or false' if option.is_bool_flag else 'not true or false'}"
     if not isinstance(value, str | int | float):
@@ -163,8 +191,7 @@ def _wrong(ctx: click.Context, option: click.Option, value: object) -> str:
     return ""
 
 
-def _text(option: click.Option, value: object) -> object:
-    """Return a value as the command line would have it."""
+def _as_on_command_line(option: click.Option, value: object) -> object:
     if option.multiple:
-        return [str(one) for one in (value if isinstance(value, list) else [value])]
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
     return value if option.is_bool_flag else str(value)

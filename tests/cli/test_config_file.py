@@ -1,5 +1,7 @@
 """Options from the configuration file: for all commands, for one, for a profile; and what does not belong there."""
 
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -218,6 +220,22 @@ def test_every_option_of_every_command_has_a_key() -> None:
     }
     assert {"login", "logout", "doctor", "run", "resume", "retry", "verify"} <= set(commands)
     assert Configuration(Path("x"), content).problems(commands) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [["explain", "404"], ["run", "missing.csv", "--simulate"]])
+def test_no_other_command_is_imported_while_all_keys_are_known_here(program: Program, arguments: list[str]) -> None:
+    configure(program, '[run]\nlimit = 1\n[profiles.a]\nrate = "off"\n[profiles.a.run]\nyes = true\n')
+    code = (
+        f"import sys; sys.argv[1:] = {arguments}\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('login', 'status', 'sweep') if f'bulkreact.cli.commands.{name}' in sys.modules])"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=program.folder, capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-1] == "[]"
 
 
 def test_identity_can_stand_in_the_file(program: Program, partner: Partner) -> None:
