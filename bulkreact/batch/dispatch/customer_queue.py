@@ -1,4 +1,4 @@
-"""The items of one customer on their way through a queue: handed back, fresh, parked, and those not read yet."""
+"""The items of one customer in a queue: returned, fresh, parked, and those not read yet."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,22 +11,23 @@ _CHUNK = 64
 
 @dataclass(slots=True)
 class _StreamCursor:
-    """A stream, and the place up to which its items were read."""
+    """A stream, and the position up to which its items were read."""
 
     stream: CustomerStream
     read_up_to: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CustomerQueue(Generic[Item]):
-    """The items of one customer; ``again`` were handed back, ``parked`` wait for another, by what they wait for.
+    """The items of one customer: ``returned`` ones were taken before, ``parked`` ones wait for a parent, by its number.
 
-    ``in_flight`` and ``waiting`` count the items that somebody else keeps; ``in_ring`` says that the line has its turn.
+    ``in_flight`` counts the items that workers have and ``waiting`` those that are due later; ``is_ready`` says that the
+    customer is in the queue's ring.
     """
 
     customer_id: str
     source: RowSource[Item]
-    again: deque[Item] = field(default_factory=deque)
+    returned: deque[Item] = field(default_factory=deque)
     parked: dict[int, list[Item]] = field(default_factory=dict)
     in_flight: int = 0
     waiting: int = 0
@@ -37,22 +38,22 @@ class CustomerQueue(Generic[Item]):
 
     @property
     def has_next(self) -> bool:
-        """Tell whether there may be an item to be handed out."""
-        return bool(self.again or self._fresh or self._streams)
+        """Return whether there may be an item to hand out."""
+        return bool(self.returned or self._fresh or self._streams)
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing is left, neither here nor on its way."""
+        """Return whether nothing is left, neither here nor in flight."""
         return not (self.has_next or self.in_flight or self.waiting or self.parked)
 
     def begin(self, stream: CustomerStream) -> None:
-        """Let the items of a stream follow those that are here."""
+        """Append the items of a stream."""
         self._streams.append(_StreamCursor(stream))
 
     def next(self) -> Item | None:
-        """Take out the next item, one that was handed back before any that is fresh."""
-        if self.again:
-            return self.again.popleft()
+        """Remove and return the next item, a returned one before any fresh one."""
+        if self.returned:
+            return self.returned.popleft()
         while not self._fresh and self._streams:
             cursor = self._streams[0]
             items = self.source.rows(cursor.stream, cursor.read_up_to, _CHUNK)
@@ -64,16 +65,16 @@ class CustomerQueue(Generic[Item]):
         return self._fresh.popleft() if self._fresh else None
 
     def drop_unsent(self) -> None:
-        """Forget the items that were never sent."""
-        # An item that an earlier process sent may be among those that were not read yet.
-        unread = [item for one in self._streams for item in self.source.begun(one.stream, one.read_up_to)]
-        self.again = deque(item for item in (*self.again, *self._fresh, *unread) if item.begun)
+        """Drop the items without calls on record."""
+        # An earlier process may have sent some of those that were not read yet.
+        unread = [item for cursor in self._streams for item in self.source.begun(cursor.stream, cursor.read_up_to)]
+        self.returned = deque(item for item in (*self.returned, *self._fresh, *unread) if item.begun)
         self._streams.clear()
         self._fresh.clear()
 
-    def take_kept(self) -> list[Item]:
-        """Take out the items that were parked or handed back."""
-        kept = [*(item for items in self.parked.values() for item in items), *self.again]
+    def drain(self) -> list[Item]:
+        """Remove and return the parked and the returned items."""
+        items = [*(item for parked in self.parked.values() for item in parked), *self.returned]
         self.parked.clear()
-        self.again.clear()
-        return kept
+        self.returned.clear()
+        return items

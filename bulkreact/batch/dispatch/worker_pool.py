@@ -153,19 +153,19 @@ class WorkerPool(Generic[Item]):
             self._flow.pacer.pace.slow_down()
         if ruling.give_up:
             by_customer = ruling.scope is Scope.CUSTOMER
-            dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_everybody()
+            dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
             return Abandoned(ruling.scope, [item, *dropped])
         if ruling.scope is Scope.CUSTOMER:
             self.queue.hold_customer(item.customer_id, ruling.until)
         else:
-            self.queue.hold_everybody(ruling.until)
+            self.queue.hold_all(ruling.until)
         self.queue.wait(item, ruling.until)
         return None
 
     def throttle_state(self) -> ThrottleState:
         """Return who waits."""
         now = self._edges.monotonic()
-        return ThrottleState(self.queue.held(now), self.queue.held_customers(now), self.queue.waiting)
+        return ThrottleState(self.queue.hold_seconds(now), self.queue.held_customers(now), self.queue.waiting)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
         """Wait for something that is no call; when somebody stops it is not begun, and nobody waits for it any more."""

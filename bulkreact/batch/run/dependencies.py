@@ -192,7 +192,7 @@ class DependencyTracker:
 
     async def on_customer_dropped(self, customer_id: str | None) -> None:
         """Fail the rows that wait for one that was settled without having been sent."""
-        for ordinal in self._queue.awaited(customer_id):
+        for ordinal in self._queue.awaited_parents(customer_id):
             parent = self._parents.of_row(ordinal)
             if parent and parent.state is ParentState.ENDED:
                 await self._fail_children(parent)
@@ -211,7 +211,7 @@ class DependencyTracker:
     def _is_awaited(self, ordinal: int, customer_id: str) -> bool:
         """Return whether a row still waits for another: one that was never sent, or one that is parked."""
         unsent = self._pending_rows.is_awaited(ordinal) and not self._queue.is_dropped(customer_id)
-        return unsent or bool(self._queue.parked(customer_id, ordinal))
+        return unsent or bool(self._queue.parked_items(customer_id, ordinal))
 
     async def _polled(self, ended: Sequence[Ended], unchanged: Sequence[WatchedRow]) -> None:
         active = {row.ordinal for row, outcome in ended if outcome.status is Status.REACTIVATED}
@@ -225,7 +225,7 @@ class DependencyTracker:
     def _release(self, ordinal: int, customer_id: str) -> None:
         """Send the rows that wait for a parent which is active."""
         self._parents.seen_active(ordinal)
-        for row in self._queue.parked(customer_id, ordinal):
+        for row in self._queue.parked_items(customer_id, ordinal):
             if isinstance(row, PendingRow):
                 self._waits.pop(row.ordinal, None)
         self._queue.release(customer_id, ordinal)

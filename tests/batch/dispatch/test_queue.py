@@ -90,7 +90,7 @@ def test_a_held_customer_steps_aside_and_comes_back_when_its_time_has_come() -> 
 def test_nothing_is_handed_out_while_everybody_is_held() -> None:
     async def scenario() -> list[tuple[str, float]]:
         queue = _queue("abc")
-        queue.hold_everybody(30)
+        queue.hold_all(30)
         return await _drain(queue, workers=4)
 
     assert run(scenario()) == [("a", 30.0), ("b", 30.0), ("c", 30.0)]
@@ -134,7 +134,7 @@ def test_rows_sent_by_an_earlier_process_are_not_dropped_with_the_unsent_ones() 
         queue.put_back(second)
         queue.drop_unsent("a")
         left = [row.ordinal for row in queue.drop("a")]
-        return left, [row.ordinal for row in queue.drop_everybody()]
+        return left, [row.ordinal for row in queue.drop_all()]
 
     assert run(scenario()) == (list(range(10, 101, 10)), list(range(110, 201, 10)))
 
@@ -176,7 +176,7 @@ def test_memory_stays_flat_when_more_rows_wait_than_may(monkeypatch: pytest.Monk
         rest = await _drain(queue, workers=3)
         return handed, len(rest)
 
-    monkeypatch.setattr(queue_module, "WAITING_ROWS", 20)
+    monkeypatch.setattr(queue_module, "WAITING_ITEMS", 20)
     assert run(scenario()) == (20, 80)
 
 
@@ -208,7 +208,7 @@ def test_every_row_is_handed_out_until_it_is_done_whatever_happens_to_it(
                         queue.hold_customer(row.target.customer_id, now() + 9)
                         queue.wait(row, now() + 9)
                     case "hold all":
-                        queue.hold_everybody(now() + 4)
+                        queue.hold_all(now() + 4)
                         queue.wait(row, now() + 4)
                     case "put back":
                         queue.put_back(row)
@@ -222,3 +222,24 @@ def test_every_row_is_handed_out_until_it_is_done_whatever_happens_to_it(
         return done
 
     assert run(scenario()) == dict.fromkeys(range(1, len(letters) + 1), 1)
+
+
+def test_a_customer_that_is_dropped_while_it_is_ready_can_come_back_with_a_later_stream() -> None:
+    async def scenario() -> list[int]:
+        source = Rows("a" * 3 + "b")
+        queue = Queue(source, per_customer=1, clock=now, active_customers=2)
+        row = queue.take_now()
+        assert row
+        # The customer is ready again with its other rows when they are dropped.
+        queue.done(row)
+        queue.drop_unsent("a")
+        late = PendingRow(9, 10, Target("a", "s", "9"), "", False, RowProgress(stage=_SENT), 9)
+        queue.add(late)
+        taken = []
+        while item := queue.take_now():
+            taken.append(item.ordinal)
+            queue.done(item)
+        assert queue.empty
+        return taken
+
+    assert run(scenario()) == [4, 9]
