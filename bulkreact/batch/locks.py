@@ -1,4 +1,4 @@
-"""One run per partner at a time, and one sweep per folder: locks outside any run's folder."""
+"""Locks outside any run's folder: one run per partner and one sweep per folder at a time."""
 
 import hashlib
 import json
@@ -25,66 +25,62 @@ def partner_lock(
     now: Callable[[], str],
     waiting: Callable[[str], None] | None = None,
 ) -> Iterator[Callable[[str], None]]:
-    """Hold the lock of a partner and yield what is told the run's id; AlreadyRunningError names who has it.
+    """Hold a partner's lock and yield a function that records the run's id; AlreadyRunningError names the holder.
 
-    With ``waiting``, which is told who has it, the lock is waited for instead. ``state`` is the folder for locks. The
-    system releases the lock when the process dies.
+    With ``waiting``, which receives a message, wait for the lock instead. ``state`` is the folder for locks. The system
+    releases the lock when the process dies.
     """
     parts = urlsplit(base_url)
     key = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}{parts.path} {tenant_id}"
-    with _held(state, key, f"Another run against {base_url}", now=now, waiting=waiting) as tell:
-        yield tell
+    with _lock(state, key, f"Another run against {base_url}", now=now, waiting=waiting) as record_run:
+        yield record_run
 
 
 @contextmanager
 def folder_lock(state: Path, folder: Path, *, now: Callable[[], str]) -> Iterator[None]:
-    """Hold the lock of a folder that is being swept; AlreadyRunningError names who has it."""
+    """Hold the lock of a folder that is being swept; AlreadyRunningError names the holder."""
     key = f"sweep {os.path.normcase(folder.resolve())}"
-    with _held(state, key, f"Another sweep of {folder}", now=now, waiting=None) as tell:
-        tell("a sweep")
+    with _lock(state, key, f"Another sweep of {folder}", now=now, waiting=None) as record_run:
+        record_run("a sweep")
         yield
 
 
 @contextmanager
-def _held(
-    state: Path, key: str, what: str, *, now: Callable[[], str], waiting: Callable[[str], None] | None
+def _lock(
+    state: Path, key: str, subject: str, *, now: Callable[[], str], waiting: Callable[[str], None] | None
 ) -> Iterator[Callable[[str], None]]:
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     holder = state / f"{name}.json"
     lock = FileLock(state / f"{name}.lock", mode=0o600)
 
-    def tell(run: str) -> None:
-        content = {"pid": os.getpid(), "run": run, "started_at": since}
-        holder.write_text(json.dumps(content), encoding="utf-8")
+    def record_run(run: str) -> None:
+        holder.write_text(json.dumps({"pid": os.getpid(), "run": run, "started_at": since}), encoding="utf-8")
 
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _acquire(lock, holder, what, waiting)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            message = f"{subject} is active{_describe(holder)}."
+            if waiting is None:
+                hint = "Nothing was sent. Wait until it has ended, then try again."
+                raise AlreadyRunningError(f"{message} {hint}") from None
+            waiting(f"{message} Waiting until it has ended.")
+            lock.acquire(poll_interval=_POLL_SECONDS)
         since = now()
-        tell("a run that is being prepared")
+        record_run("a run that is being prepared")
     except OSError as error:
         raise InputRefusedError(
             f"The folder for locks, {state}, cannot be written: {error.strerror}. Name another in BULKREACT_STATE_DIR."
         ) from None
     try:
-        yield tell
+        yield record_run
     finally:
         lock.release()
 
 
-def _acquire(lock: FileLock, holder: Path, what: str, waiting: Callable[[str], None] | None) -> None:
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        words = f"{what} is active{_described(holder)}."
-        if waiting is None:
-            raise AlreadyRunningError(f"{words} Nothing was sent. Wait until it has ended, then try again.") from None
-        waiting(f"{words} Waiting until it has ended.")
-        lock.acquire(poll_interval=_POLL_SECONDS)
-
-
-def _described(holder: Path) -> str:
-    """Say who holds the lock, as far as it has said so itself."""
+def _describe(holder: Path) -> str:
+    """Return who holds a lock, empty when its file does not say."""
     try:
         content = json.loads(holder.read_text(encoding="utf-8"))
         return f": process {content['pid']}, {content['run']}, since {content['started_at']}"
