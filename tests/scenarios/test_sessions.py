@@ -1,4 +1,4 @@
-"""One run, several processes: what one of them leaves behind the next understands, in virtual time."""
+"""One run, several processes: each continues what the one before left, in virtual time."""
 
 import asyncio
 from contextlib import closing
@@ -40,7 +40,7 @@ def refuse_the_customer(sent: Sent) -> Response | None:
     return Response(403, "", {}, refusal) if guid(1) in sent.path and sent.method == "POST" else None
 
 
-def test_what_is_said_of_an_unsent_lost_row_is_overtaken_by_its_first_call(tmp_path: Path) -> None:
+def test_the_first_call_replaces_the_outcome_of_an_unsent_lost_row(tmp_path: Path) -> None:
     laboratory = with_a_lost_row(tmp_path)
     laboratory.answer = refuse_the_customer
     laboratory.work(ALONE)
@@ -54,7 +54,7 @@ def test_what_is_said_of_an_unsent_lost_row_is_overtaken_by_its_first_call(tmp_p
     assert lost.outcome.call.request_id == guid(555) == laboratory.sent[-1].request_id
 
 
-def test_a_row_that_was_only_read_is_no_row_that_was_sent(tmp_path: Path) -> None:
+def test_a_row_that_was_only_read_counts_as_unsent(tmp_path: Path) -> None:
     laboratory = with_a_lost_row(tmp_path)
     laboratory.work(LOOK, send=False, command="verify")
     assert [sent.method for sent in laboratory.sent] == ["GET"]
@@ -76,7 +76,7 @@ def test_a_run_that_halts_is_not_watched(tmp_path: Path) -> None:
     assert sum(row.outcome.status is Status.ACCEPTED for row in laboratory.rows()) == 5
 
 
-def test_without_a_token_nothing_more_is_sent_and_the_next_session_goes_on(tmp_path: Path) -> None:
+def test_without_a_token_nothing_more_is_sent_and_the_next_session_continues(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(40)])
     laboratory.refusal = lambda: "the secret has expired" if len(laboratory.sent) >= 10 else ""
@@ -103,7 +103,7 @@ def test_without_a_token_watching_stops_and_what_was_accepted_stays_so(tmp_path:
     assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
 
 
-def test_whoever_stops_does_not_wait_for_a_token(tmp_path: Path) -> None:
+def test_a_stopped_run_does_not_wait_for_a_token(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(40)])
     laboratory.hang = lambda: len(laboratory.sent) >= 10
@@ -121,7 +121,7 @@ def test_whoever_stops_does_not_wait_for_a_token(tmp_path: Path) -> None:
     assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED, Status.NOT_ATTEMPTED}
 
 
-def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_turns_out_dead(tmp_path: Path) -> None:
+def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_is_refused(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(8)])
     laboratory.answer = lambda _sent: Response(401, "", {}, b"")
@@ -132,7 +132,7 @@ def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_turns_out_dea
     assert {row.outcome.status for row in laboratory.rows()} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
 
 
-def test_whoever_has_stopped_has_no_token_replaced(tmp_path: Path) -> None:
+def test_a_stopped_run_replaces_no_token(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(8)])
     laboratory.answer = lambda _sent: Response(401, "", {}, b"")
@@ -160,7 +160,7 @@ def test_rows_that_were_refused_before_a_lack_of_permission_stopped_the_run_are_
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_journal_that_cannot_be_written_is_noticed_though_nobody_writes_any_more(tmp_path: Path, others: int) -> None:
+def test_a_journal_that_cannot_be_written_is_noticed_without_another_write(tmp_path: Path, others: int) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([target(guid(1)), *(replace(target(guid(2)), customer_id=guid(99)) for _ in range(others))])
     long = Response(429, "", {"retry-after": "3000"}, b"")
@@ -173,25 +173,25 @@ def test_a_journal_that_cannot_be_written_is_noticed_though_nobody_writes_any_mo
         return None
 
     laboratory.answer = answer
-    # Whoever is told to wait has been told before the journal is gone.
+    # The throttled call is answered before the journal is gone.
     laboratory.delay = lambda request: 0.0 if guid(99) in request.path else 5.0
     with pytest.raises(JournalNotWrittenError):
         laboratory.work(Limits(calls_per_second=None, max_retry_after=10_000, max_throttle=10_000))
     assert laboratory.now < 10
 
 
-def test_nobody_is_told_of_an_end_that_is_not_durable(tmp_path: Path) -> None:
+def test_no_outcome_is_reported_before_it_is_durable(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     accepted, refused, subscription = target(guid(1)), target(fated(404)), replace(target(guid(2)), entitlement_id="")
     laboratory.make([accepted, refused, subscription])
-    told: list[tuple[int, Status]] = []
+    reported: list[tuple[int, Status]] = []
 
     def settled(number: int, outcome: Outcome) -> None:
         with closing(read_only(tmp_path)) as connection:
             assert load_result(connection, number - 1).outcome.status is outcome.status
-        told.append((number, outcome.status))
+        reported.append((number, outcome.status))
 
     laboratory.settled = settled
     laboratory.work(Limits(calls_per_second=None))
-    assert sorted(told) == [(row.number, row.outcome.status) for row in laboratory.rows()]
-    assert len(told) == 3
+    assert sorted(reported) == [(row.number, row.outcome.status) for row in laboratory.rows()]
+    assert len(reported) == 3

@@ -113,16 +113,16 @@ FATAL = (1401, 2401, 90000, 800001, 800039, 900124, 900149, 900309, 900329, 9004
 
 
 def of(tail: int, customer: int = 1) -> Target:
-    """Return a subscription with a fate of its last digits."""
+    """Return a subscription whose scenario is its last digits."""
     return Target(guid(1000 + customer), f"5b000000-0000-4000-8000-{tail:012d}", "")
 
 
 def calls(sent: list[Sent]) -> str:
-    return " ".join(f"{one.method[0]}{one.status or '-'}" for one in sent)
+    return " ".join(f"{call.method[0]}{call.status or '-'}" for call in sent)
 
 
 def ids(sent: list[Sent], method: str) -> list[str]:
-    return [one.request_id for one in sent if one.method == method]
+    return [call.request_id for call in sent if call.method == method]
 
 
 def settled(laboratory: Laboratory) -> Outcome:
@@ -138,15 +138,15 @@ def end(folder: Path, tail: int, limits: Limits = LIMITS, **changes: object) -> 
 
 
 @pytest.mark.parametrize("tail", ENDS)
-def test_every_answer_leads_to_its_end(tail: int, tmp_path: Path) -> None:
+def test_every_answer_has_its_outcome(tail: int, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail)
-    told = (calls(laboratory.sent), outcome.status, outcome.code, outcome.attempts)
-    assert told == ENDS[tail]
+    result = (calls(laboratory.sent), outcome.status, outcome.code, outcome.attempts)
+    assert result == ENDS[tail]
     assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", FATAL)
-def test_what_no_row_can_overcome_stops_the_run(tail: int, tmp_path: Path) -> None:
+def test_a_fatal_answer_stops_the_run(tail: int, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(tail), of(PLAIN, customer=2)])
     ending = laboratory.work(Limits(calls_per_second=None, concurrency=1))
@@ -154,15 +154,15 @@ def test_what_no_row_can_overcome_stops_the_run(tail: int, tmp_path: Path) -> No
     assert laboratory.rows()[0].outcome.status is Status.FAILED
 
 
-def test_no_fate_of_a_subscription_is_left_out() -> None:
-    # What becomes of these is told further below, and with the families.
-    by_themselves = {1429, 1202, 2202, 3202, 4202, 5202, 6202, 7202, 8202, *range(6000, 6004)}
-    families = {*range(5000, 5008), *range(7001, 7006)}
-    assert set(SUBSCRIPTION_SCENARIOS) <= {*ENDS, *FATAL, *by_themselves, *families}
+def test_every_scenario_of_a_subscription_is_tested() -> None:
+    # Tested further below, and with the dependencies.
+    separate = {1429, 1202, 2202, 3202, 4202, 5202, 6202, 7202, 8202, *range(6000, 6004)}
+    dependent = {*range(5000, 5008), *range(7001, 7006)}
+    assert set(SUBSCRIPTION_SCENARIOS) <= {*ENDS, *FATAL, *separate, *dependent}
 
 
 @pytest.mark.parametrize("tail", [401, 408, 429, 500, 503, 504, 599, 1597, 3599, 800003, 800094])
-def test_an_update_that_was_not_answered_for_good_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
+def test_an_update_without_a_final_answer_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, tail)
     assert len(set(ids(laboratory.sent, "PATCH"))) == 1
     assert len(set(ids(laboratory.sent, "PATCH")) & set(ids(laboratory.sent, "GET"))) == 0
@@ -171,7 +171,7 @@ def test_an_update_that_was_not_answered_for_good_is_repeated_under_its_id(tail:
 @pytest.mark.parametrize("tail", [409, 412, 2055, 12055])
 def test_an_update_that_was_answered_has_a_new_id_the_next_time(tail: int, tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, tail)
-    assert max(Counter(one.request_id for one in laboratory.sent).values()) == 1
+    assert max(Counter(sent.request_id for sent in laboratory.sent).values()) == 1
 
 
 @pytest.mark.parametrize("tail", [9_000_429, 9_000_503, 9_000_599, 9_000_500, 9_001_597])
@@ -195,7 +195,7 @@ def test_the_cells_of_a_row_describe_the_update_where_one_was_made(tmp_path: Pat
     assert outcome.call.answer.http_status == 500
 
 
-def test_what_was_read_long_ago_is_read_again_before_it_goes_back(tmp_path: Path) -> None:
+def test_a_subscription_read_long_ago_is_read_again_before_the_update(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
     throttle = Response(429, "", {"retry-after": "200"}, b"")
@@ -295,11 +295,11 @@ def test_an_accepted_update_that_never_becomes_active_is_pending(tail: int, tmp_
 
 def test_the_operation_that_an_answer_names_is_what_is_watched(tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, 5202, WATCHED)
-    assert all("/operations/" in one.path for one in laboratory.sent[2:])
-    assert all(one.path.startswith("/v1/customers/") for one in laboratory.sent)
+    assert all("/operations/" in sent.path for sent in laboratory.sent[2:])
+    assert all(sent.path.startswith("/v1/customers/") for sent in laboratory.sent)
 
 
-def test_an_operation_that_speaks_of_something_else_says_nothing_of_the_subscription(tmp_path: Path) -> None:
+def test_an_operation_of_another_subscription_is_ignored(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(1202)])
     done = Response(200, "", {}, f'{{"id":"{guid(9)}","status":"active"}}'.encode())
@@ -317,22 +317,22 @@ def test_an_operation_that_speaks_of_something_else_says_nothing_of_the_subscrip
 
 def test_an_operation_that_is_gone_leaves_the_subscription_to_be_watched(tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, 6202, WATCHED)
-    assert sum("/operations/" in one.path for one in laboratory.sent) == 1
+    assert sum("/operations/" in sent.path for sent in laboratory.sent) == 1
 
 
 def test_an_address_on_another_host_is_never_called(tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, 4202, WATCHED)
-    assert not [one for one in laboratory.sent if "elsewhere" in one.path]
+    assert not [sent for sent in laboratory.sent if "elsewhere" in sent.path]
 
 
-def test_auto_renewal_that_the_suspension_switched_off_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_auto_renewal_that_the_suspension_switched_off_is_reported_and_left_alone(tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, PLAIN, WATCHED)
     assert outcome.auto_renew is AutoRenew.OFF
     assert len(ids(laboratory.sent, "PATCH")) == 1
 
 
 @pytest.mark.parametrize("tail", [6000, 7000, 7001])
-def test_auto_renewal_that_was_not_lost_is_not_told(tail: int, tmp_path: Path) -> None:
+def test_auto_renewal_that_was_not_lost_is_not_reported(tail: int, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail, WATCHED, restore_auto_renew=True)
     assert outcome.auto_renew is AutoRenew.UNTOUCHED
     assert len(ids(laboratory.sent, "PATCH")) == 1
@@ -342,13 +342,13 @@ def test_auto_renewal_that_was_not_lost_is_not_told(tail: int, tmp_path: Path) -
 @pytest.mark.parametrize("tail", [PLAIN, 200, 202, 599, 2599, 5202, 6002, 6003, 9001, 9002, 9003])
 def test_auto_renewal_is_restored_once_the_subscription_is_active(tail: int, limits: Limits, tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, tail, limits, restore_auto_renew=True)
-    restored = [one for one in laboratory.world.call_log.effects if one.get("auto_renew") == "restored"]
+    restored = [effect for effect in laboratory.world.call_log.effects if effect.get("auto_renew") == "restored"]
     assert (outcome.status, outcome.auto_renew, len(restored)) == (Status.REACTIVATED, AutoRenew.RESTORED, 1)
     assert laboratory.world.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", [6002, 6003])
-def test_what_was_lost_on_the_way_to_auto_renewal_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
+def test_a_lost_update_of_auto_renewal_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
     laboratory, _ = end(tmp_path, tail, restore_auto_renew=True)
     first, *others = ids(laboratory.sent, "PATCH")
     assert len(set(others)) == 1
@@ -360,15 +360,13 @@ def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row
     assert (outcome.status, outcome.auto_renew, outcome.code) == (Status.REACTIVATED, AutoRenew.STILL_OFF, "")
 
 
-def test_nothing_is_restored_of_what_was_active_before(tmp_path: Path) -> None:
+def test_auto_renewal_of_an_active_subscription_is_not_restored(tmp_path: Path) -> None:
     laboratory, outcome = end(tmp_path, 208, restore_auto_renew=True)
     assert (calls(laboratory.sent), outcome.status) == ("G200", Status.ALREADY_ACTIVE)
 
 
 @pytest.mark.parametrize("answers", [2, 3, 4])
-def test_a_process_that_was_killed_before_auto_renewal_was_restored_goes_on_with_it(
-    answers: int, tmp_path: Path
-) -> None:
+def test_a_run_killed_before_auto_renewal_was_restored_restores_it_later(answers: int, tmp_path: Path) -> None:
     laboratory = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
     assert settled(laboratory).auto_renew is AutoRenew.RESTORED
     assert len(laboratory.world.call_log.effects) == 2
@@ -376,7 +374,7 @@ def test_a_process_that_was_killed_before_auto_renewal_was_restored_goes_on_with
 
 
 @pytest.mark.parametrize(("customers", "calls_per_second", "most_reads"), [(400, 5.0, 400), (20, 0.1, 40)])
-def test_what_was_read_goes_back_before_others_are_read(
+def test_a_subscription_is_updated_before_others_are_read(
     customers: int, calls_per_second: float, most_reads: int, tmp_path: Path
 ) -> None:
     laboratory = Laboratory(tmp_path)
@@ -397,7 +395,7 @@ def answers(laboratory: Laboratory, second_update: Response) -> None:
     laboratory.answer = answer
 
 
-def test_restoring_auto_renewal_is_tried_as_often_as_anything_else(tmp_path: Path) -> None:
+def test_restoring_auto_renewal_has_the_attempts_of_any_call(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)], restore_auto_renew=True)
     answers(laboratory, Response(503, "", {}, b""))
@@ -415,7 +413,7 @@ def test_a_token_that_is_refused_twice_when_auto_renewal_is_restored_stops_the_r
     assert settled(laboratory).status is Status.ACCEPTED
 
 
-def test_what_was_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: Path) -> None:
+def test_a_row_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)], restore_auto_renew=True)
     busy, broken = Response(409, "", {}, b""), Response(500, "", {}, b"")
@@ -431,7 +429,7 @@ def test_what_was_seen_active_is_not_pending_because_auto_renewal_failed(tmp_pat
     assert (settled(laboratory).status, settled(laboratory).auto_renew) == (Status.REACTIVATED, AutoRenew.STILL_OFF)
 
 
-def test_what_was_read_before_a_pause_is_read_again_before_auto_renewal_is_restored(tmp_path: Path) -> None:
+def test_a_subscription_read_before_a_pause_is_read_again_before_auto_renewal_is_restored(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(1), of(2)], restore_auto_renew=True)
     throttles = iter([None, Response(429, "", {"retry-after": "200"}, b"")])
@@ -442,7 +440,7 @@ def test_what_was_read_before_a_pause_is_read_again_before_auto_renewal_is_resto
     assert laboratory.world.call_log.violations == []
 
 
-def test_auto_renewal_of_what_was_active_before_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
+def test_auto_renewal_of_an_active_subscription_is_reported_on_request(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN), of(PLAIN + 1)], restore_auto_renew=True)
     active = Response(200, "", {}, b'{"status":"active","autoRenewEnabled":false}')
@@ -456,7 +454,9 @@ def test_auto_renewal_of_what_was_active_before_is_told_to_whoever_asks_for_it(t
     "nothing",
     [Response(429, "", {"retry-after": "100"}, b""), NoResponse(sent=False, code="unreachable", description="")],
 )
-def test_what_others_have_activated_is_not_said_to_be_ours(nothing: Response | NoResponse, tmp_path: Path) -> None:
+def test_a_subscription_activated_by_another_program_is_already_active(
+    nothing: Response | NoResponse, tmp_path: Path
+) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
     words = iter(["suspended", "active"])
@@ -476,7 +476,7 @@ def test_what_others_have_activated_is_not_said_to_be_ours(nothing: Response | N
 def retried(laboratory: Laboratory, folder: Path) -> Laboratory:
     """Return a laboratory with the next run over the rows of one that another attempt may settle."""
     with closing(read_only(laboratory.folder)) as connection:
-        rows = [one.row for one in candidates(connection, all_failed=False) if one.taken]
+        rows = [candidate.row for candidate in candidates(connection, all_failed=False) if candidate.taken]
     folder.mkdir()
     after = Laboratory(folder)
     create(folder, rows)
@@ -514,7 +514,7 @@ def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> 
     assert (unsent.outcome.code, unsent.request_id) == ("20002", "")
 
 
-def test_an_unknown_end_is_an_end_although_the_subscription_was_read_again(tmp_path: Path) -> None:
+def test_an_unknown_outcome_settles_the_row_although_the_subscription_was_read_again(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(PLAIN)])
     lost = NoResponse(sent=True, code="connection-lost", description="")

@@ -44,11 +44,11 @@ def ends(laboratory: Laboratory) -> list[tuple[Status, str]]:
 
 def writes(laboratory: Laboratory) -> list[str]:
     """Return what was written to, by the last digits of its id, in the order in which it was."""
-    return [one.path.removesuffix("/reactivate")[-12:] for one in laboratory.sent if one.method != "GET"]
+    return [sent.path.removesuffix("/reactivate")[-12:] for sent in laboratory.sent if sent.method != "GET"]
 
 
 @pytest.mark.parametrize("plan", [PLAN, SLOW_PLAN, LAGGING_PLAN])
-def test_what_stands_below_a_plan_is_sent_when_that_is_active(plan: int, tmp_path: Path) -> None:
+def test_rows_below_a_plan_are_sent_when_it_is_active(plan: int, tmp_path: Path) -> None:
     laboratory = run(tmp_path, [below(plan, 1), below(plan, 2), of(plan), below(plan, 3)])
     assert writes(laboratory)[0] == f"{plan:012d}"
     children = [row.outcome.status for row in laboratory.rows() if row.number != 4]
@@ -61,14 +61,14 @@ def test_nothing_below_a_plan_is_sent_before_it_is_active(tmp_path: Path) -> Non
     assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
 
 
-def test_a_plan_that_was_active_before_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_plan_that_was_active_before_delays_no_row(tmp_path: Path) -> None:
     active = of(208)
     laboratory = run(tmp_path, [Target(active.customer_id, active.subscription_id, guid(1)), active])
     assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ALREADY_ACTIVE, "")]
     assert laboratory.now < 1
 
 
-def test_what_stands_below_a_plan_that_is_refused_is_not_sent(tmp_path: Path) -> None:
+def test_rows_below_a_refused_plan_are_not_sent(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [below(REFUSED_PLAN, 1), of(REFUSED_PLAN), below(9, 2, customer=2)])
     first, _, other = laboratory.rows()
     assert (first.outcome.status, first.outcome.code) == (Status.NOT_ATTEMPTED, "parent-failed")
@@ -78,7 +78,7 @@ def test_what_stands_below_a_plan_that_is_refused_is_not_sent(tmp_path: Path) ->
     assert laboratory.phases[-1].progress.settled == 3
 
 
-def test_what_stands_below_a_plan_that_does_not_become_active_is_deferred(tmp_path: Path) -> None:
+def test_rows_below_a_plan_that_does_not_become_active_are_deferred(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [below(DEAD_PLAN, 1), of(DEAD_PLAN)])
     assert ends(laboratory) == [(Status.DEFERRED, "parent-not-active"), (Status.PENDING, "")]
     assert 10 <= laboratory.now < 12
@@ -88,7 +88,7 @@ def test_what_stands_below_a_plan_that_does_not_become_active_is_deferred(tmp_pa
     "tails",
     [[ADD_ON_OF_ADD_ON, ADD_ON, PARENT], [PARENT, ADD_ON, ADD_ON_OF_ADD_ON], [ADD_ON, ADD_ON_OF_ADD_ON, PARENT]],
 )
-def test_add_ons_are_updated_after_what_they_stand_on(tails: list[int], tmp_path: Path) -> None:
+def test_add_ons_are_updated_after_their_parents(tails: list[int], tmp_path: Path) -> None:
     laboratory = run(tmp_path, [of(tail) for tail in tails])
     assert writes(laboratory) == [f"{tail:012d}" for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)]
     assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
@@ -100,13 +100,13 @@ def test_an_add_on_waits_until_its_parent_is_seen_active(tmp_path: Path) -> None
     assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
 
 
-def test_an_add_on_is_tried_again_that_the_service_takes_for_too_early(tmp_path: Path) -> None:
+def test_an_add_on_that_is_refused_for_its_parent_is_tried_again(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [of(5007), of(PARENT)])
     assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
     assert [sent.status for sent in laboratory.sent if sent.path.endswith("5007") and sent.method == "PATCH"][-1] == 200
 
 
-def test_a_refusal_goes_down_the_whole_line(tmp_path: Path) -> None:
+def test_a_refusal_fails_all_descendants(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(ADD_ON_OF_ADD_ON), of(ADD_ON), of(PARENT)])
     refusal = Response(400, "", {}, b'{"code":800096,"description":"no"}')
@@ -120,22 +120,22 @@ def test_a_refusal_goes_down_the_whole_line(tmp_path: Path) -> None:
     assert laboratory.phases[-1].progress.settled == 3
 
 
-def test_parents_that_stand_on_each_other_keep_nobody_waiting(tmp_path: Path) -> None:
+def test_a_dependency_cycle_delays_no_row(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    one, other = of(1), of(2)
-    laboratory.make([one, other])
+    first, second = of(1), of(2)
+    laboratory.make([first, second])
 
-    def ring(sent: Sent) -> Response | None:
-        parent = other if sent.path.endswith("1") else one
+    def answer(sent: Sent) -> Response | None:
+        parent = second if sent.path.endswith("1") else first
         body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id.upper()}"}}'
         return Response(200, "", {}, body.encode() if sent.method == "GET" else b'{"status":"active"}')
 
-    laboratory.answer = ring
+    laboratory.answer = answer
     laboratory.work(LIMITS)
     assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
 
 
-def test_more_add_ons_than_a_customer_may_have_in_flight_do_not_stand_in_their_parents_way(tmp_path: Path) -> None:
+def test_more_add_ons_than_calls_in_flight_do_not_block_their_parent(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     parent = of(1)
     laboratory.make([*(of(100_000 + number) for number in range(20)), parent])
@@ -165,14 +165,14 @@ def make(laboratory: Laboratory, targets: list[Target], **changes: object) -> No
     finalize(laboratory.folder, facts(header=("a",), uuid=guid(77), **changes))
 
 
-def test_a_plan_that_the_limit_leaves_out_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_plan_excluded_by_the_limit_is_not_waited_for(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     make(laboratory, [below(PLAN, 1), of(PLAN)], row_limit=1)
     laboratory.work(LIMITS)
     assert [status for status, _ in ends(laboratory)] == [Status.DEFERRED, Status.NOT_ATTEMPTED]
 
 
-def test_a_second_row_of_the_same_plan_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_second_row_of_the_same_plan_delays_no_row(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [below(PLAN, 1), of(PLAN), of(PLAN), below(PLAN, 1)])
     assert [status for status, _ in ends(laboratory)] == [
         Status.ACCEPTED,
@@ -182,7 +182,7 @@ def test_a_second_row_of_the_same_plan_keeps_nobody_waiting(tmp_path: Path) -> N
     ]
 
 
-def test_what_stands_below_a_plan_fails_with_its_customer(tmp_path: Path) -> None:
+def test_rows_below_a_plan_fail_with_its_customer(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [below(20_002, 1), of(20_002), of(ADD_ON)])
     assert ends(laboratory)[:2] == [(Status.FAILED, "20002"), (Status.FAILED, "20002")]
     assert laboratory.rows()[0].outcome.description.startswith("not sent: row 3 of the same customer was answered")
@@ -201,19 +201,19 @@ def test_a_refused_customer_leaves_no_add_on_waiting(tmp_path: Path) -> None:
 def interrupt_when(laboratory: Laboratory, condition: Callable[[Sent], bool]) -> None:
     """Ask the process to end when a call arrives."""
 
-    def hear(sent: Sent) -> None:
+    def interrupt(sent: Sent) -> None:
         if condition(sent):
             laboratory.phases[-1].interrupt(terminated=False)
 
-    laboratory.told = hear
+    laboratory.told = interrupt
 
 
-def test_rows_that_wait_when_the_run_is_interrupted_are_deferred_and_go_on_later(tmp_path: Path) -> None:
+def test_rows_that_wait_when_the_run_is_interrupted_are_deferred_and_sent_later(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([below(SLOW_PLAN, 1), of(SLOW_PLAN), of(ITS_ADD_ON), of(SLOW_PARENT)])
     plan = f"{SLOW_PLAN:012d}"
     interrupt_when(
-        laboratory, lambda _: sum(one.method == "GET" and one.path.endswith(plan) for one in laboratory.sent) == 2
+        laboratory, lambda _: sum(sent.method == "GET" and sent.path.endswith(plan) for sent in laboratory.sent) == 2
     )
     assert laboratory.work(LIMITS).state is RunState.INTERRUPTED
     waiting = laboratory.rows()[0].outcome
@@ -227,7 +227,7 @@ def test_rows_that_wait_when_the_run_is_interrupted_are_deferred_and_go_on_later
 
 
 @pytest.mark.parametrize("answers", range(1, 9))
-def test_a_process_that_is_killed_at_any_time_leaves_nobody_behind(answers: int, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_at_any_time_leaves_no_row_behind(answers: int, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     targets = [below(SLOW_PLAN, 1), of(ITS_ADD_ON), of(SLOW_PLAN), of(SLOW_PARENT), below(SLOW_PLAN, 2)]
     laboratory.make(targets)
@@ -241,7 +241,7 @@ def test_a_process_that_is_killed_at_any_time_leaves_nobody_behind(answers: int,
     assert laboratory.world.call_log.violations == []
 
 
-def test_a_killed_process_that_saw_the_plan_refused_lets_nobody_wait(tmp_path: Path) -> None:
+def test_a_process_killed_after_its_plan_was_refused_leaves_no_row_waiting(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([below(REFUSED_PLAN, 1), of(REFUSED_PLAN)])
     laboratory.work(LIMITS)
@@ -252,7 +252,7 @@ def test_a_killed_process_that_saw_the_plan_refused_lets_nobody_wait(tmp_path: P
     assert ends(laboratory)[0] == (Status.NOT_ATTEMPTED, "parent-failed")
 
 
-def test_an_unknown_plan_is_sent_again_with_what_stands_below_it(tmp_path: Path) -> None:
+def test_an_unknown_plan_is_sent_again_with_the_rows_below_it(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([below(1, 1), of(1)])
     lost = Response(504, "", {}, b"")
@@ -264,13 +264,13 @@ def test_an_unknown_plan_is_sent_again_with_what_stands_below_it(tmp_path: Path)
     assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.ACCEPTED]
 
 
-def test_waiting_takes_no_calls_but_those_to_look(tmp_path: Path) -> None:
+def test_waiting_costs_only_the_reads_of_the_parent(tmp_path: Path) -> None:
     laboratory = run(tmp_path, [*(below(SLOW_PLAN, number) for number in range(1, 40)), of(SLOW_PLAN)])
-    plan = [one for one in laboratory.sent if one.path.endswith(f"{SLOW_PLAN:012d}")]
-    assert [one.method for one in plan] == ["GET", "PATCH", "GET", "GET", "GET"]
+    plan = [sent for sent in laboratory.sent if sent.path.endswith(f"{SLOW_PLAN:012d}")]
+    assert [sent.method for sent in plan] == ["GET", "PATCH", "GET", "GET", "GET"]
 
 
-def test_a_throttled_customer_is_given_up_with_all_that_waits(tmp_path: Path) -> None:
+def test_a_throttled_customer_is_abandoned_with_its_waiting_rows(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([below(6429, 1), of(6429), of(ADD_ON), of(1, customer=2)])
     laboratory.work(LIMITS)
@@ -286,7 +286,7 @@ def with_deadlines(laboratory: Laboratory, rows: list[tuple[Target, str]]) -> No
     """Make a run of rows that say when their targets are deleted for good."""
     create(
         laboratory.folder,
-        [InputRow(number, ("x",), one, deadline=deadline) for number, (one, deadline) in enumerate(rows, 2)],
+        [InputRow(number, ("x",), target, deadline=deadline) for number, (target, deadline) in enumerate(rows, 2)],
     )
     finalize(laboratory.folder, facts(header=("a",), uuid=guid(77)))
 
@@ -294,7 +294,7 @@ def with_deadlines(laboratory: Laboratory, rows: list[tuple[Target, str]]) -> No
 ORDERED = Limits(calls_per_second=None, concurrency=1, urgent_first=True, waiting=WAITING)
 
 
-def test_what_is_deleted_soon_is_sent_first(tmp_path: Path) -> None:
+def test_targets_that_are_deleted_soon_are_sent_first(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     # The laboratory's clock begins on the first of March.
     with_deadlines(
@@ -309,18 +309,18 @@ def test_what_is_deleted_soon_is_sent_first(tmp_path: Path) -> None:
         ],
     )
     laboratory.work(ORDERED)
-    assert [int(one[-2:], 16) for one in writes(laboratory)] == [6, 4, 3, 5, 2, 1]
+    assert [int(entitlement[-2:], 16) for entitlement in writes(laboratory)] == [6, 4, 3, 5, 2, 1]
 
 
-def test_a_customer_without_urgent_rows_has_no_turn_among_those_who_have(tmp_path: Path) -> None:
+def test_a_customer_without_urgent_rows_comes_after_those_with_urgent_rows(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     urgent = [(below(9, number), f"2026-03-{number + 1:02}T00:00:00Z") for number in range(1, 6)]
     with_deadlines(laboratory, [(below(9, 9, customer=2), "2026-06-01T00:00:00Z"), *urgent])
     laboratory.work(ORDERED)
-    assert [int(one[-2:], 16) for one in writes(laboratory)] == [1, 2, 3, 4, 5, 9]
+    assert [int(entitlement[-2:], 16) for entitlement in writes(laboratory)] == [1, 2, 3, 4, 5, 9]
 
 
-def test_a_plan_is_as_urgent_as_what_stands_below_it(tmp_path: Path) -> None:
+def test_a_plan_is_as_urgent_as_the_rows_below_it(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     with_deadlines(
         laboratory,
@@ -334,14 +334,14 @@ def test_a_plan_is_as_urgent_as_what_stands_below_it(tmp_path: Path) -> None:
     assert laboratory.sent[0].path.endswith(f"{PLAN:012d}")
 
 
-def test_without_being_asked_the_order_of_the_file_is_kept(tmp_path: Path) -> None:
+def test_the_order_of_the_file_is_the_default(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     with_deadlines(laboratory, [(below(9, 1), ""), (below(9, 2), "2026-03-02T00:00:00Z")])
     laboratory.work(Limits(calls_per_second=None, concurrency=1))
-    assert [int(one[-1:], 16) for one in writes(laboratory)] == [1, 2]
+    assert [int(entitlement[-1:], 16) for entitlement in writes(laboratory)] == [1, 2]
 
 
-def test_a_row_that_waits_takes_no_place_of_its_customer(tmp_path: Path) -> None:
+def test_a_waiting_row_does_not_count_against_its_customers_limit(tmp_path: Path) -> None:
     laboratory = run(
         tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)], Limits(calls_per_second=None, per_customer=1, waiting=WAITING)
     )
@@ -356,7 +356,7 @@ def on_post(answer: Response) -> Callable[[Sent], Response | None]:
     return lambda sent: answer if sent.method == "POST" else None
 
 
-def test_an_add_on_whose_customer_is_refused_meanwhile_still_hears_of_its_parent(tmp_path: Path) -> None:
+def test_an_add_on_whose_customer_is_refused_meanwhile_is_still_sent_after_its_parent(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(SLOW_PARENT), of(ITS_ADD_ON), below(9, 1)])
     laboratory.delay = lambda request: {"PATCH": 1.0, "POST": 0.5}.get(request.method, 0.0)
@@ -366,12 +366,12 @@ def test_an_add_on_whose_customer_is_refused_meanwhile_still_hears_of_its_parent
 
 
 @pytest.mark.parametrize("rows", [(SLOW_PARENT, ITS_ADD_ON), (ADD_ON, PARENT)])
-def test_an_add_on_that_comes_to_wait_when_its_customer_is_given_up_does_not_wait_for_ever(
+def test_an_add_on_that_starts_to_wait_when_its_customer_is_abandoned_does_not_wait_for_ever(
     rows: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laboratory = Laboratory(tmp_path)
-    one, other = rows
-    laboratory.make([of(one), below(9, 1), of(other)])
+    first, second = rows
+    laboratory.make([of(first), below(9, 1), of(second)])
     slow = {f"{ITS_ADD_ON:012d}": 2.0, f"{ADD_ON:012d}": 1.05}
     laboratory.delay = lambda request: 1.0 if request.method == "POST" else slow.get(request.path[-12:], 0.0)
     laboratory.answer = on_post(TOO_LONG)
@@ -386,7 +386,7 @@ def test_an_add_on_that_comes_to_wait_when_its_customer_is_given_up_does_not_wai
     assert Status.DEFERRED in {status for status, _ in ends(laboratory)}
 
 
-def test_a_lost_call_stays_lost_whatever_becomes_of_the_parent(tmp_path: Path) -> None:
+def test_a_lost_call_stays_lost_however_its_parent_ends(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     create(
         tmp_path,
@@ -398,7 +398,7 @@ def test_a_lost_call_stays_lost_whatever_becomes_of_the_parent(tmp_path: Path) -
     assert (child.outcome.status, child.request_id) == (Status.UNKNOWN, guid(555))
 
 
-def test_a_row_that_was_sent_before_is_not_said_to_be_unsent(tmp_path: Path) -> None:
+def test_a_row_that_was_sent_before_is_not_reported_as_unsent(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1)])
     # The answer to the plan says that it is active, and the row below it is on its way when the process dies.
@@ -412,7 +412,7 @@ def test_a_row_that_was_sent_before_is_not_said_to_be_unsent(tmp_path: Path) -> 
     assert (child.status, child.code, child.attempts) == (Status.DEFERRED, "27009", 2)
 
 
-def test_the_whole_line_goes_on_when_an_unknown_parent_is_sent_again(tmp_path: Path) -> None:
+def test_all_descendants_are_sent_when_an_unknown_parent_is_sent_again(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(tail) for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
@@ -427,7 +427,7 @@ def test_the_whole_line_goes_on_when_an_unknown_parent_is_sent_again(tmp_path: P
 def test_missing_permissions_that_stop_the_run_do_not_leave_children_behind(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     plans = [Target(guid(1000 + number % 2), guid(3000 + number), "") for number in range(6)]
-    laboratory.make([one for plan in plans for one in (plan, replace(plan, entitlement_id=guid(1)))])
+    laboratory.make([target for plan in plans for target in (plan, replace(plan, entitlement_id=guid(1)))])
     denied = Response(403, "", {}, b'{"code":2032,"description":"denied"}')
     laboratory.answer = lambda sent: denied if sent.method == "PATCH" else None
     assert laboratory.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold())).exit_code == 3
@@ -436,7 +436,7 @@ def test_missing_permissions_that_stop_the_run_do_not_leave_children_behind(tmp_
     assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
 
 
-def test_nobody_looks_at_a_plan_that_nobody_waits_for_any_more(tmp_path: Path) -> None:
+def test_a_plan_that_no_row_waits_for_any_more_is_not_read(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1), below(9, 2)])
     laboratory.answer = on_post(REFUSED_CUSTOMER)
@@ -445,25 +445,25 @@ def test_nobody_looks_at_a_plan_that_nobody_waits_for_any_more(tmp_path: Path) -
     assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.FAILED, Status.FAILED]
 
 
-def test_parents_that_stand_on_each_other_are_tried_once(tmp_path: Path) -> None:
+def test_one_row_of_a_dependency_cycle_is_tried_once(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    one, other = of(1), of(2)
-    laboratory.make([one, other])
+    first, second = of(1), of(2)
+    laboratory.make([first, second])
 
-    def ring(sent: Sent) -> Response:
-        parent = other if sent.path.endswith("1") else one
+    def answer(sent: Sent) -> Response:
+        parent = second if sent.path.endswith("1") else first
         body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id}"}}'
         inactive = Response(409, "", {}, b'{"code":27009,"description":"parent"}')
         return Response(200, "", {}, body.encode()) if sent.method == "GET" else inactive
 
-    laboratory.answer = ring
+    laboratory.answer = answer
     laboratory.work(LIMITS)
     assert len(writes(laboratory)) == 1
     assert {status for status, _ in ends(laboratory)} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
 
 
 @pytest.mark.parametrize("sql", [FIND_PARENTS, schema.SETTLE_UNSENT_BELOW])
-def test_a_family_is_found_without_looking_at_everybody(sql: str, tmp_path: Path) -> None:
+def test_the_rows_of_a_plan_are_found_by_an_index(sql: str, tmp_path: Path) -> None:
     Laboratory(tmp_path).make([of(PLAN), below(PLAN, 1)])
     values = {
         **dict.fromkeys(("with_left_out", "session", "reopen"), 0),

@@ -66,7 +66,7 @@ def test_entitlements_of_one_subscription_are_read_by_one_call(program: Program,
     assert len(reads(partner, "")) == 2
 
 
-def test_a_read_that_fails_in_passing_is_repeated(program: Program, partner: Partner) -> None:
+def test_a_transient_failure_of_a_read_is_repeated(program: Program, partner: Partner) -> None:
     process = run(program, partner, [4202, "a", "a", 4202], *QUICKLY)
     assert told(process.run) == ["reactivated"] * 4
 
@@ -86,7 +86,7 @@ def test_a_lost_answer_that_took_effect_is_seen_and_one_that_did_not_stays_unkno
 
 
 @pytest.mark.parametrize(("options", "status"), [((), "unknown"), ((*QUICKLY, "--verify-timeout", "1"), "pending")])
-def test_a_contested_row_that_is_inactive_after_a_lost_answer_is_pending_only_when_it_was_watched(
+def test_an_ambiguous_refusal_after_a_lost_answer_is_pending_only_when_the_row_was_watched(
     program: Program, partner: Partner, options: tuple[str, ...], status: str
 ) -> None:
     process = run(program, partner, [4599], *options)
@@ -95,7 +95,7 @@ def test_a_contested_row_that_is_inactive_after_a_lost_answer_is_pending_only_wh
     assert (again.code, ends(process)) == (1, [("pending", "400", "900337", "2")])
 
 
-def test_verify_looks_once_and_again_days_later(
+def test_verify_reads_once_and_again_days_later(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     partner = start_partner(Behaviour(activation_delay=3600))
@@ -118,7 +118,7 @@ def test_verify_looks_once_and_again_days_later(
     assert len(reads(partner, "")) == 6
 
 
-def test_verifying_needs_no_agreement_but_credentials(program: Program, partner: Partner) -> None:
+def test_verifying_needs_credentials_but_no_confirmation(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a"])
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
     assert program("verify", process.run.name).code == 2
@@ -158,7 +158,7 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     program: Program, start_partner: Callable[[Behaviour], Partner], number: signal.Signals, code: int
 ) -> None:
     partner = start_partner(Behaviour(activation_delay=3600))
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(4)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
     wait_until(lambda: len(reads(partner, "")) >= 8)
     process.send_signal(number)
@@ -173,11 +173,11 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     assert len(partner.requests()) == 4
 
 
-def test_watching_that_is_killed_is_taken_up_by_the_same_command(
+def test_watching_that_is_killed_is_continued_by_the_same_command(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     partner = start_partner(Behaviour(activation_delay=3600))
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(4)])
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(4)])
     command = ("run", "input.csv", "--base-url", partner.base_url, *FAST, *QUICKLY)
     process = program.start(*command)
     wait_until(lambda: len(reads(partner, "")) >= 8)
@@ -190,7 +190,7 @@ def test_watching_that_is_killed_is_taken_up_by_the_same_command(
     assert len(partner.requests()) == 4
 
 
-def test_a_practised_run_can_be_verified_later(program: Program) -> None:
+def test_a_simulated_run_can_be_verified_later(program: Program) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1)), row(guid(2)), row(fated(1202))])
     process = program("run", "input.csv", "--simulate", "--rate", "off")
     assert told(process.run) == ["accepted"] * 3
@@ -251,26 +251,26 @@ def test_a_row_that_was_accepted_long_ago_is_read_at_once_and_at_least_once(tmp_
     assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED]
 
 
-def test_reads_keep_to_the_pace_of_the_run(tmp_path: Path) -> None:
+def test_reads_keep_to_the_rate_of_the_run(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(number), number) for number in range(60)])
     laboratory.work(Limits(calls_per_second=2, verify=Verification(after=0)))
-    moments = [sent.at for sent in laboratory.sent]
-    assert len(moments) == 120
-    assert 58 < moments[-1] - moments[0] < 62
+    times = [sent.at for sent in laboratory.sent]
+    assert len(times) == 120
+    assert 58 < times[-1] - times[0] < 62
 
 
-def test_reads_keep_to_the_pace_although_the_last_row_passed_the_threshold(tmp_path: Path) -> None:
+def test_reads_keep_to_the_rate_although_the_last_row_passed_the_threshold(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(n) if n < 10 else fated(800111, n), n) for n in range(21)])
     limits = Limits(calls_per_second=2, concurrency=1, halt_after=20, verify=Verification(after=0))
     assert laboratory.work(limits).exit_code == 0
-    moments = [sent.at for sent in laboratory.sent if sent.method == "GET"]
-    assert len(moments) == 10
-    assert moments[-1] - moments[0] > 4
+    times = [sent.at for sent in laboratory.sent if sent.method == "GET"]
+    assert len(times) == 10
+    assert times[-1] - times[0] > 4
 
 
-def test_a_throttled_read_is_waited_out_and_holds_its_customer(tmp_path: Path) -> None:
+def test_a_throttled_read_pauses_its_customer(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     refused = iter([Response(429, "", {"retry-after": "30"}, b"")])
     laboratory.answer = lambda sent: next(refused, None) if sent.method == "GET" else None
@@ -295,12 +295,12 @@ def test_what_was_read_before_a_throttle_that_lasts_too_long_is_pending(tmp_path
     assert row.outcome.description == "not seen active: at 2026-03-01T12:01:00.100Z its status was 'inactive'"
 
 
-def test_the_first_look_is_not_later_than_the_end_of_the_time(tmp_path: Path) -> None:
+def test_the_first_read_is_not_later_than_the_timeout(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     assert watch(laboratory, after=60, every=60, timeout=30) == [30.1]
 
 
-def test_a_row_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_read_is_described_as_unreadable(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.method == "GET" else None
     watch(laboratory, timeout=60)
@@ -332,14 +332,14 @@ def test_a_read_that_fails_again_and_again_is_tried_as_often_as_a_call_and_then_
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     failures = iter([Response(503, "", {}, b"")] * 5)
     laboratory.answer = lambda sent: next(failures, None) if sent.method == "GET" else None
-    moments = watch(laboratory, timeout=600)
-    assert len(moments) == 6
-    assert moments[4] - moments[0] < 30
-    assert moments[5] - moments[4] == pytest.approx(60, abs=1)
+    times = watch(laboratory, timeout=600)
+    assert len(times) == 6
+    assert times[4] - times[0] < 30
+    assert times[5] - times[4] == pytest.approx(60, abs=1)
     assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED]
 
 
-def test_a_refused_list_is_made_up_for_by_reading_one_by_one(tmp_path: Path) -> None:
+def test_the_members_of_a_refused_list_are_read_one_by_one(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
@@ -348,7 +348,7 @@ def test_a_refused_list_is_made_up_for_by_reading_one_by_one(tmp_path: Path) -> 
     assert [sent.status for sent in laboratory.sent if sent.method == "GET"] == [404, 200, 200, 200]
 
 
-def test_a_refused_list_is_not_asked_for_again(tmp_path: Path) -> None:
+def test_a_refused_list_is_not_requested_again(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=200))
     laboratory.answer = lambda sent: Response(404, "", {}, b"") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
@@ -356,7 +356,7 @@ def test_a_refused_list_is_not_asked_for_again(tmp_path: Path) -> None:
     assert sum(sent.path.endswith(LIST) for sent in laboratory.sent) == 1
 
 
-def test_a_list_that_stays_unreadable_is_made_up_for_as_well(tmp_path: Path) -> None:
+def test_the_members_of_an_unreadable_list_are_read_one_by_one(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.answer = lambda sent: Response(200, "", {}, b"<html>") if sent.path.endswith(LIST) else None
     laboratory.make([target(guid(number)) for number in range(3)])
@@ -364,21 +364,23 @@ def test_a_list_that_stays_unreadable_is_made_up_for_as_well(tmp_path: Path) -> 
     assert [row.outcome.status for row in laboratory.rows()] == [Status.REACTIVATED] * 3
 
 
-def test_one_gap_in_a_list_does_not_make_every_member_cost_a_call(tmp_path: Path) -> None:
+def test_a_gap_in_a_list_does_not_cost_a_call_for_every_member(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=99_999))
     laboratory.make([*(target(guid(number)) for number in range(50)), target(fated(2202))])
     laboratory.work(Limits(calls_per_second=None, verify=Verification(timeout=180)))
     assert sum(sent.method == "GET" for sent in laboratory.sent) == 2 * 3
 
 
-def test_customers_do_not_wait_for_others_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_customer_with_waiting_rows_does_not_delay_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queue, "ACTIVE_CUSTOMERS", 4)
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=300))
-    moments = watch(laboratory, 40)
-    assert sum(moment < 70 for moment in moments) == 40
+    times = watch(laboratory, 40)
+    assert sum(time < 70 for time in times) == 40
 
 
-def test_what_a_list_does_not_name_is_read_by_itself_at_once(tmp_path: Path) -> None:
+def test_a_member_missing_from_a_list_is_read_separately_at_once(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
     laboratory.make([target(guid(1)), target(fated(2202)), target(guid(2))])
     laboratory.work(Limits(calls_per_second=None, verify=Verification()))
