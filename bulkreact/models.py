@@ -220,6 +220,15 @@ class ResultRow(Struct, frozen=True, gc=False):
         return self.outcome.status in RETRYABLE or (self.outcome.status is Status.FAILED and self.transient)
 
 
+class CustomerSummary(Struct, frozen=True):
+    """How many rows a customer has, how many of them did not end well, and how they ended."""
+
+    customer_id: str
+    rows: int
+    needing_attention: int
+    statuses: tuple[tuple[Status, int], ...]
+
+
 class SessionTimeline(Struct, frozen=True):
     """The calls that one process made of a run, in slices of time of equal length; ``began`` is the first one's time.
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
+from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import RunState, SessionTimeline, Status
 from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import Step
-from bulkreact.sheets.output.customer_totals import CustomerCounts
 from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, summarize_statuses
 from bulkreact.sheets.output.results_csv import RowCounts
 

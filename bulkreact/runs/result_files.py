@@ -8,6 +8,7 @@ from pathlib import Path
 from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, JournalUnreadableError, ResultsNotWrittenError
@@ -16,7 +17,6 @@ from bulkreact.runs.about import about
 from bulkreact.runs.next_steps import steps
 from bulkreact.runs.report_content import ReportInput, report_of
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
-from bulkreact.sheets.output.customer_totals import CustomerCounts
 from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK

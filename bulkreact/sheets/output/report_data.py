@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bulkreact.models import SUCCESSES, ResultRow, SessionTimeline, Status
+from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import entry_of, explain
 
@@ -90,16 +90,6 @@ class StatusSummary:
     description: str
     rows: int
     is_success: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerSummary:
-    """How the rows of one customer ended; ``troubled`` of them not well."""
-
-    customer_id: str
-    rows: int
-    needing_attention: int
-    statuses: tuple[tuple[Status, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.batch.journal.call_timeline import slice_seconds
+from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, entry_of
 from bulkreact.sheets.output import charts, report_html
-from bulkreact.sheets.output.customer_totals import CustomerCounts
 from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, summarize_statuses
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
@@ -329,7 +329,7 @@ def test_customers_without_end_are_counted_in_a_file() -> None:
             tally.add(
                 ResultRow(number, (), untouched, not bad, excluded_by_limit=False, customer_id=guid(number % 40_000))
             )
-        assert len(tally._held) < 20_000
+        assert len(tally._in_memory) < 20_000
         assert tally.totals() == (40_000, 1)
         worst, second = tally.most_affected(2)
     assert (worst.customer_id, worst.rows, worst.needing_attention) == (guid(7), 3, 3)

@@ -5,40 +5,39 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Self
 
-from bulkreact.models import ResultRow, Status
-from bulkreact.sheets.output.report_data import CustomerSummary
+from bulkreact.models import CustomerSummary, ResultRow, Status
 
-# A million rows of as many customers, the worst there is, then take 7 seconds and 23 MB.
-_HELD = 20_000
-# Nothing of the file is to outlive the process.
+# A million rows of as many customers, the worst case, then take 7 seconds and 23 MB.
+_IN_MEMORY = 20_000
+# A crash may lose the file: it is never read again.
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000"
 _TABLE = """
-CREATE TABLE tally (
-    customer TEXT NOT NULL, status TEXT NOT NULL, troubled INTEGER NOT NULL, rows INTEGER NOT NULL,
-    PRIMARY KEY (customer, status, troubled)
+CREATE TABLE counts (
+    customer TEXT NOT NULL, status TEXT NOT NULL, needs_attention INTEGER NOT NULL, rows INTEGER NOT NULL,
+    PRIMARY KEY (customer, status, needs_attention)
 ) STRICT, WITHOUT ROWID
 """
-_ADD = "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows"
+_ADD = "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows"
 _MOST_AFFECTED = """
-SELECT customer, sum(rows) AS count, sum(rows * troubled) AS affected FROM tally GROUP BY customer
+SELECT customer, sum(rows) AS count, sum(rows * needs_attention) AS affected FROM counts GROUP BY customer
 ORDER BY affected DESC, count DESC, customer LIMIT ?
 """
 _TOTALS = """
 SELECT count(*), count(*) FILTER (WHERE affected)
-FROM (SELECT max(troubled) AS affected FROM tally WHERE customer <> '' GROUP BY customer)
+FROM (SELECT max(needs_attention) AS affected FROM counts WHERE customer <> '' GROUP BY customer)
 """
-_STATUSES = "SELECT status, sum(rows) FROM tally WHERE customer = ? GROUP BY status"
+_STATUSES = "SELECT status, sum(rows) FROM counts WHERE customer = ? GROUP BY status"
 
 
 class CustomerCounts:
     """The customers of a run; memory stays flat however many there are."""
 
     def __init__(self) -> None:
-        # An empty name is a private file that is gone when it is closed.
+        # An empty name means a private file that is deleted when it is closed.
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(_SETTINGS)
         self._connection.execute(_TABLE)
-        self._held: defaultdict[tuple[str, Status, bool], int] = defaultdict(int)
+        self._in_memory: defaultdict[tuple[str, Status, bool], int] = defaultdict(int)
 
     def __enter__(self) -> Self:
         return self
@@ -50,9 +49,9 @@ class CustomerCounts:
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
-        held = self._held
-        held[row.customer_id, row.outcome.status, row.needs_attention] += 1
-        if len(held) >= _HELD:
+        counts = self._in_memory
+        counts[row.customer_id, row.outcome.status, row.needs_attention] += 1
+        if len(counts) >= _IN_MEMORY:
             self._spill()
 
     def totals(self) -> tuple[int, int]:
@@ -64,7 +63,7 @@ class CustomerCounts:
     def most_affected(self, limit: int) -> list[CustomerSummary]:
         """Return the customers with the most rows that did not end well, these first.
 
-        Rows without a customer that could be read have one line together, under an empty id.
+        Rows without a readable customer are counted together under an empty id.
         """
         self._spill()
         return [
@@ -73,12 +72,12 @@ class CustomerCounts:
         ]
 
     def _statuses(self, customer: str) -> tuple[tuple[Status, int], ...]:
-        found: dict[str, int] = dict(self._connection.execute(_STATUSES, (customer,)).fetchall())
-        return tuple((status, found[status]) for status in Status if status in found)
+        counts: dict[str, int] = dict(self._connection.execute(_STATUSES, (customer,)).fetchall())
+        return tuple((status, counts[status]) for status in Status if status in counts)
 
     def _spill(self) -> None:
         self._connection.execute("BEGIN")
-        # Neighbours together: the file is written from its beginning to its end, not all over.
-        self._connection.executemany(_ADD, sorted((*key, rows) for key, rows in self._held.items()))
+        # Sorted, so that the file is written from its beginning to its end.
+        self._connection.executemany(_ADD, sorted((*key, rows) for key, rows in self._in_memory.items()))
         self._connection.execute("COMMIT")
-        self._held.clear()
+        self._in_memory.clear()
