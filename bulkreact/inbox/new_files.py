@@ -8,13 +8,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
-from bulkreact.errors import (
-    EXIT_SOME_FAILED,
-    EXIT_SUCCESS,
-    FileRefusedError,
-    HaltedError,
-    InputRefusedError,
-)
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
 from bulkreact.inbox.ledger import LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.inbox.scan import FileSnapshot, file_sha256, take_snapshot
@@ -30,18 +24,17 @@ _NO_ROWS = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableFile:
-    """A file that is refused as input, and why."""
+class RefusedFile:
+    """A file that cannot be read: it is moved to ``failed`` with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReadableFile:
-    """A file whose rows are in a draft.
+    """A file whose rows are in a draft; ``entry`` and ``metadata`` are for the run that it may get.
 
-    ``entry`` and ``metadata`` are those of its run if it gets one. ``earlier`` is a run that its content had, ``unfinished``
-    one of the same rows that was made outside the inbox.
+    ``earlier`` is a run that its content had, ``unfinished`` one of the same rows that was made outside the inbox.
     """
 
     loaded: LoadedInput
@@ -54,13 +47,6 @@ class ReadableFile:
 @dataclass(frozen=True, slots=True)
 class IgnoredFile:
     """It changed while it was read: the next sweep takes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedFile:
-    """It is moved to ``failed`` with the reason."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +72,23 @@ class NewFile:
 
 
 def classify(
-    file: UnreadableFile | ReadableFile, *, changed: bool
+    file: RefusedFile | ReadableFile, *, changed: bool
 ) -> IgnoredFile | RefusedFile | CopiedFile | ContinuedFile | NewFile:
     """Decide what happens to a file; ``changed`` says that it was written to while it was read.
 
-    ======= ========== =========== ============== =========
-    changed file       earlier run unfinished run decision
-    ======= ========== =========== ============== =========
-    yes     any        any         any            ignored
-    no      unreadable                            refused
-    no      readable   yes         any            copied
-    no      readable   no          yes            continued
-    no      readable   no          no             new
-    ======= ========== =========== ============== =========
+    ======= ======== =========== ============== =========
+    changed file     earlier run unfinished run decision
+    yes     any      any         any            ignored
+    no      refused                             refused
+    no      readable yes         any            copied
+    no      readable no          yes            continued
+    no      readable no          no             new
+    ======= ======== =========== ============== =========
     """
     if changed:
         return IgnoredFile()
-    if isinstance(file, UnreadableFile):
-        return RefusedFile(file.reason)
+    if isinstance(file, RefusedFile):
+        return file
     if file.earlier:
         return CopiedFile(file.earlier)
     if file.unfinished:
@@ -152,14 +137,15 @@ class NewFiles:
 
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
-    ) -> UnreadableFile | ReadableFile:
+    ) -> RefusedFile | ReadableFile:
         job, path = self.sweep_pass.job, snapshot.path
         try:
             loaded = job.environment.read_input(draft, path)
         except FileRefusedError as error:
-            return UnreadableFile(str(error))
-        name = name_of(str(path))
-        metadata = new_metadata(run_id, name, loaded, job.service, access, command=COMMAND, row_limit=None, now=now)
+            return RefusedFile(str(error))
+        metadata = new_metadata(
+            run_id, name_of(str(path)), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
+        )
         # Without rows to send, the bytes of the file are its content.
         content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
         entry = LedgerEntry(
@@ -169,7 +155,7 @@ class NewFiles:
             access.tenant_id,
             job.ledger.inbox,
             os.fsencode(path.name),
-            metadata.input_sha256,
+            loaded.input_file.sha256,
             Stage.PREPARED,
         )
         return ReadableFile(loaded, entry, metadata)
@@ -181,8 +167,9 @@ class NewFiles:
         earlier = next((entry for entry in runs if access.matches_tenant(entry.tenant_id or None)), None)
         if earlier:
             return replace(file, earlier=earlier)
-        unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep_pass.reporter)
-        return replace(file, unfinished=unfinished)
+        return replace(
+            file, unfinished=find_unfinished(job.output.reports, file.metadata, access, self.sweep_pass.reporter)
+        )
 
     def _run(self, file: ReadableFile, draft: Path, access: AuthorizedAccess) -> FileResult:
         job, reporter, entry = self.sweep_pass.job, self.sweep_pass.reporter, file.entry
@@ -190,8 +177,7 @@ class NewFiles:
         reporter.info(f"{entry.file_name}: run {entry.run_id}.")
         reporter.info_if(file.loaded.input_file.remark)
         reporter.problems(file.loaded.input_file)
-        if not job.environment.confirm(lambda: store.open_count(draft)):
-            return self.sweep_pass.declined(entry.file_name)
+        job.environment.confirm(lambda: store.open_count(draft))
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
         folder = store.publish(draft, entry.run_id)

@@ -1,6 +1,7 @@
 """Sweeps an inbox, once or again and again: first what is unfinished, then new files."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -39,7 +40,7 @@ def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) 
                 notify(replace(end, state=ReportState.UNCHANGED) if unchanged else end)
                 previous = results
                 if not stop_code and not environment.signals:
-                    wait_for_signal(every, received, monotonic=environment.monotonic, sleep=environment.sleep)
+                    wait_for_signal(every, received, environment.sleep)
             if received or stop_code or environment.signals:
                 break
     except (KeyboardInterrupt, SystemExit):
@@ -48,20 +49,20 @@ def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) 
     return CommandEnd(EXIT_SUCCESS, state=ReportState.ALREADY_REPORTED)
 
 
-def wait_for_signal(
-    seconds: float, received: list[int], *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-) -> None:
+def wait_for_signal(seconds: float, received: list[int], sleep: Callable[[float], None]) -> None:
     """Wait some seconds, or until a signal is received."""
-    until = monotonic() + seconds
-    while not received and (left := until - monotonic()) > 0:
-        sleep(min(_POLL_SECONDS, left))
+    while not received and seconds > 0:
+        sleep(min(_POLL_SECONDS, seconds))
+        seconds -= _POLL_SECONDS
 
 
 def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
     """Do one pass; return also the exit code of a signal that ended it, 0 if none did."""
     results: list[FileResult] = []
     signals = job.environment.signals
-    with SweepPass(job) as sweep_pass:
+    with ExitStack() as stack:
+        sweep_pass = SweepPass(job, stack)
+        sweep_pass.mover.remove_partial_files()
         try:
             for result in _process_files(sweep_pass):
                 if result:

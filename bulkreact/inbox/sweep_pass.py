@@ -5,11 +5,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from bulkreact.batch.journal.pending_rows import OpenCount
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError, InputRefusedError
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_moves import FileMover
 from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
@@ -65,18 +63,17 @@ class AccessSource:
 class SweepEnvironment:
     """Dependencies injected into a sweep.
 
-    ``confirm`` asks before sending and returns the answer. ``read_input`` loads a file into a draft's journal. ``signals``
-    are those that came before a run installed its handlers. ``monotonic`` counts seconds.
+    ``confirm`` asks before sending and raises InputRefusedError unless the answer is yes. ``read_input`` loads a file into
+    a draft's journal. ``signals`` are those that came while no run received them.
     """
 
     reporter: Reporter
     access: AccessSource
-    confirm: Callable[[Callable[[], OpenCount]], bool]
+    confirm: Callable[[Callable[[], OpenCount]], None]
     read_input: Callable[[Path, Path], LoadedInput]
     signals: list[int]
     run_async: RunAsync
     now: Callable[[], datetime]
-    monotonic: Callable[[], float]
     sleep: Callable[[float], None]
 
 
@@ -103,29 +100,20 @@ class SweepJob:
 
 
 class SweepPass:
-    """Works on the files of one pass; the partner's lock is taken with the first run and held to the end.
+    """Works on the files of one pass; the partner's lock is taken with the first run and released with the ``stack``.
 
-    ``stop_code`` is the exit code of a signal, 0 if none came. ``already_reported`` are files, by name and digest, whose
-    unfinished run was handled in this pass.
+    ``stop_code`` is the exit code of a signal, or 0. ``already_reported`` are files, by name and digest, whose unfinished
+    run was handled in this pass.
     """
 
-    def __init__(self, job: SweepJob) -> None:
+    def __init__(self, job: SweepJob, stack: ExitStack) -> None:
         self.job = job
         self.mover = FileMover(job.inbox, job.options.keep)
         self.reporter = job.environment.reporter
         self.already_reported: set[tuple[bytes, str]] = set()
         self.stop_code = EXIT_SUCCESS
-        self._stack = ExitStack()
+        self._stack = stack
         self._set_run_id: Callable[[str], None] | None = None
-
-    def __enter__(self) -> Self:
-        self.mover.remove_partial_files()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def lock(self, access: AuthorizedAccess) -> Callable[[str], None]:
         """Take the partner's lock unless this pass has it; return what names the current run in it."""
@@ -138,8 +126,7 @@ class SweepPass:
     def confirm_and_run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
         """Continue a run, if that is confirmed."""
         self.lock(access)
-        if not self.job.environment.confirm(lambda: store.open_count(folder)):
-            return self.declined(entry.file_name)
+        self.job.environment.confirm(lambda: store.open_count(folder))
         return self.run(entry, folder, access)
 
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
@@ -174,10 +161,6 @@ class SweepPass:
         """Warn that a file stays in the inbox, and why."""
         self.reporter.warning(f"{name}: {message}.")
         return FileResult(name, FileOutcome.WAITING, code, run_id, message)
-
-    def declined(self, name: str) -> FileResult:
-        """Return the result of a file whose sending was not confirmed."""
-        return FileResult(name, FileOutcome.WAITING, InputRefusedError.exit_code)
 
     @contextmanager
     def deferring_signals(self) -> Iterator[None]:

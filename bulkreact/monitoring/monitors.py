@@ -1,8 +1,7 @@
 """Reports the end of a command to monitors: metrics, a dead-man's switch and a webhook; a failure here is a warning."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -81,7 +80,7 @@ class Monitors:
                 self._write(self.metrics, end)
         if self.targets != NotifyTargets():
             with self._never_raising():
-                summaries = [_summary(run) for run in end.runs]
+                summaries = [prometheus.read_summary(Path(run.files["summary"])) for run in end.runs]
                 content = None if end.state is ReportState.UNCHANGED else self._content(end, summaries)
                 line = _summary_line(self.command, end, summaries)
                 webhooks.notify_end(self.targets, Notification(end.exit_code, line, content), self.warn)
@@ -130,13 +129,6 @@ def _row_to_dict(row: ResultRow, ids: RowIds) -> dict[str, object]:
         "request_id": call.request_id if call else row.request_id,
         "correlation_id": call.correlation_id if call else "",
     }
-
-
-def _summary(run: WrittenResults) -> dict[str, object]:
-    with suppress(OSError, ValueError):
-        summary = json.loads(Path(run.files["summary"]).read_text(encoding="utf-8"))
-        return summary if isinstance(summary, dict) else {}
-    return {}
 
 
 def _summary_line(command: str, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:

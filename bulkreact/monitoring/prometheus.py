@@ -71,7 +71,7 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
         yield Metric("bulkreact_refresh_token_expiry_timestamp_seconds", description, expiry.timestamp())
         description = "How long the refresh token had left when the last command ended; 86400 is a day."
         yield Metric("bulkreact_refresh_token_remaining_seconds", description, expiry.timestamp() - ended_at)
-    summaries = [summary for file in reports.glob(f"[!.]*/{SUMMARY}") if (summary := _read(file))]
+    summaries = [summary for file in reports.glob(f"[!.]*/{SUMMARY}") if (summary := read_summary(file))]
     states = Counter(str(summary.get("state")) for summary in summaries)
     for state in RunState:
         description = "Runs in the reports folder, by how they ended."
@@ -83,7 +83,7 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
         successes.append(previous_success)
     if successes:
         yield Metric(_LAST_SUCCESS, "When a run last ended with exit code 0.", max(successes))
-    if newest := _read(reports / LATEST):
+    if newest := read_summary(reports / LATEST):
         yield from _newest_run(newest)
 
 
@@ -117,11 +117,12 @@ def _previous_success(path: Path) -> float | None:
     return None
 
 
-def _read(path: Path) -> dict[str, object] | None:
+def read_summary(path: Path) -> dict[str, object]:
+    """Return a run's summary, empty if it cannot be read."""
     with suppress(OSError, ValueError):
         content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else None
-    return None
+        return content if isinstance(content, dict) else {}
+    return {}
 
 
 def _table(content: Mapping[str, object], name: str) -> Mapping[str, object]:

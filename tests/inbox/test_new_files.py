@@ -13,7 +13,6 @@ from bulkreact.inbox.new_files import (
     NewFile,
     ReadableFile,
     RefusedFile,
-    UnreadableFile,
     classify,
 )
 from bulkreact.runs.index import Run
@@ -24,7 +23,7 @@ from tests.support.ids import facts, guid, row, write_csv
 ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
 EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
 UNFINISHED = Run(Path(), "by-hand", facts(id="by-hand"), None, has_unknown=False, has_transferred=False, counts=None)
-UNREADABLE = UnreadableFile("no header")
+UNREADABLE = RefusedFile("no header")
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_a_file_that_changed_is_ignored_whatever_was_read_of_it(readable: Readab
 
 
 def test_an_unreadable_file_is_refused_with_its_reason() -> None:
-    assert classify(UNREADABLE, changed=False) == RefusedFile("no header")
+    assert classify(UNREADABLE, changed=False) == UNREADABLE
 
 
 @pytest.mark.parametrize("unfinished", [None, UNFINISHED])

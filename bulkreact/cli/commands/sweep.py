@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import click
 
@@ -25,7 +25,7 @@ from bulkreact.inbox.ledger import open_ledger
 from bulkreact.inbox.sweep import sweep, watch
 from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob, SweepOptions
 from bulkreact.monitoring.monitors import CommandEnd
-from bulkreact.runs.input_reader import LoadedInput, load_input
+from bulkreact.runs.input_reader import load_input
 from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
 
@@ -70,12 +70,11 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
-            confirm=partial(_confirmed, service, yes=output.yes),
-            read_input=partial(_read, ctx),
+            confirm=partial(_confirm, service, yes=output.yes),
+            read_input=lambda draft, path: load_input(draft, str(path), path, params),
             signals=early_signals,
             run_async=run_async,
             now=now,
-            monotonic=monotonic,
             sleep=sleep,
         )
         with open_ledger(output.reports, inbox) as ledger:
@@ -91,16 +90,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _confirmed(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> bool:
+def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> None:
     try:
         confirm(count, service, yes=yes)
     except click.exceptions.Exit:
-        return False
-    return True
-
-
-def _read(ctx: click.Context, draft: Path, path: Path) -> LoadedInput:
-    return load_input(draft, str(path), path, ctx.params)
+        raise InputRefusedError("it was not confirmed.") from None
 
 
 def _checked(ctx: click.Context, inbox: Path) -> Service:
