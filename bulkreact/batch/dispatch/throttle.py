@@ -1,4 +1,4 @@
-"""Who must wait after a 429, and how long: one customer, or everybody; pure, times in seconds of one clock."""
+"""Which calls must wait after a 429, and how long: a customer's, or all of the partner's; pure, times in seconds."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,24 +9,24 @@ WAIT_WITHOUT_HEADER_SECONDS = 10.0
 WAIT_CEILING_SECONDS = 120.0
 _JITTER_SECONDS = 0.25
 _REPEAT_CEILING_SECONDS = 30.0
-# So many throttled customers mean everybody, also with clean answers of others in between.
+# So many throttled customers mean the partner, even with clean answers to others in between.
 _CUSTOMERS_FOR_CERTAIN = 3
 
 
 class Scope(StrEnum):
-    """Whom a throttle concerns."""
+    """Whose calls a throttle pauses."""
 
     CUSTOMER = "customer"
-    EVERYBODY = "everybody"
+    PARTNER = "partner"
 
 
 @dataclass(frozen=True, slots=True)
 class ThrottleDecision:
-    """What a 429 leads to: hold the scope until a time, or give it up; perhaps lower the pace."""
+    """What a 429 causes: pause the scope until a time, or abandon it; ``slow_down``: also lower the rate."""
 
     scope: Scope
     until: float
-    give_up: bool = False
+    abandon: bool = False
     slow_down: bool = False
 
 
@@ -34,7 +34,7 @@ class ThrottleDecision:
 class ThrottleEpisode:
     """A scope that has been answered nothing but 429 since ``since``.
 
-    Reads are throttled later than writes: where a write was throttled (``write``), only a write tells that it is over.
+    Reads are throttled later than writes: where a write was throttled (``write``), only a write shows that it is over.
     """
 
     since: float
@@ -45,15 +45,26 @@ class ThrottleEpisode:
     too_long: bool = False
     write: bool = False
 
+    def extend(self, *, started: float, now: float) -> None:
+        """Add a 429 to a call that began at ``started``; one that was in flight during the pause is no repetition."""
+        self.latest = now
+        if started >= self.until:
+            self.count += 1
+            self.held_at = now
+
+    def is_ended_by(self, *, started: float, write: bool) -> bool:
+        """Return whether an answer other than 429 ends the episode."""
+        return started >= self.held_at and write >= self.write
+
 
 class Throttle:
-    """Remembers who was throttled; forgets a scope at its first clean answer."""
+    """Remembers which scopes are throttled, each until its first clean answer."""
 
     def __init__(self, *, max_retry_after: float, max_throttle: float) -> None:
         self._max_retry_after = max_retry_after
         self._max_throttle = max_throttle
         self._customers: dict[str, ThrottleEpisode] = {}
-        self._everybody: ThrottleEpisode | None = None
+        self._partner: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
 
     def throttled(
@@ -67,73 +78,74 @@ class Throttle:
         alone: bool,
         write: bool = True,
     ) -> ThrottleDecision:
-        """Rule on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows."""
-        own = self._customers[customer] = self._extended(self._customers.get(customer), started=started, now=now)
-        own.write = own.write or write
-        too_long = own.too_long = retry_after is not None and retry_after > self._max_retry_after
-        if not (alone or self._is_everybody(customer, started=started, now=now, too_long=too_long)):
-            return self._rule(Scope.CUSTOMER, own, now=now, retry_after=retry_after, chance=chance, slow_down=False)
-        # A call that was on its way when everybody was held tells nothing new about the pace.
-        new = self._everybody is None or started >= self._everybody.held_at
-        if self._everybody:
-            self._everybody = self._extended(self._everybody, started=started, now=now)
-            self._everybody.write = self._everybody.write or write
-        else:
-            # What this customer has waited already counts for everybody as well.
-            self._everybody = replace(own, held_at=now)
-        return self._rule(
-            Scope.EVERYBODY, self._everybody, now=now, retry_after=retry_after, chance=chance, slow_down=new
-        )
+        """Decide on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows.
 
-    def answered(self, customer: str, *, started: float, write: bool = True) -> None:
-        """Note an answer other than 429 to a call begun at ``started``."""
-        self._clean_started = max(self._clean_started, started)
-        own = self._customers.get(customer)
-        if own and started >= own.held_at and write >= own.write:
-            del self._customers[customer]
-        if self._everybody and started >= self._everybody.held_at and write >= self._everybody.write:
-            self._everybody = None
-
-    def _is_everybody(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
-        if too_long:
-            # Everybody would be given up for it: that takes several customers who were told the same.
-            told = [one for name, one in self._customers.items() if name != customer and one.too_long]
-            return sum(self._clean_started <= one.latest for one in told) + 1 >= _CUSTOMERS_FOR_CERTAIN
-        if self._everybody and (started < self._everybody.until or now < self._everybody.until):
-            return True
-        others = [
-            episode
-            for name, episode in self._customers.items()
-            if name != customer and now - episode.latest <= WINDOW_SECONDS
-        ]
-        # A clean answer to a call begun after the other's 429 shows that the partner as a whole was not throttled.
-        unbroken = [episode for episode in others if self._clean_started <= episode.latest]
-        return bool(unbroken) or len(others) + 1 >= _CUSTOMERS_FOR_CERTAIN
-
-    def _extended(self, episode: ThrottleEpisode | None, *, started: float, now: float) -> ThrottleEpisode:
-        if episode is None:
-            return ThrottleEpisode(since=now, latest=now, held_at=now, until=now)
-        episode.latest = now
-        if started >= episode.until:
-            episode.count += 1
-            episode.held_at = now
-        return episode
-
-    def _rule(
-        self,
-        scope: Scope,
-        episode: ThrottleEpisode,
-        *,
-        now: float,
-        retry_after: float | None,
-        chance: float,
-        slow_down: bool,
-    ) -> ThrottleDecision:
+        | 429                                                                       | scope    |
+        |---------------------------------------------------------------------------|----------|
+        | no other customer has open rows                                           | partner  |
+        | too long a Retry-After, as for two others and no clean answer since       | partner  |
+        | too long a Retry-After otherwise                                          | customer |
+        | the partner is paused, or was when the call began                         | partner  |
+        | of a second customer within the window, no clean answer since             | partner  |
+        | of a third customer within the window                                     | partner  |
+        | any other                                                                 | customer |
+        """
         too_long = retry_after is not None and retry_after > self._max_retry_after
+        episode = self._customers.get(customer)
+        if episode:
+            episode.extend(started=started, now=now)
+        else:
+            episode = self._customers[customer] = ThrottleEpisode(since=now, latest=now, held_at=now, until=now)
+        episode.write |= write
+        episode.too_long = too_long
+        scope, slow_down = Scope.CUSTOMER, False
+        if alone or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
+            scope = Scope.PARTNER
+            # A call that was in flight when the partner was paused says nothing new about the rate.
+            slow_down = self._partner is None or started >= self._partner.held_at
+            if self._partner:
+                self._partner.extend(started=started, now=now)
+                self._partner.write |= write
+            else:
+                # The time that this customer has waited already counts for the partner as well.
+                self._partner = replace(episode, held_at=now)
+            episode = self._partner
         if too_long or now - episode.since >= self._max_throttle:
-            return ThrottleDecision(scope, now, give_up=True, slow_down=slow_down)
+            return ThrottleDecision(scope, now, abandon=True, slow_down=slow_down)
         episode.until = max(episode.until, now + wait(retry_after, episode.count, chance))
         return ThrottleDecision(scope, episode.until, slow_down=slow_down)
+
+    def answered(self, customer: str, *, started: float, write: bool = True) -> None:
+        """Record an answer other than 429 to a call begun at ``started``."""
+        self._clean_started = max(self._clean_started, started)
+        episode = self._customers.get(customer)
+        if episode and episode.is_ended_by(started=started, write=write):
+            del self._customers[customer]
+        if self._partner and self._partner.is_ended_by(started=started, write=write):
+            self._partner = None
+
+    def _concerns_partner(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
+        others = [episode for other, episode in self._customers.items() if other != customer]
+        if too_long:
+            return self._is_too_long_for_partner(others)
+        return self._is_partner_paused(started, now) or self._is_throttled_together(others, now)
+
+    def _is_too_long_for_partner(self, others: list[ThrottleEpisode]) -> bool:
+        """Return whether enough customers got too long a Retry-After: the partner would be abandoned for it."""
+        return self._unbroken([other for other in others if other.too_long]) + 1 >= _CUSTOMERS_FOR_CERTAIN
+
+    def _is_partner_paused(self, started: float, now: float) -> bool:
+        """Return whether the partner is paused, or was when a call began."""
+        return self._partner is not None and min(started, now) < self._partner.until
+
+    def _is_throttled_together(self, others: list[ThrottleEpisode], now: float) -> bool:
+        """Return whether enough other customers were throttled within the window."""
+        recent = [other for other in others if now - other.latest <= WINDOW_SECONDS]
+        return self._unbroken(recent) > 0 or len(recent) + 1 >= _CUSTOMERS_FOR_CERTAIN
+
+    def _unbroken(self, episodes: list[ThrottleEpisode]) -> int:
+        # A clean answer to a call begun after a 429 shows that the partner as a whole was not throttled.
+        return sum(self._clean_started <= episode.latest for episode in episodes)
 
 
 def wait(retry_after: float | None, count: int, chance: float) -> float:

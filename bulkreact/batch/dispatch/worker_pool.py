@@ -151,7 +151,7 @@ class WorkerPool(Generic[Item]):
         )
         if ruling.slow_down and self._flow.pacer.pace:
             self._flow.pacer.pace.slow_down()
-        if ruling.give_up:
+        if ruling.abandon:
             by_customer = ruling.scope is Scope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
             return Abandoned(ruling.scope, [item, *dropped])

@@ -220,7 +220,7 @@ class Runner:
         self._dependants.forget(group for group in abandoned.items if isinstance(group, SubscriptionWatch))
         outcomes = [(one, policy.outcome_if_deferred(one.progress)) for one in rows]
         await self._wire.recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
-        words = f"not sent: {scope.value} is throttled for longer than this run waits"
+        words = f"not sent: the {scope.value} is throttled for longer than this run waits"
         await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, words))
         await self._dependants.on_customer_dropped(customer_id)
         self._queue.done(item)

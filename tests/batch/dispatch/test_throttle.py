@@ -1,4 +1,4 @@
-"""Who waits after a 429, and how long."""
+"""Which calls wait after a 429, and how long."""
 
 import pytest
 
@@ -9,7 +9,7 @@ def _throttle() -> Throttle:
     return Throttle(max_retry_after=300, max_throttle=1800)
 
 
-def _hit(
+def _throttled(
     throttle: Throttle,
     customer: str,
     now: float,
@@ -28,87 +28,113 @@ def _hit(
     )
 
 
-def test_a_first_429_holds_its_customer_alone_for_as_long_as_it_says() -> None:
-    assert _hit(_throttle(), "a", 100) == ThrottleDecision(Scope.CUSTOMER, 110)
+def test_a_first_429_pauses_its_customer_alone_for_as_long_as_it_says() -> None:
+    assert _throttled(_throttle(), "a", 100) == ThrottleDecision(Scope.CUSTOMER, 110)
 
 
-def test_a_429_of_another_customer_soon_after_holds_everybody_and_slows_down() -> None:
+def test_a_429_of_another_customer_soon_after_pauses_the_partner_and_slows_down() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
-    assert _hit(throttle, "b", 101) == ThrottleDecision(Scope.EVERYBODY, 111, slow_down=True)
+    _throttled(throttle, "a", 100)
+    assert _throttled(throttle, "b", 101) == ThrottleDecision(Scope.PARTNER, 111, slow_down=True)
 
 
 def test_a_clean_answer_in_between_shows_that_two_customers_are_throttled_each_for_itself() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
+    _throttled(throttle, "a", 100)
     throttle.answered("c", started=100.5)
-    assert _hit(throttle, "b", 101).scope is Scope.CUSTOMER
+    assert _throttled(throttle, "b", 101).scope is Scope.CUSTOMER
 
 
-def test_three_customers_within_the_window_are_everybody_despite_clean_answers() -> None:
+def test_three_customers_within_the_window_are_the_partner_despite_clean_answers() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
+    _throttled(throttle, "a", 100)
     throttle.answered("z", started=100.5)
-    _hit(throttle, "b", 101)
+    _throttled(throttle, "b", 101)
     throttle.answered("z", started=101.5)
-    assert _hit(throttle, "c", 102).scope is Scope.EVERYBODY
+    assert _throttled(throttle, "c", 102).scope is Scope.PARTNER
+
+
+@pytest.mark.parametrize(
+    ("customer", "now", "started", "scope"),
+    [
+        ("a", 105, 100, Scope.PARTNER),
+        ("z", 105, 104, Scope.PARTNER),
+        ("z", 112, 109, Scope.PARTNER),
+        ("z", 130, 129, Scope.CUSTOMER),
+    ],
+)
+def test_a_429_while_the_partner_is_paused_concerns_the_partner(
+    customer: str, now: float, started: float, scope: Scope
+) -> None:
+    throttle = _throttle()
+    _throttled(throttle, "a", 100)
+    _throttled(throttle, "b", 101)
+    assert _throttled(throttle, customer, now, started=started).scope is scope
+
+
+@pytest.mark.parametrize(("write", "abandoned"), [(True, False), (False, True)])
+def test_only_a_write_ends_the_throttle_of_a_write(write: bool, abandoned: bool) -> None:
+    throttle = _throttle()
+    _throttled(throttle, "a", 100)
+    throttle.answered("a", started=200, write=write)
+    assert _throttled(throttle, "a", 1900).abandon is abandoned
 
 
 def test_a_429_of_another_customer_much_later_holds_only_that_one() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
+    _throttled(throttle, "a", 100)
     throttle.answered("a", started=111)
-    assert _hit(throttle, "b", 130).scope is Scope.CUSTOMER
+    assert _throttled(throttle, "b", 130).scope is Scope.CUSTOMER
 
 
-def test_the_only_customer_left_is_everybody() -> None:
-    assert _hit(_throttle(), "a", 100, alone=True) == ThrottleDecision(Scope.EVERYBODY, 110, slow_down=True)
+def test_the_only_customer_left_is_the_partner() -> None:
+    assert _throttled(_throttle(), "a", 100, alone=True) == ThrottleDecision(Scope.PARTNER, 110, slow_down=True)
 
 
 def test_calls_that_were_under_way_do_not_slow_the_pace_again() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
-    assert _hit(throttle, "b", 101).slow_down
-    assert not _hit(throttle, "c", 102, started=100).slow_down
+    _throttled(throttle, "a", 100)
+    assert _throttled(throttle, "b", 101).slow_down
+    assert not _throttled(throttle, "c", 102, started=100).slow_down
 
 
-def test_a_longer_wait_than_allowed_gives_the_scope_up_at_once() -> None:
-    assert _hit(_throttle(), "a", 100, retry_after=172_800) == ThrottleDecision(Scope.CUSTOMER, 100, give_up=True)
+def test_a_longer_wait_than_allowed_abandons_the_scope_at_once() -> None:
+    assert _throttled(_throttle(), "a", 100, retry_after=172_800) == ThrottleDecision(Scope.CUSTOMER, 100, abandon=True)
 
 
-def test_nothing_but_429_for_too_long_gives_the_scope_up() -> None:
+def test_nothing_but_429_for_too_long_abandons_the_scope() -> None:
     throttle = _throttle()
-    assert not _hit(throttle, "a", 100).give_up
-    assert not _hit(throttle, "a", 1000).give_up
-    assert _hit(throttle, "a", 1900).give_up
+    assert not _throttled(throttle, "a", 100).abandon
+    assert not _throttled(throttle, "a", 1000).abandon
+    assert _throttled(throttle, "a", 1900).abandon
 
 
-def test_a_wait_that_is_too_long_gives_everybody_up_only_with_three_customers() -> None:
+def test_a_wait_that_is_too_long_abandons_the_partner_only_with_three_customers() -> None:
     throttle = _throttle()
-    assert _hit(throttle, "a", 100, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 100, give_up=True)
-    assert _hit(throttle, "b", 101, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 101, give_up=True)
-    assert _hit(throttle, "c", 102, retry_after=9999).scope is Scope.EVERYBODY
+    assert _throttled(throttle, "a", 100, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 100, abandon=True)
+    assert _throttled(throttle, "b", 101, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 101, abandon=True)
+    assert _throttled(throttle, "c", 102, retry_after=9999).scope is Scope.PARTNER
 
 
-def test_one_absurd_wait_among_ordinary_ones_gives_up_one_customer() -> None:
+def test_one_absurd_wait_among_ordinary_ones_abandons_one_customer() -> None:
     throttle = _throttle()
-    for name in "abc":
-        _hit(throttle, name, 100, retry_after=2)
-    assert _hit(throttle, "d", 101, retry_after=10.0**10) == ThrottleDecision(Scope.CUSTOMER, 101, give_up=True)
+    for customer in "abc":
+        _throttled(throttle, customer, 100, retry_after=2)
+    assert _throttled(throttle, "d", 101, retry_after=10.0**10) == ThrottleDecision(Scope.CUSTOMER, 101, abandon=True)
 
 
-def test_what_the_last_customer_has_waited_counts_when_it_becomes_everybody() -> None:
+def test_what_the_last_customer_has_waited_counts_for_the_partner() -> None:
     throttle = _throttle()
-    assert _hit(throttle, "a", 100, retry_after=None).until == 110
-    assert _hit(throttle, "a", 110, retry_after=None, alone=True).until == 130
-    assert _hit(throttle, "a", 1900, alone=True).give_up
+    assert _throttled(throttle, "a", 100, retry_after=None).until == 110
+    assert _throttled(throttle, "a", 110, retry_after=None, alone=True).until == 130
+    assert _throttled(throttle, "a", 1900, alone=True).abandon
 
 
-def test_a_clean_answer_ends_the_patience_anew() -> None:
+def test_a_clean_answer_ends_the_episode() -> None:
     throttle = _throttle()
-    _hit(throttle, "a", 100)
+    _throttled(throttle, "a", 100)
     throttle.answered("a", started=200)
-    assert not _hit(throttle, "a", 1900).give_up
+    assert not _throttled(throttle, "a", 1900).abandon
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 120), (50, 120)])
