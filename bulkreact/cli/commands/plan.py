@@ -18,7 +18,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import reading_options
+from bulkreact.cli.options.input import load_options, reading_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
@@ -58,7 +58,7 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
         if given["out"] and given["out"].resolve() == path.resolve():
             raise InputRefusedError(f"--out {given['out']} would overwrite the input: name another file.")
         folder = Path(name)
-        found = load_input(folder, source, path, given, all_errors=True)
+        found = load_input(folder, source, path, load_options(given), all_errors=True)
         plan = preview(folder)
         listed = list(targets(folder)) if given["json"] or given["out"] or given["online"] else []
         standing = _Standing.of(plan, listed, read_online(ctx, listed) if given["online"] else None)

@@ -12,7 +12,7 @@ from bulkreact.cli.confirm import confirm
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import reading_options
+from bulkreact.cli.options.input import load_options, reading_options
 from bulkreact.cli.session import open_session
 from bulkreact.errors import InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
@@ -70,7 +70,7 @@ def _prepare(ctx: click.Context, source: str, path: Path, session: PartnerSessio
     now = datetime.now(UTC)
     run_id = store.new_id(name, now)
     with store.draft(given["reports"], run_id) as folder:
-        loaded = load_input(folder, source, path, given)
+        loaded = load_input(folder, source, path, load_options(given))
         input_file = loaded.input_file
         metadata = new_metadata(run_id, name, loaded, service, access, command="run", row_limit=given["limit"], now=now)
         finalize(folder, metadata)

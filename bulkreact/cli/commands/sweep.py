@@ -17,7 +17,7 @@ from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import options_of, reading_options
+from bulkreact.cli.options.input import load_options, reading_options
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.early_signals import early_signals
 from bulkreact.errors import InputRefusedError
@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             reporter=reporter,
             access=access,
             confirm=partial(_confirm, service, yes=output.yes),
-            read_input=lambda draft, path: load_input(draft, str(path), path, params),
+            read_input=lambda draft, path: load_input(draft, str(path), path, load_options(params)),
             signals=early_signals,
             run_async=run_async,
             now=now,
@@ -102,7 +102,7 @@ def _checked(ctx: click.Context, inbox: Path) -> Service:
     params = ctx.params
     service = shared.service(ctx)
     shared.limits(ctx)
-    options_of(params)
+    load_options(params)
     if params["watch"] and params["again"] and params["keep"]:
         raise InputRefusedError("--watch --again would run the same files at every look: leave one of them out.")
     if params["every"] <= 0:

@@ -10,7 +10,7 @@ from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
-from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
 
 if TYPE_CHECKING:
     pass
@@ -74,7 +74,8 @@ def form_of(given: Mapping[str, Any]) -> InputOptions:
     return InputOptions(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
 
 
-def options_of(given: Mapping[str, Any]) -> InputOptions:
-    """Return what the options say of an input: how it is written, and what its rows want."""
+def load_options(given: Mapping[str, Any]) -> LoadOptions:
+    """Return what the options say of an input: how it is written, what its rows want, and when it is refused."""
     kind = None if given["kind"] == _AUTO else Kind(given["kind"])
-    return replace(form_of(given), kind=kind, restore_auto_renew=given["restore_auto_renew"])
+    options = replace(form_of(given), kind=kind, restore_auto_renew=given["restore_auto_renew"])
+    return LoadOptions(options, given["max_rows"], given["strict"], given["allow_empty"])

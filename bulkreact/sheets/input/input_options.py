@@ -1,4 +1,4 @@
-"""What somebody knows of an input beforehand: how it is written, and what its rows want."""
+"""What the user says of an input: how it is written, what its rows ask for, and when it is refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,9 @@ from bulkreact.models import Kind
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """What somebody knows of a file better than can be found out.
+    """How a file is written, instead of detecting it, and what its rows ask for unless they say so themselves.
 
-    ``columns`` says which headers hold which of our columns, where their names do not. ``kind`` is what rows want that do
-    not say it themselves, None for what their ids tell; ``restore_auto_renew`` holds for those as well.
+    ``columns`` maps our columns to headers of other names. ``kind`` None means that the ids of a row decide.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -21,3 +20,13 @@ class InputOptions:
     hidden_rows: str | None = None
     kind: Kind | None = Kind.AZURE
     restore_auto_renew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How an input is read, and when it is refused as a whole."""
+
+    input: InputOptions
+    max_rows: int
+    strict: bool
+    allow_empty: bool
