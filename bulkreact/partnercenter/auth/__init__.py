@@ -1,1 +1,1 @@
-"""Access tokens: where they come from, what they claim, how they are kept."""
+"""Gets, checks, renews and stores access tokens."""

@@ -1,4 +1,4 @@
-"""What an app proves itself with: a secret or a certificate, read anew each time because both are replaced."""
+"""Loads the secret or certificate with which an app authenticates itself; each time again, because both get replaced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 _SECRET_CAP = 4096
-_WHERE_PASSWORDS_ARE = "BULKREACT_CERTIFICATE_PASSWORD or --certificate-password-file"
+_HOW_TO_UNLOCK = "BULKREACT_CERTIFICATE_PASSWORD or --certificate-password-file"
 
 
 class AppSecret(Protocol):
-    """Something an app proves itself with."""
+    """A client secret or certificate of an app."""
 
     def load(self) -> str | Mapping[str, str]:
-        """Return it in the form that MSAL takes; InputRefusedError, which does not quote it, when it is no good."""
+        """Return it in the form that MSAL takes; InputRefusedError, which does not quote it, when it cannot be used."""
         ...
 
     def describe(self) -> str:
-        """Say what it is, without giving anything away."""
+        """Describe it without any secret."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
-    """A client secret at hand, from ``origin``."""
+    """A client secret, from the variable ``origin``."""
 
     value: str = field(repr=False)
     origin: str
@@ -40,22 +40,22 @@ class SecretValue:
         return _checked(self.value, self.origin)
 
     def describe(self) -> str:
-        """Say where it comes from."""
+        """Describe its origin."""
         return f"client secret from {self.origin}"
 
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A file that holds a client secret and nothing else."""
+    """A file with a client secret and nothing else."""
 
     path: Path
 
     def load(self) -> str:
-        """Return the secret as the file has it now."""
+        """Return the secret that is in the file now."""
         return _checked(read_secret(self.path), str(self.path))
 
     def describe(self) -> str:
-        """Say which file it is."""
+        """Name the file."""
         return f"client secret from {self.path}"
 
 
@@ -79,31 +79,33 @@ class Certificate:
         if chain[0].not_valid_after_utc < datetime.now(UTC):
             raise InputRefusedError(
                 f"The certificate in {self.path} expired on {chain[0].not_valid_after_utc:%Y-%m-%d}. "
-                "Make a new one, upload it to the app registration and put it in its place."
+                "Make a new one, upload it to the app registration and replace this one with it."
             )
         return {
             "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"),
-            "public_certificate": "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in chain),
+            "public_certificate": "".join(
+                certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in chain
+            ),
         }
 
     def validity(self) -> tuple[datetime, datetime]:
-        """Return from when and until when it is valid."""
+        """Return the times at which its validity begins and ends."""
         own = self._parse()[1][0]
         return own.not_valid_before_utc, own.not_valid_after_utc
 
     def describe(self) -> str:
-        """Say which file it is, and how long it is valid."""
+        """Name the file, and how long it is valid."""
         return f"certificate {self.path}, valid until {self.validity()[1]:%Y-%m-%d}"
 
     def _parse(self) -> "tuple[RSAPrivateKey, list[x509.Certificate]]":
-        """Return the key, and the certificates with its own before all others."""
+        """Return the key, and the certificates, its own first."""
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
         from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12  # noqa: PLC0415
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
 
         text = read_secret(self.password_file) if self.password_file else self.password
         if not text.isprintable():
-            raise InputRefusedError(f"The password of {self.path} is not UTF-8 text ({_WHERE_PASSWORDS_ARE}).")
+            raise InputRefusedError(f"The password of {self.path} is not UTF-8 text ({_HOW_TO_UNLOCK}).")
         content, password = _content(self.path), text.encode() or None
         try:
             if b"-----BEGIN " in content:
@@ -111,27 +113,27 @@ class Certificate:
                 key: object = load_pem_private_key(content, password)
             else:
                 key, first, others = pkcs12.load_key_and_certificates(content, password)
-                certificates = [one for one in (first, *others) if one]
+                certificates = [certificate for certificate in (first, *others) if certificate]
         except TypeError:
             needs = (
                 "needs a password" if password is None else "has a key that is not encrypted, so it needs no password"
             )
-            raise InputRefusedError(f"{self.path} {needs}: {_WHERE_PASSWORDS_ARE}.") from None
+            raise InputRefusedError(f"{self.path} {needs}: {_HOW_TO_UNLOCK}.") from None
         except ValueError:
             raise InputRefusedError(
                 f"{self.path} is not a certificate with its private key (PEM or PFX), or its password is wrong "
-                f"({_WHERE_PASSWORDS_ARE})."
+                f"({_HOW_TO_UNLOCK})."
             ) from None
         if not isinstance(key, RSAPrivateKey) or not certificates:
             raise InputRefusedError(f"{self.path} must hold both a certificate and its RSA private key.")
-        own = [one for one in certificates if one.public_key() == key.public_key()]
+        own = [certificate for certificate in certificates if certificate.public_key() == key.public_key()]
         if not own:
             raise InputRefusedError(f"{self.path} has no certificate that belongs to its private key.")
-        return key, [own[0], *(one for one in certificates if one is not own[0])]
+        return key, [own[0], *(certificate for certificate in certificates if certificate is not own[0])]
 
 
 def read_secret(path: Path) -> str:
-    """Return the text of a file that holds a secret and nothing else; InputRefusedError names the file alone."""
+    """Return the text of a file with a secret and nothing else; InputRefusedError names only the file."""
     try:
         return _content(path)[:_SECRET_CAP].decode("utf-8-sig").strip()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Asks the token service for tokens through MSAL: blocking, one attempt at a time, and every failure is a sentence."""
+"""Asks the token service for tokens through MSAL: blocking, one attempt at a time; every failure has a message for people."""
 
 import logging
 import re
@@ -23,10 +23,10 @@ from bulkreact.settings import Identity
 
 # To connect, and between two bytes: a blocked thread cannot be stopped, so it must end by itself.
 _TIMEOUT = (5.0, 20.0)
-# For an answer that does not say how long its token lives: what is usual.
+# When the answer does not say how long its token lives.
 _USUAL_LIFETIME = 3600.0
-# The fields of a request that must be seen nowhere else.
-_PROOFS = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
+# Fields of a request that must not appear in messages.
+_SECRET_FIELDS = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
 _SECRET_LENGTH = 8
 _OBJECT = re.compile(r"^<?[\w.]*Connection[\w.]*\([^)]*\)(?: at 0x\w+>)?: ")
 
@@ -37,8 +37,8 @@ logging.getLogger("msal").propagate = False
 Result: TypeAlias = Mapping[str, object]
 
 
-class _Trusting(HTTPAdapter):
-    """Trusts what every other connection of this program does, and not the list that comes with requests."""
+class _TlsAdapter(HTTPAdapter):
+    """Verifies TLS as all other connections of this program do, not with the certificates of requests."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
@@ -53,24 +53,23 @@ class _Trusting(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
     def cert_verify(self, *_: object, **__: object) -> None:
-        """Load nothing more: the context has all that is to be trusted, and verifies."""
+        """Load no more certificates: the context has them all, and verifies."""
 
 
 class MsalHttpClient:
-    """The line to the token service, as MSAL wants it: bounded in time; it remembers the last answer.
+    """The HTTP client that MSAL uses, with time-outs; it remembers the last answer.
 
-    Nothing is taken from the environment but proxies and certificates, and a redirect, which could carry a secret
-    away, is not followed.
+    Of the environment it uses only proxies and certificates. It follows no redirect, which could leak a secret.
     """
 
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("https://", _Trusting(tls_context()))
+        self._session.mount("https://", _TlsAdapter(tls_context()))
         self._secrets: set[str] = set()
         self.last: requests.Response | None = None
-        # Why there is none: MSAL does not hand on everything that is raised here.
-        self.trouble: OSError | None = None
+        # MSAL does not pass on every exception that is raised here.
+        self.error: OSError | None = None
 
     def get(self, url: str, **options: object) -> requests.Response:
         """Make a GET request."""
@@ -85,17 +84,17 @@ class MsalHttpClient:
         self._session.close()
 
     def redact(self, secret: str) -> None:
-        """Let a secret appear in nobody's words; what is shorter than any real one is a word like others."""
+        """Hide a secret in later messages; a text shorter than any real secret is not hidden."""
         if len(secret) >= _SECRET_LENGTH:
             self._secrets.add(secret)
 
     def answer(self, result: Result) -> TokenAnswer:
-        """Return an answer without a token; what was sent to prove something is blanked in its words."""
+        """Return an answer without a token; its description shows none of the secrets that were sent."""
         answer = answer_of(result, status=self.status, retry_after=self.header("Retry-After"))
-        words = answer.description
+        description = answer.description
         for secret in self._secrets:
-            words = words.replace(secret, "[hidden]").replace(quote_plus(secret), "[hidden]")
-        return replace(answer, description=words)
+            description = description.replace(secret, "[hidden]").replace(quote_plus(secret), "[hidden]")
+        return replace(answer, description=description)
 
     def header(self, name: str) -> str:
         """Return a header of the last answer, empty when there is none."""
@@ -108,7 +107,7 @@ class MsalHttpClient:
 
     @property
     def result(self) -> Result:
-        """Return the last answer's JSON object, an empty one for anything else."""
+        """Return the last answer's JSON object, an empty dict for anything else."""
         try:
             content = None if self.last is None else self.last.json()
         except ValueError:
@@ -119,9 +118,9 @@ class MsalHttpClient:
         proxy = proxy_for(url)
         data = options.get("data")
         if isinstance(data, dict):
-            for name in _PROOFS:
+            for name in _SECRET_FIELDS:
                 self.redact(str(data.get(name, "")))
-        self.last = self.trouble = None
+        self.last = self.error = None
         try:
             self.last = self._session.request(
                 method,
@@ -130,43 +129,42 @@ class MsalHttpClient:
                 proxies={"http": proxy, "https": proxy} if proxy else {},
             )
         except OSError as error:
-            self.trouble = _innermost(error)
-            raise ConnectionError(str(self.trouble)) from None
+            self.error = _innermost(error)
+            raise ConnectionError(str(self.error)) from None
         return self.last
 
 
 def application(
-    identity: Identity, secret: AppSecret | None, line: MsalHttpClient, cache: msal.TokenCache | None = None
+    identity: Identity, secret: AppSecret | None, http_client: MsalHttpClient, cache: msal.TokenCache | None = None
 ) -> msal.ClientApplication:
     """Return MSAL's application, which reads the tenant's configuration at once.
 
-    A new one for each attempt: it keeps answers, good and bad ones, and would hand a passing error out again for
-    a minute without asking.
+    Make a new one for each attempt: it caches answers, and would repeat a transient error for a minute without asking.
     """
     kind = msal.ConfidentialClientApplication if secret else msal.PublicClientApplication
     credential = secret.load() if secret else None
     if isinstance(credential, str):
-        line.redact(credential)
+        http_client.redact(credential)
     return kind(
         identity.client_id,
         client_credential=credential,
         authority=identity.authority,
-        http_client=line,
+        http_client=http_client,
         token_cache=cache,
-        # Another host would be asked whether this one is genuine; it was named by the settings.
+        # The authority comes from the settings: do not ask another host whether it is genuine.
         instance_discovery=False,
     )
 
 
 @contextmanager
 def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
-    """Yield a line for one attempt; whatever MSAL and the network raise becomes a TokenServiceError."""
+    """Yield an HTTP client for one attempt; errors of MSAL and the network become a TokenServiceError."""
     try:
-        line = MsalHttpClient()
+        http_client = MsalHttpClient()
     except InputRefusedError as error:
         raise TokenServiceError(str(error), transient=False) from None
     try:
-        yield line
+        yield http_client
     except (
         OSError,
         MsalError,
@@ -177,67 +175,67 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
         TypeError,
         ValueError,
     ) as error:
-        if line.last is not None:
-            # It answered, but with something that MSAL could not use.
-            raise to_error(line.answer(line.result)) from None
-        if line.trouble is not None:
-            raise _unreachable(identity, line.trouble) from None
+        if http_client.last is not None:
+            # It answered, but MSAL could not use the answer.
+            raise to_error(http_client.answer(http_client.result)) from None
+        if http_client.error is not None:
+            raise _unreachable(identity, http_client.error) from None
         if not isinstance(error, OSError):
             raise
-        raise TokenServiceError(f"The credentials could not be used: {_words(error)}.", transient=True) from None
+        raise TokenServiceError(f"The credentials could not be used: {_message(error)}.", transient=True) from None
     except InputRefusedError as error:
-        # A secret that was good when the program began, and has been replaced by something that is none.
+        # The file of the secret was replaced since the program started, and cannot be used now.
         raise TokenServiceError(str(error), transient=False) from None
     finally:
-        line.close()
+        http_client.close()
 
 
-def grant_of(result: Result | None, line: MsalHttpClient) -> Grant:
-    """Return the token of a result; TokenServiceError for any other."""
+def grant_of(result: Result | None, http_client: MsalHttpClient) -> Grant:
+    """Return the token in a result; TokenServiceError when there is none."""
     token = result.get("access_token") if result else None
     if not result or not isinstance(token, str) or not is_token(token):
-        raise to_error(line.answer(result or {}))
+        raise to_error(http_client.answer(result or {}))
     lifetime = result.get("expires_in")
     seconds = max(1.0, float(lifetime)) if isinstance(lifetime, int | float) else _USUAL_LIFETIME
     return Grant(token, seconds)
 
 
 def app_tokens(identity: Identity, secret: AppSecret) -> Callable[[str], Grant]:
-    """Return what fetches app-only tokens."""
+    """Return the function that fetches app-only tokens."""
 
-    def fetch(_refused: str) -> Grant:
-        with msal_session(identity) as line:
-            # Nothing is cached across applications: this asks anew each time.
-            return grant_of(application(identity, secret, line).acquire_token_for_client([identity.scope]), line)
+    def fetch(_stale: str) -> Grant:
+        with msal_session(identity) as http_client:
+            # A new application has an empty cache, so this always asks the service.
+            result = application(identity, secret, http_client).acquire_token_for_client([identity.scope])
+            return grant_of(result, http_client)
 
     return fetch
 
 
-def _unreachable(identity: Identity, trouble: OSError) -> TokenServiceError:
-    if isinstance(trouble, ssl.SSLCertVerificationError):
+def _unreachable(identity: Identity, error: OSError) -> TokenServiceError:
+    if isinstance(error, ssl.SSLCertVerificationError):
         return TokenServiceError(
-            f"The token service's certificate at {identity.authority} is not trusted: {trouble.verify_message}. If "
+            f"The token service's certificate at {identity.authority} is not trusted: {error.verify_message}. If "
             "your company's proxy replaces certificates, name its certificate in SSL_CERT_FILE.",
             transient=False,
         )
     return TokenServiceError(
-        f"The token service at {identity.authority} cannot be reached: {_words(trouble)}. "
+        f"The token service at {identity.authority} cannot be reached: {_message(error)}. "
         "Check network, DNS, proxy and --authority.",
         transient=True,
     )
 
 
 def _innermost(error: Exception) -> OSError:
-    """Return the reason that the layers of requests are put around."""
-    reason: Exception = error
+    """Return the cause that requests and urllib3 have wrapped."""
+    cause: Exception = error
     while inner := next(
-        (one for one in (getattr(reason, "reason", None), *reason.args) if isinstance(one, Exception)), None
+        (arg for arg in (getattr(cause, "reason", None), *cause.args) if isinstance(arg, Exception)), None
     ):
-        reason = inner
-    return reason if isinstance(reason, OSError) else ConnectionError(str(reason))
+        cause = inner
+    return cause if isinstance(cause, OSError) else ConnectionError(str(cause))
 
 
-def _words(error: OSError) -> str:
-    """Return a reason without the names of the objects that have met it."""
-    words = " ".join(str(error).split())
-    return _OBJECT.sub("", words)[:200] or type(error).__name__
+def _message(error: OSError) -> str:
+    """Return an error's message without the name of the connection object."""
+    return _OBJECT.sub("", " ".join(str(error).split()))[:200] or type(error).__name__

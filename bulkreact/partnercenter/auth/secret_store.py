@@ -1,4 +1,4 @@
-"""Where refresh tokens are kept, through msal-extensions: encrypted by the platform, or in a file of their owner's."""
+"""Stores refresh tokens through msal-extensions: encrypted by the platform, or in a file that only its owner can read."""
 
 import os
 import sys
@@ -16,37 +16,37 @@ PARTIAL_SUFFIX = ".partial"
 
 
 class Persistence(Protocol):
-    """A place for one text; every trouble with it is an OSError."""
+    """Stores one text; every failure is an OSError."""
 
     def save(self, content: str) -> None:
-        """Store a text in the place of what was there."""
+        """Store a text in place of the earlier one."""
         ...
 
     def load(self) -> str:
-        """Return what was saved; FileNotFoundError before that."""
+        """Return the stored text; FileNotFoundError when there is none."""
         ...
 
 
 def persistence(store: Store, file: Path) -> Persistence:
-    """Return the place for a text; InputRefusedError when there is no keyring that works.
+    """Return the storage for a text; InputRefusedError when no keyring works.
 
-    With a keyring, the file beside it only tells when it was changed.
+    With a keyring, the file only shows when the text was changed.
     """
     if store is Store.FILE:
-        return _WholeFile(FilePersistence, file)
+        return _AtomicFile(FilePersistence, file)
     if sys.platform == "win32":
-        return _WholeFile(FilePersistenceWithDataProtection, file)
+        return _AtomicFile(FilePersistenceWithDataProtection, file)
     try:
         return _Keyring(build_encrypted_persistence(str(file)), file)
-    except Exception as error:  # noqa: BLE001 - whatever the desktop's libraries raise
+    except Exception as error:  # noqa: BLE001 - the desktop's libraries raise anything
         raise InputRefusedError(
             f"The keyring of this machine cannot be reached ({type(error).__name__}). "
-            "Where nobody is logged in to a desktop, keep the sign-in in a file: bulkreact login --store file"
+            "Without a desktop session, store the sign-in in a file: bulkreact login --store file"
         ) from None
 
 
 def replace(path: Path, write: Callable[[FilePersistence], None]) -> None:
-    """Let a draft be written beside a file, readable by its owner alone, and put it in the file's place."""
+    """Replace a file by a draft that ``write`` writes beside it, readable by its owner alone."""
     _replace(path, lambda draft: write(FilePersistence(str(draft))))
 
 
@@ -61,8 +61,8 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
         draft.unlink(missing_ok=True)
 
 
-class _WholeFile:
-    """A file that is replaced whole: MSAL's own writing would leave a torn one behind a kill or a power cut."""
+class _AtomicFile:
+    """A file that is replaced atomically: MSAL's own writing can leave a torn file after a kill or a power cut."""
 
     def __init__(self, kind: Callable[[str], FilePersistence], path: Path) -> None:
         self._kind = kind
@@ -72,18 +72,18 @@ class _WholeFile:
         _replace(self._path, lambda draft: self._kind(str(draft)).save(content))
 
     def load(self) -> str:
-        return str(_found(self._kind(str(self._path))))
+        return _load(self._kind(str(self._path)))
 
 
 class _Keyring:
-    """A keyring whose every trouble is an OSError."""
+    """A keyring whose every failure is an OSError."""
 
     def __init__(self, inner: FilePersistence, file: Path) -> None:
         self._inner = inner
         self._file = file
 
     def save(self, content: str) -> None:
-        # It may hold what was kept there before there was a keyring.
+        # It may still have a token from before there was a keyring.
         self._file.unlink(missing_ok=True)
         try:
             self._inner.save(content)
@@ -92,15 +92,15 @@ class _Keyring:
 
     def load(self) -> str:
         try:
-            return str(_found(self._inner))
+            return _load(self._inner)
         except FileNotFoundError:
             raise
         except Exception as error:
             raise OSError(f"the keyring refused it ({type(error).__name__})") from error
 
 
-def _found(inner: FilePersistence) -> object:
+def _load(inner: FilePersistence) -> str:
     try:
-        return inner.load()
+        return str(inner.load())
     except PersistenceNotFound:
         raise FileNotFoundError from None

@@ -64,5 +64,5 @@ def _parse(text: str) -> SignInRecord:
     content = json.loads(text)
     record = SignInRecord(**{**content, "store": Store(content["store"])})
     if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):
-        raise ValueError("it is not what was written")
+        raise ValueError("it is damaged")
     return record

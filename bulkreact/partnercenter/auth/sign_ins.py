@@ -1,4 +1,4 @@
-"""The stored sign-ins of users: a refresh token each, encrypted where the platform can, and never lost to a rotation."""
+"""Stores the sign-ins of users: a refresh token each, encrypted where the platform can, never lost by a rotation."""
 
 import hashlib
 import json
@@ -17,21 +17,21 @@ from bulkreact.partnercenter.auth.sign_in_records import FOLDER, REFRESH_TOKEN_D
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
-# What tokens grow by at most from one time to the next, in bytes.
-_ROOM = 1 << 16
+# How much the tokens grow at most in one rotation, in bytes.
+_GROWTH = 1 << 16
 _TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_on", "last_modification_time"})
-# Another process asks the token service for as long as that at most; less than a fetch may take as a whole.
+# How long another process asks the token service at most; shorter than the cap of a whole fetch.
 _LOCK_SECONDS = 60.0
 
 
 def sign_in_for(state: Path, identity: Identity) -> "SignIn":
-    """Return the place of an app's sign-in in a tenant."""
+    """Return the sign-in of an app in a tenant."""
     key = f"{identity.authority} {identity.client_id}"
     return SignIn(state / FOLDER / hashlib.sha256(key.encode()).hexdigest()[:32])
 
 
 class SignIn:
-    """The place of one sign-in: that of an app in a tenant, on this machine, for this user of it."""
+    """The sign-in of an app in a tenant, for the current user of this machine."""
 
     def __init__(self, stem: Path) -> None:
         self._cache = stem.with_suffix(".cache")
@@ -40,16 +40,16 @@ class SignIn:
 
     @property
     def file(self) -> Path:
-        """Return the file of the refresh token; with a keyring, a file beside it that holds no secret."""
+        """Return the file of the refresh token; with a keyring, a file without any secret."""
         return self._cache
 
     def record(self) -> SignInRecord | None:
-        """Return what is known of the sign-in, None when there is none; InputRefusedError when it is damaged."""
+        """Return the record of the sign-in, None when there is none; InputRefusedError when it is damaged."""
         return read_record(self._record)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other processes from using or replacing the refresh token meanwhile."""
+        """Lock the refresh token against other processes."""
         try:
             self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
@@ -60,26 +60,26 @@ class SignIn:
         except OSError as error:
             raise self._unwritable(error) from None
         try:
-            self._clear_up()
+            self._recover_drafts()
             yield
         finally:
             self._lock.release()
 
     @contextmanager
     def tokens(self, store: Store) -> Iterator[SerializableTokenCache]:
-        """Yield the tokens as MSAL keeps them, and store them again if they change, at once and whole.
+        """Yield MSAL's cache of the tokens, and store it atomically if it changes; use it within ``exclusive``.
 
-        It must be done within ``exclusive``. InputRefusedError says that the keyring cannot be reached.
+        InputRefusedError when the keyring cannot be reached.
         """
-        kept = persistence(store, self._cache)
+        storage = persistence(store, self._cache)
         cache = SerializableTokenCache()
-        if stored := self._load(kept):
+        if stored := self._load(storage):
             cache.deserialize(stored)
         try:
             yield cache
         finally:
             if cache.has_state_changed:
-                self._save(kept, cache.serialize())
+                self._save(storage, cache.serialize())
 
     def refresh_token_expires_at(self, store: Store) -> datetime | None:
         """Return when the refresh token expires unless it is used, None when there is none."""
@@ -90,9 +90,9 @@ class SignIn:
         return datetime.fromtimestamp(stored, UTC) + timedelta(days=REFRESH_TOKEN_DAYS) if stored is not None else None
 
     def ensure_writable(self, store: Store) -> None:
-        """Make sure that tokens can be stored; InputRefusedError when not."""
+        """Check that tokens can be stored; InputRefusedError when they cannot."""
         persistence(store, self._cache)
-        size = _ROOM + (self._cache.stat().st_size if self._cache.exists() else 0)
+        size = _GROWTH + (self._cache.stat().st_size if self._cache.exists() else 0)
         try:
             replace(self._record.with_suffix(".probe"), lambda draft: draft.save("x" * size))
             self._record.with_suffix(".probe").unlink()
@@ -100,11 +100,11 @@ class SignIn:
             raise self._unwritable(error) from None
 
     def save_tokens(self, store: Store, tokens: SerializableTokenCache) -> None:
-        """Store tokens in the place of those that were there."""
+        """Replace the stored tokens."""
         self._save(persistence(store, self._cache), tokens.serialize())
 
     def save_record(self, record: SignInRecord) -> None:
-        """Write down what is known of a sign-in whose tokens are stored."""
+        """Store the record of a sign-in whose tokens are stored."""
         try:
             replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
         except OSError as error:
@@ -112,18 +112,18 @@ class SignIn:
 
     @property
     def damaged(self) -> bool:
-        """Tell whether there is something that is no sign-in, or no longer one."""
+        """Return whether files exist that are no complete sign-in."""
         try:
             return self.record() is None and self._cache.exists()
         except InputRefusedError:
             return True
 
     def delete(self) -> None:
-        """Remove the sign-in from this machine, or what is left of one."""
+        """Remove the sign-in, or what is left of it, from this machine."""
         record = None if self.damaged else self.record()
         try:
             if record and record.store is Store.KEYRING:
-                # The interface has no way to remove an entry of a keyring: it is emptied.
+                # msal-extensions cannot remove an entry of a keyring, so empty it.
                 persistence(record.store, self._cache).save("{}")
             for path in (self._cache, self._record):
                 path.unlink(missing_ok=True)
@@ -132,13 +132,13 @@ class SignIn:
                 f"The sign-in could not be removed: {error.strerror or error}. Remove it yourself: {self._cache}"
             ) from None
 
-    def _clear_up(self) -> None:
-        """Remove what a process that was killed while it stored has left; tokens that it had stored whole are taken."""
+    def _recover_drafts(self) -> None:
+        """Take over complete drafts of a process that was killed while it stored tokens, and remove the others."""
         drafts = self._cache.parent.glob(f"{self._cache.stem}.*{PARTIAL_SUFFIX}")
         try:
             for draft in sorted(drafts, key=lambda draft: draft.stat().st_mtime):
                 if draft.name.startswith(self._cache.name) and self._is_whole(draft):
-                    # The service may know only these by now.
+                    # The service may accept only these by now.
                     draft.replace(self._cache)
                 draft.unlink(missing_ok=True)
         except OSError as error:
@@ -151,22 +151,22 @@ class SignIn:
         except (OSError, ValueError, InputRefusedError):
             return False
 
-    def _load(self, kept: Persistence) -> str:
-        """Return what is stored, empty when nothing is; MSAL itself would stumble over anything that is not its own."""
+    def _load(self, storage: Persistence) -> str:
+        """Return the stored cache, empty when there is none; MSAL itself would crash on anything else."""
         try:
-            stored = kept.load()
+            stored = storage.load()
             content = json.loads(stored)
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:
             raise self._unreadable(str(error)) from None
         if not _is_cache(content):
-            raise self._unreadable("it is not what was written")
+            raise self._unreadable("it is damaged")
         return stored
 
-    def _save(self, kept: Persistence, stored: str) -> None:
+    def _save(self, storage: Persistence, content: str) -> None:
         try:
-            kept.save(stored)
+            storage.save(content)
         except OSError as error:
             raise self._unsaved(error) from None
 
@@ -177,9 +177,9 @@ class SignIn:
             transient=False,
         )
 
-    def _unreadable(self, why: str) -> InputRefusedError:
+    def _unreadable(self, reason: str) -> InputRefusedError:
         return InputRefusedError(
-            f"The stored sign-in {self._cache} cannot be read ({why}). Sign in again with: bulkreact login"
+            f"The stored sign-in {self._cache} cannot be read ({reason}). Sign in again with: bulkreact login"
         )
 
     def _unwritable(self, error: OSError) -> InputRefusedError:
@@ -199,20 +199,20 @@ def best_store(state: Path) -> Store:
 
 
 def damaged(state: Path) -> list[SignIn]:
-    """Return the places on this machine that hold something, but no sign-in that can be read."""
+    """Return the sign-ins on this machine that cannot be read."""
     stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / FOLDER).glob(f"*.{kind}")}
-    return [place for stem in sorted(stems) if (place := SignIn(stem)).damaged]
+    return [sign_in for stem in sorted(stems) if (sign_in := SignIn(stem)).damaged]
 
 
 def _is_cache(content: object) -> bool:
-    """Tell whether JSON has the form of MSAL's cache: entries by their keys, by their kinds."""
+    """Return whether JSON has the form of MSAL's cache: entries by key, by kind."""
     return isinstance(content, dict) and all(
         isinstance(kind, dict) and all(_is_entry(entry) for entry in kind.values()) for kind in content.values()
     )
 
 
 def _is_entry(entry: object) -> bool:
-    """Tell whether an entry has texts alone, and its times are numbers."""
+    """Return whether an entry has only texts, and its times are numbers."""
     return isinstance(entry, dict) and all(
         value is None or (isinstance(value, str) and (name not in _TIMES or value.isdigit()))
         for name, value in entry.items()

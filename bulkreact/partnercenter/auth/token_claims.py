@@ -1,4 +1,4 @@
-"""What an access token says of itself: decoded and never verified, which is the service's business. Pure."""
+"""Reads the claims of an access token, without verifying the signature: the service does that. Pure."""
 
 import base64
 import binascii
@@ -16,9 +16,9 @@ _END_OF_TIME = 253_402_300_800
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims that matter here; None, or an empty text, for those that are absent or unreadable.
+    """The claims that this program uses; None or empty where they are absent or unreadable.
 
-    ``expires_at`` counts seconds since 1970; ``methods`` are those by which a user signed in.
+    ``expires_at`` counts seconds since 1970; ``methods`` (amr) say how a user signed in.
     """
 
     audiences: tuple[str, ...]
@@ -31,19 +31,19 @@ class Claims:
 
     @property
     def expiry(self) -> str:
-        """Return the time of expiry for people, empty when it is not known."""
+        """Return the time of expiry for people, empty when it is unknown."""
         if self.expires_at is None:
             return ""
         return f"{datetime.fromtimestamp(self.expires_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text can travel as a token in a header."""
+    """Return whether a text can be sent as a token in a header."""
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def read_claims(token: str) -> Claims | None:
-    """Return the claims of a JSON web token, None for a token that is none."""
+    """Return the claims of a JWT, None for any other token."""
     parts = token.split(".")
     if len(parts) != _PARTS:
         return None
@@ -56,22 +56,22 @@ def read_claims(token: str) -> Claims | None:
         return None
     methods = content.get("amr")
     return Claims(
-        audiences=_words(content.get("aud")) or (),
+        audiences=_texts(content.get("aud")) or (),
         expires_at=_number(content.get("exp")),
         tenant_id=_text(content, "tid").lower(),
         app_only=content.get("idtyp") == "app" or not content.get("scp"),
-        methods=_words(methods),
+        methods=_texts(methods),
         client_id=_text(content, "appid") or _text(content, "azp"),
         user=_text(content, "upn") or _text(content, "unique_name") or _text(content, "preferred_username"),
     )
 
 
 def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
-    """Return why the service would refuse a token and who must do what about it; empty when it would not.
+    """Return why the service would refuse a token and what to do about it, empty when it would not.
 
-    A claim speaks against a token only when it is there and wrong.
+    A missing claim is no reason.
     """
-    if claims.audiences and not any(_same(one, resource) for one in claims.audiences):
+    if claims.audiences and not any(_is_same_url(audience, resource) for audience in claims.audiences):
         return (
             f"The access token is for {claims.audiences[0]}, and not for {resource}. Fetch one for Partner Center's "
             "resource in your cloud (--cloud), or name another with --scope."
@@ -84,14 +84,14 @@ def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
     if not claims.app_only and claims.methods is not None and _MFA not in claims.methods:
         return (
             "The access token comes from a sign-in without multi-factor authentication (its claim amr has no mfa), "
-            f"and Partner Center refuses those. The user{_named(claims)} must sign in again with it: bulkreact login. "
+            f"and Partner Center refuses those. The user{f' {claims.user}' if claims.user else ''} must sign in again with it: bulkreact login. "
             "An administrator can enforce it for this account in Microsoft Entra."
         )
     return ""
 
 
 def expiry_reason(claims: Claims, *, now: float) -> str:
-    """Return that a token has expired and what to do, empty when it has not; seconds since 1970."""
+    """Return that a token has expired and what to do, empty when it has not; ``now`` counts seconds since 1970."""
     if claims.expires_at is None or claims.expires_at > now:
         return ""
     when = f" at {claims.expiry}" if claims.expiry else ""
@@ -101,11 +101,7 @@ def expiry_reason(claims: Claims, *, now: float) -> str:
     )
 
 
-def _named(claims: Claims) -> str:
-    return f" {claims.user}" if claims.user else ""
-
-
-def _same(audience: str, resource: str) -> bool:
+def _is_same_url(audience: str, resource: str) -> bool:
     return audience.rstrip("/").lower() == resource.rstrip("/").lower()
 
 
@@ -114,11 +110,11 @@ def _text(content: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) and value.isprintable() else ""
 
 
-def _words(value: object) -> tuple[str, ...] | None:
-    """Return a claim that is a word or a list of words, None for anything else."""
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a claim that is a text or a list of texts, None for anything else."""
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return None
 
@@ -126,5 +122,5 @@ def _words(value: object) -> tuple[str, ...] | None:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # No time is that far away; NaN is on neither side.
+    # NaN fails both comparisons.
     return float(value) if 0 <= value < _END_OF_TIME else None

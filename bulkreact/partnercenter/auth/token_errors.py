@@ -1,4 +1,4 @@
-"""What the token service answers, and what that means for people; pure."""
+"""Reads the token service's errors and explains them to people; pure."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS, OAUTH_ERROR
 _NUMBER = re.compile(r"AADSTS(\d{2,10})", re.ASCII)
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
-_WORDS_LENGTH = 300
+_QUOTE_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,21 @@ class TokenAnswer:
     @property
     def number(self) -> str:
         """Return the AADSTS number in the description, empty when there is none."""
-        found = _NUMBER.search(self.description)
-        return found[1] if found else ""
+        match = _NUMBER.search(self.description)
+        return match[1] if match else ""
 
     @property
     def transient(self) -> bool:
-        """Tell whether asking again may help."""
+        """Return whether asking again may help."""
         server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
-        # Success without a token: a torn answer, or a page in between.
+        # Success without a token: a torn answer, or a proxy's page.
         torn = not self.error and self.status == HTTPStatus.OK
         return server or torn or self.error in _TRANSIENT_ERRORS or self.number in TRANSIENT_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An access token, and for how many seconds from now it is good."""
+    """An access token, and for how many seconds it is valid."""
 
     token: str = field(repr=False)
     lifetime: float
@@ -49,8 +49,8 @@ class Grant:
 class TokenServiceError(CredentialsRefusedError):
     """The token service gave no token; ``passing`` trouble is worth another try, after ``retry_after`` seconds."""
 
-    def __init__(self, words: str, *, transient: bool, retry_after: float | None = None, number: str = "") -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, transient: bool, retry_after: float | None = None, number: str = "") -> None:
+        super().__init__(message)
         self.transient = transient
         self.retry_after = retry_after
         self.number = number
@@ -59,13 +59,11 @@ class TokenServiceError(CredentialsRefusedError):
 def to_error(answer: TokenAnswer) -> TokenServiceError:
     """Return an answer without a token as an error in plain words, with what to do about it."""
     number = answer.number
-    words, remedy = AADSTS_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
+    reason, remedy = AADSTS_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
     label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "")
-    known = number in AADSTS_ERRORS
-    said = "" if known else _said(answer.description)
-    quoted = f' It said: "{said}".' if said else ""
+    quote = "" if number in AADSTS_ERRORS else _quote(answer.description)
     return TokenServiceError(
-        f"The token service gave no token: {words} ({label}). {remedy}{quoted}",
+        f"The token service gave no token: {reason} ({label}). {remedy}{quote}",
         transient=answer.transient,
         retry_after=_seconds(answer.retry_after),
         number=number,
@@ -75,26 +73,27 @@ def to_error(answer: TokenAnswer) -> TokenServiceError:
 def answer_of(result: Mapping[str, object], *, status: int | None, retry_after: str) -> TokenAnswer:
     """Read an answer's fields, whatever their types."""
     error, description = result.get("error"), result.get("error_description")
-    words = description if isinstance(description, str) else ""
+    text = description if isinstance(description, str) else ""
     numbers = result.get("error_codes")
-    if not _NUMBER.search(words) and isinstance(numbers, list) and numbers and type(numbers[0]) is int:
-        words = f"AADSTS{numbers[0]}: {words}"
-    return TokenAnswer(status, error if isinstance(error, str) else "", words, retry_after)
+    if not _NUMBER.search(text) and isinstance(numbers, list) and numbers and type(numbers[0]) is int:
+        text = f"AADSTS{numbers[0]}: {text}"
+    return TokenAnswer(status, error if isinstance(error, str) else "", text, retry_after)
 
 
 def _fallback(answer: TokenAnswer) -> tuple[str, str]:
     if answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
-        return "what answered is no token service", "Check --authority, and the proxy between here and there."
+        return "the answer does not come from a token service", "Check --authority, and the proxy."
     if answer.transient:
         return "it is in trouble or too busy", "Try again in a few minutes."
     return "it refused the request", "Check --tenant-id, --client-id, --authority and --scope."
 
 
-def _said(description: str) -> str:
-    """Return the service's own words, without its number, traces and times."""
-    words = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
-    printable = "".join(one if one.isprintable() else " " for one in words)
-    return " ".join(printable.strip(" :.").split())[:_WORDS_LENGTH]
+def _quote(description: str) -> str:
+    """Return the service's own message for people, without its number, traces and times; empty when there is none."""
+    text = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    message = " ".join(printable.strip(" :.").split())[:_QUOTE_LENGTH]
+    return f' It said: "{message}".' if message else ""
 
 
 def _seconds(text: str) -> float | None:

@@ -116,7 +116,7 @@ ODD = {
 
 def test_a_code_that_was_never_entered_is_told_as_that() -> None:
     answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
-    assert "nobody signed in while the code was good" in str(to_error(answer))
+    assert "the code expired before it was used" in str(to_error(answer))
 
 
 Answers = Callable[[str], web.Response]
