@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,9 @@ from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue, Options
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import FILE_NAME
+
+if TYPE_CHECKING:
+    from bulkreact.partnercenter.auth.access import AuthorizedAccess
 
 _PREFIX = "BULKREACT"
 
@@ -46,10 +50,11 @@ class SharedOption(click.Option):
 
 
 class ConfiguredContext(click.Context):
-    """The context of a command, with its options as they were written."""
+    """The context of a command, with its options as they were written, and the access it obtained."""
 
     file_values: Mapping[str, FileValue] = {}
     command_line: Mapping[str, object] = {}
+    access: "AuthorizedAccess | None" = None
 
 
 class ConfiguredCommand(click.Command):

@@ -1,12 +1,13 @@
 """Reads the options about credentials from a command's context."""
 
-import asyncio
 import os
 import time
 
 import click
 from click.core import ParameterSource
 
+from bulkreact.cli.command import ConfiguredContext
+from bulkreact.cli.event_loop import run_async
 from bulkreact.partnercenter.auth import access
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
@@ -16,7 +17,6 @@ from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import AuthMethod, Cloud, Service
 
-_ACCESS = "bulkreact.access"
 _FILES = ("client_secret_file", "certificate_file", "certificate_password_file")
 _ORIGINS = {ParameterSource.ENVIRONMENT: Origin.ENVIRONMENT, ParameterSource.DEFAULT_MAP: Origin.CONFIG_FILE}
 
@@ -55,11 +55,7 @@ def authorize(ctx: click.Context, service: Service, *, tenant_id: str | None = N
     check_trust()
     proxy_for(service.base_url)
     source = credential_source(ctx, service.cloud, run_tenant=tenant_id or "")
-    ctx.meta[_ACCESS] = granted = asyncio.run(access.authorize(source, state_folder(), run_tenant=tenant_id or ""))
+    granted = run_async(access.authorize(source, state_folder(), run_tenant=tenant_id or ""))
+    if isinstance(ctx, ConfiguredContext):
+        ctx.access = granted
     return granted
-
-
-def authorized(ctx: click.Context) -> AuthorizedAccess | None:
-    """Return the access that a command has obtained, None when it has none."""
-    found = ctx.meta.get(_ACCESS)
-    return found if isinstance(found, AuthorizedAccess) else None

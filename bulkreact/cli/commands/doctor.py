@@ -1,6 +1,5 @@
 """``bulkreact doctor``: proves that a run could work, before one is needed at night."""
 
-import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from rich.text import Text
 from bulkreact.cli.command import ConfiguredCommand, EffectiveValue, effective
 from bulkreact.cli.commands.doctor_checks import CheckResult, Findings, run_checks
 from bulkreact.cli.credentials import credential_source
+from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     It looks at the settings that 'bulkreact run' would have. Nothing is reactivated.
     """
     service = shared.service(ctx)
-    findings = asyncio.run(run_checks(service, ctx.params["reports"], partial(credential_source, ctx, service.cloud)))
+    findings = run_async(run_checks(service, ctx.params["reports"], partial(credential_source, ctx, service.cloud)))
     settings = _settings(ctx, findings.source)
     if ctx.params["json"]:
         click.echo(json.dumps(_to_dict(settings, findings), indent=2))

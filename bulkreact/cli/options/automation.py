@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from bulkreact.cli import credentials
-from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
 from bulkreact.cli.options.param_types import HOOK
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
@@ -134,7 +133,7 @@ def make_reporter(ctx: click.Context, output: Output) -> ConsoleReporter:
 
 
 def _refresh_token_expiry(ctx: click.Context) -> datetime | None:
-    access = credentials.authorized(ctx)
+    access = ctx.access if isinstance(ctx, ConfiguredContext) else None
     with suppress(BulkreactError):
         return refresh_token_expires_at(access.source, state_folder()) if access else None
     return None

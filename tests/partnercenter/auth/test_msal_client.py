@@ -209,7 +209,7 @@ async def test_a_token_service_that_names_a_place_without_encryption_is_sent_not
             return web.json_response({"issuer": base, **places})
 
         async with serving(tmp_path, monkeypatch, token=unencrypted, discovery=unencrypted) as (base, arrived):
-            assert "no token service" in str(await asyncio.to_thread(trouble, identity(base)))
+            assert "does not come from a token service" in str(await asyncio.to_thread(trouble, identity(base)))
     assert (heard, arrived) == ([], [])
 
 
