@@ -17,14 +17,8 @@ from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_session import PartnerSession
-from bulkreact.runs.result_files import (
-    OutputPaths,
-    ResultFiles,
-    ResumeHint,
-    RunStatus,
-    WrittenResults,
-    latest_run_status,
-)
+from bulkreact.runs.result_files import OutputPaths, ResultFiles, ResumeHint, WrittenResults
+from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
 from bulkreact.wording import shell_quote
@@ -93,7 +87,7 @@ def execute(job: RunJob) -> WrittenResults:
     hint = job.resume_hint
     if not job.sends and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
-        sending = latest_run_status(job.folder, now=_now()).ending
+        sending = latest_run_status(job.folder, now=_now()).stop_reason
         session.reporter.finished(hint.run, results, sending, resume_command=hint.resume_command)
     else:
         session.reporter.finished(hint.run, results, stop_reason, resume_command=job.resume_command(hint.run))

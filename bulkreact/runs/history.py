@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.runs.index import Run, RunCounts, read_run
-from bulkreact.runs.result_files import run_status
+from bulkreact.runs.run_status import RUNNING, run_status
 from bulkreact.timestamps import iso
 from bulkreact.wording import plural
-
-RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,8 @@ def summarize(run: Run) -> RunSummary:
     """Summarize a run; its rows are counted if they were not before."""
     counts = run.counts or read_run(run.folder, counting=True).counts or RunCounts({}, EXIT_SUCCESS)
     status = run_status(run.session, now=iso(datetime.now(UTC)))
-    if not status.noted:
-        state = RUNNING if is_locked(run.folder) else status.ending.state.value
+    if not status.end_recorded:
+        state = RUNNING if is_locked(run.folder) else status.stop_reason.state.value
         return RunSummary(run, state, None, None, counts.statuses)
-    exit_code = status.ending.exit_code or counts.exit_code
-    return RunSummary(run, status.ending.state.value, status.finished_at, exit_code, counts.statuses)
+    exit_code = status.stop_reason.exit_code or counts.exit_code
+    return RunSummary(run, status.stop_reason.state.value, status.finished_at, exit_code, counts.statuses)

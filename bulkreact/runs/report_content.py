@@ -1,18 +1,15 @@
 """Puts what is known of a run into the words of its report."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from bulkreact import __version__
-from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.customer_counts import CustomerCounts
-from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import RunState, SessionTimeline, Status
-from bulkreact.runs.about import about
-from bulkreact.runs.next_steps import Step
+from bulkreact.runs.run_status import RunOverview
 from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, summarize_statuses
-from bulkreact.sheets.output.results_csv import RowCounts
+from bulkreact.wording import plural
 
-_EXIT_WORDS = {
+_EXIT_MEANINGS = {
     0: "nothing is left to be done about the rows that were sent",
     1: "the run is complete; some rows did not end well",
     3: "credentials or permissions were refused; the run can be continued",
@@ -20,104 +17,111 @@ _EXIT_WORDS = {
     70: "a bug in bulkreact; the run can be continued",
     74: "a file could not be written; the run can be continued",
     130: "interrupted; the run can be continued",
-    143: "told to end; the run can be continued",
+    143: "terminated (SIGTERM); the run can be continued",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReportInput:
-    """What the journal says of a run as a whole; ``ended_at`` is None where nobody has noted it."""
-
-    facts: RunMetadata
-    ending: StopReason
-    ended_at: str | None
-    exit_code: int
-    counts: RowCounts
-    calls: dict[str, int]
-    pace: dict[str, float | None]
-    ways: tuple[Step, ...]
-    spells: tuple[list[SessionTimeline], int]
-
-
-def report_of(source: ReportInput, gathering: ReportBuilder, customers: CustomerCounts) -> RunReport:
-    """Return the report of a run."""
-    facts, groups = source.facts, gathering.groups()
+def report_of(
+    overview: RunOverview,
+    next_steps: Iterable[NextStep],
+    timelines: tuple[list[SessionTimeline], int],
+    builder: ReportBuilder,
+    customers: CustomerCounts,
+) -> RunReport:
+    """Return the report of a run; ``timelines`` are the latest sessions and the number of earlier ones."""
+    metadata, status, groups = overview.metadata, overview.status, builder.groups()
     customer_count, affected_count = customers.totals()
-    shown, earlier = source.spells
+    shown, earlier = timelines
     return RunReport(
-        title=f"Retry of {facts.input_name}" if facts.retry_of else f"Reactivation of {facts.input_name}",
-        headline=_headline(source, gathering),
-        verdict=_verdict(source, gathering),
-        tone=_tone(source.ending.state, gathering.needing_attention),
-        exit_code=source.exit_code,
-        exit_description=_EXIT_WORDS.get(source.exit_code, ""),
-        started_at=facts.created_at,
-        ended_at=source.ended_at,
-        operator=facts.operator,
-        run_id=facts.id,
+        title=f"Retry of {metadata.input_name}" if metadata.retry_of else f"Reactivation of {metadata.input_name}",
+        headline=_headline(overview, builder),
+        verdict=_verdict(overview, builder),
+        tone=_tone(status.stop_reason.state, builder.needing_attention),
+        exit_code=overview.exit_code,
+        exit_description=_EXIT_MEANINGS.get(overview.exit_code, ""),
+        started_at=metadata.created_at,
+        ended_at=status.finished_at if status.end_recorded else None,
+        operator=metadata.operator,
+        run_id=metadata.id,
         version=__version__,
-        simulated=facts.simulated,
-        figures=_figures(source, gathering, customer_count),
-        statuses=summarize_statuses((status, source.counts.statuses[status]) for status in Status),
-        next_steps=tuple(NextStep(step.words.strip(), step.what, step.remark) for step in source.ways),
+        simulated=metadata.simulated,
+        figures=_figures(overview, builder, customer_count),
+        statuses=summarize_statuses((status, overview.counts.statuses[status]) for status in Status),
+        next_steps=tuple(next_steps),
         groups=groups,
-        other_rows=gathering.needing_attention - sum(group.rows for group in groups),
+        other_rows=builder.needing_attention - sum(group.rows for group in groups),
         customers=tuple(customers.most_affected(CUSTOMERS_SHOWN)),
         customer_count=customer_count,
         affected_count=affected_count,
         sessions=tuple(shown),
         earlier_sessions=earlier,
-        details=tuple(
-            about(
-                facts,
-                source.ending,
-                rows=source.counts.statuses.total(),
-                finished_at=source.ended_at or "not known: the process left no word",
-                calls=source.calls,
-                pace=source.pace,
-            )
-        ),
+        details=facts(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
     )
 
 
-def _headline(source: ReportInput, gathering: ReportBuilder) -> str:
-    rows = source.counts.statuses.total()
+def facts(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
+    """Return name and value of what is fixed about a run and how it ended, without what is not known."""
+    metadata, status, calls = overview.metadata, overview.status, overview.calls
+    achieved, configured = overview.pace["achieved_per_minute"], overview.pace["configured_per_minute"]
+    ceiling = f"at most {configured:g}/min" if configured else "not limited"
+    values = {
+        "Run": metadata.id,
+        "Command": metadata.command,
+        "Retry of": metadata.retry_of,
+        "State": status.stop_reason.state.value,
+        "Reason": status.stop_reason.reason,
+        "Started": metadata.created_at,
+        "Finished": finished_at or status.finished_at,
+        "Input": metadata.input_name,
+        "Rows": f"{overview.rows:,}",
+        "SHA-256 of the input": metadata.input_sha256,
+        "Target": "the simulator" if metadata.simulated else f"{metadata.base_url}/{metadata.api_version}",
+        "Tenant": metadata.tenant_id,
+        "Operator": metadata.operator,
+        "bulkreact": metadata.version,
+        "Calls": f"{calls['sent']:,} sent, {calls['retried']:,} repeated, {calls['throttled']:,} throttled",
+        "Pace": ceiling if achieved is None else f"{achieved:g}/min, {ceiling}",
+    }
+    return tuple((name, value) for name, value in values.items() if value)
+
+
+def _headline(overview: RunOverview, builder: ReportBuilder) -> str:
+    rows = overview.rows
     if not rows:
         return "There were no rows"
-    if gathering.succeeded == rows:
+    if builder.succeeded == rows:
         return "The only row ended well" if rows == 1 else f"All {rows:,} rows ended well"
-    return f"{gathering.succeeded:,} of {rows:,} row{'' if rows == 1 else 's'} ended well"
+    return f"{builder.succeeded:,} of {plural(rows, 'row')} ended well"
 
 
-def _verdict(source: ReportInput, gathering: ReportBuilder) -> str:
-    state, reason = source.ending.state, source.ending.reason.rstrip(".")
-    words = ["The run is complete" if state is RunState.FINISHED else f"The run was {state}: {reason}"]
-    if gathering.needing_attention:
-        words.append(f"{_rows(gathering.needing_attention)} did not end well")
-    if gathering.excluded_by_limit:
-        words.append(f"--limit left {_rows(gathering.excluded_by_limit)} out")
-    if accepted := source.counts.statuses[Status.ACCEPTED]:
-        words.append(f"Accepted is not yet active: {_rows(accepted)}")
-    return ". ".join(words) + "."
+def _verdict(overview: RunOverview, builder: ReportBuilder) -> str:
+    stop_reason = overview.status.stop_reason
+    finished = stop_reason.state is RunState.FINISHED
+    sentences = [
+        "The run is complete" if finished else f"The run was {stop_reason.state}: {stop_reason.reason.rstrip('.')}"
+    ]
+    if builder.needing_attention:
+        sentences.append(f"{plural(builder.needing_attention, 'row')} did not end well")
+    if builder.excluded_by_limit:
+        sentences.append(f"--limit left {plural(builder.excluded_by_limit, 'row')} out")
+    if accepted := overview.counts.statuses[Status.ACCEPTED]:
+        sentences.append(f"Accepted is not yet active: {plural(accepted, 'row')}")
+    return ". ".join(sentences) + "."
 
 
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{number:,} rows"
-
-
-def _tone(state: RunState, troubled: int) -> str:
+def _tone(state: RunState, needing_attention: int) -> str:
     if state is not RunState.FINISHED:
         return "stopped"
-    return "mixed" if troubled else "good"
+    return "mixed" if needing_attention else "good"
 
 
-def _figures(source: ReportInput, gathering: ReportBuilder, customer_count: int) -> tuple[tuple[str, str], ...]:
+def _figures(overview: RunOverview, builder: ReportBuilder, customer_count: int) -> tuple[tuple[str, str], ...]:
     numbers = {
-        "rows": source.counts.statuses.total(),
-        "ended well": gathering.succeeded,
-        "did not end well": gathering.needing_attention,
-        "left out by --limit": gathering.excluded_by_limit,
+        "rows": overview.rows,
+        "ended well": builder.succeeded,
+        "did not end well": builder.needing_attention,
+        "left out by --limit": builder.excluded_by_limit,
         "customers": customer_count,
-        "calls": source.calls["sent"],
+        "calls": overview.calls["sent"],
     }
-    return tuple((words, f"{number:,}") for words, number in numbers.items() if number or "limit" not in words)
+    return tuple((name, f"{number:,}") for name, number in numbers.items() if number or "limit" not in name)

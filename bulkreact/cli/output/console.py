@@ -128,7 +128,7 @@ class ConsoleReporter:
             self._line(line)
         if state is not RunState.FINISHED:
             self._prose(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
-        for step in steps(counts, state, run, again=resume_command, failed=results.files["failed"]):
+        for step in steps(counts, state, run, resume_command=resume_command, failed=results.files["failed"]):
             self._line(step.line)
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:

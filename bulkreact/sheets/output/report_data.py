@@ -98,7 +98,12 @@ class NextStep:
 
     description: str
     command: str
-    remark: str
+    remark: str = ""
+
+    @property
+    def line(self) -> str:
+        """Return it on one line."""
+        return f"{self.description} {self.command} {self.remark}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Pro
     verify.send_signal(signal.SIGINT)
     assert program.wait(verify).code == 130
     assert (found["state"], found["process_id"]) == ("interrupted", verify.pid)
-    assert f"Process {verify.pid} is reading how accepted subscriptions stand" in shown
+    assert f"Process {verify.pid} is reading the present status of accepted subscriptions" in shown
     assert refused.code == 5
 
 

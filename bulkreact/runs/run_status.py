@@ -1,0 +1,95 @@
+"""The state of a run as its journal has it: how its sending ended, and all of it for programs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact import __version__
+from bulkreact.batch.environment import StopReason
+from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
+from bulkreact.models import RunState
+from bulkreact.sheets.output import results_csv
+from bulkreact.sheets.output.results_csv import RowCounts
+
+RUNNING = "running"
+_KILLED = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How and when the sending of a run ended, and at which ceiling.
+
+    Where the process recorded no end, ``end_recorded`` is false and ``finished_at`` is the present time.
+    """
+
+    stop_reason: StopReason
+    configured_per_minute: float | None
+    finished_at: str
+    end_recorded: bool = True
+
+
+def latest_run_status(folder: Path, *, now: str) -> RunStatus:
+    """Return the status of a run by its journal."""
+    with JournalReader(folder) as journal:
+        return run_status(journal.latest_session(), now=now)
+
+
+def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
+    """Return a run's status from its latest session; no recorded end means that it was killed."""
+    if session is None or session.state is None or session.exit_code is None:
+        return RunStatus(_KILLED, session.configured_per_minute if session else None, now, end_recorded=False)
+    # The code of a completed run follows from its rows, and so it does when only its files were not written.
+    from_rows = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
+    exit_code = EXIT_SUCCESS if from_rows else session.exit_code
+    stop_reason = StopReason(session.state, exit_code, session.reason or "")
+    return RunStatus(stop_reason, session.configured_per_minute, session.ended_at or now)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOverview:
+    """All that is known of a run as a whole at one moment; ``running``: a process sends its rows at present.
+
+    ``rows`` are those of the input; while a run is running, ``counts`` are of the settled ones alone.
+    """
+
+    metadata: RunMetadata
+    status: RunStatus
+    rows: int
+    counts: RowCounts
+    calls: dict[str, int]
+    pace: dict[str, float | None]
+    running: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of the command that sent the rows, or would finish them now."""
+        return self.status.stop_reason.exit_code or self.counts.exit_code
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for programs, as in summary.json."""
+        metadata, stop_reason = self.metadata, self.status.stop_reason
+        return {
+            "run_id": metadata.id,
+            "version": __version__,
+            "command": metadata.command,
+            "retry_of": metadata.retry_of,
+            "operator": metadata.operator,
+            "input": {"name": metadata.input_name, "sha256": metadata.input_sha256, "rows": self.rows},
+            "target": {
+                "cloud": metadata.cloud,
+                "base_url": metadata.base_url,
+                "api_version": metadata.api_version,
+                "tenant_id": metadata.tenant_id,
+                "simulated": metadata.simulated,
+            },
+            "state": RUNNING if self.running else stop_reason.state.value,
+            "exit_code": None if self.running else self.exit_code,
+            "reason": "" if self.running else stop_reason.reason,
+            "started_at": metadata.created_at,
+            "finished_at": None if self.running else self.status.finished_at,
+            "counts": results_csv.counts_by_status(self.counts),
+            "error_codes": dict(self.counts.codes.most_common()),
+            "calls": self.calls,
+            "pace": self.pace,
+        }
