@@ -20,6 +20,8 @@ from bulkreact.inbox.scan import file_sha256
 from bulkreact.sheets.output.results_csv import RESULTS
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 
+_DONE = "done"
+_FAILED = "failed"
 _COMPRESSED = ".gz"
 # In bytes, of most file systems.
 _LONGEST_NAME = 255
@@ -35,8 +37,8 @@ class FileMover:
     def remove_partial_files(self) -> None:
         """Remove what a killed process left half-written."""
         if not self.keep:
-            for folder in (self._done, self._failed):
-                for partial in folder.glob(PARTIAL):
+            for name in (_DONE, _FAILED):
+                for partial in (self.inbox / name).glob(PARTIAL):
                     partial.unlink(missing_ok=True)
 
     def find_input(self, entry: LedgerEntry) -> Path | None:
@@ -53,30 +55,22 @@ class FileMover:
                 if (run / name).is_file():
                     end = f".{entry.run_id}.{name}"
                     stem = truncate_name(stem_of(entry.file_name), spare=len(os.fsencode(end)))
-                    copy(run / name, self._done / f"{stem}{end}")
+                    copy(run / name, self.inbox / _DONE / f"{stem}{end}")
             source = self.find_input(entry)
-            return move(source, self._done) if source else None
+            return move(source, self.inbox / _DONE) if source else None
 
     def file_copy(self, path: Path) -> None:
         """Move a file that needs no run to ``done``."""
         if not self.keep:
             with _as_results_error(path.name):
-                move(path, self._done)
+                move(path, self.inbox / _DONE)
 
     def refuse(self, path: Path, reason: str) -> Path | None:
         """Move a file that cannot be run to ``failed``, beside a note with the reason; return its new path."""
         if self.keep:
             return None
         with _as_results_error(path.name):
-            return move_with_note(path, self._failed, reason)
-
-    @property
-    def _done(self) -> Path:
-        return self.inbox / "done"
-
-    @property
-    def _failed(self) -> Path:
-        return self.inbox / "failed"
+            return move_with_note(path, self.inbox / _FAILED, reason)
 
 
 @contextmanager

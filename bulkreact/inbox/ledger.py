@@ -84,11 +84,6 @@ class LedgerEntry:
     stage: Stage
 
     @property
-    def is_simulated(self) -> bool:
-        """Return whether it was sent to a simulator in our own process."""
-        return self.target == SIMULATED
-
-    @property
     def file_name(self) -> str:
         """Return the file's name as Python represents it."""
         return os.fsdecode(self.name)

@@ -31,8 +31,8 @@ class RefusedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadableFile:
-    """A file whose rows are in a draft; ``entry`` and ``metadata`` are for the run that it may get.
+class NewFile:
+    """A file whose rows are in a draft; ``entry`` and ``metadata`` are for its run, unless its content is known.
 
     ``earlier`` is a run that its content had, ``unfinished`` one of the same rows that was made outside the inbox.
     """
@@ -64,26 +64,19 @@ class ContinuedFile:
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """It gets a run."""
-
-    file: ReadableFile
-
-
 def classify(
-    file: RefusedFile | ReadableFile, *, changed: bool
+    file: RefusedFile | NewFile, *, changed: bool
 ) -> IgnoredFile | RefusedFile | CopiedFile | ContinuedFile | NewFile:
     """Decide what happens to a file; ``changed`` says that it was written to while it was read.
 
-    ======= ======== =========== ============== =========
-    changed file     earlier run unfinished run decision
-    yes     any      any         any            ignored
-    no      refused                             refused
-    no      readable yes         any            copied
-    no      readable no          yes            continued
-    no      readable no          no             new
-    ======= ======== =========== ============== =========
+    ======= ======= =========== ============== =========
+    changed file    earlier run unfinished run decision
+    yes     any     any         any            ignored
+    no      refused                            refused
+    no      new     yes         any            copied
+    no      new     no          yes            continued
+    no      new     no          no             new
+    ======= ======= =========== ============== =========
     """
     if changed:
         return IgnoredFile()
@@ -93,27 +86,26 @@ def classify(
         return CopiedFile(file.earlier)
     if file.unfinished:
         return ContinuedFile(replace(file.entry, run_id=file.unfinished.metadata.id), file.unfinished)
-    return NewFile(file)
+    return file
 
 
 @dataclass(frozen=True, slots=True)
 class NewFiles:
     """Processes the files of an inbox in one pass."""
 
-    sweep_pass: SweepPass
+    sweep: SweepPass
 
     def process(self, snapshot: FileSnapshot) -> FileResult | None:
         """Process one file; None if there is nothing to report about it."""
-        job, path = self.sweep_pass.job, snapshot.path
+        job, path = self.sweep.job, snapshot.path
         name, sha256 = os.fsencode(path.name), file_sha256(path)
-        if not job.options.again and (
-            (name, sha256) in self.sweep_pass.already_reported
-            or job.ledger.is_left_in_place(name, job.dedup_key(sha256))
+        if not job.again and (
+            (name, sha256) in self.sweep.already_reported or job.ledger.is_left_in_place(name, job.dedup_key(sha256))
         ):
             return None
         access = job.environment.access.get()
         # The lock first: waiting for it later would send rows of a file that may have changed meanwhile.
-        self.sweep_pass.lock(access)
+        self.sweep.lock(access)
         if self._has_changed(snapshot):
             return None
         now = job.environment.now()
@@ -121,7 +113,7 @@ class NewFiles:
         with store.draft(job.output.reports, run_id) as draft:
             file = self._read(draft, snapshot, run_id, access, now)
             changed = self._has_changed(snapshot)
-            if isinstance(file, ReadableFile) and not changed and not job.options.again:
+            if isinstance(file, NewFile) and not changed and not job.again:
                 file = self._with_runs(file, access)
             match classify(file, changed=changed):
                 case IgnoredFile():
@@ -132,13 +124,13 @@ class NewFiles:
                     return self._file_copy(snapshot, sha256, earlier)
                 case ContinuedFile(entry, run):
                     return self._resume(entry, run, access)
-                case NewFile(file):
-                    return self._run(file, draft, access)
+                case NewFile() as new_file:
+                    return self._run(new_file, draft, access)
 
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
-    ) -> RefusedFile | ReadableFile:
-        job, path = self.sweep_pass.job, snapshot.path
+    ) -> RefusedFile | NewFile:
+        job, path = self.sweep.job, snapshot.path
         try:
             loaded = job.environment.read_input(draft, path)
         except FileRefusedError as error:
@@ -148,31 +140,24 @@ class NewFiles:
         )
         # Without rows to send, the bytes of the file are its content.
         content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
+        name, sha256 = os.fsencode(path.name), loaded.input_file.sha256
         entry = LedgerEntry(
-            run_id,
-            content,
-            job.target,
-            access.tenant_id,
-            job.ledger.inbox,
-            os.fsencode(path.name),
-            loaded.input_file.sha256,
-            Stage.PREPARED,
+            run_id, content, job.target, access.tenant_id, job.ledger.inbox, name, sha256, Stage.PREPARED
         )
-        return ReadableFile(loaded, entry, metadata)
+        return NewFile(loaded, entry, metadata)
 
-    def _with_runs(self, file: ReadableFile, access: AuthorizedAccess) -> ReadableFile:
+    def _with_runs(self, file: NewFile, access: AuthorizedAccess) -> NewFile:
         """Add the runs that the file's content had before."""
-        job = self.sweep_pass.job
+        job = self.sweep.job
         runs = job.ledger.runs_of(file.entry.content, job.target)
         earlier = next((entry for entry in runs if access.matches_tenant(entry.tenant_id or None)), None)
         if earlier:
             return replace(file, earlier=earlier)
-        return replace(
-            file, unfinished=find_unfinished(job.output.reports, file.metadata, access, self.sweep_pass.reporter)
-        )
+        unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep.reporter)
+        return replace(file, unfinished=unfinished)
 
-    def _run(self, file: ReadableFile, draft: Path, access: AuthorizedAccess) -> FileResult:
-        job, reporter, entry = self.sweep_pass.job, self.sweep_pass.reporter, file.entry
+    def _run(self, file: NewFile, draft: Path, access: AuthorizedAccess) -> FileResult:
+        job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
         reporter.info(f"{entry.file_name}: run {entry.run_id}.")
         reporter.info_if(file.loaded.input_file.remark)
@@ -182,57 +167,54 @@ class NewFiles:
         job.ledger.record_activity(job.environment.now())
         folder = store.publish(draft, entry.run_id)
         job.ledger.set_stage(entry.run_id, Stage.STARTED)
-        return self.sweep_pass.run(entry, folder, access)
+        return self.sweep.run(entry, folder, access)
 
     def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
         """Continue a run that was made outside the inbox."""
-        job = self.sweep_pass.job
+        job = self.sweep.job
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
         if not run.ended:
-            return UnfinishedRuns(self.sweep_pass).resume(entry)
+            return UnfinishedRuns(self.sweep).resume(entry)
         job.ledger.set_stage(entry.run_id, Stage.STARTED)
-        self.sweep_pass.reporter.info(
-            f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost."
-        )
-        return self.sweep_pass.confirm_and_run(entry, run.folder, access)
+        self.sweep.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
+        return self.sweep.confirm_and_run(entry, run.folder, access)
 
     def _has_changed(self, snapshot: FileSnapshot) -> bool:
         """Return whether a file was written to or removed since the snapshot."""
         if take_snapshot(snapshot.path) == snapshot:
             return False
-        self.sweep_pass.reporter.info(f"Left alone for now: {snapshot.path.name} changed while it was read.")
+        self.sweep.reporter.info(f"Left alone for now: {snapshot.path.name} changed while it was read.")
         return True
 
     def _refuse(self, snapshot: FileSnapshot, sha256: str, reason: str) -> FileResult:
-        job, name = self.sweep_pass.job, snapshot.path.name
-        with self.sweep_pass.deferring_signals():
+        job, name = self.sweep.job, snapshot.path.name
+        with self.sweep.deferring_signals():
             job.ledger.record_activity(job.environment.now())
-            path = self.sweep_pass.mover.refuse(snapshot.path, reason)
-            if job.options.keep:
+            path = self.sweep.mover.refuse(snapshot.path, reason)
+            if job.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         moved = f" It was moved to {path}." if path else ""
-        self.sweep_pass.reporter.error(f"{reason}{moved}")
+        self.sweep.reporter.error(f"{reason}{moved}")
         return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=reason)
 
     def _file_copy(self, snapshot: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
         """File a copy of a content that had a run, and report it; it stays if that run is unfinished."""
-        job, name = self.sweep_pass.job, snapshot.path.name
+        job, name = self.sweep.job, snapshot.path.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
         if earlier.stage not in {Stage.ENDED, Stage.FILED} or (run and not run.ended):
             command = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
             message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
             code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
-            return self.sweep_pass.leave_waiting(name, earlier.run_id, code, message)
+            return self.sweep.leave_waiting(name, earlier.run_id, code, message)
         message = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
-        with self.sweep_pass.deferring_signals():
-            self.sweep_pass.mover.file_copy(snapshot.path)
-            if job.options.keep:
+        with self.sweep.deferring_signals():
+            self.sweep.mover.file_copy(snapshot.path)
+            if job.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
-        reporter, allowed = self.sweep_pass.reporter, job.options.allow_empty
+        reporter, allowed = self.sweep.reporter, job.allow_empty
         report = reporter.info if allowed else reporter.warning
         report(f"{name}: {message}. To run it all the same: --again")
-        return FileResult(
-            name, FileOutcome.COPY, EXIT_SUCCESS if allowed else EXIT_SOME_FAILED, earlier.run_id, message
-        )
+        code = EXIT_SUCCESS if allowed else EXIT_SOME_FAILED
+        return FileResult(name, FileOutcome.COPY, code, earlier.run_id, message)

@@ -7,8 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from bulkreact.errors import AlreadyRunningError, is_fatal, most_severe
-from bulkreact.monitoring.monitors import CommandEnd
+from bulkreact.errors import AlreadyRunningError, is_fatal
 from bulkreact.monitoring.prometheus import Metric, folder_label
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.timestamps import iso
@@ -75,23 +74,10 @@ def _duration(seconds: float) -> str:
     return f"{round(seconds / size, 1):g} {unit}"
 
 
-def end_of_pass(
-    inbox: Path, results: Sequence[FileResult], stop_code: int, *, now: datetime, last_activity: datetime
-) -> CommandEnd:
-    """Return what monitors get about one pass over an inbox; ``stop_code`` is the exit code of a signal, or 0."""
-    files = [result.to_dict() for result in results]
-    return CommandEnd(
-        stop_code or most_severe(result.exit_code for result in results),
-        "; ".join(result.line for result in results if result.exit_code),
-        [result.written for result in results if result.written],
-        {"inbox": str(inbox.resolve()), "files": files} if files else {},
-        _metrics(inbox, results, now=now, last_activity=last_activity),
-    )
-
-
-def _metrics(
+def sweep_metrics(
     inbox: Path, results: Sequence[FileResult], *, now: datetime, last_activity: datetime
 ) -> tuple[Metric, ...]:
+    """Return the metrics of one pass over an inbox."""
     counts = Counter(result.outcome for result in results)
     labels = {"inbox": folder_label(inbox)}
     activity = "When there was last something new in the inbox, or its ledger was begun."

@@ -1,13 +1,21 @@
 """Sweeps an inbox, once or again and again: first what is unfinished, then new files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, EXIT_TERMINATED, BulkreactError, is_fatal
+from bulkreact.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    EXIT_SUCCESS,
+    EXIT_TERMINATED,
+    BulkreactError,
+    is_fatal,
+    most_severe,
+)
 from bulkreact.inbox.new_files import NewFiles
-from bulkreact.inbox.outcomes import FileOutcome, FileResult, end_of_pass, ends_sweep, inactivity_message
+from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, inactivity_message, sweep_metrics
 from bulkreact.inbox.scan import FileSnapshot, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns
@@ -76,7 +84,7 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
         except SystemExit:
             return results, EXIT_TERMINATED
     last_activity = job.ledger.last_activity()
-    if message := inactivity_message(last_activity, job.environment.now(), job.options.expect_within):
+    if message := inactivity_message(last_activity, job.environment.now(), job.expect_within):
         job.environment.reporter.error(f"{job.inbox}: {message}.")
         results.append(FileResult("", FileOutcome.SILENT, EXIT_SOME_FAILED, message=message))
     return results, EXIT_SUCCESS
@@ -105,7 +113,7 @@ def _guarded(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | N
 
 def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
     """Find the files that are ready, and wait a moment: files that change meanwhile are ignored when they are read."""
-    settle = job.options.settle
+    settle = job.settle
     found = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
     for snapshot in found.settling:
         job.environment.reporter.info(f"Left alone for now: {snapshot.path.name} changed less than {settle:g} s ago.")
@@ -114,7 +122,12 @@ def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
         job.environment.sleep(min(_LOOK_SECONDS, settle))
 
 
-def _end_of_pass(job: SweepJob, results: list[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:
-    return end_of_pass(
-        job.inbox, results, stop_code, now=job.environment.now(), last_activity=job.ledger.last_activity()
+def _end_of_pass(job: SweepJob, results: Sequence[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:
+    files = [result.to_dict() for result in results]
+    return CommandEnd(
+        stop_code or most_severe(result.exit_code for result in results),
+        "; ".join(result.line for result in results if result.exit_code),
+        [result.written for result in results if result.written],
+        {"inbox": str(job.inbox.resolve()), "files": files} if files else {},
+        sweep_metrics(job.inbox, results, now=job.environment.now(), last_activity=job.ledger.last_activity()),
     )

@@ -27,18 +27,6 @@ COMMAND = "sweep"
 _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 
 
-@dataclass(frozen=True, slots=True)
-class SweepOptions:
-    """How files are handled: ``settle`` and ``expect_within`` are seconds."""
-
-    keep: bool
-    again: bool
-    allow_empty: bool
-    wait: bool
-    settle: float
-    expect_within: float | None
-
-
 class AccessSource:
     """Provides each run with credentials of its own, fetched when they are needed."""
 
@@ -79,15 +67,20 @@ class SweepEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class SweepJob:
-    """What a sweep is to do: the inbox, where calls go, and the ledger of what was done before."""
+    """What a sweep is to do; ``settle`` and ``expect_within`` are seconds."""
 
     inbox: Path
     service: Service
     limits: Limits
     output: Output
-    options: SweepOptions
     ledger: Ledger
     environment: SweepEnvironment
+    keep: bool
+    again: bool
+    allow_empty: bool
+    wait: bool
+    settle: float
+    expect_within: float | None
 
     @property
     def target(self) -> str:
@@ -108,7 +101,7 @@ class SweepPass:
 
     def __init__(self, job: SweepJob, stack: ExitStack) -> None:
         self.job = job
-        self.mover = FileMover(job.inbox, job.options.keep)
+        self.mover = FileMover(job.inbox, job.keep)
         self.reporter = job.environment.reporter
         self.already_reported: set[tuple[bytes, str]] = set()
         self.stop_code = EXIT_SUCCESS
@@ -118,7 +111,7 @@ class SweepPass:
     def lock(self, access: AuthorizedAccess) -> Callable[[str], None]:
         """Take the partner's lock unless this pass has it; return what names the current run in it."""
         if self._set_run_id is None:
-            waiting = self.reporter.info if self.job.options.wait else None
+            waiting = self.reporter.info if self.job.wait else None
             lock = locked(self.job.service, access.tenant_id, waiting=waiting)
             self._set_run_id = self._stack.enter_context(lock)
         return self._set_run_id
@@ -150,7 +143,7 @@ class SweepPass:
         with self.deferring_signals():
             self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
             path = self.mover.file_run(entry, folder)
-            if self.job.options.keep:
+            if self.job.keep:
                 self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
             self.job.ledger.mark_filed(entry)
         if path:

@@ -10,7 +10,7 @@ from bulkreact.errors import (
     InputRefusedError,
     ResultsNotWrittenError,
 )
-from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.ledger import SIMULATED, LedgerEntry, Stage
 from bulkreact.inbox.outcomes import FileResult
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.models import RunState
@@ -27,18 +27,18 @@ from bulkreact.sheets.output.results_csv import RESULTS
 class UnfinishedRuns:
     """Continues the entries of the ledger that are not filed."""
 
-    sweep_pass: SweepPass
+    sweep: SweepPass
 
     def resume(self, entry: LedgerEntry) -> FileResult | None:
         """Continue one entry; None if there is nothing to report about it."""
-        job = self.sweep_pass.job
-        if entry.is_simulated != job.service.simulated:
+        job = self.sweep.job
+        if (entry.target == SIMULATED) != job.service.simulated:
             return None
         reports = job.output.reports
         folder = reports / entry.run_id
         if not folder.is_dir():
             return self._resume_without_run(entry)
-        self.sweep_pass.already_reported.add((entry.name, entry.sha256))
+        self.sweep.already_reported.add((entry.name, entry.sha256))
         if entry.stage is Stage.PREPARED:
             job.ledger.set_stage(entry.run_id, Stage.STARTED)
         run = store.find(reports, str(folder))
@@ -47,21 +47,20 @@ class UnfinishedRuns:
             return self._leave_waiting(entry, AlreadyRunningError.exit_code, message)
         if not run.ended:
             return self._resume_run(entry, run)
-        session = run.session
         # A run can end without its results, if the disk is full.
-        missing = session is not None and session.exit_code == ResultsNotWrittenError.exit_code
+        missing = run.session is not None and run.session.exit_code == ResultsNotWrittenError.exit_code
         if missing or not (folder / RESULTS).is_file():
             write_again(run, reports)
-        return self.sweep_pass.file_run(entry, folder, summarize(run).exit_code or EXIT_SUCCESS)
+        return self.sweep.file_run(entry, folder, summarize(run).exit_code or EXIT_SUCCESS)
 
     def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:
         """Handle an entry without a run's folder: it never existed, or was removed."""
-        ledger = self.sweep_pass.job.ledger
+        ledger = self.sweep.job.ledger
         if entry.stage is Stage.PREPARED:
             ledger.delete_prepared(entry.run_id)
             return None
-        self.sweep_pass.already_reported.add((entry.name, entry.sha256))
-        if self.sweep_pass.mover.find_input(entry) is None:
+        self.sweep.already_reported.add((entry.name, entry.sha256))
+        if self.sweep.mover.find_input(entry) is None:
             ledger.mark_filed(entry)
             return None
         message = (
@@ -70,25 +69,24 @@ class UnfinishedRuns:
         return self._leave_waiting(entry, InputRefusedError.exit_code, message)
 
     def _resume_run(self, entry: LedgerEntry, run: Run) -> FileResult | None:
-        job = self.sweep_pass.job
+        job = self.sweep.job
         command = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
-        session = run.session
-        if session and session.state is RunState.HALTED:
-            if self.sweep_pass.mover.find_input(entry) is None:
+        if run.session and is_halted(run):
+            if self.sweep.mover.find_input(entry) is None:
                 # Its file was taken away, so a person is dealing with it.
                 job.ledger.mark_filed(entry)
                 return None
-            message = f"its run {entry.run_id} was halted: {session.reason}. Look at it, then: {command}"
+            message = f"its run {entry.run_id} was halted: {run.session.reason}. Look at it, then: {command}"
             return self._leave_waiting(entry, HaltedError.exit_code, message)
         access = job.environment.access.get()
         if obstacle := _obstacle(entry, run, job, access):
             message = f"its unfinished run {entry.run_id} {obstacle}. Continue it with: {command}"
             return self._leave_waiting(entry, InputRefusedError.exit_code, message)
-        self.sweep_pass.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}.")
-        return self.sweep_pass.confirm_and_run(entry, run.folder, access)
+        self.sweep.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}.")
+        return self.sweep.confirm_and_run(entry, run.folder, access)
 
     def _leave_waiting(self, entry: LedgerEntry, code: int, message: str) -> FileResult:
-        return self.sweep_pass.leave_waiting(entry.file_name, entry.run_id, code, message)
+        return self.sweep.leave_waiting(entry.file_name, entry.run_id, code, message)
 
 
 def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAccess) -> str:
@@ -104,5 +102,4 @@ def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAcc
 
 def is_halted(run: Run) -> bool:
     """Return whether the failure threshold halted a run, and it was not continued since."""
-    session = run.session
-    return session is not None and session.state is RunState.HALTED
+    return run.session is not None and run.session.state is RunState.HALTED

@@ -11,7 +11,6 @@ from bulkreact.inbox.new_files import (
     CopiedFile,
     IgnoredFile,
     NewFile,
-    ReadableFile,
     RefusedFile,
     classify,
 )
@@ -27,32 +26,32 @@ UNREADABLE = RefusedFile("no header")
 
 
 @pytest.fixture
-def readable(tmp_path: Path) -> ReadableFile:
+def new_file(tmp_path: Path) -> NewFile:
     """Return a file that can be read, and whose rows had no run."""
     path = write_csv(tmp_path / "a.csv", [row(guid(1))])
-    return ReadableFile(LoadedInput(InputFile(path, max_rows=10), "digest"), ENTRY, facts(id="new"))
+    return NewFile(LoadedInput(InputFile(path, max_rows=10), "digest"), ENTRY, facts(id="new"))
 
 
-def test_a_file_that_changed_is_ignored_whatever_was_read_of_it(readable: ReadableFile) -> None:
-    known = replace(readable, earlier=EARLIER, unfinished=UNFINISHED)
-    decisions = [classify(file, changed=True) for file in (UNREADABLE, readable, known)]
+def test_a_file_that_changed_is_ignored_whatever_was_read_of_it(new_file: NewFile) -> None:
+    known = replace(new_file, earlier=EARLIER, unfinished=UNFINISHED)
+    decisions = [classify(file, changed=True) for file in (UNREADABLE, new_file, known)]
     assert decisions == [IgnoredFile()] * 3
 
 
-def test_an_unreadable_file_is_refused_with_its_reason() -> None:
+def test_an_unnew_file_file_is_refused_with_its_reason() -> None:
     assert classify(UNREADABLE, changed=False) == UNREADABLE
 
 
 @pytest.mark.parametrize("unfinished", [None, UNFINISHED])
-def test_a_content_that_had_a_run_is_a_copy(readable: ReadableFile, unfinished: Run | None) -> None:
-    file = replace(readable, earlier=EARLIER, unfinished=unfinished)
+def test_a_content_that_had_a_run_is_a_copy(new_file: NewFile, unfinished: Run | None) -> None:
+    file = replace(new_file, earlier=EARLIER, unfinished=unfinished)
     assert classify(file, changed=False) == CopiedFile(EARLIER)
 
 
-def test_an_unfinished_run_of_the_same_rows_is_continued_under_its_own_id(readable: ReadableFile) -> None:
-    decision = classify(replace(readable, unfinished=UNFINISHED), changed=False)
+def test_an_unfinished_run_of_the_same_rows_is_continued_under_its_own_id(new_file: NewFile) -> None:
+    decision = classify(replace(new_file, unfinished=UNFINISHED), changed=False)
     assert decision == ContinuedFile(replace(ENTRY, run_id="by-hand"), UNFINISHED)
 
 
-def test_any_other_file_is_new(readable: ReadableFile) -> None:
-    assert classify(readable, changed=False) == NewFile(readable)
+def test_any_other_file_is_new(new_file: NewFile) -> None:
+    assert classify(new_file, changed=False) == new_file

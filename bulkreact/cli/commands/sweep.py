@@ -23,7 +23,7 @@ from bulkreact.early_signals import early_signals
 from bulkreact.errors import InputRefusedError
 from bulkreact.inbox.ledger import open_ledger
 from bulkreact.inbox.sweep import sweep, watch
-from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob, SweepOptions
+from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.input_reader import load_input
 from bulkreact.runs.partner_lock import swept
@@ -66,7 +66,6 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         if service.simulated and not params["keep"]:
             reporter.info("This is practice, and files are moved all the same: --keep leaves them where they are.")
         names = ("keep", "again", "allow_empty", "wait", "settle", "expect_within")
-        options = SweepOptions(**{name: params[name] for name in names})
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
@@ -79,7 +78,15 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         )
         with open_ledger(output.reports, inbox) as ledger:
             ledger.record_first_sweep(now())
-            job = SweepJob(inbox, service, shared.limits(ctx), output, options, ledger, environment)
+            job = SweepJob(
+                inbox,
+                service,
+                shared.limits(ctx),
+                output,
+                ledger,
+                environment,
+                **{name: params[name] for name in names},
+            )
             if params["watch"]:
                 return watch(job, every=params["every"], notify=automation.monitors_for(ctx).notify_end)
             return sweep(job)

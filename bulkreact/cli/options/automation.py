@@ -66,7 +66,7 @@ class MonitoredCommand(ConfiguredCommand):
         try:
             monitors.check()
             monitors.notify_start()
-            end = self._run(ctx)
+            end: CommandEnd = super().invoke(ctx)
         except BaseException as error:
             end = end_by(error)
             raise
@@ -74,12 +74,6 @@ class MonitoredCommand(ConfiguredCommand):
             with deferring_signals():
                 monitors.notify_end(end)
         ctx.exit(end.exit_code)
-
-    def _run(self, ctx: click.Context) -> CommandEnd:
-        end = super().invoke(ctx)
-        if not isinstance(end, CommandEnd):
-            raise TypeError(f"{ctx.info_name} returned no CommandEnd")
-        return end
 
 
 def unattended_options(function: Decorated) -> Decorated:
