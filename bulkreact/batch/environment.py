@@ -28,7 +28,7 @@ class RunEnvironment:
     monotonic: Callable[[], float]
     chance: Callable[[], float]
     new_id: Callable[[], str]
-    settled: Callable[[int, Outcome], None]
+    on_settled: Callable[[int, Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class PhaseProgress:
 class ThrottleState:
     """Who is not being sent at present: seconds for everybody, customers on hold, items that wait for their time."""
 
-    seconds: float
+    partner_seconds: float
     customers: int
     waiting: int
 

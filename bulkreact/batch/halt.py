@@ -11,7 +11,7 @@ DENIALS_TO_STOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
+class DeniedRow:
     """A row that was refused for lack of permission."""
 
     ordinal: int
@@ -37,7 +37,7 @@ class FailureThreshold:
             self.codes[outcome.code] += 1
 
     @property
-    def passed(self) -> bool:
+    def is_passed(self) -> bool:
         """Tell whether the run must halt."""
         return self.settled >= self._after and self._threshold.passed(self.failures, self.settled)
 
@@ -48,23 +48,23 @@ class DenialBreaker:
     def __init__(self, *, customers: int, succeeded: bool) -> None:
         self._several = customers > 1
         self._succeeded = succeeded
-        self.refusals: list[RefusedRow] = []
+        self.denials: list[DeniedRow] = []
 
     @property
-    def watching(self) -> bool:
+    def is_watching(self) -> bool:
         """Tell whether refusals may still turn out to be the account's fault."""
         return not self._succeeded
 
-    def refused(self, refusal: RefusedRow) -> bool:
+    def record_denial(self, refusal: DeniedRow) -> bool:
         """Count a refusal and tell whether the streak is fatal."""
-        self.refusals.append(refusal)
+        self.denials.append(refusal)
         return (
             not self._succeeded
-            and len(self.refusals) >= DENIALS_TO_STOP
-            and (not self._several or len({refusal.customer_id for refusal in self.refusals}) > 1)
+            and len(self.denials) >= DENIALS_TO_STOP
+            and (not self._several or len({refusal.customer_id for refusal in self.denials}) > 1)
         )
 
-    def answered(self, *, success: bool) -> None:
+    def record_answer(self, *, success: bool) -> None:
         """Note another answer: it ends the streak; a success ends the watch."""
         self._succeeded = self._succeeded or success
-        self.refusals.clear()
+        self.denials.clear()

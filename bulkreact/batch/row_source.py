@@ -15,7 +15,7 @@ class CustomerStream:
 
     customer_id: str
     band: int = 0
-    below: int | None = None
+    parent: int | None = None
 
 
 class _Item(Protocol):

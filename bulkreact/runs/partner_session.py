@@ -69,7 +69,7 @@ class PartnerSession:
                 monotonic=monotonic,
                 chance=random,
                 new_id=_new_id,
-                settled=self.reporter.row_settled,
+                on_settled=self.reporter.row_settled,
             )
             result = await work(environment, service)
             await credentials.close()

@@ -227,7 +227,7 @@ def test_only_wanted_subscriptions_are_looked_into() -> None:
     below = [{"id": guid(121), "status": "active"}, {"id": guid(122), "status": "x"}]
     reading.judge(Response(200, "", {}, json.dumps({"items": below}).encode()), SERVICE, now=NOW)
     assert reading.finished
-    assert [(one.subscription_id.lower(), one.entitlement_id) for one in reading.found()] == [
+    assert [(one.subscription_id.lower(), one.entitlement_id) for one in reading.targets()] == [
         (guid(12), ""),
         (guid(12), guid(122)),
     ]

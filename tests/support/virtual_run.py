@@ -121,7 +121,7 @@ class Laboratory:
             monotonic=monotonic,
             chance=self._chance.random,
             new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
-            settled=self.settled,
+            on_settled=self.settled,
         )
 
         @contextmanager

@@ -87,7 +87,7 @@ class PageCursor(Generic[Entry]):
 
     def __init__(self, listing: Listing[Entry]) -> None:
         self.entries: list[Entry] = []
-        self.nameless = 0
+        self.without_id = 0
         self.ended = False
         self._listing: Listing[Entry] = listing
         self._place = listing.begin
@@ -114,7 +114,7 @@ class PageCursor(Generic[Entry]):
         new = {one.id.lower(): one for one in reversed(page.entries) if one.id.lower() not in self._ids}
         self._ids.update(new)
         self.entries.extend(reversed(new.values()))
-        self.nameless += page.without_id
+        self.without_id += page.without_id
         self._fruitless = 0 if new else self._fruitless + 1
         if page.next is None:
             self.ended = True
@@ -167,7 +167,7 @@ class CustomerList:
     def drain(self) -> tuple[Sequence[CustomerEntry], int]:
         """Return the customers that came since the last time, and how many entries had no id that could be used."""
         entries, self._cursor.entries = self._cursor.entries, []
-        nameless, self._cursor.nameless = self._cursor.nameless, 0
+        nameless, self._cursor.without_id = self._cursor.without_id, 0
         self.taken += len(entries)
         return entries, nameless
 
@@ -175,7 +175,7 @@ class CustomerList:
 class CustomerReading:
     """The reading of one customer, as an item of a queue: the subscriptions, then each Azure plan's entitlements."""
 
-    def __init__(self, key: int, customer_id: str, wanted: DiscoveryFilter) -> None:
+    def __init__(self, key: int, customer_id: str, criteria: DiscoveryFilter) -> None:
         self.position = key
         self.customer_id = customer_id
         self.due = float("-inf")
@@ -183,7 +183,7 @@ class CustomerReading:
         self.failures = 0
         self.token_refused = False
         self.troubles: list[ReadFailure] = []
-        self._wanted = wanted
+        self._wanted = criteria
         self._subscriptions = PageCursor(paging.subscriptions(customer_id))
         self._plans: deque[SubscriptionEntry] | None = None
         self._plan: tuple[SubscriptionEntry, PageCursor[EntitlementEntry]] | None = None
@@ -203,7 +203,7 @@ class CustomerReading:
     @property
     def without_id(self) -> int:
         """Return how many entries had no id that could be used."""
-        return self._subscriptions.nameless + sum(one.nameless for one in self._entitlements.values())
+        return self._subscriptions.without_id + sum(one.without_id for one in self._entitlements.values())
 
     def request(self, service: Service, *, request_id: str, correlation_id: str) -> Request:
         """Return the call for the next page of the present list."""
@@ -234,7 +234,7 @@ class CustomerReading:
         else:
             self._next_plan()
 
-    def found(self) -> Iterator[FoundTarget]:
+    def targets(self) -> Iterator[FoundTarget]:
         """Yield what is kept, parents before children; nothing of a customer who could not be read."""
         for one in [] if self._failed else parents_first(self._subscriptions.entries):
             if self._wanted.includes(one):

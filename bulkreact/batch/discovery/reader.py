@@ -14,7 +14,7 @@ from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RefreshToken, react
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_budget
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
-from bulkreact.batch.halt import DenialBreaker, RefusedRow
+from bulkreact.batch.halt import DenialBreaker, DeniedRow
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import CustomerStream, RowSource
@@ -31,11 +31,11 @@ class DiscoveryJob:
     """What a discovery works with; ``beginning`` is told of each phase before its first call, and ends with it."""
 
     store: DiscoveryStore
-    wanted: DiscoveryFilter
-    edges: RunEnvironment
+    criteria: DiscoveryFilter
+    environment: RunEnvironment
     service: Service
     limits: Limits
-    beginning: Callable[[Phase], AbstractContextManager[None]]
+    begin_phase: Callable[[Phase], AbstractContextManager[None]]
 
 
 async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
@@ -47,7 +47,7 @@ async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
     flow = call_budget(limits, RateLimiter(limits.calls_per_second))
     writer = Writer(job.store.path)
     try:
-        if not job.store.listed:
+        if not job.store.is_listed:
             ending, trouble = await _list(job, flow, writer)
             if ending != COMPLETED or trouble:
                 return ending, trouble
@@ -63,13 +63,13 @@ async def _list(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> tuple[St
     async def keep(task: CustomerList) -> None:
         before = task.taken
         entries, nameless = task.drain()
-        statements = gathering.list_page(entries, after=before, nameless=nameless)
+        statements = gathering.page_statements(entries, after=before, without_id=nameless)
         if task.finished and not task.trouble:
-            statements.extend(gathering.all_listed(job.edges.now()))
+            statements.extend(gathering.listed_statements(job.environment.now()))
         await writer.commit(*statements)
 
     reader = _Reader("Listing customers", _Alone(customers), job, flow, keep, total=0)
-    with job.beginning(reader.phase):
+    with job.begin_phase(reader.phase):
         return await reader.run(), customers.trouble
 
 
@@ -79,17 +79,17 @@ async def _read(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> StopReas
     async def keep(task: CustomerReading) -> None:
         if task.finished:
             await writer.commit(
-                *gathering.customer_read(
-                    task.position, task.found(), task.troubles, nameless=task.without_id, now=job.edges.now()
+                *gathering.read_statements(
+                    task.position, task.targets(), task.troubles, without_id=task.without_id, now=job.environment.now()
                 )
             )
 
-    unread, known = gathering.unread, gathering.customers
+    unread, known = gathering.unread_count, gathering.customer_count
     # What an earlier process was granted counts as well: then it is not the account that lacks permission.
     streak = DenialBreaker(customers=known, succeeded=known > unread)
-    source = _Readings(gathering, job.wanted)
+    source = _Readings(gathering, job.criteria)
     reader = _Reader("Reading customers", source, job, flow, keep, total=unread, streak=streak)
-    with job.beginning(reader.phase):
+    with job.begin_phase(reader.phase):
         return await reader.run()
 
 
@@ -110,14 +110,18 @@ class _Reader(Generic[TaskT]):
         total: int,
         streak: DenialBreaker | None = None,
     ) -> None:
-        self._edges = job.edges
+        self._edges = job.environment
         self._service = job.service
         self._attempts = job.limits.attempts
         self._keep = keep
         # What is begun is soon complete: little is read twice after a kill, and little is kept in memory.
         limits = job.limits
-        self._queue = Queue(source, per_customer=limits.per_customer, clock=job.edges.monotonic, active_customers=1)
-        self._workers = WorkerPool(title, self._queue, total=total, flow=flow, edges=job.edges, call=self._call)
+        self._queue = Queue(
+            source, per_customer=limits.per_customer, clock=job.environment.monotonic, active_customers=1
+        )
+        self._workers = WorkerPool(
+            title, self._queue, total=total, budget=flow, environment=job.environment, call=self._call
+        )
         self._streak = streak
 
     @property
@@ -147,7 +151,7 @@ class _Reader(Generic[TaskT]):
                 await self._refuse(task, exchange)
         elif isinstance(exchange.verdict, verdicts.Accepted):
             if self._streak:
-                self._streak.answered(success=True)
+                self._streak.record_answer(success=True)
             await self._go_on(task)
         else:
             await self._refuse(task, exchange)
@@ -166,10 +170,10 @@ class _Reader(Generic[TaskT]):
         task.refuse(exchange.call, exchange.verdict)
         outcome = Outcome(Status.FAILED, 1, exchange.call)
         if isinstance(exchange.verdict, verdicts.PermissionRefused):
-            if not self._streak or self._streak.refused(RefusedRow(task.position, task.customer_id, outcome)):
+            if not self._streak or self._streak.record_denial(DeniedRow(task.position, task.customer_id, outcome)):
                 self._workers.abort(_abort_reason(exchange))
         elif self._streak:
-            self._streak.answered(success=False)
+            self._streak.record_answer(success=False)
         await self._go_on(task)
 
     async def _go_on(self, task: TaskT) -> None:

@@ -77,7 +77,7 @@ _FORGET = "DELETE FROM {} WHERE customer IN (SELECT key FROM customers WHERE {})
 class DiscoveryStore:
     """An open store of progress, held by this process alone; what was read too long ago is forgotten at once."""
 
-    def __init__(self, path: Path, *, now: datetime, anew: bool = False) -> None:
+    def __init__(self, path: Path, *, now: datetime, ignore_cache: bool = False) -> None:
         self.path = path
         self._lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600)
         try:
@@ -92,7 +92,7 @@ class DiscoveryStore:
                 f"The reports folder {path.parent} cannot be written: {error.strerror}. Choose another with --reports."
             ) from None
         try:
-            if anew:
+            if ignore_cache:
                 _discard(path)
             self.connection = _opened(path)
             self._forget(iso(now - KEPT_FOR))
@@ -113,17 +113,17 @@ class DiscoveryStore:
         self._lock.release()
 
     @property
-    def listed(self) -> bool:
+    def is_listed(self) -> bool:
         """Tell whether it is known which customers there are."""
         return bool(self._one("SELECT count(*) FROM listing WHERE listed_at IS NOT NULL"))
 
     @property
-    def customers(self) -> int:
+    def customer_count(self) -> int:
         """Return how many customers are known."""
         return self._one("SELECT count(*) FROM customers")
 
     @property
-    def unread(self) -> int:
+    def unread_count(self) -> int:
         """Return how many customers were not read, or not completely."""
         return self._one("SELECT count(*) FROM customers WHERE read_at IS NULL")
 
@@ -141,7 +141,7 @@ class DiscoveryStore:
         return self._one("SELECT (SELECT nameless FROM listing) + total(nameless) FROM customers")
 
     @property
-    def oldest(self) -> str:
+    def oldest_read_at(self) -> str:
         """Return when the customer was read whose reading is the oldest, empty when none was."""
         return str(self.connection.execute("SELECT coalesce(min(read_at), '') FROM customers").fetchone()[0])
 
@@ -151,7 +151,7 @@ class DiscoveryStore:
         entries = ((one, "", place, self.pass_number) for place, one in enumerate(ids, 1))
         self.connection.executemany(_LIST, entries)
         self.connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?)", wanted)
-        for sql, values in self.all_listed(now):
+        for sql, values in self.listed_statements(now):
             self.connection.execute(sql, values)
         self.connection.execute("COMMIT")
 
@@ -164,14 +164,14 @@ class DiscoveryStore:
 
     # What the walk commits.
 
-    def list_page(self, entries: Iterable[CustomerEntry], *, after: int, nameless: int) -> list[Statement]:
+    def page_statements(self, entries: Iterable[CustomerEntry], *, after: int, without_id: int) -> list[Statement]:
         """Return what takes in a page of customers, of whom so many came before."""
         statements: list[Statement] = [
             (_LIST, (one.id, one.name, place, self.pass_number)) for place, one in enumerate(entries, after + 1)
         ]
-        return [*statements, ("UPDATE listing SET nameless = nameless + ?", (nameless,))]
+        return [*statements, ("UPDATE listing SET nameless = nameless + ?", (without_id,))]
 
-    def all_listed(self, now: datetime) -> list[Statement]:
+    def listed_statements(self, now: datetime) -> list[Statement]:
         """Return what takes note that all customers are known: others are so no longer."""
         gone = f"pass <> {self.pass_number}"
         return [
@@ -181,8 +181,8 @@ class DiscoveryStore:
             ("UPDATE listing SET listed_at = ?", (iso(now),)),
         ]
 
-    def customer_read(
-        self, key: int, found: Iterable[FoundTarget], troubles: Iterable[ReadFailure], *, nameless: int, now: datetime
+    def read_statements(
+        self, key: int, found: Iterable[FoundTarget], troubles: Iterable[ReadFailure], *, without_id: int, now: datetime
     ) -> list[Statement]:
         """Return what takes in all that was read of a customer, in place of what was known before."""
         statements: list[Statement] = [
@@ -196,7 +196,7 @@ class DiscoveryStore:
         met = [("INSERT INTO troubles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *astuple(one))) for one in troubles]
         read = (
             "UPDATE customers SET read_at = ?, nameless = ? WHERE key = ?",
-            (None if met else iso(now), nameless, key),
+            (None if met else iso(now), without_id, key),
         )
         return [*statements, *met, read]
 
@@ -210,7 +210,7 @@ class DiscoveryStore:
         )
         return (Discovered(*row) for row in found)
 
-    def found(self, customer_id: str, subscription_id: str) -> list[FoundTarget]:
+    def find_targets(self, customer_id: str, subscription_id: str) -> list[FoundTarget]:
         """Return a subscription of a customer and what is below it; empty when it was not found."""
         found = self.connection.execute(
             "SELECT subscription_id, entitlement_id, kind, entries.name, offer, status, deadline, azure_plan "

@@ -29,9 +29,9 @@ class CallResult(Struct, frozen=True):
 class CallExecutor:
     """Makes calls; keeping their answers is left to whoever knows what they lead to."""
 
-    def __init__(self, *, recorder: Recorder, edges: RunEnvironment, service: Service) -> None:
+    def __init__(self, *, recorder: Recorder, environment: RunEnvironment, service: Service) -> None:
         self.recorder = recorder
-        self._edges = edges
+        self._environment = environment
         self._service = service
 
     async def call(
@@ -41,24 +41,24 @@ class CallExecutor:
         target: Target,
         *,
         request_id: str = "",
-        particulars: CallContext = NO_CONTEXT,
+        context: CallContext = NO_CONTEXT,
     ) -> CallResult:
         """Make a call for a row; without a request id it gets one of its own."""
-        started, started_at = self._edges.monotonic(), iso(self._edges.now())
+        started, started_at = self._environment.monotonic(), iso(self._environment.now())
         request = build_request(
             operation,
             target,
-            request_id=request_id or self._edges.new_id(),
-            correlation_id=self._edges.new_id(),
+            request_id=request_id or self._environment.new_id(),
+            correlation_id=self._environment.new_id(),
             api_version=self._service.api_version,
-            particulars=particulars,
+            particulars=context,
         )
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
         call = await self.recorder.record_call(
             ordinal, operation, request_id=ids[0], correlation_id=ids[1], started_at=started_at
         )
-        reply = await self._edges.send(request)
-        now = self._edges.now()
+        reply = await self._environment.send(request)
+        now = self._environment.now()
         verdict = judge(operation, reply, now=now)
         if isinstance(verdict, Accepted) and verdict.location:
             path = path_of(verdict.location, self._service.base_url, self._service.api_version)

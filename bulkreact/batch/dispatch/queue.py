@@ -123,7 +123,7 @@ class Queue(Generic[Item]):
         """Hand out the items that wait for a parent: the parked ones, and those of its stream."""
         customer = self._queue_of(customer_id)
         customer.returned.extend(customer.parked.pop(parent, []))
-        self._begin(CustomerStream(customer_id, below=parent))
+        self._begin(CustomerStream(customer_id, parent=parent))
         self._wake_all()
 
     def unpark(self, customer_id: str, parent: int) -> list[Item]:

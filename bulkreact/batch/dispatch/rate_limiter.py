@@ -39,12 +39,12 @@ class RateLimiter:
     """Hands out turns at the rate of its pace; without a ceiling every turn comes at once."""
 
     def __init__(self, calls_per_second: float | None) -> None:
-        self.pace = AdaptiveRate(calls_per_second) if calls_per_second is not None else None
+        self.adaptive_rate = AdaptiveRate(calls_per_second) if calls_per_second is not None else None
         self._limiter: AsyncLimiter | None = None
         self._limiter_rate = 0.0
         # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
-        self._queue = asyncio.Lock()
-        self._waiting: asyncio.Timeout | None = None
+        self._turn = asyncio.Lock()
+        self._timeout: asyncio.Timeout | None = None
         self._closed = asyncio.Event()
 
     async def acquire(self, before: Callable[[], Awaitable[None]]) -> None:
@@ -52,42 +52,42 @@ class RateLimiter:
 
         Whoever is next does what must be done ``before``: turns are not handed out meanwhile, and so not hoarded.
         """
-        if self.pace is None:
+        if self.adaptive_rate is None:
             await before()
             return
-        async with self._queue:
+        async with self._turn:
             if self._closed.is_set():
                 return
             await before()
             if self._closed.is_set():
                 return
             limiter = self._limiter
-            rate = self.pace.rate
+            rate = self.adaptive_rate.rate
             if limiter is None or abs(rate - self._limiter_rate) > _NOTICEABLE * self._limiter_rate:
-                limiter = await self._exchange(rate)
+                limiter = await self._replace_limiter(rate)
             if limiter.has_capacity():
                 await limiter.acquire()
                 return
             try:
-                async with asyncio.timeout(None) as self._waiting:
+                async with asyncio.timeout(None) as self._timeout:
                     await limiter.acquire()
             except TimeoutError:
                 # The turns were closed: whoever comes back without one will not use it.
                 return
             finally:
-                self._waiting = None
+                self._timeout = None
 
     def close(self) -> None:
         """Send everybody home who waits for a turn: none will be used any more."""
         self._closed.set()
-        if self._waiting:
-            self._waiting.reschedule(asyncio.get_running_loop().time())
+        if self._timeout:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
 
     def reopen(self) -> None:
         """Hand out turns again, at the pace that was reached: another phase begins."""
         self._closed.clear()
 
-    async def _exchange(self, rate: float) -> AsyncLimiter:
+    async def _replace_limiter(self, rate: float) -> AsyncLimiter:
         # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.
         bucket = max(2.0, rate / 50)
         limiter = AsyncLimiter(bucket, bucket / rate)

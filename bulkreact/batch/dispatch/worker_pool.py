@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 class CallBudget:
     """What all phases of a run share: the budget of calls, and the memory of who was throttled."""
 
-    pacer: RateLimiter
+    rate_limiter: RateLimiter
     throttle: Throttle
     concurrency: int
 
@@ -58,63 +58,63 @@ class WorkerPool(Generic[Item]):
         queue: Queue[Item],
         *,
         total: int,
-        flow: CallBudget,
-        edges: RunEnvironment,
+        budget: CallBudget,
+        environment: RunEnvironment,
         call: Callable[[Item], Awaitable[None]],
-        recorded: Callable[[], Awaitable[None]] | None = None,
+        flush: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.title = title
         self.progress = PhaseProgress(total)
         self.queue = queue
-        self.ending: StopReason | None = None
-        self._flow = flow
-        self._edges = edges
+        self.stop_reason: StopReason | None = None
+        self._budget = budget
+        self._environment = environment
         self._call = call
-        self._recorded = recorded
+        self._flush = flush
         self._stopped = asyncio.Event()
 
     async def run(self) -> StopReason:
         """Work until the queue is empty or somebody stops; calls in flight are always allowed to end."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._flow.concurrency):
+                for _ in range(self._budget.concurrency):
                     group.create_task(self._work())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        return self.ending or COMPLETED
+        return self.stop_reason or COMPLETED
 
     @property
     def stopping(self) -> bool:
         """Tell whether it ends before its time."""
-        return self.ending is not None
+        return self.stop_reason is not None
 
-    def stop(self, ending: StopReason) -> None:
+    def stop(self, stop_reason: StopReason) -> None:
         """Hand out no more items; the first to stop is the one who says why."""
-        self.ending = self.ending or ending
+        self.stop_reason = self.stop_reason or stop_reason
         self._stopped.set()
         self.queue.close()
-        self._flow.pacer.close()
+        self._budget.rate_limiter.close()
 
     def interrupt(self, *, terminated: bool) -> None:
         """Stop because somebody asked the program to end."""
         code, word = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
         self.stop(StopReason(RunState.INTERRUPTED, code, word))
 
-    def abort(self, words: str) -> None:
+    def abort(self, reason: str) -> None:
         """Stop because credentials or permissions were refused."""
-        self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, words))
+        self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, reason))
 
-    def record_answer(self, item: Item, exchange: CallResult) -> None:
+    def record_answer(self, item: Item, result: CallResult) -> None:
         """Let an answer that is no throttle end its customer's and raise the pace; no answer says nothing."""
-        if isinstance(exchange.verdict, Throttled) or exchange.verdict.answer.http_status is None:
+        if isinstance(result.verdict, Throttled) or result.verdict.answer.http_status is None:
             return
-        write = exchange.operation in CHANGES
-        self._flow.throttle.answered(item.customer_id, started=exchange.started, write=write)
-        if self._flow.pacer.pace:
-            self._flow.pacer.pace.speed_up()
+        write = result.operation in CHANGES
+        self._budget.throttle.answered(item.customer_id, started=result.started, write=write)
+        if self._budget.rate_limiter.adaptive_rate:
+            self._budget.rate_limiter.adaptive_rate.speed_up()
 
     async def apply(
-        self, item: Item, reaction: Unanswered, exchange: CallResult, *, abort_reason: str
+        self, item: Item, reaction: Unanswered, result: CallResult, *, abort_reason: str
     ) -> Abandoned[Item] | None:
         """Act on a reaction: hand the item back to the queue, or abort the run for ``abort_reason``.
 
@@ -124,13 +124,13 @@ class WorkerPool(Generic[Item]):
             case RetryIn(delay=0):
                 self.queue.requeue_first(item)
             case RetryIn(delay=delay):
-                self.queue.wait(item, self._edges.monotonic() + delay)
+                self.queue.wait(item, self._environment.monotonic() + delay)
             case ApplyThrottle(retry_after=retry_after):
-                return self._apply_throttle(item, exchange, retry_after)
+                return self._apply_throttle(item, result, retry_after)
             case RefreshToken():
-                await self.unless_stopped(partial(self._edges.renew_token, exchange.started))
-                await self._token()
-                self.queue.wait(item, self._edges.monotonic())
+                await self.unless_stopped(partial(self._environment.renew_token, result.started))
+                await self._ensure_token()
+                self.queue.wait(item, self._environment.monotonic())
             case AbortRun():
                 self.queue.done(item)
                 self.abort(abort_reason)
@@ -138,19 +138,19 @@ class WorkerPool(Generic[Item]):
                 assert_never(reaction)
         return None
 
-    def _apply_throttle(self, item: Item, exchange: CallResult, retry_after: float | None) -> Abandoned[Item] | None:
+    def _apply_throttle(self, item: Item, result: CallResult, retry_after: float | None) -> Abandoned[Item] | None:
         """Pause the throttled scope, or abandon it when it is throttled for longer than the run waits."""
-        ruling = self._flow.throttle.throttled(
+        ruling = self._budget.throttle.throttled(
             item.customer_id,
-            started=exchange.started,
-            now=self._edges.monotonic(),
+            started=result.started,
+            now=self._environment.monotonic(),
             retry_after=retry_after,
-            chance=self._edges.chance(),
+            chance=self._environment.chance(),
             alone=self.queue.is_only_customer(item.customer_id),
-            write=exchange.operation in CHANGES,
+            write=result.operation in CHANGES,
         )
-        if ruling.slow_down and self._flow.pacer.pace:
-            self._flow.pacer.pace.slow_down()
+        if ruling.slow_down and self._budget.rate_limiter.adaptive_rate:
+            self._budget.rate_limiter.adaptive_rate.slow_down()
         if ruling.abandon:
             by_customer = ruling.scope is Scope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
@@ -164,7 +164,7 @@ class WorkerPool(Generic[Item]):
 
     def throttle_state(self) -> ThrottleState:
         """Return who waits."""
-        now = self._edges.monotonic()
+        now = self._environment.monotonic()
         return ThrottleState(self.queue.hold_seconds(now), self.queue.held_customers(now), self.queue.waiting)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
@@ -179,21 +179,23 @@ class WorkerPool(Generic[Item]):
             stopped.cancel()
         return task.result() if task.done() else None
 
-    async def _token(self) -> None:
+    async def _ensure_token(self) -> None:
         """Make sure that there is a token for the next call, or stop."""
-        if not self._edges.is_token_fresh() and (trouble := await self.unless_stopped(self._edges.ensure_token)):
+        if not self._environment.is_token_fresh() and (
+            trouble := await self.unless_stopped(self._environment.ensure_token)
+        ):
             self.abort(trouble)
 
     async def _work(self) -> None:
         while item := self.queue.take_now() or await self._take():
             # Without a ceiling there is no turn to wait for, and nothing can have changed meanwhile.
-            at_once = self._flow.pacer.pace is None and self._edges.is_token_fresh()
-            if candidate := item if at_once else await self._turn(item):
+            at_once = self._budget.rate_limiter.adaptive_rate is None and self._environment.is_token_fresh()
+            if candidate := item if at_once else await self._acquire(item):
                 await self._call(candidate)
 
-    async def _turn(self, item: Item) -> Item | None:
+    async def _acquire(self, item: Item) -> Item | None:
         """Wait for a turn and return who may use it: the item, or another if it may not be sent any more."""
-        await self._flow.pacer.acquire(self._token)
+        await self._budget.rate_limiter.acquire(self._ensure_token)
         candidate: Item | None = item
         while candidate and not self.queue.may_send(candidate):
             # Held, dropped or stopped while it waited for the turn: let another have it.
@@ -203,6 +205,6 @@ class WorkerPool(Generic[Item]):
 
     async def _take(self) -> Item | None:
         # Whoever has nothing to send may wait for long, or end: what was written down must not have failed unseen.
-        if self._recorded:
-            await self._recorded()
+        if self._flush:
+            await self._flush()
         return await self.queue.take()

@@ -179,8 +179,8 @@ class PendingRows:
         return bool(found[0])
 
     def _read(self, stream: CustomerStream, after: int, rest: str) -> list[PendingRow]:
-        sql = f"{self._next}{_OF_STREAM if stream.below is None else _OF_STREAM_BELOW}{rest}"
-        values = {"customer": stream.customer_id, "band": stream.band, "below": stream.below, "after": after}
+        sql = f"{self._next}{_OF_STREAM if stream.parent is None else _OF_STREAM_BELOW}{rest}"
+        values = {"customer": stream.customer_id, "band": stream.band, "below": stream.parent, "after": after}
         rows = []
         for ordinal, number, customer, subscription, entitlement, *wishes, place, is_begun in self._connection.execute(
             sql, values

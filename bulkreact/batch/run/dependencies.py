@@ -262,6 +262,6 @@ class DependencyTracker:
             for row, end in ends:
                 self._waits.pop(row.ordinal, None)
                 self._pool.progress.count(end)
-                self._environment.settled(row.number, end)
+                self._environment.on_settled(row.number, end)
                 if self._is_awaited(row.ordinal, row.customer_id) and (parent := self._parents.of_row(row.ordinal)):
                     ending.append(await self._take_children(parent))

@@ -45,7 +45,7 @@ async def work(session: Session, *, send: bool) -> StopReason:
     writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
-        executor = CallExecutor(recorder=recorder, edges=session.environment, service=session.service)
+        executor = CallExecutor(recorder=recorder, environment=session.environment, service=session.service)
         rate_limiter = RateLimiter(limits.calls_per_second)
         stop_reason = COMPLETED
         if send:
@@ -62,13 +62,13 @@ async def _send(session: Session, executor: CallExecutor, budget: CallBudget) ->
     soon = iso(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
         run_uuid=UUID(journal.metadata.uuid),
-        open_rows=journal.pending_rows(soon=soon),
-        family=ParentSubscriptions(journal, session=session.number),
-        wire=executor,
-        flow=budget,
-        edges=session.environment,
+        pending_rows=journal.pending_rows(soon=soon),
+        parents=ParentSubscriptions(journal, session=session.number),
+        executor=executor,
+        budget=budget,
+        environment=session.environment,
         limits=session.limits,
-        streak=DenialBreaker(customers=journal.customer_count(at_most=2), succeeded=journal.has_successes()),
+        denial_breaker=DenialBreaker(customers=journal.customer_count(at_most=2), succeeded=journal.has_successes()),
     )
     with session.begin_phase(runner.phase):
         return await runner.run()
@@ -76,7 +76,7 @@ async def _send(session: Session, executor: CallExecutor, budget: CallBudget) ->
 
 async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
     # When the last row passed the threshold, the run was not halted but the rate limiter is closed.
-    budget.pacer.reopen()
+    budget.rate_limiter.reopen()
     verification = session.limits.verify
     schedule = PollSchedule(verification or session.limits.waiting, session.environment)
     # In a thread: it reads all results, minutes for millions of rows, and signals must be handled meanwhile.

@@ -79,7 +79,7 @@ class ActivationPoller:
     async def _read(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
         row = watch.begin_read()
         context = CallContext(location=watch.activation.location)
-        result = await self._executor.call(row.ordinal, watch.activation.operation, row.target, particulars=context)
+        result = await self._executor.call(row.ordinal, watch.activation.operation, row.target, context=context)
         reaction = self._react(result.verdict, failures=watch.failures, token_refused=watch.token_refused)
         if not isinstance(reaction, Answered):
             await self._repeat(watch, reaction, result)
@@ -98,9 +98,7 @@ class ActivationPoller:
         """Switch auto-renewal on again, in the subscription that was just read as active."""
         row, operation, context = watch.members[""], Operation.RESTORE_AUTO_RENEW, CallContext(subscription=snapshot)
         request_id = intended_id(self._run_uuid, row.ordinal, operation, restore.intent)
-        result = await self._executor.call(
-            row.ordinal, operation, row.target, request_id=request_id, particulars=context
-        )
+        result = await self._executor.call(row.ordinal, operation, row.target, request_id=request_id, context=context)
         # A read in between does not show that the token is good: the update was refused with it.
         reaction = self._react(result.verdict, failures=restore.failures, token_refused=restore.token_refused)
         watch.restore = restore = restore.apply(result.verdict)

@@ -42,7 +42,7 @@ async def spot_check(
     verifier = Verifier(
         queue=Queue(_WatchSource(targets), per_customer=limits.per_customer, clock=environment.monotonic),
         schedule=PollSchedule(ONCE, environment),
-        executor=CallExecutor(recorder=recorder, edges=environment, service=service),
+        executor=CallExecutor(recorder=recorder, environment=environment, service=service),
         budget=call_budget(limits, RateLimiter(limits.calls_per_second)),
         environment=environment,
         attempts=limits.attempts,

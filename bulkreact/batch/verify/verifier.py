@@ -33,7 +33,7 @@ class Verifier:
         self._schedule = schedule
         self._executor = executor
         self._environment = environment
-        self._pool = WorkerPool(title, queue, total=total, flow=budget, edges=environment, call=self._call)
+        self._pool = WorkerPool(title, queue, total=total, budget=budget, environment=environment, call=self._call)
         self._poller = ActivationPoller(
             self._pool,
             executor=executor,
@@ -61,7 +61,7 @@ class Verifier:
         self._pool.progress.settled += len(ended) + len(unchanged)
         for row, outcome in ended:
             self._pool.progress.failures += outcome.status is Status.PENDING
-            self._environment.settled(row.number, outcome)
+            self._environment.on_settled(row.number, outcome)
 
     async def _apply(
         self, watch: SubscriptionWatch, reaction: Unanswered, result: CallResult, abort_reason: str

@@ -210,7 +210,7 @@ def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
 
 def _lines(found: FoundCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
     total = found.counts.total()
-    yield f"Found:   {plural(total, 'row')} of {plural(store.customers - store.unread, 'customer')}"
+    yield f"Found:   {plural(total, 'row')} of {plural(store.customer_count - store.unread_count, 'customer')}"
     for (kind, status), rows in sorted(found.counts.items(), key=lambda item: (item[0][0], -item[1])):
         yield f"  {kind:<12}  {status or '(no status)':<12}  {rows:,}"
     if found.nearest:

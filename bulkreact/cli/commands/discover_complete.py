@@ -64,7 +64,7 @@ class Completion:
         customer_id, subscription_id = row.missing_for
         if {(customer_id, ""), (customer_id, subscription_id)} & self.unread:
             return End.UNREAD, row.cells
-        targets = self.store.found(customer_id, subscription_id)
+        targets = self.store.find_targets(customer_id, subscription_id)
         candidates = [target for target in targets if target.kind == Kind.AZURE]
         if len(candidates) == 1:
             return End.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")

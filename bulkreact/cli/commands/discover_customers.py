@@ -76,13 +76,13 @@ def reading(
         session.announce("a discovery")
         path = store_path(ctx.params["reports"], service, session.access.tenant_id, criteria, chosen)
         now = datetime.now(UTC)
-        with DiscoveryStore(path, now=now, anew=ctx.params["new"]) as store:
-            if chosen and not store.listed:
+        with DiscoveryStore(path, now=now, ignore_cache=ctx.params["new"]) as store:
+            if chosen and not store.is_listed:
                 store.set_customers(chosen.customers, chosen.subscriptions, now=now)
-            elif store.oldest:
-                read = store.customers - store.unread
+            elif store.oldest_read_at:
+                read = store.customer_count - store.unread_count
                 reporter.info(
-                    f"Going on: {plural(read, 'customer')} of {store.customers:,} had been read since {store.oldest}. "
+                    f"Going on: {plural(read, 'customer')} of {store.customer_count:,} had been read since {store.oldest_read_at}. "
                     "To read all of them again, add --new."
                 )
             _check(*_read(session, store, criteria), store)
@@ -108,8 +108,8 @@ def _read(
 
 def _check(stop_reason: StopReason, failure: ReadFailure | None, store: DiscoveryStore) -> None:
     """End the command unless all customers have been gone through."""
-    read = f"{store.customers - store.unread:,} of {plural(store.customers, 'customer')} read so far"
-    so_far = read if store.listed else "the list of customers was not complete yet"
+    read = f"{store.customer_count - store.unread_count:,} of {plural(store.customer_count, 'customer')} read so far"
+    so_far = read if store.is_listed else "the list of customers was not complete yet"
     if stop_reason.state is RunState.INTERRUPTED:
         _print(f"Interrupted ({stop_reason.reason}): {so_far}, and nothing was written. {_CONTINUE}")
         raise click.exceptions.Exit(stop_reason.exit_code)
@@ -132,10 +132,10 @@ def describe(failure: ReadFailure) -> str:
 
 def report_unread(store: DiscoveryStore) -> int:
     """Print which customers could not be read, why, and what to do; return the exit code."""
-    unread = store.unread
+    unread = store.unread_count
     if not unread:
         return EXIT_SUCCESS
-    _print(f"{plural(unread, 'customer')} of {store.customers:,} could not be read, or not completely:")
+    _print(f"{plural(unread, 'customer')} of {store.customer_count:,} could not be read, or not completely:")
     more: Counter[str] = Counter()
     for index, (customer_id, name, failure) in enumerate(store.unread_customers()):
         if index >= _CUSTOMERS_SHOWN:

@@ -182,8 +182,8 @@ class _Ticker:
         tally, pause = self._phase.progress, self._phase.throttle_state()
         rate = tally.calls / max(monotonic() - self._began, 1.0) * 60
         words = [f"{rate:,.0f} calls/min", f"{tally.failures:,} failed"]
-        if pause.seconds:
-            words.append(f"throttled, waiting {pause.seconds:.0f} s")
+        if pause.partner_seconds:
+            words.append(f"throttled, waiting {pause.partner_seconds:.0f} s")
         elif pause.customers:
             words.append(f"throttled customers: {pause.customers}")
         elif pause.waiting:

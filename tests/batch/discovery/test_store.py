@@ -31,7 +31,7 @@ def commit(gathering: DiscoveryStore, statements: Iterable[Statement]) -> None:
 
 def listed(gathering: DiscoveryStore, *numbers: int, now: datetime = NOW) -> None:
     entries = [CustomerEntry(guid(number), f"name {number}") for number in numbers]
-    commit(gathering, [*gathering.list_page(entries, after=0, nameless=0), *gathering.all_listed(now)])
+    commit(gathering, [*gathering.page_statements(entries, after=0, without_id=0), *gathering.listed_statements(now)])
 
 
 def read(
@@ -43,12 +43,12 @@ def read(
 ) -> None:
     key = UnreadCustomers(gathering).key(guid(number))
     troubles = [trouble] if trouble else []
-    commit(gathering, gathering.customer_read(key, entries, troubles, nameless=0, now=now))
+    commit(gathering, gathering.read_statements(key, entries, troubles, without_id=0, now=now))
 
 
 def test_customers_come_in_the_order_of_the_list_and_whole(tmp_path: Path) -> None:
     with DiscoveryStore(tmp_path / "x.sqlite3", now=NOW) as gathering:
-        assert not gathering.listed
+        assert not gathering.is_listed
         listed(gathering, 3, 1, 2)
         read(gathering, 1, found(11), found(11, guid(111)))
         read(gathering, 3, found(31))
@@ -67,10 +67,10 @@ def test_what_was_read_too_long_ago_is_read_again(tmp_path: Path) -> None:
         read(gathering, 2, found(21), now=NOW + timedelta(hours=1))
         read(gathering, 3, found(31), trouble=TROUBLE, now=NOW + timedelta(hours=1))
     with DiscoveryStore(path, now=NOW + KEPT_FOR) as gathering:
-        assert gathering.listed
+        assert gathering.is_listed
         assert list(UnreadCustomers(gathering).customers()) == [guid(3)]
     with DiscoveryStore(path, now=NOW + KEPT_FOR + timedelta(minutes=1)) as gathering:
-        assert not gathering.listed
+        assert not gathering.is_listed
         assert list(UnreadCustomers(gathering).customers()) == [guid(1), guid(3)]
         assert [row.subscription_id for row in gathering.rows()] == [guid(21)]
         # The list has changed meanwhile: what is no longer in it is forgotten.
@@ -82,9 +82,9 @@ def test_what_was_read_too_long_ago_is_read_again(tmp_path: Path) -> None:
 def test_a_list_that_was_not_read_to_its_end_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     with DiscoveryStore(path, now=NOW) as gathering:
-        commit(gathering, gathering.list_page([CustomerEntry(guid(7), "")], after=0, nameless=3))
+        commit(gathering, gathering.page_statements([CustomerEntry(guid(7), "")], after=0, without_id=3))
     with DiscoveryStore(path, now=NOW) as gathering:
-        assert not gathering.listed
+        assert not gathering.is_listed
         listed(gathering, 1, 2)
         assert list(UnreadCustomers(gathering).customers()) == [guid(1), guid(2)]
         assert gathering.without_id == 0
@@ -93,10 +93,10 @@ def test_a_list_that_was_not_read_to_its_end_is_begun_anew(tmp_path: Path) -> No
 def test_a_customer_is_known_by_id_whatever_its_case(tmp_path: Path) -> None:
     with DiscoveryStore(tmp_path / "x.sqlite3", now=NOW) as gathering:
         page = [CustomerEntry(guid(0xAB).upper(), "first"), CustomerEntry(guid(0xAB), "second")]
-        commit(gathering, [*gathering.list_page(page, after=0, nameless=0), *gathering.all_listed(NOW)])
-        assert gathering.customers == 1
+        commit(gathering, [*gathering.page_statements(page, after=0, without_id=0), *gathering.listed_statements(NOW)])
+        assert gathering.customer_count == 1
         read(gathering, 0xAB, found(11), found(11, guid(111)))
-        assert len(gathering.found(guid(0xAB), guid(11).upper())) == 2
+        assert len(gathering.find_targets(guid(0xAB), guid(11).upper())) == 2
         assert [row.customer_name for row in gathering.rows()] == ["first", "first"]
 
 
@@ -116,5 +116,5 @@ def test_one_of_another_version_is_refused_and_can_be_replaced(tmp_path: Path) -
     connection.close()
     with pytest.raises(InputRefusedError, match="--new"):
         DiscoveryStore(path, now=NOW)
-    with DiscoveryStore(path, now=NOW, anew=True) as gathering:
-        assert gathering.customers == 0
+    with DiscoveryStore(path, now=NOW, ignore_cache=True) as gathering:
+        assert gathering.customer_count == 0

@@ -57,8 +57,8 @@ def test_a_lowered_pace_holds_from_the_next_turn_on() -> None:
     async def scenario() -> list[float]:
         pacer = RateLimiter(10.0)
         await _turns(pacer, 10, workers=1)
-        assert pacer.pace
-        pacer.pace.rate = 2.0
+        assert pacer.adaptive_rate
+        pacer.adaptive_rate.rate = 2.0
         return await _turns(pacer, 5, workers=1)
 
     moments = run(scenario())
