@@ -13,7 +13,7 @@ from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered, re
 from bulkreact.batch.dispatch.throttle import Scope
 from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
-from bulkreact.batch.halt import DenialBreaker, FailureThreshold, DeniedRow
+from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
 from bulkreact.batch.policy import AwaitParent, Finish, RowProgress, Step
 from bulkreact.batch.run.dependencies import DependencyTracker, Item
