@@ -28,6 +28,8 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
     waiting: deque[Future[None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
     try:
+        # Start the thread before it writes: a Ctrl-C while it starts would make the pool start a second one for the close.
+        thread.submit(int).result()
         for runs in _runs(rows):
             waiting.append(thread.submit(_write, connection, runs))
             if len(waiting) > _AHEAD:

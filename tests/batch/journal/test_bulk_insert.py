@@ -179,18 +179,25 @@ from pathlib import Path
 from bulkreact.batch.journal import bulk_insert, journal
 from bulkreact.models import InputRow, Target
 
-shutting_down, left = threading.Event(), threading.Event()
+raised, shutting_down, left = [], threading.Event(), threading.Event()
 shut_down, write, connect = ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect
 
 def shutdown(self, *arguments, **options):
     shutting_down.set()
     shut_down(self, *arguments, **options)
 
+def interrupt(*_):
+    # Once while rows are written, and once more while the thread's end is waited for.
+    if len(raised) == shutting_down.is_set():
+        raised.append(True)
+        raise KeyboardInterrupt
+
 def slow(value):
-    os.kill(os.getpid(), signal.SIGINT)
-    shutting_down.wait(20)
-    os.kill(os.getpid(), signal.SIGINT)
-    left.wait(20)
+    # A signal is lost on a thread that is just about to wait: it is sent until it has been noticed.
+    for noticed in (shutting_down, left):
+        while not noticed.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            noticed.wait(0.05)
     return value
 
 def connected(path):
@@ -202,6 +209,7 @@ def slowly(connection, runs):
     connection.execute("INSERT INTO sessions (command, version, process_id, started_at) VALUES (slow('a'), '1', 1, 'x')")
     write(connection, runs)
 
+signal.signal(signal.SIGINT, interrupt)
 ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect = shutdown, slowly, connected
 guid = "{:08x}-1111-4111-8111-000000000000".format
 try:
