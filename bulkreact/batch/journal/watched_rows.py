@@ -51,6 +51,7 @@ class WatchSelection:
     """The rows to be verified: all that were accepted (``everything``), and with ``restoring`` those to be restored."""
 
     def __init__(self, journal: JournalReader, *, everything: bool, restoring: bool) -> None:
+        self._journal = journal
         self._connection = connection = journal.connection
         for table in ("watched_ordinals", "watched"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -73,11 +74,15 @@ class WatchSelection:
         """Return the customers with selected rows, in the order of the input."""
         return [customer_id for (customer_id,) in self._connection.execute(_CUSTOMERS)]
 
-    def groups(self, customer_id: str, after: int, limit: int) -> list[list[int]]:
+    def groups(self, customer_id: str, after: int, limit: int) -> list[list[WatchedRow]]:
         """Return the rows of a customer's next subscriptions, whose first rows follow ``after``; limit -1: all."""
         firsts = self._connection.execute(_GROUPS, (customer_id, after, limit)).fetchall()
         return [
-            [ordinal for (ordinal,) in self._connection.execute(_MEMBERS, (customer_id, first))] for (first,) in firsts
+            [
+                load_watch(self._journal, ordinal)
+                for (ordinal,) in self._connection.execute(_MEMBERS, (customer_id, first))
+            ]
+            for (first,) in firsts
         ]
 
 

@@ -24,8 +24,8 @@ from bulkreact.batch.policy import (
     outcome_if_deferred,
 )
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
-from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
-from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
+from bulkreact.batch.verify.poller import ActivationPoller
+from bulkreact.batch.verify.subscription_watch import Ended, PollSchedule, SubscriptionWatch
 from bulkreact.models import SUCCESSES, Outcome, Status
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
@@ -111,7 +111,7 @@ class DependencyTracker:
             settled=self._polled,
             apply=apply,
         )
-        self._schedules: dict[int, PollSchedule] = {}
+        self._watched: set[int] = set()
         self._waits: dict[int, int] = {}
 
     async def begin(self) -> None:
@@ -122,14 +122,13 @@ class DependencyTracker:
     async def call(self, watch: SubscriptionWatch) -> None:
         """Make the next call to see whether a parent is active, unless no row waits for it any more."""
         if self._is_awaited(watch.position, watch.customer_id):
-            await self._poller.call(watch, self._schedules[watch.position])
+            await self._poller.call(watch)
         else:
             self._queue.done(watch)
 
     def forget(self, watches: Iterable[SubscriptionWatch]) -> None:
         """Forget watches that the queue has dropped, so that their subscriptions can be watched again."""
-        for watch in watches:
-            self._schedules.pop(watch.position, None)
+        self._watched.difference_update(watch.position for watch in watches)
 
     def resolve(self, step: Step, row: PendingRow, verdict: Verdict) -> tuple[Step, ParentSubscription | None]:
         """Return a row's step in view of its parent, with the parent if the row has to wait for it."""
@@ -179,10 +178,9 @@ class DependencyTracker:
 
         ``may_reopen``: the run may yet stop for lack of permission, and the row be sent again.
         """
-        if row.target.entitlement_id or outcome.reopen or not self._is_awaited(row.ordinal, row.customer_id):
-            return
-        if isinstance(verdict, CustomerRefused):
-            # Ends all unsent rows of the customer, with an outcome of its own.
+        # The unsent rows of a refused customer end with an outcome of their own.
+        skipped = row.target.entitlement_id or outcome.reopen or isinstance(verdict, CustomerRefused)
+        if skipped or not self._is_awaited(row.ordinal, row.customer_id):
             return
         if outcome.status in SUCCESSES - {Status.ACCEPTED} or (isinstance(verdict, Accepted) and verdict.active):
             self._release(row.ordinal, row.customer_id)
@@ -199,14 +197,9 @@ class DependencyTracker:
 
     async def stop(self) -> None:
         """Record that rows wait for an accepted parent, as the run ends before it is active."""
-        parents = [parent for ordinal in self._schedules if (parent := self._parents.of_row(ordinal))]
-        await self._recorder.settle_children(
-            *(
-                (parent.target, parent.deferred_child_outcome())
-                for parent in parents
-                if parent.state is ParentState.ACCEPTED
-            )
-        )
+        parents = filter(None, map(self._parents.of_row, self._watched))
+        accepted = [parent for parent in parents if parent.state is ParentState.ACCEPTED]
+        await self._recorder.settle_children(*((parent.target, parent.deferred_child_outcome()) for parent in accepted))
 
     def _is_awaited(self, ordinal: int, customer_id: str) -> bool:
         """Return whether a row still waits for another: one that was never sent, or one that is parked."""
@@ -238,9 +231,10 @@ class DependencyTracker:
 
     def _watch(self, parent: ParentSubscription) -> None:
         """Poll an accepted parent until it is active, once for all rows that wait for it."""
-        if parent.ordinal not in self._schedules:
-            schedule = self._schedules[parent.ordinal] = PollSchedule(self._limits.waiting, self._environment)
-            self._queue.add(self._parents.watch(parent, due=schedule.first))
+        if parent.ordinal not in self._watched:
+            self._watched.add(parent.ordinal)
+            now, at = self._environment.monotonic(), self._environment.now()
+            self._queue.add(self._parents.watch(parent, PollSchedule(self._limits.waiting, now, at)))
 
     async def _fail_children(self, parent: ParentSubscription) -> None:
         await self._end(*await self._take_children(parent))

@@ -1,7 +1,6 @@
 """Reading from a journal the state of the subscriptions that other rows of the run wait for."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from enum import Enum, auto
 
 from msgspec.structs import asdict
@@ -9,8 +8,8 @@ from msgspec.structs import asdict
 from bulkreact.batch.journal.parent_rows import ParentRow, ParentRows
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
-from bulkreact.batch.verify.watch_list import load_subscription
+from bulkreact.batch.journal.watched_rows import load_watch
+from bulkreact.batch.verify.subscription_watch import PollSchedule, SubscriptionWatch, watch_rows
 from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.error_codes.local_codes import PARENT_FAILED, PARENT_NOT_ACTIVE
 from bulkreact.partnercenter.verdicts import ParentInactive, StatusRead, Verdict
@@ -90,18 +89,14 @@ class ParentSubscriptions:
 
     def parent_of(self, row: PendingRow, verdict: Verdict) -> ParentSubscription | None:
         """Return the subscription of the run that must be active before a row is sent, None when there is none."""
-        parent_id = row.subscription.parent_id if row.subscription else ""
         match verdict:
             case ParentInactive() if row.target.entitlement_id:
-                return self.find(row.customer_id, row.target.subscription_id)
+                parent_id = row.target.subscription_id
             case ParentInactive() | StatusRead():
-                return self.find(row.customer_id, parent_id) if parent_id else None
+                parent_id = row.subscription.parent_id if row.subscription else ""
             case _:
                 return None
-
-    def find(self, customer_id: str, subscription_id: str) -> ParentSubscription | None:
-        """Return a subscription of the run with its present state, None when it is not one of its rows."""
-        return self._parent(self._rows.find(customer_id, subscription_id))
+        return self._parent(self._rows.find(row.customer_id, parent_id)) if parent_id else None
 
     def of_row(self, ordinal: int) -> ParentSubscription | None:
         """Return the subscription of a row with its present state."""
@@ -111,9 +106,9 @@ class ParentSubscriptions:
         """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
         yield from filter(None, map(self.of_row, self._rows.settled_before()))
 
-    def watch(self, parent: ParentSubscription, *, due: Callable[[datetime | None], float]) -> SubscriptionWatch:
+    def watch(self, parent: ParentSubscription, schedule: PollSchedule) -> SubscriptionWatch:
         """Return the watch of a parent's activation."""
-        return load_subscription(self._journal, [parent.ordinal], due=due)
+        return watch_rows([load_watch(self._journal, parent.ordinal)], schedule)
 
     def seen_active(self, ordinal: int) -> None:
         """Note that the subscription of a row is active."""

@@ -19,7 +19,7 @@ from bulkreact.batch.journal.watched_rows import to_restore
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.run.runner import Runner
-from bulkreact.batch.verify.poller import PollSchedule
+from bulkreact.batch.verify.subscription_watch import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
@@ -78,19 +78,19 @@ async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *
     # When the last row passed the threshold, the run was not halted but the rate limiter is closed.
     budget.rate_limiter.reopen()
     verification = session.limits.verify
-    schedule = PollSchedule(verification or session.limits.waiting, session.environment)
     # In a thread: it reads all results, minutes for millions of rows, and signals must be handled meanwhile.
     watch_list = await asyncio.to_thread(
         WatchList,
         session.journal,
-        due=schedule.first,
+        PollSchedule(
+            verification or session.limits.waiting, session.environment.monotonic(), session.environment.now()
+        ),
         everything=verification is not None,
         restoring=restoring,
     )
     verifier = Verifier(
         run_uuid=UUID(session.journal.metadata.uuid),
         queue=Queue(watch_list, per_customer=session.limits.per_customer, clock=session.environment.monotonic),
-        schedule=schedule,
         executor=executor,
         budget=budget,
         environment=session.environment,

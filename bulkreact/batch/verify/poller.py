@@ -1,7 +1,6 @@
 """Polling accepted subscriptions: makes each call of a watch, records its answer and hands the watch back to the queue."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
@@ -19,27 +18,6 @@ from bulkreact.models import Operation
 from bulkreact.partnercenter.protocol import CallContext
 from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.verdicts import Verdict
-from bulkreact.settings import Verification
-
-
-class PollSchedule:
-    """When watched rows are read: monotonic times, counted from the creation of the schedule."""
-
-    def __init__(self, verification: Verification, environment: RunEnvironment) -> None:
-        self._verification = verification
-        self._environment = environment
-        self.deadline = environment.monotonic() + verification.timeout
-
-    def first(self, accepted: datetime | None) -> float:
-        """Return when to read a row first that was accepted at a wall-clock time."""
-        now = self._environment.monotonic()
-        elapsed = (self._environment.now() - accepted).total_seconds() if accepted else self._verification.after
-        return min(self.deadline, now + max(0.0, self._verification.after - max(0.0, elapsed)))
-
-    def next(self) -> float:
-        """Return when to read a row again that was not active, at the latest at the deadline."""
-        now = self._environment.monotonic()
-        return max(now, min(self.deadline, now + self._verification.every))
 
 
 class ActivationPoller:
@@ -68,15 +46,15 @@ class ActivationPoller:
         self._settled = settled
         self._apply = apply
 
-    async def call(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
+    async def call(self, watch: SubscriptionWatch) -> None:
         """Make the next call of a watch."""
         restore = watch.restore
         if restore and (snapshot := restore.to_send(self._environment.monotonic())):
-            await self._restore(watch, restore, snapshot, schedule)
+            await self._restore(watch, restore, snapshot)
         else:
-            await self._read(watch, schedule)
+            await self._read(watch)
 
-    async def _read(self, watch: SubscriptionWatch, schedule: PollSchedule) -> None:
+    async def _read(self, watch: SubscriptionWatch) -> None:
         row = watch.begin_read()
         context = CallContext(location=watch.activation.location)
         result = await self._executor.call(row.ordinal, watch.activation.operation, row.target, context=context)
@@ -88,13 +66,11 @@ class ActivationPoller:
             result.verdict,
             at=result.call.finished_at,
             now=self._environment.monotonic(),
-            time_is_over=result.started >= schedule.deadline,
+            time_is_over=result.started >= watch.schedule.deadline,
         )
-        await self._finish(watch, result, ended, step, schedule)
+        await self._finish(watch, result, ended, step)
 
-    async def _restore(
-        self, watch: SubscriptionWatch, restore: AutoRenewRestore, snapshot: Subscription, schedule: PollSchedule
-    ) -> None:
+    async def _restore(self, watch: SubscriptionWatch, restore: AutoRenewRestore, snapshot: Subscription) -> None:
         """Switch auto-renewal on again, in the subscription that was just read as active."""
         row, operation, context = watch.members[""], Operation.RESTORE_AUTO_RENEW, CallContext(subscription=snapshot)
         request_id = intended_id(self._run_uuid, row.ordinal, operation, restore.intent)
@@ -106,7 +82,7 @@ class ActivationPoller:
             await self._repeat(watch, reaction, result)
             return
         ended, step = watch.apply_restore(restore, result.verdict)
-        await self._finish(watch, result, ended, step, schedule)
+        await self._finish(watch, result, ended, step)
 
     def _react(self, verdict: Verdict, *, failures: int, token_refused: bool) -> Reaction:
         attempts, chance = self._attempts, self._environment.chance()
@@ -119,9 +95,7 @@ class ActivationPoller:
         watch.failures += isinstance(reaction, RetryIn)
         await self._apply(watch, reaction, result, f"reading the status of a subscription: {result.error}")
 
-    async def _finish(
-        self, watch: SubscriptionWatch, result: CallResult, ended: list[Ended], step: Next, schedule: PollSchedule
-    ) -> None:
+    async def _finish(self, watch: SubscriptionWatch, result: CallResult, ended: list[Ended], step: Next) -> None:
         """Record an answer together with the outcomes that it leads to, then do what follows."""
         late, unchanged = watch.close() if step is WatchStep.GIVE_UP else ([], [])
         ended += late
@@ -133,7 +107,7 @@ class ActivationPoller:
             case RetryIn(delay=delay):
                 self._pool.queue.wait(watch, self._environment.monotonic() + delay)
             case WatchStep.POLL_NEXT_ROUND:
-                self._pool.queue.wait(watch, schedule.next())
+                self._pool.queue.wait(watch, watch.schedule.next(self._environment.monotonic()))
             case WatchStep.GIVE_UP | WatchStep.ALL_ACTIVE:
                 self._pool.queue.done(watch)
             case _:

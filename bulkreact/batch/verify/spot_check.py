@@ -15,9 +15,7 @@ from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.row_source import CustomerStream
-from bulkreact.batch.verify.activation import ActivationWatch
-from bulkreact.batch.verify.poller import PollSchedule
-from bulkreact.batch.verify.subscription_watch import SubscriptionWatch
+from bulkreact.batch.verify.subscription_watch import PollSchedule, SubscriptionWatch, watch_rows
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.models import Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter.verdicts import Listed, StatusRead, Verdict
@@ -39,9 +37,9 @@ async def spot_check(
     A target that could not be read has no status; only a subscription has a deadline.
     """
     recorder = InMemoryRecorder(targets)
+    source = _WatchSource(targets, PollSchedule(ONCE, environment.monotonic(), environment.now()))
     verifier = Verifier(
-        queue=Queue(_WatchSource(targets), per_customer=limits.per_customer, clock=environment.monotonic),
-        schedule=PollSchedule(ONCE, environment),
+        queue=Queue(source, per_customer=limits.per_customer, clock=environment.monotonic),
         executor=CallExecutor(recorder=recorder, environment=environment, service=service),
         budget=call_budget(limits, RateLimiter(limits.calls_per_second)),
         environment=environment,
@@ -58,18 +56,16 @@ async def spot_check(
 class _WatchSource:
     """The watches of targets, as the queue reads them: by customer, in the order of their first rows."""
 
-    def __init__(self, targets: Mapping[int, Target]) -> None:
-        self._by_customer: dict[str, dict[str, SubscriptionWatch]] = {}
+    def __init__(self, targets: Mapping[int, Target], schedule: PollSchedule) -> None:
+        # As accepted rows: those read as active are done, the others are not read a second time.
+        accepted = Outcome(Status.ACCEPTED, 0, None)
+        groups: dict[tuple[str, str], list[WatchedRow]] = {}
         for number, target in targets.items():
-            watches = self._by_customer.setdefault(target.customer_id, {})
-            if target.subscription_id not in watches:
-                activation = ActivationWatch(target.subscription_id)
-                watches[target.subscription_id] = SubscriptionWatch(
-                    number, target.customer_id, {}, activation, due=float("-inf")
-                )
-            # As accepted rows: those read as active are done, the others are not read a second time.
-            row = WatchedRow(number, number, target, Outcome(Status.ACCEPTED, 0, None))
-            watches[target.subscription_id].members[target.entitlement_id] = row
+            row = WatchedRow(number, number, target, accepted)
+            groups.setdefault((target.customer_id, target.subscription_id), []).append(row)
+        self._by_customer: dict[str, list[SubscriptionWatch]] = {}
+        for (customer_id, _), rows in groups.items():
+            self._by_customer.setdefault(customer_id, []).append(watch_rows(rows, schedule))
 
     def streams(self) -> Iterator[CustomerStream]:
         """Yield the customers in the order of the input."""
@@ -81,7 +77,7 @@ class _WatchSource:
 
     def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
         """Return all watches of a customer after a position."""
-        return [watch for watch in self._by_customer[stream.customer_id].values() if watch.position > after]
+        return [watch for watch in self._by_customer[stream.customer_id] if watch.position > after]
 
 
 class InMemoryRecorder(Recorder):

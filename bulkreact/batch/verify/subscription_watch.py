@@ -1,6 +1,9 @@
 """The watched rows of one subscription as an item of the queue: what was seen of them, and how they end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
 
 from msgspec.structs import replace
 
@@ -10,7 +13,34 @@ from bulkreact.batch.verify.activation import ActivationWatch, AutoRenewRestore,
 from bulkreact.models import AutoRenew, Outcome, Status
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.settings import Verification
 
+
+@dataclass(frozen=True, slots=True)
+class PollSchedule:
+    """When watched rows are read, in monotonic seconds; ``started`` is the same time as ``started_at``."""
+
+    verification: Verification
+    started: float
+    started_at: datetime
+
+    @property
+    def deadline(self) -> float:
+        """Return when the time is over."""
+        return self.started + self.verification.timeout
+
+    def first(self, accepted: datetime | None) -> float:
+        """Return when to read a row first; ``accepted`` is None where no answer is known."""
+        after = self.verification.after
+        elapsed = (self.started_at - accepted).total_seconds() if accepted else after
+        return min(self.deadline, self.started + max(0.0, after - max(0.0, elapsed)))
+
+    def next(self, now: float) -> float:
+        """Return when to read a row again that was not active, at the latest at the deadline."""
+        return max(now, min(self.deadline, now + self.verification.every))
+
+
+_NOT_RESTORED = frozenset({AutoRenew.OFF, AutoRenew.UNTOUCHED})
 # A row and how it ends.
 Ended = tuple[WatchedRow, Outcome]
 
@@ -20,14 +50,14 @@ class SubscriptionWatch:
     """The watched rows of one subscription by entitlement id; the subscription itself has the empty id.
 
     ``due`` is the monotonic time of the first read, ``seen`` describes what was last read of each member, ``failures``
-    counts the transient ones since the last read that was answered. ``restore`` is there when auto-renewal is to be
-    switched on again.
+    counts the transient ones since the last read that was answered. ``restore`` is None when auto-renewal is left alone.
     """
 
     position: int
     customer_id: str
     members: dict[str, WatchedRow]
     activation: ActivationWatch
+    schedule: PollSchedule
     due: float
     restore: AutoRenewRestore | None = None
     seen: dict[str, str] = field(default_factory=dict)
@@ -61,10 +91,9 @@ class SubscriptionWatch:
             if member or not restore_is_due:
                 before = self.members[member].outcome.auto_renew
                 ended.append(self._reactivated(member, auto_renew_when_active(read.subscription, before)))
-        members_left = bool(self.members)
-        return ended, self.activation.next(
-            members_left=members_left, restore_is_due=restore_is_due, time_is_over=time_is_over
-        )
+        has_members = bool(self.members)
+        step = self.activation.next(members_left=has_members, restore_is_due=restore_is_due, time_is_over=time_is_over)
+        return ended, step
 
     def apply_restore(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[list[Ended], Next]:
         """Return the row that an answer to the update settles, if it does, and what follows."""
@@ -100,3 +129,22 @@ class SubscriptionWatch:
         row = self.members.pop(member)
         before = row.outcome
         return row, Outcome(Status.REACTIVATED, before.attempts, before.call, auto_renew=auto_renew)
+
+
+def watch_rows(rows: Sequence[WatchedRow], schedule: PollSchedule, *, restoring: bool = False) -> SubscriptionWatch:
+    """Return the watch of one subscription's rows, in the position of the first."""
+    first, members = rows[0], {row.target.entitlement_id: row for row in rows}
+    subscription = members.get("")
+    location, restore, is_updated = "", None, False
+    if subscription:
+        location, outcome = subscription.location, subscription.outcome
+        if restoring and subscription.restore_auto_renew and outcome.auto_renew in _NOT_RESTORED:
+            restore = AutoRenewRestore(intent=subscription.restore_attempts)
+            http_status = outcome.call and outcome.call.answer.http_status
+            is_updated = outcome.status is Status.REACTIVATED or http_status == HTTPStatus.OK
+    finished = [row.outcome.call.finished_at for row in rows if row.outcome.call]
+    accepted = max(filter(None, finished), default=None)
+    # A finished update needs no time to take effect.
+    due = float("-inf") if is_updated else schedule.first(datetime.fromisoformat(accepted) if accepted else None)
+    activation = ActivationWatch(first.target.subscription_id, location)
+    return SubscriptionWatch(first.ordinal, first.target.customer_id, members, activation, schedule, due, restore)

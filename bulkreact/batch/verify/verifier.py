@@ -9,7 +9,7 @@ from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.watched_rows import WatchedRow
-from bulkreact.batch.verify.poller import ActivationPoller, PollSchedule
+from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import Ended, SubscriptionWatch
 from bulkreact.models import Status
 
@@ -17,12 +17,11 @@ from bulkreact.models import Status
 class Verifier:
     """Reads every watched row of one journal until it is active or the time is over."""
 
-    def __init__(  # noqa: PLR0913 - all that a phase works with
+    def __init__(
         self,
         *,
         run_uuid: UUID,
         queue: Queue[SubscriptionWatch],
-        schedule: PollSchedule,
         executor: CallExecutor,
         budget: CallBudget,
         environment: RunEnvironment,
@@ -30,7 +29,6 @@ class Verifier:
         total: int,
         title: str = "Verifying",
     ) -> None:
-        self._schedule = schedule
         self._executor = executor
         self._environment = environment
         self._pool = WorkerPool(title, queue, total=total, budget=budget, environment=environment, call=self._call)
@@ -55,7 +53,7 @@ class Verifier:
 
     async def _call(self, watch: SubscriptionWatch) -> None:
         self._pool.progress.calls += 1
-        await self._poller.call(watch, self._schedule)
+        await self._poller.call(watch)
 
     async def _settled(self, ended: Sequence[Ended], unchanged: Sequence[WatchedRow]) -> None:
         self._pool.progress.settled += len(ended) + len(unchanged)

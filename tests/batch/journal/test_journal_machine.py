@@ -16,10 +16,9 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.journal.watched_rows import WATCHED
+from bulkreact.batch.journal.watched_rows import WATCHED, WatchSelection
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import Finish, RowProgress, Unsent, advance, decide, outcome_if_aborted, outcome_if_open
-from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -190,7 +189,7 @@ class JournalMachine(RuleBasedStateMachine):
                 )
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
             assert shown == {one: row.status for one, row in self.rows.items()}
-            watched = WatchList(journal, due=lambda _accepted: 0.0)
+            watched = WatchSelection(journal, everything=True, restoring=False)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):
                 assert candidate.row.outcome_unknown is row.progress.lost
