@@ -7,7 +7,7 @@ import click
 
 from bulkreact.cli import credentials
 from bulkreact.cli.event_loop import run_async
-from bulkreact.early_signals import early_signals
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_session import PartnerSession, partner_session
@@ -32,7 +32,7 @@ def open_session(
     access = credentials.authorize(ctx, service, tenant_id=tenant_id)
     if token_needed and access.refusal:
         raise CredentialsRefusedError(access.refusal)
-    shutdown = ShutdownRequest(reporter.info, early_signals)
+    shutdown = ShutdownRequest(reporter.info, invocation_of(ctx).signals)
     wait = bool(ctx.params.get("wait"))
     with partner_session(service, limits, access, reporter, shutdown, run_async, wait=wait) as session:
         yield session

@@ -15,8 +15,6 @@ from typing import IO
 from unittest.mock import patch
 
 from bulkreact.cli import main
-from bulkreact.cli.output import json_log
-from bulkreact.early_signals import early_signals
 from bulkreact.simulator.partnercenter.service import PartnerCenter
 
 CANARY = "canary-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -127,8 +125,6 @@ def _process_state() -> Iterator[None]:
     """Give back afterwards what belongs to the whole process and the program changes, as its process ends anyway."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     thresholds = gc.get_threshold()
-    json_log._chosen.clear()
-    early_signals.clear()
     try:
         yield
     finally:

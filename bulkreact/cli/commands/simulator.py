@@ -9,8 +9,8 @@ import click
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.early_signals import early_signals
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.simulator.partnercenter.service import Behaviour
 
@@ -59,41 +59,31 @@ _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
     help="Serve https as localhost, with a token service: the certificate (PEM), with those it depends on.",
 )
 @click.option("--tls-key", type=_FILE, help="The key of that certificate (PEM, without a password).")
-def command(  # noqa: PLR0913 - one for each option
-    *,
-    port: int,
-    activation_delay: float,
-    activation_spread: float,
-    partner_limit: int,
-    customer_limit: int,
-    window: float,
-    faults: float,
-    seed: int,
-    customers: int,
-    broken_customers: int,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+@click.pass_context
+def command(
+    ctx: click.Context, /, *, port: int, tls_certificate: Path | None, tls_key: Path | None, **_: object
 ) -> None:
     """Run a local Partner Center on a loopback port, until Ctrl-C.
 
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
-    rules = Behaviour(
-        activation_delay=activation_delay,
-        activation_spread=activation_spread,
-        partner_limit=partner_limit,
-        customer_limit=customer_limit,
-        window=window,
-        fault_share=faults,
-        seed=seed,
-        customers=customers,
-        broken_customers=broken_customers,
+    params = ctx.params
+    behaviour = Behaviour(
+        activation_delay=params["activation_delay"],
+        activation_spread=params["activation_spread"],
+        partner_limit=params["partner_limit"],
+        customer_limit=params["customer_limit"],
+        window=params["window"],
+        fault_share=params["faults"],
+        seed=params["seed"],
+        customers=params["customers"],
+        broken_customers=params["broken_customers"],
     )
     stopped = asyncio.Event()
-    shutdown = ShutdownRequest(lambda _message: stopped.set(), early_signals)
+    shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
     shutdown.install()
     try:
-        run_async(shutdown.guard(_serve(rules, port, _tls(tls_certificate, tls_key), stopped)))
+        run_async(shutdown.guard(_serve(behaviour, port, _tls(tls_certificate, tls_key), stopped)))
     except OSError as error:
         raise click.ClickException(
             f"port {port} cannot be used: {error.strerror}; choose another with --port"
@@ -115,7 +105,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(rules: Behaviour, port: int, tls: ssl.SSLContext | None, stopped: asyncio.Event) -> None:
+async def _serve(behaviour: Behaviour, port: int, tls: ssl.SSLContext | None, stopped: asyncio.Event) -> None:
     from bulkreact.simulator.server import serve  # noqa: PLC0415 - aiohttp is imported only where it is needed
 
     directory = None
@@ -123,7 +113,7 @@ async def _serve(rules: Behaviour, port: int, tls: ssl.SSLContext | None, stoppe
         from bulkreact.simulator.identity.directory import Directory  # noqa: PLC0415 - its cryptography takes long to import
 
         directory = Directory(time)
-    async with serve(rules, port=port, tls=tls, directory=directory) as (base_url, _):
+    async with serve(behaviour, port=port, tls=tls, directory=directory) as (base_url, _):
         click.echo(base_url)
         click.echo(_advice(base_url, tokens=directory is not None), err=True)
         await stopped.wait()

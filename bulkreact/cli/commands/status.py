@@ -32,7 +32,7 @@ from bulkreact.wording import plural
 @shared.reports_option
 @click.pass_context
 def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: object) -> None:
-    """Say how a run stands, the latest one unless RUN names another, also while it is being worked on."""
+    """Show the state of a run, the latest one unless RUN names another, also while it is running."""
     if ctx.params["all"]:
         if name:
             raise InputRefusedError("--all lists every run: leave RUN out.")

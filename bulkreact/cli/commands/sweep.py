@@ -14,12 +14,12 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.cli import credentials
 from bulkreact.cli.confirm import confirm
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import load_options, reading_options
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.early_signals import early_signals
 from bulkreact.errors import InputRefusedError
 from bulkreact.inbox.ledger import open_ledger
 from bulkreact.inbox.sweep import sweep, watch
@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             access=access,
             confirm=partial(_confirm, service, yes=output.yes),
             read_input=lambda draft, path: load_input(draft, str(path), path, load_options(params)),
-            signals=early_signals,
+            signals=invocation_of(ctx).signals,
             run_async=run_async,
             now=now,
             sleep=sleep,

@@ -30,7 +30,7 @@ _OPTIONS = (
         default="text",
         show_default=True,
         is_eager=True,
-        callback=json_log.choose,
+        callback=json_log.remember_format,
         help="Text for people, or one JSON object a line on stderr for programs.",
     ),
     shared(
@@ -93,7 +93,7 @@ def monitors_for(ctx: click.Context) -> Monitors:
         simulated=bool(params.get("simulate")),
         refresh_token_expiry=partial(_refresh_token_expiry, ctx),
         now=partial(datetime.now, UTC),
-        warn=json_log.warn,
+        warn=partial(json_log.warn, params["log_format"]),
     )
 
 

@@ -1,7 +1,6 @@
-"""Log lines for programs: one JSON object a line on stderr, and whether they are wanted."""
+"""Log lines for programs: one JSON object a line on stderr, and whether they were requested."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,34 +9,34 @@ from enum import StrEnum
 
 import click
 
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.timestamps import iso
 
 OPTION = "--log-format"
 JSON = "json"
 _VARIABLE = re.compile(r"BULKREACT_([A-Z]+_)?LOG_FORMAT")
-_chosen: list[str] = []
 
 
 class Level(StrEnum):
-    """How much a line matters."""
+    """How important a line is."""
 
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
 
 
-def choose(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    """Take note of the format as soon as it is known: what is wrong with other options is told in it as well."""
-    _chosen.append(value)
+def remember_format(ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    """Record the format as soon as it is parsed: errors in other options are written in it as well."""
+    invocation_of(ctx).log_format = value
     return value
 
 
-def json_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Tell whether lines are for programs, also where the options have not been understood as a whole."""
-    if _chosen:
-        return _chosen[-1] == JSON
-    words = " ".join(arguments).replace("=", " ")
-    return f"{OPTION} {JSON}" in words or any(
+def json_requested(log_format: str, arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Return whether JSON logs were requested, even if option parsing failed before the format was known."""
+    if log_format:
+        return log_format == JSON
+    command_line = " ".join(arguments).replace("=", " ")
+    return f"{OPTION} {JSON}" in command_line or any(
         _VARIABLE.fullmatch(name) and value == JSON for name, value in environment.items()
     )
 
@@ -50,19 +49,10 @@ def write(level: Level, event: str, **fields: object) -> None:
         click.echo(json.dumps(line, ensure_ascii=False), err=True)
 
 
-def print_error(words: str, arguments: Sequence[str], *, trace: str = "") -> None:
-    """Say why a command ends, for people or as a line for programs."""
-    if json_requested(arguments, os.environ):
-        write(Level.ERROR, "error", message=words.removeprefix("Error: "), traceback=trace)
+def warn(log_format: str, message: str) -> None:
+    """Write a warning, even when quiet, for people or as a line for programs."""
+    if log_format == JSON:
+        write(Level.WARNING, "warning", message=message)
         return
     with suppress(BrokenPipeError):
-        click.echo(f"{trace}{words}", err=True)
-
-
-def warn(words: str) -> None:
-    """Say what went wrong beside the work itself, even when quiet."""
-    if _chosen and _chosen[-1] == JSON:
-        write(Level.WARNING, "warning", message=words)
-        return
-    with suppress(BrokenPipeError):
-        click.echo(f"Warning: {words}", err=True)
+        click.echo(f"Warning: {message}", err=True)

@@ -803,7 +803,7 @@ def test_an_older_run_that_is_resumed_does_not_become_the_heartbeat(program: Pro
 def test_a_signal_that_loading_swallowed_still_stops_the_run(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     arguments = ["run", "input.csv", "--base-url", partner.base_url, *FAST]
-    swallowed = f"import sys; from bulkreact import cli, early_signals as early\nearly.early_signals.append(15); sys.argv[1:] = {arguments!r}; cli.main()"
+    swallowed = f"import sys; from bulkreact import cli; sys.argv[1:] = {arguments!r}; cli.main([15])"
     process = subprocess.run(
         [sys.executable, "-c", swallowed],
         cwd=program.folder,
