@@ -1,11 +1,11 @@
-"""The formula guard: cells from outside must not become formulas when a spreadsheet opens the results; pure."""
+"""The formula guard: keeps a spreadsheet from calculating cells of the input when it opens the results; pure."""
 
 import re
 from collections.abc import Iterable
 
-# However many quotes stand before: otherwise '=1 and ''=1 would be written alike and could not be told apart again.
+# Leading quotes count too, so that guard and unguard stay exact inverses: '=1 and ''=1 must differ when guarded.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_BEGINNINGS = frozenset("'=+-@\t\r")
+_FIRST_CHARACTERS = frozenset("'=+-@\t\r")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?%?")
 
 
@@ -15,10 +15,10 @@ def guard(cell: str) -> str:
 
 
 def guard_cells(cells: Iterable[str]) -> list[str]:
-    """Return the cells of a row as they are written; few of them need a closer look."""
-    return [guard(cell) if cell[:1] in _BEGINNINGS else cell for cell in cells]
+    """Return the cells of a row guarded; looking at the first character decides for most."""
+    return [guard(cell) if cell[:1] in _FIRST_CHARACTERS else cell for cell in cells]
 
 
 def unguard(cell: str) -> str:
-    """Take one guard off again: the exact reverse of ``guard``."""
+    """Remove one guard: the exact inverse of ``guard``."""
     return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell

@@ -1,12 +1,12 @@
-"""What people call the columns of an input: in Partner Center, its exports and SDKs, and in their own language; pure."""
+"""The names of id columns in Partner Center, its exports and SDKs, and in several languages; pure."""
 
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-# How alike a name must be to one that is known, to be suggested for it.
-_NEAR = 0.75
-# Letters that have no accent to take off.
+# The least similarity of a header to a known name for it to be suggested.
+_SIMILARITY = 0.75
+# Letters that do not decompose into a base letter and an accent.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 
 _ALIASES = {
@@ -61,7 +61,7 @@ _ALIASES = {
 
 
 def header_key(name: str) -> str:
-    """Return what remains of a name without case, spaces, punctuation, width and accents."""
+    """Return a name without case, spaces, punctuation, width and accents."""
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).casefold().translate(_LETTERS))
     return "".join(char for char in plain if char.isalnum())
 
@@ -70,13 +70,14 @@ _COLUMNS = {header_key(alias): column for column, aliases in _ALIASES.items() fo
 
 
 def column_of(name: str) -> str | None:
-    """Return the column of ours that a header stands for, None when it is none of them."""
+    """Return the id column that a header names, None if it names none."""
     return _COLUMNS.get(header_key(name))
 
 
-def closest_header(column: str, names: Sequence[str]) -> str | None:
-    """Return the name that is most like one of a column's names, None when none is like any."""
-    keys = {header_key(name): name for name in names if column_of(name) is None}
-    known = [one for one, holder in _COLUMNS.items() if holder == column]
-    found = [(match, one) for one in known for match in get_close_matches(one, keys, n=1, cutoff=_NEAR)]
-    return keys[found[0][0]] if found else None
+def closest_header(column: str, header: Sequence[str]) -> str | None:
+    """Return the header most similar to one of a column's names, None if none is similar."""
+    keys = {header_key(name): name for name in header if column_of(name) is None}
+    aliases = (alias for alias, holder in _COLUMNS.items() if holder == column)
+    matches = (match for alias in aliases for match in get_close_matches(alias, keys, n=1, cutoff=_SIMILARITY))
+    match = next(matches, None)
+    return None if match is None else keys[match]

@@ -11,7 +11,7 @@ from bulkreact.models import Status
 from bulkreact.partnercenter.auth import credential_source
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
 from bulkreact.settings import FILE_NAME
-from bulkreact.sheets.columns import RESULT_COLUMNS
+from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS

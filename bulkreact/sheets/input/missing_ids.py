@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESULT_COLUMNS, ColumnError, column_index
+from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, ColumnError, column_index
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.header_aliases import header_key
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.input_file import Table, blank_rows, open_table
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.result_columns import find_result_columns
 
 # A row of any other kind has no entitlement.
 _AZURE = {"", "azure"}
@@ -117,7 +118,6 @@ def _conversion(table: Table, *, text: bool) -> Callable[[str], str]:
 
     From text to text cells stay as they are: a results file stays one, with its guard.
     """
-    results = set(RESULT_COLUMNS) <= {name.strip().casefold() for name in table.header}
     if text and not table.guarded:
         return guard
-    return unguard if table.guarded and results and not text else str
+    return unguard if table.guarded and not text and find_result_columns(table.header) else str

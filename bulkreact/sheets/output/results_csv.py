@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import AutoRenew, ResultRow, Status
-from bulkreact.partnercenter.error_codes.lookup import about_auto_renew, advice
-from bulkreact.sheets.columns import RESULT_COLUMNS
+from bulkreact.models import ResultRow, Status
 from bulkreact.sheets.formula_guard import guard_cells
 from bulkreact.sheets.output.csv_writer import csv_line
+from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
 RESULTS = "results.csv"
 FAILED = "failed.csv"
@@ -107,30 +105,3 @@ def write_json(path: Path, content: dict[str, object], *, private: bool) -> None
 def counts_by_status(counts: RowCounts) -> dict[str, int]:
     """Return the counts by status, every status named, in the order of the documentation."""
     return {status.value: counts.statuses[status] for status in Status}
-
-
-def result_cells(row: ResultRow) -> list[str]:
-    """Return the cells of a row in the results, the input's and then ours, unguarded."""
-    outcome, call = row.outcome, row.outcome.call
-    http_status = call.answer.http_status if call else None
-    return [
-        *row.cells,
-        str(row.number),
-        outcome.status,
-        "" if http_status is None else str(http_status),
-        outcome.code,
-        outcome.description,
-        _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
-        str(outcome.attempts),
-        call.request_id if call else row.request_id,
-        call.correlation_id if call else "",
-        call.started_at if call else "",
-        call.finished_at if call else "",
-    ]
-
-
-# Rows end alike by the thousand; what the service may say besides is held in bounds.
-@lru_cache(maxsize=1024)
-def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
-    """Return what to do about a row, and about the auto-renewal of what came back."""
-    return " ".join(filter(None, [advice(status, http_status, code), about_auto_renew(auto_renew)]))

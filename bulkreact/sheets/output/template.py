@@ -1,15 +1,16 @@
-"""Writes an empty input file, CSV or workbook; the workbook says on a second sheet how it is filled in."""
+"""Writes an empty input file, CSV or workbook; the workbook explains on a second sheet how to fill it in."""
 
-import csv
 from pathlib import Path
 
 from bulkreact.atomic_write import replacing
 from bulkreact.sheets.columns import ID_COLUMNS
+from bulkreact.sheets.input.guid_cells import EXAMPLES
+from bulkreact.sheets.output.csv_writer import csv_line
+from bulkreact.sheets.output.xlsx_writer import writing
 
 _ID_WIDTH = 40
 _WIDTHS = (40, 62, 78)
-_HEADING = "D9E2EC"
-_EXAMPLE = "FFF2C2"
+_EXAMPLE_COLOUR = "FFF2C2"
 _COLUMNS = {
     "customer_id": (
         "Who the customer is: the id of their Microsoft Entra tenant, which Partner Center calls Microsoft ID.",
@@ -35,39 +36,36 @@ _RULES = (
 
 
 def write_csv(path: Path) -> None:
-    """Write a text file that has nothing but the names of the columns; raises OSError when it cannot be written."""
+    """Write a text file with nothing but the names of the columns; raises OSError when it cannot be written."""
     with replacing(path, private=False) as file:
-        csv.writer(file, lineterminator="\n").writerow(ID_COLUMNS)
+        file.write(csv_line(ID_COLUMNS))
 
 
 def write_xlsx(path: Path, *, command: str) -> None:
-    """Write a workbook; ``then`` is the command to be given when it is filled in.
-
-    Raises OSError when it cannot be written.
-    """
-    from bulkreact.sheets.input.guid_cells import EXAMPLES  # noqa: PLC0415 - loads pandas
-    from bulkreact.sheets.output.xlsx_writer import writing  # noqa: PLC0415 - most templates are text
-
+    """Write a workbook that names the ``command`` to run once it is filled in; raises OSError when it cannot be written."""
     with writing(path, private=False) as book:
         table = book.add_sheet("Subscriptions", header_rows=1)
         table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=len(ID_COLUMNS))
-        table.add_row(ID_COLUMNS, bold=True, colours=(_HEADING,))
+        table.add_header(ID_COLUMNS)
         guide = book.add_sheet("How to fill this in")
         guide.set_columns(_WIDTHS)
-        guide.add_row(("How to fill this in", "", ""), bold=True, colours=(_HEADING,))
+        guide.add_header(("How to fill this in", "", ""))
         for rule in _RULES:
             guide.add_row((rule,))
-        guide.add_row(())
-        guide.add_row(("Column", "What it is", "Where it is found in Partner Center"), bold=True, colours=(_HEADING,))
-        for name, words in _COLUMNS.items():
-            guide.add_row((name, *words), wrap=True)
-        guide.add_row(())
-        # Without the names above it: nobody's second sheet is to be taken for a table.
-        guide.add_row(("A row of the first sheet looks like this", "", ""), bold=True, colours=(_HEADING,))
-        guide.add_row(EXAMPLES, colours=(_EXAMPLE,))
-        guide.add_row(())
-        guide.add_row(("What to do next", "", ""), bold=True, colours=(_HEADING,))
-        guide.add_row(("Save the file as it is (.xlsx), close it, and try it without sending anything real:",))
-        guide.add_row((f"    {command} --simulate",))
-        guide.add_row(("Then run it; it says what it is about to do and asks first:",))
-        guide.add_row((f"    {command}",))
+        guide.add_row()
+        guide.add_header(("Column", "What it is", "Where it is found in Partner Center"))
+        for name, texts in _COLUMNS.items():
+            guide.add_row((name, *texts), wrap=True)
+        guide.add_row()
+        # Without the column names above it, or this sheet would be taken for a table.
+        guide.add_header(("A row of the first sheet looks like this", "", ""))
+        guide.add_row(EXAMPLES, colours=(_EXAMPLE_COLOUR,))
+        guide.add_row()
+        guide.add_header(("What to do next", "", ""))
+        for line in (
+            "Save the file as it is (.xlsx), close it, and try it without sending anything real:",
+            f"    {command} --simulate",
+            "Then run it; it says what it is about to do and asks first:",
+            f"    {command}",
+        ):
+            guide.add_row((line,))

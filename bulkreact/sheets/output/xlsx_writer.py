@@ -1,32 +1,55 @@
-"""Writes workbooks: row by row, texts as texts whatever they look like, the file whole or not at all."""
+"""Writes workbooks row by row: text stays text whatever it looks like, and the file appears whole or not at all."""
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bulkreact.atomic_write import replacing_bytes
 from bulkreact.sheets.output.xlsx_text import escape
 
-TEXT = "@"
-# What a sheet has room for.
+# The most that a sheet can have.
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
+_TEXT_FORMAT = "@"
+_HEADER_COLOUR = "D9E2EC"
 # In points.
 _LINE_HEIGHT = 15
+# Column widths are taken from this many rows.
+_SAMPLE = 200
+_NARROWEST, _WIDEST = 8, 60
+# For the filter's button.
+_BUTTON = 4
+
+_RowT = TypeVar("_RowT")
+
+
+def take_sample(rows: Iterable[_RowT]) -> tuple[list[_RowT], Iterator[_RowT]]:
+    """Return the first rows, from which column widths are taken, and an iterator over all of them."""
+    rest = iter(rows)
+    sample = list(islice(rest, _SAMPLE))
+    return sample, chain(sample, rest)
+
+
+def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
+    """Yield the widths of columns for their names and some rows, in characters."""
+    for index, name in enumerate(names):
+        longest = max((len(row[index].partition("\n")[0]) for row in rows if index < len(row)), default=0)
+        yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
 
 
 class SheetWriter:
-    """One sheet of a workbook that is being written; what concerns its columns must be said before the first row."""
+    """One sheet of a workbook that is being written; its columns must be set before the first row."""
 
     def __init__(self, sheet: Any, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - loaded only to write workbooks
 
         self._sheet = sheet
         self._cell = WriteOnlyCell
-        self._made: dict[tuple[str, bool, bool, bool], Any] = {}
+        self._cells: dict[tuple[str, bool, bool, bool], Any] = {}
         self._widths: list[int] = []
         self.rows = 0
         if header_rows:
@@ -37,7 +60,7 @@ class SheetWriter:
         sheet.sheet_properties.pageSetUpPr.fitToPage = True
 
     def set_columns(self, widths: Iterable[int], *, text_columns: int = 0) -> None:
-        """Set the widths of the columns, in characters; the first ``text_columns`` are for text, however many rows they get."""
+        """Set the widths of columns, in characters; the first ``text_columns`` are text, also in rows added later."""
         from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
 
         self._widths = list(widths)
@@ -45,34 +68,43 @@ class SheetWriter:
             column = self._sheet.column_dimensions[get_column_letter(number)]
             column.width = width
             if number <= text_columns:
-                column.number_format = TEXT
+                column.number_format = _TEXT_FORMAT
+
+    def add_header(self, names: Iterable[str]) -> None:
+        """Write a row of column names, or a heading."""
+        self.add_row(names, bold=True, colours=(_HEADER_COLOUR,))
 
     def add_row(
-        self, cells: Iterable[str | int], *, bold: bool = False, colours: tuple[str, ...] = ("",), wrap: bool = False
+        self,
+        cells: Iterable[str | int] = (),
+        *,
+        bold: bool = False,
+        colours: tuple[str, ...] = ("",),
+        wrap: bool = False,
     ) -> None:
-        """Write a row: texts as text cells, numbers as numbers, each in its colour; the last colour holds for the rest.
+        """Write a row: text as text, numbers as numbers, each in its colour; the last colour is used for the rest.
 
-        Where texts ``wrap``, the row is as high as they need.
+        With ``wrap`` text is wrapped, and the row is as high as that needs.
         """
         self.rows += 1
         if wrap:
             cells = list(cells)
-            lines = max(_lines(str(cell), width) for cell, width in zip(cells, self._widths, strict=False))
+            lines = max(_line_count(str(cell), width) for cell, width in zip(cells, self._widths, strict=False))
             self._sheet.row_dimensions[self.rows].height = lines * _LINE_HEIGHT
         last = len(colours) - 1
         self._sheet.append(
-            self._styled(value, bold, colours[min(place, last)], wrap) for place, value in enumerate(cells)
+            self._filled_cell(value, bold, colours[min(index, last)], wrap) for index, value in enumerate(cells)
         )
 
     def add_filter(self, columns: int) -> None:
-        """Put a filter on the first row, over all the rows written so far."""
+        """Put a filter on the first row, over all rows written so far."""
         from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
 
         self._sheet.auto_filter.ref = f"A1:{get_column_letter(columns)}{self.rows}"
 
     def abandon(self) -> None:
-        """Give up what was written of the sheet, with the temporary file that openpyxl keeps it in."""
-        # openpyxl has no word for this; left alone, its generators complain on stderr when they are collected.
+        """Discard what was written of the sheet, with openpyxl's temporary file for it."""
+        # openpyxl has no method for this; otherwise its generators complain on stderr when they are collected.
         writer = self._sheet._writer  # noqa: SLF001 - see above
         if self._sheet.closed or writer is None:
             return
@@ -82,37 +114,37 @@ class SheetWriter:
                     generator.close()
         Path(writer.out).unlink(missing_ok=True)
 
-    def _styled(self, value: str | int, bold: bool, colour: str, wrap: bool) -> Any:  # noqa: ANN401 - openpyxl ships no types
+    def _filled_cell(self, value: str | int, bold: bool, colour: str, wrap: bool) -> Any:  # noqa: ANN401 - see above
         if value == "" and not colour:
             return None
-        cell = self._blank(colour, bold, wrap, isinstance(value, str))
+        cell = self._styled_cell(colour, bold, wrap, isinstance(value, str))
         if isinstance(value, str):
             cell.value = escape(value)
-            # Otherwise what begins with = would be calculated when the workbook is opened.
+            # Otherwise a text that begins with = would be calculated when the workbook is opened.
             cell.data_type = "s"
         else:
             cell.value = value
         return cell
 
-    def _blank(self, colour: str, bold: bool, wrap: bool, text: bool) -> Any:  # noqa: ANN401 - openpyxl ships no types
-        """Return a cell of a style; there is one of each, since a cell is written before the next one is made."""
+    def _styled_cell(self, colour: str, bold: bool, wrap: bool, text: bool) -> Any:  # noqa: ANN401 - see above
+        """Return the one cell of a style; it can be reused because each cell is written before the next is made."""
         key = colour, bold, wrap, text
-        if key not in self._made:
+        if key not in self._cells:
             from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415 - see above
 
-            cell = self._made[key] = self._cell(self._sheet)
+            cell = self._cells[key] = self._cell(self._sheet)
             cell.font = Font(bold=bold)
-            # Numbers keep a distance from the words at their right.
+            # Numbers keep a distance from the text at their right.
             across = {} if text else {"horizontal": "right", "indent": 1}
             cell.alignment = Alignment(vertical="top", wrap_text=wrap, **across)
             if text:
-                cell.number_format = TEXT
+                cell.number_format = _TEXT_FORMAT
             if colour:
                 cell.fill = PatternFill("solid", fgColor=f"FF{colour}")
-        return self._made[key]
+        return self._cells[key]
 
 
-def _lines(text: str, width: int) -> int:
+def _line_count(text: str, width: int) -> int:
     """Return how many lines a text takes in a cell of a width."""
     return sum(1 + len(line) // width for line in text.split("\n"))
 
@@ -127,12 +159,12 @@ class WorkbookWriter:
         self._sheets: list[SheetWriter] = []
 
     def add_sheet(self, title: str, *, header_rows: int = 0) -> SheetWriter:
-        """Add a sheet; its first rows stay in sight when they are ``header_rows``."""
+        """Add a sheet; its ``header_rows`` stay visible when it is scrolled."""
         self._sheets.append(SheetWriter(self._book.create_sheet(title), header_rows=header_rows))
         return self._sheets[-1]
 
     def save(self, archive: zipfile.ZipFile) -> None:
-        """Write it; no more can be added then."""
+        """Write the workbook; nothing can be added afterwards."""
         from openpyxl.writer.excel import ExcelWriter  # noqa: PLC0415 - see above
 
         self._book.properties.creator = "bulkreact"
@@ -140,14 +172,14 @@ class WorkbookWriter:
         ExcelWriter(self._book, archive).write_data()
 
     def abandon(self) -> None:
-        """Give up what was written."""
+        """Discard what was written."""
         for sheet in self._sheets:
             sheet.abandon()
 
 
 @contextmanager
 def writing(path: Path, *, private: bool) -> Iterator[WorkbookWriter]:
-    """Make a workbook, and put it in its place when it is complete.
+    """Write a workbook that replaces the file at ``path`` when it is complete.
 
     ``private`` ones get mode 0600, others follow the umask. Raises OSError, leaving an older file untouched.
     """

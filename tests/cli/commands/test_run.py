@@ -17,7 +17,7 @@ import pytest
 from bulkreact.batch.environment import PhaseProgress, ThrottleState
 from bulkreact.models import Status
 from bulkreact.runs.interruption import ShutdownRequest
-from bulkreact.sheets.columns import RESULT_COLUMNS
+from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
 from tests.support.program import CANARY, PROJECT, Partner, Program

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import guid, row, write_csv
 
 IDS = "customer_id,subscription_id,entitlement_id"

@@ -4,9 +4,10 @@ import pytest
 
 from bulkreact.models import Kind
 from bulkreact.partnercenter.error_codes.local_codes import READING
-from bulkreact.sheets.columns import RESULT_COLUMNS, find_layout
+from bulkreact.sheets.columns import find_layout
 from bulkreact.sheets.input.row_checks import EarlierCall, earlier_call, find_errors
 from bulkreact.sheets.input.row_options import RowOptionsReader
+from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import guid
 
 HEADER = ("customer_id", "subscription_id", "entitlement_id", "kind", "candidates")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.models import Answer, Call, Outcome, ResultRow, Status
-from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_csv
+from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import HEADER, guid, read_csv, row
 
 AT = "2026-03-01T12:00:00.000Z"

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 from python_calamine import CalamineWorkbook
 
 from bulkreact.models import Answer, Call, InputRow, Outcome, ResultRow, Status
-from bulkreact.sheets.columns import RESULT_COLUMNS
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_xlsx
-from bulkreact.sheets.output.results_csv import result_cells
 from bulkreact.sheets.output.results_xlsx import size_error
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
+from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, newest, told
@@ -96,7 +96,7 @@ def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
     )
     sheet = load_workbook(path)["Results"]
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == f"A1:{'ABCDEFGHIJKLMNO'[3 + len(RESULT_COLUMNS)]}3"
+    assert sheet.auto_filter.ref == f"A1:{get_column_letter(sheet.max_column)}3"
     widths = {name: sheet.column_dimensions[name].width for name in "ACDE"}
     assert widths["A"] == widths["C"] == 38
     assert (widths["D"], widths["E"]) == (60, 8)

@@ -1,0 +1,60 @@
+"""The columns that results add to those of the input, and their cells; pure."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from bulkreact.models import AutoRenew, ResultRow, Status
+from bulkreact.partnercenter.error_codes.lookup import about_auto_renew, advice
+
+RESULT_COLUMNS = (
+    "row",
+    "status",
+    "http_status",
+    "error_code",
+    "error_description",
+    "advice",
+    "attempts",
+    "request_id",
+    "correlation_id",
+    "started_at",
+    "finished_at",
+)
+NUMERIC_COLUMNS = frozenset({"row", "http_status", "attempts"})
+# What the results of every version have, by which a results file is recognized when it is the input of a run.
+_SIGNATURE = frozenset(RESULT_COLUMNS[:11])
+
+
+def result_cells(row: ResultRow) -> list[str]:
+    """Return the cells of a row in the results, the input's and then ours, unguarded."""
+    outcome, call = row.outcome, row.outcome.call
+    http_status = call.answer.http_status if call else None
+    return [
+        *row.cells,
+        str(row.number),
+        outcome.status,
+        "" if http_status is None else str(http_status),
+        outcome.code,
+        outcome.description,
+        _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
+        str(outcome.attempts),
+        call.request_id if call else row.request_id,
+        call.correlation_id if call else "",
+        call.started_at if call else "",
+        call.finished_at if call else "",
+    ]
+
+
+def find_result_columns(header: Iterable[str]) -> dict[str, int]:
+    """Return the indexes of the result columns in the header of a results file; empty for any other file.
+
+    Only exact names count: a column of the user's like 'Request ID' is not ours. Ours are the last of their name.
+    """
+    indexes = {name.strip().casefold(): index for index, name in enumerate(header)}
+    return {name: indexes[name] for name in RESULT_COLUMNS if name in indexes} if indexes.keys() >= _SIGNATURE else {}
+
+
+# Thousands of rows end alike; codes of the service are unbounded, the cache is not.
+@lru_cache(maxsize=1024)
+def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
+    """Return what to do about a row, and about the auto-renewal of a subscription that is active again."""
+    return " ".join(filter(None, [advice(status, http_status, code), about_auto_renew(auto_renew)]))
