@@ -1,4 +1,4 @@
-"""Reading a journal's open rows, in the order in which they are to be sent."""
+"""Selects a journal's open rows and puts them in the order of sending."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import intended_id, load_progress
-from bulkreact.batch.journal.schema import BEGUN, LATEST_OUTCOME
+from bulkreact.batch.journal.schema import STEP_WORDS
 from bulkreact.batch.policy import RowProgress, initial_progress
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Status, Target
@@ -17,73 +17,88 @@ from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.subscription import Subscription
 
 _CHUNK = 1000
-_SENDABLE = (
-    "rows.problem_code = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL "
-    "AND (rows.left_out = 0 OR :with_left_out)"
-)
-
-# Open: never settled, settled by an answer that stopped the run, or with an answer still lost.
-_OPEN = f"""
-SELECT rows.customer_id, rows.ordinal, rows.ordinal AS place, 0 AS band, NULL AS parent FROM rows
-WHERE {_SENDABLE} AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = rows.ordinal)
+# ``sendable``: rows of this run that name a target of their own. ``step_calls``: calls of a row's own, not of watching.
+# ``unsettled``: never settled, settled by an answer that stopped the run, or with an answer still lost.
+_VIEWS = (
+    """
+CREATE TEMP VIEW IF NOT EXISTS sendable AS
+SELECT * FROM rows WHERE problem_code = '' AND duplicate_of IS NULL AND handed_to IS NULL
+""",
+    f"CREATE TEMP VIEW IF NOT EXISTS step_calls AS SELECT ordinal FROM calls WHERE operation IN ({STEP_WORDS})",  # noqa: S608 - our own names
+    """
+CREATE TEMP VIEW IF NOT EXISTS unsettled AS
+SELECT customer_id, ordinal, left_out FROM sendable
+WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = sendable.ordinal)
 UNION ALL
-SELECT rows.customer_id, rows.ordinal, rows.ordinal, 0, NULL FROM outcomes CROSS JOIN rows USING (ordinal)
-WHERE (outcomes.reopen = 1 OR outcomes.status = 'unknown') AND {_SENDABLE}
-    AND outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
-"""  # noqa: S608 - our own names
-_MAKE_OPEN = f"CREATE TEMP TABLE open_rows AS {_OPEN}"
-_COUNT_OPEN = f"SELECT count(*), count(DISTINCT customer_id) FROM ({_OPEN})"  # noqa: S608 - our own names
-# A row below a subscription of the same run waits for it, unless that was seen active or a call of its own was made.
+SELECT customer_id, ordinal, left_out FROM outcomes CROSS JOIN sendable USING (ordinal)
+WHERE (reopen = 1 OR status = 'unknown')
+    AND outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = outcomes.ordinal)
+""",
+)
+_COUNT_UNSETTLED = """
+SELECT count(*), count(DISTINCT customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_left_out
+"""
+_SELECT_OPEN = """
+CREATE TEMP TABLE open_rows AS
+SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent
+FROM temp.unsettled WHERE left_out = 0 OR :with_left_out
+"""
+# A row below a subscription of the same run waits for it, unless that was seen active or the row was sent before.
 FIND_PARENTS = f"""
-UPDATE temp.open_rows SET parent = found.parent FROM (
+UPDATE temp.open_rows SET parent = waiting.parent FROM (
     SELECT below.ordinal, above.ordinal AS parent
-    FROM rows AS below JOIN rows AS above ON above.customer_id = below.customer_id
+    FROM rows AS below JOIN temp.sendable AS above ON above.customer_id = below.customer_id
         AND above.subscription_id = below.subscription_id AND above.entitlement_id = ''
-    LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="above.ordinal")}
-    WHERE below.entitlement_id <> '' AND above.problem_code = '' AND above.duplicate_of IS NULL
-        AND above.handed_to IS NULL AND (above.left_out = 0 OR :with_left_out)
+    LEFT JOIN outcomes ON outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = above.ordinal)
+    WHERE below.entitlement_id <> '' AND (above.left_out = 0 OR :with_left_out)
         AND coalesce(outcomes.status, '') NOT IN ('{Status.REACTIVATED}', '{Status.ALREADY_ACTIVE}')
-        AND NOT {BEGUN.replace("rows.ordinal", "below.ordinal")}
-) AS found WHERE found.ordinal = open_rows.ordinal
+        AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
+) AS waiting WHERE waiting.ordinal = open_rows.ordinal
 """  # noqa: S608 - our own names
-# What is deleted first goes first, and what is deleted soon before everything else; with it whatever it waits for.
-_BY_URGENCY = """
+# In order of deadlines, those before :soon in a band of their own; a parent inherits the deadlines of its children,
+# which have a stream of their own and need no band.
+_SORT_BY_DEADLINE = """
 WITH deadlines AS (
     SELECT open_rows.ordinal, nullif(rows.deadline, '') AS own, open_rows.parent
     FROM temp.open_rows JOIN rows USING (ordinal)
-), needs AS (
+), earliest AS (
     SELECT ordinal, min(deadline) AS deadline FROM (
         SELECT ordinal, own AS deadline FROM deadlines WHERE own IS NOT NULL
         UNION ALL SELECT parent, own FROM deadlines WHERE parent IS NOT NULL AND own IS NOT NULL
     ) GROUP BY ordinal
 ), ordered AS (
-    SELECT open_rows.ordinal, coalesce(needs.deadline >= :soon, 1) AS band,
-        row_number() OVER (ORDER BY needs.deadline NULLS LAST, open_rows.ordinal) AS place
-    FROM temp.open_rows LEFT JOIN needs USING (ordinal)
+    SELECT open_rows.ordinal, open_rows.parent IS NULL AND coalesce(earliest.deadline >= :soon, 1) AS band,
+        row_number() OVER (ORDER BY earliest.deadline NULLS LAST, open_rows.ordinal) AS position
+    FROM temp.open_rows LEFT JOIN earliest USING (ordinal)
 )
-UPDATE temp.open_rows SET place = ordered.place, band = ordered.band FROM ordered
+UPDATE temp.open_rows SET position = ordered.position, band = ordered.band FROM ordered
 WHERE ordered.ordinal = open_rows.ordinal
 """
-_MAKE_ORDER = """
+_SORT_CUSTOMERS = """
 CREATE TEMP TABLE customer_order AS
-SELECT customer_id, band FROM temp.open_rows WHERE parent IS NULL GROUP BY customer_id, band ORDER BY band, min(place)
+SELECT customer_id, band FROM temp.open_rows WHERE parent IS NULL
+GROUP BY customer_id, band ORDER BY band, min(position)
 """
+_CUSTOMERS = "SELECT rowid, customer_id, band FROM temp.customer_order WHERE rowid > ? ORDER BY rowid LIMIT ?"
 _NEXT = """
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
-    rows.of_read, rows.lost, rows.restore_auto_renew, open_rows.place, {begun}
-FROM temp.open_rows JOIN rows ON rows.ordinal = open_rows.ordinal
-WHERE open_rows.customer_id = :customer AND open_rows.place > :after
+    rows.of_read, rows.lost, rows.restore_auto_renew, open_rows.position,
+    CASE WHEN :any_begun THEN EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = rows.ordinal)
+        ELSE 0 END AS begun
+FROM temp.open_rows CROSS JOIN rows USING (ordinal)
+WHERE open_rows.customer_id = :customer AND open_rows.band = :band AND open_rows.parent IS :parent
+    AND open_rows.position > :after AND (NOT :only_begun OR begun)
+ORDER BY open_rows.position LIMIT :limit
 """
-_OF_STREAM = " AND open_rows.band = :band AND open_rows.parent IS NULL"
-_OF_STREAM_BELOW = " AND open_rows.parent = :below"
-_ONLY_BEGUN = f" AND {BEGUN}"
+_NO_LIMIT = -1
 
 
 class PendingRow(Struct):
-    """One row to be sent: what it wants, how far it has come, and its place in the order of sending.
+    """One row to be sent, how far it has come, and its position in the order of sending.
 
-    ``request_id`` is one carried on from an earlier run, ``of_read`` says that it was a reading's. ``subscription`` is
-    what was read to be updated, at the monotonic moment ``read_at``; ``read_again`` says that it had grown old before.
+    ``request_id`` is carried on from an earlier run, with ``request_id_is_for_read`` from a read there.
+    ``subscription`` is the snapshot to be updated, read at the monotonic time ``read_at``; ``read_again``: an earlier
+    snapshot was too old.
     """
 
     ordinal: int
@@ -101,105 +116,114 @@ class PendingRow(Struct):
 
     @property
     def customer_id(self) -> str:
-        """Return whose row it is."""
+        """Return the customer that the row belongs to."""
         return self.target.customer_id
 
     @property
     def begun(self) -> bool:
-        """Tell whether a call of the row was made, by this or an earlier process."""
+        """Return whether a call of the row was made, by this or an earlier process."""
         return self.progress.call is not None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """How much is still to be done."""
+    """How many rows of how many customers are still to be sent."""
 
     rows: int
     customers: int
 
 
 def open_count(connection: sqlite3.Connection, *, with_left_out: bool = False) -> OpenCount:
-    """Return how many rows of how many customers are open, without putting them in order."""
-    return OpenCount(*connection.execute(_COUNT_OPEN, {"with_left_out": with_left_out}).fetchone())
+    """Return how many rows of how many customers are open, without sorting them."""
+    _create_views(connection)
+    return OpenCount(*connection.execute(_COUNT_UNSETTLED, {"with_left_out": with_left_out}).fetchone())
 
 
 class PendingRows:
-    """The open rows of a journal, as the queue wants them.
+    """The open rows of a journal in the order of sending, by customer.
 
-    Rows that wait for another have a stream of their own, which nobody asks for before its time. ``soon`` (UTC, ISO
-    8601) orders the rows by what is deleted first, and sends what is deleted before that time before all others.
+    Child rows form a separate stream, opened when their parent is active. With ``soon`` (UTC, ISO 8601) rows are
+    ordered by their deadlines, and those that are deleted before that time are sent first.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, with_left_out: bool = False, soon: str = "") -> None:
         self._connection = connection
-        # Of most runs nothing was sent when they begin: then no row needs to be asked for.
+        # Without any call, as in most runs that begin, no row needs to be looked up.
         self._any_begun = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
-        self._next = _NEXT.format(begun=BEGUN if self._any_begun else "0")
+        _create_views(connection)
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute(_MAKE_OPEN, {"with_left_out": with_left_out})
+        connection.execute(_SELECT_OPEN, {"with_left_out": with_left_out})
         if connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
             connection.execute("CREATE INDEX temp.open_rows_by_ordinal ON open_rows (ordinal)")
             connection.execute(FIND_PARENTS, {"with_left_out": with_left_out})
-            connection.execute("CREATE INDEX temp.open_rows_below ON open_rows (parent, place)")
+            connection.execute("CREATE INDEX temp.open_rows_by_parent ON open_rows (parent)")
         if soon:
-            connection.execute(_BY_URGENCY, {"soon": soon})
-        connection.execute("CREATE INDEX temp.open_rows_of_customer ON open_rows (customer_id, band, place)")
-        connection.execute(_MAKE_ORDER)
+            connection.execute(_SORT_BY_DEADLINE, {"soon": soon})
+        connection.execute("CREATE INDEX temp.open_rows_by_stream ON open_rows (customer_id, band, parent, position)")
+        connection.execute(_SORT_CUSTOMERS)
 
     def count(self) -> OpenCount:
         """Return how many rows of how many customers are open."""
-        rows = self._connection.execute("SELECT count(*) FROM temp.open_rows").fetchone()[0]
-        customers = self._connection.execute("SELECT count(DISTINCT customer_id) FROM temp.open_rows").fetchone()[0]
-        return OpenCount(rows, customers)
+        return OpenCount(
+            *self._connection.execute("SELECT count(*), count(DISTINCT customer_id) FROM temp.open_rows").fetchone()
+        )
 
     def streams(self) -> Iterator[CustomerStream]:
-        """Yield the streams of rows that wait for nobody, in the order in which they are to be sent."""
+        """Yield the streams of rows without a parent, in the order in which they are to be sent."""
         after = 0
-        while chunk := self._connection.execute(
-            "SELECT rowid, customer_id, band FROM temp.customer_order WHERE rowid > ? ORDER BY rowid LIMIT ?",
-            (after, _CHUNK),
-        ).fetchall():
+        while chunk := self._connection.execute(_CUSTOMERS, (after, _CHUNK)).fetchall():
             yield from (CustomerStream(customer_id, band) for _, customer_id, band in chunk)
             after = chunk[-1][0]
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
-        """Return the next open rows of a stream behind a place."""
-        return self._read(stream, after, f" ORDER BY open_rows.place LIMIT {limit}")
+        """Return the next open rows of a stream after a position."""
+        return self._load(stream, after, limit, only_begun=False)
 
     def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
-        """Return those open rows of a stream behind a place that were sent by an earlier process."""
-        return self._read(stream, after, _ONLY_BEGUN) if self._any_begun else []
+        """Return the open rows of a stream after a position that an earlier process sent."""
+        return self._load(stream, after, _NO_LIMIT, only_begun=True) if self._any_begun else []
 
     def is_awaited(self, ordinal: int) -> bool:
-        """Tell whether rows wait for one from the beginning."""
-        found = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM temp.open_rows WHERE parent = ?)", (ordinal,)
-        ).fetchone()
-        return bool(found[0])
+        """Return whether other rows waited for a row when the run began."""
+        sql = "SELECT EXISTS (SELECT 1 FROM temp.open_rows WHERE parent = ?)"
+        return bool(self._connection.execute(sql, (ordinal,)).fetchone()[0])
 
-    def _read(self, stream: CustomerStream, after: int, rest: str) -> list[PendingRow]:
-        sql = f"{self._next}{_OF_STREAM if stream.parent is None else _OF_STREAM_BELOW}{rest}"
-        values = {"customer": stream.customer_id, "band": stream.band, "below": stream.parent, "after": after}
+    def _load(self, stream: CustomerStream, after: int, limit: int, *, only_begun: bool) -> list[PendingRow]:
+        values = {
+            "customer": stream.customer_id,
+            "band": stream.band,
+            "parent": stream.parent,
+            "after": after,
+            "limit": limit,
+            "any_begun": self._any_begun,
+            "only_begun": only_begun,
+        }
         rows = []
-        for ordinal, number, customer, subscription, entitlement, *wishes, place, is_begun in self._connection.execute(
-            sql, values
+        for ordinal, number, *ids, carried, of_read, lost, restore, position, begun in self._connection.execute(
+            _NEXT, values
         ):
-            carried, of_read, lost, restore = wishes
-            target, was_lost = Target(customer, subscription, entitlement), bool(lost)
+            customer_id, subscription_id, entitlement_id = ids
+            target = Target(customer_id, subscription_id, entitlement_id)
             # Only a row that was sent before has calls to look for.
-            progress = initial_progress(target, lost=was_lost)
-            if is_begun:
-                progress = load_progress(self._connection, ordinal, target, lost=was_lost)
-            rows.append(PendingRow(ordinal, number, target, carried, bool(of_read), progress, place, bool(restore)))
+            progress = initial_progress(target, lost=bool(lost))
+            if begun:
+                progress = load_progress(self._connection, ordinal, target, lost=bool(lost))
+            rows.append(PendingRow(ordinal, number, target, carried, bool(of_read), progress, position, bool(restore)))
         return rows
+
+
+def _create_views(connection: sqlite3.Connection) -> None:
+    # One by one: a script would end the transaction.
+    for statement in _VIEWS:
+        connection.execute(statement)
 
 
 def request_id(run_uuid: UUID, row: PendingRow) -> str:
     """Return the request id of the row's next step: one per row, operation and intent, the same after any crash."""
     operation, progress = row.progress.operation, row.progress
-    of_read = operation not in WRITES
-    intent = progress.reads if of_read else progress.intent
-    if row.request_id and row.request_id_is_for_read == of_read and intent == 0:
+    is_read = operation not in WRITES
+    intent = progress.reads if is_read else progress.intent
+    if row.request_id and row.request_id_is_for_read == is_read and intent == 0:
         return row.request_id
     return intended_id(run_uuid, row.ordinal, operation, intent)

@@ -1,4 +1,4 @@
-"""Reading a journal's rows with their outcomes, in order to report."""
+"""Reads a journal's rows with their outcomes, for results and reports."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import Transient, stored_name
 
 _CHUNK = 1000
-_decoded = Decoder(tuple[str, ...]).decode
-# Asking an enumeration for its member takes three times as long.
+_decode_cells = Decoder(tuple[str, ...]).decode
+# A dict is three times as fast as calling the enumeration.
 _STATUSES = {status.value: status for status in Status}
-_AUTO_RENEWS = {word.value: word for word in AutoRenew}
-_PASSING = stored_name(Transient)
-# Every column costs as much as finding its line: what few rows need is asked apart. The cells go to their decoder as
-# the bytes that they are.
+_AUTO_RENEWS = {auto_renew.value: auto_renew for auto_renew in AutoRenew}
+_TRANSIENT = stored_name(Transient)
+# Every column costs as much as finding the row: what only few rows need is a query of its own. The cells go to their
+# decoder as bytes.
 _RESULTS = f"""
 SELECT rows.ordinal, rows.number, CAST(rows.cells AS BLOB),
     rows.problem_code = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL
@@ -31,7 +31,7 @@ SELECT rows.ordinal, rows.number, CAST(rows.cells AS BLOB),
         SELECT 1 FROM calls AS later WHERE later.ordinal = outcomes.ordinal AND later.session > outcomes.session
         AND later.operation IN ({STEP_WORDS})
     ) ELSE 0 END,
-    CASE WHEN rows.of_read OR rows.duplicate_of IS NOT NULL THEN '' ELSE rows.request_id END, rows.customer_id,
+    CASE WHEN rows.of_read OR rows.duplicate_of IS NOT NULL OR rows.problem_code <> '' THEN '' ELSE rows.request_id END, rows.customer_id,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description, outcomes.auto_renew,
     calls.id, calls.request_id, calls.correlation_id, calls.started_at, answers.finished_at, answers.http_status,
     answers.verdict
@@ -40,7 +40,7 @@ LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="coalesce(row
 LEFT JOIN calls ON calls.id = outcomes.call
 LEFT JOIN answers ON answers.call = calls.id
 """  # noqa: S608 - our own names
-_PARTICULARS = """
+_DETAILS = """
 SELECT rows.problem_code, rows.problem, rows.left_out, rows.lost, rows.handed_to, rows.duplicate_of, firsts.number,
     firsts.left_out, rows.customer_id, rows.subscription_id, rows.entitlement_id
 FROM rows LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of WHERE rows.ordinal = ?
@@ -53,8 +53,8 @@ def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row of the input with its outcome, in input order."""
     after = 0
     while chunk := list(starmap(_StoredRow, connection.execute(_RESULTS_AFTER, (after, _CHUNK)))):
-        for found in chunk:
-            yield _result_row(connection, found)
+        for row in chunk:
+            yield _result_row(connection, row)
         after = chunk[-1].ordinal
 
 
@@ -64,10 +64,11 @@ def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
 
 
 class _StoredRow(Struct, frozen=True, gc=False):
-    """A line of _RESULTS; what comes from the outcome and its call is None when there is none.
+    """One row of _RESULTS; what belongs to the outcome and its call is None when there is none.
 
-    ``plain`` tells that the stored outcome is the row's own and all there is to say, unless it was ``overtaken``.
-    ``carried`` is the request id that the row hands on.
+    ``plain``: the stored outcome is the row's own and complete, unless it was ``overtaken`` by a later process that
+    sent the row again. ``carried`` is the request id carried on from an earlier run, empty for that of a read, which
+    is of no use unless it is known as one.
     """
 
     ordinal: int
@@ -75,7 +76,6 @@ class _StoredRow(Struct, frozen=True, gc=False):
     cells: bytes
     plain: int | None
     overtaken: int
-    # The id of a reading is of no use to whoever cannot tell that it was one.
     carried: str
     customer_id: str | None
     status: str | None
@@ -92,87 +92,108 @@ class _StoredRow(Struct, frozen=True, gc=False):
     verdict: str | None
 
 
-class CallDetails(Struct, frozen=True):
-    """The line of _PARTICULARS: what else is on record of a row."""
+class RowDetails(Struct, frozen=True):
+    """What else is on record of a row whose result is not simply its stored outcome."""
 
-    problem_code: str
-    problem: str
-    left_out: int
-    lost: int
-    handed_to: str | None
-    duplicate_of: int | None
-    first_number: int | None
-    first_left_out: int | None
-    customer_id: str | None
-    subscription_id: str | None
-    entitlement_id: str | None
+    problem_code: str = ""
+    problem: str = ""
+    left_out: int = 0
+    lost: int = 0
+    transferred_to: str | None = None
+    duplicate_of: int | None = None
+    first_number: int | None = None
+    first_left_out: int | None = None
+    customer_id: str | None = None
+    subscription_id: str | None = None
+    entitlement_id: str | None = None
 
     @property
     def target(self) -> Target:
-        """Return what the row wants; that of an invalid one is empty."""
+        """Return the target of the row; that of an invalid one is empty."""
         return Target(self.customer_id or "", self.subscription_id or "", self.entitlement_id or "")
 
 
-def _result_row(connection: sqlite3.Connection, found: _StoredRow) -> ResultRow:
-    stored = _stored_outcome(found)
-    if stored is None or not found.plain:
-        return _derived_row(connection, found, stored)
-    return ResultRow(
-        found.number,
-        _decoded(found.cells),
-        stored,
-        stored.status in SUCCESSES,
-        excluded_by_limit=False,
-        transient=found.verdict == _PASSING,
-        request_id=found.carried,
-        customer_id=found.customer_id or "",
-    )
+class DerivedResult(Struct, frozen=True):
+    """How a row is reported; see ResultRow."""
+
+    outcome: Outcome
+    succeeded: bool
+    excluded_by_limit: bool
+    settled: bool
 
 
-def _derived_row(connection: sqlite3.Connection, found: _StoredRow, stored: Outcome | None) -> ResultRow:
-    """Return a row of which something else is to be said than what is stored as its outcome."""
-    more = CallDetails(*connection.execute(_PARTICULARS, (found.ordinal,)).fetchone())
-    cells = _decoded(found.cells)
-    if more.problem_code:
-        outcome = Outcome(Status.INVALID, 0, None, more.problem_code, more.problem)
-        return ResultRow(found.number, cells, outcome, succeeded=False, excluded_by_limit=False)
-    settled_by = more.duplicate_of or found.ordinal
-    outcome = stored or outcome_if_open(load_progress(connection, settled_by, more.target, lost=bool(more.lost)))
+def derive(details: RowDetails, outcome: Outcome, *, is_stored: bool) -> DerivedResult:
+    """Return how a row is reported whose outcome is not all there is to say.
+
+    ``outcome`` is the row's, for a duplicate that of the first row with its target: as stored, or as its calls suggest.
+    The first line that applies decides the outcome; a row that another run has taken over says so before its description.
+
+    ========================= ====================== ============ =================== ===================
+    row                       outcome                succeeded    excluded_by_limit   settled
+    ========================= ====================== ============ =================== ===================
+    invalid                   invalid, its problem   no           no                  yes
+    duplicate                 duplicate, first row   as the first as the first        as the first
+    beyond --limit, not sent  not attempted          no           yes                 yes
+    any other                 ``outcome``            by status    no                  if stored
+    ========================= ====================== ============ =================== ===================
+
+    A row beyond --limit whose call was lost in an earlier run is unknown, and not excluded.
+    """
+    if details.problem_code:
+        invalid = Outcome(Status.INVALID, 0, None, details.problem_code, details.problem)
+        return DerivedResult(invalid, succeeded=False, excluded_by_limit=False, settled=True)
     succeeded = outcome.status in SUCCESSES
-    # A row whose call was lost in an earlier run is unknown, whatever keeps it from being sent in this one.
-    untouched = outcome.status is Status.NOT_ATTEMPTED
-    left_out = untouched and bool(more.first_left_out if more.duplicate_of else more.left_out)
-    if left_out and not more.duplicate_of:
+    beyond_limit = details.first_left_out if details.duplicate_of else details.left_out
+    excluded = outcome.status is Status.NOT_ATTEMPTED and bool(beyond_limit)
+    if details.duplicate_of:
+        description = f"same target as row {details.first_number}, which has the outcome"
+        outcome = Outcome(Status.DUPLICATE, 0, None, "", description)
+    elif excluded:
         outcome = replace(outcome, description="left out by --limit")
-    if more.duplicate_of:
-        words = f"same target as row {more.first_number}, which has the outcome"
-        outcome = Outcome(Status.DUPLICATE, 0, None, "", words)
-    if more.handed_to:
-        words = ": ".join(filter(None, [f"taken over by run {more.handed_to}", outcome.description]))
-        outcome = replace(outcome, description=words[:DESCRIPTION_LENGTH])
+    if details.transferred_to:
+        parts = [f"taken over by run {details.transferred_to}", outcome.description]
+        outcome = replace(outcome, description=": ".join(filter(None, parts))[:DESCRIPTION_LENGTH])
+    return DerivedResult(outcome, succeeded, excluded, settled=is_stored or excluded)
+
+
+def _result_row(connection: sqlite3.Connection, row: _StoredRow) -> ResultRow:
+    outcome = _stored_outcome(row)
+    if outcome is not None and row.plain:
+        return ResultRow(
+            row.number,
+            _decode_cells(row.cells),
+            outcome,
+            outcome.status in SUCCESSES,
+            excluded_by_limit=False,
+            transient=row.verdict == _TRANSIENT,
+            request_id=row.carried,
+            customer_id=row.customer_id or "",
+        )
+    details, is_stored = RowDetails(*connection.execute(_DETAILS, (row.ordinal,)).fetchone()), outcome is not None
+    if outcome is None:
+        ordinal = details.duplicate_of or row.ordinal
+        outcome = outcome_if_open(load_progress(connection, ordinal, details.target, lost=bool(details.lost)))
+    derived = derive(details, outcome, is_stored=is_stored)
     return ResultRow(
-        found.number,
-        cells,
-        outcome,
-        succeeded,
-        left_out,
-        settled=stored is not None or left_out,
-        transient=found.verdict == _PASSING,
-        request_id=found.carried,
-        transferred_to=more.handed_to or "",
-        customer_id=found.customer_id or "",
+        row.number,
+        _decode_cells(row.cells),
+        derived.outcome,
+        derived.succeeded,
+        derived.excluded_by_limit,
+        derived.settled,
+        transient=row.verdict == _TRANSIENT,
+        request_id=row.carried,
+        transferred_to=details.transferred_to or "",
+        customer_id=row.customer_id or "",
     )
 
 
-def _stored_outcome(found: _StoredRow) -> Outcome | None:
-    if found.status is None or found.overtaken:
-        # Never settled, or sent again since by a process that did not settle it.
+def _stored_outcome(row: _StoredRow) -> Outcome | None:
+    if row.status is None or row.overtaken:
         return None
     call = None
-    if found.call is not None:
-        answer = Answer(found.http_status, found.code, found.description, business=False)
-        call = Call(
-            found.call, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer
-        )
-    status, auto_renew = _STATUSES[found.status], _AUTO_RENEWS[found.auto_renew]
-    return Outcome(status, found.attempts, call, found.code, found.description, auto_renew=auto_renew)
+    if row.call is not None:
+        answer = Answer(row.http_status, row.code, row.description, business=False)
+        call = Call(row.call, row.request_id, row.correlation_id, row.started_at, row.finished_at or "", answer)
+    status, auto_renew = _STATUSES[row.status], _AUTO_RENEWS[row.auto_renew]
+    return Outcome(status, row.attempts, call, row.code, row.description, auto_renew=auto_renew)
