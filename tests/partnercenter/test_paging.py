@@ -222,7 +222,7 @@ def test_only_wanted_subscriptions_are_looked_into() -> None:
     reading = CustomerReading(1, guid(1), wanted)
     plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
     reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
-    path = reading.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path
+    path = reading.cursor.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path
     assert path == f"/v1/customers/{guid(1)}/subscriptions/{guid(12).upper()}/azureEntitlements"
     below = [{"id": guid(121), "status": "active"}, {"id": guid(122), "status": "x"}]
     reading.judge(Response(200, "", {}, json.dumps({"items": below}).encode()), SERVICE, now=NOW)

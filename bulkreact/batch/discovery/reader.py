@@ -1,13 +1,12 @@
-"""The workers of a discovery: every list is read at the pace of any other call, and kept when it is complete."""
+"""Reads all customers of a discovery, paced like any other calls, and stores each one when it is complete."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from bulkreact.batch.discovery.findings import ReadFailure
-from bulkreact.batch.discovery.listing import CustomerList, CustomerReading, DiscoveryFilter, ReadTask
-from bulkreact.batch.discovery.store import DiscoveryStore, UnreadCustomers
+from bulkreact.batch.discovery.listing import CustomerList, CustomerReading, DiscoveryFilter, ReadFailure, ReadTask
+from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
@@ -17,7 +16,7 @@ from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopRe
 from bulkreact.batch.halt import DenialBreaker, DeniedRow
 from bulkreact.batch.journal.writer import Writer
 from bulkreact.batch.policy import RetryIn
-from bulkreact.batch.row_source import CustomerStream, RowSource
+from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.settings import Limits, Service
@@ -28,7 +27,7 @@ TaskT = TypeVar("TaskT", bound=ReadTask)
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryJob:
-    """What a discovery works with; ``beginning`` is told of each phase before its first call, and ends with it."""
+    """What a discovery works with; ``begin_phase`` is entered before the first call of a phase."""
 
     store: DiscoveryStore
     criteria: DiscoveryFilter
@@ -39,202 +38,174 @@ class DiscoveryJob:
 
 
 async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
-    """Read the list of customers, unless it is known, and all customers who are not.
+    """Read the list of customers unless it is complete, then every customer that is unread.
 
     Returns why it stopped, and why the list of customers could not be read, if so.
     """
-    limits = job.limits
-    flow = call_budget(limits, RateLimiter(limits.calls_per_second))
+    budget = call_budget(job.limits, RateLimiter(job.limits.calls_per_second))
     writer = Writer(job.store.path)
     try:
         if not job.store.is_listed:
-            ending, trouble = await _list(job, flow, writer)
-            if ending != COMPLETED or trouble:
-                return ending, trouble
-        return await _read(job, flow, writer), None
+            stop_reason, failure = await _list_customers(job, budget, writer)
+            if stop_reason != COMPLETED or failure:
+                return stop_reason, failure
+        return await _read_customers(job, budget, writer), None
     finally:
         await writer.close()
 
 
-async def _list(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> tuple[StopReason, ReadFailure | None]:
-    gathering = job.store
-    customers = CustomerList()
+async def _list_customers(
+    job: DiscoveryJob, budget: CallBudget, writer: Writer
+) -> tuple[StopReason, ReadFailure | None]:
+    store, customers = job.store, CustomerList()
 
-    async def keep(task: CustomerList) -> None:
-        before = task.taken
-        entries, nameless = task.drain()
-        statements = gathering.page_statements(entries, after=before, without_id=nameless)
-        if task.finished and not task.trouble:
-            statements.extend(gathering.listed_statements(job.environment.now()))
+    async def save(task: CustomerList) -> None:
+        before = task.drained
+        entries, without_id = task.drain()
+        statements = store.page_statements(entries, after=before, without_id=without_id)
+        if task.finished and not task.read_failures:
+            statements.extend(store.listed_statements(job.environment.now()))
         await writer.commit(*statements)
 
-    reader = _Reader("Listing customers", _Alone(customers), job, flow, keep, total=0)
-    with job.begin_phase(reader.phase):
-        return await reader.run(), customers.trouble
+    source = _TaskSource([customers.customer_id], lambda _: customers)
+    reader = _TaskReader("Listing customers", source, job, budget, save, total=0)
+    return await reader.run(), next(iter(customers.read_failures), None)
 
 
-async def _read(job: DiscoveryJob, flow: CallBudget, writer: Writer) -> StopReason:
-    gathering = job.store
+async def _read_customers(job: DiscoveryJob, budget: CallBudget, writer: Writer) -> StopReason:
+    store = job.store
 
-    async def keep(task: CustomerReading) -> None:
+    def task(customer_id: str) -> CustomerReading:
+        criteria = job.criteria
+        if criteria.only is not None:
+            criteria = replace(criteria, only=store.selected_subscriptions(customer_id))
+        return CustomerReading(store.key(customer_id), customer_id, criteria)
+
+    async def save(task: CustomerReading) -> None:
         if task.finished:
-            await writer.commit(
-                *gathering.read_statements(
-                    task.position, task.targets(), task.troubles, without_id=task.without_id, now=job.environment.now()
-                )
+            key, now = task.position, job.environment.now()
+            statements = store.read_statements(
+                key, task.targets(), task.read_failures, without_id=task.without_id, now=now
             )
+            await writer.commit(*statements)
 
-    unread, known = gathering.unread_count, gathering.customer_count
-    # What an earlier process was granted counts as well: then it is not the account that lacks permission.
-    streak = DenialBreaker(customers=known, succeeded=known > unread)
-    source = _Readings(gathering, job.criteria)
-    reader = _Reader("Reading customers", source, job, flow, keep, total=unread, streak=streak)
-    with job.begin_phase(reader.phase):
-        return await reader.run()
+    unread, known = store.unread_count, store.customer_count
+    # What an earlier process could read shows that the account does not lack the permission.
+    breaker = DenialBreaker(customers=known, succeeded=known > unread)
+    source = _TaskSource(store.unread_ids(), task)
+    return await _TaskReader("Reading customers", source, job, budget, save, total=unread, breaker=breaker).run()
 
 
-class _Reader(Generic[TaskT]):
-    """Reads the tasks of one queue to their ends; what was read is handed to ``keep`` after every answer.
+class _TaskSource(Generic[TaskT]):
+    """The tasks of a queue, one a customer; none is begun: what was not read to its end is read from the start."""
 
-    A ``streak`` of missing permissions ends it; without one, the first of them does.
+    def __init__(self, customer_ids: Iterable[str], task: Callable[[str], TaskT]) -> None:
+        self._customer_ids = customer_ids
+        self._task = task
+
+    def streams(self) -> Iterator[CustomerStream]:
+        """Yield a stream for each customer."""
+        return map(CustomerStream, self._customer_ids)
+
+    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[TaskT]:
+        """Return the task of a customer."""
+        del after, limit
+        return [self._task(stream.customer_id)]
+
+    def begun(self, stream: CustomerStream, after: int) -> list[TaskT]:
+        """Return nothing."""
+        del stream, after
+        return []
+
+
+class _TaskReader(Generic[TaskT]):
+    """Reads the tasks of a queue to their ends and saves what was read after every answer.
+
+    ``breaker`` aborts it after too many missing permissions; without it, the first one does.
     """
 
     def __init__(
         self,
         title: str,
-        source: RowSource[TaskT],
+        source: _TaskSource[TaskT],
         job: DiscoveryJob,
-        flow: CallBudget,
-        keep: Callable[[TaskT], Awaitable[None]],
+        budget: CallBudget,
+        save: Callable[[TaskT], Awaitable[None]],
         *,
         total: int,
-        streak: DenialBreaker | None = None,
+        breaker: DenialBreaker | None = None,
     ) -> None:
-        self._edges = job.environment
-        self._service = job.service
-        self._attempts = job.limits.attempts
-        self._keep = keep
-        # What is begun is soon complete: little is read twice after a kill, and little is kept in memory.
-        limits = job.limits
-        self._queue = Queue(
-            source, per_customer=limits.per_customer, clock=job.environment.monotonic, active_customers=1
+        environment, limits = job.environment, job.limits
+        self._job = job
+        self._environment = environment
+        self._save = save
+        self._breaker = breaker
+        # active_customers=1: finish one customer before the next, so a crash loses little and memory stays flat.
+        clock = environment.monotonic
+        self._queue = Queue(source, per_customer=limits.per_customer, clock=clock, active_customers=1)
+        self._pool = WorkerPool(
+            title, self._queue, total=total, budget=budget, environment=environment, call=self._call
         )
-        self._workers = WorkerPool(
-            title, self._queue, total=total, budget=flow, environment=job.environment, call=self._call
-        )
-        self._streak = streak
-
-    @property
-    def phase(self) -> Phase:
-        """Return what can be watched and interrupted."""
-        return self._workers
 
     async def run(self) -> StopReason:
-        """Work until everything is read or somebody stops; calls in flight are always allowed to end."""
-        return await self._workers.run()
+        """Work until everything is read or the discovery is stopped; calls in flight are always allowed to end."""
+        with self._job.begin_phase(self._pool):
+            return await self._pool.run()
 
     async def _call(self, task: TaskT) -> None:
-        self._workers.progress.calls += 1
-        exchange = await self._exchange(task)
-        self._workers.record_answer(task, exchange)
+        self._pool.progress.calls += 1
+        result = await self._send(task)
+        self._pool.record_answer(task, result)
         reaction = react(
-            exchange.verdict,
+            result.verdict,
             failures=task.failures,
             token_refused=task.token_refused,
-            attempts=self._attempts,
-            chance=self._edges.chance(),
+            attempts=self._job.limits.attempts,
+            chance=self._environment.chance(),
         )
         task.token_refused = isinstance(reaction, RefreshToken)
         task.failures += isinstance(reaction, RetryIn)
         if not isinstance(reaction, Answered):
-            if await self._workers.apply(task, reaction, exchange, abort_reason=_abort_reason(exchange)):
-                await self._refuse(task, exchange)
-        elif isinstance(exchange.verdict, verdicts.Accepted):
-            if self._streak:
-                self._streak.record_answer(success=True)
-            await self._go_on(task)
+            if await self._pool.apply(task, reaction, result, abort_reason=_abort_reason(result)):
+                await self._fail(task, result)
+        elif isinstance(result.verdict, verdicts.Accepted):
+            if self._breaker:
+                self._breaker.record_answer(success=True)
+            await self._continue(task)
         else:
-            await self._refuse(task, exchange)
+            await self._fail(task, result)
 
-    async def _exchange(self, task: TaskT) -> CallResult:
-        started, started_at = self._edges.monotonic(), iso(self._edges.now())
-        ids = self._edges.new_id(), self._edges.new_id()
-        request = task.request(self._service, request_id=ids[0], correlation_id=ids[1])
-        reply = await self._edges.send(request)
-        now = self._edges.now()
-        verdict = task.judge(reply, self._service, now=now)
+    async def _send(self, task: TaskT) -> CallResult:
+        environment, service = self._environment, self._job.service
+        started, started_at = environment.monotonic(), iso(environment.now())
+        ids = environment.new_id(), environment.new_id()
+        request = task.cursor.request(service, request_id=ids[0], correlation_id=ids[1])
+        reply = await environment.send(request)
+        now = environment.now()
+        verdict = task.judge(reply, service, now=now)
         return CallResult(request.operation, Call(0, *ids, started_at, iso(now), verdict.answer), verdict, started)
 
-    async def _refuse(self, task: TaskT, exchange: CallResult) -> None:
-        """Go on without what a call was to bring; a streak of missing permissions is the account's fault."""
-        task.refuse(exchange.call, exchange.verdict)
-        outcome = Outcome(Status.FAILED, 1, exchange.call)
-        if isinstance(exchange.verdict, verdicts.PermissionRefused):
-            if not self._streak or self._streak.record_denial(DeniedRow(task.position, task.customer_id, outcome)):
-                self._workers.abort(_abort_reason(exchange))
-        elif self._streak:
-            self._streak.record_answer(success=False)
-        await self._go_on(task)
+    async def _fail(self, task: TaskT, result: CallResult) -> None:
+        """Continue without what a call was to read, or abort for lack of permission."""
+        task.fail(result.call, result.verdict)
+        if isinstance(result.verdict, verdicts.PermissionRefused):
+            denied = DeniedRow(task.position, task.customer_id, Outcome(Status.FAILED, 1, result.call))
+            if not self._breaker or self._breaker.record_denial(denied):
+                self._pool.abort(_abort_reason(result))
+        elif self._breaker:
+            self._breaker.record_answer(success=False)
+        await self._continue(task)
 
-    async def _go_on(self, task: TaskT) -> None:
+    async def _continue(self, task: TaskT) -> None:
         task.failures = 0
-        await self._keep(task)
+        await self._save(task)
         if not task.finished:
-            self._queue.wait(task, self._edges.monotonic())
+            self._queue.wait(task, self._environment.monotonic())
             return
-        self._workers.progress.settled += 1
-        self._workers.progress.failures += task.troubled
+        self._pool.progress.settled += 1
+        self._pool.progress.failures += bool(task.read_failures)
         self._queue.done(task)
 
 
-def _abort_reason(exchange: CallResult) -> str:
-    return f"HTTP {exchange.call.answer.http_status}, {exchange.error}"
-
-
-class _Alone:
-    """The list of customers, as the queue wants it."""
-
-    def __init__(self, task: CustomerList) -> None:
-        self._task = task
-
-    def streams(self) -> Iterator[CustomerStream]:
-        """Yield the only stream there is."""
-        yield CustomerStream(self._task.customer_id)
-
-    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[CustomerList]:
-        """Return the task, once."""
-        del stream, limit
-        return [self._task] if after < self._task.position else []
-
-    def begun(self, stream: CustomerStream, after: int) -> list[CustomerList]:
-        """Return nothing: a list that was not read to its end is read anew."""
-        del stream, after
-        return []
-
-
-class _Readings:
-    """The customers that are still to be read, as the queue wants them."""
-
-    def __init__(self, gathering: DiscoveryStore, wanted: DiscoveryFilter) -> None:
-        self._gathering = gathering
-        self._unread = UnreadCustomers(gathering)
-        self._wanted = wanted
-
-    def streams(self) -> Iterator[CustomerStream]:
-        """Yield one for each of them, in the order of the list."""
-        return map(CustomerStream, self._unread.customers())
-
-    def rows(self, stream: CustomerStream, after: int, limit: int) -> list[CustomerReading]:
-        """Return the reading of a customer, once."""
-        del limit
-        customer_id = stream.customer_id
-        key = self._unread.key(customer_id)
-        wanted = self._wanted
-        if wanted.only is not None:
-            wanted = replace(wanted, only=self._gathering.wanted(customer_id))
-        return [CustomerReading(key, customer_id, wanted)] if after < key else []
-
-    def begun(self, stream: CustomerStream, after: int) -> list[CustomerReading]:
-        """Return nothing: a customer who was not read to the end is read anew."""
-        del stream, after
-        return []
+def _abort_reason(result: CallResult) -> str:
+    return f"HTTP {result.call.answer.http_status}, {result.error}"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from bulkreact.batch.discovery.findings import FoundTarget
-from bulkreact.batch.discovery.listing import DiscoveryFilter
+from bulkreact.batch.discovery.listing import DiscoveryFilter, FoundTarget
 from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.cli.commands.discover_customers import (
     ChosenCustomers,

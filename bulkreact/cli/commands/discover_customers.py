@@ -13,10 +13,9 @@ from typing import TextIO
 
 import click
 
-from bulkreact.batch.discovery.findings import ReadFailure
-from bulkreact.batch.discovery.listing import DiscoveryFilter
+from bulkreact.batch.discovery.listing import DiscoveryFilter, ReadFailure
 from bulkreact.batch.discovery.reader import DiscoveryJob, discover
-from bulkreact.batch.discovery.store import KEPT_FOR, DiscoveryStore
+from bulkreact.batch.discovery.store import STORED_FOR, DiscoveryStore
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.cli.options import shared
 from bulkreact.cli.session import open_session
@@ -149,7 +148,7 @@ def report_unread(store: DiscoveryStore) -> int:
         codes = ", ".join(f"{code} ({rows:,})" for code, rows in more.most_common())
         _print(f"  … and {more.total():,} more: {codes}")
     if store.has_transient_failures:
-        hours = round(KEPT_FOR.total_seconds() / 3600)
+        hours = round(STORED_FOR.total_seconds() / 3600)
         _print(
             f"Give the same command again: for {hours} hours it reads only what is missing, and then writes all of it."
         )
