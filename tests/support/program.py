@@ -134,6 +134,21 @@ def _process_state() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as when the disk is full."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    # What Python compiles would be cut off as well.
+    with patch.object(sys, "dont_write_bytecode", new=True):
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def _exit_code() -> int:
     try:
         main()

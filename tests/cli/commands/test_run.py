@@ -20,7 +20,7 @@ from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
-from tests.support.program import CANARY, PROJECT, Partner, Program
+from tests.support.program import CANARY, PROJECT, Partner, Program, file_size_limit
 from tests.support.run_commands import FAST, ends, ids_by_path, run, told, wait_until
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -820,23 +820,12 @@ def test_a_journal_that_cannot_grow_stops_the_run_with_everything_accounted_for(
     program: Program, partner: Partner
 ) -> None:
     write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(400)])
-    command = ("run", "input.csv", "--base-url", partner.base_url, *FAST)
-    limited = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))\n"
-        "from bulkreact.cli import main; sys.argv[1:] = " + repr(list(command)) + "; main()"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", limited],
-        cwd=program.folder,
-        env={"BULKREACT_ACCESS_TOKEN": CANARY, "BULKREACT_STATE_DIR": str(program.folder / "state")},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 74, process.stderr
-    assert "bulkreact resume" in process.stderr
-    assert "bulkreact results" in process.stderr
-    assert "Traceback" not in process.stderr
+    with file_size_limit(700_000):
+        process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert process.code == 74, process.err
+    assert "bulkreact resume" in process.err
+    assert "bulkreact results" in process.err
+    assert "Traceback" not in process.err
     assert 0 < len(partner.requests()) < 400
     again = program("resume", *FAST)
     assert again.code == 0, again.err

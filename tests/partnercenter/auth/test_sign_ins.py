@@ -1,7 +1,6 @@
 """Sign-ins of users: made, kept, shared by processes, replaced and forgotten."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.support.ids import fated, guid, row, write_csv
-from tests.support.program import Program
+from tests.support.program import Program, file_size_limit
 from tests.support.run_commands import FAST, newest, told, wait_until
 from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls, run, secret_app, sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
@@ -364,25 +363,8 @@ def test_a_refresh_token_is_taken_over_although_the_token_service_is_in_trouble(
     assert run(program, *USER).code == 0
 
 
-def short_of_room(program: Program, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program where no file can grow beyond a few bytes."""
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "from bulkreact.cli import main; main()"
-    )
-    environment = {"BULKREACT_STATE_DIR": str(program.folder / "state"), **program.environment}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=program.folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
-@pytest.mark.parametrize("command", [("doctor",), ("login", "--store", "file")])
+@pytest.mark.parametrize("command", [("doctor", "--json"), ("login", "--store", "file")])
 def test_a_refresh_token_that_could_not_be_replaced_is_not_used_up(
     program: Program, authority: Authority, command: tuple[str, ...]
 ) -> None:
@@ -392,10 +374,11 @@ def test_a_refresh_token_that_could_not_be_replaced_is_not_used_up(
     if command[0] == "login":
         token = authority.directory.issue_refresh_token(CLIENT, TENANT, public=True)
         program.environment["BULKREACT_REFRESH_TOKEN"] = token
-    process = short_of_room(program, *command)
-    assert process.returncode in {2, 3}
-    assert "File too large" in process.stdout + process.stderr
-    assert "Traceback" not in process.stderr
+    with file_size_limit(2000):
+        process = program(*command)
+    assert process.code in {2, 3}
+    assert "File too large" in process.out + process.err
+    assert "Traceback" not in process.err
     assert len(authority.directory.requests) == before
     assert run(program, *USER).code == 0
 

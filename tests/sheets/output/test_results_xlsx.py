@@ -1,7 +1,6 @@
 """results.xlsx: texts that stay texts, whole or absent, where it is wanted, readable back."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from bulkreact.sheets.output.results_xlsx import size_error
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
-from tests.support.program import Partner, Program
+from tests.support.program import Partner, Program, file_size_limit
 from tests.support.run_commands import FAST, newest, told
 
 AT = "2026-03-01T12:00:00.000Z"
@@ -334,30 +333,18 @@ def test_a_workbook_that_cannot_be_written_ends_like_results_that_cannot(program
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
     path = process.run / "results.xlsx"
     before = {one.name: one.read_bytes() for one in process.run.glob("[!j]*")}
-    command = ["results", process.run.name, "--xlsx"]
-    limited = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        f"from bulkreact.cli import main; sys.argv[1:] = {command!r}; main()"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", limited],
-        cwd=program.folder,
-        # What Python compiles would be cut off as well.
-        env={"PYTHONDONTWRITEBYTECODE": "1", "BULKREACT_STATE_DIR": str(program.folder / "state")},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 74, ended.stderr
-    assert re.search(r"File too large.*\n?.*bulkreact results", ended.stderr)
-    assert "Exception ignored" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    with file_size_limit(100_000):
+        ended = program("results", process.run.name, "--xlsx")
+    assert ended.code == 74, ended.err
+    assert re.search(r"File too large.*\n?.*bulkreact results", ended.err)
+    assert "Exception ignored" not in ended.err
+    assert "Traceback" not in ended.err
     assert {one.name: one.read_bytes() for one in process.run.glob("[!j]*")} == before
     path.unlink()
     path.mkdir()
-    assert program(*command).code == 74
+    assert program("results", process.run.name, "--xlsx").code == 74
     path.rmdir()
-    assert program(*command).code == 0
+    assert program("results", process.run.name, "--xlsx").code == 0
     assert path.is_file()
 
 
@@ -388,20 +375,15 @@ def test_a_run_of_plain_csv_does_not_load_what_writes_workbooks(program: Program
     assert process.stdout.splitlines()[-1] == "False"
 
 
-def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(program: Program) -> None:
+def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_csv(program.folder / "input.csv", [row(guid(number)) for number in range(3)])
-    code = (
-        "import sys; sys.argv[1:] = ['run', 'input.csv', '--simulate', '--rate', 'off', '--xlsx']\n"
-        "from bulkreact.cli import main\n"
-        "from bulkreact.sheets.output import results_xlsx\n"
-        "results_xlsx.MOST_ROWS = 3\n"
-        "main()"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=program.folder, capture_output=True, text=True, check=True, env=os.environ
-    )
+    monkeypatch.setattr(results_xlsx, "MOST_ROWS", 3)
+    process = program("run", "input.csv", "--simulate", "--rate", "off", "--xlsx")
+    assert process.code == 0
     words = "There is no results.xlsx: a workbook has room for 2 rows, and these are 3. All of them are in results.csv."
-    assert words in process.stderr
+    assert words in process.err
     assert told(newest(program)) == ["accepted"] * 3
     assert not list(program.folder.glob("reports/*/results.xlsx"))
     assert "results_xlsx" not in (newest(program) / "summary.json").read_text()
