@@ -1,4 +1,4 @@
-"""The question before anything is sent."""
+"""Asks before anything is sent or removed."""
 
 import sys
 from collections.abc import Callable
@@ -11,21 +11,24 @@ from bulkreact.settings import Service
 from bulkreact.wording import plural
 
 
-def confirm(counted: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
-    """Return when sending is agreed to; otherwise end the command, in words when nobody is there to ask.
+def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
+    """Return when sending is confirmed; end the command otherwise.
 
-    ``counted`` tells how much is to be sent; it is asked only when somebody wants to know.
+    ``count_open`` counts what is to be sent; that takes a while and is done only when there is a question to ask.
     """
     if yes or service.simulated:
         return
-    count = counted()
+    count = count_open()
     if not count.rows:
         return
-    question = f"Reactivate {plural(count.rows, 'subscription')} of {plural(count.customers, 'customer')} at {service.base_url}?"
+    subscriptions, customers = plural(count.rows, "subscription"), plural(count.customers, "customer")
+    ask(f"Reactivate {subscriptions} of {customers} at {service.base_url}?", "Nothing was sent.")
+
+
+def ask(question: str, otherwise: str) -> None:
+    """Return when a question is answered with yes; end the command with the message ``otherwise`` if not."""
     if not sys.stdin.isatty():
-        raise InputRefusedError(
-            f"Nobody is there to be asked: {question} Nothing was sent. Add --yes to agree beforehand."
-        )
+        raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {otherwise} Add --yes to confirm.")
     if not click.confirm(question, default=False, err=True):
-        click.echo("Nothing was sent.", err=True)
+        click.echo(otherwise, err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)

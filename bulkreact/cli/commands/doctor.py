@@ -7,7 +7,6 @@ from dataclasses import asdict
 from functools import partial
 
 import click
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from bulkreact.cli.credentials import credential_source
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.output.console import stdout_console
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.partnercenter.auth.credential_source import (
     PASSWORD_VARIABLE,
@@ -36,8 +36,6 @@ _COLOURS = {
     CheckResult.SKIPPED: "dim",
 }
 _SECRETS = (TOKEN_VARIABLE, SECRET_VARIABLE, PASSWORD_VARIABLE)
-# Where the output is no terminal.
-_WIDTH = 160
 
 
 @click.command("doctor", cls=ConfiguredCommand)
@@ -101,9 +99,7 @@ def _to_dict(settings: Mapping[str, EffectiveValue], findings: Findings) -> dict
 
 
 def _show(settings: Mapping[str, EffectiveValue], findings: Findings) -> None:
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = stdout_console()
     table = Table("setting", Column("value", overflow="fold"), "from", box=None, pad_edge=False)
     for name, value in settings.items():
         if value.text is not None:

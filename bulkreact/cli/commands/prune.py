@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,9 +14,10 @@ from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
 from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.confirm import ask
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import Run, list_runs
@@ -37,8 +37,7 @@ _HALF_GONE = ".[0-9]*T[0-9]*Z-*.pruned"
 @click.option("--older-than", type=DURATION, required=True, help="How long ago a run must have ended, like 90d.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 @shared.reports_option
-@click.pass_context
-def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Path) -> None:
+def command(*, older_than: float, yes: bool, reports: Path) -> None:
     """Remove the folders of runs that finished long ago, after showing them.
 
     Runs that can still be continued or are at work, and folders with files that are not ours, are never touched.
@@ -57,7 +56,8 @@ def command(ctx: click.Context, /, *, older_than: float, yes: bool, reports: Pat
         return
     for line in plan.going:
         click.echo(f"To go: {line.one_line()}")
-    _confirm(ctx, f"Remove {plural(len(plan.going), 'run')} from {reports}?", yes=yes)
+    if not yes:
+        ask(f"Remove {plural(len(plan.going), 'run')} from {reports}?", "Nothing was removed.")
     removed = sum(_remove(line.run.folder) for line in plan.going)
     click.echo(f"Removed {plural(removed, 'run')}.")
 
@@ -119,18 +119,6 @@ def _why_kept(run: Run, awaited: frozenset[str]) -> str:
     return ""
 
 
-def _confirm(ctx: click.Context, question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputRefusedError(
-            f"Nobody is there to be asked: {question} Nothing was removed. Add --yes to agree beforehand."
-        )
-    if not click.confirm(question, default=False, err=True):
-        click.echo("Nothing was removed.", err=True)
-        ctx.exit(InputRefusedError.exit_code)
-
-
 def _remove(folder: Path) -> bool:
     """Remove a run's folder, at once for whoever looks; return false for one that has been taken up meanwhile."""
     if is_locked(folder):
@@ -142,6 +130,6 @@ def _remove(folder: Path) -> bool:
         shutil.rmtree(leaving)
     except OSError as error:
         raise ResultsNotWrittenError(
-            f"{folder} could not be removed: {error.strerror}. Mend the cause, then try again."
+            f"{folder} could not be removed: {error.strerror}. Fix the cause, then try again."
         ) from None
     return True

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.metadata import SessionRecord
@@ -15,6 +14,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
+from bulkreact.cli.output.console import stdout_console
 from bulkreact.cli.output.status_table import statuses
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
         click.echo(json.dumps(progress.to_dict(), ensure_ascii=False, indent=2))
         return
     name = store.cli_name(run.folder, reports)
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = stdout_console()
     for line in progress.lines(name):
         console.print(line, soft_wrap=True)
     console.print(statuses(progress.overview.counts.statuses))

@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 5
+# Where no terminal limits the width.
+_WIDTH = 200
+
+
+def stdout_console() -> Console:
+    """Return a console for the output that a command is for: as wide as the terminal, else wide enough for tables."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    return console
 
 
 class _Console(Console):
-    """A console that falls silent when nobody reads it any more; the run goes on."""
+    """A console that goes quiet when its reader has gone; the run goes on."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -6,15 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from bulkreact.cli.output.console import stdout_console
 from bulkreact.models import Status
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import list_runs
-
-# Where no terminal limits the width.
-_WIDTH = 200
 
 
 def show(reports: Path, *, as_json: bool) -> None:
@@ -29,10 +26,7 @@ def show(reports: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
     if summaries:
-        console = Console(highlight=False, markup=False, emoji=False)
-        if not console.is_terminal:
-            console.width = _WIDTH
-        console.print(_table(summaries))
+        stdout_console().print(_table(summaries))
     else:
         click.echo(f"There is no run in {reports}.")
     for folder, reason in listed.unreadable.items():
