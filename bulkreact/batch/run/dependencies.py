@@ -12,7 +12,6 @@ from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
-from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.policy import (
     PARENT_WAITS,
     AwaitParent,
@@ -25,7 +24,7 @@ from bulkreact.batch.policy import (
 )
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import ActivationPoller
-from bulkreact.batch.verify.subscription_watch import Ended, PollSchedule, SubscriptionWatch
+from bulkreact.batch.verify.subscription_watch import PollSchedule, Settled, SubscriptionWatch
 from bulkreact.models import SUCCESSES, Outcome, Status
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
@@ -206,11 +205,11 @@ class DependencyTracker:
         unsent = self._pending_rows.is_awaited(ordinal) and not self._queue.is_dropped(customer_id)
         return unsent or bool(self._queue.parked_items(customer_id, ordinal))
 
-    async def _polled(self, ended: Sequence[Ended], unchanged: Sequence[WatchedRow]) -> None:
-        active = {row.ordinal for row, outcome in ended if outcome.status is Status.REACTIVATED}
-        for watched in [*(row for row, _ in ended), *unchanged]:
-            parent = self._parents.of_row(watched.ordinal)
-            if parent and watched.ordinal in active:
+    async def _polled(self, settled: Settled) -> None:
+        active = {row.ordinal for row, outcome in settled.ended if outcome.status is Status.REACTIVATED}
+        for row in [*(row for row, _ in settled.ended), *settled.unchanged]:
+            parent = self._parents.of_row(row.ordinal)
+            if parent and row.ordinal in active:
                 self._release(parent.ordinal, parent.customer_id)
             elif parent:
                 await self._fail_children(parent)

@@ -97,5 +97,5 @@ async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *
         attempts=session.limits.attempts,
         total=watch_list.count(),
     )
-    with session.begin_phase(verifier.phase):
-        return await verifier.run()
+    with session.begin_phase(verifier.pool):
+        return await verifier.pool.run()

@@ -49,8 +49,8 @@ async def spot_check(
         # Without writes no request id is derived from it.
         run_uuid=UUID(int=0),
     )
-    with begin_phase(verifier.phase):
-        return await verifier.run(), recorder.statuses
+    with begin_phase(verifier.pool):
+        return await verifier.pool.run(), recorder.statuses
 
 
 class _WatchSource:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.watched_rows import WatchedRow
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.verify.activation import ActivationWatch, AutoRenewRestore, Next, WatchStep, auto_renew_when_active
-from bulkreact.models import AutoRenew, Outcome, Status
+from bulkreact.models import AutoRenew, Operation, Outcome, Status
+from bulkreact.partnercenter.protocol import CallContext
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.partnercenter.verdicts import TokenRefused, Transient, Verdict
 from bulkreact.settings import Verification
 
 
@@ -41,8 +43,27 @@ class PollSchedule:
 
 
 _NOT_RESTORED = frozenset({AutoRenew.OFF, AutoRenew.UNTOUCHED})
-# A row and how it ends.
-Ended = tuple[WatchedRow, Outcome]
+
+
+class Settled(NamedTuple):
+    """The rows of a watch that have ended, with their outcomes, and those that stay as they are, watched no longer."""
+
+    ended: Sequence[tuple[WatchedRow, Outcome]] = ()
+    unchanged: Sequence[WatchedRow] = ()
+
+
+class WatchCall(NamedTuple):
+    """The next call of a watch, made for a row; ``intent`` is None for a read, which has a request id of its own.
+
+    ``failures`` and ``token_refused`` are those of earlier calls of its kind.
+    """
+
+    row: WatchedRow
+    operation: Operation
+    context: CallContext
+    failures: int
+    token_refused: bool
+    intent: int | None = None
 
 
 @dataclass(slots=True)
@@ -69,42 +90,63 @@ class SubscriptionWatch:
         """Return true: rows that were accepted are never dropped silently."""
         return True
 
-    def begin_read(self) -> WatchedRow:
-        """Begin the next read; return the row that it is recorded for, for a list that of the first entitlement."""
+    def next_call(self, now: float) -> WatchCall:
+        """Return the call to make now: the update of a fresh snapshot, or the next read."""
         if self.restore:
+            if snapshot := self.restore.to_send(now):
+                operation, context = Operation.RESTORE_AUTO_RENEW, CallContext(subscription=snapshot)
+                # A read in between does not show that the token is good: the update was refused with it.
+                failures, token_refused = self.restore.failures, self.restore.token_refused
+                return WatchCall(self.members[""], operation, context, failures, token_refused, self.restore.intent)
             self.restore = self.restore.before_read()
         if not self.activation.unread:
             self.activation = self.activation.start(self.members)
-        member = self.activation.unread[0]
-        return self.members[next(filter(None, self.members)) if member is None else member]
+        member, context = self.activation.unread[0], CallContext(location=self.activation.location)
+        # A list is recorded for the first of its entitlements.
+        row = self.members[next(filter(None, self.members)) if member is None else member]
+        return WatchCall(row, self.activation.operation, context, self.failures, self.token_refused)
 
-    def apply_read(self, verdict: Verdict, *, at: str, now: float, time_is_over: bool) -> tuple[list[Ended], Next]:
-        """Take in the answer to the read that was begun; return the rows that it settles and what follows."""
+    def apply(self, call: WatchCall, verdict: Verdict, *, at: str, now: float, started: float) -> tuple[Settled, Next]:
+        """Take in an answer; return the rows that it settles and what follows. ``started`` is when the call was sent."""
+        if self.restore and call.intent is not None:
+            return self._apply_update(self.restore, verdict)
         self.failures, self.token_refused = 0, False
         self.activation, read = self.activation.apply(verdict, self.members, at=at, restore=self.restore is not None)
         self.seen.update(read.seen)
         if self.restore:
             self.restore = self.restore.after_read(read.subscription, now=now)
         restore_is_due = self.restore is not None and self.restore.snapshot is not None
-        ended = []
-        for member in read.active:
-            if member or not restore_is_due:
-                before = self.members[member].outcome.auto_renew
-                ended.append(self._reactivated(member, auto_renew_when_active(read.subscription, before)))
-        has_members = bool(self.members)
-        step = self.activation.next(members_left=has_members, restore_is_due=restore_is_due, time_is_over=time_is_over)
-        return ended, step
+        ended = [
+            self._reactivated(
+                member, auto_renew_when_active(read.subscription, self.members[member].outcome.auto_renew)
+            )
+            for member in read.active
+            if member or not restore_is_due
+        ]
+        step = self.activation.next(
+            members_left=bool(self.members),
+            restore_is_due=restore_is_due,
+            time_is_over=started >= self.schedule.deadline,
+        )
+        late = self.close() if step is WatchStep.GIVE_UP else Settled()
+        return Settled([*ended, *late.ended], late.unchanged), step
 
-    def apply_restore(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[list[Ended], Next]:
-        """Return the row that an answer to the update settles, if it does, and what follows."""
+    def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
+        """Count a call that must be made again."""
+        if self.restore and call.intent is not None:
+            self.restore = self.restore.apply(verdict)
+        self.token_refused = isinstance(verdict, TokenRefused)
+        self.failures += isinstance(verdict, Transient)
+
+    def _apply_update(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[Settled, Next]:
+        self.restore = restore = restore.apply(verdict)
         step = restore.next(verdict)
         if isinstance(step, RetryIn):
-            return [], step
-        ended = [self._reactivated("", step)]
-        return ended, RetryIn(0.0) if self.members else WatchStep.ALL_ACTIVE
+            return Settled(), step
+        return Settled([self._reactivated("", step)]), RetryIn(0.0) if self.members else WatchStep.ALL_ACTIVE
 
-    def close(self) -> tuple[list[Ended], list[WatchedRow]]:
-        """End the watch; return how its members end, and those that stay as they were.
+    def close(self) -> Settled:
+        """End the watch with the outcomes of its members.
 
         | member                               | outcome                           |
         |--------------------------------------|-----------------------------------|
@@ -123,9 +165,9 @@ class SubscriptionWatch:
             else:
                 unchanged.append(row)
         self.members.clear()
-        return ended, unchanged
+        return Settled(ended, unchanged)
 
-    def _reactivated(self, member: str, auto_renew: AutoRenew) -> Ended:
+    def _reactivated(self, member: str, auto_renew: AutoRenew) -> tuple[WatchedRow, Outcome]:
         row = self.members.pop(member)
         before = row.outcome
         return row, Outcome(Status.REACTIVATED, before.attempts, before.call, auto_renew=auto_renew)
