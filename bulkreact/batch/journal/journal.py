@@ -125,7 +125,7 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
     try:
         # In a new file no page needs to be written twice, as WAL does; at its end they are all synced just the same.
         connection.execute("PRAGMA journal_mode = DELETE")
-        connection.executescript(f"BEGIN IMMEDIATE; {schema.TABLES}")
+        connection.executescript(f"BEGIN IMMEDIATE; {schema.tables()}")
     except sqlite3.Error:
         connection.close()
         raise

@@ -1,8 +1,8 @@
-"""The tables of a journal: one record per input row, calls and answers appended, the state derived from them."""
+"""The format of a journal, and the statements that write one."""
 
 from collections.abc import Iterable
+from importlib import resources
 
-from bulkreact.models import AutoRenew, Operation, RunState, Status
 from bulkreact.partnercenter.protocol import CHANGES, STEPS
 
 VERSION = 4
@@ -12,113 +12,10 @@ def _words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
-_GUID = "________-____-____-____-____________"
+def tables() -> str:
+    """Return the script that creates the tables of a journal; each enumeration's members are in its CHECKs."""
+    return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 
-TABLES = f"""
-CREATE TABLE run (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    id TEXT NOT NULL,
-    uuid TEXT NOT NULL CHECK (uuid LIKE '{_GUID}'),
-    version TEXT NOT NULL,
-    command TEXT NOT NULL,
-    operator TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    input_name TEXT NOT NULL,
-    input_sha256 TEXT NOT NULL CHECK (length(input_sha256) = 64),
-    header TEXT NOT NULL CHECK (json_valid(header)),
-    digest TEXT NOT NULL CHECK (length(digest) = 64),
-    row_limit INTEGER CHECK (row_limit >= 0),
-    cloud TEXT NOT NULL,
-    base_url TEXT NOT NULL,
-    api_version TEXT NOT NULL,
-    tenant_id TEXT,
-    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
-    from_spreadsheet INTEGER NOT NULL CHECK (from_spreadsheet IN (0, 1)),
-    retry_of TEXT
-) STRICT;
-
-CREATE TABLE rows (
-    ordinal INTEGER PRIMARY KEY,
-    number INTEGER NOT NULL,
-    cells TEXT NOT NULL CHECK (json_valid(cells)),
-    customer_id TEXT CHECK (customer_id LIKE '{_GUID}'),
-    subscription_id TEXT CHECK (subscription_id LIKE '{_GUID}'),
-    entitlement_id TEXT CHECK (entitlement_id = '' OR entitlement_id LIKE '{_GUID}'),
-    problem_code TEXT NOT NULL,
-    problem TEXT NOT NULL,
-    request_id TEXT NOT NULL CHECK (request_id = '' OR request_id LIKE '{_GUID}'),
-    of_read INTEGER NOT NULL CHECK (of_read IN (0, 1)),
-    lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
-    restore_auto_renew INTEGER NOT NULL CHECK (restore_auto_renew IN (0, 1)),
-    deadline TEXT NOT NULL,
-    duplicate_of INTEGER REFERENCES rows (ordinal) CHECK (duplicate_of < ordinal),
-    left_out INTEGER NOT NULL DEFAULT 0 CHECK (left_out IN (0, 1)),
-    handed_to TEXT,
-    CHECK ((problem_code = '') = (customer_id IS NOT NULL)),
-    CHECK ((customer_id IS NULL) = (subscription_id IS NULL)),
-    CHECK ((customer_id IS NULL) = (entitlement_id IS NULL)),
-    CHECK (duplicate_of IS NULL OR customer_id IS NOT NULL)
-) STRICT;
-
-CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY,
-    command TEXT NOT NULL,
-    version TEXT NOT NULL,
-    process_id INTEGER NOT NULL,
-    configured_per_minute REAL,
-    started_at TEXT NOT NULL,
-    ended_at TEXT,
-    state TEXT CHECK (state IN ({_words(RunState)})),
-    exit_code INTEGER,
-    reason TEXT,
-    CHECK ((ended_at IS NULL) = (state IS NULL)),
-    CHECK ((ended_at IS NULL) = (exit_code IS NULL))
-) STRICT;
-
-CREATE TABLE calls (
-    id INTEGER PRIMARY KEY,
-    session INTEGER NOT NULL REFERENCES sessions (id),
-    ordinal INTEGER NOT NULL REFERENCES rows (ordinal),
-    operation TEXT NOT NULL CHECK (operation IN ({_words(Operation)})),
-    request_id TEXT NOT NULL CHECK (request_id LIKE '{_GUID}'),
-    correlation_id TEXT NOT NULL CHECK (correlation_id LIKE '{_GUID}'),
-    started_at TEXT NOT NULL
-) STRICT;
-CREATE INDEX calls_of_row ON calls (ordinal);
-
-CREATE TABLE answers (
-    call INTEGER PRIMARY KEY REFERENCES calls (id),
-    finished_at TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    http_status INTEGER,
-    code TEXT NOT NULL,
-    description TEXT NOT NULL CHECK (length(description) <= 1024),
-    business INTEGER NOT NULL CHECK (business IN (0, 1)),
-    departed INTEGER NOT NULL CHECK (departed IN (0, 1)),
-    lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
-    location TEXT NOT NULL,
-    CHECK (NOT (business AND lost)),
-    CHECK (http_status IS NOT NULL OR NOT business)
-) STRICT;
-
-CREATE TABLE outcomes (
-    id INTEGER PRIMARY KEY,
-    session INTEGER NOT NULL REFERENCES sessions (id),
-    ordinal INTEGER NOT NULL REFERENCES rows (ordinal),
-    status TEXT NOT NULL CHECK (status IN ({_words(Status)})),
-    attempts INTEGER NOT NULL CHECK (attempts >= 0),
-    call INTEGER REFERENCES calls (id),
-    code TEXT NOT NULL,
-    description TEXT NOT NULL CHECK (length(description) <= 1024),
-    reopen INTEGER NOT NULL CHECK (reopen IN (0, 1)),
-    auto_renew TEXT NOT NULL CHECK (auto_renew IN ({_words(AutoRenew)})),
-    CHECK (status NOT IN ('accepted', 'already_active') OR (call IS NOT NULL AND code = '')),
-    CHECK (status <> 'reactivated' OR code = '')
-) STRICT;
-CREATE INDEX outcomes_of_row ON outcomes (ordinal);
-
-PRAGMA user_version = {VERSION};
-"""
 
 INSERT_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "

@@ -1,10 +1,12 @@
 """The journal on real SQLite: what is stored, what is derived from it, and what can't be stored."""
 
 import asyncio
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
-from bulkreact.models import InputRow, Operation, RunState, Status
+from bulkreact.models import AutoRenew, InputRow, Operation, RunState, Status
 from tests.support.ids import AT, facts, guid, target
 
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
@@ -137,6 +139,13 @@ def test_bad_states_cannot_be_stored(tmp_path: Path, statement: str) -> None:
     make(tmp_path, [valid(2)])
     with closing(connect(tmp_path / "journal.sqlite3")) as connection, pytest.raises(sqlite3.Error):
         connection.execute(statement)
+
+
+@pytest.mark.parametrize("enumeration", [AutoRenew, Operation, RunState, Status])
+def test_every_member_of_an_enumeration_can_be_stored(enumeration: type[StrEnum]) -> None:
+    allowed = re.findall(r"IN \(('[^)]*)\)", schema.tables())
+    members = sorted(f"'{member}'" for member in enumeration)
+    assert members in [sorted(re.split(r",\s+", words)) for words in allowed]
 
 
 def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None:
