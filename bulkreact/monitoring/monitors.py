@@ -15,6 +15,7 @@ from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.runs.partner_session import RunAsync
 from bulkreact.runs.result_files import WrittenResults
 
 _MAX_ROWS = 1000
@@ -60,6 +61,7 @@ class Monitors:
     refresh_token_expiry: Callable[[], datetime | None]
     now: Callable[[], datetime]
     warn: Callable[[str], None]
+    run_async: RunAsync
 
     def check(self) -> None:
         """Raise InputRefusedError if the metrics file has no folder."""
@@ -68,8 +70,9 @@ class Monitors:
 
     def notify_start(self) -> None:
         """Report that the command starts."""
-        with self._never_raising():
-            webhooks.notify_start(self.targets, self.warn)
+        if self.targets != NotifyTargets():
+            with self._never_raising():
+                self._warn_all(self.run_async(webhooks.notify_start(self.targets)))
 
     def notify_end(self, end: CommandEnd) -> None:
         """Report how the command ended."""
@@ -83,7 +86,8 @@ class Monitors:
                 summaries = [prometheus.read_summary(Path(run.files["summary"])) for run in end.runs]
                 content = None if end.state is ReportState.UNCHANGED else self._content(end, summaries)
                 line = _summary_line(self.command, end, summaries)
-                webhooks.notify_end(self.targets, Notification(end.exit_code, line, content), self.warn)
+                notification = Notification(end.exit_code, line, content)
+                self._warn_all(self.run_async(webhooks.notify_end(self.targets, notification)))
 
     def _content(self, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> Mapping[str, object] | None:
         runs = [{**summary, **self._rows(run)} for summary, run in zip(summaries, end.runs, strict=True)]
@@ -108,6 +112,10 @@ class Monitors:
             prometheus.write(path, self.reports, result, end.metrics)
         except OSError as error:
             self.warn(f"--metrics {path} could not be written: {error.strerror}. The run is not affected.")
+
+    def _warn_all(self, messages: Sequence[str]) -> None:
+        for message in messages:
+            self.warn(message)
 
     @contextmanager
     def _never_raising(self) -> Iterator[None]:

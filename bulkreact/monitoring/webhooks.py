@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,21 +33,25 @@ class Notification:
     content: Mapping[str, object] | None
 
 
-def notify_start(targets: NotifyTargets, warn: Callable[[str], None]) -> None:
-    """Ping the dead-man's switch that work starts, in one attempt only: the work waits for it."""
-    if targets.ping:
-        _send("--ping", url_with_path(targets.ping, "start"), b"", "text/plain", warn, attempts=1)
+async def notify_start(targets: NotifyTargets) -> list[str]:
+    """Ping the dead-man's switch that work starts, in one attempt only: the work waits for it. Return warnings."""
+    if not targets.ping:
+        return []
+    return await _send("--ping", url_with_path(targets.ping, "start"), b"", "text/plain", attempts=1)
 
 
-def notify_end(targets: NotifyTargets, notification: Notification, warn: Callable[[str], None]) -> None:
-    """Ping the dead-man's switch and post to the webhook."""
+async def notify_end(targets: NotifyTargets, notification: Notification) -> list[str]:
+    """Ping the dead-man's switch and post to the webhook. Return warnings."""
+    warnings: list[str] = []
     if targets.ping:
         url = targets.ping if notification.exit_code == EXIT_SUCCESS else url_with_path(targets.ping, "fail")
-        _send("--ping", url, notification.line.encode("utf-8", "replace"), "text/plain; charset=utf-8", warn)
+        body = notification.line.encode("utf-8", "replace")
+        warnings += await _send("--ping", url, body, "text/plain; charset=utf-8")
     if targets.url and notification.content is not None:
         content = teams_card(notification) if targets.teams else {**notification.content, "message": notification.line}
         # In ASCII, because file names need not be valid text.
-        _send("--notify-url", targets.url, json.dumps(content).encode(), "application/json", warn)
+        warnings += await _send("--notify-url", targets.url, json.dumps(content).encode(), "application/json")
+    return warnings
 
 
 def teams_card(notification: Notification) -> dict[str, object]:
@@ -85,16 +89,14 @@ def url_with_path(url: str, name: str) -> str:
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
 
-def _send(
-    option: str, url: str, body: bytes, content_type: str, warn: Callable[[str], None], *, attempts: int = _ATTEMPTS
-) -> None:
+async def _send(option: str, url: str, body: bytes, content_type: str, *, attempts: int = _ATTEMPTS) -> list[str]:
     """Post to a URL; a warning names only its host, because the rest of it is a secret."""
     try:
-        failure = asyncio.run(_post(url, body, content_type, attempts))
+        failure = await _post(url, body, content_type, attempts)
     except BulkreactError as error:
         failure = str(error)
-    if failure:
-        warn(f"{option}: {urlsplit(url).hostname} could not be notified: {failure}. The run is not affected.")
+    host = urlsplit(url).hostname
+    return [f"{option}: {host} could not be notified: {failure}. The run is not affected."] if failure else []
 
 
 async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
+from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import HOOK
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
@@ -94,6 +95,7 @@ def monitors_for(ctx: click.Context) -> Monitors:
         refresh_token_expiry=partial(_refresh_token_expiry, ctx),
         now=partial(datetime.now, UTC),
         warn=partial(json_log.warn, params["log_format"]),
+        run_async=run_async,
     )
 
 
