@@ -1,4 +1,4 @@
-"""Putting files where they belong, also where the file system knows no second names, or the place is on another disk."""
+"""Moving files out of an inbox, also on file systems without hard links and to another disk."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from bulkreact.inbox import file_moves
 
 @pytest.fixture(params=["links", "no links", "another disk"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let the file system be of one kind or another."""
+    """Simulate a kind of file system."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "no links here")
@@ -29,13 +29,13 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return kind
 
 
-def written(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
     """Write a file."""
     path.write_text(text)
     return path
 
 
-def content(folder: Path) -> dict[str, str]:
+def read_files(folder: Path) -> dict[str, str]:
     """Return the files of a folder, and what is in them."""
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 
@@ -43,30 +43,30 @@ def content(folder: Path) -> dict[str, str]:
 @pytest.mark.usefixtures("system")
 def test_moving_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "done").mkdir()
-    written(tmp_path / "done" / "a.csv", "old")
-    written(tmp_path / "done" / "a-2.csv", "older")
-    place = file_moves.move(written(tmp_path / "a.csv", "new"), tmp_path / "done")
-    assert place == tmp_path / "done" / "a-3.csv"
-    assert content(tmp_path) == {}
-    assert content(tmp_path / "done") == {"a.csv": "old", "a-2.csv": "older", "a-3.csv": "new"}
+    write_text(tmp_path / "done" / "a.csv", "old")
+    write_text(tmp_path / "done" / "a-2.csv", "older")
+    path = file_moves.move(write_text(tmp_path / "a.csv", "new"), tmp_path / "done")
+    assert path == tmp_path / "done" / "a-3.csv"
+    assert read_files(tmp_path) == {}
+    assert read_files(tmp_path / "done") == {"a.csv": "old", "a-2.csv": "older", "a-3.csv": "new"}
 
 
 @pytest.mark.usefixtures("system")
 def test_copying_overwrites_nothing_and_is_done_once(tmp_path: Path) -> None:
-    results = written(tmp_path / "results.csv", "new")
-    place = tmp_path / "done" / "x.results.csv"
-    assert file_moves.copy(results, place) == file_moves.copy(results, place) == place
-    written(place, "edited")
-    assert file_moves.copy(results, place) == tmp_path / "done" / "x.results-2.csv"
-    assert content(tmp_path / "done") == {"x.results.csv": "edited", "x.results-2.csv": "new"}
+    results = write_text(tmp_path / "results.csv", "new")
+    path = tmp_path / "done" / "x.results.csv"
+    assert file_moves.copy(results, path) == file_moves.copy(results, path) == path
+    write_text(path, "edited")
+    assert file_moves.copy(results, path) == tmp_path / "done" / "x.results-2.csv"
+    assert read_files(tmp_path / "done") == {"x.results.csv": "edited", "x.results-2.csv": "new"}
 
 
 @pytest.mark.usefixtures("system")
 def test_a_reason_lies_beside_its_file(tmp_path: Path) -> None:
-    first = file_moves.move_with_note(written(tmp_path / "a.csv", "1"), tmp_path / "failed", "no rows")
-    second = file_moves.move_with_note(written(tmp_path / "a.csv", "2"), tmp_path / "failed", "no header")
+    first = file_moves.move_with_note(write_text(tmp_path / "a.csv", "1"), tmp_path / "failed", "no rows")
+    second = file_moves.move_with_note(write_text(tmp_path / "a.csv", "2"), tmp_path / "failed", "no header")
     assert (first.name, second.name) == ("a.csv", "a-2.csv")
-    assert content(tmp_path / "failed") == {
+    assert read_files(tmp_path / "failed") == {
         "a.csv": "1",
         "a.csv.txt": "no rows\n",
         "a-2.csv": "2",

@@ -29,55 +29,55 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-def metrics(path: Path) -> dict[str, float]:
+def read_metrics(path: Path) -> dict[str, float]:
     """Return the figures of a metrics file, by name and labels apart from the folder's."""
-    found = SAMPLE.findall(path.read_text())
+    samples = SAMPLE.findall(path.read_text())
     return {
         name + re.sub(r'reports="[^"]*",?', "", labels).rstrip(",").replace(",}", "}"): float(value)
-        for name, labels, value in found
+        for name, labels, value in samples
     }
 
 
 def test_metrics_say_what_the_run_did(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111, 503, 429], "--metrics", "m.prom")
-    found = metrics(program.folder / "m.prom")
+    values = read_metrics(program.folder / "m.prom")
     summary = process.summary
-    assert found['bulkreact_last_run_rows{status="accepted"}'] == 3
-    assert found['bulkreact_last_run_rows{status="failed"}'] == 1
-    assert found["bulkreact_last_run_calls{}"] == summary["calls"]["sent"]  # type: ignore[index]
-    assert found["bulkreact_last_run_throttled_calls{}"] == 2
-    assert found["bulkreact_last_run_calls_per_second{}"] > 0
-    assert found["bulkreact_last_run_duration_seconds{}"] > 0
-    assert found['bulkreact_runs{state="finished"}'] == 1
-    assert found['bulkreact_last_command_exit_code{command="run"}'] == 1
-    assert "bulkreact_last_success_timestamp_seconds{}" not in found
-    assert "bulkreact_refresh_token_remaining_seconds{}" not in found
+    assert values['bulkreact_last_run_rows{status="accepted"}'] == 3
+    assert values['bulkreact_last_run_rows{status="failed"}'] == 1
+    assert values["bulkreact_last_run_calls{}"] == summary["calls"]["sent"]  # type: ignore[index]
+    assert values["bulkreact_last_run_throttled_calls{}"] == 2
+    assert values["bulkreact_last_run_calls_per_second{}"] > 0
+    assert values["bulkreact_last_run_duration_seconds{}"] > 0
+    assert values['bulkreact_runs{state="finished"}'] == 1
+    assert values['bulkreact_last_command_exit_code{command="run"}'] == 1
+    assert "bulkreact_last_success_timestamp_seconds{}" not in values
+    assert "bulkreact_refresh_token_remaining_seconds{}" not in values
 
 
 def test_the_last_success_is_remembered_through_failures_and_pruning(program: Program, partner: Partner) -> None:
     run(program, partner, ["a"], "--metrics", "m.prom")
-    first = metrics(program.folder / "m.prom")["bulkreact_last_success_timestamp_seconds{}"]
+    first = read_metrics(program.folder / "m.prom")["bulkreact_last_success_timestamp_seconds{}"]
     shutil.rmtree(program.folder / "reports")
     run(program, partner, [800111], "--metrics", "m.prom")
-    found = metrics(program.folder / "m.prom")
-    assert found["bulkreact_last_success_timestamp_seconds{}"] == first
-    assert found["bulkreact_last_run_timestamp_seconds{}"] > first
+    values = read_metrics(program.folder / "m.prom")
+    assert values["bulkreact_last_success_timestamp_seconds{}"] == first
+    assert values["bulkreact_last_run_timestamp_seconds{}"] > first
 
 
-def test_metrics_tell_of_a_command_that_was_refused(program: Program, partner: Partner) -> None:
+def test_metrics_include_a_command_that_was_refused(program: Program, partner: Partner) -> None:
     run(program, partner, ["a"], "--metrics", "m.prom")
     assert program("run", "missing.csv", "--yes", "--metrics", "m.prom").code == 2
-    found = metrics(program.folder / "m.prom")
-    assert found['bulkreact_last_command_exit_code{command="run"}'] == 2
-    assert found["bulkreact_last_run_exit_code{}"] == 0
+    values = read_metrics(program.folder / "m.prom")
+    assert values['bulkreact_last_command_exit_code{command="run"}'] == 2
+    assert values["bulkreact_last_run_exit_code{}"] == 0
 
 
-def test_metrics_tell_how_long_the_refresh_token_has_left(program: Program, authority: Authority) -> None:
+def test_metrics_say_how_long_the_refresh_token_has_left(program: Program, authority: Authority) -> None:
     sign_in(program, authority)
     write_csv(program.folder / "input.csv", [row(guid(1))])
     process = program("run", "input.csv", *FAST, "--auth", "user", "--metrics", "m.prom")
     assert process.code == 0, process.err
-    left = metrics(program.folder / "m.prom")["bulkreact_refresh_token_remaining_seconds{}"]
+    left = read_metrics(program.folder / "m.prom")["bulkreact_refresh_token_remaining_seconds{}"]
     assert 89 * 86_400 < left <= 90 * 86_400
 
 
@@ -103,9 +103,7 @@ def test_metrics_that_cannot_be_written_are_worth_a_warning(program: Program, pa
     assert "could not be written" in process.err
 
 
-def test_a_place_for_metrics_that_is_not_there_is_refused(
-    program: Program, partner: Partner, receiver: Receiver
-) -> None:
+def test_a_metrics_file_without_a_folder_is_refused(program: Program, partner: Partner, receiver: Receiver) -> None:
     process = run(program, partner, ["a"], "--metrics", "missing/m.prom", "--ping", receiver.url)
     assert process.code == 2
     assert "there is no folder missing" in process.err
@@ -121,7 +119,7 @@ def test_a_good_run_pings_start_and_success(program: Program, partner: Partner, 
 
 
 @pytest.mark.parametrize(
-    ("tails", "options", "code", "words"),
+    ("tails", "options", "code", "message"),
     [
         (["a", 800111], (), 1, "accepted 1, failed 1"),
         (["a"], ("--plan", "missing.json"), 2, "missing.json cannot be read"),
@@ -136,17 +134,17 @@ def test_anything_else_pings_a_failure_with_the_summary_line(
     tails: list[int | str],
     options: tuple[str, ...],
     code: int,
-    words: str,
+    message: str,
 ) -> None:
     process = run(program, partner, tails, *options, "--ping", f"{receiver.url}/uuid/")
     assert process.code == code
     assert receiver.paths == ["/uuid/start", "/uuid/fail"]
     assert f"exit code {code}" in receiver.body("/uuid/fail")
-    assert words in receiver.body("/uuid/fail")
+    assert message in receiver.body("/uuid/fail")
 
 
 def test_an_interrupted_run_pings_a_failure(program: Program, partner: Partner, receiver: Receiver) -> None:
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(100)])
+    write_csv(program.folder / "input.csv", [row(guid(index), index) for index in range(100)])
     options = ("--base-url", partner.base_url, "--yes", "--rate", "10/s", "--ping", receiver.url)
     process = program.start("run", "input.csv", *options)
     wait_until(lambda: len(partner.requests()) >= 3)
@@ -155,8 +153,10 @@ def test_an_interrupted_run_pings_a_failure(program: Program, partner: Partner, 
     assert receiver.paths == ["/start", "/fail"]
 
 
-def test_whoever_comes_second_pings_a_failure(program: Program, partner: Partner, receiver: Receiver) -> None:
-    write_csv(program.folder / "long.csv", [row(guid(5000 + one), one) for one in range(100)])
+def test_a_second_run_against_the_partner_pings_a_failure(
+    program: Program, partner: Partner, receiver: Receiver
+) -> None:
+    write_csv(program.folder / "long.csv", [row(guid(5000 + index), index) for index in range(100)])
     first = program.start("run", "long.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     assert run(program, partner, ["a"], "--ping", receiver.url).code == 5
@@ -177,15 +177,15 @@ def test_the_summary_is_posted_without_the_ids_of_rows_that_succeeded(
     (failed,) = rows
     assert (failed["row"], failed["entitlement_id"], failed["error_code"]) == (3, fated(800111, 1), "800111")
     ids = {call["request_id"] for call in partner.requests() if guid(0) in call["path"]}
-    told = "".join(body for _, body in receiver.posts)
-    assert not [one for one in (guid(0), CANARY, *ids) if one in told]
+    posted = "".join(body for _, body in receiver.posts)
+    assert not [secret for secret in (guid(0), CANARY, *ids) if secret in posted]
 
 
 def test_the_ids_of_all_rows_are_posted_when_asked_for(program: Program, partner: Partner, receiver: Receiver) -> None:
     run(program, partner, ["a", 800111], "--notify-url", receiver.url, "--notify-rows")
     rows = receiver.content("/")["rows"]
     assert isinstance(rows, list)
-    assert [(one["row"], one["status"], one["entitlement_id"]) for one in rows] == [
+    assert [(row["row"], row["status"], row["entitlement_id"]) for row in rows] == [
         (2, "accepted", guid(0)),
         (3, "failed", fated(800111, 1)),
     ]
@@ -227,7 +227,7 @@ def test_a_notification_that_fails_changes_nothing_but_adds_a_warning(
     assert secret not in process.err
 
 
-def test_nobody_there_to_be_told_is_worth_a_warning(program: Program, partner: Partner) -> None:
+def test_a_webhook_that_cannot_be_reached_is_worth_a_warning(program: Program, partner: Partner) -> None:
     process = run(program, partner, [800111], "--notify-url", "http://127.0.0.1:9/x", "--log-format", "json", "-q")
     assert process.code == 1
     assert '"event": "warning"' in process.err
@@ -235,7 +235,7 @@ def test_nobody_there_to_be_told_is_worth_a_warning(program: Program, partner: P
 
 @pytest.mark.parametrize("option", ["--ping", "--notify-url"])
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "message"),
     [
         ("http://hooks.example/secret", "is not encrypted"),
         ("ftp://hooks.example/secret", "it is not a URL"),
@@ -243,17 +243,17 @@ def test_nobody_there_to_be_told_is_worth_a_warning(program: Program, partner: P
         ("hooks.example/secret", "it is not a URL"),
     ],
 )
-def test_a_hook_that_is_not_safe_is_refused_before_anything_is_sent(
-    program: Program, partner: Partner, option: str, url: str, words: str
+def test_a_webhook_that_is_not_safe_is_refused_before_anything_is_sent(
+    program: Program, partner: Partner, option: str, url: str, message: str
 ) -> None:
     process = run(program, partner, ["a"], option, url)
     assert process.code == 2
-    assert words in " ".join(process.err.split())
+    assert message in " ".join(process.err.split())
     assert "secret" not in process.err
     assert partner.requests() == []
 
 
-def test_hooks_can_come_from_file_and_environment(program: Program, partner: Partner, receiver: Receiver) -> None:
+def test_webhooks_can_come_from_file_and_environment(program: Program, partner: Partner, receiver: Receiver) -> None:
     (program.folder / "bulkreact.toml").write_text(f'notify_url = "{receiver.url}/file"\n')
     program.environment["BULKREACT_RUN_PING"] = f"{receiver.url}/ping"
     assert run(program, partner, ["a"]).code == 0
@@ -261,7 +261,7 @@ def test_hooks_can_come_from_file_and_environment(program: Program, partner: Par
 
 
 @pytest.mark.parametrize("command", ["resume", "retry", "verify"])
-def test_the_commands_that_follow_a_run_tell_as_well(
+def test_the_commands_that_follow_a_run_notify_as_well(
     program: Program, partner: Partner, receiver: Receiver, command: str
 ) -> None:
     partner.service.behaviour = Behaviour(activation_delay=0)
@@ -272,7 +272,7 @@ def test_the_commands_that_follow_a_run_tell_as_well(
     assert f'command="{command}"' in (program.folder / "m.prom").read_text()
 
 
-def test_not_even_a_bug_in_telling_changes_a_run(
+def test_not_even_a_bug_in_a_notification_changes_a_run(
     program: Program, partner: Partner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])

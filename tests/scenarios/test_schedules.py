@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.inboxes import drop, inbox, names
+from tests.support.inboxes import drop_file, file_names, inbox_folder
 from tests.support.program import PROJECT, Partner, Program, ProgramResult
 from tests.support.token_authority import SECRET, Authority
 
@@ -40,18 +40,18 @@ def test_there_are_schedules_to_be_tested() -> None:
 def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
     program: Program, partner: Partner, line: str
 ) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     program.environment |= {"BULKREACT_BASE_URL": partner.base_url, "BULKREACT_RATE": "off"}
     process = program(*arguments_of(line, program.folder))
     assert (process.code, process.err) == (0, "")
 
 
 def test_the_service_works_and_is_silent_when_all_is_well(program: Program, authority: Authority) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     (program.folder / "client-secret").write_text(SECRET)
     process = served(program, "bulkreact.service")
     assert (process.code, process.err) == (0, "")
-    assert "a.csv" in names(inbox(program) / "done")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
     assert authority.world.call_log.effects
 
 

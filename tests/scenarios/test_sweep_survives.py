@@ -17,7 +17,16 @@ import pytest
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Chaos
 from tests.support.ids import fated, guid, row, write_csv
-from tests.support.inboxes import NOW, drop, inbox, names, options, runs, sent, sweep
+from tests.support.inboxes import (
+    NO_SETTLING,
+    count_calls,
+    drop_file,
+    file_names,
+    inbox_folder,
+    run_journals,
+    sweep,
+    sweep_options,
+)
 from tests.support.invariants import second_effects
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
@@ -47,7 +56,7 @@ INSTANTS = [
 ]
 
 
-def killed_at(
+def sweep_with_signal(
     program: Program,
     partner: Partner,
     instant: tuple[str, int, int],
@@ -83,7 +92,7 @@ from bulkreact.cli import main
 main()
 """
     process = subprocess.run(
-        [sys.executable, "-c", code, "sweep", *options(partner), *more],
+        [sys.executable, "-c", code, "sweep", *sweep_options(partner), *more],
         cwd=program.folder,
         env={
             **os.environ,
@@ -98,22 +107,22 @@ main()
     return process.returncode
 
 
-@pytest.mark.parametrize("instant", INSTANTS, ids=lambda one: f"{one[0]}-{one[1]}-{one[2]}")
+@pytest.mark.parametrize("instant", INSTANTS, ids=lambda instant: "-".join(map(str, instant)))
 def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     program: Program, partner: Partner, instant: tuple[str, int, int]
 ) -> None:
-    content = drop(program, "a.csv", 100, 5).read_bytes()
-    assert killed_at(program, partner, instant) == -signal.SIGKILL
+    content = drop_file(program, "a.csv", 100, 5).read_bytes()
+    assert sweep_with_signal(program, partner, instant) == -signal.SIGKILL
     second = sweep(program, partner)
     assert second.code == 0, second.err
     assert "Traceback" not in second.err
     third = sweep(program, partner, "-q")
     assert (third.code, third.err) == (0, "")
-    (run,) = runs(program)
+    (run,) = run_journals(program)
     assert len(partner.service.call_log.effects) == 5
-    assert sent(partner, 100, 5) == [1] * 5
-    assert names(inbox(program)) == []
-    done = inbox(program) / "done"
+    assert count_calls(partner, 100, 5) == [1] * 5
+    assert file_names(inbox_folder(program)) == []
+    done = inbox_folder(program) / "done"
     results = f"a.{run.parent.name}.results.csv"
     assert sorted(path.name for path in done.iterdir()) == [results, "a.csv"]
     assert (done / "a.csv").read_bytes() == content
@@ -132,18 +141,18 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
 def test_killed_while_it_refuses_a_file_nothing_is_lost_or_doubled(
     program: Program, partner: Partner, instant: tuple[str, int, int]
 ) -> None:
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
-    assert killed_at(program, partner, instant) == -signal.SIGKILL
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
+    assert sweep_with_signal(program, partner, instant) == -signal.SIGKILL
     sweep(program, partner)
-    assert names(inbox(program)) == []
-    assert names(inbox(program) / "failed") == ["bad.csv", "bad.csv.txt"]
-    assert (inbox(program) / "failed" / "bad.csv").read_text() == "a,b\nx,y\n"
+    assert file_names(inbox_folder(program)) == []
+    assert file_names(inbox_folder(program) / "failed") == ["bad.csv", "bad.csv.txt"]
+    assert (inbox_folder(program) / "failed" / "bad.csv").read_text() == "a,b\nx,y\n"
 
 
 def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 60)
-    drop(program, "b.csv", 300, age=60)
-    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "30/s")
+    drop_file(program, "a.csv", 100, 60)
+    drop_file(program, "b.csv", 300, age=60)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "30/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     process.kill()
     program.wait(process)
@@ -154,22 +163,25 @@ def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(progra
     assert len(partner.service.call_log.effects) == 62
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
     assert Counter(call["request_id"] for call in partner.requests()).total() - 62 <= 16
-    assert len(runs(program)) == 2
-    assert names(inbox(program)) == []
+    assert len(run_journals(program)) == 2
+    assert file_names(inbox_folder(program)) == []
 
 
 def test_a_kept_file_that_was_killed_is_run_once_too(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2), "--keep") == -signal.SIGKILL
+    drop_file(program, "a.csv", 100)
+    assert (
+        sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2), "--keep")
+        == -signal.SIGKILL
+    )
     assert sweep(program, partner, "--keep").code == 0
     third = sweep(program, partner, "--keep", "-q")
     assert (third.code, third.err) == (0, "")
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_two_sweeps_of_one_folder_at_once(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 30)
-    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "1/s")
+    drop_file(program, "a.csv", 100, 30)
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "1/s")
     wait_until(lambda: len(partner.requests()) >= 2)
     second = sweep(program, partner, "--wait")
     first.terminate()
@@ -177,64 +189,64 @@ def test_two_sweeps_of_one_folder_at_once(program: Program, partner: Partner) ->
     assert second.code == 5
     assert f"process {first.pid}" in second.err
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100, 30) == [1] * 30
-    assert len(runs(program)) == 1
+    assert count_calls(partner, 100, 30) == [1] * 30
+    assert len(run_journals(program)) == 1
 
 
 def test_one_sweep_is_killed_and_another_started(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 30)
-    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "1/s")
+    drop_file(program, "a.csv", 100, 30)
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "1/s")
     wait_until(lambda: len(partner.requests()) >= 2)
-    second = program.start("sweep", *options(partner))
+    second = program.start("sweep", *sweep_options(partner))
     assert program.wait(second).code == 5
     first.kill()
     program.wait(first)
     assert sweep(program, partner).code == 0
     assert len(partner.service.call_log.effects) == 30
-    assert len(runs(program)) == 1
+    assert len(run_journals(program)) == 1
 
 
 def test_two_folders_with_one_partner_take_turns(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 30)
+    drop_file(program, "a.csv", 100, 30)
     other = program.folder / "other"
     other.mkdir()
     write_csv(other / "b.csv", [row(guid(300))])
-    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
+    first = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
-    second = program.start("sweep", "other", *options(partner), "--wait")
+    second = program.start("sweep", "other", *sweep_options(partner), "--wait")
     assert program.wait(first).code == 0
     assert program.wait(second).code == 0
-    assert sent(partner, 300, 1) == [1]
-    assert "b.csv" in names(other / "done")
+    assert count_calls(partner, 300, 1) == [1]
+    assert "b.csv" in file_names(other / "done")
 
 
 def test_files_dropped_while_it_sweeps_are_taken_by_the_next(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 20)
-    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "10/s")
+    drop_file(program, "a.csv", 100, 20)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
-    drop(program, "b.csv", 300)
+    drop_file(program, "b.csv", 300)
     assert program.wait(process).code == 0
     assert sweep(program, partner).code == 0
-    assert [sent(partner, 100, 20), sent(partner, 300)] == [[1] * 20, [1, 1]]
-    assert names(inbox(program)) == []
+    assert [count_calls(partner, 100, 20), count_calls(partner, 300)] == [[1] * 20, [1, 1]]
+    assert file_names(inbox_folder(program)) == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
     program: Program, partner: Partner, number: signal.Signals, code: int
 ) -> None:
-    drop(program, "a.csv", 100, 60)
-    drop(program, "b.csv", 300, age=60)
-    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "20/s")
+    drop_file(program, "a.csv", 100, 60)
+    drop_file(program, "b.csv", 300, age=60)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(number)
     ended = program.wait(process)
     assert ended.code == code
-    assert names(inbox(program)) == ["a.csv", "b.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv", "b.csv"]
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100, 60) == [1] * 60
-    assert sent(partner, 300) == [1, 1]
-    assert len(runs(program)) == 2
+    assert count_calls(partner, 100, 60) == [1] * 60
+    assert count_calls(partner, 300) == [1, 1]
+    assert len(run_journals(program)) == 2
 
 
 @pytest.mark.parametrize(
@@ -250,12 +262,12 @@ def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
 def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops(
     program: Program, partner: Partner, instant: tuple[str, int, int], number: signal.Signals, code: int
 ) -> None:
-    drop(program, "a.csv", 100)
-    drop(program, "b.csv", 300, age=60)
-    assert killed_at(program, partner, instant, number=number) == code
-    assert names(inbox(program)) == ["b.csv"]
-    assert len(names(inbox(program) / "done")) == 2
-    assert sent(partner, 300) == [0, 0]
+    drop_file(program, "a.csv", 100)
+    drop_file(program, "b.csv", 300, age=60)
+    assert sweep_with_signal(program, partner, instant, number=number) == code
+    assert file_names(inbox_folder(program)) == ["b.csv"]
+    assert len(file_names(inbox_folder(program) / "done")) == 2
+    assert count_calls(partner, 300) == [0, 0]
     assert sweep(program, partner).code == 0
 
 
@@ -263,57 +275,57 @@ def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops
 def test_results_that_were_not_written_are_written_before_they_are_copied(
     program: Program, partner: Partner, missing: bool
 ) -> None:
-    drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2)) == -signal.SIGKILL
-    (run,) = runs(program)
+    drop_file(program, "a.csv", 100)
+    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2)) == -signal.SIGKILL
+    (run,) = run_journals(program)
     expected = (run.parent / "results.csv").read_bytes()
     (run.parent / "results.csv").unlink() if missing else (run.parent / "results.csv").write_bytes(b"old")
     with closing(sqlite3.connect(run)) as connection:
         connection.execute("UPDATE sessions SET exit_code = ?", (0 if missing else 74,))
         connection.commit()
     assert sweep(program, partner).code == 0
-    (copy,) = (inbox(program) / "done").glob("*.results.csv")
+    (copy,) = (inbox_folder(program) / "done").glob("*.results.csv")
     assert copy.read_bytes() == expected
 
 
-def watching(program: Program, partner: Partner, *more: str) -> "subprocess.Popen[str]":
+def start_watch(program: Program, partner: Partner, *more: str) -> "subprocess.Popen[str]":
     """Start a sweep that watches."""
-    inbox(program)
-    return program.start("sweep", *options(partner), "--watch", "--every", "0.2", *more)
+    inbox_folder(program)
+    return program.start("sweep", *sweep_options(partner), "--watch", "--every", "0.2", *more)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_watching_takes_what_is_dropped_and_ends_cleanly_when_idle(
     program: Program, partner: Partner, number: signal.Signals
 ) -> None:
-    process = watching(program, partner, "-q")
+    process = start_watch(program, partner, "-q")
     wait_until(lambda: any((program.folder / "reports").glob("sweeps.sqlite3")))
-    drop(program, "a.csv", 100)
-    wait_until(lambda: "a.csv" in names(inbox(program) / "done"))
-    drop(program, "b.csv", 200)
-    wait_until(lambda: "b.csv" in names(inbox(program) / "done"))
+    drop_file(program, "a.csv", 100)
+    wait_until(lambda: "a.csv" in file_names(inbox_folder(program) / "done"))
+    drop_file(program, "b.csv", 200)
+    wait_until(lambda: "b.csv" in file_names(inbox_folder(program) / "done"))
     process.send_signal(number)
     ended = program.wait(process)
     assert (ended.code, ended.err) == (0, "")
-    assert [sent(partner, 100), sent(partner, 200)] == [[1, 1], [1, 1]]
+    assert [count_calls(partner, 100), count_calls(partner, 200)] == [[1, 1], [1, 1]]
 
 
 def test_watching_that_is_ended_in_mid_run_says_so_and_the_next_goes_on(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 60)
-    process = watching(program, partner, "--rate", "20/s")
+    drop_file(program, "a.csv", 100, 60)
+    process = start_watch(program, partner, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(signal.SIGTERM)
     assert program.wait(process).code == 143
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100, 60) == [1] * 60
+    assert count_calls(partner, 100, 60) == [1] * 60
 
 
 def test_watching_goes_on_after_a_file_that_is_refused(program: Program, partner: Partner) -> None:
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
-    process = watching(program, partner, "-q")
-    wait_until(lambda: "bad.csv" in names(inbox(program) / "failed"))
-    drop(program, "a.csv", 100)
-    wait_until(lambda: "a.csv" in names(inbox(program) / "done"))
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
+    process = start_watch(program, partner, "-q")
+    wait_until(lambda: "bad.csv" in file_names(inbox_folder(program) / "failed"))
+    drop_file(program, "a.csv", 100)
+    wait_until(lambda: "a.csv" in file_names(inbox_folder(program) / "done"))
     process.send_signal(signal.SIGTERM)
     ended = program.wait(process)
     assert ended.code == 0
@@ -323,104 +335,104 @@ def test_watching_goes_on_after_a_file_that_is_refused(program: Program, partner
 def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
     program: Program, partner: Partner
 ) -> None:
-    drop(program, "a.csv", 100)
-    (inbox(program) / "done").write_text("in the way")
+    drop_file(program, "a.csv", 100)
+    (inbox_folder(program) / "done").write_text("in the way")
     process = sweep(program, partner)
     assert process.code == 74
     assert "could not be moved out of the inbox" in process.err
-    (inbox(program) / "done").unlink()
+    (inbox_folder(program) / "done").unlink()
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100) == [1, 1]
-    assert "a.csv" in names(inbox(program) / "done")
+    assert count_calls(partner, 100) == [1, 1]
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
 
 
 def test_a_run_whose_folder_is_gone_in_mid_run_is_not_simply_run_again(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
-    (run,) = runs(program)
+    drop_file(program, "a.csv", 100)
+    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
+    (run,) = run_journals(program)
     run.parent.rename(program.folder / "elsewhere")
     process = sweep(program, partner)
     assert process.code == 2
     assert "--again" in process.err
     assert partner.requests() == []
     assert sweep(program, partner, "--again").code == 2
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
     assert sweep(program, partner, "-q").code == 0
 
 
 def test_a_content_is_known_although_its_run_was_pruned(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
+    content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
     assert program("prune", "--older-than", "0", "--yes").code == 0
-    assert runs(program) == []
-    (inbox(program) / "copy.csv").write_bytes(content)
+    assert run_journals(program) == []
+    (inbox_folder(program) / "copy.csv").write_bytes(content)
     assert sweep(program, partner).code == 1
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.file_moves.copy", 0, 1)) == -signal.SIGKILL
-    kept = program("prune", "--older-than", "0", "--yes")
-    assert "a sweep has still to put its input file aside" in kept.out
-    assert len(runs(program)) == 1
+    drop_file(program, "a.csv", 100)
+    assert sweep_with_signal(program, partner, ("bulkreact.inbox.file_moves.copy", 0, 1)) == -signal.SIGKILL
+    pruned = program("prune", "--older-than", "0", "--yes")
+    assert "a sweep has still to put its input file aside" in pruned.out
+    assert len(run_journals(program)) == 1
 
 
 def test_an_unfinished_run_for_another_partner_is_not_continued_here(
     program: Program, partner: Partner, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
-    drop(program, "a.csv", 100)
-    assert killed_at(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
+    drop_file(program, "a.csv", 100)
+    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
     other = start_partner(Behaviour())
     process = sweep(program, other)
     assert process.code == 2
     assert "is for another target" in process.err
     assert other.requests() == []
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
 def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
     program: Program, partner: Partner
 ) -> None:
-    path = drop(program, "a.csv", 100, 60)
+    path = drop_file(program, "a.csv", 100, 60)
     process = program.start("run", path, "--base-url", partner.base_url, "--yes", "--rate", "30/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     process.kill()
     program.wait(process)
     assert sweep(program, partner).code == 0
-    assert len(runs(program)) == 1
+    assert len(run_journals(program)) == 1
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
     assert len(partner.service.call_log.effects) == 60
-    assert "a.csv" in names(inbox(program) / "done")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
     assert sweep(program, partner, "-q").err == ""
 
 
 def test_answers_that_a_run_by_hand_has_lost_are_asked_for_under_their_ids(program: Program, partner: Partner) -> None:
-    path = write_csv(inbox(program) / "a.csv", [row(fated(599)), row(guid(1))])
+    path = write_csv(inbox_folder(program) / "a.csv", [row(fated(599)), row(guid(1))])
     assert program("run", path, "--base-url", partner.base_url, *FAST, "--attempts", "1").code == 1
     assert sweep(program, partner).code == 0
     assert len({call["request_id"] for call in partner.requests(599)}) == 1
-    assert len(runs(program)) == 1
-    assert "a.csv" in names(inbox(program) / "done")
+    assert len(run_journals(program)) == 1
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
 
 
 def test_a_ledger_of_another_version_is_refused(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     (program.folder / "reports").mkdir()
     with closing(sqlite3.connect(program.folder / "reports" / "sweeps.sqlite3")) as connection:
         connection.execute("PRAGMA user_version = 99")
     process = sweep(program, partner)
     assert process.code == 2
     assert "has format 99" in process.err
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
-def test_unknown_rows_are_left_to_people_and_told(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [row(fated(1599))])
+def test_unknown_rows_are_reported_and_left_to_people(program: Program, partner: Partner) -> None:
+    write_csv(inbox_folder(program) / "a.csv", [row(fated(1599))])
     process = sweep(program, partner, "--attempts", "1")
     assert process.code == 1
-    assert "a.csv" in names(inbox(program) / "done")
-    (run,) = runs(program)
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
+    (run,) = run_journals(program)
     assert json.loads((run.parent / "summary.json").read_text())["counts"]["unknown"] == 1
     assert sweep(program, partner, "-q").code == 0
 
@@ -428,7 +440,7 @@ def test_unknown_rows_are_left_to_people_and_told(program: Program, partner: Par
 def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_folder(
     program: Program, partner: Partner
 ) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     sweep(program, partner)
     assert Path(program.folder / "reports" / "sweeps.sqlite3").stat().st_mode & 0o077 == 0
     assert len(list((program.folder / "state" / "locks").glob("*.json"))) == 2
@@ -442,8 +454,8 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
 
     def killed(number: int) -> None:
         name = f"{number}.csv"
-        contents[name] = drop(program, name, 1000 * (number + 10), 12).read_bytes()
-        process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "40/s", "-q")
+        contents[name] = drop_file(program, name, 1000 * (number + 10), 12).read_bytes()
+        process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "40/s", "-q")
         try:
             process.communicate(timeout=chance.uniform(0.5, 2.0))
         except subprocess.TimeoutExpired:
@@ -453,13 +465,13 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
     deque(map(killed, range(chaos.kills)), maxlen=0)
     last = sweep(program, partner, "--attempts", "50")
     assert last.code == 0, last.err
-    done = inbox(program) / "done"
-    kept = {path.name: path.read_bytes() for path in done.iterdir() if "results" not in path.name}
-    assert kept == contents
-    assert len(runs(program)) == len(contents)
+    done = inbox_folder(program) / "done"
+    moved = {path.name: path.read_bytes() for path in done.iterdir() if "results" not in path.name}
+    assert moved == contents
+    assert len(run_journals(program)) == len(contents)
     assert len(list(done.glob("*.results.csv"))) == len(contents)
     assert not list(done.glob(".*"))
-    assert names(inbox(program)) == []
+    assert file_names(inbox_folder(program)) == []
     assert second_effects(partner.service.call_log.effects) == 0
     assert len(partner.service.call_log.effects) == 12 * len(contents)
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}

@@ -14,7 +14,17 @@ import pytest
 
 from bulkreact.inbox.scan import SHIPPED, file_sha256
 from tests.support.ids import fated, guid, read_csv, row, write_csv
-from tests.support.inboxes import NOW, aged, drop, inbox, names, options, runs, sent, sweep
+from tests.support.inboxes import (
+    NO_SETTLING,
+    count_calls,
+    drop_file,
+    file_names,
+    inbox_folder,
+    run_journals,
+    set_age,
+    sweep,
+    sweep_options,
+)
 from tests.support.program import PROJECT, Partner, Program
 from tests.support.run_commands import FAST, wait_until
 from tests.support.signed_in import secret_app
@@ -23,17 +33,17 @@ from tests.support.webhook_receiver import receiving
 
 
 def test_every_file_is_run_once_the_oldest_first_and_put_beside_its_results(program: Program, partner: Partner) -> None:
-    old = drop(program, "old.csv", 100, age=7200).read_bytes()
-    new = drop(program, "new.csv", 200, age=3600).read_bytes()
+    old = drop_file(program, "old.csv", 100, age=7200).read_bytes()
+    new = drop_file(program, "new.csv", 200, age=3600).read_bytes()
     process = sweep(program, partner, "-q")
     assert (process.code, process.out, process.err) == (0, "", "")
-    assert [sent(partner, 100), sent(partner, 200)] == [[1, 1], [1, 1]]
+    assert [count_calls(partner, 100), count_calls(partner, 200)] == [[1, 1], [1, 1]]
     calls = [call["path"] for call in partner.requests()]
-    assert max(place for place, path in enumerate(calls) if guid(100) in path or guid(101) in path) < 2
+    assert max(index for index, path in enumerate(calls) if guid(100) in path or guid(101) in path) < 2
     (first,), (second,) = ((program.folder / "reports").glob(f"2*-{name}-*") for name in ("old", "new"))
-    done = inbox(program) / "done"
-    assert names(inbox(program)) == []
-    assert names(done) == [
+    done = inbox_folder(program) / "done"
+    assert file_names(inbox_folder(program)) == []
+    assert file_names(done) == [
         f"new.{second.name}.results.csv",
         "new.csv",
         f"old.{first.name}.results.csv",
@@ -52,141 +62,141 @@ def test_every_file_is_run_once_the_oldest_first_and_put_beside_its_results(prog
 def test_an_empty_inbox_is_a_silent_success(program: Program, partner: Partner) -> None:
     process = sweep(program, partner, "-q")
     assert (process.code, process.out, process.err) == (0, "", "")
-    assert runs(program) == []
+    assert run_journals(program) == []
 
 
 def test_a_file_with_failures_is_done_and_loud(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [row(fated(800111)), row(guid(1))])
+    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111)), row(guid(1))])
     process = sweep(program, partner, "-q")
     assert process.code == 1
     assert "800111" in process.err
-    assert "a.csv" in names(inbox(program) / "done")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
 
 
 @pytest.mark.parametrize("same", ["bytes", "rows"])
 def test_a_renamed_copy_is_reported_and_not_run_again(program: Program, partner: Partner, same: str) -> None:
-    content = drop(program, "a.csv", 100).read_text()
+    content = drop_file(program, "a.csv", 100).read_text()
     assert sweep(program, partner).code == 0
-    copy = inbox(program) / "copy.csv"
+    copy = inbox_folder(program) / "copy.csv"
     copy.write_text(content if same == "bytes" else content.replace(",", ";").upper().replace("_ID", "_id"))
     process = sweep(program, partner, "-q")
-    (run,) = runs(program)
+    (run,) = run_journals(program)
     assert process.code == 1
     assert (
         f"copy.csv: it has the rows of a.csv, which were run as {run.parent.name}, and is not run again" in process.err
     )
-    assert sent(partner, 100) == [1, 1]
-    assert names(inbox(program)) == []
-    assert "copy.csv" in names(inbox(program) / "done")
+    assert count_calls(partner, 100) == [1, 1]
+    assert file_names(inbox_folder(program)) == []
+    assert "copy.csv" in file_names(inbox_folder(program) / "done")
 
 
 def test_a_copy_is_no_trouble_where_that_is_allowed(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
+    content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
-    (inbox(program) / "copy.csv").write_bytes(content)
+    (inbox_folder(program) / "copy.csv").write_bytes(content)
     process = sweep(program, partner, "-q", "--allow-empty")
     assert (process.code, process.err) == (0, "")
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_the_same_file_dropped_again_is_a_copy_and_overwrites_nothing(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
+    content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
-    (inbox(program) / "a.csv").write_bytes(content)
+    (inbox_folder(program) / "a.csv").write_bytes(content)
     assert sweep(program, partner).code == 1
-    done = names(inbox(program) / "done")
+    done = file_names(inbox_folder(program) / "done")
     assert [name for name in done if "results" not in name] == ["a-2.csv", "a.csv"]
-    assert len(runs(program)) == 1
+    assert len(run_journals(program)) == 1
 
 
 def test_contents_are_run_again_when_asked_for(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
+    content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
-    (inbox(program) / "copy.csv").write_bytes(content)
+    (inbox_folder(program) / "copy.csv").write_bytes(content)
     assert sweep(program, partner, "--again").code in {0, 1}
-    assert len(runs(program)) == 2
-    assert sum(sent(partner, 100)) > 2
+    assert len(run_journals(program)) == 2
+    assert sum(count_calls(partner, 100)) > 2
 
 
 def test_practice_does_not_count_as_a_run(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
-    assert program("sweep", "--simulate", *NOW).code == 0
+    content = drop_file(program, "a.csv", 100).read_bytes()
+    assert program("sweep", "--simulate", *NO_SETTLING).code == 0
     assert partner.requests() == []
-    (inbox(program) / "a.csv").write_bytes(content)
+    (inbox_folder(program) / "a.csv").write_bytes(content)
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_a_file_that_cannot_be_read_is_put_aside_with_the_reason_and_the_others_go_on(
     program: Program, partner: Partner
 ) -> None:
-    aged(inbox(program), 0)
-    (inbox(program) / "bad.csv").write_text("customer_id,subscription_id\nx,y\n")
-    (inbox(program) / "scan.pdf").write_bytes(b"%PDF-1.4\x00\xff\xfe")
-    aged(inbox(program) / "bad.csv", 9000)
-    drop(program, "good.csv", 100)
+    set_age(inbox_folder(program), 0)
+    (inbox_folder(program) / "bad.csv").write_text("customer_id,subscription_id\nx,y\n")
+    (inbox_folder(program) / "scan.pdf").write_bytes(b"%PDF-1.4\x00\xff\xfe")
+    set_age(inbox_folder(program) / "bad.csv", 9000)
+    drop_file(program, "good.csv", 100)
     process = sweep(program, partner, "-q")
     assert process.code == 2
-    failed = inbox(program) / "failed"
-    assert names(failed) == ["bad.csv", "bad.csv.txt", "scan.pdf", "scan.pdf.txt"]
+    failed = inbox_folder(program) / "failed"
+    assert file_names(failed) == ["bad.csv", "bad.csv.txt", "scan.pdf", "scan.pdf.txt"]
     assert "missing in the header: entitlement_id" in (failed / "bad.csv.txt").read_text()
     assert "missing in the header: entitlement_id" in process.err
     assert str(Path("failed") / "bad.csv") in process.err
-    assert sent(partner, 100) == [1, 1]
-    assert names(inbox(program)) == []
+    assert count_calls(partner, 100) == [1, 1]
+    assert file_names(inbox_folder(program)) == []
 
 
 def test_files_refused_under_the_same_name_lie_beside_each_other(program: Program, partner: Partner) -> None:
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     sweep(program, partner)
-    (inbox(program) / "bad.csv").write_text("a,b,c\nx,y,z\n")
+    (inbox_folder(program) / "bad.csv").write_text("a,b,c\nx,y,z\n")
     sweep(program, partner)
-    failed = inbox(program) / "failed"
-    assert names(failed) == ["bad-2.csv", "bad-2.csv.txt", "bad.csv", "bad.csv.txt"]
+    failed = inbox_folder(program) / "failed"
+    assert file_names(failed) == ["bad-2.csv", "bad-2.csv.txt", "bad.csv", "bad.csv.txt"]
     assert (failed / "bad.csv").read_text() == "a,b\nx,y\n"
 
 
 def test_what_lies_in_failed_already_gets_no_reason_of_another_file(program: Program, partner: Partner) -> None:
-    failed = inbox(program) / "failed"
+    failed = inbox_folder(program) / "failed"
     failed.mkdir()
-    (failed / "bad.csv").write_text("somebody's")
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    (failed / "bad.csv").write_text("another")
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     assert sweep(program, partner).code == 2
-    assert names(failed) == ["bad-2.csv", "bad-2.csv.txt", "bad.csv"]
-    assert (failed / "bad.csv").read_text() == "somebody's"
+    assert file_names(failed) == ["bad-2.csv", "bad-2.csv.txt", "bad.csv"]
+    assert (failed / "bad.csv").read_text() == "another"
 
 
 @pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are text there")
 def test_names_that_are_no_text_are_files_like_any_other(program: Program, partner: Partner) -> None:
-    drop(program, os.fsdecode(b"caf\xe9.csv"), 100)
-    (inbox(program) / os.fsdecode(b"bad\xff.csv")).write_text("a,b\nx,y\n")
+    drop_file(program, os.fsdecode(b"caf\xe9.csv"), 100)
+    (inbox_folder(program) / os.fsdecode(b"bad\xff.csv")).write_text("a,b\nx,y\n")
     with receiving() as receiver:
         hooks = ("--ping", receiver.url, "--notify-url", f"{receiver.url}/hook", "--metrics", "m.prom")
         process = sweep(program, partner, *hooks, "--log-format", "json")
     assert process.code == 2, process.err
     assert "Traceback" not in process.err
     assert receiver.paths == ["/start", "/fail", "/hook"]
-    assert sent(partner, 100) == [1, 1]
-    assert os.fsdecode(b"caf\xe9.csv") in names(inbox(program) / "done")
-    assert len(names(inbox(program) / "failed")) == 2
+    assert count_calls(partner, 100) == [1, 1]
+    assert os.fsdecode(b"caf\xe9.csv") in file_names(inbox_folder(program) / "done")
+    assert len(file_names(inbox_folder(program) / "failed")) == 2
     assert sweep(program, partner, "-q").code == 0
 
 
 def test_an_empty_file_is_refused_unless_that_is_allowed(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [])
+    write_csv(inbox_folder(program) / "a.csv", [])
     assert sweep(program, partner).code == 2
-    write_csv(inbox(program) / "b.csv", [])
+    write_csv(inbox_folder(program) / "b.csv", [])
     assert sweep(program, partner, "--allow-empty").code == 0
-    assert "b.csv" in names(inbox(program) / "done")
+    assert "b.csv" in file_names(inbox_folder(program) / "done")
 
 
 def test_a_file_without_a_single_valid_row_is_not_passed_over_in_silence(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [("x", "y", "z")])
-    write_csv(inbox(program) / "b.csv", [("u", "v", "w")])
+    write_csv(inbox_folder(program) / "a.csv", [("x", "y", "z")])
+    write_csv(inbox_folder(program) / "b.csv", [("u", "v", "w")])
     process = sweep(program, partner, "-q")
     assert process.code == 1
     assert process.err.count("invalid-customer-id") >= 2
-    assert len(runs(program)) == 2
+    assert len(run_journals(program)) == 2
 
 
 def test_what_is_no_input_is_left_alone(program: Program, partner: Partner) -> None:
@@ -199,14 +209,14 @@ def test_what_is_no_input_is_left_alone(program: Program, partner: Partner) -> N
         "Thumbs.db",
         "bulkreact.toml",
     ):
-        (inbox(program) / name).write_text("nonsense")
+        (inbox_folder(program) / name).write_text("nonsense")
     for name in SHIPPED:
-        (inbox(program) / name).write_bytes((PROJECT / "inputs" / name).read_bytes())
-    (inbox(program) / "folder").mkdir()
-    before = names(inbox(program))
+        (inbox_folder(program) / name).write_bytes((PROJECT / "inputs" / name).read_bytes())
+    (inbox_folder(program) / "folder").mkdir()
+    before = file_names(inbox_folder(program))
     process = sweep(program, partner, "-q")
     assert (process.code, process.err) == (0, "")
-    assert names(inbox(program)) == before
+    assert file_names(inbox_folder(program)) == before
 
 
 def test_the_samples_are_those_that_are_shipped() -> None:
@@ -216,28 +226,28 @@ def test_the_samples_are_those_that_are_shipped() -> None:
 
 
 def test_a_sample_with_other_contents_is_run(program: Program, partner: Partner) -> None:
-    drop(program, "sample.csv", 100)
+    drop_file(program, "sample.csv", 100)
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_a_young_file_waits_until_it_has_settled(program: Program, partner: Partner) -> None:
-    drop(program, "young.csv", 100, age=5)
-    drop(program, "old.csv", 200, age=20)
-    drop(program, "from-another-clock.csv", 300, age=-3600)
+    drop_file(program, "young.csv", 100, age=5)
+    drop_file(program, "old.csv", 200, age=20)
+    drop_file(program, "from-another-clock.csv", 300, age=-3600)
     process = program("sweep", "--base-url", partner.base_url, *FAST)
     assert process.code == 0
     assert "Left alone for now: young.csv" in process.err
     # What the other clock says is no reason to take a file that was written just now.
     assert "Left alone for now: from-another-clock.csv" in process.err
-    assert [sent(partner, 100), sent(partner, 200), sent(partner, 300)] == [[0, 0], [1, 1], [0, 0]]
+    assert [count_calls(partner, 100), count_calls(partner, 200), count_calls(partner, 300)] == [[0, 0], [1, 1], [0, 0]]
     assert sweep(program, partner).code == 0
-    assert sent(partner, 300) == [1, 1]
-    assert names(inbox(program)) == []
+    assert count_calls(partner, 300) == [1, 1]
+    assert file_names(inbox_folder(program)) == []
 
 
 @contextmanager
-def growing(path: Path) -> Iterator[None]:
+def growing_file(path: Path) -> Iterator[None]:
     """Let a file grow that looks old all the while."""
     over = threading.Event()
 
@@ -245,7 +255,7 @@ def growing(path: Path) -> Iterator[None]:
         while not over.is_set():
             with path.open("a") as file:
                 file.write("\n")
-            aged(path, 3600)
+            set_age(path, 3600)
             time.sleep(0.4)
 
     thread = threading.Thread(target=grow)
@@ -256,30 +266,30 @@ def growing(path: Path) -> Iterator[None]:
 
 
 def test_a_growing_file_is_left_alone_until_it_is_whole(program: Program, partner: Partner) -> None:
-    with growing(drop(program, "a.csv", 100)):
+    with growing_file(drop_file(program, "a.csv", 100)):
         process = program("sweep", "--base-url", partner.base_url, *FAST, "-q")
     assert (process.code, process.err) == (0, "")
     assert partner.requests() == []
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_keep_leaves_the_inbox_as_it_is_and_still_runs_once(program: Program, partner: Partner) -> None:
-    content = drop(program, "a.csv", 100).read_bytes()
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    content = drop_file(program, "a.csv", 100).read_bytes()
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     assert sweep(program, partner, "--keep").code == 2
-    (inbox(program) / "bad.csv").unlink()
-    (inbox(program) / "copy.csv").write_bytes(content)
+    (inbox_folder(program) / "bad.csv").unlink()
+    (inbox_folder(program) / "copy.csv").write_bytes(content)
     assert sweep(program, partner, "--keep", "-q").code == 1
     third = sweep(program, partner, "--keep", "-q")
     assert (third.code, third.err) == (0, "")
-    assert sorted(path.name for path in inbox(program).iterdir()) == ["a.csv", "copy.csv"]
-    assert sent(partner, 100) == [1, 1]
+    assert sorted(path.name for path in inbox_folder(program).iterdir()) == ["a.csv", "copy.csv"]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "message"),
     [
         (("missing",), "There is no folder missing"),
         (("--every", "0"), "--every must be greater than 0"),
@@ -289,74 +299,74 @@ def test_keep_leaves_the_inbox_as_it_is_and_still_runs_once(program: Program, pa
     ],
 )
 def test_settings_are_checked_before_a_file_is_touched(
-    program: Program, partner: Partner, more: tuple[str, ...], words: str
+    program: Program, partner: Partner, more: tuple[str, ...], message: str
 ) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     process = sweep(program, partner, *more)
     assert process.code == 2
-    assert words in " ".join(process.err.split())
-    assert names(inbox(program)) == ["a.csv"]
+    assert message in " ".join(process.err.split())
+    assert file_names(inbox_folder(program)) == ["a.csv"]
     assert partner.requests() == []
 
 
 def test_credentials_are_checked_before_a_file_is_touched(program: Program, partner: Partner) -> None:
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
     assert sweep(program, partner).code == 2
     # Expired in 2001.
     program.environment["BULKREACT_ACCESS_TOKEN"] = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.eA"
     process = sweep(program, partner)
     assert process.code == 3, process.err
-    assert names(inbox(program)) == ["bad.csv"]
-    assert runs(program) == []
+    assert file_names(inbox_folder(program)) == ["bad.csv"]
+    assert run_journals(program) == []
 
 
 def test_without_a_terminal_it_wants_to_be_agreed_to(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
-    process = program("sweep", "--base-url", partner.base_url, *NOW)
+    drop_file(program, "a.csv", 100)
+    process = program("sweep", "--base-url", partner.base_url, *NO_SETTLING)
     assert process.code == 2
     assert "--yes" in process.err
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
 def test_a_halted_run_is_reported_each_time_and_continued_by_people(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [row(fated(800111, one), one) for one in range(6)])
+    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
     more = ("--halt-after", "2", "--concurrency", "1", "-q")
     assert sweep(program, partner, *more).code == 4
     calls = len(partner.requests())
     again = sweep(program, partner, *more)
-    (run,) = runs(program)
+    (run,) = run_journals(program)
     assert again.code == 4
     assert f"bulkreact resume {run.parent.name}" in again.err
     assert len(partner.requests()) == calls
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
     assert program("resume", run.parent.name, *FAST, "--halt-on-failures", "off").code == 1
     last = sweep(program, partner, *more)
     assert last.code == 1
-    assert "a.csv" in names(inbox(program) / "done")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
     assert len(partner.requests()) == 6
 
 
 def test_credentials_that_are_refused_end_the_sweep_and_are_tried_again_by_the_next(
     program: Program, partner: Partner
 ) -> None:
-    write_csv(inbox(program) / "a.csv", [row(fated(900329)), *(row(guid(50 + one)) for one in range(3))])
-    aged(inbox(program) / "a.csv", 9000)
-    drop(program, "b.csv", 100)
+    write_csv(inbox_folder(program) / "a.csv", [row(fated(900329)), *(row(guid(50 + index)) for index in range(3))])
+    set_age(inbox_folder(program) / "a.csv", 9000)
+    drop_file(program, "b.csv", 100)
     assert sweep(program, partner, "--concurrency", "1").code == 3
-    assert names(inbox(program)) == ["a.csv", "b.csv"]
-    assert sent(partner, 100) == [0, 0]
+    assert file_names(inbox_folder(program)) == ["a.csv", "b.csv"]
+    assert count_calls(partner, 100) == [0, 0]
     assert sweep(program, partner, "--concurrency", "1").code == 3
-    assert len(runs(program)) == 1
+    assert len(run_journals(program)) == 1
 
 
-def test_a_busy_partner_is_told_apart_and_nothing_is_lost(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "long.csv", [row(guid(5000 + one), one) for one in range(200)])
+def test_a_busy_partner_has_its_own_exit_code_and_nothing_is_lost(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "long.csv", [row(guid(5000 + index), index) for index in range(200)])
     first = program.start("run", "long.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     second = sweep(program, partner)
-    waiting = program.start("sweep", *options(partner), "--wait")
+    waiting = program.start("sweep", *sweep_options(partner), "--wait")
     assert waiting.stderr
     assert any("Waiting until it has ended." in line for line in waiting.stderr)
     first.terminate()
@@ -364,178 +374,178 @@ def test_a_busy_partner_is_told_apart_and_nothing_is_lost(program: Program, part
     assert program.wait(waiting).code == 0
     assert second.code == 5
     assert f"process {first.pid}" in second.err
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
 def test_a_workbook_gets_a_workbook_beside_it(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     assert sweep(program, partner, "--xlsx").code == 0
-    (run,) = runs(program)
-    assert f"a.{run.parent.name}.results.xlsx" in names(inbox(program) / "done")
+    (run,) = run_journals(program)
+    assert f"a.{run.parent.name}.results.xlsx" in file_names(inbox_folder(program) / "done")
 
 
 def test_the_gravest_exit_code_is_that_of_the_sweep(program: Program, partner: Partner) -> None:
-    write_csv(inbox(program) / "a.csv", [row(fated(800111, one), one) for one in range(6)])
-    aged(inbox(program) / "a.csv", 9000)
-    aged(write_csv(inbox(program) / "b.csv", [("x", "y", "z")]), 8000)
-    (inbox(program) / "c.csv").write_text("a,b\nx,y\n")
-    drop(program, "d.csv", 100)
+    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
+    set_age(inbox_folder(program) / "a.csv", 9000)
+    set_age(write_csv(inbox_folder(program) / "b.csv", [("x", "y", "z")]), 8000)
+    (inbox_folder(program) / "c.csv").write_text("a,b\nx,y\n")
+    drop_file(program, "d.csv", 100)
     process = sweep(program, partner, "--halt-after", "2", "--concurrency", "1")
     assert process.code == 4
-    assert names(inbox(program)) == ["a.csv"]
-    assert sent(partner, 100) == [1, 1]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
+    assert count_calls(partner, 100) == [1, 1]
     assert re.search(r"a\.csv.*halted", process.err.replace("\n", " "))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 def test_a_link_to_nowhere_is_refused_and_not_overlooked(program: Program, partner: Partner) -> None:
-    (inbox(program) / "a.csv").symlink_to("missing.csv")
+    (inbox_folder(program) / "a.csv").symlink_to("missing.csv")
     process = sweep(program, partner)
     assert process.code == 2
-    assert "a.csv.txt" in names(inbox(program) / "failed")
+    assert "a.csv.txt" in file_names(inbox_folder(program) / "failed")
 
 
 def test_a_file_replaced_while_its_run_works_is_a_new_file(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 20)
-    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NOW, "--rate", "10/s")
+    drop_file(program, "a.csv", 100, 20)
+    process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 3)
-    drop(program, "a.csv", 200)
+    drop_file(program, "a.csv", 200)
     assert program.wait(process).code == 0
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
     assert sweep(program, partner).code == 0
-    assert sent(partner, 200) == [1, 1]
-    assert sent(partner, 100, 20) == [1] * 20
-    assert len([name for name in names(inbox(program) / "done") if "results" in name]) == 2
+    assert count_calls(partner, 200) == [1, 1]
+    assert count_calls(partner, 100, 20) == [1] * 20
+    assert len([name for name in file_names(inbox_folder(program) / "done") if "results" in name]) == 2
 
 
-def test_json_lines_tell_what_becomes_of_files(program: Program, partner: Partner) -> None:
-    (inbox(program) / "bad.csv").write_text("a,b\nx,y\n")
-    drop(program, "a.csv", 100)
+def test_json_lines_say_what_becomes_of_files(program: Program, partner: Partner) -> None:
+    (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
+    drop_file(program, "a.csv", 100)
     process = sweep(program, partner, "--log-format", "json")
     events = [json.loads(line)["event"] for line in process.err.splitlines()]
     assert {"run.began", "row.settled", "run.ended", "error", "note"} <= set(events)
 
 
 def test_results_in_done_are_those_of_the_run(program: Program, partner: Partner) -> None:
-    drop(program, "a.b.csv", 100)
+    drop_file(program, "a.b.csv", 100)
     assert sweep(program, partner).code == 0
-    (results,) = (inbox(program) / "done").glob("a.b.*.results.csv")
+    (results,) = (inbox_folder(program) / "done").glob("a.b.*.results.csv")
     assert [line["status"] for line in read_csv(results)] == ["accepted", "accepted"]
 
 
 def test_a_simulated_sweep_needs_neither_credentials_nor_agreement(program: Program) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     program.environment["BULKREACT_ACCESS_TOKEN"] = ""
-    process = program.start("sweep", "--simulate", *NOW)
+    process = program.start("sweep", "--simulate", *NO_SETTLING)
     ended = program.wait(process)
     assert ended.code == 0
-    assert "a.csv" in names(inbox(program) / "done")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
     assert "--keep leaves them where they are" in ended.err
 
 
 def test_practising_can_leave_real_files_where_they_are_and_unknown(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
+    drop_file(program, "a.csv", 100)
     for _ in range(2):
-        assert program("sweep", "--simulate", "--keep", *NOW).code == 0
-    assert len(runs(program)) == 1
-    assert names(inbox(program)) == ["a.csv"]
+        assert program("sweep", "--simulate", "--keep", *NO_SETTLING).code == 0
+    assert len(run_journals(program)) == 1
+    assert file_names(inbox_folder(program)) == ["a.csv"]
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100) == [1, 1]
+    assert count_calls(partner, 100) == [1, 1]
 
 
-def test_practice_that_was_interrupted_is_in_nobodys_way(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, 30)
-    practice = program.start("sweep", "--simulate", "--rate", "1/s", *NOW)
-    wait_until(lambda: len(runs(program)) == 1)
+def test_a_simulated_sweep_that_was_interrupted_does_not_hinder_a_real_one(program: Program, partner: Partner) -> None:
+    drop_file(program, "a.csv", 100, 30)
+    practice = program.start("sweep", "--simulate", "--rate", "1/s", *NO_SETTLING)
+    wait_until(lambda: len(run_journals(program)) == 1)
     practice.kill()
     program.wait(practice)
     assert sweep(program, partner).code == 0
-    assert sent(partner, 100, 30) == [1] * 30
+    assert count_calls(partner, 100, 30) == [1] * 30
 
 
 @pytest.mark.parametrize("moved", ["renamed", "back"])
 def test_a_copy_of_what_was_halted_is_not_done(program: Program, partner: Partner, moved: str) -> None:
-    path = write_csv(inbox(program) / "a.csv", [row(fated(800111, one), one) for one in range(6)])
+    path = write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
     more = ("--halt-after", "2", "--concurrency", "1", "-q")
     assert sweep(program, partner, *more).code == 4
     away = path.rename(program.folder / "elsewhere.csv")
     assert sweep(program, partner, *more).code == 0
-    away.rename(inbox(program) / {"renamed": "b.csv", "back": "a.csv"}[moved])
+    away.rename(inbox_folder(program) / {"renamed": "b.csv", "back": "a.csv"}[moved])
     again = sweep(program, partner, *more)
-    (run,) = runs(program)
+    (run,) = run_journals(program)
     assert again.code == 4
     assert f"bulkreact resume {run.parent.name}" in again.err
-    assert names(inbox(program) / "done") == []
+    assert file_names(inbox_folder(program) / "done") == []
 
 
 def test_a_file_that_is_withdrawn_while_another_run_is_waited_for_is_not_sent(
     program: Program, partner: Partner
 ) -> None:
-    write_csv(program.folder / "long.csv", [row(guid(5000 + one), one % 3) for one in range(300)])
+    write_csv(program.folder / "long.csv", [row(guid(5000 + index), index % 3) for index in range(300)])
     first = program.start("run", "long.csv", "--base-url", partner.base_url, "--yes", "--rate", "5/s")
     wait_until(lambda: len(partner.requests()) >= 2)
-    path = drop(program, "a.csv", 100)
-    queued = program.start("sweep", *options(partner), "--wait")
+    path = drop_file(program, "a.csv", 100)
+    queued = program.start("sweep", *sweep_options(partner), "--wait")
     assert queued.stderr
     next(line for line in queued.stderr if "Waiting until it has ended." in line)
     path.unlink()
     first.terminate()
     assert program.wait(first).code == 143
     assert program.wait(queued).code == 0
-    assert sent(partner, 100) == [0, 0]
+    assert count_calls(partner, 100) == [0, 0]
 
 
 @pytest.mark.parametrize("content", ["good", "bad"])
-def test_a_name_as_long_as_names_can_be_is_in_nobodys_way(program: Program, partner: Partner, content: str) -> None:
+def test_the_longest_possible_name_is_filed_like_any_other(program: Program, partner: Partner, content: str) -> None:
     name = f"{'Ж' * 124}.csv"
-    drop(program, name, 100)
-    path = inbox(program) / name
+    drop_file(program, name, 100)
+    path = inbox_folder(program) / name
     path.write_bytes({"good": path.read_bytes(), "bad": b"nothing of ours\n1\n"}[content])
-    aged(path, 3600)
-    drop(program, "z.csv", 200)
+    set_age(path, 3600)
+    drop_file(program, "z.csv", 200)
     assert sweep(program, partner).code == {"good": 0, "bad": 2}[content]
-    assert sent(partner, 200) == [1, 1]
-    assert names(inbox(program)) == []
-    assert name in names(inbox(program) / {"good": "done", "bad": "failed"}[content])
+    assert count_calls(partner, 200) == [1, 1]
+    assert file_names(inbox_folder(program)) == []
+    assert name in file_names(inbox_folder(program) / {"good": "done", "bad": "failed"}[content])
 
 
-def test_what_would_be_run_at_every_look_is_refused(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100)
+def test_what_would_be_run_in_every_pass_is_refused(program: Program, partner: Partner) -> None:
+    drop_file(program, "a.csv", 100)
     process = sweep(program, partner, "--watch", "--again", "--keep")
     assert process.code == 2
     assert partner.requests() == []
 
 
-def test_a_refused_file_that_stays_is_told_once_and_is_no_news_for_ever(program: Program, partner: Partner) -> None:
-    path = inbox(program) / "a.csv"
+def test_a_refused_file_that_stays_is_reported_once(program: Program, partner: Partner) -> None:
+    path = inbox_folder(program) / "a.csv"
     path.write_text("nothing of ours\n1\n")
-    aged(path, 3600)
+    set_age(path, 3600)
     assert sweep(program, partner, "--keep").code == 2
     assert sweep(program, partner, "--keep").code == 0
-    assert names(inbox(program)) == ["a.csv"]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
 def test_each_run_has_credentials_of_its_own(program: Program, authority: Authority) -> None:
     authority.directory.register(secret_app())
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    drop(program, "a.csv", 100)
-    drop(program, "b.csv", 200)
-    assert program("sweep", *FAST, *NOW).code == 0
+    drop_file(program, "a.csv", 100)
+    drop_file(program, "b.csv", 200)
+    assert program("sweep", *FAST, *NO_SETTLING).code == 0
     assert authority.outcomes == [("client_credentials", "issued")] * 2
     assert len(authority.world.call_log.effects) == 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 def test_with_a_terminal_it_asks_about_each_file(program: Program, partner: Partner) -> None:
-    drop(program, "a.csv", 100, age=7200)
-    drop(program, "b.csv", 200)
+    drop_file(program, "a.csv", 100, age=7200)
+    drop_file(program, "b.csv", 200)
     keyboard, terminal = os.openpty()
     with os.fdopen(terminal) as stdin:
-        process = program.start("sweep", "--base-url", partner.base_url, "--rate", "off", *NOW, stdin=stdin)
+        process = program.start("sweep", "--base-url", partner.base_url, "--rate", "off", *NO_SETTLING, stdin=stdin)
         os.write(keyboard, b"n\ny\n")
         ended = program.wait(process)
     os.close(keyboard)
     assert ended.code == 2
     assert ended.err.count("Reactivate 2 subscriptions of 2 customers") == 2
-    assert [sent(partner, 100), sent(partner, 200)] == [[0, 0], [1, 1]]
-    assert names(inbox(program)) == ["a.csv"]
+    assert [count_calls(partner, 100), count_calls(partner, 200)] == [[0, 0], [1, 1]]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
