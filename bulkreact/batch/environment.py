@@ -1,4 +1,4 @@
-"""What a run is handed from outside, and what it says of itself: nothing here acts."""
+"""Dependencies injected into a run, and the progress it exposes."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -11,13 +11,11 @@ from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """The wire, the token, two clocks, chance and fresh GUIDs.
+    """Injected dependencies: the network, the token, two clocks, chance and new GUIDs.
 
-    ``now`` is the wall clock (aware, UTC), ``monotonic`` counts seconds, ``chance`` is uniform in [0, 1).
-    ``usable`` tells that the next call may go ahead; if not, ``ready`` must be asked, which says why there is no token,
-    with an empty text when there is one. ``renew`` fetches a fresh one unless that happened since the given monotonic
-    moment. ``settled`` is told the number and the outcome of
-    every row that was settled by a call.
+    ``ensure_token`` returns why there is no token, empty when there is one; it is not needed while ``is_token_fresh``.
+    ``renew_token`` fetches one unless that happened since a monotonic time. ``now`` is the wall clock (aware, UTC),
+    ``chance`` is uniform in [0, 1). ``on_settled`` gets the number and outcome of every row that a call settled.
     """
 
     send: Callable[[Request], Awaitable[Reply]]
@@ -33,7 +31,7 @@ class RunEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class StopReason:
-    """Why the workers stopped; ``exit_code`` is 0 when every row was settled, however it ended."""
+    """Why a phase ended; ``exit_code`` is 0 when every row was settled, also if it failed."""
 
     state: RunState
     exit_code: int
@@ -45,7 +43,7 @@ COMPLETED = StopReason(RunState.FINISHED, EXIT_SUCCESS, "complete")
 
 @dataclass(slots=True)
 class PhaseProgress:
-    """What the terminal shows while a phase goes on; rows of this process only."""
+    """What a reporter shows during a phase; rows of this process only."""
 
     total: int
     settled: int = 0
@@ -61,7 +59,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleState:
-    """Who is not being sent at present: seconds for everybody, customers on hold, items that wait for their time."""
+    """What is paused: seconds for all calls, the number of paused customers, items whose next call is due later."""
 
     partner_seconds: float
     customers: int
@@ -75,18 +73,18 @@ class Phase(Protocol):
 
     @property
     def title(self) -> str:
-        """Return what it does, in a word."""
+        """Return what it does, in a few words."""
         ...
 
     @property
     def stopping(self) -> bool:
-        """Tell whether it ends before its time."""
+        """Return whether it was stopped."""
         ...
 
     def throttle_state(self) -> ThrottleState:
-        """Return who waits."""
+        """Return what is paused."""
         ...
 
     def interrupt(self, *, terminated: bool) -> None:
-        """Make no more calls: somebody asked the program to end."""
+        """Start no more calls because of a signal."""
         ...

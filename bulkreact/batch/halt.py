@@ -1,4 +1,4 @@
-"""When a run must stop by itself: too many failures, or nothing but missing permissions; pure."""
+"""When a run stops by itself: too many failures, or nothing but missing permissions; pure."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bulkreact.models import FAILURES, Outcome
 from bulkreact.settings import Threshold
 
-# So many refusals for lack of permission in succession are the account's fault, not the rows'.
+# So many refusals for lack of permission in succession are a fault of the account, not of the rows.
 DENIALS_TO_STOP = 5
 
 
@@ -20,7 +20,7 @@ class DeniedRow:
 
 
 class FailureThreshold:
-    """Counts the rows settled by this process whose calls were made or tried."""
+    """Counts the rows that this process has settled by calls."""
 
     def __init__(self, threshold: Threshold, *, after: int) -> None:
         self._threshold = threshold
@@ -38,12 +38,12 @@ class FailureThreshold:
 
     @property
     def is_passed(self) -> bool:
-        """Tell whether the run must halt."""
+        """Return whether the run must halt."""
         return self.settled >= self._after and self._threshold.passed(self.failures, self.settled)
 
 
 class DenialBreaker:
-    """Watches for refusals in succession, before any success of the run, from more than one customer if there are."""
+    """Detects refusals in succession, before any success, and of more than one customer if the run has more."""
 
     def __init__(self, *, customers: int, succeeded: bool) -> None:
         self._several = customers > 1
@@ -52,19 +52,19 @@ class DenialBreaker:
 
     @property
     def is_watching(self) -> bool:
-        """Tell whether refusals may still turn out to be the account's fault."""
+        """Return whether refusals may still turn out to be a fault of the account."""
         return not self._succeeded
 
-    def record_denial(self, refusal: DeniedRow) -> bool:
-        """Count a refusal and tell whether the streak is fatal."""
-        self.denials.append(refusal)
+    def record_denial(self, denied: DeniedRow) -> bool:
+        """Record a refusal; return whether the run must abort."""
+        self.denials.append(denied)
         return (
             not self._succeeded
             and len(self.denials) >= DENIALS_TO_STOP
-            and (not self._several or len({refusal.customer_id for refusal in self.denials}) > 1)
+            and (not self._several or len({row.customer_id for row in self.denials}) > 1)
         )
 
     def record_answer(self, *, success: bool) -> None:
-        """Note another answer: it ends the streak; a success ends the watch."""
+        """Record any other answer: it ends the succession, and a success ends the detection."""
         self._succeeded = self._succeeded or success
         self.denials.clear()

@@ -1,4 +1,4 @@
-"""What a queue hands out, and where that comes from."""
+"""The items of a queue, and the source that they are read from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class CustomerStream:
-    """Items of one customer that come one after the other.
+    """Items of one customer, in order.
 
-    Streams of a higher ``band`` are begun when nothing of a lower one is ready any more. ``below`` is what the items of
-    the stream wait for; such a stream is begun when that is there.
+    Streams of a higher ``band`` begin when nothing of a lower one is ready. A stream with a ``parent`` begins when that
+    is released.
     """
 
     customer_id: str
@@ -19,11 +19,7 @@ class CustomerStream:
 
 
 class _Item(Protocol):
-    """What a queue must know of what it hands out.
-
-    It is handed out for the first time when it is ``due``, in the order of the ``place`` in its stream; one that is
-    ``begun`` is never simply forgotten.
-    """
+    """An item is released at ``due``, in order of ``position``; with calls on record (``begun``) it is never dropped."""
 
     @property
     def position(self) -> int: ...
@@ -43,16 +39,16 @@ Item_co = TypeVar("Item_co", bound=_Item, covariant=True)
 
 
 class RowSource(Protocol[Item_co]):
-    """Where the items come from: the journal's open rows, or those whose activation is watched."""
+    """The source of a queue's items, such as the pending rows of a journal."""
 
     def streams(self) -> Iterator[CustomerStream]:
-        """Yield the streams that wait for nothing, in the order in which they are to be begun."""
+        """Yield the streams without a parent, in the order in which they begin."""
         ...
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> Sequence[Item_co]:
-        """Return the next items of a stream behind a place."""
+        """Return the next items of a stream after a position."""
         ...
 
     def begun(self, stream: CustomerStream, after: int) -> Sequence[Item_co]:
-        """Return those items of a stream behind a place that are begun already."""
+        """Return the items of a stream after a position that have calls on record."""
         ...

@@ -1,4 +1,4 @@
-"""One call in the order that must not change: first durable, then sent."""
+"""Makes one call: first it is durable, then it is sent."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from bulkreact.timestamps import iso
 
 
 class CallResult(Struct, frozen=True):
-    """A call that was answered, or lost: its record, what it means, and the monotonic moment at which it began."""
+    """A call that was answered or lost: its record, the verdict, and the monotonic time at which it began."""
 
     operation: Operation
     call: Call
@@ -27,7 +27,7 @@ class CallResult(Struct, frozen=True):
 
 
 class CallExecutor:
-    """Makes calls; keeping their answers is left to whoever knows what they lead to."""
+    """Makes calls; the caller records the answer together with the outcome."""
 
     def __init__(self, *, recorder: Recorder, environment: RunEnvironment, service: Service) -> None:
         self.recorder = recorder
@@ -43,7 +43,7 @@ class CallExecutor:
         request_id: str = "",
         context: CallContext = NO_CONTEXT,
     ) -> CallResult:
-        """Make a call for a row; without a request id it gets one of its own."""
+        """Make a call for a row; without a request id it gets a new one."""
         started, started_at = self._environment.monotonic(), iso(self._environment.now())
         request = build_request(
             operation,

@@ -1,4 +1,4 @@
-"""The pace of all calls together: evenly spaced, lower after throttling, creeping back up to the ceiling."""
+"""The rate of all calls together: evenly spaced, lower after throttling, rising slowly to the ceiling."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from aiolimiter import AsyncLimiter
 
 SLOW_DOWN = 0.7
-# The share of the ceiling that one clean answer gives back.
+# One clean answer raises the rate by this share of the ceiling,
 SPEED_UP = 0.005
-# Near the rate that was too much last time it is less, from so much below that rate to so much above it.
-CAREFULLY = 0.00005
+# and by this share within 5 % of the rate that was throttled last.
+SPEED_UP_NEAR_LIMIT = 0.00005
 _NEAR = 0.05
 FLOOR_PER_SECOND = 0.1
-# The limiter is exchanged only for a rate that differs by more than this share.
+# The limiter is replaced only for a rate that differs by more than this share.
 _NOTICEABLE = 0.02
 
 
@@ -22,35 +22,35 @@ class AdaptiveRate:
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
         self.rate = ceiling
-        self._too_much = 0.0
+        self._throttled_at = 0.0
 
     def slow_down(self) -> None:
-        """Lower the rate after everybody was throttled."""
-        self._too_much = self.rate
+        """Lower the rate after a throttle of the partner."""
+        self._throttled_at = self.rate
         self.rate = min(self.ceiling, max(FLOOR_PER_SECOND, self.rate * SLOW_DOWN))
 
     def speed_up(self) -> None:
-        """Raise the rate a little after a clean answer, and less than that near what was too much."""
-        near = self._too_much < self.ceiling and abs(self.rate - self._too_much) <= _NEAR * self._too_much
-        self.rate = min(self.ceiling, self.rate + self.ceiling * (CAREFULLY if near else SPEED_UP))
+        """Raise the rate after a clean answer."""
+        near = self._throttled_at < self.ceiling and abs(self.rate - self._throttled_at) <= _NEAR * self._throttled_at
+        self.rate = min(self.ceiling, self.rate + self.ceiling * (SPEED_UP_NEAR_LIMIT if near else SPEED_UP))
 
 
 class RateLimiter:
-    """Hands out turns at the rate of its pace; without a ceiling every turn comes at once."""
+    """Issues permits at the adaptive rate; without a ceiling at once."""
 
     def __init__(self, calls_per_second: float | None) -> None:
         self.adaptive_rate = AdaptiveRate(calls_per_second) if calls_per_second is not None else None
         self._limiter: AsyncLimiter | None = None
         self._limiter_rate = 0.0
-        # One waiter in the limiter at a time: a changed rate then holds from the next turn on.
+        # One waiter in the limiter at a time, so that a changed rate applies to the next permit.
         self._turn = asyncio.Lock()
         self._timeout: asyncio.Timeout | None = None
         self._closed = asyncio.Event()
 
     async def acquire(self, before: Callable[[], Awaitable[None]]) -> None:
-        """Wait for the next turn, or until there are no more of them.
+        """Wait for the next permit, or until the limiter is closed.
 
-        Whoever is next does what must be done ``before``: turns are not handed out meanwhile, and so not hoarded.
+        ``before`` runs first, and no permits are issued meanwhile, so that they do not accumulate.
         """
         if self.adaptive_rate is None:
             await before()
@@ -72,19 +72,19 @@ class RateLimiter:
                 async with asyncio.timeout(None) as self._timeout:
                     await limiter.acquire()
             except TimeoutError:
-                # The turns were closed: whoever comes back without one will not use it.
+                # Closed: a caller checks whether it may still send.
                 return
             finally:
                 self._timeout = None
 
     def close(self) -> None:
-        """Send everybody home who waits for a turn: none will be used any more."""
+        """Wake all waiters; no more permits are issued."""
         self._closed.set()
         if self._timeout:
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
     def reopen(self) -> None:
-        """Hand out turns again, at the pace that was reached: another phase begins."""
+        """Issue permits again for another phase, at the rate that was reached."""
         self._closed.clear()
 
     async def _replace_limiter(self, rate: float) -> AsyncLimiter:

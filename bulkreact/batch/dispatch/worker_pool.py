@@ -1,4 +1,4 @@
-"""A pool of workers over one queue: each waits for its turn, makes a call, and heeds what is asked of the pace."""
+"""A pool of workers over one queue: each waits for a permit, makes a call, and acts on the reaction to it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CallBudget:
-    """What all phases of a run share: the budget of calls, and the memory of who was throttled."""
+    """The limits that all calls of a phase share, and the throttles that it has met."""
 
     rate_limiter: RateLimiter
     throttle: Throttle
@@ -40,16 +40,16 @@ def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned(Generic[Item]):
-    """A scope that is throttled for longer than the run waits: the item in hand, and the others with calls on record."""
+    """A scope throttled for longer than the run waits: the item in hand, and the others with calls on record."""
 
     scope: Scope
     items: list[Item]
 
 
 class WorkerPool(Generic[Item]):
-    """Takes items and hands each to ``call``, which hands it back to the queue; one phase of a run.
+    """Takes items and hands each to ``call``, which returns it to the queue; one phase of a run.
 
-    ``recorded`` returns when all that a call has left to be written down is durable, None where it leaves nothing.
+    ``flush`` waits until what calls have recorded is durable; None where they record nothing.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class WorkerPool(Generic[Item]):
         self._stopped = asyncio.Event()
 
     async def run(self) -> StopReason:
-        """Work until the queue is empty or somebody stops; calls in flight are always allowed to end."""
+        """Work until the queue is empty or the phase is stopped; calls in flight are always allowed to end."""
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._budget.concurrency):
@@ -85,40 +85,40 @@ class WorkerPool(Generic[Item]):
 
     @property
     def stopping(self) -> bool:
-        """Tell whether it ends before its time."""
+        """Return whether it was stopped."""
         return self.stop_reason is not None
 
     def stop(self, stop_reason: StopReason) -> None:
-        """Hand out no more items; the first to stop is the one who says why."""
+        """Start no more calls; the first reason counts."""
         self.stop_reason = self.stop_reason or stop_reason
         self._stopped.set()
         self.queue.close()
         self._budget.rate_limiter.close()
 
     def interrupt(self, *, terminated: bool) -> None:
-        """Stop because somebody asked the program to end."""
-        code, word = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
-        self.stop(StopReason(RunState.INTERRUPTED, code, word))
+        """Stop because of a signal."""
+        code, signal = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
+        self.stop(StopReason(RunState.INTERRUPTED, code, signal))
 
     def abort(self, reason: str) -> None:
         """Stop because credentials or permissions were refused."""
         self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, reason))
 
     def record_answer(self, item: Item, result: CallResult) -> None:
-        """Let an answer that is no throttle end its customer's and raise the pace; no answer says nothing."""
+        """Record a non-429 answer: clear the customer's throttle and raise the rate. Lost calls are ignored."""
         if isinstance(result.verdict, Throttled) or result.verdict.answer.http_status is None:
             return
         write = result.operation in CHANGES
         self._budget.throttle.answered(item.customer_id, started=result.started, write=write)
-        if self._budget.rate_limiter.adaptive_rate:
-            self._budget.rate_limiter.adaptive_rate.speed_up()
+        if rate := self._budget.rate_limiter.adaptive_rate:
+            rate.speed_up()
 
     async def apply(
         self, item: Item, reaction: Unanswered, result: CallResult, *, abort_reason: str
     ) -> Abandoned[Item] | None:
-        """Act on a reaction: hand the item back to the queue, or abort the run for ``abort_reason``.
+        """Return the item to the queue as a reaction requires, or abort the run for ``abort_reason``.
 
-        Returns the scope that was abandoned instead: the caller settles its items and marks the one in hand as done.
+        If the scope is abandoned instead, return it: the caller settles its items and marks the one in hand as done.
         """
         match reaction:
             case RetryIn(delay=0):
@@ -140,7 +140,7 @@ class WorkerPool(Generic[Item]):
 
     def _apply_throttle(self, item: Item, result: CallResult, retry_after: float | None) -> Abandoned[Item] | None:
         """Pause the throttled scope, or abandon it when it is throttled for longer than the run waits."""
-        ruling = self._budget.throttle.throttled(
+        decision = self._budget.throttle.throttled(
             item.customer_id,
             started=result.started,
             now=self._environment.monotonic(),
@@ -149,26 +149,26 @@ class WorkerPool(Generic[Item]):
             alone=self.queue.is_only_customer(item.customer_id),
             write=result.operation in CHANGES,
         )
-        if ruling.slow_down and self._budget.rate_limiter.adaptive_rate:
-            self._budget.rate_limiter.adaptive_rate.slow_down()
-        if ruling.abandon:
-            by_customer = ruling.scope is Scope.CUSTOMER
+        if decision.slow_down and (rate := self._budget.rate_limiter.adaptive_rate):
+            rate.slow_down()
+        if decision.abandon:
+            by_customer = decision.scope is Scope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
-            return Abandoned(ruling.scope, [item, *dropped])
-        if ruling.scope is Scope.CUSTOMER:
-            self.queue.hold_customer(item.customer_id, ruling.until)
+            return Abandoned(decision.scope, [item, *dropped])
+        if decision.scope is Scope.CUSTOMER:
+            self.queue.hold_customer(item.customer_id, decision.until)
         else:
-            self.queue.hold_all(ruling.until)
-        self.queue.wait(item, ruling.until)
+            self.queue.hold_all(decision.until)
+        self.queue.wait(item, decision.until)
         return None
 
     def throttle_state(self) -> ThrottleState:
-        """Return who waits."""
+        """Return what is paused."""
         now = self._environment.monotonic()
         return ThrottleState(self.queue.hold_seconds(now), self.queue.held_customers(now), self.queue.waiting)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
-        """Wait for something that is no call; when somebody stops it is not begun, and nobody waits for it any more."""
+        """Wait for something that is not a call, but only until the pool is stopped."""
         if self._stopped.is_set():
             return None
         task = asyncio.ensure_future(wait())
@@ -180,31 +180,31 @@ class WorkerPool(Generic[Item]):
         return task.result() if task.done() else None
 
     async def _ensure_token(self) -> None:
-        """Make sure that there is a token for the next call, or stop."""
-        if not self._environment.is_token_fresh() and (
-            trouble := await self.unless_stopped(self._environment.ensure_token)
-        ):
-            self.abort(trouble)
+        """Make sure that there is a token for the next call, or abort."""
+        if self._environment.is_token_fresh():
+            return
+        if error := await self.unless_stopped(self._environment.ensure_token):
+            self.abort(error)
 
     async def _work(self) -> None:
         while item := self.queue.take_now() or await self._take():
-            # Without a ceiling there is no turn to wait for, and nothing can have changed meanwhile.
-            at_once = self._budget.rate_limiter.adaptive_rate is None and self._environment.is_token_fresh()
-            if candidate := item if at_once else await self._acquire(item):
+            # Without a ceiling there is no permit to wait for, and nothing can have changed meanwhile.
+            unlimited = self._budget.rate_limiter.adaptive_rate is None and self._environment.is_token_fresh()
+            if candidate := item if unlimited else await self._acquire(item):
                 await self._call(candidate)
 
     async def _acquire(self, item: Item) -> Item | None:
-        """Wait for a turn and return who may use it: the item, or another if it may not be sent any more."""
+        """Wait for a permit and return the item to use it for: another one if this may not be sent any more."""
         await self._budget.rate_limiter.acquire(self._ensure_token)
         candidate: Item | None = item
         while candidate and not self.queue.may_send(candidate):
-            # Held, dropped or stopped while it waited for the turn: let another have it.
+            # It was paused or dropped, or the pool stopped, while it waited for the permit.
             self.queue.put_back(candidate)
             candidate = self.queue.take_now()
         return candidate
 
     async def _take(self) -> Item | None:
-        # Whoever has nothing to send may wait for long, or end: what was written down must not have failed unseen.
+        # The wait may be long or the last one: errors of what was recorded must surface before it.
         if self._flush:
             await self._flush()
         return await self.queue.take()

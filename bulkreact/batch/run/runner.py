@@ -1,4 +1,4 @@
-"""The sending of a run: each open row is called until it is settled, or the run stops."""
+"""The sending of a run: calls each pending row until it is settled, or the run stops."""
 
 from collections.abc import Awaitable
 from functools import partial
@@ -30,7 +30,7 @@ from bulkreact.settings import Limits
 
 
 class Runner:
-    """Settles every open row of one journal, or stops and leaves the rest open."""
+    """Settles every pending row of one journal, or stops and leaves the rest pending."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Runner:
     async def run(self) -> StopReason:
         """Work until every row is settled or the run is stopped; calls in flight are always allowed to end."""
         await self._dependencies.begin()
-        ending = await self._pool.run()
+        stop_reason = await self._pool.run()
         if self._pool.stopping:
             await self._dependencies.stop()
-        # A threshold that the very last row has passed halts nothing.
-        return COMPLETED if ending.state is RunState.HALTED and self._queue.empty else ending
+        # A threshold that only the last row has passed does not halt anything.
+        return COMPLETED if stop_reason.state is RunState.HALTED and self._queue.empty else stop_reason
 
     @property
     def phase(self) -> Phase:
@@ -91,17 +91,17 @@ class Runner:
         return self._dependencies.call(item) if isinstance(item, SubscriptionWatch) else self._send(item)
 
     async def _send(self, row: PendingRow) -> None:
-        """Make the next call of a row: it is durable before it leaves, and its answer before anybody is told."""
+        """Make the next call of a row: it is durable before it is sent, and its answer before anything follows from it."""
         before = row.progress = self._up_to_date(row)
-        ours = request_id(self._run_uuid, row) if before.operation in STEPS else ""
-        particulars = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
-        exchange = await self._executor.call(
-            row.ordinal, before.operation, row.target, request_id=ours, context=particulars
+        own_id = request_id(self._run_uuid, row) if before.operation in STEPS else ""
+        context = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
+        result = await self._executor.call(
+            row.ordinal, before.operation, row.target, request_id=own_id, context=context
         )
-        verdict = exchange.verdict
+        verdict = result.verdict
         if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._environment.monotonic()
-        row.progress = policy.advance(before, verdict, exchange.call)
+        row.progress = policy.advance(before, verdict, result.call)
         reaction = react(
             verdict,
             failures=before.retries.failures,
@@ -110,84 +110,84 @@ class Runner:
             chance=self._environment.chance(),
         )
         if isinstance(reaction, Answered):
-            await self._follow(row, policy.decide(before, row.progress, verdict), exchange)
+            await self._follow(row, policy.decide(before, row.progress, verdict), result)
             return
         outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
         settled = [(row.ordinal, outcome)] if outcome else []
-        await self._executor.recorder.answered(exchange.call, verdict, settled=settled)
-        self._pool.record_answer(row, exchange)
+        await self._executor.recorder.answered(result.call, verdict, settled=settled)
+        self._pool.record_answer(row, result)
         if outcome:
             self._threshold.add(outcome)
             self._report(row, outcome)
-        await self._apply(row, reaction, exchange, f"row {row.number}: {exchange.error}")
+        await self._apply(row, reaction, result, f"row {row.number}: {result.error}")
 
-    async def _follow(self, row: PendingRow, decided: Step, exchange: CallResult) -> None:
-        """Record an answer together with the outcome if it settles the row, then do what follows from it."""
-        step, parent = self._dependencies.resolve(_with_auto_renew(decided, row), row, exchange.verdict)
+    async def _follow(self, row: PendingRow, decided: Step, result: CallResult) -> None:
+        """Record an answer, together with the outcome if it settles the row, and act on it."""
+        step, parent = self._dependencies.resolve(_with_auto_renew(decided, row), row, result.verdict)
         if isinstance(step, Finish):
-            await self._settle(row, step.outcome, exchange)
+            await self._settle(row, step.outcome, result)
             return
-        await self._executor.recorder.answered(exchange.call, exchange.verdict)
-        self._pool.record_answer(row, exchange)
+        await self._executor.recorder.answered(result.call, result.verdict)
+        self._pool.record_answer(row, result)
         if not isinstance(step, AwaitParent):
-            await self._apply(row, step, exchange, f"row {row.number}: {exchange.error}")
+            await self._apply(row, step, result, f"row {row.number}: {result.error}")
         elif parent is None:
             raise AssertionError("a row can only wait for a parent of this run")
         else:
             await self._dependencies.wait(row, parent, step.otherwise)
 
-    async def _apply(self, item: Item, reaction: Unanswered, exchange: CallResult, reason: str) -> None:
-        if abandoned := await self._pool.apply(item, reaction, exchange, abort_reason=reason):
+    async def _apply(self, item: Item, reaction: Unanswered, result: CallResult, reason: str) -> None:
+        if abandoned := await self._pool.apply(item, reaction, result, abort_reason=reason):
             await self._defer(item, abandoned)
 
-    async def _settle(self, row: PendingRow, outcome: Outcome, exchange: CallResult) -> None:
-        """Write down how a row has ended, and do what that means; nobody is told of it before it is durable."""
-        call, verdict = exchange.call, exchange.verdict
-        of_step = exchange.operation in STEPS
+    async def _settle(self, row: PendingRow, outcome: Outcome, result: CallResult) -> None:
+        """Record the outcome of a row and act on it; it is reported when it is durable."""
+        call, verdict = result.call, result.verdict
+        is_step = result.operation in STEPS
         settled = [(row.ordinal, outcome)]
-        if of_step:
-            settled.extend(self._watch_permissions(row, outcome, verdict))
-        told = partial(self._report, row, outcome)
+        if is_step:
+            settled.extend(self._check_permissions(row, outcome, verdict))
+        report = partial(self._report, row, outcome)
         if row.target.entitlement_id:
-            # No other row asks the journal for it, and no call leaves that begins later before it is durable.
-            self._executor.recorder.record_answer_later(call, verdict, settled=settled, then=told)
+            # No other row depends on it, and it is durable before any call that begins later is sent.
+            self._executor.recorder.record_answer_later(call, verdict, settled=settled, then=report)
         else:
             await self._executor.recorder.answered(call, verdict, settled=settled)
-            told()
-        self._pool.record_answer(row, exchange)
+            report()
+        self._pool.record_answer(row, result)
         self._threshold.add(outcome)
-        # As long as the row is in hand the queue does not end.
+        # The queue cannot become empty before the row is returned.
         await self._dependencies.settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
         self._queue.done(row)
-        if of_step and isinstance(verdict, CustomerRefused):
+        if is_step and isinstance(verdict, CustomerRefused):
             await self._refuse_customer(row, outcome)
         if self._threshold.is_passed:
             self._halt()
 
     def _up_to_date(self, row: PendingRow) -> RowProgress:
-        """Return the progress of a row, put back to its reading when what was read is too old to go back."""
+        """Return the progress of a row, set back to its read when what was read is missing or too old for an update."""
         if row.progress.operation is not Operation.REACTIVATE_SUBSCRIPTION:
             return row.progress
-        # At a low pace it may always be so: reading once more is enough.
+        # At a low rate every read is too old by then: reading once more is enough.
         old = self._environment.monotonic() - row.read_at > FRESH_SECONDS and not row.read_again
         row.read_again = old
         if row.subscription is None or old:
             return replace(row.progress, operation=Operation.GET_SUBSCRIPTION)
         return row.progress
 
-    def _watch_permissions(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
-        """Return the outcomes to be opened again when a streak of missing permissions stops the run.
+    def _check_permissions(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
+        """Return the outcomes to reopen when missing permissions in succession abort the run.
 
-        They go into the journal together with the answer that completes the streak.
+        They are recorded together with the last of these answers.
         """
         if not isinstance(verdict, PermissionRefused):
             self._denial_breaker.record_answer(success=outcome.status in SUCCESSES)
             return []
         if not self._denial_breaker.record_denial(DeniedRow(row.ordinal, row.target.customer_id, outcome)):
             return []
-        refusals = self._denial_breaker.denials
-        self._pool.abort(f"{len(refusals)} rows in succession were refused for lack of permission ({outcome.code})")
-        return [(one.ordinal, replace(one.outcome, reopen=True)) for one in refusals]
+        denials = self._denial_breaker.denials
+        self._pool.abort(f"{len(denials)} rows in succession were refused for lack of permission ({outcome.code})")
+        return [(denied.ordinal, replace(denied.outcome, reopen=True)) for denied in denials]
 
     def _report(self, row: PendingRow, outcome: Outcome) -> None:
         self._pool.progress.count(outcome)
@@ -198,44 +198,43 @@ class Runner:
         self._pool.progress.count(outcome, rows=rows)
 
     async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
-        """End the rows of a customer that were never sent as one of them has ended."""
+        """Settle the unsent rows of a customer like the one that was refused."""
         customer_id = row.target.customer_id
         self._queue.drop_unsent(customer_id)
-        words = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
-        unsent = Outcome(Status.FAILED, 0, None, outcome.code, words[:DESCRIPTION_LENGTH])
+        description = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
+        unsent = Outcome(Status.FAILED, 0, None, outcome.code, description[:DESCRIPTION_LENGTH])
         await self._settle_unsent(customer_id, unsent)
         await self._dependencies.on_customer_dropped(customer_id)
 
     def _halt(self) -> None:
         failures, settled = self._threshold.failures, self._threshold.settled
         code = self._threshold.codes.most_common(1)[0][0]
-        words = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
-        self._pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, words))
+        reason = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
+        self._pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
 
     async def _defer(self, item: Item, abandoned: Abandoned[Item]) -> None:
-        """Defer the rows of an abandoned scope that are not in flight; those in flight come to the same end."""
+        """Defer the rows of an abandoned scope; those in flight follow when they are throttled too."""
         scope = abandoned.scope
         customer_id = item.customer_id if scope is Scope.CUSTOMER else None
+        self._dependencies.forget(watch for watch in abandoned.items if isinstance(watch, SubscriptionWatch))
         rows = [row for row in abandoned.items if isinstance(row, PendingRow)]
-        self._dependencies.forget(group for group in abandoned.items if isinstance(group, SubscriptionWatch))
-        outcomes = [(one, policy.outcome_if_deferred(one.progress)) for one in rows]
-        await self._executor.recorder.settle(*((one.ordinal, outcome) for one, outcome in outcomes))
-        words = f"not sent: the {scope.value} is throttled for longer than this run waits"
-        await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, words))
+        outcomes = [(row, policy.outcome_if_deferred(row.progress)) for row in rows]
+        await self._executor.recorder.settle(*((row.ordinal, outcome) for row, outcome in outcomes))
+        description = f"not sent: the {scope.value} is throttled for longer than this run waits"
+        await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, description))
         await self._dependencies.on_customer_dropped(customer_id)
         self._queue.done(item)
-        for one, outcome in outcomes:
+        for row, outcome in outcomes:
             self._threshold.add(outcome)
-            self._report(one, outcome)
+            self._report(row, outcome)
 
 
 def _with_auto_renew(step: Step, row: PendingRow) -> Step:
-    """Return a step that brings a subscription back with what is to be said of its auto-renewal."""
-    if row.subscription is None or not row.subscription.auto_renew_disabled:
+    """Add to a step that reactivates a subscription that its auto-renewal is off."""
+    if not isinstance(step, Finish) or row.subscription is None or not row.subscription.auto_renew_disabled:
         return step
-    came_back = {Status.ACCEPTED, Status.REACTIVATED}
-    # What was active before may be without it on purpose: that is told to those who asked.
-    told = came_back | {Status.ALREADY_ACTIVE} if row.restore_auto_renew else came_back
-    if isinstance(step, Finish) and step.outcome.status in told:
-        return Finish(replace(step.outcome, auto_renew=AutoRenew.OFF))
-    return step
+    statuses = {Status.ACCEPTED, Status.REACTIVATED}
+    if row.restore_auto_renew:
+        # An active subscription may be without it on purpose, so this is reported only if it was asked for.
+        statuses.add(Status.ALREADY_ACTIVE)
+    return Finish(replace(step.outcome, auto_renew=AutoRenew.OFF)) if step.outcome.status in statuses else step
