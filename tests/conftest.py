@@ -18,8 +18,10 @@ from tests.support.program import Partner, Program
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
 # How long a step takes says more about the machine than about the program.
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", STEADY, max_examples=200)
+settings.register_profile("quick", STEADY, max_examples=20)
+settings.load_profile("quick")
 
 
 class _Response(aiohttp.ClientResponse):
@@ -43,11 +45,10 @@ class Chaos:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the chaos and the longest file be made longer; a seed makes the same faults, not the same moments."""
+    """Let the chaos be made longer; a seed makes the same faults, not the same moments."""
     parser.addoption("--chaos-rows", type=int, default=100, help="rows of a run that is killed again and again")
     parser.addoption("--chaos-kills", type=int, default=8, help="how often it is killed")
     parser.addoption("--chaos-seed", type=int, default=1, help="chooses faults, fates and moments")
-    parser.addoption("--million", action="store_true", help="read a file of a million rows, not of a tenth of that")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.bench.table import Row, Threshold, as_json, table
 from tests.bench.workplace import Workplace
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what a process has taken")
 @pytest.mark.parametrize("name", MEASURES)
 def test_every_measure_yields_its_rows(tmp_path: Path, name: str) -> None:

@@ -14,6 +14,8 @@ from bulkreact.models import InputRow, Target
 from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import HEADER, guid, row, write_csv
 
+pytestmark = pytest.mark.office
+
 NOTE = 'sagt: "ja";\nund für 12 €, nicht mehr'
 
 

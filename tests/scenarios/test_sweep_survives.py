@@ -35,23 +35,25 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL"
 
 # Where a sweep is killed: before (0) or after (1) a function does what it does, for its nth time.
 INSTANTS = [
-    ("bulkreact.inbox.ledger.Ledger.prepare", 0, 1),
     ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
     ("bulkreact.runs.store.publish", 0, 1),
     ("bulkreact.runs.store.publish", 1, 1),
-    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1),
     ("bulkreact.runs.result_files.ResultFiles.write", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
+    ("os.link", 1, 1),
+    ("bulkreact.inbox.ledger.Ledger.mark_filed", 0, 1),
+]
+MORE_INSTANTS = [
+    ("bulkreact.inbox.ledger.Ledger.prepare", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1),
     ("bulkreact.runs.result_files.ResultFiles.write", 1, 1),
     ("bulkreact.batch.journal.journal.Journal.end_session", 1, 1),
     ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2),
-    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
     ("bulkreact.inbox.file_moves._partial_path", 1, 1),
     ("bulkreact.inbox.file_moves.copy", 1, 1),
-    ("os.link", 1, 1),
     ("os.link", 0, 2),
     ("os.link", 1, 2),
     ("bulkreact.inbox.file_moves.move", 1, 1),
-    ("bulkreact.inbox.ledger.Ledger.mark_filed", 0, 1),
     ("bulkreact.inbox.ledger.Ledger.mark_filed", 1, 1),
 ]
 
@@ -107,7 +109,11 @@ main()
     return process.returncode
 
 
-@pytest.mark.parametrize("instant", INSTANTS, ids=lambda instant: "-".join(map(str, instant)))
+@pytest.mark.parametrize(
+    "instant",
+    [*INSTANTS, *(pytest.param(instant, marks=pytest.mark.soak) for instant in MORE_INSTANTS)],
+    ids=lambda instant: "-".join(map(str, instant)),
+)
 def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     program: Program, partner: Partner, instant: tuple[str, int, int]
 ) -> None:
@@ -446,7 +452,7 @@ def test_the_state_of_sweeps_is_beside_the_runs_and_its_locks_are_in_the_state_f
     assert len(list((program.folder / "state" / "locks").glob("*.json"))) == 2
 
 
-@pytest.mark.chaos
+@pytest.mark.soak
 def test_killed_at_random_moments_while_files_keep_coming(program: Program, partner: Partner, chaos: Chaos) -> None:
     chance = Random(chaos.seed)
     partner.service.behaviour = Behaviour(fault_share=0.1, seed=chaos.seed)

@@ -1,6 +1,6 @@
 """Chaos: runs are killed at random moments while the partner fails at random, and nothing may be lost or repeated.
 
-In its short form part of every test run; the long one is asked for with ``--chaos-kills`` and ``--chaos-rows``.
+``--chaos-kills`` and ``--chaos-rows`` make it longer.
 """
 
 import json
@@ -24,8 +24,6 @@ from tests.support.ids import fated, guid, read_csv, row, target, write_csv
 from tests.support.invariants import DROPPED, Seen, disagreements, new_ids_too_early, repeated, second_effects
 from tests.support.program import Partner, Program
 from tests.support.virtual_run import Killed, Laboratory
-
-pytestmark = pytest.mark.chaos
 
 # Fates that end the same way whatever happens on the way.
 FATES = (429, 503, 504, 599, 2599, 597, 1597, 3599, 800111, 900278, 4202, 2202)
@@ -168,6 +166,7 @@ def whole(path: Path) -> bool:
     return text.endswith("\n") and all(None not in line.values() for line in read_csv(path))
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_at_any_moment_as_real_processes(
     tmp_path: Path, start_partner: Callable[[Behaviour], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]

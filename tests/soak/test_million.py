@@ -49,12 +49,10 @@ def read(path: Path) -> tuple[int, int, int, int]:
     return count, valid, last, peak * _UNIT
 
 
-@pytest.fixture
-def rows(request: pytest.FixtureRequest) -> int:
-    return 1_000_000 if request.config.getoption("--million") else 100_000
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell how much memory a process had")
+@pytest.mark.parametrize(
+    "rows", [pytest.param(100_000, marks=pytest.mark.soak), pytest.param(1_000_000, marks=pytest.mark.million)]
+)
 def test_a_million_rows_are_read_in_the_memory_of_a_few(tmp_path: Path, rows: int) -> None:
     short, long = written(tmp_path / "short.csv", 10_000), written(tmp_path / "long.csv", rows)
     *_, usual = read(short)

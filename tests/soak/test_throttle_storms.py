@@ -94,6 +94,7 @@ def test_a_throttled_customer_holds_nobody_else_back(tmp_path: Path) -> None:
     assert others_done(tmp_path / "storm", storm=True) <= 1.05 * others_done(tmp_path / "calm", storm=False)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("window", [1.0, 60.0])
 def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, window: float) -> None:
     """The limit is 20 calls a second, falls to 5 after 2,000 calls, and is 20 again after 3,000."""

@@ -71,7 +71,7 @@ class Model:
         return self.shown or outcome_if_open(self.progress).status
 
 
-@settings(max_examples=30, stateful_step_count=30)
+@settings(stateful_step_count=30)
 class JournalMachine(RuleBasedStateMachine):
     """Calls, answers, kills and looks in any order; ``attempts`` is so small that rows also fail for good."""
 

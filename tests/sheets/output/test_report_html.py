@@ -395,6 +395,7 @@ def test_the_words_and_the_advice_are_of_one_entry(status: Status, http_status: 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome is installed")
 def test_a_browser_shows_it(program: Program, partner: Partner) -> None:
     ended = run(program, partner, MIXED, "--attempts", "1")

@@ -138,6 +138,7 @@ def test_a_filled_template_is_run(program: Program, partner: Partner) -> None:
     assert (process.run / "results.xlsx").is_file()
 
 
+@pytest.mark.office
 @pytest.mark.parametrize("suffix", ["xlsx", "csv"])
 def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Program, suffix: str) -> None:
     program("template", "t.xlsx")
@@ -148,6 +149,7 @@ def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Prog
     assert [one.cells for one in intake.rows()] == ids
 
 
+@pytest.mark.office
 def test_libreoffice_leaves_results_as_they_are(program: Program, partner: Partner) -> None:
     with (program.folder / "input.csv").open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([("note", *HEADER), ("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))])
