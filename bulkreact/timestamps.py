@@ -1,18 +1,30 @@
 """Timestamps as ISO 8601 text in UTC."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec.json import Encoder
 
 # An eighth of what isoformat takes.
-_encoded = Encoder().encode
+_encode = Encoder().encode
+_LENGTH_WITHOUT_FRACTION = len('"2026-01-01T00:00:00Z"')
 
 
-_LENGTH = len('"2026-01-01T00:00:00Z"')
+def iso(time: datetime) -> str:
+    """Return a UTC time as ISO 8601 with milliseconds and ``Z``."""
+    text = _encode(time)
+    # In quotes, with microseconds unless they are zero.
+    return f"{text[1:24].decode()}Z" if len(text) > _LENGTH_WITHOUT_FRACTION else f"{text[1:20].decode()}.000Z"
 
 
-def iso(moment: datetime) -> str:
-    """Return a UTC moment as ISO 8601 with milliseconds and ``Z``."""
-    text = _encoded(moment)
-    # In quotes, with microseconds unless there are none.
-    return f"{text[1:24].decode()}Z" if len(text) > _LENGTH else f"{text[1:20].decode()}.000Z"
+def timestamp(time: datetime) -> str:
+    """Return a UTC time as ISO 8601 to the second, with ``Z``."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return an ISO 8601 date or time in UTC, None for anything else; without a zone it is UTC already."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

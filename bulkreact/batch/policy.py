@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bulkreact.models import Answer, Call, Operation, Outcome, Status, Target
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.error_codes.local_codes import NOT_REACTIVATABLE, READING, STATES
+from bulkreact.partnercenter.error_codes.local_codes import FINAL_STATUSES, NOT_REACTIVATABLE, READING
 from bulkreact.partnercenter.protocol import FIRST_STEPS, INACTIVE, STEPS, WRITES
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.subscription import ACTIVE, SUSPENDED
@@ -297,7 +297,7 @@ def _decide_step(after: RowProgress, verdict: Verdict) -> Step:
 
 def _not_reactivatable(progress: RowProgress, status: str) -> Outcome:
     """Return the outcome of a subscription whose status no update can change to active."""
-    code = STATES.get(status, NOT_REACTIVATABLE)
+    code = FINAL_STATUSES.get(status, NOT_REACTIVATABLE)
     description = f"not updated: its status is {status!r}"
     if progress.lost and code == NOT_REACTIVATABLE:
         # The lost update may be making it active.

@@ -90,7 +90,7 @@ class Client:
             # Also a kept-alive connection that turned out dead: the server may have acted all the same.
             return NoResponse(sent=True, code="connection-lost", description=_words(error, token))
         told = response.headers if response.ok else _joined(response.headers)
-        return Response(response.status, hide(response.reason or "", token), told, _hide(body, token))
+        return Response(response.status, redact(response.reason or "", token), told, _hide(body, token))
 
     def _url(self, path: str) -> URL:
         if "?" in path:
@@ -134,7 +134,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         yield Client(session, service.base_url, credentials, timeout=limits.timeout, headers=headers if proxy else {})
 
 
-def hide(text: str, token: str) -> str:
+def redact(text: str, token: str) -> str:
     """Blank our token in words from outside; one that is shorter than any real one is a word like others."""
     return text.replace(token, _HIDDEN.decode()) if len(token) >= _TOKEN_LENGTH else text
 
@@ -174,4 +174,4 @@ def _words(error: Exception, token: str) -> str:
     if isinstance(error, ClientHttpProxyError):
         # In full it would quote the proxy's address, which may have a password in it.
         words = f"the proxy answered {error.status} {error.message}"
-    return " ".join(hide(words, token).split())[:1024]
+    return " ".join(redact(words, token).split())[:1024]

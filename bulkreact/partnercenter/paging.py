@@ -1,14 +1,13 @@
-"""Lists of the API without any I/O: the call for a page, what stands in it, and where the next one is.
+"""Builds the calls that read lists page by page, and reads the pages; pure.
 
 Sources: Microsoft's pages *Get a list of customers*, *Get all of a customer's subscriptions* and *Get a list of Azure
-entitlements*. Of what a page says nothing is trusted: what has no id is left out, and a link is followed only within
-its own list.
+entitlements*. Pages are not trusted: entries without an id are dropped, and a link is followed only within its list.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -19,26 +18,26 @@ from bulkreact.models import Answer, Operation, Reply, Request, Response
 from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, UNREADABLE
 from bulkreact.partnercenter.protocol import build_listing_request, judge
-from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER, is_azure_plan
+from bulkreact.partnercenter.subscription import is_azure_plan, parse_deadline
 from bulkreact.partnercenter.verdicts import Accepted, Refused, Transient, Verdict
 from bulkreact.settings import Service
 
 PAGE_SIZE = 500
 _TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header
 _NAME_LENGTH = 256
-_WORD_LENGTH = 64
+_STATUS_LENGTH = 64
 _TOKEN_LENGTH = 8192
 _QUERY = "%=&$'()*+,-._~:/?@!;"
-# What a link asks us to send along, but nothing that says who we are or which call this is.
+# Headers that a link may ask for; never those that identify us or the call.
 _LINK_HEADER = re.compile(r"(?:x-)?ms-[a-z-]{1,60}", re.IGNORECASE | re.ASCII)
-_OURS = {"ms-requestid", "ms-correlationid", "ms-contract-version", "ms-partnercenter-application"}
+_OWN_HEADERS = {"ms-requestid", "ms-correlationid", "ms-contract-version", "ms-partnercenter-application"}
 
 Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerEntry:
-    """A customer in the partner's list; the id as it was received."""
+    """A customer in the partner's list; the id as received."""
 
     id: str
     name: str
@@ -46,7 +45,7 @@ class CustomerEntry:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionEntry:
-    """A subscription in a customer's list; status and ids as they were received, empty where there was none.
+    """A subscription in a customer's list; status and ids as received, empty where there are none.
 
     ``deadline`` is the end of its commitment, an ISO 8601 date or date-time, empty where it has none.
     """
@@ -62,7 +61,7 @@ class SubscriptionEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntitlementEntry:
-    """An Azure subscription in the list of a plan; status and id as they were received."""
+    """An Azure subscription in the list of a plan; status and id as received."""
 
     id: str
     name: str
@@ -74,7 +73,7 @@ Entry = TypeVar("Entry", CustomerEntry, SubscriptionEntry, EntitlementEntry)
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """Where a page of a list is: the query of its URL, and the headers that must be sent along."""
+    """Where a page of a list is: the query of its URL, and the headers to send."""
 
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
@@ -82,17 +81,17 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Entry]):
-    """A list of the API: its call, its path without version, where it begins, and how to read one of its items."""
+    """A list of the API: its call, its path without version, its first page, and how to read an item."""
 
     operation: Operation
     path: str
-    begin: PageLink
-    entry: Callable[[Fields], Entry | None]
+    first_page: PageLink
+    read_entry: Callable[[Fields], Entry | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
-    """A page of a list: its entries, how many had no id that could be used, and where the list goes on."""
+    """A page of a list: its entries, the number of those without a usable id, and the next page."""
 
     entries: tuple[Entry, ...]
     without_id: int
@@ -100,7 +99,7 @@ class Page(Generic[Entry]):
 
 
 class ForeignLinkError(Exception):
-    """A link that leads out of its list; the message says how."""
+    """A link that leads out of its list; the message says where."""
 
 
 def customers() -> Listing[CustomerEntry]:
@@ -120,51 +119,41 @@ def entitlements(customer_id: str, subscription_id: str) -> Listing[EntitlementE
 
 
 def build_page_request(
-    listing: Listing[Entry], place: PageLink, service: Service, *, request_id: str, correlation_id: str
+    listing: Listing[Entry], link: PageLink, service: Service, *, request_id: str, correlation_id: str
 ) -> Request:
     """Return the call that reads a page of a list."""
     request = build_listing_request(
         listing.operation,
-        f"{listing.path}?{place.query}" if place.query else listing.path,
+        f"{listing.path}?{link.query}" if link.query else listing.path,
         request_id=request_id,
         correlation_id=correlation_id,
         api_version=service.api_version,
     )
-    return replace(request, headers={**dict(place.headers), **request.headers})
+    return replace(request, headers={**dict(link.headers), **request.headers})
 
 
 def judge_page(
     listing: Listing[Entry], reply: Reply, service: Service, *, now: datetime
 ) -> tuple[Verdict, Page[Entry] | None]:
-    """Return what a reply to the reading of a page means, and the page when it has come."""
+    """Return the verdict on a reply with a page, and the page if there is one."""
     if not isinstance(reply, Response) or not 200 <= reply.status < 300:  # noqa: PLR2004
         return judge(listing.operation, reply, now=now), None
     value = response_bodies.parse(reply.body)
     items = _items(value)
     if items is None:
-        words = response_bodies.error_details(reply.body, reply.reason).description
-        return Transient(Answer(reply.status, UNREADABLE, words, business=False)), None
+        description = response_bodies.error_details(reply.body, reply.reason).description
+        return Transient(Answer(reply.status, UNREADABLE, description, business=False)), None
     try:
-        place = _next(_fields(value), listing.path, service)
+        link = _next(_fields(value), listing.path, service)
     except ForeignLinkError as error:
-        return broken(reply.status, str(error)), None
-    found = [listing.entry(_fields(item)) for item in items]
-    entries = tuple(one for one in found if one)
-    return Accepted(Answer(reply.status, "", "", business=True)), Page(entries, len(found) - len(entries), place)
+        return broken_paging(reply.status, str(error)), None
+    entries = tuple(entry for item in items if (entry := listing.read_entry(_fields(item))))
+    return Accepted(Answer(reply.status, "", "", business=True)), Page(entries, len(items) - len(entries), link)
 
 
-def broken(status: int | None, words: str) -> Verdict:
-    """Return the verdict on a list whose pages lead elsewhere, or to no end."""
-    return Refused(Answer(status, BROKEN_PAGING, words, business=False))
-
-
-def moment_of(deadline: str) -> datetime | None:
-    """Return a deadline as an aware time, None where it has none; a time without a zone is UTC's."""
-    try:
-        moment = datetime.fromisoformat(deadline)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def broken_paging(status: int | None, description: str) -> Verdict:
+    """Return the verdict on a list whose links leave it, or never end."""
+    return Refused(Answer(status, BROKEN_PAGING, description, business=False))
 
 
 def _items(value: object) -> list[object] | None:
@@ -174,12 +163,12 @@ def _items(value: object) -> list[object] | None:
     items = fields.get("items")
     if isinstance(items, list):
         return items
-    # An empty list may come without its items: nulls are omitted.
+    # An empty list may come without items: the service omits nulls.
     return [] if items is None and fields.get("totalcount") == 0 else None
 
 
 def _next(page: Fields, path: str, service: Service) -> PageLink | None:
-    """Return where the next page is, None when there is none; _ElsewhereError when that is not in this list."""
+    """Return the link to the next page, None for the last one; ForeignLinkError when it leaves the list."""
     link = _fields(page.get("links")).get("next")
     fields: Fields = {"uri": link} if isinstance(link, str) else _fields(link)
     uri = fields.get("uri")
@@ -189,7 +178,7 @@ def _next(page: Fields, path: str, service: Service) -> PageLink | None:
         raise ForeignLinkError("the link to the next page asks for something other than reading")
     headers = dict(_link_headers(fields.get("headers")))
     token = page.get("continuationtoken")
-    if _TOKEN.lower() not in {name.lower() for name in headers} and isinstance(token, str) and _fits(token):
+    if _TOKEN.lower() not in {name.lower() for name in headers} and isinstance(token, str) and _is_sendable(token):
         headers[_TOKEN] = token
     return PageLink(_query(uri.strip(), path, service), tuple(headers.items()))
 
@@ -199,15 +188,15 @@ def _query(uri: str, path: str, service: Service) -> str:
     base = urlsplit(service.base_url)
     try:
         parts = urlsplit(uri)
-        elsewhere = bool(parts.scheme or parts.netloc) and (
+        foreign = bool(parts.scheme or parts.netloc) and (
             (parts.scheme.lower(), parts.hostname, parts.port) != (base.scheme, base.hostname, base.port)
         )
     except ValueError:
-        elsewhere = True
-    if elsewhere:
+        foreign = True
+    if foreign:
         raise ForeignLinkError("the link to the next page leads to another host, and was not followed")
-    found = parts.path.removeprefix(base.path).strip("/").removeprefix(f"{service.api_version}/")
-    if found.casefold() != path.casefold():
+    linked = parts.path.removeprefix(base.path).strip("/").removeprefix(f"{service.api_version}/")
+    if linked.casefold() != path.casefold():
         raise ForeignLinkError("the link to the next page leads out of the list, and was not followed")
     return quote(parts.query, safe=_QUERY)
 
@@ -217,52 +206,46 @@ def _link_headers(value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         pairs = list(value.items())
     elif isinstance(value, list):
-        listed = [_fields(one) for one in value]
-        pairs = [(one.get("key") or one.get("name"), one.get("value")) for one in listed]
+        headers = [_fields(item) for item in value]
+        pairs = [(header.get("key") or header.get("name"), header.get("value")) for header in headers]
     for name, content in pairs:
-        ours = isinstance(name, str) and name.lower() in _OURS
-        if isinstance(name, str) and isinstance(content, str) and not ours and _LINK_HEADER.fullmatch(name):
-            if not _fits(content):
+        own = isinstance(name, str) and name.lower() in _OWN_HEADERS
+        if isinstance(name, str) and isinstance(content, str) and not own and _LINK_HEADER.fullmatch(name):
+            if not _is_sendable(content):
                 raise ForeignLinkError("the link to the next page has a header that cannot be sent")
             yield name, content
 
 
-def _fits(value: str) -> bool:
+def _is_sendable(value: str) -> bool:
     return value.isascii() and value.isprintable() and 0 < len(value) <= _TOKEN_LENGTH
 
 
 def _customer(item: Fields) -> CustomerEntry | None:
     company = _fields(item.get("companyprofile"))
-    found = _id(item, "id") or _id(company, "tenantid")
+    customer_id = _id(item, "id") or _id(company, "tenantid")
     name = _text(company, "companyname") or _text(item, "name") or _text(company, "domain")
-    return CustomerEntry(found, name) if found else None
+    return CustomerEntry(customer_id, name) if customer_id else None
 
 
 def _subscription(item: Fields) -> SubscriptionEntry | None:
-    found = _id(item, "id")
-    if not found:
+    subscription_id = _id(item, "id")
+    if not subscription_id:
         return None
+    deadline = _text(item, "commitmentenddatetime", _STATUS_LENGTH)
     return SubscriptionEntry(
-        id=found,
+        id=subscription_id,
         name=_text(item, "friendlyname"),
         offer=_text(item, "offername"),
-        status=_text(item, "status", _WORD_LENGTH),
-        deadline=_deadline(_text(item, "commitmentenddatetime", _WORD_LENGTH)),
+        status=_text(item, "status", _STATUS_LENGTH),
+        deadline=deadline if parse_deadline(deadline) else "",
         parent_id=_id(item, "parentsubscriptionid"),
         azure_plan=is_azure_plan(item),
     )
 
 
 def _entitlement(item: Fields) -> EntitlementEntry | None:
-    found = _id(item, "id")
-    name, status = _text(item, "friendlyname"), _text(item, "status", _WORD_LENGTH)
-    return EntitlementEntry(found, name, status) if found else None
-
-
-def _deadline(text: str) -> str:
-    """Return a date as it was given, empty when it is none; the service writes never, and not set, as years far away."""
-    moment = moment_of(text)
-    return text if moment and FIRST_YEAR <= moment.year < NEVER else ""
+    entitlement_id, status = _id(item, "id"), _text(item, "status", _STATUS_LENGTH)
+    return EntitlementEntry(entitlement_id, _text(item, "friendlyname"), status) if entitlement_id else None
 
 
 def _fields(value: object) -> Fields:
@@ -276,5 +259,5 @@ def _text(fields: Fields, name: str, length: int = _NAME_LENGTH) -> str:
 
 
 def _id(fields: Fields, name: str) -> str:
-    found = _text(fields, name, _WORD_LENGTH)
-    return found if is_guid(found) else ""
+    text = _text(fields, name, _STATUS_LENGTH)
+    return text if is_guid(text) else ""

@@ -83,7 +83,7 @@ def build_request(
     request_id: str,
     correlation_id: str,
     api_version: str = "v1",
-    particulars: CallContext = NO_CONTEXT,
+    context: CallContext = NO_CONTEXT,
 ) -> Request:
     """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
     own = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
@@ -103,10 +103,10 @@ def build_request(
         case Operation.GET_SUBSCRIPTION | Operation.WATCH_SUBSCRIPTION:
             method, path = "GET", own
         case Operation.WATCH_OPERATION:
-            method, path = "GET", f"/{api_version}{particulars.location}"
+            method, path = "GET", f"/{api_version}{context.location}"
         case Operation.REACTIVATE_SUBSCRIPTION | Operation.RESTORE_AUTO_RENEW:
             method, path = "PATCH", own
-            body = _update(operation, particulars, headers)
+            body = _update_body(operation, context, headers)
         case Operation.LIST_CUSTOMERS | Operation.LIST_SUBSCRIPTIONS:
             raise AssertionError(f"{operation} is for no target")
         case _:
@@ -167,7 +167,7 @@ def retry_after(response: Response, now: datetime) -> float | None:
     return seconds if seconds is not None else response_bodies.seconds_in_text(response.body) or None
 
 
-def path_of(location: str, base_url: str, api_version: str) -> str:
+def path_of_location(location: str, base_url: str, api_version: str) -> str:
     """Return the path below the version that a Location names, empty when it leads anywhere but to a customer's things.
 
     Locations come without the version, some without the slash, some with the whole address; another host is never asked.
@@ -184,9 +184,9 @@ def path_of(location: str, base_url: str, api_version: str) -> str:
     return path if plain and inside and "//" not in path else ""
 
 
-def _update(operation: Operation, particulars: CallContext, headers: dict[str, str]) -> bytes:
+def _update_body(operation: Operation, context: CallContext, headers: dict[str, str]) -> bytes:
     """Return the body of an update, and complete its headers."""
-    resource = particulars.subscription
+    resource = context.subscription
     if resource is None:
         raise AssertionError("an update goes back with what was read")
     headers["Content-Type"] = "application/json"
@@ -246,9 +246,9 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
         details.description or entry.description,
         business=is_business(response.status),
     )
-    if entry.meaning is AnswerClass.THROTTLED:
+    if entry.answer_class is AnswerClass.THROTTLED:
         return Throttled(answer, retry_after(response, now))
-    verdict = _verdict(operation, answer, entry.meaning or AnswerClass.PERMANENT)
+    verdict = _verdict(operation, answer, entry.answer_class or AnswerClass.PERMANENT)
     if isinstance(verdict, Transient) and operation in _UPDATES and entry.read_first:
         return replace(verdict, read_first=True)
     return verdict

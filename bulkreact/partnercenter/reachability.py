@@ -14,15 +14,15 @@ _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Reachability:
     """What became of an attempt: words for people, and what to do when it failed."""
 
-    reached: bool
+    reachable: bool
     description: str
     remedy: str = ""
 
 
-async def reach(url: str) -> Reach:
+async def check_reachability(url: str) -> Reachability:
     """Connect to the host of a URL, and let go again; through a proxy, only as far as that."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
@@ -30,20 +30,20 @@ async def reach(url: str) -> Reach:
         through = urlsplit(proxy)
         found = await _connect(through.hostname or "", through.port or _PORTS.get(through.scheme, 80), tls=None)
         # Not the proxy as it is written: it may have a password in it.
-        return Reach(found.reached, f"through the proxy {through.hostname}: {found.description}", found.remedy)
+        return Reachability(found.reachable, f"through the proxy {through.hostname}: {found.description}", found.remedy)
     return await _connect(host, port, tls=tls_context() if parts.scheme == "https" else None)
 
 
-async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach:
+async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reachability:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_SECONDS):
             addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             _, writer = await asyncio.open_connection(host, port, ssl=tls)
     except TimeoutError:
-        return Reach(False, f"{host} does not answer on port {port}", "Check firewall and proxy (HTTPS_PROXY).")
+        return Reachability(False, f"{host} does not answer on port {port}", "Check firewall and proxy (HTTPS_PROXY).")
     except socket.gaierror as error:
-        return Reach(
+        return Reachability(
             False, f"the name {host} is not known here: {error.strerror}", "Check DNS, and the host's spelling."
         )
     except ssl.SSLCertVerificationError as error:
@@ -51,13 +51,15 @@ async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach
             "If your company's proxy replaces certificates, name its certificate in "
             f"{CERTIFICATE_VARIABLES[1]}; otherwise somebody else answers."
         )
-        return Reach(False, f"the certificate of {host} is not trusted: {error.verify_message}", remedy)
+        return Reachability(False, f"the certificate of {host} is not trusted: {error.verify_message}", remedy)
     except OSError as error:
         words = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
-        return Reach(False, f"no connection to {host} on port {port}: {words}", "Check network, firewall and proxy.")
+        return Reachability(
+            False, f"no connection to {host} on port {port}: {words}", "Check network, firewall and proxy."
+        )
     address = str(addresses[0][4][0])
     channel = writer.get_extra_info("ssl_object")
     secured = f", {channel.version()}" if isinstance(channel, ssl.SSLObject) else ""
     # Nothing was sent; there is nothing to wait for.
     writer.transport.abort()
-    return Reach(True, f"{host} is {address}, port {port}{secured}")
+    return Reachability(True, f"{host} is {address}, port {port}{secured}")

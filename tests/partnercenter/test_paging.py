@@ -18,8 +18,8 @@ from bulkreact.partnercenter.paging import (
     SubscriptionEntry,
     build_page_request,
     judge_page,
-    moment_of,
 )
+from bulkreact.partnercenter.subscription import parse_deadline
 from bulkreact.partnercenter.verdicts import Accepted, Refused, Throttled, Transient, Verdict
 from bulkreact.settings import Cloud, Service
 from tests.support.ids import guid
@@ -180,7 +180,7 @@ def test_a_deadline_is_a_moment_or_nothing(text: str) -> None:
     _, page = judge_page(SUBSCRIPTIONS, answered(content), SERVICE, now=NOW)
     assert page
     (entry,) = page.entries
-    assert not entry.deadline or moment_of(entry.deadline)
+    assert not entry.deadline or parse_deadline(entry.deadline)
 
 
 def entry(number: int, parent: int | None) -> SubscriptionEntry:

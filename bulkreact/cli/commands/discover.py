@@ -29,7 +29,6 @@ from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.models import Discovered, Kind
-from bulkreact.partnercenter.paging import moment_of
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.runs.input_reader import open_input
 from bulkreact.runs.output_options import Output
@@ -37,6 +36,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output import discovery_file
 from bulkreact.sheets.output.table_writer import size_error
+from bulkreact.timestamps import parse_time
 from bulkreact.wording import plural, shell_quote
 
 _SUFFIXES = {".csv", ".xlsx"}
@@ -146,7 +146,7 @@ class FoundCounts:
     def add(self, row: Discovered) -> None:
         """Count a row."""
         self.counts[row.kind, row.status] += 1
-        time = moment_of(row.deadline)
+        time = parse_time(row.deadline)
         if not time or row.status.lower() in {*GONE, ACTIVE} or not self.now <= time <= self.now + URGENT_WITHIN:
             return
         self.soon += 1

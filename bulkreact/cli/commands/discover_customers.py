@@ -158,7 +158,7 @@ def report_unread(store: DiscoveryStore) -> int:
 def _remedy(failure: ReadFailure | None) -> str:
     if failure is None or failure.transient:
         return "This may pass: give the same command again."
-    meaning = lookup(failure.http_status, failure.code).meaning if failure.http_status else None
+    meaning = lookup(failure.http_status, failure.code).answer_class if failure.http_status else None
     explain = f"More: bulkreact explain {failure.code}"
     return f"{_REMEDIES[meaning]} {explain}" if meaning in _REMEDIES else explain
 

@@ -31,7 +31,7 @@ from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.client import connect
 from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
-from bulkreact.partnercenter.reachability import reach
+from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.state_dir import state_folder
@@ -141,8 +141,10 @@ async def _check_network(findings: Findings, service: Service) -> None:
     urls = {"Partner Center": service.base_url}
     if isinstance(findings.source, AppSource | UserSource):
         urls = {"token service": findings.source.identity.authority, **urls}
-    for name, reached in zip(urls, await asyncio.gather(*(reach(url) for url in urls.values())), strict=True):
-        result = CheckResult.OK if reached.reached else CheckResult.FAILED
+    for name, reached in zip(
+        urls, await asyncio.gather(*(check_reachability(url) for url in urls.values())), strict=True
+    ):
+        result = CheckResult.OK if reached.reachable else CheckResult.FAILED
         findings.add(name, result, reached.description, reached.remedy)
 
 

@@ -51,8 +51,8 @@ def _text(entry: ErrorCode, asked: str) -> str:
     if entry.status is not None and entry.code:
         title += f" (HTTP {entry.status})"
     lines = [f"{title}: {entry.description}."]
-    if entry.meaning is not None:
-        lines.append(f"  What bulkreact does: {_RUN[entry.meaning]}")
+    if entry.answer_class is not None:
+        lines.append(f"  What bulkreact does: {_RUN[entry.answer_class]}")
     lines.append(f"  Who must act: {entry.responsible}")
     if entry.advice:
         lines.append(f"  What to do: {entry.advice}")

@@ -17,6 +17,7 @@ from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_rea
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, to_error
 from bulkreact.partnercenter.auth.token_policy import retry_delay
 from bulkreact.settings import Cloud, Identity
+from bulkreact.timestamps import timestamp
 
 _BROWSER_SECONDS = 300
 _NO_SIGN_IN = "Nobody is signed in for this app and tenant on this machine. Sign in with: bulkreact login"
@@ -93,7 +94,7 @@ def sign_in(
         tid=claims.tenant_id if claims else "",
         client_id=identity.client_id,
         scope=identity.scope,
-        signed_in_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        signed_in_at=timestamp(datetime.now(UTC)),
         confidential=secret is not None,
         store=store,
     )

@@ -43,7 +43,7 @@ class ErrorCode:
 
     code: str
     status: int | None
-    meaning: AnswerClass | None
+    answer_class: AnswerClass | None
     description: str
     responsible: Responsible
     advice: str

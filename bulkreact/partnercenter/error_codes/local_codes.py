@@ -2,7 +2,7 @@
 
 from bulkreact.models import Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
-from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, LATER
+from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, LATER_ADVICE
 
 # A success that was announced by somebody else: no answer at all.
 UNREADABLE = "unreadable-answer"
@@ -14,19 +14,19 @@ _FILL_IN = (
 # A list whose pages lead elsewhere, or to no end.
 BROKEN_PAGING = "broken-paging"
 _IDENTIFIERS = "Correct the cell in failed.csv and run that file."
-LOOK_AGAIN = "It may have worked: run the same command again in a few minutes, it reads how the subscription stands."
+CHECK_LATER = "It may have worked: run the same command again in a few minutes, it reads how the subscription stands."
 # What is said of a call that was made before the one that brings a subscription back.
 READING = "while reading the subscription: "
 # The statuses that nothing brings a subscription back from, by their words.
-STATES = {word: f"subscription-{word}" for word in ("expired", "disabled", "deleted")}
+FINAL_STATUSES = {word: f"subscription-{word}" for word in ("expired", "disabled", "deleted")}
 NOT_REACTIVATABLE = "not-reactivatable"
 # What a 429 is called, which has no code of its own.
 THROTTLED = "http-429"
 PARENT_FAILED = "parent-failed"
 PARENT_NOT_ACTIVE = "parent-not-active"
-SAME_ID = "Run the same command again: it repeats the call under the same request id and settles the row."
+REPEAT = "Run the same command again: it repeats the call under the same request id and settles the row."
 
-OUR_ENTRIES: tuple[ErrorCode, ...] = tuple(
+LOCAL_ENTRIES: tuple[ErrorCode, ...] = tuple(
     ErrorCode(code, None, None, words, who, advice)
     for code, words, who, advice in (
         ("invalid-customer-id", "customer_id is not a GUID", Responsible.SENDER, _IDENTIFIERS),
@@ -83,18 +83,18 @@ OUR_ENTRIES: tuple[ErrorCode, ...] = tuple(
             "Choose: put one of the ids in the column candidates into entitlement_id in failed.csv, then run that file.",
         ),
         (
-            STATES["expired"],
+            FINAL_STATUSES["expired"],
             "the subscription's term has ended",
             Responsible.CUSTOMER,
             _SELL_ANEW,
         ),
         (
-            STATES["disabled"],
+            FINAL_STATUSES["disabled"],
             "the subscription is disabled and about to be deleted",
             Responsible.ADMIN,
             "Ask Microsoft support at once, with request_id and correlation_id; otherwise sell the customer a new one.",
         ),
-        (STATES["deleted"], "the subscription is deleted for good", Responsible.CUSTOMER, _SELL_ANEW),
+        (FINAL_STATUSES["deleted"], "the subscription is deleted for good", Responsible.CUSTOMER, _SELL_ANEW),
         (
             NOT_REACTIVATABLE,
             "the subscription is neither suspended nor active, so nothing was tried; error_description has its status",
@@ -125,18 +125,18 @@ OUR_ENTRIES: tuple[ErrorCode, ...] = tuple(
             Responsible.OPERATOR,
             "See what the run says of its credentials (bulkreact doctor), then continue it.",
         ),
-        ("timed-out", "no answer came within the time-out: the call may have worked", Responsible.NOBODY, SAME_ID),
+        ("timed-out", "no answer came within the time-out: the call may have worked", Responsible.NOBODY, REPEAT),
         (
             "connection-lost",
             "the connection broke before the answer: the call may have worked",
             Responsible.NOBODY,
-            SAME_ID,
+            REPEAT,
         ),
         (
             "no-answer",
             "the program ended before the answer was kept: the call may have worked",
             Responsible.NOBODY,
-            SAME_ID,
+            REPEAT,
         ),
         (
             UNREADABLE,
@@ -178,8 +178,8 @@ STATUS_ENTRIES: tuple[ErrorCode, ...] = tuple(
             "Look again later with: bulkreact verify. If it stays so, ask Microsoft support with request_id and correlation_id.",
         ),
         (Status.FAILED, "refused for good, or every attempt failed", Responsible.OPERATOR, "Read error_description."),
-        (Status.UNKNOWN, "an answer was lost: the call may have worked", Responsible.OPERATOR, SAME_ID),
-        (Status.DEFERRED, "not now: a later run may succeed", Responsible.OPERATOR, LATER),
+        (Status.UNKNOWN, "an answer was lost: the call may have worked", Responsible.OPERATOR, REPEAT),
+        (Status.DEFERRED, "not now: a later run may succeed", Responsible.OPERATOR, LATER_ADVICE),
         (
             Status.INVALID,
             "never sent: the row itself is wrong",

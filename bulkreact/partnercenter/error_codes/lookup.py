@@ -9,12 +9,12 @@ from dataclasses import replace
 from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
-from bulkreact.partnercenter.error_codes.local_codes import LOOK_AGAIN, OUR_ENTRIES, STATES, STATUS_ENTRIES
+from bulkreact.partnercenter.error_codes.local_codes import CHECK_LATER, FINAL_STATUSES, LOCAL_ENTRIES, STATUS_ENTRIES
 from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, SERVICE_ENTRIES
 
 _SERVICE = {(entry.status, entry.code): entry for entry in SERVICE_ENTRIES}
 _BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.code}
-_OURS = {entry.code: entry for entry in OUR_ENTRIES}
+_OURS = {entry.code: entry for entry in LOCAL_ENTRIES}
 _STATUSES = {entry.code: entry for entry in STATUS_ENTRIES}
 _GENERIC = "http-"
 _AUTO_RENEW = {
@@ -44,20 +44,24 @@ def generic_code(status: int) -> str:
 
 def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty when there is nothing to do."""
-    return entry_of(status, http_status, code).advice
+    return lookup_outcome(status, http_status, code).advice
 
 
-def about_auto_renew(auto_renew: AutoRenew) -> str:
+def auto_renew_advice(auto_renew: AutoRenew) -> str:
     """Return what to do about the auto-renewal of a subscription that came back, empty when there is nothing to do."""
     return _AUTO_RENEW.get(auto_renew, "")
 
 
-def entry_of(status: Status, http_status: int | None, code: str) -> ErrorCode:
+def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorCode:
     """Return what the catalogue says of a row that ended so."""
     if code in _OURS:
         return _OURS[code]
-    if status is Status.UNKNOWN and http_status is not None and lookup(http_status, code).meaning is AnswerClass.CHECK:
-        return replace(_STATUSES[status], advice=LOOK_AGAIN)
+    if (
+        status is Status.UNKNOWN
+        and http_status is not None
+        and lookup(http_status, code).answer_class is AnswerClass.CHECK
+    ):
+        return replace(_STATUSES[status], advice=CHECK_LATER)
     if status in {Status.UNKNOWN, Status.PENDING} or not code:
         return _STATUSES[status]
     if http_status is not None:
@@ -71,8 +75,8 @@ def explain(word: str) -> list[ErrorCode]:
     key = word.strip().lower()
     if key in _OURS:
         return [_OURS[key]]
-    if key in STATES:
-        return [_OURS[STATES[key]]]
+    if key in FINAL_STATUSES:
+        return [_OURS[FINAL_STATUSES[key]]]
     if key in _STATUSES:
         return [_STATUSES[key]]
     number = key.removeprefix("aadsts")

@@ -21,8 +21,8 @@ _ADMIN_ROLE = (
     "Then continue the run if it was stopped, else run failed.csv."
 )
 _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
-LATER = "Try again later: bulkreact retry, or run failed.csv."
-AGAIN = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
+LATER_ADVICE = "Try again later: bulkreact retry, or run failed.csv."
+RETRY_ADVICE = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
 
 SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     *_entries(
@@ -59,7 +59,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         AnswerClass.LATER,
         "updates to this subscription are not allowed at present",
         Responsible.NOBODY,
-        LATER,
+        LATER_ADVICE,
     ),
     *_entries(
         400,
@@ -221,7 +221,9 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("", "Partner Center finds nothing under these ids"),
         ],
     ),
-    ErrorCode("", 408, AnswerClass.RETRY, "Partner Center gave up waiting for the request", Responsible.NOBODY, AGAIN),
+    ErrorCode(
+        "", 408, AnswerClass.RETRY, "Partner Center gave up waiting for the request", Responsible.NOBODY, RETRY_ADVICE
+    ),
     ErrorCode(
         "27009",
         409,
@@ -234,7 +236,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         409,
         AnswerClass.NOT_READY,
         Responsible.NOBODY,
-        LATER,
+        LATER_ADVICE,
         [
             ("800082", "the subscription is not ready to be updated"),
             ("", "the subscription is busy, perhaps with its renewal"),
@@ -268,7 +270,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         500,
         AnswerClass.RETRY,
         Responsible.NOBODY,
-        AGAIN,
+        RETRY_ADVICE,
         [
             ("800003", "an unexpected error inside Partner Center"),
             ("900192", "something went wrong inside Partner Center"),
@@ -281,7 +283,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         AnswerClass.RETRY,
         "Partner Center did not manage to update the subscription",
         Responsible.NOBODY,
-        AGAIN,
+        RETRY_ADVICE,
         read_first=True,
     ),
     *_entries(
@@ -292,9 +294,16 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         [("0", "Partner Center knows no name for this error"), ("", "Partner Center does not implement this")],
     ),
     ErrorCode(
-        "", 502, AnswerClass.RETRY, "the gateway before Partner Center got no proper answer", Responsible.NOBODY, AGAIN
+        "",
+        502,
+        AnswerClass.RETRY,
+        "the gateway before Partner Center got no proper answer",
+        Responsible.NOBODY,
+        RETRY_ADVICE,
     ),
-    ErrorCode("", 503, AnswerClass.RETRY, "Partner Center is not available at present", Responsible.NOBODY, AGAIN),
+    ErrorCode(
+        "", 503, AnswerClass.RETRY, "Partner Center is not available at present", Responsible.NOBODY, RETRY_ADVICE
+    ),
     ErrorCode(
         "",
         504,
@@ -317,5 +326,7 @@ DEFAULT_BY_CLASS = {
         "Check --base-url and the proxy between here and Partner Center.",
     ),
     4: next(entry for entry in SERVICE_ENTRIES if (entry.status, entry.code) == (400, "")),
-    5: ErrorCode("", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.NOBODY, AGAIN),
+    5: ErrorCode(
+        "", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.NOBODY, RETRY_ADVICE
+    ),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import entry_of, explain
+from bulkreact.partnercenter.error_codes.lookup import explain, lookup_outcome
 
 ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
@@ -73,7 +73,7 @@ class ReportBuilder:
     def _add_trouble(self, row: ResultRow) -> None:
         outcome = row.outcome
         http_status = outcome.call.answer.http_status if outcome.call else None
-        entry = entry_of(outcome.status, http_status, outcome.code)
+        entry = lookup_outcome(outcome.status, http_status, outcome.code)
         key = (outcome.code or outcome.status, entry)
         if key not in self._groups:
             if len(self._groups) == _GROUPS_HELD:

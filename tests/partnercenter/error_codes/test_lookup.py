@@ -4,7 +4,7 @@ import pytest
 
 from bulkreact.models import SUCCESSES, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
-from bulkreact.partnercenter.error_codes.local_codes import OUR_ENTRIES
+from bulkreact.partnercenter.error_codes.local_codes import LOCAL_ENTRIES
 from bulkreact.partnercenter.error_codes.lookup import advice, explain
 from tests.partnercenter.test_protocol import DOCUMENTED
 from tests.support.ids import AADSTS
@@ -49,7 +49,7 @@ def test_every_failure_carries_advice(status: int, code: int, _verdict: object) 
     assert advice(Status.FAILED, status, str(code))
 
 
-@pytest.mark.parametrize("entry", OUR_ENTRIES)
+@pytest.mark.parametrize("entry", LOCAL_ENTRIES)
 def test_our_own_codes_carry_advice(entry: ErrorCode) -> None:
     assert advice(Status.INVALID, None, entry.code) == entry.advice != ""
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bulkreact.batch.journal.call_timeline import slice_seconds
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, Status
-from bulkreact.partnercenter.error_codes.lookup import advice, entry_of
+from bulkreact.partnercenter.error_codes.lookup import advice, lookup_outcome
 from bulkreact.sheets.output import charts, report_html
 from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, summarize_statuses
 from bulkreact.simulator.partnercenter.service import Behaviour
@@ -388,7 +388,7 @@ def test_there_are_never_too_many_slices(seconds: float) -> None:
 
 @given(st.sampled_from(Status), st.none() | st.integers(200, 599), st.sampled_from(["", "900337", "800111", "no-ids"]))
 def test_the_words_and_the_advice_are_of_one_entry(status: Status, http_status: int | None, code: str) -> None:
-    entry = entry_of(status, http_status, code)
+    entry = lookup_outcome(status, http_status, code)
     assert (entry.advice, bool(entry.description)) == (advice(status, http_status, code), True)
 
 
