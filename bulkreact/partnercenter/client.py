@@ -1,4 +1,4 @@
-"""The aiohttp edge: sends one request, returns what came back; it never judges."""
+"""Sends requests through aiohttp and returns the replies; it does not judge them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +29,7 @@ from bulkreact.partnercenter.protocol import common_headers
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
-# Of customers with thousands of subscriptions.
+# For customers with thousands of subscriptions.
 _LIST_CAP = 1 << 26
 _LISTS = frozenset({Operation.LIST_CUSTOMERS, Operation.LIST_SUBSCRIPTIONS, Operation.LIST_ENTITLEMENTS})
 _CHUNK = 1 << 16
@@ -39,7 +39,7 @@ _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
 
 class Client:
-    """Sends requests over one session; the token goes nowhere but into the Authorization header."""
+    """Sends requests over one session; the token is only in the Authorization header."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class Client:
         self._timeout = timeout
 
     async def send(self, request: Request) -> Reply:
-        """Return the response, or how the call was lost; every call may take equally long."""
+        """Return the response, or why there is none; all calls have the same time-out."""
         try:
             token = await self._credentials.token()
         except CredentialsRefusedError as error:
-            # The token died between its last check and this call: nothing has left.
+            # The token expired since the last check: nothing was sent.
             return NoResponse(sent=False, code="no-token", description=str(error))
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
@@ -79,33 +79,34 @@ class Client:
                 try:
                     body = await _read(response, cap)
                 finally:
-                    # Read to its end, it has given its connection back already.
+                    # A response that was read to its end has released its connection already.
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
-            return NoResponse(sent=False, code="unreachable", description=_words(error, token))
+            return NoResponse(sent=False, code="unreachable", description=_describe(error, token))
         except TimeoutError:
             return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
         except (ClientError, OSError) as error:
-            # Also a kept-alive connection that turned out dead: the server may have acted all the same.
-            return NoResponse(sent=True, code="connection-lost", description=_words(error, token))
-        told = response.headers if response.ok else _joined(response.headers)
-        return Response(response.status, redact(response.reason or "", token), told, _hide(body, token))
+            # Also when a kept-alive connection was dead: the server may have acted.
+            return NoResponse(sent=True, code="connection-lost", description=_describe(error, token))
+        # Names are case-insensitive; repeated headers matter only in errors.
+        received = response.headers if response.ok else _joined(response.headers)
+        return Response(response.status, redact(response.reason or "", token), received, _redact_body(body, token))
 
     def _url(self, path: str) -> URL:
         if "?" in path:
             return URL(f"{self._base_url}{path}", encoded=True)
-        # Parsing the whole address would take three times as long.
+        # Parsing the whole URL would take three times as long.
         return self._origin.with_path(f"{self._prefix}{path}", encoded=True)
 
 
 class _Request(ClientRequest):
-    """A request with the headers that it is given, and none that aiohttp would add for a body that it has not."""
+    """A request with exactly its own headers: aiohttp would add some for a missing body."""
 
-    POST_METHODS = set()  # noqa: RUF012 - as it is declared there
+    POST_METHODS = set()  # noqa: RUF012 - as aiohttp declares it
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
-        """Take the headers as they are: they were copied for this request alone."""
+        """Use the headers without a copy: they belong to this request only."""
         if isinstance(headers, CIMultiDict) and HOST in headers:
             self.headers = headers
         else:
@@ -124,25 +125,25 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         connector=TCPConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
-        # A session tells its headers to a proxy as well.
+        # A session sends its headers to a proxy as well.
         headers=None if proxy else headers,
         request_class=_Request,
         proxy=proxy,
     ) as session:
-        # aiohttp would silently send a GET again on a broken connection: under the same ids, and past the pace.
+        # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
         yield Client(session, service.base_url, credentials, timeout=limits.timeout, headers=headers if proxy else {})
 
 
 def redact(text: str, token: str) -> str:
-    """Blank our token in words from outside; one that is shorter than any real one is a word like others."""
+    """Hide the token in a received text, unless it is shorter than any real token."""
     return text.replace(token, _HIDDEN.decode()) if len(token) >= _TOKEN_LENGTH else text
 
 
 async def _read(response: ClientResponse, cap: int) -> bytes:
     length = response.content_length
     if length == 0:
-        # It is at its end already, and its connection is free.
+        # It is complete already, and its connection released.
         return b""
     if length is not None and length < cap and "Content-Encoding" not in response.headers:
         return await response.read()
@@ -150,13 +151,13 @@ async def _read(response: ClientResponse, cap: int) -> bytes:
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
         if len(body) >= cap:
-            # Nothing in a longer body is worth reading; the connection is not reused.
+            # Ignore the rest of a longer body; the connection is not reused.
             response.close()
             return bytes(body[:cap])
     return bytes(body)
 
 
-def _hide(body: bytes, token: str) -> bytes:
+def _redact_body(body: bytes, token: str) -> bytes:
     if not body or len(token) < _TOKEN_LENGTH:
         return body
     for encoding in _ENCODINGS:
@@ -165,13 +166,13 @@ def _hide(body: bytes, token: str) -> bytes:
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
-    """Return headers by their names in lower case; what came in several lines may also come in one, with commas."""
+    """Return headers by their names in lower case; repeated ones are joined with commas."""
     return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 
 
-def _words(error: Exception, token: str) -> str:
-    words = str(error) or type(error).__name__
+def _describe(error: Exception, token: str) -> str:
+    description = str(error) or type(error).__name__
     if isinstance(error, ClientHttpProxyError):
-        # In full it would quote the proxy's address, which may have a password in it.
-        words = f"the proxy answered {error.status} {error.message}"
-    return " ".join(redact(words, token).split())[:1024]
+        # aiohttp's own message quotes the proxy's URL, which may have a password in it.
+        description = f"the proxy answered {error.status} {error.message}"
+    return " ".join(redact(description, token).split())[:1024]

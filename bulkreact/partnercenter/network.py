@@ -1,4 +1,4 @@
-"""How this machine reaches the outside: the environment's proxies and certificates, the same for every connection."""
+"""The environment's proxies and certificates, the same for every connection."""
 
 import os
 import ssl
@@ -9,15 +9,14 @@ from urllib.request import getproxies, proxy_bypass
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import is_loopback
 
-# As companies set them for Python programs; the first one that is there counts.
+# As companies set them for Python programs; the first that is set counts.
 CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a URL, never one for this machine itself.
 
-    InputRefusedError for one that cannot be used. aiohttp's own ``trust_env`` would also read ``.netrc``, whose
-    passwords have no business here.
+    InputRefusedError for a proxy that cannot be used. aiohttp's own ``trust_env`` would also read passwords from ``.netrc``.
     """
     parts = urlsplit(url)
     if is_loopback(parts.hostname or "") or proxy_bypass(parts.netloc):
@@ -29,7 +28,7 @@ def proxy_for(url: str) -> str | None:
     # Often written without a scheme.
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_usable(proxy):
-        # It may have a password in it, so it is not quoted.
+        # Do not quote it: it may have a password in it.
         raise InputRefusedError(
             f"The proxy for {parts.hostname} that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be used: "
             "write it like http://proxy.example:3128."
@@ -46,22 +45,22 @@ def _is_usable(proxy: str) -> bool:
 
 
 def check_trust() -> None:
-    """Find out whether what the environment says of certificates can be used; InputRefusedError."""
+    """Check that the environment's certificates can be used; InputRefusedError when they cannot."""
     if any(os.environ.get(name) for name in CERTIFICATE_VARIABLES):
         tls_context()
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the context in which TLS is verified, with the platform's certificates unless the environment names some.
+    """Return the context that verifies TLS, with the environment's certificates or else the platform's.
 
-    InputRefusedError when what it names holds none.
+    InputRefusedError when the environment's cannot be read.
     """
-    given = next((value for name in CERTIFICATE_VARIABLES if (value := os.environ.get(name))), None)
-    folder = given is not None and Path(given).is_dir()
+    path = next((value for name in CERTIFICATE_VARIABLES if (value := os.environ.get(name))), None)
+    folder = path is not None and Path(path).is_dir()
     try:
-        return ssl.create_default_context(cafile=None if folder else given, capath=given if folder else None)
+        return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
     except OSError as error:
         names = " or ".join(CERTIFICATE_VARIABLES)
         raise InputRefusedError(
-            f"{given}, which {names} names, holds no certificates that can be read: {error}."
+            f"{path}, which {names} names, has no certificates that can be read: {error}."
         ) from None

@@ -1,7 +1,8 @@
-"""The API without any I/O: target to request, answer to verdict.
+"""Builds the calls of the API and judges their answers; pure.
 
 Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement*, *Get a list of Azure
-entitlements*, *Reactivate a suspended subscription* and *Partner Center REST headers*. Only this module and the catalogue know HTTP statuses and codes.
+entitlements*, *Reactivate a suspended subscription* and *Partner Center REST headers*. HTTP statuses and codes are known
+only here and in the error codes.
 """
 
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from bulkreact.partnercenter import response_bodies, subscription
 from bulkreact.partnercenter.error_codes import lookup
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
+from bulkreact.partnercenter.error_codes.service_codes import UNEXPECTED_REDIRECT
 from bulkreact.partnercenter.subscription import ACTIVE, Subscription
 from bulkreact.partnercenter.verdicts import (
     Accepted,
@@ -38,15 +40,15 @@ from bulkreact.partnercenter.verdicts import (
 )
 
 APPLICATION = "bulkreact"
-# What brings a target back.
+# The calls that reactivate a target.
 WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.REACTIVATE_SUBSCRIPTION})
-# Everything that changes something at the service.
+# All calls that change something at the service.
 CHANGES = WRITES | {Operation.RESTORE_AUTO_RENEW}
-# The calls that settle a row: the writes, and the reading that must go before one of them.
+# The calls that settle a row: the writes, and the read that precedes one of them.
 STEPS = WRITES | {Operation.GET_SUBSCRIPTION}
 _UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
 _READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
-# How the first call for a target is made.
+# The first call for a target.
 FIRST_STEPS = {
     Kind.AZURE: Operation.REACTIVATE_ENTITLEMENT,
     Kind.SUBSCRIPTION: Operation.GET_SUBSCRIPTION,
@@ -57,7 +59,7 @@ _CUSTOMERS = "/customers/"
 
 
 class CallContext(Struct, frozen=True):
-    """What some calls have besides their target: the resource as it was read, or the path of an operation."""
+    """What some calls need besides their target: the resource as it was read, or the path of an operation."""
 
     subscription: Subscription | None = None
     location: str = ""
@@ -67,7 +69,7 @@ NO_CONTEXT = CallContext()
 
 
 def common_headers(api_version: str, locale: str) -> dict[str, str]:
-    """Return the headers that all calls have, besides their own."""
+    """Return the headers that all calls have in common."""
     return {
         "Accept": "application/json",
         "MS-Contract-Version": api_version,
@@ -85,37 +87,37 @@ def build_request(
     api_version: str = "v1",
     context: CallContext = NO_CONTEXT,
 ) -> Request:
-    """Return the call for a target; the ids of the target are canonical GUIDs and cannot change the path."""
-    own = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
-    entitlements = f"{own}/azureEntitlements"
+    """Return the call for a target, whose ids must be canonical GUIDs: they become parts of the path."""
+    subscription_path = f"/{api_version}/customers/{target.customer_id}/subscriptions/{target.subscription_id}"
+    entitlements = f"{subscription_path}/azureEntitlements"
     entitlement = f"{entitlements}/{target.entitlement_id}"
     headers = _headers(request_id, correlation_id)
     body = b""
     match operation:
         case Operation.REACTIVATE_ENTITLEMENT:
-            # The documented literal in every language, though translated pages translate it.
+            # Translated documentation pages translate this literal; the service does not.
             method, path = "POST", f"{entitlement}/reactivate"
         case Operation.GET_ENTITLEMENT:
-            # The page's syntax table prints POST; its own example and the SDK use GET.
+            # The page's syntax table says POST; its example and the SDK use GET.
             method, path = "GET", entitlement
         case Operation.LIST_ENTITLEMENTS:
             method, path = "GET", entitlements
         case Operation.GET_SUBSCRIPTION | Operation.WATCH_SUBSCRIPTION:
-            method, path = "GET", own
+            method, path = "GET", subscription_path
         case Operation.WATCH_OPERATION:
             method, path = "GET", f"/{api_version}{context.location}"
         case Operation.REACTIVATE_SUBSCRIPTION | Operation.RESTORE_AUTO_RENEW:
-            method, path = "PATCH", own
+            method, path = "PATCH", subscription_path
             body = _update_body(operation, context, headers)
         case Operation.LIST_CUSTOMERS | Operation.LIST_SUBSCRIPTIONS:
-            raise AssertionError(f"{operation} is for no target")
+            raise AssertionError(f"{operation} has no target")
         case _:
             assert_never(operation)
     return Request(operation, method, path, headers, body)
 
 
 def build_customers_request(*, request_id: str, correlation_id: str, api_version: str) -> Request:
-    """Return the call that reads one customer of the partner, and asks whether the sign-in satisfies the MFA rule."""
+    """Return the call that reads one customer, and asks whether the sign-in meets the MFA requirement."""
     headers = {**_headers(request_id, correlation_id), "ValidateMfa": "true"}
     return Request(Operation.LIST_CUSTOMERS, "GET", f"/{api_version}/customers?size=1", headers)
 
@@ -133,12 +135,12 @@ def build_listing_request(
 
 
 def mfa_compliance(response: Response) -> bool | None:
-    """Return what the service says of the sign-in's multi-factor authentication, None when it says nothing."""
+    """Return whether the service says that the sign-in meets the MFA requirement, None when it does not say."""
     return {"true": True, "false": False}.get(response.headers.get("ismfacompliant", "").strip().lower())
 
 
 def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
-    """Return what a reply means; there is a verdict for every status and any bytes.
+    """Return the verdict on a reply; there is one for every status and any bytes.
 
     ``now`` is the aware time against which a ``Retry-After`` date is read.
     """
@@ -148,18 +150,18 @@ def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
     if 200 <= reply.status < 300:  # noqa: PLR2004
         return _judge_success(operation, reply)
     if 300 <= reply.status < 400:  # noqa: PLR2004
-        words = "the answer is a redirect, which is never followed"
-        return Refused(Answer(reply.status, "unexpected-redirect", words, business=False))
+        description = "the answer is a redirect, which is never followed"
+        return Refused(Answer(reply.status, UNEXPECTED_REDIRECT, description, business=False))
     return _judge_error(operation, reply, now)
 
 
 def is_business(status: int) -> bool:
-    """Tell whether an HTTP status ends the request id: 2xx, or 4xx other than 401, 408 and 429."""
+    """Return whether an HTTP status ends the request id: 2xx, or 4xx other than 401, 408 and 429."""
     return 200 <= status < 300 or (400 <= status < 500 and status not in _NOT_BUSINESS)  # noqa: PLR2004
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Return the seconds to wait that the header, else the body, names; None for absent or absurd values."""
+    """Return the seconds to wait from the header, else from the body; None for absent or absurd values."""
     header = response.headers.get("retry-after", "").strip()
     seconds = _positive(header) if header else None
     if header and seconds is None:
@@ -168,9 +170,9 @@ def retry_after(response: Response, now: datetime) -> float | None:
 
 
 def path_of_location(location: str, base_url: str, api_version: str) -> str:
-    """Return the path below the version that a Location names, empty when it leads anywhere but to a customer's things.
+    """Return the path of a Location below the version, empty unless it is one of a customer at this host.
 
-    Locations come without the version, some without the slash, some with the whole address; another host is never asked.
+    Locations come without the version, some without the slash, some as a whole URL.
     """
     base = base_url.rstrip("/")
     path = location.strip()
@@ -179,16 +181,16 @@ def path_of_location(location: str, base_url: str, api_version: str) -> str:
     path = path if path.startswith("/") else f"/{path}"
     path = path.removeprefix(f"/{api_version}")
     plain = path.isascii() and path.isprintable() and not set(path) & set(" \\#@")
-    # Two dots, written in whatever way, lead out again.
+    # Two dots, encoded or not, would lead out again.
     inside = path.lower().startswith(_CUSTOMERS) and ".." not in path and "%2e" not in path.lower()
     return path if plain and inside and "//" not in path else ""
 
 
 def _update_body(operation: Operation, context: CallContext, headers: dict[str, str]) -> bytes:
-    """Return the body of an update, and complete its headers."""
+    """Return the body of an update, and add its headers."""
     resource = context.subscription
     if resource is None:
-        raise AssertionError("an update goes back with what was read")
+        raise AssertionError("an update needs the resource that was read")
     headers["Content-Type"] = "application/json"
     if resource.etag:
         headers["If-Match"] = resource.etag
@@ -205,23 +207,23 @@ def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
 
 def _judge_success(operation: Operation, response: Response) -> Verdict:
     if operation is Operation.GET_ENTITLEMENT:
-        if word := response_bodies.read_status(response.body):
-            return StatusRead(_success(response), word)
+        if status := response_bodies.read_status(response.body):
+            return StatusRead(_success(response), status)
         return Transient(_unreadable(response))
     if operation is Operation.LIST_ENTITLEMENTS:
-        words = response_bodies.read_statuses(response.body)
-        return Transient(_unreadable(response)) if words is None else Listed(_success(response), words)
+        statuses = response_bodies.read_statuses(response.body)
+        return Transient(_unreadable(response)) if statuses is None else Listed(_success(response), statuses)
     if operation in _READS_SUBSCRIPTION:
-        found = subscription.read(response.body)
-        return (
-            Transient(_unreadable(response)) if found is None else StatusRead(_success(response), found.status, found)
-        )
+        resource = subscription.read(response.body)
+        if resource is None:
+            return Transient(_unreadable(response))
+        return StatusRead(_success(response), resource.status, resource)
     if operation in _UPDATES and response_bodies.is_success_body(response.body):
         active = response_bodies.read_status(response.body) == ACTIVE
         return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
     if response_bodies.is_success_body(response.body):
         return Accepted(_success(response))
-    # A page of a proxy or of a captive portal: nobody knows whether the service was reached.
+    # The page of a proxy or a captive portal: the service may have been reached or not.
     return Transient(_unreadable(response), lost=True)
 
 
@@ -230,8 +232,8 @@ def _success(response: Response) -> Answer:
 
 
 def _unreadable(response: Response) -> Answer:
-    words = response_bodies.error_details(response.body, response.reason).description
-    return Answer(response.status, UNREADABLE, words, business=False)
+    description = response_bodies.error_details(response.body, response.reason).description
+    return Answer(response.status, UNREADABLE, description, business=False)
 
 
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:
@@ -254,8 +256,8 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
     return verdict
 
 
-def _verdict(operation: Operation, answer: Answer, meaning: AnswerClass) -> Verdict:  # noqa: C901, PLR0911 - one line a meaning
-    match meaning:
+def _verdict(operation: Operation, answer: Answer, answer_class: AnswerClass) -> Verdict:  # noqa: C901, PLR0911 - one line a class
+    match answer_class:
         case AnswerClass.CHECK if operation is Operation.REACTIVATE_ENTITLEMENT:
             return AmbiguousRefusal(answer)
         case AnswerClass.CONFLICT if operation in _UPDATES:
@@ -268,7 +270,7 @@ def _verdict(operation: Operation, answer: Answer, meaning: AnswerClass) -> Verd
             return PermissionRefused(answer)
         case AnswerClass.RETRY | AnswerClass.RETRY_ONCE | AnswerClass.THROTTLED:
             lost = answer.http_status == HTTPStatus.GATEWAY_TIMEOUT
-            return Transient(answer, lost=lost, retry_once=meaning is AnswerClass.RETRY_ONCE)
+            return Transient(answer, lost=lost, retry_once=answer_class is AnswerClass.RETRY_ONCE)
         case AnswerClass.NOT_READY:
             return NotReady(answer)
         case AnswerClass.PARENT:
@@ -280,7 +282,7 @@ def _verdict(operation: Operation, answer: Answer, meaning: AnswerClass) -> Verd
         case AnswerClass.FATAL:
             return Fatal(answer)
         case _:
-            assert_never(meaning)
+            assert_never(answer_class)
 
 
 def _names_invalid_token(response: Response) -> bool:
@@ -296,8 +298,8 @@ def _positive(text: str) -> float | None:
 
 def _seconds_until(text: str, now: datetime) -> float | None:
     try:
-        moment = parsedate_to_datetime(text)
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+        date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()
     except (ValueError, OverflowError):
         return None
     return seconds if seconds > 0 else None

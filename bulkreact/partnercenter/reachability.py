@@ -1,10 +1,10 @@
-"""Whether a host can be reached from here: its name, the line, TLS, and the proxy in between. For diagnosis alone."""
+"""Checks whether a host can be reached: DNS, connection, TLS and proxy; for diagnosis only."""
 
 import asyncio
 import os
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, proxy_for, tls_context
@@ -15,7 +15,7 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """What became of an attempt: words for people, and what to do when it failed."""
+    """The result of an attempt, for people, and what to do when it failed."""
 
     reachable: bool
     description: str
@@ -23,14 +23,15 @@ class Reachability:
 
 
 async def check_reachability(url: str) -> Reachability:
-    """Connect to the host of a URL, and let go again; through a proxy, only as far as that."""
+    """Connect to the host of a URL, or to its proxy, and disconnect."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     if proxy := proxy_for(url):
-        through = urlsplit(proxy)
-        found = await _connect(through.hostname or "", through.port or _PORTS.get(through.scheme, 80), tls=None)
-        # Not the proxy as it is written: it may have a password in it.
-        return Reachability(found.reachable, f"through the proxy {through.hostname}: {found.description}", found.remedy)
+        proxy_parts = urlsplit(proxy)
+        proxy_host = proxy_parts.hostname or ""
+        result = await _connect(proxy_host, proxy_parts.port or _PORTS.get(proxy_parts.scheme, 80), tls=None)
+        # Not the whole URL of the proxy: it may have a password in it.
+        return replace(result, description=f"through the proxy {proxy_host}: {result.description}")
     return await _connect(host, port, tls=tls_context() if parts.scheme == "https" else None)
 
 
@@ -49,17 +50,17 @@ async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach
     except ssl.SSLCertVerificationError as error:
         remedy = (
             "If your company's proxy replaces certificates, name its certificate in "
-            f"{CERTIFICATE_VARIABLES[1]}; otherwise somebody else answers."
+            f"{CERTIFICATE_VARIABLES[1]}; otherwise another host answers."
         )
         return Reachability(False, f"the certificate of {host} is not trusted: {error.verify_message}", remedy)
     except OSError as error:
-        words = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
         return Reachability(
-            False, f"no connection to {host} on port {port}: {words}", "Check network, firewall and proxy."
+            False, f"no connection to {host} on port {port}: {reason}", "Check network, firewall and proxy."
         )
     address = str(addresses[0][4][0])
     channel = writer.get_extra_info("ssl_object")
     secured = f", {channel.version()}" if isinstance(channel, ssl.SSLObject) else ""
-    # Nothing was sent; there is nothing to wait for.
+    # Nothing was sent, so there is nothing to wait for.
     writer.transport.abort()
     return Reachability(True, f"{host} is {address}, port {port}{secured}")

@@ -1,4 +1,4 @@
-"""Read any body of the service, however it is encoded or broken; pure and total.
+"""Reads any body of the service, whatever its encoding, also a broken one; pure and total.
 
 Sources: the error shapes recorded on the API page (*Bodies*). Success bodies begin with a UTF-8 BOM.
 """
@@ -15,7 +15,7 @@ _WAIT = re.compile(r"(?:again|retry)\D{0,40}?(\d{1,9}(?:\.\d+)?)\s*(second|sec|s
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """What an error body says: its code, empty when it has none, and its words."""
+    """The code of an error body, empty when it has none, and its description."""
 
     code: str
     description: str
@@ -36,7 +36,7 @@ def parse(body: bytes) -> object:
 
 
 def is_success_body(body: bytes) -> bool:
-    """Tell whether the body of a 2xx is empty or JSON: HTML and text come from something in between."""
+    """Return whether the body of a 2xx is empty or JSON: HTML and text come from a proxy."""
     if not body:
         return True
     text = decode(body).strip().strip("\0")
@@ -44,7 +44,7 @@ def is_success_body(body: bytes) -> bool:
 
 
 def error_details(body: bytes, reason: str) -> ErrorDetails:
-    """Read any of the seven error shapes; where none fits, the text itself is the description."""
+    """Read any of the seven error shapes; otherwise the text itself is the description."""
     value = parse(body)
     if isinstance(value, dict):
         fields = {str(key).lower(): item for key, item in value.items()}
@@ -52,28 +52,28 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
         if isinstance(nested, dict) and "code" not in fields:
             fields = {str(key).lower(): item for key, item in nested.items()}
         code = _first_text(fields, "code", "error_codes", "error", "errorname")
-        words = _first_text(fields, "description", "message", "error_description", "errormessageextended")
-        if words or code:
-            return ErrorDetails(sanitize(code, _CODE_LENGTH), sanitize(words or reason, DESCRIPTION_LENGTH))
+        description = _first_text(fields, "description", "message", "error_description", "errormessageextended")
+        if description or code:
+            return ErrorDetails(sanitize(code, _CODE_LENGTH), sanitize(description or reason, DESCRIPTION_LENGTH))
     return ErrorDetails("", sanitize(decode(body).strip() or reason, DESCRIPTION_LENGTH))
 
 
 def read_status(body: bytes) -> str:
     """Return the ``status`` of a resource in lower case, found without regard to case; empty when there is none."""
-    return _word(parse(body), "status")
+    return _lower_text(parse(body), "status")
 
 
 def read_statuses(body: bytes) -> dict[str, str] | None:
-    """Return the statuses of a collection's resources by their ids, both in lower case; None when it is none."""
+    """Return the statuses of a collection's resources by id, both in lower case; None when it is no collection."""
     items = field(parse(body), "items")
     if not isinstance(items, list):
         return None
-    words = {_word(item, "id"): _word(item, "status") for item in items}
-    return {one: word for one, word in words.items() if one and word}
+    statuses = {_lower_text(item, "id"): _lower_text(item, "status") for item in items}
+    return {id_: status for id_, status in statuses.items() if id_ and status}
 
 
 def seconds_in_text(body: bytes) -> float | None:
-    """Return the wait that the gateway's throttle message names in words, or None."""
+    """Return the wait in the text of the gateway's throttle message, or None."""
     match = _WAIT.search(decode(body[:4096]))
     if not match:
         return None
@@ -81,21 +81,21 @@ def seconds_in_text(body: bytes) -> float | None:
 
 
 def sanitize(text: str, length: int) -> str:
-    """Make foreign text safe to keep and to show: one line, printable, without tokens, cut to length."""
+    """Make received text safe to store and to show: one line, printable, without tokens, cut to length."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return _TOKEN.sub("[hidden]", line)[:length]
 
 
 def field(value: object, name: str) -> object:
-    """Return a field of an object, found without regard to case."""
+    """Return a field of an object by its name in any case."""
     if not isinstance(value, dict):
         return None
     return next((item for key, item in value.items() if str(key).lower() == name), None)
 
 
-def _word(value: object, name: str) -> str:
-    word = field(value, name)
-    return sanitize(word, _CODE_LENGTH).lower() if isinstance(word, str) else ""
+def _lower_text(value: object, name: str) -> str:
+    text = field(value, name)
+    return sanitize(text, _CODE_LENGTH).lower() if isinstance(text, str) else ""
 
 
 def _first_text(fields: dict[str, object], *names: str) -> str:
@@ -106,6 +106,6 @@ def _first_text(fields: dict[str, object], *names: str) -> str:
         if isinstance(value, str) and value.strip():
             return value
         if isinstance(value, int) and not isinstance(value, bool):
-            # A number longer than any code would also be longer than Python is willing to print.
+            # Python refuses to print integers that are much longer.
             return str(value) if abs(value) < 10**_CODE_LENGTH else ""
     return ""

@@ -1,4 +1,4 @@
-"""What an answer means for the run: a closed union, so that every case is dealt with or the type checker objects."""
+"""What an answer means for the run: a closed union, so that the type checker finds unhandled cases."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,9 @@ from bulkreact.partnercenter.subscription import Subscription
 
 
 class Accepted(Struct, frozen=True):
-    """The service took the request.
+    """The service accepted the request.
 
-    ``active`` tells that its answer shows the subscription active already; ``location`` is where the answer says that
-    the outcome can be read, empty when it does not.
+    ``active``: the answer shows the subscription active already. ``location``: where the outcome can be read, or empty.
     """
 
     answer: Answer
@@ -21,10 +20,7 @@ class Accepted(Struct, frozen=True):
 
 
 class StatusRead(Struct, frozen=True):
-    """A read worked: ``word`` is the target's status, in lower case, an open set.
-
-    ``subscription`` is what was read, where that was one.
-    """
+    """A target was read: its ``status`` in lower case, an open set, and the ``subscription`` if it is one."""
 
     answer: Answer
     status: str
@@ -32,26 +28,26 @@ class StatusRead(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A list was read: ``words`` are the statuses of its entries by their ids, both in lower case."""
+    """A list was read: the ``statuses`` of its entries by id, both in lower case."""
 
     answer: Answer
     statuses: Mapping[str, str]
 
 
 class Refused(Struct, frozen=True):
-    """This row fails for good."""
+    """The row fails permanently."""
 
     answer: Answer
 
 
 class AmbiguousRefusal(Struct, frozen=True):
-    """Refused, but perhaps because it is active already: read the target to know."""
+    """Refused, perhaps because the target is active already: read it."""
 
     answer: Answer
 
 
 class Conflict(Struct, frozen=True):
-    """Somebody else has changed the subscription since it was read: read it again, then apply the change again."""
+    """The subscription was changed since it was read: read it again, then repeat the update."""
 
     answer: Answer
 
@@ -63,13 +59,13 @@ class ParentInactive(Struct, frozen=True):
 
 
 class CustomerRefused(Struct, frozen=True):
-    """This row fails, and so will the customer's others."""
+    """The row fails, and all other rows of the customer will."""
 
     answer: Answer
 
 
 class PermissionRefused(Struct, frozen=True):
-    """This row fails; a streak of these stops the run."""
+    """The row fails; several in succession stop the run."""
 
     answer: Answer
 
@@ -77,8 +73,8 @@ class PermissionRefused(Struct, frozen=True):
 class Transient(Struct, frozen=True):
     """Try again under the same request id.
 
-    ``lost``: the service may have acted. ``left``: the call reached the wire. ``once``: repeat it only once.
-    ``reread``: read the target first.
+    ``lost``: no answer came, so the service may have acted. ``sent``: the request left. ``retry_once``: repeat it only
+    once. ``read_first``: read the target before that.
     """
 
     answer: Answer
@@ -89,7 +85,7 @@ class Transient(Struct, frozen=True):
 
 
 class Throttled(Struct, frozen=True):
-    """Wait; ``retry_after`` in seconds from now, None when the service named no sensible time."""
+    """Wait; ``retry_after`` in seconds from now, None when the service names no sensible time."""
 
     answer: Answer
     retry_after: float | None
@@ -102,7 +98,7 @@ class NotReady(Struct, frozen=True):
 
 
 class TryLater(Struct, frozen=True):
-    """A later run may succeed; this one must not insist."""
+    """A later run may succeed; this one must not repeat the call."""
 
     answer: Answer
 
@@ -137,7 +133,7 @@ Verdict = (
     | Fatal
 )
 
-# Journals keep these under the names that they had when the first journals were written.
+# Journals store these under the names of the first version.
 _STORED_NAMES: dict[type, str] = {AmbiguousRefusal: "Contested", StatusRead: "Found", TryLater: "Postponed"}
 
 

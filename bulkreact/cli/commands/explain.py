@@ -1,4 +1,4 @@
-"""``bulkreact explain``: the catalogue, for people who hold a code in their hands."""
+"""``bulkreact explain``: what error codes and statuses mean."""
 
 import click
 
@@ -6,7 +6,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import explain, generic_code, http_status_of
 
-_RUN = {
+_EFFECTS = {
     AnswerClass.DONE: "The row has succeeded.",
     AnswerClass.PERMANENT: "The row fails; the others go on.",
     AnswerClass.CUSTOMER: "The row fails, and with it the customer's other rows, without a call for each.",
@@ -20,23 +20,23 @@ _RUN = {
     AnswerClass.PERMISSION: "The row fails; five such answers in succession before any success stop the run.",
     AnswerClass.TOKEN: "The token is renewed and the call repeated once; refused again, the run stops.",
     AnswerClass.FATAL: "The run stops and can be continued when the cause is settled.",
-    AnswerClass.THROTTLED: "The customer, or everybody, waits as long as Partner Center asks; the row is then sent again.",
+    AnswerClass.THROTTLED: "The customer's rows, or all, wait as long as Partner Center asks; the row is then sent again.",
 }
 
 
 @click.command("explain", cls=ConfiguredCommand)
 @click.argument("codes", nargs=-1, required=True, metavar="CODE...")
 def command(codes: tuple[str, ...]) -> None:
-    """Say what error codes or status words mean, who must act and what to do. Works offline.
+    """Say what error codes or statuses mean, who must act and what to do. Works offline.
 
     CODE is an error_code or a status of a results file, an HTTP status (404), or an AADSTS number.
     """
-    click.echo("\n\n".join(_explained(code) for code in codes))
+    click.echo("\n\n".join(_explain(code) for code in codes))
 
 
-def _explained(code: str) -> str:
+def _explain(code: str) -> str:
     if entries := explain(code):
-        return "\n\n".join(_text(entry, code) for entry in entries)
+        return "\n\n".join(_format_entry(entry, code) for entry in entries)
     return (
         f"{code}: not in the catalogue. New codes are normal; what counts then is the HTTP status beside it in the\n"
         "results (http_status):\n"
@@ -46,13 +46,13 @@ def _explained(code: str) -> str:
     )
 
 
-def _text(entry: ErrorCode, asked: str) -> str:
-    title = entry.code or generic_code(http_status_of(asked) or entry.status or 0)
-    if entry.status is not None and entry.code:
-        title += f" (HTTP {entry.status})"
+def _format_entry(entry: ErrorCode, code: str) -> str:
+    title = entry.code or generic_code(http_status_of(code) or entry.http_status or 0)
+    if entry.http_status is not None and entry.code:
+        title += f" (HTTP {entry.http_status})"
     lines = [f"{title}: {entry.description}."]
     if entry.answer_class is not None:
-        lines.append(f"  What bulkreact does: {_RUN[entry.answer_class]}")
+        lines.append(f"  What bulkreact does: {_EFFECTS[entry.answer_class]}")
     lines.append(f"  Who must act: {entry.responsible}")
     if entry.advice:
         lines.append(f"  What to do: {entry.advice}")

@@ -1,5 +1,6 @@
-"""What the catalogue says of one code: its meaning, plain words, who must act, what to do."""
+"""One entry of the error codes: what a code means, who must act, and what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,24 +28,35 @@ class Responsible(StrEnum):
     """Who must act."""
 
     NOBODY = "nobody"
-    SENDER = "whoever made the file"
-    OPERATOR = "whoever runs bulkreact"
+    SENDER = "the author of the file"
+    OPERATOR = "the operator of bulkreact"
     ADMIN = "an administrator of the partner tenant"
-    CUSTOMER = "the customer, or whoever looks after them"
+    CUSTOMER = "the customer, or their account manager"
     MICROSOFT = "Microsoft support"
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One code under one HTTP status; ``status`` is None for codes of our own and status words.
+    """One code under one HTTP status, which is None for local codes and for statuses of rows.
 
-    ``read_first`` says of an update that is to be repeated: only after another look at the resource.
+    ``read_first``: before an update is repeated, read the resource again.
     """
 
     code: str
-    status: int | None
+    http_status: int | None
     answer_class: AnswerClass | None
     description: str
     responsible: Responsible
     advice: str
     read_first: bool = False
+
+
+def entries(
+    http_status: int | None,
+    answer_class: AnswerClass | None,
+    responsible: Responsible,
+    advice: str,
+    codes: Iterable[tuple[str, str]],
+) -> list[ErrorCode]:
+    """Return the entries of several codes with their descriptions, which have all else in common."""
+    return [ErrorCode(code, http_status, answer_class, text, responsible, advice) for code, text in codes]

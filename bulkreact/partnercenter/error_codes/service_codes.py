@@ -1,19 +1,11 @@
-"""The catalogue's entries for what Partner Center answers, by HTTP status and code.
+"""The error codes of Partner Center, by HTTP status and code.
 
-Meanings follow Microsoft's page *Partner Center REST error codes*; the words are ours.
+Meanings follow Microsoft's page *Partner Center REST error codes*; the descriptions are ours.
 """
 
-from collections.abc import Iterable
+from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible, entries
 
-from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
-
-
-def _entries(
-    status: int, meaning: AnswerClass, who: Responsible, advice: str, codes: Iterable[tuple[str, str]]
-) -> list[ErrorCode]:
-    return [ErrorCode(code, status, meaning, words, who, advice) for code, words in codes]
-
-
+UNEXPECTED_REDIRECT = "unexpected-redirect"
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
 _CHECK_IDS = "Check the ids of this row against Partner Center, correct them in failed.csv and run that file."
 _ADMIN_ROLE = (
@@ -22,10 +14,10 @@ _ADMIN_ROLE = (
 )
 _NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
 LATER_ADVICE = "Try again later: bulkreact retry, or run failed.csv."
-RETRY_ADVICE = "Nothing is wrong with the row. When the service is well again: bulkreact retry, or run failed.csv."
+RETRY_ADVICE = "Nothing is wrong with the row. When the service works again: bulkreact retry, or run failed.csv."
 
 SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
-    *_entries(
+    *entries(
         400,
         AnswerClass.PERMANENT,
         Responsible.SENDER,
@@ -61,7 +53,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.NOBODY,
         LATER_ADVICE,
     ),
-    *_entries(
+    *entries(
         400,
         AnswerClass.PERMANENT,
         Responsible.CUSTOMER,
@@ -72,7 +64,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("900279", "the subscription takes no more updates"),
         ],
     ),
-    *_entries(
+    *entries(
         400,
         AnswerClass.PERMANENT,
         Responsible.ADMIN,
@@ -87,7 +79,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("2054", "the billing cycle cannot be changed by updating the subscription"),
         ],
     ),
-    *_entries(
+    *entries(
         400,
         AnswerClass.PERMANENT,
         Responsible.MICROSOFT,
@@ -105,7 +97,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.SENDER,
         "Read error_description, correct the row in failed.csv and run that file.",
     ),
-    *_entries(
+    *entries(
         401,
         AnswerClass.TOKEN,
         Responsible.OPERATOR,
@@ -124,7 +116,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.OPERATOR,
         "Get a token for the resource https://api.partnercenter.microsoft.com, then run the same command again.",
     ),
-    *_entries(
+    *entries(
         401,
         AnswerClass.FATAL,
         Responsible.OPERATOR,
@@ -134,7 +126,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("invalid_token", "the token is not accepted, most likely for lack of multi-factor authentication"),
         ],
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.PERMISSION,
         Responsible.ADMIN,
@@ -146,21 +138,21 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("900308", "the account's privileges do not suffice for this operation"),
         ],
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.CUSTOMER,
         Responsible.ADMIN,
-        "Check in Partner Center that the reseller relationship with this customer still stands, then run failed.csv.",
+        "Check in Partner Center that the reseller relationship with this customer still exists, then run failed.csv.",
         [
             ("900159", "the partner has no reseller relationship with this customer"),
             ("20002", "the partner has no commerce relationship with this customer"),
         ],
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.CUSTOMER,
         Responsible.CUSTOMER,
-        "Settle the customer's standing in Partner Center (agreement, review), then run failed.csv.",
+        "Settle the customer's status in Partner Center (agreement, review), then run failed.csv.",
         [
             ("900123", "the indirect reseller has not accepted the Microsoft Partner Agreement"),
             ("800073", "the customer's account is under review"),
@@ -177,7 +169,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.OPERATOR,
         "Use an app+user token, then run the same command again: it continues the run.",
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.FATAL,
         Responsible.ADMIN,
@@ -190,14 +182,14 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
             ("900124", "the partner has not accepted the Microsoft Partner Agreement"),
         ],
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.PERMANENT,
         Responsible.ADMIN,
         "Look after this subscription in Partner Center by hand.",
         [("900263", "a legacy subscription cannot be updated in this way")],
     ),
-    *_entries(
+    *entries(
         403,
         AnswerClass.PERMANENT,
         Responsible.ADMIN,
@@ -208,7 +200,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         ],
     ),
     ErrorCode("", 403, AnswerClass.PERMANENT, "Partner Center forbids this", Responsible.ADMIN, _ADMIN_ROLE),
-    *_entries(
+    *entries(
         404,
         AnswerClass.PERMANENT,
         Responsible.SENDER,
@@ -232,7 +224,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.SENDER,
         "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
     ),
-    *_entries(
+    *entries(
         409,
         AnswerClass.NOT_READY,
         Responsible.NOBODY,
@@ -266,7 +258,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.NOBODY,
         "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
     ),
-    *_entries(
+    *entries(
         500,
         AnswerClass.RETRY,
         Responsible.NOBODY,
@@ -286,7 +278,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
         RETRY_ADVICE,
         read_first=True,
     ),
-    *_entries(
+    *entries(
         501,
         AnswerClass.RETRY_ONCE,
         Responsible.MICROSOFT,
@@ -314,18 +306,18 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     ),
 )
 
-# The last resort, by hundreds: what nobody documented still has a meaning.
+# For undocumented statuses, by the class of the status (its first digit).
 DEFAULT_BY_CLASS = {
     2: ErrorCode("", 200, AnswerClass.DONE, "Partner Center accepted the request", Responsible.NOBODY, ""),
     3: ErrorCode(
-        "unexpected-redirect",
+        UNEXPECTED_REDIRECT,
         300,
         AnswerClass.PERMANENT,
         "the answer points to another address; redirects are never followed",
         Responsible.OPERATOR,
         "Check --base-url and the proxy between here and Partner Center.",
     ),
-    4: next(entry for entry in SERVICE_ENTRIES if (entry.status, entry.code) == (400, "")),
+    4: next(entry for entry in SERVICE_ENTRIES if (entry.http_status, entry.code) == (400, "")),
     5: ErrorCode(
         "", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.NOBODY, RETRY_ADVICE
     ),

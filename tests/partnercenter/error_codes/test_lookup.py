@@ -36,7 +36,7 @@ def test_every_http_status_is_explained(status: int, spelling: str) -> None:
 
 
 def test_a_code_that_is_also_a_status_is_explained_both_ways() -> None:
-    assert [(entry.status, entry.code) for entry in explain("400")] == [(401, "400"), (400, "")]
+    assert [(entry.http_status, entry.code) for entry in explain("400")] == [(401, "400"), (400, "")]
 
 
 @pytest.mark.parametrize("word", ["", "nonsense", "12345678", "http-", "http-999", "🙂"])
@@ -63,8 +63,8 @@ def test_a_row_that_was_not_sent_gets_the_advice_of_the_answer_that_ended_it() -
     assert advice(Status.FAILED, None, "20002") == advice(Status.FAILED, 403, "20002") != ""
 
 
-def test_an_unknown_row_that_was_contested_is_told_to_look_again() -> None:
-    assert "reads how the subscription stands" in advice(Status.UNKNOWN, 400, "900337")
+def test_an_unknown_row_that_was_ambiguously_refused_gets_the_advice_to_check_later() -> None:
+    assert "reads the subscription's status" in advice(Status.UNKNOWN, 400, "900337")
 
 
 def test_an_unknown_row_is_told_how_to_settle_it_whatever_the_last_answer_was() -> None:
