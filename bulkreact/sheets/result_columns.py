@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from bulkreact.models import AutoRenew, ResultRow, Status
-from bulkreact.partnercenter.error_codes.lookup import about_auto_renew, advice
+from bulkreact.partnercenter.error_codes.lookup import auto_renew_advice, advice
 
 RESULT_COLUMNS = (
     "row",
@@ -57,4 +57,4 @@ def find_result_columns(header: Iterable[str]) -> dict[str, int]:
 @lru_cache(maxsize=1024)
 def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
     """Return what to do about a row, and about the auto-renewal of a subscription that is active again."""
-    return " ".join(filter(None, [advice(status, http_status, code), about_auto_renew(auto_renew)]))
+    return " ".join(filter(None, [advice(status, http_status, code), auto_renew_advice(auto_renew)]))

@@ -84,8 +84,8 @@ class PageCursor(Generic[Entry]):
         self.without_id = 0
         self.ended = False
         self._listing: Listing[Entry] = listing
-        self._link = listing.begin
-        self._links = {listing.begin}
+        self._link = listing.first_page
+        self._links = {listing.first_page}
         self._ids: set[str] = set()
         self._fruitless = 0
 
@@ -101,7 +101,7 @@ class PageCursor(Generic[Entry]):
         if page is None:
             return verdict
         error = self._add(page)
-        return paging.broken(verdict.answer.http_status, error) if error else verdict
+        return paging.broken_paging(verdict.answer.http_status, error) if error else verdict
 
     def _add(self, page: Page[Entry]) -> str:
         """Add a page; return what is wrong with its link to the next one, empty when nothing is."""

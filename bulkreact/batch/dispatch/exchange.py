@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.models import Call, Operation, Target
-from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of
+from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of_location
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
@@ -51,7 +51,7 @@ class CallExecutor:
             request_id=request_id or self._environment.new_id(),
             correlation_id=self._environment.new_id(),
             api_version=self._service.api_version,
-            particulars=context,
+            context=context,
         )
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
         call = await self.recorder.record_call(
@@ -61,6 +61,6 @@ class CallExecutor:
         now = self._environment.now()
         verdict = judge(operation, reply, now=now)
         if isinstance(verdict, Accepted) and verdict.location:
-            path = path_of(verdict.location, self._service.base_url, self._service.api_version)
+            path = path_of_location(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
         return CallResult(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)
