@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from bulkreact.models import AutoRenew, ResultRow, Status
-from bulkreact.partnercenter.error_codes.lookup import auto_renew_advice, advice
+from bulkreact.partnercenter.error_codes.lookup import advice, auto_renew_advice
 
 RESULT_COLUMNS = (
     "row",
