@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
+from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.settings import Service
 from bulkreact.wording import plural
 
@@ -23,6 +25,11 @@ def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool)
         return
     subscriptions, customers = plural(count.rows, "subscription"), plural(count.customers, "customer")
     ask(f"Reactivate {subscriptions} of {customers} at {service.base_url}?", "Nothing was sent.")
+
+
+def confirmation(session: PartnerSession, *, yes: bool) -> Callable[[Callable[[], OpenCount]], None]:
+    """Return what asks before a session sends; without a token nothing is sent, so there is nothing to confirm."""
+    return partial(confirm, service=session.service, yes=yes or bool(session.access.refusal))
 
 
 def ask(question: str, otherwise: str) -> None:

@@ -1,20 +1,73 @@
-"""Describe a new run, or find the unfinished one that it continues."""
+"""Prepares a run of an input: a new one, or the unfinished one that it continues."""
 
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from bulkreact import __version__
+from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.pending_rows import OpenCount
+from bulkreact.batch.journal.preview import targets
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.index import Run, list_runs
 from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso
+from bulkreact.wording import plural
+
+
+@dataclass(frozen=True, slots=True)
+class NewRunOptions:
+    """How a run of an input is prepared; ``row_limit`` is None for all rows, ``new`` continues no unfinished run."""
+
+    reports: Path
+    row_limit: int | None = None
+    plan: SavedPlan | None = None
+    new: bool = False
+
+
+def prepare_run(
+    name: str,
+    options: NewRunOptions,
+    session: PartnerSession,
+    load: Callable[[Path], LoadedInput],
+    confirm: Callable[[Callable[[], OpenCount]], None],
+) -> Path:
+    """Return the folder of the run to work on: a new one, or an unfinished one of the same input.
+
+    ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless what is to be sent is confirmed.
+    """
+    reporter, access, reports = session.reporter, session.access, options.reports
+    now = datetime.now(UTC)
+    run_id = store.new_id(name, now)
+    with store.draft(reports, run_id) as draft:
+        loaded = load(draft)
+        input_file = loaded.input_file
+        metadata = new_metadata(
+            run_id, name, loaded, session.service, access, command="run", row_limit=options.row_limit, now=now
+        )
+        finalize(draft, metadata)
+        if options.plan:
+            options.plan.compare(loaded.digest, targets(draft), name=input_file.name)
+        reporter.info_if(input_file.remark)
+        reporter.problems(input_file)
+        if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
+            count = store.open_count(run.folder)
+            rows = plural(count.rows, "row")
+            reporter.info(f"Continuing the unfinished run {run.metadata.id}; not settled yet: {rows}.")
+            confirm(lambda: count)
+            return run.folder
+        confirm(lambda: store.open_count(draft))
+        return store.publish(draft, run_id)
 
 
 def new_metadata(
@@ -29,7 +82,7 @@ def new_metadata(
     now: datetime,
 ) -> RunMetadata:
     """Describe a new run over an input that has been read."""
-    intake = loaded.input_file
+    input_file = loaded.input_file
     return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),
@@ -38,8 +91,8 @@ def new_metadata(
         operator=store.operator(),
         created_at=iso(now),
         input_name=name,
-        input_sha256=intake.sha256,
-        header=intake.header,
+        input_sha256=input_file.sha256,
+        header=input_file.header,
         digest=loaded.digest,
         row_limit=row_limit,
         cloud=service.cloud,
@@ -47,49 +100,63 @@ def new_metadata(
         api_version=service.api_version,
         tenant_id=access.tenant_id or None,
         simulated=service.simulated,
-        from_spreadsheet=intake.from_spreadsheet,
+        from_spreadsheet=input_file.from_spreadsheet,
     )
 
 
-def find_unfinished(reports: Path, facts: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
-    """Return the newest unfinished run of the same input, limit and target; one that is too old is refused."""
+def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
+    """Return the newest unfinished run of the same input, limit and target; InputRefusedError when it is too old."""
     listed = list_runs(reports)
-    for folder, why in listed.unreadable.items():
-        reporter.info(f"Not looked at: {folder.name} cannot be read: {why} If it is unfinished, it is not continued.")
+    for folder, reason in listed.unreadable.items():
+        reporter.info(
+            f"Not looked at: {folder.name} cannot be read: {reason} If it is unfinished, it is not continued."
+        )
+    run, remark = choose_unfinished(listed.runs, metadata, access)
+    if run and run.age > CONTINUED_WITHIN:
+        raise InputRefusedError(
+            f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
+            f"bulkreact resume {store.cli_name(run.folder, reports)}, or begin anew with --new."
+        )
+    reporter.info_if(remark)
+    return run
+
+
+def choose_unfinished(
+    runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess, *, recent: timedelta = CONTINUED_WITHIN
+) -> tuple[Run | None, str]:
+    """Return the run that a new run of an input would repeat, or None and a remark about the newest related run.
+
+    Of the runs for the same target, the newest first:
+
+    | tenant | rows | limit | open | result                                               |
+    | other  | same | any   | yes  | remark: it is for another tenant                     |
+    | same   | same | same  | yes  | continue it                                          |
+    | same   | same | other | yes  | remark: it had another limit                         |
+    | same   | same | any   | no   | remark, if it is recent: these rows were run before  |
+    | same   | other, from an input of the same name | yes | remark: the input has changed |
+    """
     remark = ""
-    for run in listed.runs:
-        if run.metadata.target != facts.target:
+    for run in runs:
+        if run.metadata.target != metadata.target:
             continue
-        same = run.metadata.digest == facts.digest
-        if not access.matches_tenant(run.metadata.tenant_id):
-            if same and run.unfinished:
-                words = (
-                    f"The unfinished run {run.metadata.id} of the same rows is for the tenant {run.metadata.tenant_id}"
-                )
-                remark = remark or f"{words}: this is a new run, for {access.tenant_id}."
-            continue
-        # Rows that a retry has taken over keep their run from being begun anew, although it sends them no more.
-        open_ended = run.unfinished or run.has_transferred
-        if open_ended and same and run.metadata.row_limit == facts.row_limit:
-            if run.age > CONTINUED_WITHIN:
-                raise InputRefusedError(
-                    f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
-                    f"bulkreact resume {store.cli_name(run.folder, reports)}, or begin anew with --new."
-                )
-            return run
-        # The newest run that has to do with this input is worth a remark, if none is continued.
-        remark = remark or _remark(run, facts, same=same)
-    if remark:
-        reporter.info(remark)
-    return None
+        same_rows = run.metadata.digest == metadata.digest
+        if access.matches_tenant(run.metadata.tenant_id):
+            # A run whose rows were all taken by a retry sends nothing more, but must not be repeated either.
+            is_open = run.unfinished or run.has_transferred
+            if is_open and same_rows and run.metadata.row_limit == metadata.row_limit:
+                return run, ""
+            remark = remark or _remark(run, metadata, same_rows=same_rows, recent=run.age < recent)
+        elif same_rows and run.unfinished:
+            tenants = f"is for the tenant {run.metadata.tenant_id}: this is a new run, for {access.tenant_id}."
+            remark = remark or f"The unfinished run {run.metadata.id} of the same rows {tenants}"
+    return None, remark
 
 
-def _remark(run: Run, facts: RunMetadata, *, same: bool) -> str:
-    """Say what an earlier run that is not continued has to do with this input; empty when nothing."""
-    if same and run.unfinished:
+def _remark(run: Run, metadata: RunMetadata, *, same_rows: bool, recent: bool) -> str:
+    if same_rows and run.unfinished:
         return f"The unfinished run {run.metadata.id} had another --limit: this is a new run of its rows."
-    if same and run.age < CONTINUED_WITHIN:
+    if same_rows and recent:
         return f"The same rows were run before and finished, as {run.metadata.id}: they are sent again."
-    if run.unfinished and run.metadata.input_name == facts.input_name and not run.metadata.retry_of:
-        return f"{facts.input_name} has changed since the unfinished run {run.metadata.id}: this is a new run."
+    if run.unfinished and run.metadata.input_name == metadata.input_name and not run.metadata.retry_of:
+        return f"{metadata.input_name} has changed since the unfinished run {run.metadata.id}: this is a new run."
     return ""

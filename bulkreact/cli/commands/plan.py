@@ -3,10 +3,10 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, zip_longest
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Self
@@ -30,7 +30,6 @@ from bulkreact.sheets.output.results_csv import write_json
 from bulkreact.wording import plural
 
 _CUSTOMERS_SHOWN = 10
-_FIELDS = ("row", "kind", "customer", "subscription", "entitlement")
 
 
 @click.command("plan", cls=ConfiguredCommand)
@@ -79,50 +78,6 @@ def command(ctx: click.Context, /, source: str, **_: object) -> None:
         ):
             click.echo(line)
     ctx.exit(EXIT_SOME_FAILED if found.input_file.codes else EXIT_SUCCESS)
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
-    """A plan that was kept in a file."""
-
-    path: Path
-    digest: str
-    targets: list[list[object]]
-
-    def compare(self, digest: str, found: Iterable[PlannedTarget], *, name: str) -> None:
-        """Make sure that an input comes to what was planned; InputRefusedError names the first difference."""
-        if digest == self.digest:
-            return
-        for before, now in zip_longest(self.targets, found):
-            # Rows may have moved; what is sent, and in which order, counts.
-            if before is None or now is None or list(before)[1:] != list(now)[1:]:
-                raise InputRefusedError(
-                    f"{name} is not what {self.path} was made from. The first difference: planned is "
-                    f"{_described(before)}, and there is {_described(now)}. Nothing was sent. Look at both, then make "
-                    f"another plan."
-                )
-        raise InputRefusedError(f"{name} is not what {self.path} was made from. Nothing was sent. Make another plan.")
-
-
-def load(path: Path) -> SavedPlan:
-    """Return a plan that was kept; InputRefusedError when the file has none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        kept = [list(one) for one in content["targets"]]
-        if {len(one) for one in kept} - {len(_FIELDS)}:
-            raise ValueError("its targets are none")  # noqa: TRY301 - all that is no plan is refused alike
-        return SavedPlan(path, str(content["digest"]), kept)
-    except OSError as error:
-        raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputRefusedError(f"{path} is no plan. Make one with: bulkreact plan INPUT --out FILE") from None
-
-
-def _described(target: Iterable[object] | None) -> str:
-    if target is None:
-        return "nothing more"
-    row, _, *ids = target
-    return f"row {row} with {' / '.join(map(str, filter(None, ids)))}"
 
 
 @dataclass(frozen=True, slots=True)

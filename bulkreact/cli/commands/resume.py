@@ -3,7 +3,7 @@
 import click
 
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.cli.confirm import confirm
+from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
@@ -49,7 +49,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
         ctx.exit(EXIT_SUCCESS)
     reporter.info(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {plural(count.rows, 'row')}.")
     with open_session(ctx, service, limits, reporter, tenant_id=facts.tenant_id) as session:
-        confirm(lambda: count, service, yes=output.yes or bool(session.access.refusal))
+        confirmation(session, yes=output.yes)(lambda: count)
         session.announce(facts.id)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()

@@ -1,0 +1,56 @@
+"""Compares an input with the plan of it that was saved in a file."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from bulkreact.batch.journal.preview import PlannedTarget
+from bulkreact.errors import InputRefusedError
+
+_TARGET_FIELDS = ("row", "kind", "customer", "subscription", "entitlement")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan that was saved in a file."""
+
+    path: Path
+    digest: str
+    targets: list[list[object]]
+
+    def compare(self, digest: str, targets: Iterable[PlannedTarget], *, name: str) -> None:
+        """Make sure that an input has the planned targets; InputRefusedError names the first difference."""
+        if digest == self.digest:
+            return
+        for before, now in zip_longest(self.targets, targets):
+            # Rows may have moved; what is sent, and in which order, counts.
+            if before is None or now is None or list(before)[1:] != list(now)[1:]:
+                raise InputRefusedError(
+                    f"{name} is not what {self.path} was made from. The first difference: planned is "
+                    f"{_describe(before)}, and there is {_describe(now)}. Nothing was sent. Look at both, then make "
+                    f"another plan."
+                )
+        raise InputRefusedError(f"{name} is not what {self.path} was made from. Nothing was sent. Make another plan.")
+
+
+def load_plan(path: Path) -> SavedPlan:
+    """Return a plan that was saved; InputRefusedError when the file has none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        targets = [list(target) for target in content["targets"]]
+        if {len(target) for target in targets} - {len(_TARGET_FIELDS)}:
+            raise ValueError("not targets")  # noqa: TRY301 - refused like everything else that is not a plan
+        return SavedPlan(path, str(content["digest"]), targets)
+    except OSError as error:
+        raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputRefusedError(f"{path} is not a plan. Make one with: bulkreact plan INPUT --out FILE") from None
+
+
+def _describe(target: Iterable[object] | None) -> str:
+    if target is None:
+        return "nothing more"
+    row, _, *ids = target
+    return f"row {row} with {' / '.join(map(str, filter(None, ids)))}"

@@ -1,0 +1,87 @@
+"""Which unfinished run of the same input is continued, and what is said about the others."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
+from bulkreact.models import RunState
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.partnercenter.auth.access_tokens import StaticToken
+from bulkreact.runs.index import Run
+from bulkreact.runs.preparation import choose_unfinished
+from bulkreact.timestamps import iso
+
+TENANT, OTHER_TENANT = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
+ACCESS = AuthorizedAccess(StaticToken("token", now=lambda: 0.0), TENANT, TENANT)
+METADATA = RunMetadata(
+    id="earlier",
+    uuid="",
+    version="",
+    command="run",
+    operator="",
+    created_at=iso(datetime.now(UTC)),
+    input_name="input.csv",
+    input_sha256="",
+    header=(),
+    digest="rows",
+    row_limit=None,
+    cloud="global",
+    base_url="https://api.example",
+    api_version="v1",
+    tenant_id=TENANT,
+    simulated=False,
+    from_spreadsheet=False,
+)
+ENDED = SessionRecord(1, 1, "", "", RunState.FINISHED, 0, "", None)
+OPEN = Run(Path(), "earlier", METADATA, None, has_unknown=False, has_transferred=False, counts=None)
+FINISHED = replace(OPEN, session=ENDED)
+OLD = iso(datetime.now(UTC) - timedelta(days=8))
+
+
+def variant(run: Run, **changes: object) -> Run:
+    """Return a run with other metadata."""
+    return replace(run, metadata=replace(run.metadata, **changes))
+
+
+@pytest.mark.parametrize(
+    ("run", "remark"),
+    [
+        (variant(OPEN, tenant_id=OTHER_TENANT), f"is for the tenant {OTHER_TENANT}: this is a new run, for {TENANT}."),
+        (variant(OPEN, row_limit=3), "had another --limit"),
+        (FINISHED, "The same rows were run before and finished, as earlier"),
+        (variant(FINISHED, row_limit=3), "The same rows were run before"),
+        (variant(OPEN, digest="others"), "input.csv has changed since the unfinished run earlier"),
+        (variant(OPEN, digest="others", input_name="other.csv"), ""),
+        (variant(OPEN, digest="others", retry_of="first"), ""),
+        (variant(FINISHED, created_at=OLD), ""),
+        (variant(FINISHED, tenant_id=OTHER_TENANT), ""),
+        (variant(OPEN, base_url="https://other.example"), ""),
+    ],
+)
+def test_a_related_run_that_is_not_continued_is_worth_a_remark(run: Run, remark: str) -> None:
+    chosen, text = choose_unfinished([run], METADATA, ACCESS)
+    assert chosen is None
+    assert remark in text
+    assert bool(remark) is bool(text)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        OPEN,
+        variant(OPEN, created_at=OLD),
+        variant(OPEN, tenant_id=None),
+        replace(FINISHED, has_unknown=True),
+        replace(FINISHED, has_transferred=True),
+    ],
+)
+def test_an_open_run_of_the_same_rows_is_continued_whatever_is_newer(run: Run) -> None:
+    assert choose_unfinished([variant(OPEN, row_limit=3), FINISHED, run], METADATA, ACCESS) == (run, "")
+
+
+def test_the_newest_related_run_is_the_one_remarked_on() -> None:
+    older = variant(FINISHED, id="older")
+    assert "as earlier" in choose_unfinished([FINISHED, older], METADATA, ACCESS)[1]
