@@ -60,20 +60,18 @@ class DiscoveryFilter:
 
     def includes_entitlements(self, subscription: SubscriptionEntry) -> bool:
         """Return whether the entitlements of a subscription are read."""
-        return self.entitlements and subscription.azure_plan and self._includes(subscription)
+        selected = self.only is None or subscription.id.lower() in self.only
+        return self.entitlements and subscription.azure_plan and selected
 
     def includes(self, subscription: SubscriptionEntry) -> bool:
         """Return whether a subscription itself is included."""
         if self.only is not None:
-            return self._includes(subscription)
+            return subscription.id.lower() in self.only
         return self.subscriptions and self.includes_status(subscription.status)
 
     def includes_status(self, status: str) -> bool:
         """Return whether targets of a status are included."""
         return self.active or status.strip().lower() != ACTIVE
-
-    def _includes(self, subscription: SubscriptionEntry) -> bool:
-        return self.only is None or subscription.id.lower() in self.only
 
 
 class PageCursor(Generic[Entry]):

@@ -10,7 +10,7 @@ from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.reaction import Answered, RefreshToken, react
+from bulkreact.batch.dispatch.reaction import Answered, RefreshToken
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_budget
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow
@@ -156,13 +156,7 @@ class _TaskReader(Generic[TaskT]):
         self._pool.progress.calls += 1
         result = await self._send(task)
         self._pool.record_answer(task, result)
-        reaction = react(
-            result.verdict,
-            failures=task.failures,
-            token_refused=task.token_refused,
-            attempts=self._job.limits.attempts,
-            chance=self._environment.chance(),
-        )
+        reaction = self._pool.react(result.verdict, failures=task.failures, token_refused=task.token_refused)
         task.token_refused = isinstance(reaction, RefreshToken)
         task.failures += isinstance(reaction, RetryIn)
         if not isinstance(reaction, Answered):

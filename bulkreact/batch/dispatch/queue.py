@@ -8,6 +8,7 @@ from itertools import count
 from typing import Generic
 
 from bulkreact.batch.dispatch.customer_queue import CustomerQueue
+from bulkreact.batch.environment import ThrottleState
 from bulkreact.batch.row_source import CustomerStream, Item, RowSource
 
 ACTIVE_CUSTOMERS = 1024
@@ -202,18 +203,14 @@ class Queue(Generic[Item]):
         """Return whether no other customer has items left."""
         return self._upcoming is None and all(other == customer_id for other in self._customers)
 
-    def hold_seconds(self, now: float) -> float:
-        """Return the seconds for which nothing at all is sent."""
-        return max(0.0, self._held_until - now)
-
-    def held_customers(self, now: float) -> int:
-        """Return how many customers are held."""
-        return sum(customer.held_until > now for customer in self._customers.values())
-
-    @property
-    def waiting(self) -> int:
-        """Return how many items wait until their next call is due."""
-        return sum(customer.waiting for customer in self._customers.values())
+    def throttle_state(self, now: float) -> ThrottleState:
+        """Return what is paused."""
+        customers = self._customers.values()
+        return ThrottleState(
+            max(0.0, self._held_until - now),
+            sum(customer.held_until > now for customer in customers),
+            sum(customer.waiting for customer in customers),
+        )
 
     def close(self) -> None:
         """Hand out no more items."""

@@ -45,7 +45,7 @@ class RateLimiter:
         # One waiter in the limiter at a time, so that a changed rate applies to the next permit.
         self._turn = asyncio.Lock()
         self._timeout: asyncio.Timeout | None = None
-        self._closed = asyncio.Event()
+        self._closed = False
 
     async def acquire(self, before: Callable[[], Awaitable[None]]) -> None:
         """Wait for the next permit, or until the limiter is closed.
@@ -56,18 +56,14 @@ class RateLimiter:
             await before()
             return
         async with self._turn:
-            if self._closed.is_set():
-                return
-            await before()
-            if self._closed.is_set():
+            if not self._closed:
+                await before()
+            if self._closed:
                 return
             limiter = self._limiter
             rate = self.adaptive_rate.rate
             if limiter is None or abs(rate - self._limiter_rate) > _NOTICEABLE * self._limiter_rate:
                 limiter = await self._replace_limiter(rate)
-            if limiter.has_capacity():
-                await limiter.acquire()
-                return
             try:
                 async with asyncio.timeout(None) as self._timeout:
                     await limiter.acquire()
@@ -79,13 +75,13 @@ class RateLimiter:
 
     def close(self) -> None:
         """Wake all waiters; no more permits are issued."""
-        self._closed.set()
+        self._closed = True
         if self._timeout:
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
     def reopen(self) -> None:
         """Issue permits again for another phase, at the rate that was reached."""
-        self._closed.clear()
+        self._closed = False
 
     async def _replace_limiter(self, rate: float) -> AsyncLimiter:
         # A bucket of two spaces evenly up to 500 calls a second; a larger one keeps its share above that.

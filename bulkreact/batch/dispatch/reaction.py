@@ -1,7 +1,5 @@
 """What every driver does with a verdict before it looks at what was answered; pure."""
 
-from typing import assert_never
-
 from msgspec import Struct
 
 from bulkreact.batch.policy import RetryIn
@@ -59,22 +57,8 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
         case verdicts.Transient(retry_once=retry_once):
             limit = min(2, attempts) if retry_once else attempts
             return RetryIn(backoff(failures + 1, chance)) if failures + 1 < limit else Answered()
-        case (
-            verdicts.Accepted()
-            | verdicts.StatusRead()
-            | verdicts.Listed()
-            | verdicts.Refused()
-            | verdicts.AmbiguousRefusal()
-            | verdicts.Conflict()
-            | verdicts.ParentInactive()
-            | verdicts.CustomerRefused()
-            | verdicts.PermissionRefused()
-            | verdicts.NotReady()
-            | verdicts.TryLater()
-        ):
-            return Answered()
         case _:
-            assert_never(verdict)
+            return Answered()
 
 
 def backoff(failures: int, chance: float) -> float:

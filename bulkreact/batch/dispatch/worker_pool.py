@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, assert_never
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, RefreshToken, Unanswered
+from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, Reaction, RefreshToken, Unanswered, react
 from bulkreact.batch.dispatch.throttle import Scope, Throttle
 from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
 from bulkreact.batch.policy import RetryIn
@@ -17,7 +17,7 @@ from bulkreact.batch.row_source import Item
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
 from bulkreact.partnercenter.protocol import CHANGES
-from bulkreact.partnercenter.verdicts import Throttled
+from bulkreact.partnercenter.verdicts import Throttled, Verdict
 from bulkreact.settings import Limits
 
 Result = TypeVar("Result")
@@ -30,12 +30,13 @@ class CallBudget:
     rate_limiter: RateLimiter
     throttle: Throttle
     concurrency: int
+    attempts: int
 
 
 def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
     """Return a budget that remembers no throttle yet: reads are throttled at other times than writes."""
     throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    return CallBudget(rate_limiter, throttle, limits.concurrency)
+    return CallBudget(rate_limiter, throttle, limits.concurrency, limits.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class WorkerPool(Generic[Item]):
         if rate := self._budget.rate_limiter.adaptive_rate:
             rate.speed_up()
 
+    def react(self, verdict: Verdict, *, failures: int, token_refused: bool) -> Reaction:
+        """Return what to do next with a call; see reaction.react."""
+        attempts, chance = self._budget.attempts, self._environment.chance()
+        return react(verdict, failures=failures, token_refused=token_refused, attempts=attempts, chance=chance)
+
     async def apply(
         self, item: Item, reaction: Unanswered, result: CallResult, *, abort_reason: str
     ) -> Abandoned[Item] | None:
@@ -164,8 +170,7 @@ class WorkerPool(Generic[Item]):
 
     def throttle_state(self) -> ThrottleState:
         """Return what is paused."""
-        now = self._environment.monotonic()
-        return ThrottleState(self.queue.hold_seconds(now), self.queue.held_customers(now), self.queue.waiting)
+        return self.queue.throttle_state(self._environment.monotonic())
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
         """Wait for something that is not a call, but only until the pool is stopped."""

@@ -105,7 +105,6 @@ class DependencyTracker:
             pool,
             executor=executor,
             environment=environment,
-            attempts=limits.attempts,
             run_uuid=run_uuid,
             settled=self._polled,
             apply=apply,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bulkreact.batch import policy
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered, react
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered
 from bulkreact.batch.dispatch.throttle import Scope
 from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
@@ -49,7 +49,6 @@ class Runner:
         self._run_uuid = run_uuid
         self._executor = executor
         self._environment = environment
-        self._limits = limits
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._denial_breaker = denial_breaker
         self._pool = WorkerPool(
@@ -102,13 +101,7 @@ class Runner:
         if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._environment.monotonic()
         row.progress = policy.advance(before, verdict, result.call)
-        reaction = react(
-            verdict,
-            failures=before.retries.failures,
-            token_refused=before.token_refused,
-            attempts=self._limits.attempts,
-            chance=self._environment.chance(),
-        )
+        reaction = self._pool.react(verdict, failures=before.retries.failures, token_refused=before.token_refused)
         if isinstance(reaction, Answered):
             await self._follow(row, policy.decide(before, row.progress, verdict), result)
             return

@@ -94,7 +94,6 @@ async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *
         executor=executor,
         budget=budget,
         environment=session.environment,
-        attempts=session.limits.attempts,
         total=watch_list.count(),
     )
     with session.begin_phase(verifier.pool):

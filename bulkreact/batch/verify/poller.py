@@ -5,7 +5,7 @@ from typing import assert_never
 from uuid import UUID
 
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
-from bulkreact.batch.dispatch.reaction import Answered, Unanswered, react
+from bulkreact.batch.dispatch.reaction import Answered, Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.call_log import intended_id
@@ -27,7 +27,6 @@ class ActivationPoller:
         *,
         executor: CallExecutor,
         environment: RunEnvironment,
-        attempts: int,
         run_uuid: UUID,
         settled: Callable[[Settled], Awaitable[None]],
         apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]],
@@ -35,7 +34,6 @@ class ActivationPoller:
         self._pool = pool
         self._executor = executor
         self._environment = environment
-        self._attempts = attempts
         self._run_uuid = run_uuid
         self._settled = settled
         self._apply = apply
@@ -48,13 +46,7 @@ class ActivationPoller:
         result = await self._executor.call(
             ordinal, call.operation, call.row.target, request_id=request_id, context=call.context
         )
-        reaction = react(
-            result.verdict,
-            failures=call.failures,
-            token_refused=call.token_refused,
-            attempts=self._attempts,
-            chance=self._environment.chance(),
-        )
+        reaction = self._pool.react(result.verdict, failures=call.failures, token_refused=call.token_refused)
         if not isinstance(reaction, Answered):
             watch.apply_unanswered(call, result.verdict)
             await self._record(watch, result, Settled())

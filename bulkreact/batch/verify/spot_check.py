@@ -43,7 +43,6 @@ async def spot_check(
         executor=CallExecutor(recorder=recorder, environment=environment, service=service),
         budget=call_budget(limits, RateLimiter(limits.calls_per_second)),
         environment=environment,
-        attempts=limits.attempts,
         total=len(targets),
         title="Reading",
         # Without writes no request id is derived from it.

@@ -23,7 +23,6 @@ class Verifier:
         executor: CallExecutor,
         budget: CallBudget,
         environment: RunEnvironment,
-        attempts: int,
         total: int,
         title: str = "Verifying",
     ) -> None:
@@ -34,7 +33,6 @@ class Verifier:
             self.pool,
             executor=executor,
             environment=environment,
-            attempts=attempts,
             run_uuid=run_uuid,
             settled=self._settled,
             apply=self._apply,
