@@ -41,7 +41,7 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
 @pytest.fixture
 def tunnels(loop: asyncio.AbstractEventLoop, authority: Authority) -> Iterator[Tunnels]:
     found = Tunnels(int(authority.base_url.rpartition(":")[2]))
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.connect, "127.0.0.1", 0), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.connect, "127.0.0.1", 0), loop).result(60)
     found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     yield found
     loop.call_soon_threadsafe(server.close)

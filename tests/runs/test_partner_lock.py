@@ -73,7 +73,7 @@ def test_whoever_waits_runs_when_the_other_has_ended(program: Program, partner: 
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")
     told = told_to_wait(second)
     end(program, first)
-    ended = second.wait(60)
+    ended = second.wait(120)
     second.communicate()
     assert f"process {first.pid}" in told
     assert ended == 0
@@ -88,7 +88,7 @@ def test_whoever_waits_can_be_told_to_stop(program: Program, partner: Partner) -
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")
     told_to_wait(second)
     second.send_signal(signal.SIGTERM)
-    assert second.wait(30) == 143
+    assert second.wait(120) == 143
     second.communicate()
     end(program, first)
     assert not [call for call in partner.requests() if guid(1) in call["path"]]

@@ -12,8 +12,8 @@ FAST = ("--rate", "off", "--yes")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, not for seconds; a minute without it is a failure."""
-    deadline = time.monotonic() + 60
+    """Wait for a condition, not for seconds; two minutes without it are a failure."""
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -108,7 +108,7 @@ class Authority:
         data = None if form is None else urlencode(form).encode()
         request = Request(url, data=data, headers=headers or {})  # noqa: S310 - the simulator's own address
         opener = build_opener(ProxyHandler({}), _AsItIs(), HTTPSHandler(context=self.trust()))
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=60) as answer:
             return Answer(answer.status, answer.read(), dict(answer.headers))
 
     def ask(self, grant_type: str, *, tenant: str = TENANT, **form: str) -> Answer:

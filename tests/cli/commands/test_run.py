@@ -650,7 +650,7 @@ def test_the_run_goes_on_when_nobody_reads_its_words_any_more(program: Program, 
     assert process.stderr
     process.stderr.readline()
     process.stderr.close()
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     assert process.stdout
     process.stdout.close()
     assert len(partner.service.call_log.effects) == 40

@@ -256,7 +256,7 @@ def growing_file(path: Path) -> Iterator[None]:
             with path.open("a") as file:
                 file.write("\n")
             set_age(path, 3600)
-            time.sleep(0.4)
+            time.sleep(0.05)
 
     thread = threading.Thread(target=grow)
     thread.start()

@@ -64,7 +64,7 @@ async def test_all_who_ask_at_once_cause_one_fetch() -> None:
 
 async def test_the_event_loop_goes_on_while_the_token_service_takes_its_time() -> None:
     release = threading.Event()
-    service = Service(before=lambda: release.wait(30))
+    service = Service(before=lambda: release.wait(60))
     asking = asyncio.ensure_future(service.tokens.ensure_token())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -96,7 +96,7 @@ async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.before = lambda: release.wait(30)
+    service.before = lambda: release.wait(60)
     service.moment = 3400
     for _ in range(16):
         assert await tokens.ensure_token() == ""
@@ -219,7 +219,7 @@ async def test_while_a_refused_token_is_replaced_nobody_uses_it() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.before = lambda: release.wait(30)
+    service.before = lambda: release.wait(60)
     renewing = asyncio.ensure_future(tokens.renew(10))
     await asyncio.sleep(0)
     waiting = asyncio.ensure_future(tokens.ensure_token())
@@ -255,7 +255,7 @@ async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> N
     answered, stored = threading.Event(), threading.Event()
 
     def fetch(_refused: str) -> Grant:
-        answered.wait(30)
+        answered.wait(60)
         stored.set()
         return Grant("token", 3600)
 
@@ -286,7 +286,7 @@ def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
 @pytest.mark.parametrize("rotating", [True, False])
 async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
     release = threading.Event()
-    service = Service(before=lambda: release.wait(30))
+    service = Service(before=lambda: release.wait(60))
     tokens = RefreshingToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
     fetching = asyncio.ensure_future(tokens.ensure_token())
     await asyncio.sleep(0)

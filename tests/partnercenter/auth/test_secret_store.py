@@ -132,7 +132,7 @@ def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path
     in_the_way.rmdir()
     with ThreadPoolExecutor(1) as pool:
         # In another thread, as runs do it: a lock that is held would be held against it.
-        pool.submit(_enter, sign_in_for(tmp_path, IDENTITY)).result(10)
+        pool.submit(_enter, sign_in_for(tmp_path, IDENTITY)).result(60)
 
 
 def _enter(place: SignIn) -> None:
