@@ -5,15 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from bulkreact.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_SOME_FAILED,
-    EXIT_SUCCESS,
-    EXIT_TERMINATED,
-    BulkreactError,
-    is_fatal,
-    most_severe,
-)
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, is_fatal, most_severe
 from bulkreact.inbox.new_files import NewFiles
 from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, inactivity_message, sweep_metrics
 from bulkreact.inbox.scan import FileSnapshot, scan
@@ -29,7 +21,10 @@ _POLL_SECONDS = 0.2
 
 def sweep(job: SweepJob) -> CommandEnd:
     """Sweep once."""
-    return _end_of_pass(job, *_sweep_pass(job))
+    results, stop_code = _sweep_pass(job)
+    if stop_code and all(result.exit_code != stop_code for result in results):
+        job.environment.reporter.warning("Interrupted between two files: the next sweep takes the others.")
+    return _end_of_pass(job, results, stop_code)
 
 
 def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) -> CommandEnd:
@@ -79,10 +74,9 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
                 stop_code = sweep_pass.stop_code or (exit_code_of(signals[0]) if signals else EXIT_SUCCESS)
                 if stop_code or (result and ends_sweep(result.exit_code)):
                     return results, stop_code
-        except KeyboardInterrupt:
-            return results, EXIT_INTERRUPTED
-        except SystemExit:
-            return results, EXIT_TERMINATED
+        except (KeyboardInterrupt, SystemExit):
+            # A signal between two runs: none was interrupted.
+            return results, exit_code_of(signals[0]) if signals else EXIT_INTERRUPTED
     last_activity = job.ledger.last_activity()
     if message := inactivity_message(last_activity, job.environment.now(), job.expect_within):
         job.environment.reporter.error(f"{job.inbox}: {message}.")

@@ -72,7 +72,8 @@ class Monitors:
         """Report that the command starts."""
         if self.targets != NotifyTargets():
             with self._never_raising():
-                self._warn_all(self.run_async(webhooks.notify_start(self.targets)))
+                for warning in self.run_async(webhooks.notify_start(self.targets)):
+                    self.warn(warning)
 
     def notify_end(self, end: CommandEnd) -> None:
         """Report how the command ended."""
@@ -87,7 +88,8 @@ class Monitors:
                 content = None if end.state is ReportState.UNCHANGED else self._content(end, summaries)
                 line = _summary_line(self.command, end, summaries)
                 notification = Notification(end.exit_code, line, content)
-                self._warn_all(self.run_async(webhooks.notify_end(self.targets, notification)))
+                for warning in self.run_async(webhooks.notify_end(self.targets, notification)):
+                    self.warn(warning)
 
     def _content(self, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> Mapping[str, object] | None:
         runs = [{**summary, **self._rows(run)} for summary, run in zip(summaries, end.runs, strict=True)]
@@ -112,10 +114,6 @@ class Monitors:
             prometheus.write(path, self.reports, result, end.metrics)
         except OSError as error:
             self.warn(f"--metrics {path} could not be written: {error.strerror}. The run is not affected.")
-
-    def _warn_all(self, messages: Sequence[str]) -> None:
-        for message in messages:
-            self.warn(message)
 
     @contextmanager
     def _never_raising(self) -> Iterator[None]:

@@ -1,17 +1,20 @@
 """Those who watch from afar: a real promtool, a real receiver of pings and hooks, and none of them changes a run."""
 
+import asyncio
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.monitoring import webhooks
-from bulkreact.monitoring.webhooks import Notification, teams_card
+from bulkreact.monitoring.monitors import CommandEnd, Monitors, ReportState
+from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import fated, guid, row, write_csv
 from tests.support.program import CANARY, Partner, Program
@@ -284,3 +287,30 @@ def test_not_even_a_bug_in_a_notification_changes_a_run(
     assert _bulkreact.main(command, standalone_mode=False) == 0
     assert receiver.paths == []
     assert len(partner.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "paths"),
+    [
+        (ReportState.NEW, ["/fail", "/hook"]),
+        (ReportState.UNCHANGED, ["/fail"]),
+        (ReportState.ALREADY_REPORTED, []),
+    ],
+)
+def test_what_monitors_know_already_is_not_sent_again(
+    receiver: Receiver, tmp_path: Path, state: ReportState, paths: list[str]
+) -> None:
+    monitors = Monitors(
+        command="sweep",
+        reports=tmp_path,
+        metrics=None,
+        targets=NotifyTargets(receiver.url, f"{receiver.url}/hook"),
+        all_rows=False,
+        simulated=False,
+        refresh_token_expiry=lambda: None,
+        now=lambda: datetime.now(UTC),
+        warn=pytest.fail,
+        run_async=asyncio.run,
+    )
+    monitors.notify_end(CommandEnd(1, state=state))
+    assert receiver.paths == paths

@@ -30,6 +30,7 @@ from tests.support.inboxes import (
 from tests.support.invariants import second_effects
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
+from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
@@ -275,6 +276,23 @@ def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops
     assert len(file_names(inbox_folder(program) / "done")) == 2
     assert count_calls(partner, 300) == [0, 0]
     assert sweep(program, partner).code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_between_two_runs_ends_the_sweep_and_reports_what_was_run(
+    program: Program, partner: Partner, number: signal.Signals, code: int
+) -> None:
+    drop_file(program, "a.csv", 100)
+    drop_file(program, "b.csv", 300, age=60)
+    with receiving() as receiver:
+        instant = ("bulkreact.runs.store.publish", 0, 2)
+        assert sweep_with_signal(program, partner, instant, "--notify-url", receiver.url, number=number) == code
+        content = receiver.content("/")
+    assert content["exit_code"] == code
+    assert [run["run_id"] for run in content["runs"]] == [run_journals(program)[0].parent.name]  # type: ignore[attr-defined]
+    assert file_names(inbox_folder(program)) == ["b.csv"]
+    assert sweep(program, partner).code == 0
+    assert [count_calls(partner, 100), count_calls(partner, 300)] == [[1, 1], [1, 1]]
 
 
 @pytest.mark.parametrize("missing", [True, False])

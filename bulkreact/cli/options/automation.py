@@ -114,7 +114,8 @@ def end_by(error: BaseException) -> CommandEnd:
         case click.ClickException():
             return CommandEnd(error.exit_code, error.format_message())
         case click.Abort():
-            return CommandEnd(InputRefusedError.exit_code, "Nothing was sent.")
+            interrupted = isinstance(error.__context__, KeyboardInterrupt)
+            return CommandEnd(EXIT_INTERRUPTED if interrupted else InputRefusedError.exit_code, "Nothing was sent.")
         case KeyboardInterrupt():
             return CommandEnd(EXIT_INTERRUPTED, "Interrupted. Nothing was sent.")
         case SystemExit(code=int(code)):
