@@ -46,7 +46,7 @@ class RunJob:
 
     @property
     def resume_hint(self) -> ResumeHint:
-        """Return how the sending of the run is continued; verifying never stands in the way of that."""
+        """Return how the sending of the run is continued; verifying does not change that."""
         name = store.cli_name(self.folder, self.output.reports)
         return ResumeHint(name, self.resume_command(name) if self.sends else f"bulkreact resume {name}")
 

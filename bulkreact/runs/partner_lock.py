@@ -1,4 +1,4 @@
-"""Which locks a command takes before it calls the partner."""
+"""Takes the locks of a command: of the partner that it calls, or of the folder that it sweeps."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

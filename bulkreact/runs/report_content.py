@@ -1,4 +1,4 @@
-"""Puts what is known of a run into the words of its report."""
+"""Makes the content of a run's report from what the journal says."""
 
 from collections.abc import Iterable
 

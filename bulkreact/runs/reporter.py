@@ -1,4 +1,4 @@
-"""What a run needs of the part that reports on it, be that a terminal, a JSON log or a web page."""
+"""The interface through which runs report: to a terminal, a JSON log or a web page."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol

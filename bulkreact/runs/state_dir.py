@@ -8,5 +8,5 @@ from platformdirs import user_state_path
 
 def state_folder() -> Path:
     """Return the folder that the environment names, else the platform's own."""
-    given = os.environ.get("BULKREACT_STATE_DIR")
-    return Path(given).expanduser() if given else user_state_path("bulkreact", appauthor=False)
+    folder = os.environ.get("BULKREACT_STATE_DIR")
+    return Path(folder).expanduser() if folder else user_state_path("bulkreact", appauthor=False)

@@ -69,12 +69,15 @@ def _customer(text: str) -> str:
     help="Azure subscriptions, Partner Center's subscriptions, or both.",
 )
 @click.option(
-    "--status", "status", multiple=True, help="Only what stands so; can be repeated.  [default: all that is not active]"
+    "--status",
+    "status",
+    multiple=True,
+    help="Only what has this status; can be repeated.  [default: all that is not active]",
 )
 @click.option(
     "--complete",
     metavar="INPUT",
-    help="Instead: copy this file to --out, with the entitlement ids that can be told for sure filled in.",
+    help="Instead: copy this file to --out, with the entitlement ids filled in where there is no doubt.",
 )
 @click.option("--new", is_flag=True, help="Read everything again, also what an earlier, unfinished discovery has read.")
 @form_options
@@ -83,7 +86,7 @@ def _customer(text: str) -> str:
 @shared.pace_options
 @shared.reports_option
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well.")
 @click.pass_context
 def command(ctx: click.Context, /, **_: object) -> None:
     """Write an input file of everything that is not active: customers, their subscriptions, their Azure subscriptions.
@@ -91,30 +94,30 @@ def command(ctx: click.Context, /, **_: object) -> None:
     Nothing is reactivated. Interrupted or killed, the same command goes on where it stopped. Some customers could not
     be read: exit code 1.
     """
-    given = ctx.params
-    _check(given)
-    out = _output_path(given["out"], given["customers"])
-    reporter = ConsoleReporter(Output(given["reports"], progress=given["progress"], quiet=given["quiet"]))
-    if given["complete"] is None:
+    params = ctx.params
+    _check(params)
+    out = _output_path(params["out"], params["customers"])
+    reporter = ConsoleReporter(Output(params["reports"], progress=params["progress"], quiet=params["quiet"]))
+    if params["complete"] is None:
         ctx.exit(_discover(ctx, out, reporter))
     from bulkreact.cli.commands.discover_complete import complete  # noqa: PLC0415 - loads pandas
 
-    with open_input(given["complete"]) as path:
+    with open_input(params["complete"]) as path:
         ctx.exit(complete(ctx, path, out, reporter))
 
 
-def _check(given: Mapping[str, Any]) -> None:
+def _check(params: Mapping[str, Any]) -> None:
     """Make sure that the options make sense together."""
-    if given["customer"] and given["customers"]:
+    if params["customer"] and params["customers"]:
         raise InputRefusedError("--customer and --customers exclude each other: leave one of them out.")
-    if given["complete"] is None:
+    if params["complete"] is None:
         return
-    others = {"--customer": given["customer"], "--customers": given["customers"], "--status": given["status"]}
-    if excluded := [name for name, value in others.items() if value]:
+    conflicting = {"--customer": params["customer"], "--customers": params["customers"], "--status": params["status"]}
+    if excluded := [name for name, value in conflicting.items() if value]:
         raise InputRefusedError(
             f"--complete says by itself which customers are meant: leave out {' and '.join(excluded)}."
         )
-    if given["kind"] == Kind.SUBSCRIPTION:
+    if params["kind"] == Kind.SUBSCRIPTION:
         raise InputRefusedError("--complete looks for Azure subscriptions: leave out --kind subscription.")
 
 
@@ -167,12 +170,12 @@ class FoundCounts:
 
 def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
     """Read customers, write what is not active, and return the exit code."""
-    given = ctx.params
-    statuses = frozenset(status.strip().casefold() for status in given["status"])
+    params = ctx.params
+    statuses = frozenset(status.strip().casefold() for status in params["status"])
     criteria = DiscoveryFilter(
-        given["kind"] != Kind.AZURE, given["kind"] != Kind.SUBSCRIPTION, active=ACTIVE in statuses
+        params["kind"] != Kind.AZURE, params["kind"] != Kind.SUBSCRIPTION, active=ACTIVE in statuses
     )
-    with reading(ctx, criteria, _chosen(given), reporter) as store:
+    with reading(ctx, criteria, _chosen(params), reporter) as store:
 
         def rows() -> Iterator[Discovered]:
             return (row for row in store.rows() if not statuses or row.status.casefold() in statuses)
@@ -181,7 +184,7 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
         for row in rows():
             found.add(row)
         _write(out, rows(), found.counts.total())
-        for line in _lines(found, store, given["out"]):
+        for line in _lines(found, store, params["out"]):
             reporter.info(line)
         code = report_unread(store)
         if not store.has_transient_failures:
@@ -189,12 +192,12 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
     return code
 
 
-def _chosen(given: Mapping[str, Any]) -> ChosenCustomers | None:
-    if given["customers"]:
+def _chosen(params: Mapping[str, Any]) -> ChosenCustomers | None:
+    if params["customers"]:
         from bulkreact.sheets.input.customer_ids import customer_ids  # noqa: PLC0415 - loads pandas
 
-        return ChosenCustomers(tuple(customer_ids(given["customers"], form_of(given))))
-    return ChosenCustomers(tuple(dict.fromkeys(given["customer"]))) if given["customer"] else None
+        return ChosenCustomers(tuple(customer_ids(params["customers"], form_of(params))))
+    return ChosenCustomers(tuple(dict.fromkeys(params["customer"]))) if params["customer"] else None
 
 
 def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:

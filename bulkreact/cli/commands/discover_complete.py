@@ -29,7 +29,7 @@ from bulkreact.sheets.output import table_writer
 from bulkreact.wording import shell_quote
 
 
-class End(StrEnum):
+class RowEnd(StrEnum):
     """What became of a row, as people are told."""
 
     UNCHANGED = "Left as they were"
@@ -48,7 +48,7 @@ class Completion:
     table: InputWithMissingIds
     store: DiscoveryStore | None
     unread: frozenset[tuple[str, str]] = frozenset()
-    ends: dict[End, list[int]] = field(default_factory=lambda: {end: [] for end in End})
+    ends: dict[RowEnd, list[int]] = field(default_factory=lambda: {end: [] for end in RowEnd})
 
     def rows(self) -> Iterator[Sequence[str]]:
         """Yield every row, completed where there is no doubt."""
@@ -57,34 +57,34 @@ class Completion:
             self.ends[end].append(row.number)
             yield cells
 
-    def _row(self, row: IncompleteRow) -> tuple[End, Sequence[str]]:
+    def _row(self, row: IncompleteRow) -> tuple[RowEnd, Sequence[str]]:
         if row.missing_for is None or self.store is None:
-            return End.UNCHANGED, row.cells
+            return RowEnd.UNCHANGED, row.cells
         customer_id, subscription_id = row.missing_for
         if {(customer_id, ""), (customer_id, subscription_id)} & self.unread:
-            return End.UNREAD, row.cells
+            return RowEnd.UNREAD, row.cells
         targets = self.store.find_targets(customer_id, subscription_id)
         candidates = [target for target in targets if target.kind == Kind.AZURE]
         if len(candidates) == 1:
-            return End.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")
+            return RowEnd.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")
         if candidates:
-            return End.SEVERAL, self.table.fill(row, "", "; ".join(map(_describe, candidates)))
+            return RowEnd.SEVERAL, self.table.fill(row, "", "; ".join(map(_describe, candidates)))
         plans = [target.azure_plan for target in targets if target.kind == Kind.SUBSCRIPTION]
         if not plans:
-            return End.UNKNOWN, row.cells
-        return (End.NONE, self.table.fill(row, "", "")) if plans[0] else (End.NO_PLAN, row.cells)
+            return RowEnd.UNKNOWN, row.cells
+        return (RowEnd.NONE, self.table.fill(row, "", "")) if plans[0] else (RowEnd.NO_PLAN, row.cells)
 
 
 def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporter) -> int:
     """Look up what an input lacks, write it completed, and return the exit code."""
-    given = ctx.params
-    name = "standard input" if given["complete"] == "-" else given["complete"]
+    params = ctx.params
+    name = "standard input" if params["complete"] == "-" else params["complete"]
     if out:
         refuse_same_file(out, path, name="the input")
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
-    table = InputWithMissingIds(path, name, form_of(given), text=text)
+    table = InputWithMissingIds(path, name, form_of(params), text=text)
     reporter.info_if(table.remark)
     count = 0
     missing: dict[tuple[str, str], None] = {}
@@ -99,7 +99,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     with reading(ctx, criteria, chosen, reporter) if missing else nullcontext() as store:
         completion = Completion(table, store, _unread(store) if store else frozenset())
         _write(out, completion)
-        for line in _lines(completion, given["out"]):
+        for line in _lines(completion, params["out"]):
             reporter.info(line)
         code = report_unread(store) if store else EXIT_SUCCESS
         if store and not store.has_transient_failures:
@@ -132,7 +132,7 @@ def _lines(completion: Completion, shown: Path | None) -> Iterator[str]:
             continue
         rows = (
             f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"
-            if end not in {End.UNCHANGED, End.FILLED}
+            if end not in {RowEnd.UNCHANGED, RowEnd.FILLED}
             else ""
         )
         yield f"  {len(numbers):,}  {end}{rows}"

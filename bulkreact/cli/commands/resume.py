@@ -1,4 +1,4 @@
-"""``bulkreact resume``: goes on with an unfinished run, from its journal alone."""
+"""``bulkreact resume``: continues an unfinished run, from its journal alone."""
 
 import click
 
@@ -41,16 +41,18 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
             raise InputRefusedError("No run could be read, so none is continued.")
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
-    facts = run.metadata
-    service = shared.service_of(facts)
+    metadata = run.metadata
+    service = shared.service_of(metadata)
     count = store.open_count(run.folder, with_left_out=True)
     if not count.rows and not run.unfinished:
-        reporter.info(f"Run {facts.id} has nothing to continue.")
+        reporter.info(f"Run {metadata.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
-    reporter.info(f"Continuing run {facts.id} of {facts.input_name}; not settled yet: {plural(count.rows, 'row')}.")
-    with open_session(ctx, service, limits, reporter, tenant_id=facts.tenant_id) as session:
+    reporter.info(
+        f"Continuing run {metadata.id} of {metadata.input_name}; not settled yet: {plural(count.rows, 'row')}."
+    )
+    with open_session(ctx, service, limits, reporter, tenant_id=metadata.tenant_id) as session:
         confirmation(session, yes=output.yes)(lambda: count)
-        session.announce(facts.id)
+        session.announce(metadata.id)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
         results = execute(RunJob(run.folder, "resume", session, output))

@@ -15,7 +15,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
 from bulkreact.cli.output.console import stdout_console
-from bulkreact.cli.output.status_table import statuses
+from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps
@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
     console = stdout_console()
     for line in progress.lines(name):
         console.print(line, soft_wrap=True)
-    console.print(statuses(progress.overview.counts.statuses))
+    console.print(status_table(progress.overview.counts.statuses))
     if not progress.session:
         for step in next_steps(progress.overview.counts, name, ended=run.ended):
             console.print(step.line, soft_wrap=True)

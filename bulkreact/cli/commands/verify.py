@@ -1,4 +1,4 @@
-"""``bulkreact verify``: reads how accepted subscriptions stand now, and finishes the results with it."""
+"""``bulkreact verify``: reads the present status of accepted subscriptions, and finishes the results with it."""
 
 import click
 
@@ -21,10 +21,10 @@ from bulkreact.runs.execution import RunJob, execute
 @unattended_options
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
-    """Read how the accepted subscriptions of RUN stand now, and write its results again with that.
+    """Read the present status of the accepted subscriptions of RUN, and write its results again with that.
 
-    Rows that are pending or whose answer was lost are looked at as well. Nothing is reactivated; it can be done again
-    days later. Without --verify-timeout every row is looked at once.
+    Rows that are pending or whose answer was lost are read as well. Nothing is reactivated; it can be done again
+    days later. Without --verify-timeout every row is read once.
     """
     output, limits = shared.output(ctx), shared.limits(ctx)
     run = store.find(output.reports, name)

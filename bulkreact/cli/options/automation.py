@@ -20,6 +20,7 @@ from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 
@@ -124,7 +125,7 @@ def end_by(error: BaseException) -> CommandEnd:
             return CommandEnd(BulkreactError.exit_code, f"a bug in bulkreact ({type(error).__name__})")
 
 
-def make_reporter(ctx: click.Context, output: Output) -> ConsoleReporter:
+def make_reporter(ctx: click.Context, output: Output) -> Reporter:
     """Return the reporter that --log-format asks for."""
     return JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
 

@@ -1,4 +1,4 @@
-"""What people see: a progress bar on a terminal, sentences and a summary everywhere; all of it on stderr."""
+"""Reports to people on stderr: messages and a summary, and a progress bar on a terminal."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.cli.output.status_table import statuses
+from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import explain
@@ -34,7 +34,7 @@ _WIDTH = 200
 
 
 def stdout_console() -> Console:
-    """Return a console for the output that a command is for: as wide as the terminal, else wide enough for tables."""
+    """Return a console on standard output: as wide as the terminal, else wide enough for tables."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH
@@ -49,7 +49,7 @@ class _Console(Console):
 
 
 class ConsoleReporter:
-    """Speaks to people on stderr; says nothing that is not asked for when it is to be quiet."""
+    """Reports to people; when quiet only warnings, errors and a run that did not succeed."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -57,12 +57,12 @@ class ConsoleReporter:
         self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def started(self, run_id: str) -> None:
-        """Take note of the run that what is said from now on belongs to; people know."""
+        """Report nothing: people know what they started."""
 
     def info(self, message: str) -> None:
         """Print a message, unless quiet."""
         if not self._output.quiet:
-            self._prose(message)
+            self._wrap(message)
 
     def info_if(self, message: str) -> None:
         """Print a message, unless quiet or empty."""
@@ -70,7 +70,7 @@ class ConsoleReporter:
             self.info(message)
 
     def warning(self, message: str) -> None:
-        """Say what went wrong beside the work itself, even when quiet."""
+        """Print a warning, even when quiet."""
         with suppress(BrokenPipeError):
             click.echo(f"Warning: {message}", err=True)
 
@@ -92,16 +92,16 @@ class ConsoleReporter:
             self.info("  … and more; the results list them all")
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
-        """Say how one row ended, when asked to be verbose."""
+        """Print how a row ended, if verbose."""
         if not self._output.verbose:
             return
         status = outcome.call.answer.http_status if outcome.call else None
-        words = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
-        self.info(" ".join(word for word in words if word))
+        parts = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
+        self.info(" ".join(filter(None, parts)))
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Show the progress of a phase while it lasts."""
+        """Show a progress bar while the context lasts."""
         if self._output.quiet or not self._bar or not phase.progress.total:
             yield
             return
@@ -128,77 +128,77 @@ class ConsoleReporter:
             return
         counts, state = results.counts, stop_reason.state
         if not counts.statuses.total():
-            self._prose("There were no rows.")
+            self._wrap("There were no rows.")
         self._console.print()
-        self._console.print(statuses(counts.statuses))
+        self._console.print(status_table(counts.statuses))
         self._errors(counts.codes.most_common())
         self._console.print()
         self._line(f"Results:  {results.files['results']}")
         for line in results.remarks():
             self._line(line)
         if state is not RunState.FINISHED:
-            self._prose(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
+            self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
         for step in steps(counts, state, run, resume_command=resume_command, failed=results.files["failed"]):
             self._line(step.line)
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:
             self._console.print()
-            self._prose("Most frequent errors")
+            self._wrap("Most frequent errors")
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(explain(code)), None)
-            words = entry.description if entry else "not in the catalogue; see error_description"
-            self._prose(f"  {code} ({number:,}): {words}.")
+            description = entry.description if entry else "not in the catalogue; see error_description"
+            self._wrap(f"  {code} ({number:,}): {description}.")
             if entry and entry.advice:
-                self._prose(f"      {entry.advice}")
+                self._wrap(f"      {entry.advice}")
         if len(codes) > _CODES_SHOWN:
-            self._prose(f"  … and {len(codes) - _CODES_SHOWN} other codes")
+            self._wrap(f"  … and {len(codes) - _CODES_SHOWN} other codes")
 
-    def _prose(self, words: str) -> None:
-        """Print words, wrapped between them on a terminal and not at all elsewhere."""
-        indent = len(words) - len(words.lstrip())
+    def _wrap(self, message: str) -> None:
+        """Print a message, wrapped between its words if this is a terminal."""
         if self._console.is_terminal:
-            self._console.print(Padding(Text(words.lstrip()), (0, 0, 0, indent)))
+            text = message.lstrip()
+            self._console.print(Padding(Text(text), (0, 0, 0, len(message) - len(text))))
         else:
-            self._line(words)
+            self._line(message)
 
-    def _line(self, words: str) -> None:
-        """Print one line as it is, whatever its length: paths and commands are to be copied."""
-        self._console.print(words, soft_wrap=True)
+    def _line(self, line: str) -> None:
+        """Print a line unwrapped: paths and commands are to be copied."""
+        self._console.print(line, soft_wrap=True)
 
 
 class _Ticker:
-    """Refreshes the bar from the loop itself, a few times a second."""
+    """Refreshes the bar a few times a second, from the event loop."""
 
     def __init__(self, bar: Progress, phase: Phase) -> None:
         self._bar = bar
         self._phase = phase
         self._task: TaskID = bar.add_task(phase.title, total=phase.progress.total, state="")
-        self._began = monotonic()
+        self._started = monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self) -> None:
-        """Draw the present state and come back."""
+        """Draw the present state, now and periodically."""
         self._draw()
         self._timer = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self.show)
 
     def stop(self) -> None:
-        """Draw for the last time."""
+        """Draw the final state."""
         if self._timer:
             self._timer.cancel()
         self._draw()
 
     def _draw(self) -> None:
-        tally, pause = self._phase.progress, self._phase.throttle_state()
-        rate = tally.calls / max(monotonic() - self._began, 1.0) * 60
-        words = [f"{rate:,.0f} calls/min", f"{tally.failures:,} failed"]
-        if pause.partner_seconds:
-            words.append(f"throttled, waiting {pause.partner_seconds:.0f} s")
-        elif pause.customers:
-            words.append(f"throttled customers: {pause.customers}")
-        elif pause.waiting:
-            words.append(f"waiting for their time: {pause.waiting}")
+        progress, throttle = self._phase.progress, self._phase.throttle_state()
+        rate = progress.calls / max(monotonic() - self._started, 1.0) * 60
+        parts = [f"{rate:,.0f} calls/min", f"{progress.failures:,} failed"]
+        if throttle.partner_seconds:
+            parts.append(f"throttled, waiting {throttle.partner_seconds:.0f} s")
+        elif throttle.customers:
+            parts.append(f"throttled customers: {throttle.customers}")
+        elif throttle.waiting:
+            parts.append(f"waiting for their time: {throttle.waiting}")
         if self._phase.stopping:
-            words.append("stopping")
-        self._bar.update(self._task, completed=tally.settled, state=", ".join(words))
+            parts.append("stopping")
+        self._bar.update(self._task, completed=progress.settled, state=", ".join(parts))
         self._bar.refresh()

@@ -1,11 +1,10 @@
-"""What a run says to programs while it works: the same as to people, as log lines."""
+"""Reports to programs: the same as to people, as log lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_log import Level, write
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome
@@ -17,40 +16,44 @@ if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
 
 
-class JsonReporter(ConsoleReporter):
-    """Writes a line for every row and every step; nothing of a quiet success."""
+class JsonReporter:
+    """Writes a line for every row and every step; when quiet, nothing of a success."""
 
     def __init__(self, output: Output) -> None:
-        super().__init__(output)
         self._quiet = output.quiet
         self._run_id = ""
 
     def started(self, run_id: str) -> None:
-        """Name the run that everything said from now on belongs to."""
+        """Write a line; what follows has the run's id, until ``finished``."""
         self._run_id = run_id
-        self._tell(Level.INFO, "run.began")
+        self._write(Level.INFO, "run.began")
 
     def info(self, message: str) -> None:
-        """Say a sentence, unless quiet."""
-        self._tell(Level.INFO, "note", message=message)
+        """Write a message, unless quiet."""
+        self._write(Level.INFO, "note", message=message)
+
+    def info_if(self, message: str) -> None:
+        """Write a message, unless quiet or empty."""
+        if message:
+            self.info(message)
 
     def warning(self, message: str) -> None:
-        """Write a line about what went wrong beside the work itself, even when quiet."""
+        """Write a warning, even when quiet."""
         write(Level.WARNING, "warning", message=message)
 
     def error(self, message: str) -> None:
-        """Write a line about an error, even when quiet."""
+        """Write an error, even when quiet."""
         write(Level.ERROR, "error", message=message)
 
     def problems(self, input_file: "InputFile") -> None:
         """Write a line for each invalid row that the input keeps in full."""
         for error in input_file.errors:
-            self._tell(Level.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
+            self._write(Level.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
         """Write a line for a row that was settled by a call."""
         call = outcome.call
-        self._tell(
+        self._write(
             Level.INFO if outcome.status in SUCCESSES else Level.WARNING,
             "row.settled",
             row=number,
@@ -65,16 +68,16 @@ class JsonReporter(ConsoleReporter):
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
         """Write a line when a phase begins and when it ends."""
-        self._tell(Level.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
+        self._write(Level.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
         yield
-        tally = phase.progress
-        self._tell(
+        progress = phase.progress
+        self._write(
             Level.INFO,
             "phase.ended",
             phase=phase.title,
-            settled=tally.settled,
-            failures=tally.failures,
-            calls=tally.calls,
+            settled=progress.settled,
+            failures=progress.failures,
+            calls=progress.calls,
         )
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people
@@ -95,6 +98,6 @@ class JsonReporter(ConsoleReporter):
             results=results.files["results"],
         )
 
-    def _tell(self, level: Level, event: str, **fields: object) -> None:
+    def _write(self, level: Level, event: str, **fields: object) -> None:
         if not self._quiet:
             write(level, event, run_id=self._run_id, **fields)

@@ -1,4 +1,4 @@
-"""How a run stands, for people: its rows by status, as a table."""
+"""Shows the rows of a run by status."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ _STYLES = {
 }
 
 
-def statuses(counts: Mapping[str, int]) -> Table:
+def status_table(counts: Mapping[str, int]) -> Table:
     """Return the rows by status as a table."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("status")
