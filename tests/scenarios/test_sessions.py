@@ -180,7 +180,8 @@ def test_a_journal_that_cannot_be_written_is_noticed_without_another_write(tmp_p
     assert laboratory.now < 10
 
 
-def test_no_outcome_is_reported_before_it_is_durable(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("verify", "reports"), [(None, 3), (Verification(after=0), 6)])
+def test_no_outcome_is_reported_before_it_is_durable(verify: Verification | None, reports: int, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     accepted, refused, subscription = target(guid(1)), target(fated(404)), replace(target(guid(2)), entitlement_id="")
     laboratory.make([accepted, refused, subscription])
@@ -192,6 +193,6 @@ def test_no_outcome_is_reported_before_it_is_durable(tmp_path: Path) -> None:
         reported.append((number, outcome.status))
 
     laboratory.settled = settled
-    laboratory.work(Limits(calls_per_second=None))
-    assert sorted(reported) == [(row.number, row.outcome.status) for row in laboratory.rows()]
-    assert len(reported) == 3
+    laboratory.work(Limits(calls_per_second=None, verify=verify))
+    assert sorted(dict(reported).items()) == [(row.number, row.outcome.status) for row in laboratory.rows()]
+    assert len(reported) == reports

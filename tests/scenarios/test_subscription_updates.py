@@ -1,7 +1,7 @@
 """Suspended subscriptions from the first reading to the end, against every answer, in virtual time."""
 
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -353,6 +353,21 @@ def test_a_lost_update_of_auto_renewal_is_repeated_under_its_id(tail: int, tmp_p
     first, *others = ids(laboratory.sent, "PATCH")
     assert len(set(others)) == 1
     assert first not in others
+
+
+@pytest.mark.parametrize("answers", [5, 99])
+def test_an_update_of_auto_renewal_that_was_answered_has_a_new_id_the_next_time(answers: int, tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    conflict = iter([None, Response(412, "", {}, b"")])
+    laboratory.answer = lambda sent: next(conflict, None) if sent.method == "PATCH" else None
+    kill_after(laboratory, answers)
+    with suppress(Killed):
+        laboratory.work(LIMITS)
+    laboratory.killed = lambda: False
+    laboratory.work(LIMITS)
+    assert len(set(ids(laboratory.sent, "PATCH"))) == len(ids(laboratory.sent, "PATCH")) == 3
+    assert settled(laboratory).auto_renew is AutoRenew.RESTORED
 
 
 def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row(tmp_path: Path) -> None:
