@@ -206,7 +206,9 @@ class DiscoveryStore:
             ("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, position, *astuple(target)))
             for position, target in enumerate(targets)
         )
-        failed = [("INSERT INTO troubles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *astuple(one))) for one in failures]
+        failed = [
+            ("INSERT INTO troubles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *astuple(failure))) for failure in failures
+        ]
         read = (
             "UPDATE customers SET read_at = ?, nameless = ? WHERE key = ?",
             (None if failed else iso(now), without_id, key),

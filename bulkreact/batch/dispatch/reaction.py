@@ -11,7 +11,7 @@ BACKOFF_CEILING_SECONDS = 60.0
 
 
 class ApplyThrottle(Struct, frozen=True):
-    """The call was throttled: pause its customer or everybody, then make it again."""
+    """The call was throttled: pause its customer or the partner, then make it again."""
 
     retry_after: float | None
 

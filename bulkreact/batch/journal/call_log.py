@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_WORDS
-from bulkreact.batch.policy import RowProgress, after_call, initial_progress
+from bulkreact.batch.progress import RowProgress, after_call, initial_progress
 from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS

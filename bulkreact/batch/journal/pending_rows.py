@@ -10,7 +10,7 @@ from msgspec import Struct
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import intended_id, load_progress
 from bulkreact.batch.journal.schema import STEP_WORDS
-from bulkreact.batch.policy import RowProgress, initial_progress
+from bulkreact.batch.progress import RowProgress, initial_progress
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Status, Target
 from bulkreact.partnercenter.protocol import WRITES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.policy import Reading
+from bulkreact.batch.progress import Reading
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
 _NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})

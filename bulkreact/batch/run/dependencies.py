@@ -12,16 +12,8 @@ from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
-from bulkreact.batch.policy import (
-    PARENT_WAITS,
-    AwaitParent,
-    Finish,
-    RetryIn,
-    RowProgress,
-    Sent,
-    Step,
-    outcome_if_deferred,
-)
+from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, Step, outcome_if_deferred
+from bulkreact.batch.progress import RowProgress, Sent
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import PollSchedule, Settled, SubscriptionWatch

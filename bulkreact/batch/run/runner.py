@@ -12,10 +12,11 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered
 from bulkreact.batch.dispatch.throttle import Scope
 from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
-from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
+from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
-from bulkreact.batch.policy import AwaitParent, Finish, RowProgress, Step
+from bulkreact.batch.policy import AwaitParent, Finish, Step
+from bulkreact.batch.progress import RowProgress, advance
 from bulkreact.batch.run.dependencies import DependencyTracker, Item
 from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.verify.activation import FRESH_SECONDS
@@ -51,7 +52,7 @@ class Runner:
         self._environment = environment
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._denial_breaker = denial_breaker
-        self._pool = WorkerPool(
+        self.pool = WorkerPool(
             "Reactivating",
             self._queue,
             total=total,
@@ -63,7 +64,7 @@ class Runner:
         self._dependencies = DependencyTracker(
             parents,
             pending_rows,
-            self._pool,
+            self.pool,
             executor=executor,
             environment=environment,
             limits=limits,
@@ -74,19 +75,14 @@ class Runner:
     async def run(self) -> StopReason:
         """Work until every row is settled or the run is stopped; calls in flight are always allowed to end."""
         await self._dependencies.begin()
-        stop_reason = await self._pool.run()
-        if self._pool.stopping:
+        stop_reason = await self.pool.run()
+        if self.pool.stopping:
             await self._dependencies.stop()
         # A threshold that only the last row has passed does not halt anything.
         return COMPLETED if stop_reason.state is RunState.HALTED and self._queue.empty else stop_reason
 
-    @property
-    def phase(self) -> Phase:
-        """Return what can be watched and interrupted."""
-        return self._pool
-
     def _call(self, item: Item) -> Awaitable[None]:
-        self._pool.progress.calls += 1
+        self.pool.progress.calls += 1
         return self._dependencies.call(item) if isinstance(item, SubscriptionWatch) else self._send(item)
 
     async def _send(self, row: PendingRow) -> None:
@@ -100,15 +96,15 @@ class Runner:
         verdict = result.verdict
         if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._environment.monotonic()
-        row.progress = policy.advance(before, verdict, result.call)
-        reaction = self._pool.react(verdict, failures=before.retries.failures, token_refused=before.token_refused)
+        row.progress = advance(before, verdict, result.call)
+        reaction = self.pool.react(verdict, failures=before.retries.failures, token_refused=before.token_refused)
         if isinstance(reaction, Answered):
             await self._follow(row, policy.decide(before, row.progress, verdict), result)
             return
         outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
         settled = [(row.ordinal, outcome)] if outcome else []
         await self._executor.recorder.answered(result.call, verdict, settled=settled)
-        self._pool.record_answer(row, result)
+        self.pool.record_answer(row, result)
         if outcome:
             self._threshold.add(outcome)
             self._report(row, outcome)
@@ -121,7 +117,7 @@ class Runner:
             await self._settle(row, step.outcome, result)
             return
         await self._executor.recorder.answered(result.call, result.verdict)
-        self._pool.record_answer(row, result)
+        self.pool.record_answer(row, result)
         if not isinstance(step, AwaitParent):
             await self._apply(row, step, result, f"row {row.number}: {result.error}")
         elif parent is None:
@@ -130,7 +126,7 @@ class Runner:
             await self._dependencies.wait(row, parent, step.otherwise)
 
     async def _apply(self, item: Item, reaction: Unanswered, result: CallResult, reason: str) -> None:
-        if abandoned := await self._pool.apply(item, reaction, result, abort_reason=reason):
+        if abandoned := await self.pool.apply(item, reaction, result, abort_reason=reason):
             await self._defer(item, abandoned)
 
     async def _settle(self, row: PendingRow, outcome: Outcome, result: CallResult) -> None:
@@ -147,7 +143,7 @@ class Runner:
         else:
             await self._executor.recorder.answered(call, verdict, settled=settled)
             report()
-        self._pool.record_answer(row, result)
+        self.pool.record_answer(row, result)
         self._threshold.add(outcome)
         # The queue cannot become empty before the row is returned.
         await self._dependencies.settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
@@ -179,16 +175,16 @@ class Runner:
         if not self._denial_breaker.record_denial(DeniedRow(row.ordinal, row.target.customer_id, outcome)):
             return []
         denials = self._denial_breaker.denials
-        self._pool.abort(f"{len(denials)} rows in succession were refused for lack of permission ({outcome.code})")
+        self.pool.abort(f"{len(denials)} rows in succession were refused for lack of permission ({outcome.code})")
         return [(denied.ordinal, replace(denied.outcome, reopen=True)) for denied in denials]
 
     def _report(self, row: PendingRow, outcome: Outcome) -> None:
-        self._pool.progress.count(outcome)
+        self.pool.progress.count(outcome)
         self._environment.on_settled(row.number, outcome)
 
     async def _settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
         rows = await self._executor.recorder.settle_unsent(customer_id, outcome)
-        self._pool.progress.count(outcome, rows=rows)
+        self.pool.progress.count(outcome, rows=rows)
 
     async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
         """Settle the unsent rows of a customer like the one that was refused."""
@@ -203,7 +199,7 @@ class Runner:
         failures, settled = self._threshold.failures, self._threshold.settled
         code = self._threshold.codes.most_common(1)[0][0]
         reason = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
-        self._pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
+        self.pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
 
     async def _defer(self, item: Item, abandoned: Abandoned[Item]) -> None:
         """Defer the rows of an abandoned scope; those in flight follow when they are throttled too."""

@@ -70,7 +70,7 @@ async def _send(session: Session, executor: CallExecutor, budget: CallBudget) ->
         limits=session.limits,
         denial_breaker=DenialBreaker(customers=journal.customer_count(at_most=2), succeeded=journal.has_successes()),
     )
-    with session.begin_phase(runner.phase):
+    with session.begin_phase(runner.pool):
         return await runner.run()
 
 

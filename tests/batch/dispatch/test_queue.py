@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bulkreact.batch.dispatch import queue as queue_module
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.journal.pending_rows import PendingRow
-from bulkreact.batch.policy import Effect, RowProgress, Sent, Unsent
+from bulkreact.batch.progress import Effect, RowProgress, Sent, Unsent
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Answer, Call, Target
 from tests.support.virtual_time import now, run

@@ -18,7 +18,8 @@ from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.watched_rows import WATCHED, WatchSelection
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import Finish, RowProgress, Unsent, advance, decide, outcome_if_aborted, outcome_if_open
+from bulkreact.batch.policy import Finish, decide, outcome_if_aborted, outcome_if_open
+from bulkreact.batch.progress import RowProgress, Unsent, advance
 from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict

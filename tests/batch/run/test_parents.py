@@ -2,7 +2,8 @@
 
 import pytest
 
-from bulkreact.batch.policy import AwaitParent, Effect, Finish, Reading, RetryIn, RowProgress, Sent, Step, Unsent
+from bulkreact.batch.policy import AwaitParent, Finish, RetryIn, Step
+from bulkreact.batch.progress import Effect, Reading, RowProgress, Sent, Unsent
 from bulkreact.batch.run.dependencies import child_step, is_cycle, unsent_outcome
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, parent_state
 from bulkreact.models import Answer, Call, Outcome, Status
