@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
+from typing import Self
 
 from msgspec import DecodeError, Struct, ValidationError, msgpack
 
@@ -24,11 +27,11 @@ from bulkreact.models import RunState
 from bulkreact.sheets.output import results_csv
 
 INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 1
+_VERSION = 1000 * schema.VERSION + 2
 _TABLE = """
 CREATE TABLE IF NOT EXISTS runs (
     name TEXT PRIMARY KEY, mtime INTEGER NOT NULL, size INTEGER NOT NULL, inode INTEGER NOT NULL, wal TEXT NOT NULL,
-    content BLOB NOT NULL
+    created_at TEXT NOT NULL, counted INTEGER NOT NULL, content BLOB NOT NULL
 ) STRICT, WITHOUT ROWID
 """
 _BUSY_SECONDS = 1.0
@@ -45,19 +48,69 @@ class RunCounts(Struct, frozen=True, array_like=True):
     exit_code: int
 
 
-class Run(Struct, frozen=True):
-    """A run in a reports folder as its journal describes it; ``counts`` is None unless they were asked for.
+class RunRecord(Struct, frozen=True, array_like=True):
+    """What the journal of a run says; ``session`` is the latest that sent rows, ``counts`` is None unless asked for.
 
     ``has_unknown``: answers are still lost. ``has_transferred``: another run has taken over such rows.
     """
 
+    metadata: RunMetadata
+    session: SessionRecord | None = None
+    has_unknown: bool = False
+    has_transferred: bool = False
+    counts: RunCounts | None = None
+
+
+_decode = msgpack.Decoder(RunRecord).decode
+
+
+class Run(Struct, frozen=True, dict=True):
+    """A run in a reports folder; its record is decoded only when it is needed: of thousands a command needs a few."""
+
     reports: Path
     name: str
-    metadata: RunMetadata
-    session: SessionRecord | None
-    has_unknown: bool
-    has_transferred: bool
-    counts: RunCounts | None
+    created_at: str
+    counted: bool
+    stored: bytes
+
+    @classmethod
+    def of(cls, folder: Path, record: RunRecord) -> Self:
+        """Return the run in a folder with a record."""
+        created_at, counted = record.metadata.created_at, record.counts is not None
+        return cls(folder.parent, folder.name, created_at, counted, msgpack.encode(record))
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """Return what the journal says; it is read if the index has it wrong."""
+        try:
+            return _decode(self.stored)
+        except (DecodeError, ValidationError):
+            return read_run(self.folder, counting=self.counted).record
+
+    @property
+    def metadata(self) -> RunMetadata:
+        """Return what is fixed about the run."""
+        return self.record.metadata
+
+    @property
+    def session(self) -> SessionRecord | None:
+        """Return the latest session that sent rows."""
+        return self.record.session
+
+    @property
+    def has_unknown(self) -> bool:
+        """Return whether answers are still lost."""
+        return self.record.has_unknown
+
+    @property
+    def has_transferred(self) -> bool:
+        """Return whether another run has taken over rows whose answers were lost."""
+        return self.record.has_transferred
+
+    @property
+    def counts(self) -> RunCounts | None:
+        """Return how the rows ended, None unless that was asked for."""
+        return self.record.counts
 
     @property
     def folder(self) -> Path:
@@ -77,7 +130,7 @@ class Run(Struct, frozen=True):
     @property
     def age(self) -> timedelta:
         """Return how long ago the run was made."""
-        return datetime.now(UTC) - datetime.fromisoformat(self.metadata.created_at)
+        return datetime.now(UTC) - datetime.fromisoformat(self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,50 +143,45 @@ class RunList:
 
 # Modification time, size and inode of a journal, and the same of its write-ahead log as text.
 _Signature = tuple[int, int, int, str]
-_Content = tuple[RunMetadata, SessionRecord | None, bool, bool, RunCounts | None]
-_Entry = tuple[str, int, int, int, str, bytes]
-_decode = msgpack.Decoder(_Content).decode
-_encode = msgpack.Encoder().encode
+_Entry = tuple[str, int, int, int, str, str, int, bytes]
 
 
 def list_runs(reports: Path, *, counting: bool = False) -> RunList:
     """Return the runs of a reports folder; with ``counting`` also how their rows ended. Opens only changed journals."""
     entries, settled_before = _load(reports), time.time_ns() - _SETTLED_NANOSECONDS
-    listed, changed = RunList(), list[_Entry]()
+    listed, changed, root = RunList(), list[_Entry](), str(reports)
     for name in _folder_names(reports):
         try:
-            signature = _signature(f"{reports}/{name}/{JOURNAL_NAME}")
+            signature = _signature(f"{root}/{name}/{JOURNAL_NAME}")
             if signature is None:
                 continue
             entry = entries.pop(name, None)
-            content = _valid_content(entry, signature, counting=counting)
-            if content is None:
-                content = _read(reports / name, counting=counting)
+            if entry and entry[1:5] == signature and entry[6] >= counting:
+                run = Run(reports, name, entry[5], bool(entry[6]), entry[7])
+            else:
+                run = read_run(reports / name, counting=counting)
                 if name.isascii() and _is_settled(signature, settled_before):
-                    changed.append((name, *signature, _encode(content)))
-            listed.runs.append(Run(reports, name, *content))
+                    changed.append((name, *signature, run.created_at, counting, run.stored))
+            listed.runs.append(run)
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
                 listed.unreadable[reports / name] = str(error)
     if changed or entries:
         _save(reports, changed, removed=entries)
     # Not by id: that has whole seconds only.
-    listed.runs.sort(key=lambda run: run.metadata.created_at, reverse=True)
+    listed.runs.sort(key=attrgetter("created_at"), reverse=True)
     return listed
 
 
 def read_run(folder: Path, *, counting: bool = False) -> Run:
     """Return the run in a folder, read from its journal; raises JournalUnreadableError and OSError."""
-    return Run(folder.parent, folder.name, *_read(folder, counting=counting))
-
-
-def _read(folder: Path, *, counting: bool) -> _Content:
     with JournalReader(folder) as journal:
         unknown, counts = journal.unknown_count(), None
         if counting:
             counted = results_csv.count_rows(journal.result_rows())
             counts = RunCounts(results_csv.counts_by_status(counted), counted.exit_code)
-        return journal.metadata, journal.latest_session(), unknown.own > 0, unknown.transferred > 0, counts
+        record = RunRecord(journal.metadata, journal.latest_session(), unknown.own > 0, unknown.transferred > 0, counts)
+        return Run.of(folder, record)
 
 
 def _folder_names(reports: Path) -> Iterator[str]:
@@ -167,22 +215,12 @@ def _is_settled(signature: _Signature, before: int) -> bool:
     return max(mtime, int(wal.partition(" ")[0] or 0)) < before
 
 
-def _valid_content(entry: _Entry | None, signature: _Signature, *, counting: bool) -> _Content | None:
-    if entry is None or entry[1:5] != signature:
-        return None
-    try:
-        content = _decode(entry[5])
-    except (DecodeError, ValidationError):
-        return None
-    return None if counting and content[-1] is None else content
-
-
 def _load(reports: Path) -> dict[str, _Entry]:
     """Return the entries of the index by the names of their folders, none when it cannot be used."""
     path = reports / INDEX_NAME
     with suppress(sqlite3.Error, OSError), closing(_connect(path, "ro")) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-            sql = "SELECT name, mtime, size, inode, wal, content FROM runs"
+            sql = "SELECT name, mtime, size, inode, wal, created_at, counted, content FROM runs"
             return {entry[0]: entry for entry in connection.execute(sql)}
     return {}
 
@@ -213,7 +251,7 @@ def _write(path: Path, changed: list[_Entry], removed: Mapping[str, object]) -> 
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute(_TABLE)
         connection.executemany("DELETE FROM runs WHERE name = ?", ((name,) for name in removed))
-        connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", changed)
+        connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.execute("COMMIT")
 
 

@@ -14,14 +14,14 @@ from bulkreact.inbox.new_files import (
     RefusedFile,
     classify,
 )
-from bulkreact.runs.index import Run
+from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import facts, guid, row, write_csv
 
 ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
 EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
-UNFINISHED = Run(Path(), "by-hand", facts(id="by-hand"), None, has_unknown=False, has_transferred=False, counts=None)
+UNFINISHED = Run.of(Path("by-hand"), RunRecord(facts(id="by-hand")))
 UNREADABLE = RefusedFile("no header")
 
 

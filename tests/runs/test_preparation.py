@@ -10,7 +10,7 @@ from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.models import RunState
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
-from bulkreact.runs.index import Run
+from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.preparation import choose_unfinished
 from bulkreact.timestamps import iso
 
@@ -36,14 +36,14 @@ METADATA = RunMetadata(
     from_spreadsheet=False,
 )
 ENDED = SessionRecord(1, 1, "", "", RunState.FINISHED, 0, "", None)
-OPEN = Run(Path(), "earlier", METADATA, None, has_unknown=False, has_transferred=False, counts=None)
-FINISHED = replace(OPEN, session=ENDED)
+OPEN = Run.of(Path("earlier"), RunRecord(METADATA))
+FINISHED = Run.of(Path("earlier"), RunRecord(METADATA, ENDED))
 OLD = iso(datetime.now(UTC) - timedelta(days=8))
 
 
 def variant(run: Run, **changes: object) -> Run:
     """Return a run with other metadata."""
-    return replace(run, metadata=replace(run.metadata, **changes))
+    return Run.of(run.folder, replace(run.record, metadata=replace(run.metadata, **changes)))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_related_run_that_is_not_continued_is_worth_a_remark(run: Run, remark:
         OPEN,
         variant(OPEN, created_at=OLD),
         variant(OPEN, tenant_id=None),
-        replace(FINISHED, has_unknown=True),
-        replace(FINISHED, has_transferred=True),
+        Run.of(FINISHED.folder, replace(FINISHED.record, has_unknown=True)),
+        Run.of(FINISHED.folder, replace(FINISHED.record, has_transferred=True)),
     ],
 )
 def test_an_open_run_of_the_same_rows_is_continued_whatever_is_newer(run: Run) -> None:
