@@ -1,4 +1,4 @@
-"""Decides where the pieces of the report's drawings lie, in the units of their view boxes; pure."""
+"""Computes the rectangles of the report's charts, in the units of their view boxes; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from bulkreact.models import SessionTimeline
 
 WIDTH = 1000
 HEIGHT = 100
-# One row of a million is to be seen as well.
+# One row of a million must be visible too.
 _NARROWEST = 6
 _LOWEST = 2
+# The share of its bucket that a bar takes.
+_BAR_WIDTH = 0.86
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A slice of time: its calls from the bottom up, the throttled ones among them at the top."""
+    """A bucket of time: all its calls from the bottom up, the throttled ones at the top."""
 
     after_seconds: int
     calls: int
@@ -34,34 +36,33 @@ class Bar:
 
 
 def bar_segments(numbers: Sequence[int]) -> list[Rect]:
-    """Return pieces side by side that share the width as the numbers (not 0) do, none too narrow to be seen."""
+    """Return segments that share the width in proportion to numbers above 0, none too narrow to be visible."""
     total = sum(numbers)
-    wanted = [max(number / total * WIDTH, _NARROWEST) for number in numbers]
-    scale = WIDTH / sum(wanted) if wanted else 1
-    pieces = []
+    widths = [max(number / total * WIDTH, _NARROWEST) for number in numbers]
+    scale = WIDTH / sum(widths) if widths else 1
+    segments = []
     x = 0.0
-    for width in wanted:
-        pieces.append(Rect(round(x, 2), 0, round(width * scale, 2), HEIGHT))
+    for width in widths:
+        segments.append(Rect(round(x, 2), 0, round(width * scale, 2), HEIGHT))
         x += width * scale
-    return pieces
+    return segments
 
 
-def timeline_bars(spell: SessionTimeline) -> list[Bar]:
-    """Return the slices of a spell side by side, the busiest one as high as the drawing."""
-    busiest = max(calls for calls, _ in spell.buckets)
-    width = WIDTH / len(spell.buckets)
-    drawn = []
-    for number, (calls, throttled) in enumerate(spell.buckets):
-        x, wide = round(number * width, 2), round(width * 0.86, 2)
-        high = max(calls / busiest * HEIGHT, _LOWEST) if calls else 0
-        marked = max(throttled / busiest * HEIGHT, _LOWEST) if throttled else 0
-        drawn.append(
-            Bar(
-                number * spell.bucket_seconds,
-                calls,
-                throttled,
-                Rect(x, round(HEIGHT - high, 2), wide, round(high, 2)),
-                Rect(x, round(HEIGHT - high, 2), wide, round(marked, 2)),
+def timeline_bars(session: SessionTimeline) -> list[Bar]:
+    """Return a bar for every bucket of a session, the busiest one as high as the chart."""
+    busiest = max(calls for calls, _ in session.buckets)
+    width = WIDTH / len(session.buckets)
+    bars = []
+    for index, (calls, throttled) in enumerate(session.buckets):
+        total_height, throttled_height = (max(n / busiest * HEIGHT, _LOWEST) if n else 0 for n in (calls, throttled))
+        rects = (
+            Rect(
+                round(index * width, 2),
+                round(HEIGHT - total_height, 2),
+                round(width * _BAR_WIDTH, 2),
+                round(height, 2),
             )
+            for height in (total_height, throttled_height)
         )
-    return drawn
+        bars.append(Bar(index * session.bucket_seconds, calls, throttled, *rects))
+    return bars

@@ -1,4 +1,4 @@
-"""Writes what a discovery has found, as an input file."""
+"""Writes discovered subscriptions as an input file."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ COLUMNS = tuple(Discovered.__struct_fields__)
 
 
 def write(path: Path, items: Iterable[Discovered]) -> None:
-    """Write an input file, a workbook if it is called so; raises OSError when it cannot be written."""
+    """Write an input file, as a workbook if ``path`` ends so; raises OSError when it cannot be written."""
     is_text = path.suffix.lower() != table_writer.WORKBOOK
     table_writer.write(path, COLUMNS, _guarded(items) if is_text else map(astuple, items), title="Subscriptions")
 
 
 def write_lines(file: TextIO, items: Iterable[Discovered]) -> None:
-    """Write an input file as CSV into a stream that leaves line ends as they are."""
+    """Write an input file as CSV into a stream that does not translate line ends."""
     table_writer.write_lines(file, COLUMNS, _guarded(items))
 
 

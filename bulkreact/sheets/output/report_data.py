@@ -1,4 +1,4 @@
-"""What the report of a run says to people: gathered row by row, in memory that does not grow with them; pure."""
+"""The content of a run's report, collected row by row in memory that does not grow with them; pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
 CUSTOMERS_SHOWN = 50
 SESSIONS_SHOWN = 6
-_GROUPS_HELD = 1000
+_MOST_GROUPS = 1000
 _DESCRIPTION_SHOWN = 300
 
 
 @dataclass(slots=True)
 class ErrorGroup:
-    """Rows that did not end well for the same reason, which the same person can settle in the same way.
+    """Rows that did not end well for the same reason.
 
-    ``code`` is the status where there is no code. ``ranges`` are the first rows, as first and last of those that
-    follow each other; ``hidden`` is how many come after them. ``taken_over`` counts rows that another run has now,
-    and ``example`` is the description of the first row.
+    ``code`` is the status if there is no code. ``ranges`` are the first rows, as pairs of first and last of consecutive
+    ones; ``hidden`` more come after them. ``transferred`` of the rows belong to another run now, and ``example`` is the
+    description of the first row.
     """
 
     code: str
@@ -35,7 +35,7 @@ class ErrorGroup:
     statuses: Counter[Status] = field(default_factory=Counter)
 
     def add(self, row: ResultRow) -> None:
-        """Count one row; they come in the order of the input."""
+        """Count one row; rows come in the order of the input."""
         self.rows += 1
         self.statuses[row.outcome.status] += 1
         self.transferred += bool(row.transferred_to)
@@ -48,7 +48,7 @@ class ErrorGroup:
 
 
 class ReportBuilder:
-    """Takes in the rows of a run, one after the other."""
+    """Groups the rows of a run by how they ended."""
 
     def __init__(self) -> None:
         self.succeeded = 0
@@ -57,26 +57,26 @@ class ReportBuilder:
         self._groups: dict[tuple[str, ErrorCode], ErrorGroup] = {}
 
     def add(self, row: ResultRow) -> None:
-        """Take in one row."""
+        """Count one row."""
         if row.succeeded:
             self.succeeded += 1
         elif row.excluded_by_limit:
             self.excluded_by_limit += 1
         else:
             self.needing_attention += 1
-            self._add_trouble(row)
+            self._add_to_group(row)
 
     def groups(self) -> tuple[ErrorGroup, ...]:
-        """Return what went wrong, the most frequent first, as far as it is shown."""
+        """Return the most frequent groups, as many as the report shows."""
         return tuple(sorted(self._groups.values(), key=lambda group: -group.rows)[:GROUPS_SHOWN])
 
-    def _add_trouble(self, row: ResultRow) -> None:
+    def _add_to_group(self, row: ResultRow) -> None:
         outcome = row.outcome
         http_status = outcome.call.answer.http_status if outcome.call else None
         entry = lookup_outcome(outcome.status, http_status, outcome.code)
         key = (outcome.code or outcome.status, entry)
         if key not in self._groups:
-            if len(self._groups) == _GROUPS_HELD:
+            if len(self._groups) == _MOST_GROUPS:
                 return
             self._groups[key] = ErrorGroup(*key, outcome.description[:_DESCRIPTION_SHOWN])
         self._groups[key].add(row)
@@ -84,7 +84,7 @@ class ReportBuilder:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """How many rows ended so; ``well`` tells whether that is an end as it should be, None where it depends."""
+    """How many rows have a status; ``is_success`` is None for duplicates, which share the end of another row."""
 
     status: Status
     description: str
@@ -94,7 +94,7 @@ class StatusSummary:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What can be done: words, and the command or file as it must be typed."""
+    """What can be done next, with the command or file as it must be typed."""
 
     description: str
     command: str
@@ -110,8 +110,8 @@ class NextStep:
 class RunReport:
     """Everything that the report says; times are UTC, ISO 8601 with ``Z``.
 
-    ``ended_at`` is None where nobody has noted it. ``tone`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
-    not end well for reasons that are not among ``groups``, ``earlier_spells`` are not among ``spells``.
+    ``ended_at`` is None if no end was recorded. ``tone`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did not
+    end well for reasons that are not among ``groups``; ``earlier_sessions`` are not among ``sessions``.
     """
 
     title: str
@@ -140,7 +140,7 @@ class RunReport:
 
 
 def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSummary, ...]:
-    """Return the statuses that occur, with what they mean."""
+    """Return the statuses that occur, with their meaning."""
     return tuple(
         StatusSummary(
             status, explain(status)[0].description, rows, None if status is Status.DUPLICATE else status in SUCCESSES

@@ -1,4 +1,4 @@
-"""Writes report.html: one file without scripts and without anything from elsewhere."""
+"""Writes report.html: one file without scripts that loads nothing."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 REPORT = "report.html"
 _TEMPLATE = "report.html.jinja"
-# Controls, directions and other invisible things, halves of characters, and separators that break lines.
-_HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# Persian, Indian languages and emoji are not written without these.
+# Unicode categories: controls, invisible formats, surrogates, line and paragraph separators.
+_REPLACED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Persian, Indian languages and emoji need these.
 _JOINERS = "\u200c\u200d"
 
 
@@ -30,45 +30,47 @@ def write(folder: Path, report: RunReport) -> None:
 
 
 def render(report: RunReport) -> str:
-    """Return the report as HTML; whatever comes from outside is text in it."""
+    """Return the report as HTML; all values are escaped."""
     return template().render(report=report)
 
 
 @cache
 def template() -> "Template":
-    """Return the template, ready for use."""
+    """Return the compiled template."""
     # Loaded only by the commands that write results.
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(
         autoescape=True,
-        finalize=_final,
+        finalize=_finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # What the optimiser saves in a page that is shown once is less than what it takes.
+        # The optimiser costs more than it saves in a template that is rendered once.
         optimized=False,
     )
-    environment.filters.update(number=_number, moment=_moment, sentence=_sentence, duration=_duration, clock=_clock)
+    environment.filters.update(
+        number=_number, utc_time=_format_time, sentence=_sentence, duration=_duration, clock=_clock
+    )
     environment.globals.update(bar_segments=charts.bar_segments, timeline_bars=charts.timeline_bars)
     return environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
 
 
 def strip_control_characters(text: str) -> str:
-    """Return text without what is not to be seen and changes how other text is."""
-    return "".join(_seen(character) for character in text)
+    """Return text with spaces for line breaks, and a replacement for characters that are invisible or reorder others."""
+    return "".join(map(_visible, text))
 
 
-def _seen(character: str) -> str:
+def _visible(character: str) -> str:
     if character in "\t\n\r":
         return " "
-    hidden = unicodedata.category(character) in _HARMFUL and character not in _JOINERS
+    hidden = unicodedata.category(character) in _REPLACED and character not in _JOINERS
     return "\N{REPLACEMENT CHARACTER}" if hidden else character
 
 
-def _final(value: object) -> object:
-    """Make every value harmless that the template shows; what the template itself has made is so already."""
+def _finalize(value: object) -> object:
+    """Strip control characters from every value in the template, except from its own markup."""
     return strip_control_characters(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -76,15 +78,15 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-def _moment(value: str) -> str:
-    at = datetime.fromisoformat(value).astimezone(UTC)
-    return f"{at.day} {at:%B %Y, %H:%M:%S} UTC"
+def _format_time(value: str) -> str:
+    time = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
 
 
-def _sentence(words: str) -> str:
-    """Return the catalogue's words as a sentence; the name of a column keeps its small letter."""
-    first = words.split(" ", 1)[0]
-    return f"{words}." if "_" in first else f"{words[:1].upper()}{words[1:]}."
+def _sentence(text: str) -> str:
+    """Return a description as a sentence; the name of a column at its beginning stays in lower case."""
+    first = text.split(" ", 1)[0]
+    return f"{text}." if "_" in first else f"{text[:1].upper()}{text[1:]}."
 
 
 def _clock(seconds: int) -> str:
@@ -92,7 +94,7 @@ def _clock(seconds: int) -> str:
 
 
 def _duration(seconds: int) -> str:
-    """Return a length of time as people say it."""
+    """Return a duration in its largest whole unit: ``minute``, ``90 seconds``."""
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= unit and not seconds % unit:
             count = seconds // unit

@@ -1,4 +1,4 @@
-"""Writes what a run leaves behind for people and programs: results.csv, failed.csv, summary.json, latest.json."""
+"""Writes results.csv, failed.csv and JSON files, and counts how the rows ended."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ LATEST = "latest.json"
 
 @dataclass(slots=True)
 class RowCounts:
-    """How the rows ended: every row is in exactly one status; codes are of rows that did not end well."""
+    """How the rows ended: by status, and by error code where they have one."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,6 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> R
             file.write(names)
         for row in rows:
             counts.add(row)
-            # Of what is ours nothing looks like a formula, and is left as it is.
             line = csv_line(guard_cells(result_cells(row)))
             results.write(line)
             if not row.succeeded:
@@ -73,7 +72,7 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> R
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Write the results of a folder to another file as well; raises OSError when that is not possible."""
+    """Copy the results of a folder to another file; raises OSError when that is not possible."""
     with (folder / RESULTS).open("rb") as results, replacing_bytes(target, private=False) as file:
         shutil.copyfileobj(results, file)
 
@@ -87,21 +86,21 @@ def count_rows(rows: Iterable[ResultRow]) -> RowCounts:
 
 
 def set_aside_edited(folder: Path, name: str) -> Path | None:
-    """Move a file that somebody has worked on out of the way, and return where it is now."""
+    """Rename a file that was edited since the summary was written, and return its new path; None if it was not."""
     file, summary = folder / name, folder / SUMMARY
     if not file.is_file() or not summary.is_file() or file.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
         return None
-    places = (file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in count(1))
-    return file.rename(next(place for place in places if not place.exists()))
+    candidates = (file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in count(1))
+    return file.rename(next(path for path in candidates if not path.exists()))
 
 
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:
-    """Write a JSON file; raises OSError when that is not possible."""
+    """Write a JSON file; raises OSError when it cannot be written."""
     with replacing(path, private=private) as file:
         json.dump(content, file, ensure_ascii=False, indent=2)
         file.write("\n")
 
 
 def counts_by_status(counts: RowCounts) -> dict[str, int]:
-    """Return the counts by status, every status named, in the order of the documentation."""
+    """Return the counts of all statuses, zeros included, in the order of the documentation."""
     return {status.value: counts.statuses[status] for status in Status}

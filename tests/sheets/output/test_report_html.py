@@ -145,7 +145,7 @@ def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
     assert not (folder / "report.html").exists()
     program("results", folder.name)
     read = report(folder)
-    assert "its end was not noted" in read.text
+    assert "no end recorded" in read.text
     assert f"bulkreact resume {folder.name}" in read.sections["ways"]
     assert {status: read.numbers().get(status, 0) for status in Status} == summary(folder)["counts"]
     assert read.numbers()["not_attempted"] > 100
