@@ -1,4 +1,4 @@
-"""The first pass over a text table: where its header is, how wide it is and how long, and whether its quotes hold."""
+"""Scans a text table once for the position of its header, its width and length, and unbalanced quotes."""
 
 import csv
 import io
@@ -9,72 +9,71 @@ from typing import TextIO
 
 from bulkreact.errors import InputRefusedError
 
-# How far below the top a header is looked for: this many lines with something in them may stand above it.
+# The header is looked for below at most this many rows with content.
 TITLE_LINES = 20
-_PART = 1 << 16
+_CHUNK = 1 << 16
 
 HeaderTest = Callable[[Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the pass found; records are counted from 0, blank ones included."""
+    """The result of a scan; records are counted from 0, blank ones included."""
 
     header: tuple[str, ...]
-    header_at: int
+    header_index: int
     width: int
     records: int
 
 
-def scan_records(file: TextIO, name: str, delimiter: str, wanted: HeaderTest) -> Scan:
-    """Go over all records once: what is torn is found before anything is made of the file, InputRefusedError."""
+def scan_records(file: TextIO, name: str, delimiter: str, is_header: HeaderTest) -> Scan:
+    """Read all records once; InputRefusedError when a quotation mark is not closed or a cell is too long."""
     scanner = _Scanner(file, delimiter)
     try:
-        header, header_at = scanner.to_header(wanted)
-        # Columns at the end that have neither a name nor a cell are none.
-        named = len("\0".join(header).rstrip("\0 \t").split("\0")) if header and wanted(header) else len(header)
-        scanner.to_end(named)
+        header, header_index = scanner.scan_to_header(is_header)
+        # Columns at the end with neither a name nor a cell are ignored.
+        named = len("\0".join(header).rstrip("\0 \t").split("\0")) if header and is_header(header) else len(header)
+        scanner.scan_to_end(named)
     except csv.Error as error:
         raise InputRefusedError(
             f"{name} is not a proper CSV file: line {scanner.records + 1} or later: {error}. "
             "Look for a quotation mark that is not closed, or a stray one inside a cell."
         ) from None
-    return Scan(header[: max(named, scanner.used)], header_at, scanner.width, scanner.records)
+    return Scan(header[: max(named, scanner.used)], header_index, scanner.width, scanner.records)
 
 
 class _Scanner:
-    """How far the pass has come: records so far, the widest of them, and up to where one of them has something in it."""
+    """Counts records, and records the widest one and the number of columns in use."""
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self.records = self.width = self.used = 0
         self._file = file
         self._delimiter = delimiter
 
-    def to_header(self, wanted: HeaderTest) -> tuple[tuple[str, ...], int]:
-        """Return the header and its place, the first record with something in it where there is none."""
+    def scan_to_header(self, is_header: HeaderTest) -> tuple[tuple[str, ...], int]:
+        """Return the header and its index; without one, the first record with content."""
         first: tuple[tuple[str, ...], int] = ((), 0)
         titles = 0
         for record in csv.reader(self._file, delimiter=self._delimiter, strict=True):
             self._count(record)
             if any(cell.strip() for cell in record):
                 titles += 1
-                found = tuple(record), self.records - 1
-                if wanted(record):
-                    return found
-                first = first if first[0] else found
+                candidate = tuple(record), self.records - 1
+                if is_header(record):
+                    return candidate
+                first = first if first[0] else candidate
             if titles > TITLE_LINES:
                 break
         return first
 
-    def to_end(self, named: int) -> None:
-        """Go over all other records; in columns behind so many it is worth knowing whether they are used."""
-        while part := self._file.read(_PART):
-            # Whole lines are easier, whatever they end with.
-            text = part + self._file.readline()
+    def scan_to_end(self, named: int) -> None:
+        """Read all other records, noting which columns behind the ``named`` ones are used."""
+        while chunk := self._file.read(_CHUNK):
+            text = chunk + self._file.readline()
             if '"' in text or len(text) > csv.field_size_limit():
-                self._to_end_of(text, named)
+                self._scan_quoted(text, named)
                 continue
-            # Without quotes a line is a record, and need not be taken apart.
+            # Without quotes a line is a record, and need not be parsed.
             lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
             width = max(map(str.count, lines, repeat(self._delimiter))) + 1
             if width > named:
@@ -82,8 +81,8 @@ class _Scanner:
             self.width = max(self.width, width)
             self.records += len(lines)
 
-    def _to_end_of(self, text: str, named: int) -> None:
-        """Go over the records in a text and to the end of the last one, which may be in the file behind it."""
+    def _scan_quoted(self, text: str, named: int) -> None:
+        """Read the records in a text; the last one may end in the file behind it."""
         lines = list(io.StringIO(text, newline=""))
         reader = csv.reader(chain(lines, self._file), delimiter=self._delimiter, strict=True)
         for record in reader:
@@ -99,7 +98,7 @@ class _Scanner:
 
     def _note_used(self, records: Iterable[Sequence[str]], named: int) -> None:
         for record in records:
-            for place in range(len(record), max(named, self.used), -1):
-                if record[place - 1].strip():
-                    self.used = place
+            for column in range(len(record), max(named, self.used), -1):
+                if record[column - 1].strip():
+                    self.used = column
                     break
