@@ -1,6 +1,5 @@
 """Sends requests through aiohttp and returns the replies; it does not judge them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -26,6 +25,7 @@ from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.network import proxy_for, tls_context
 from bulkreact.partnercenter.protocol import common_headers
+from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
@@ -47,7 +47,7 @@ class Client:
         base_url: str,
         credentials: Credentials,
         *,
-        timeout: float,
+        time_limit: TimeLimit,
         headers: Mapping[str, str],
     ) -> None:
         self._session = session
@@ -56,7 +56,7 @@ class Client:
         self._origin = URL(base_url, encoded=True)
         self._prefix = self._origin.raw_path.rstrip("/")
         self._credentials = credentials
-        self._timeout = timeout
+        self._time_limit = time_limit
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or why there is none; all calls have the same time-out."""
@@ -68,7 +68,7 @@ class Client:
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
         try:
-            async with asyncio.timeout(self._timeout):
+            with self._time_limit:
                 response = await self._session.request(
                     request.method,
                     self._url(request.path),
@@ -132,7 +132,8 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     ) as session:
         # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
-        yield Client(session, service.base_url, credentials, timeout=limits.timeout, headers=headers if proxy else {})
+        limit = TimeLimit(limits.timeout)
+        yield Client(session, service.base_url, credentials, time_limit=limit, headers=headers if proxy else {})
 
 
 def redact(text: str, token: str) -> str:

