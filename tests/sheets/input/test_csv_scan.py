@@ -16,7 +16,7 @@ HEADER = ("a", "b")
 
 def scan(text: str, part: int = 1 << 16) -> Scan:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan_module, "_PART", part)
+        patch.setattr(scan_module, "_CHUNK", part)
         return scan_records(io.StringIO(text, newline=""), "input.csv", ",", lambda record: tuple(record[:2]) == HEADER)
 
 
