@@ -274,4 +274,4 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-FILE_NAME = "bulkreact.toml"
+CONFIG_FILE_NAME = "bulkreact.toml"

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue, Options
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import FILE_NAME
+from bulkreact.settings import CONFIG_FILE_NAME
 
 if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -28,7 +28,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
             type=click.Path(dir_okay=False, path_type=Path),
             envvar=f"{_PREFIX}_CONFIG",
             expose_value=expose,
-            help=f"The configuration file.  [default: {FILE_NAME} in this folder, if there is one]",
+            help=f"The configuration file.  [default: {CONFIG_FILE_NAME} in this folder, if there is one]",
         ),
         click.Option(
             ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="The file's profile to use."
@@ -157,7 +157,7 @@ def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> d
     if file is None:
         if profile:
             raise InputRefusedError(
-                f"--profile {profile} needs a configuration file: {FILE_NAME} in this folder, or --config."
+                f"--profile {profile} needs a configuration file: {CONFIG_FILE_NAME} in this folder, or --config."
             )
         return {}
     own = _options_of(ctx.command)

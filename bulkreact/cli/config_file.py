@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import FILE_NAME
+from bulkreact.settings import CONFIG_FILE_NAME
 
 _PROFILES = "profiles"
 _PROFILE = "profile"
@@ -99,7 +99,7 @@ class Configuration:
 
 def read(path: Path | None) -> Configuration | None:
     """Return the configuration of a file, by default of the working directory's; None when there is none."""
-    file = path or Path(FILE_NAME)
+    file = path or Path(CONFIG_FILE_NAME)
     try:
         return Configuration(file, tomllib.loads(file.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:

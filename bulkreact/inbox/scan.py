@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import FILE_NAME
+from bulkreact.settings import CONFIG_FILE_NAME
 
 # The samples in this project's own inbox; files of these names with other contents are ordinary input.
 SHIPPED = {
     "sample.csv": frozenset({"c952ad1a787f463707599782e71745f18a5710164716e710c2062aad2a4cd9fa"}),
     "incident.csv": frozenset({"8cefea71360edc70ec9bc5d4c4fce2f0bdddcfe1383ecd37fdda44b03451f629"}),
 }
-_NOT_INPUT = frozenset({FILE_NAME, "desktop.ini", "thumbs.db"})
+_NOT_INPUT = frozenset({CONFIG_FILE_NAME, "desktop.ini", "thumbs.db"})
 _HIDDEN = (".", "~$")
 # Suffixes that browsers, copying programs and editors give to incomplete files.
 _INCOMPLETE = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp", ".swp", "~")

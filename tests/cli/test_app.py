@@ -10,7 +10,7 @@ from bulkreact.cli.app import _COMMANDS
 from bulkreact.models import Status
 from bulkreact.partnercenter.auth import credential_source
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
-from bulkreact.settings import FILE_NAME
+from bulkreact.settings import CONFIG_FILE_NAME
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
@@ -89,17 +89,17 @@ def test_the_readme_names_every_command_and_every_variable_that_is_no_option() -
     variables = [value for name, value in vars(credential_source).items() if name.endswith("_VARIABLE")]
     assert len(variables) == 4
     more = [*CERTIFICATE_VARIABLES, "HTTPS_PROXY", "NO_PROXY", "BULKREACT_STATE_DIR", "BULKREACT_PROFILE"]
-    assert not [name for name in (*variables, *more, FILE_NAME) if name not in README]
+    assert not [name for name in (*variables, *more, CONFIG_FILE_NAME) if name not in README]
 
 
 def test_the_configuration_file_of_the_readme_is_one(program: Program) -> None:
     example = README.partition("```toml\n")[2].partition("```")[0]
-    (program.folder / FILE_NAME).write_text(example)
+    (program.folder / CONFIG_FILE_NAME).write_text(example)
     for name in ("contoso", "fabrikam"):
         assert f"[profiles.{name}]" in example
         shown = program("doctor", "--simulate", "--profile", name)
         assert shown.code == 0, shown.err
-        assert f"{FILE_NAME} [profiles.{name}]" in shown.out
+        assert f"{CONFIG_FILE_NAME} [profiles.{name}]" in shown.out
 
 
 def test_the_readme_names_every_status_every_exit_code_and_every_column() -> None:

@@ -9,7 +9,7 @@ import click
 
 from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
 from bulkreact.cli.event_loop import run_async
-from bulkreact.cli.options.param_types import HOOK
+from bulkreact.cli.options.param_types import WEBHOOK_URL
 from bulkreact.cli.options.shared import Decorated, add, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
@@ -42,10 +42,10 @@ _OPTIONS = (
     ),
     shared(
         "--ping",
-        type=HOOK,
+        type=WEBHOOK_URL,
         help="Ping this dead-man's switch: URL/start first, then URL, or URL/fail unless all is well.",
     ),
-    shared("--notify-url", type=HOOK, help="Post the summary to this webhook when done."),
+    shared("--notify-url", type=WEBHOOK_URL, help="Post the summary to this webhook when done."),
     shared(
         "--notify-format",
         type=click.Choice(["json", TEAMS]),
