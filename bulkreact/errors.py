@@ -1,4 +1,4 @@
-"""The errors that end a command: each is a sentence for people and knows its exit code."""
+"""The errors that end a command: each has a message for people and an exit code."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ EXIT_TERMINATED = 143
 
 
 class BulkreactError(Exception):
-    """Any ending that people must read about; exit code 70 stands for a bug of ours."""
+    """Any error that ends a command; exit code 70 means a bug."""
 
     exit_code = 70
 

@@ -12,5 +12,5 @@ def format_guid(digits: str, *, version: int) -> str:
 
 
 def is_guid(text: str) -> bool:
-    """Tell whether a text is a GUID with its dashes."""
+    """Return whether a text is a GUID with its dashes."""
     return bool(_GUID.fullmatch(text))

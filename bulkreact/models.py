@@ -1,6 +1,6 @@
-"""The values that rooms hand to each other; they hold data and decide nothing.
+"""The values that the packages pass to each other; they have data and decide nothing.
 
-Those made for every row are kept from the garbage collector: nothing that they hold could lead back to them.
+Those made for every row are not tracked by the garbage collector: they cannot be part of a cycle.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class Operation(StrEnum):
-    """A call of the Partner Center API, by the name under which the journal keeps it."""
+    """A call of the Partner Center API, by its name in the journal."""
 
     REACTIVATE_ENTITLEMENT = "reactivate-entitlement"
     GET_ENTITLEMENT = "get-entitlement"
@@ -25,14 +25,14 @@ class Operation(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a row wants back: a cancelled Azure subscription, or a suspended subscription."""
+    """What a row reactivates: a cancelled Azure subscription, or a suspended subscription."""
 
     AZURE = "azure"
     SUBSCRIPTION = "subscription"
 
 
 class Status(StrEnum):
-    """How a row ended, in the words of the results file."""
+    """How a row ended, as in the results file."""
 
     REACTIVATED = "reactivated"
     ACCEPTED = "accepted"
@@ -47,14 +47,14 @@ class Status(StrEnum):
 
 
 SUCCESSES = frozenset({Status.REACTIVATED, Status.ACCEPTED, Status.ALREADY_ACTIVE})
-# What counts against --halt-on-failures.
+# Counted by --halt-on-failures.
 FAILURES = frozenset({Status.FAILED, Status.UNKNOWN})
-# What a retry takes besides the rows that failed for a passing reason.
+# Taken by a retry, besides rows that failed for a transient reason.
 RETRYABLE = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
 class AutoRenew(StrEnum):
-    """What is known of the auto-renewal of a subscription that came back; nothing where it needs no attention."""
+    """The auto-renewal of a reactivated subscription; empty where it needs no attention."""
 
     UNTOUCHED = ""
     OFF = "off"
@@ -71,11 +71,11 @@ class RunState(StrEnum):
     ABORTED = "aborted"
 
 
-# gc=False: a million of them are made, none of which can be part of a cycle.
+# gc=False: there are a million of them, and none can be part of a cycle.
 class Target(Struct, frozen=True, gc=False):
-    """What one row wants reactivated; ids in canonical form (lower case, dashes).
+    """What a row reactivates; ids in canonical form (lower case, dashes).
 
-    ``entitlement_id`` is empty where the subscription itself is meant.
+    ``entitlement_id`` is empty for a subscription itself.
     """
 
     customer_id: str
@@ -84,21 +84,18 @@ class Target(Struct, frozen=True, gc=False):
 
     @property
     def kind(self) -> Kind:
-        """Return what is to be brought back."""
+        """Return the kind of the target."""
         return Kind.AZURE if self.entitlement_id else Kind.SUBSCRIPTION
 
     @property
     def digest_line(self) -> str:
-        """Return the target as the digest of an input takes it."""
+        """Return the target's line in the digest of an input."""
         kind = "azure" if self.entitlement_id else "subscription"
         return f"{kind} {self.customer_id} {self.subscription_id} {self.entitlement_id}\n"
 
 
 class Request(Struct, frozen=True):
-    """One call without its base URL, its credentials and what all calls have, which only the client knows.
-
-    ``body`` is JSON or empty.
-    """
+    """One call, without base URL, credentials and common headers: the client adds those. ``body`` is JSON or empty."""
 
     operation: Operation
     method: str
@@ -108,7 +105,7 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """What came back: headers are asked for in lower case, the body is bytes, cut to the client's cap."""
+    """An answer: look headers up in lower case; the body is cut to the client's cap."""
 
     status: int
     reason: str
@@ -117,7 +114,7 @@ class Response(Struct, frozen=True):
 
 
 class NoResponse(Struct, frozen=True):
-    """A call without an answer: ``left`` tells whether the server may have seen it."""
+    """A call without an answer; ``sent`` if the server may have received it."""
 
     sent: bool
     code: str
@@ -128,10 +125,10 @@ Reply = Response | NoResponse
 
 
 class Answer(Struct, frozen=True, gc=False):
-    """What a call was told, ready for the journal and the results.
+    """The answer to a call, for the journal and the results.
 
     ``business`` is true for 2xx and for 4xx other than 401, 408 and 429: it ends the request id.
-    ``http_status`` is None when nothing came back.
+    ``http_status`` is None when there was no answer.
     """
 
     http_status: int | None
@@ -141,7 +138,7 @@ class Answer(Struct, frozen=True, gc=False):
 
 
 class Call(Struct, frozen=True, gc=False):
-    """One call as it was made and answered; ``id`` is the journal's, times are UTC, ISO 8601 with ``Z``."""
+    """One call and its answer; ``id`` is the journal's, times are UTC, ISO 8601 with ``Z``."""
 
     id: int
     request_id: str
@@ -154,8 +151,8 @@ class Call(Struct, frozen=True, gc=False):
 class Outcome(Struct, frozen=True, gc=False):
     """How one row ended.
 
-    ``call`` is its last write call, None for a row that made none. ``reopen`` marks a row whose answer
-    stopped the run, or that waited for another when it ended: resuming sends it again.
+    ``call`` is its last write call, None for a row without one. ``reopen`` marks a row that a resume sends again: its
+    answer stopped the run, or it waited for another row when the run ended.
     """
 
     status: Status
@@ -171,8 +168,9 @@ class InputRow(Struct, frozen=True, gc=False):
     """One row of the input, checked.
 
     ``number`` is the row as a spreadsheet shows it. ``target`` is None for an invalid row, which has
-    ``problem_code`` and ``problem`` instead. ``request_id`` is one carried on from an earlier run's results;
-    ``of_read`` says that it belongs to the reading before the write, ``lost`` that an answer to it was lost.
+    ``problem_code`` and ``problem`` instead. ``request_id`` is carried on from an earlier run's results:
+    ``request_id_is_for_read`` says that it belongs to the read before the write, ``outcome_unknown`` that an answer to
+    it was lost.
     ``deadline`` is when the target is deleted for good (UTC, ISO 8601), empty where the input does not say.
     """
 
@@ -191,11 +189,10 @@ class InputRow(Struct, frozen=True, gc=False):
 class ResultRow(Struct, frozen=True, gc=False):
     """One row of the results: the input's cells and the outcome.
 
-    ``succeeded`` tells how the row ended, for a duplicate that of the row it repeats; ``left_out`` marks a row
-    that only ``--limit`` kept from being sent. ``settled`` is false where the row is still open, and its outcome what
-    is to be said if nothing more comes. ``passing`` says that the last answer told of trouble that passes.
-    ``request_id`` is the one carried on from an earlier run, which a row that made no call of its own hands on.
-    ``handed_to`` is the run that has taken the row over. ``customer_id`` is empty for an invalid row.
+    ``succeeded`` is that of the repeated row for a duplicate; ``excluded_by_limit`` marks a row that was not sent only
+    because of ``--limit``. ``settled`` is false while the row is open: its outcome is then that of a run that ends now.
+    ``transient``: the last answer was a transient failure. ``request_id`` is the one carried on from an earlier run, for
+    a row without a call. ``transferred_to`` is the run that took the row over. ``customer_id`` is empty for an invalid row.
     """
 
     number: int
@@ -211,12 +208,12 @@ class ResultRow(Struct, frozen=True, gc=False):
 
     @property
     def needs_attention(self) -> bool:
-        """Tell whether the row did not end well; what --limit alone left out is no trouble."""
+        """Return whether the row did not end well; one that only --limit excluded needs no attention."""
         return not (self.succeeded or self.excluded_by_limit)
 
     @property
     def worth_retrying(self) -> bool:
-        """Tell whether sending the row again may lead to another end."""
+        """Return whether sending the row again may succeed."""
         return self.outcome.status in RETRYABLE or (self.outcome.status is Status.FAILED and self.transient)
 
 
@@ -230,9 +227,9 @@ class CustomerSummary(Struct, frozen=True):
 
 
 class SessionTimeline(Struct, frozen=True):
-    """The calls that one process made of a run, in slices of time of equal length; ``began`` is the first one's time.
+    """The calls of one process of a run, in buckets of equal length from the first call (``began``) on.
 
-    A slice is its calls and how many of them were throttled.
+    A bucket has the number of its calls, and of those that were throttled.
     """
 
     command: str
@@ -242,10 +239,10 @@ class SessionTimeline(Struct, frozen=True):
 
 
 class Discovered(Struct, frozen=True):
-    """A subscription, or an Azure subscription below a plan, as it was found at Partner Center.
+    """A subscription, or an Azure subscription below a plan, that discovery has read.
 
-    The fields are the columns of the file that is made of them. Ids and status are as they were received;
-    ``entitlement_id`` is empty for a subscription.
+    The fields are the columns of the discovery file. Ids and status are as received; ``entitlement_id`` is empty for a
+    subscription.
     """
 
     customer_id: str

@@ -1,11 +1,11 @@
-"""The settings of one run, checked once and frozen, and the table of clouds."""
+"""The settings of a run, checked once and frozen, and the table of clouds."""
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bulkreact.guids import is_guid
 
@@ -28,13 +28,14 @@ AUTHORITIES = {
     Cloud.USGOV: "https://login.microsoftonline.us",
     Cloud.CHINA: "https://login.partner.microsoftonline.cn",
 }
-# What tokens are for: an address as well, but whatever the base URL is, these stay the same.
+# The audience of tokens, whatever the base URL.
 RESOURCES = {
     Cloud.GLOBAL: "https://api.partnercenter.microsoft.com",
     Cloud.USGOV: "https://api.partnercenter.microsoft.com",
     Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
 }
 
+CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
@@ -52,7 +53,7 @@ class Threshold:
     number: int | None = None
 
     def passed(self, failures: int, settled: int) -> bool:
-        """Tell whether the failures are strictly above the limit."""
+        """Return whether the failures are strictly above the limit."""
         if self.share is not None:
             return failures > self.share * settled
         return self.number is not None and failures > self.number
@@ -60,7 +61,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The partner API a run talks to."""
+    """The partner API that a run calls."""
 
     cloud: Cloud
     base_url: str
@@ -79,10 +80,10 @@ class AuthMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks the token service for what; the secret that proves it is not among this.
+    """What tokens are requested with, without the secret.
 
-    ``authority`` is a URL with the tenant in it, ``scope`` what a token is asked for, and ``resource`` what it must
-    then be for. ``tenant_id`` is a GUID or a domain name; it is empty when the authority alone names the tenant.
+    ``authority`` is a URL with the tenant in it; ``resource`` is the audience that a token for the ``scope`` must have.
+    ``tenant_id`` is a GUID or a domain name, empty when only the authority names the tenant.
     """
 
     authority: str
@@ -92,7 +93,7 @@ class Identity:
     resource: str
 
 
-# What is deleted for good within this time is urgent.
+# A row is urgent when its target is deleted for good within this time.
 URGENT_WITHIN = timedelta(days=14)
 
 
@@ -100,8 +101,8 @@ URGENT_WITHIN = timedelta(days=14)
 class Verification:
     """How accepted rows are watched until they are active, in seconds.
 
-    ``after`` its acceptance a row is read for the first time, then once in ``every``, until ``timeout`` has passed
-    since watching began; each row is read at least once, unless its customer is throttled for too long.
+    A row is read for the first time ``after`` its acceptance, then once in ``every``, until the watch has lasted for
+    ``timeout``; each row is read at least once, unless its customer is throttled for too long.
     """
 
     after: float = 60.0
@@ -111,10 +112,10 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How hard and how long a run tries; seconds unless the name says otherwise.
+    """The limits of a run; seconds unless the name says otherwise.
 
-    ``calls_per_second`` is None when the pace is off, ``verify`` when activation is not watched. ``waiting`` says how
-    rows wait for the subscription above them. ``urgent_first`` sends first what is deleted for good first.
+    ``calls_per_second`` is None when the rate is off, ``verify`` when activation is not watched. ``waiting`` says how
+    rows wait for their parent. ``urgent_first`` orders rows by the time at which their targets are deleted for good.
     """
 
     calls_per_second: float | None = 5.0
@@ -151,13 +152,13 @@ def parse_duration(text: str) -> float:
 
 def parse_threshold(text: str) -> Threshold:
     """Read ``50%``, ``20`` or ``off``; ValueError says what is expected."""
-    word = text.strip().lower()
-    if word == "off":
+    value = text.strip().lower()
+    if value == "off":
         return Threshold()
-    if (match := _PERCENT.fullmatch(word)) and float(match[1]) <= 100:  # noqa: PLR2004 - per cent
+    if (match := _PERCENT.fullmatch(value)) and float(match[1]) <= 100:  # noqa: PLR2004 - per cent
         return Threshold(share=float(match[1]) / 100)
-    if word.isascii() and word.isdigit():
-        return Threshold(number=int(word))
+    if value.isascii() and value.isdigit():
+        return Threshold(number=int(value))
     raise ValueError(f"{text!r} is not a threshold; write it like 50%, 20 or off")
 
 
@@ -169,7 +170,7 @@ def parse_api_version(text: str) -> str:
 
 
 def parse_locale(text: str) -> str:
-    """Return a language tag for the service's messages; ValueError when it is none."""
+    """Return a language tag for the service's messages; ValueError for anything else."""
     if not _LOCALE.fullmatch(text):
         raise ValueError(f"{text!r} is not a locale; write it like en-US")
     return text
@@ -177,41 +178,42 @@ def parse_locale(text: str) -> str:
 
 def parse_base_url(text: str) -> str:
     """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
-    expected = f"{redacted(text)} is not a URL; write it like https://api.partnercenter.microsoft.com"
-    try:
-        parts = urlsplit(text.strip())
-        host, port = parts.hostname, parts.port
-        # A name that cannot be looked up at all, like a..b.
-        (host or "").encode("idna")
-    except ValueError:
-        raise ValueError(expected) from None
-    if not host or port == 0 or parts.scheme not in {"http", "https"}:
-        raise ValueError(expected)
+    parts = _split_url(text)
+    if parts is None:
+        raise ValueError(f"{redacted(text)} is not a URL; write it like https://api.partnercenter.microsoft.com")
     if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
         raise ValueError("a base URL has no user, query or fragment")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError(f"{redacted(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
 def parse_webhook_url(text: str) -> str:
-    """Return the URL of somebody who is to be told something; ValueError, which does not quote it, for any other.
+    """Return the URL of a webhook; ValueError, which does not quote it, unless it is https, or http to a loopback address.
 
-    Whoever knows such a URL can use it, so that it must be encrypted or stay on this machine.
+    Such a URL is a secret: anyone who knows it can use it.
     """
-    try:
-        parts = urlsplit(text.strip())
-        host, port = parts.hostname or "", parts.port
-        host.encode("idna")
-    except ValueError:
-        host, port, parts = "", None, urlsplit("")
-    if not host or port == 0 or parts.scheme not in {"http", "https"} or not text.strip().isascii():
+    parts = _split_url(text)
+    if parts is None or not text.strip().isascii():
         raise ValueError("it is not a URL; write it like https://hc-ping.com/…")
+    host = parts.hostname or ""
     if parts.username or parts.password or parts.fragment:
         raise ValueError(f"the URL of {host} must have no user, password or fragment")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"the URL of {host} is not encrypted: use https (plain http is for loopback addresses alone)")
     return text.strip()
+
+
+def _split_url(text: str) -> SplitResult | None:
+    """Return the parts of an http or https URL, None for anything else."""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+        # Raises for a name that can never be looked up, like a..b.
+        (host or "").encode("idna")
+    except ValueError:
+        return None
+    return parts if host and port != 0 and parts.scheme in {"http", "https"} else None
 
 
 def parse_authority(text: str) -> str:
@@ -222,13 +224,13 @@ def parse_authority(text: str) -> str:
         url = ""
     if not url.startswith("https://") or "//" in urlsplit(url).path:
         raise ValueError(
-            f"{redacted(text)} is no token service; write it like https://login.microsoftonline.com (https alone)"
+            f"{redacted(text)} is not a token service; write it like https://login.microsoftonline.com (https alone)"
         )
     return url
 
 
 def parse_scope(text: str) -> str:
-    """Return a scope; ValueError when it is more than one word or none."""
+    """Return a scope; ValueError when it is empty or has spaces."""
     if not text.isascii() or not text.isprintable() or len(text.strip(" /").split()) != 1:
         raise ValueError(f"{text!r} is not a scope; write it like https://api.partnercenter.microsoft.com/.default")
     return text.strip().rstrip("/")
@@ -249,29 +251,26 @@ def parse_client_id(text: str) -> str:
 
 
 def redacted(url: str) -> str:
-    """Return a URL for people, without a password that it may have."""
+    """Return a URL for people, without user and password."""
     return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
 
 
 def resource_of(scope: str) -> str:
-    """Return what a token for a scope is for: ``https://host/.default`` is for ``https://host``."""
+    """Return the resource of a scope: ``https://host`` for ``https://host/.default``."""
     scheme, mark, rest = scope.rpartition("://")
     return scheme + mark + (rest.rpartition("/")[0] or rest)
 
 
 def scope_for(scope: str, suffix: str) -> str:
-    """Return a scope; one that names a resource alone gets the suffix that asks for what is usual."""
+    """Return a scope; the suffix is appended when it names only a resource."""
     return scope if resource_of(scope) != scope else scope + suffix
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address can only be this machine."""
+    """Return whether a host name or address can only be this machine."""
     if host.lower() == "localhost":
         return True
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-CONFIG_FILE_NAME = "bulkreact.toml"

@@ -1,4 +1,4 @@
-"""Small pieces of the texts that people read."""
+"""Formats numbers and paths for messages."""
 
 import os
 import shlex
@@ -12,5 +12,5 @@ def plural(number: int, noun: str) -> str:
 
 
 def shell_quote(path: Path) -> str:
-    """Return a path as it must be typed."""
+    """Return a path quoted for the shell."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

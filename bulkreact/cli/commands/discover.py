@@ -23,7 +23,7 @@ from bulkreact.cli.commands.discover_customers import (
 )
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import form_of, form_options
+from bulkreact.cli.options.input import read_layout, layout_options
 from bulkreact.cli.options.param_types import Parser
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
@@ -80,10 +80,10 @@ def _customer(text: str) -> str:
     help="Instead: copy this file to --out, with the entitlement ids filled in where there is no doubt.",
 )
 @click.option("--new", is_flag=True, help="Read everything again, also what an earlier, unfinished discovery has read.")
-@form_options
+@layout_options
 @shared.target_options
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.reports_option
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well.")
@@ -196,7 +196,7 @@ def _chosen(params: Mapping[str, Any]) -> ChosenCustomers | None:
     if params["customers"]:
         from bulkreact.sheets.input.customer_ids import customer_ids  # noqa: PLC0415 - loads pandas
 
-        return ChosenCustomers(tuple(customer_ids(params["customers"], form_of(params))))
+        return ChosenCustomers(tuple(customer_ids(params["customers"], read_layout(params))))
     return ChosenCustomers(tuple(dict.fromkeys(params["customer"]))) if params["customer"] else None
 
 

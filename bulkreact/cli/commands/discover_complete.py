@@ -18,7 +18,7 @@ from bulkreact.cli.commands.discover_customers import (
     reporting_write_errors,
     standard_output,
 )
-from bulkreact.cli.options.input import form_of
+from bulkreact.cli.options.input import read_layout
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.runs.reporter import Reporter
@@ -84,7 +84,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
-    table = InputWithMissingIds(path, name, form_of(params), text=text)
+    table = InputWithMissingIds(path, name, read_layout(params), text=text)
     reporter.info_if(table.remark)
     count = 0
     missing: dict[tuple[str, str], None] = {}

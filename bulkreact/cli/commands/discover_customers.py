@@ -70,7 +70,7 @@ def reading(
     ``chosen`` is None when the partner's own list says who the customers are. Ends the command where the store is of no
     use: interrupted, refused, no list of customers.
     """
-    service, limits = shared.service(ctx), shared.limits(ctx)
+    service, limits = shared.read_service(ctx), shared.read_limits(ctx)
     with open_session(ctx, service, limits, reporter, token_needed=True) as session:
         session.announce("a discovery")
         path = store_path(ctx.params["reports"], service, session.access.tenant_id, criteria, chosen)

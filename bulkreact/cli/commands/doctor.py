@@ -41,7 +41,7 @@ _SECRETS = (TOKEN_VARIABLE, SECRET_VARIABLE, PASSWORD_VARIABLE)
 @click.command("doctor", cls=ConfiguredCommand)
 @shared.target_options
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.halt_options
 @shared.verify_options
 @shared.reports_option
@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
     It looks at the settings that 'bulkreact run' would have. Nothing is reactivated.
     """
-    service = shared.service(ctx)
+    service = shared.read_service(ctx)
     findings = run_async(run_checks(service, ctx.params["reports"], partial(credential_source, ctx, service.cloud)))
     settings = _settings(ctx, findings.source)
     if ctx.params["json"]:

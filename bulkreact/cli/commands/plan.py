@@ -18,7 +18,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import load_options, reading_options
+from bulkreact.cli.options.input import read_load_options, input_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
@@ -37,10 +37,10 @@ _CUSTOMERS_SHOWN = 10
 
 @click.command("plan", cls=ConfiguredCommand)
 @click.argument("source", metavar="INPUT")
-@reading_options
+@input_options
 @shared.target_options
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @click.option("--online", is_flag=True, help="Also read the present status of every target.")
 @click.option("--json", is_flag=True, help="For programs: everything as one JSON object.")
 @click.option(
@@ -60,7 +60,7 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         if out and out.resolve() == path.resolve():
             raise InputRefusedError(f"--out {out} would overwrite the input: name another file.")
         folder = Path(name)
-        loaded = load_input(folder, source, path, load_options(ctx.params), all_errors=True)
+        loaded = load_input(folder, source, path, read_load_options(ctx.params), all_errors=True)
         plan = preview(folder)
         listed = list(targets(folder)) if as_json or out or online else []
         present = _present_state(plan, listed, read_online(ctx, listed) if online else None)

@@ -20,7 +20,7 @@ from bulkreact.settings import Service
 
 def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[int, StatusRead]:
     """Return what was read of targets by their row numbers; what could not be read is missing."""
-    limits = shared.limits(ctx)
+    limits = shared.read_limits(ctx)
     # Nothing is written: no folder is needed.
     reporter = ConsoleReporter(Output(Path(), progress=False))
 
@@ -30,7 +30,7 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
             by_row, environment=environment, service=service, limits=limits, begin_phase=session.phase
         )
 
-    with open_session(ctx, shared.service(ctx), limits, reporter, token_needed=True) as session:
+    with open_session(ctx, shared.read_service(ctx), limits, reporter, token_needed=True) as session:
         session.announce("plan")
         with session.shutdown.installed():
             result = session.call(work)

@@ -19,7 +19,7 @@ from bulkreact.wording import plural
 @click.command("resume", cls=MonitoredCommand)
 @click.argument("name", metavar="[RUN]", required=False)
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.halt_options
 @shared.verify_options
 @shared.output_options
@@ -30,7 +30,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
 
     It also sends what --limit had left out. Where the calls go is fixed by the run.
     """
-    output, limits = shared.output(ctx), shared.limits(ctx)
+    output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     listed = RunList() if name else list_runs(output.reports)
     run = store.find(output.reports, name) if name else store.to_resume(listed.runs)
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     metadata = run.metadata
-    service = shared.service_of(metadata)
+    service = shared.service_of_run(metadata)
     count = store.open_count(run.folder, with_left_out=True)
     if not count.rows and not run.unfinished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")

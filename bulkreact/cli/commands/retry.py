@@ -17,7 +17,7 @@ from bulkreact.runs.retry_selection import prepare_retry
 @click.command("retry", cls=MonitoredCommand)
 @click.argument("name", metavar="RUN")
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.halt_options
 @shared.verify_options
 @shared.output_options
@@ -31,10 +31,10 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     These are the unknown, deferred and not attempted ones, and those that failed for a transient reason or because
     Partner Center could not be reached. What an earlier retry of RUN has settled is left alone.
     """
-    output, limits = shared.output(ctx), shared.limits(ctx)
+    output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
-    service = shared.service_of(run.metadata)
+    service = shared.service_of_run(run.metadata)
     with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
         confirm = confirmation(session, yes=output.yes)
         folder = prepare_retry(run, output.reports, session, confirm, all_failed=all_failed, row_limit=limit)

@@ -8,7 +8,7 @@ from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import load_options, reading_options
+from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.session import open_session
 from bulkreact.errors import InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
@@ -22,12 +22,12 @@ from bulkreact.runs.saved_plan import load_plan
 @click.argument("source", metavar="INPUT")
 @shared.target_options
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.halt_options
 @shared.verify_options
 @shared.output_options
 @unattended_options
-@reading_options
+@input_options
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
 @click.option(
     "--plan",
@@ -45,7 +45,7 @@ def command(
 
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
     """
-    output, service, limits = shared.output(ctx), shared.service(ctx), shared.limits(ctx)
+    output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     with open_session(ctx, service, limits, reporter) as session, open_input(source) as path:
         if output.results and path.resolve() == output.results.resolve():
@@ -54,7 +54,7 @@ def command(
             name_of(source),
             NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),
             session,
-            lambda draft: load_input(draft, source, path, load_options(ctx.params)),
+            lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(session, yes=output.yes),
         )
         session.announce(folder.name)

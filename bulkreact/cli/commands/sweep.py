@@ -18,7 +18,7 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import load_options, reading_options
+from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.errors import InputRefusedError
 from bulkreact.inbox.ledger import open_ledger
@@ -36,12 +36,12 @@ from bulkreact.settings import Service
 )
 @shared.target_options
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.halt_options
 @shared.verify_options
 @shared.sweep_output_options
 @unattended_options
-@reading_options
+@input_options
 @click.option(
     "--settle", type=DURATION, default="10s", show_default=True, help="Leave files alone that changed less ago."
 )
@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
     """
     service, params = _checked(ctx, inbox), ctx.params
     with swept(inbox):
-        output = shared.output(ctx)
+        output = shared.read_output(ctx)
         reporter = automation.make_reporter(ctx, output)
         access = AccessSource(partial(credentials.authorize, ctx, service))
         reporter.info_if(access.get().remark)
@@ -70,7 +70,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             reporter=reporter,
             access=access,
             confirm=partial(_confirm, service, yes=output.yes),
-            read_input=lambda draft, path: load_input(draft, str(path), path, load_options(params)),
+            read_input=lambda draft, path: load_input(draft, str(path), path, read_load_options(params)),
             signals=invocation_of(ctx).signals,
             run_async=run_async,
             now=now,
@@ -81,7 +81,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             job = SweepJob(
                 inbox,
                 service,
-                shared.limits(ctx),
+                shared.read_limits(ctx),
                 output,
                 ledger,
                 environment,
@@ -107,9 +107,9 @@ def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> 
 def _checked(ctx: click.Context, inbox: Path) -> Service:
     """Return the service that the options name; raise InputRefusedError for anything that would fail later."""
     params = ctx.params
-    service = shared.service(ctx)
-    shared.limits(ctx)
-    load_options(params)
+    service = shared.read_service(ctx)
+    shared.read_limits(ctx)
+    read_load_options(params)
     if params["watch"] and params["again"] and params["keep"]:
         raise InputRefusedError("--watch --again would run the same files at every look: leave one of them out.")
     if params["every"] <= 0:

@@ -15,7 +15,7 @@ from bulkreact.runs.execution import RunJob, execute
 @click.command("verify", cls=MonitoredCommand)
 @click.argument("name", metavar="RUN")
 @identity_options
-@shared.pace_options
+@shared.limit_options
 @shared.verify_only_options
 @shared.output_options
 @unattended_options
@@ -26,9 +26,9 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     Rows that are pending or whose answer was lost are read as well. Nothing is reactivated; it can be done again
     days later. Without --verify-timeout every row is read once.
     """
-    output, limits = shared.output(ctx), shared.limits(ctx)
+    output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     run = store.find(output.reports, name)
-    service, reporter = shared.service_of(run.metadata), automation.make_reporter(ctx, output)
+    service, reporter = shared.service_of_run(run.metadata), automation.make_reporter(ctx, output)
     with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
         session.announce(run.metadata.id)
         results = execute(RunJob(run.folder, VERIFY, session, output))

@@ -10,7 +10,7 @@ import click
 from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
-from bulkreact.cli.options.shared import Decorated, add, shared
+from bulkreact.cli.options.shared import Decorated, add_options, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
@@ -80,7 +80,7 @@ class MonitoredCommand(ConfiguredCommand):
 
 def unattended_options(function: Decorated) -> Decorated:
     """Add the options for unattended runs."""
-    return add(function, _OPTIONS)
+    return add_options(function, _OPTIONS)
 
 
 def monitors_for(ctx: click.Context) -> Monitors:

@@ -1,11 +1,11 @@
-"""The options that say who calls, and who signs in."""
+"""The options about credentials."""
 
 from pathlib import Path
 
 import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
-from bulkreact.cli.options.shared import CLOUD, Decorated, add, shared
+from bulkreact.cli.options.shared import CLOUD, Decorated, add_options, shared
 from bulkreact.settings import AuthMethod
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -21,7 +21,7 @@ _SECRETS = (
     shared(
         "--client-secret-file",
         type=_FILE,
-        help="A file with the app's secret alone; or BULKREACT_CLIENT_SECRET.",
+        help="A file with only the app's secret; or BULKREACT_CLIENT_SECRET.",
     ),
     shared("--certificate-file", type=_FILE, help="A PEM or PFX file with the app's certificate and its key."),
     shared(
@@ -42,10 +42,10 @@ _IDENTITY = (
 
 
 def identity_options(function: Decorated) -> Decorated:
-    """Add the options that say who calls."""
-    return add(function, _IDENTITY)
+    """Add the options about the credentials of calls."""
+    return add_options(function, _IDENTITY)
 
 
 def sign_in_options(function: Decorated) -> Decorated:
-    """Add the options that say which app, tenant and cloud a user signs in to."""
-    return add(function, (CLOUD, *_SECRETS))
+    """Add the options about app, tenant and cloud of a sign-in."""
+    return add_options(function, (CLOUD, *_SECRETS))

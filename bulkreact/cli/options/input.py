@@ -1,22 +1,19 @@
-"""How commands read an input: the options that say what is in it, and the rows in a journal that is still a draft."""
+"""The options about the input file: its layout, its rows, and when it is refused."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
-from bulkreact.cli.options.shared import Decorated, add, shared
+from bulkreact.cli.options.shared import Decorated, add_options, shared
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
 
-if TYPE_CHECKING:
-    pass
-
 _AUTO = "auto"
-_KIND = (
+_ROWS = (
     shared(
         "--kind",
         type=click.Choice([*(kind.value for kind in Kind), _AUTO]),
@@ -31,51 +28,51 @@ _KIND = (
         help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
     ),
 )
-_FORM = (
+_LAYOUT = (
     shared(
         "--map",
         type=COLUMN,
         multiple=True,
         help="Which header holds customer_id, subscription_id, entitlement_id or kind, where its name does not say so.",
     ),
-    shared("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: found out]"),
-    shared("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: found out]"),
+    shared("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: detected]"),
+    shared("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: detected]"),
     shared("--sheet", help="The sheet of a workbook.  [default: the first one with the columns]"),
     shared(
         "--hidden-rows",
         type=click.Choice(["include", "skip"]),
-        help="What becomes of a workbook's hidden rows with data.  [default: such a workbook is refused]",
+        help="What to do with a workbook's hidden rows with data.  [default: refuse the workbook]",
     ),
 )
 _OPTIONS = (
-    *_KIND,
-    *_FORM,
+    *_ROWS,
+    *_LAYOUT,
     shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
     shared("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
     shared("--allow-empty", is_flag=True, help="An input without rows is a success."),
 )
 
 
-def reading_options(function: Decorated) -> Decorated:
-    """Add the options that say what an input has in it, and which one is refused."""
-    return add(function, _OPTIONS)
+def input_options(function: Decorated) -> Decorated:
+    """Add all options about the input file."""
+    return add_options(function, _OPTIONS)
 
 
-def form_options(function: Decorated) -> Decorated:
-    """Add the options that say how an input is written."""
-    return add(function, _FORM)
+def layout_options(function: Decorated) -> Decorated:
+    """Add the options about the layout of the input file."""
+    return add_options(function, _LAYOUT)
 
 
-def form_of(given: Mapping[str, Any]) -> InputOptions:
-    """Return what the options say of how an input is written; InputRefusedError when they name one column twice."""
-    columns = dict(given["map"])
-    if len(columns) < len(given["map"]):
+def read_layout(params: Mapping[str, Any]) -> InputOptions:
+    """Return the layout that the options describe; InputRefusedError when they name a column twice."""
+    columns = dict(params["map"])
+    if len(columns) < len(params["map"]):
         raise InputRefusedError("--map names one column twice.")
-    return InputOptions(columns, given["delimiter"], given["encoding"], given["sheet"], given["hidden_rows"])
+    return InputOptions(columns, params["delimiter"], params["encoding"], params["sheet"], params["hidden_rows"])
 
 
-def load_options(given: Mapping[str, Any]) -> LoadOptions:
-    """Return what the options say of an input: how it is written, what its rows want, and when it is refused."""
-    kind = None if given["kind"] == _AUTO else Kind(given["kind"])
-    options = replace(form_of(given), kind=kind, restore_auto_renew=given["restore_auto_renew"])
-    return LoadOptions(options, given["max_rows"], given["strict"], given["allow_empty"])
+def read_load_options(params: Mapping[str, Any]) -> LoadOptions:
+    """Return all options about the input file: its layout, its rows, and when it is refused."""
+    kind = None if params["kind"] == _AUTO else Kind(params["kind"])
+    options = replace(read_layout(params), kind=kind, restore_auto_renew=params["restore_auto_renew"])
+    return LoadOptions(options, params["max_rows"], params["strict"], params["allow_empty"])

@@ -1,4 +1,4 @@
-"""Parameter types of the command line; what is allowed is decided in the settings."""
+"""Parameter types of the command line; the settings decide what is allowed."""
 
 import codecs
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Parsed = TypeVar("Parsed")
 
 
 class Parser(click.ParamType[Parsed], Generic[Parsed]):
-    """A parameter read by one function of the settings, whose ValueError becomes a usage error."""
+    """A parameter that a function parses; its ValueError becomes a usage error."""
 
     def __init__(self, name: str, parse: Callable[[str], Parsed]) -> None:
         self.name = name
@@ -53,11 +53,11 @@ _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": 
 
 
 def _delimiter(text: str) -> str:
-    """Read one character, or its name."""
-    found = _DELIMITERS.get(text.strip().lower(), text)
-    if len(found) != 1 or found in '"\r\n':
+    """Read a character or its name."""
+    delimiter = _DELIMITERS.get(text.strip().lower(), text)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
         raise ValueError(f"{text!r} is not a delimiter; write it like , ; | or tab")
-    return found
+    return delimiter
 
 
 def _encoding(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The options that commands share, and what becomes of them."""
+"""The options that commands share, and the settings that they make up."""
 
 import os
 from collections.abc import Callable
@@ -43,7 +43,7 @@ _TARGET = (
     ),
     shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
-_PACE = (
+_LIMITS = (
     shared(
         "--rate",
         type=RATE,
@@ -128,7 +128,7 @@ _VERIFY = (
 XLSX = shared(
     "--xlsx/--no-xlsx",
     default=None,
-    help="Also write results.xlsx.  [default: if the input came out of a spreadsheet]",
+    help="Also write results.xlsx.  [default: if the input comes from a spreadsheet]",
 )
 _RESULTS = click.option(
     "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
@@ -150,116 +150,116 @@ _REPORTS = shared(
 
 
 def target_options(function: Decorated) -> Decorated:
-    """Add the options that say where calls go."""
-    return add(function, _TARGET)
+    """Add the options of the partner API."""
+    return add_options(function, _TARGET)
 
 
-def pace_options(function: Decorated) -> Decorated:
-    """Add the options that say how hard to try."""
-    return add(function, _PACE)
+def limit_options(function: Decorated) -> Decorated:
+    """Add the options that limit rate, concurrency and attempts."""
+    return add_options(function, _LIMITS)
 
 
 def halt_options(function: Decorated) -> Decorated:
-    """Add the options that say when failures stop a run, and in which order rows are sent."""
-    return add(function, (*_HALT, _ORDER))
+    """Add the options of the failure threshold and the order of rows."""
+    return add_options(function, (*_HALT, _ORDER))
 
 
 def verify_options(function: Decorated) -> Decorated:
-    """Add the options that say whether and how activation is watched after the calls."""
-    return add(function, _VERIFY)
+    """Add the options for watching the activation after the calls."""
+    return add_options(function, _VERIFY)
 
 
 def verify_only_options(function: Decorated) -> Decorated:
-    """Add the options of a command that does nothing but watch: unless told otherwise it looks once."""
-    return add(function, _verify_times("0s", "0s"))
+    """Add the options of a command that only watches the activation; by default it reads once."""
+    return add_options(function, _verify_times("0s", "0s"))
 
 
 def output_options(function: Decorated) -> Decorated:
-    """Add the options that say where results go and how much is said."""
-    return add(function, (_REPORTS, _RESULTS, *_OUTPUT))
+    """Add the options for results and messages."""
+    return add_options(function, (_REPORTS, _RESULTS, *_OUTPUT))
 
 
 def sweep_output_options(function: Decorated) -> Decorated:
-    """Add the same for a command that makes many runs: each has its own place for its results."""
-    return add(function, (_REPORTS, *_OUTPUT))
+    """Add the same for a command with many runs: without --results, which names one file."""
+    return add_options(function, (_REPORTS, *_OUTPUT))
 
 
 def reports_option(function: Decorated) -> Decorated:
-    """Add the option that says where runs are kept."""
+    """Add the option for the folder of the runs."""
     return _REPORTS(function)
 
 
-def service(ctx: click.Context) -> Service:
+def read_service(ctx: click.Context) -> Service:
     """Return the partner API that the options name."""
-    given = ctx.params
-    if given["simulate"] and given["base_url"]:
+    params = ctx.params
+    if params["simulate"] and params["base_url"]:
         raise InputRefusedError("--simulate and --base-url exclude each other: leave one of them out.")
-    cloud = Cloud(given["cloud"])
+    cloud = Cloud(params["cloud"])
     return Service(
         cloud=cloud,
-        base_url=given["base_url"] or BASE_URLS[cloud],
-        api_version=given["api_version"],
-        simulated=given["simulate"],
-        locale=given["locale"],
+        base_url=params["base_url"] or BASE_URLS[cloud],
+        api_version=params["api_version"],
+        simulated=params["simulate"],
+        locale=params["locale"],
     )
 
 
-def service_of(facts: RunMetadata) -> Service:
-    """Return the partner API that a run was made for."""
-    return Service(Cloud(facts.cloud), facts.base_url, facts.api_version, simulated=facts.simulated)
+def service_of_run(metadata: RunMetadata) -> Service:
+    """Return the partner API of a run."""
+    return Service(Cloud(metadata.cloud), metadata.base_url, metadata.api_version, simulated=metadata.simulated)
 
 
-def limits(ctx: click.Context) -> Limits:
-    """Return how hard the options say to try."""
-    given = ctx.params
-    if given["timeout"] <= 0:
-        raise InputRefusedError("--timeout must be longer than nothing.")
+def read_limits(ctx: click.Context) -> Limits:
+    """Return the limits that the options set."""
+    params = ctx.params
+    if params["timeout"] <= 0:
+        raise InputRefusedError("--timeout must be greater than 0.")
     limits = Limits(
-        calls_per_second=given["rate"],
-        concurrency=given["concurrency"],
-        per_customer=given["per_customer"],
-        timeout=given["timeout"],
-        attempts=given["attempts"],
-        max_throttle=given["max_throttle"],
-        max_retry_after=given["max_retry_after"],
-        # A command without that switch is there to verify.
-        verify=_verification(ctx) if given.get("verify", "verify_after" in given) else None,
-        waiting=_verification(ctx) if "verify_after" in given else Verification(),
-        urgent_first=given.get("order") == "urgent",
+        calls_per_second=params["rate"],
+        concurrency=params["concurrency"],
+        per_customer=params["per_customer"],
+        timeout=params["timeout"],
+        attempts=params["attempts"],
+        max_throttle=params["max_throttle"],
+        max_retry_after=params["max_retry_after"],
+        # Without --verify, a command with --verify-after exists to verify.
+        verify=_verification(ctx) if params.get("verify", "verify_after" in params) else None,
+        waiting=_verification(ctx) if "verify_after" in params else Verification(),
+        urgent_first=params.get("order") == "urgent",
     )
-    if "halt_on_failures" not in given:
+    if "halt_on_failures" not in params:
         return limits
-    return replace(limits, halt=given["halt_on_failures"], halt_after=given["halt_after"])
+    return replace(limits, halt=params["halt_on_failures"], halt_after=params["halt_after"])
 
 
 def _verification(ctx: click.Context) -> Verification:
-    given = ctx.params
-    if given["verify_every"] <= 0:
-        raise InputRefusedError("--verify-every must be longer than nothing.")
-    return Verification(given["verify_after"], given["verify_every"], given["verify_timeout"])
+    params = ctx.params
+    if params["verify_every"] <= 0:
+        raise InputRefusedError("--verify-every must be greater than 0.")
+    return Verification(params["verify_after"], params["verify_every"], params["verify_timeout"])
 
 
-def output(ctx: click.Context) -> Output:
-    """Return where the options want results and words; a place that cannot be written is refused."""
-    given = ctx.params
-    copy: Path | None = given.get("results")
+def read_output(ctx: click.Context) -> Output:
+    """Return the options for results and messages; InputRefusedError when --results cannot be written."""
+    params = ctx.params
+    copy: Path | None = params.get("results")
     if copy and copy.exists() and not copy.is_file():
         raise InputRefusedError(f"--results {copy} is not a regular file: name another.")
     if copy and not os.access(copy.absolute().parent, os.W_OK):
         raise InputRefusedError(f"--results {copy}: there is no folder {copy.parent} that can be written.")
     return Output(
-        reports=given["reports"],
-        # Where a link points to, not the link, is what is to be replaced.
+        reports=params["reports"],
+        # Replace the target of a link, not the link.
         results=copy.resolve() if copy else None,
-        xlsx=given["xlsx"],
-        yes=given["yes"],
-        progress=given["progress"],
-        quiet=given["quiet"],
-        verbose=given["verbose"],
+        xlsx=params["xlsx"],
+        yes=params["yes"],
+        progress=params["progress"],
+        quiet=params["quiet"],
+        verbose=params["verbose"],
     )
 
 
-def add(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+def add_options(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
     """Add options to a command, in the order in which help shows them."""
     for option in reversed(options):
         function = option(function)
