@@ -23,7 +23,7 @@ from bulkreact.cli.commands.discover_customers import (
 )
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import read_layout, layout_options
+from bulkreact.cli.options.input import layout_options, read_layout
 from bulkreact.cli.options.param_types import Parser
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError

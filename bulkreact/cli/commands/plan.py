@@ -18,7 +18,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import read_load_options, input_options
+from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
