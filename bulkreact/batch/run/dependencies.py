@@ -122,19 +122,16 @@ class DependencyTracker:
 
     def resolve(self, step: Step, row: PendingRow, verdict: Verdict) -> tuple[Step, ParentSubscription | None]:
         """Return a row's step in view of its parent, with the parent if the row has to wait for it."""
-        match step:
-            case AwaitParent(otherwise=otherwise):
+        match step, verdict:
+            case AwaitParent(otherwise=otherwise), _:
                 parent = self._parents.parent_of(row, verdict)
-                if parent is None or row.progress.retries.parent_waits > PARENT_WAITS:
-                    return Finish(otherwise), None
-                return step, parent
-            case RetryIn() if isinstance(verdict, StatusRead):
+                may_wait = parent is not None and row.progress.retries.parent_waits <= PARENT_WAITS
+                return (step, parent) if may_wait else (Finish(otherwise), None)
+            case RetryIn(), StatusRead():
                 parent = self._parents.parent_of(row, verdict)
                 if parent and parent.state is not ParentState.ACTIVE:
                     return AwaitParent(parent.child_outcome()), parent
-                return step, None
-            case _:
-                return step, None
+        return step, None
 
     async def wait(self, row: PendingRow, parent: ParentSubscription, otherwise: Outcome) -> None:
         """Let a row in hand wait for its parent, or do what is possible without waiting."""
