@@ -14,8 +14,8 @@ from bulkreact.inbox.unfinished import UnfinishedRuns
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs.interruption import deferring_signals, exit_code_of
 
-# Between the two looks at a file that show whether it is being written.
-_LOOK_SECONDS = 1.0
+# Between the two snapshots of a file that show whether it is being written.
+_SNAPSHOT_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 
 
@@ -108,12 +108,12 @@ def _guarded(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | N
 def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
     """Find the files that are ready, and wait a moment: files that change meanwhile are ignored when they are read."""
     settle = job.settle
-    found = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
-    for snapshot in found.settling:
+    files = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
+    for snapshot in files.settling:
         job.environment.reporter.info(f"Left alone for now: {snapshot.path.name} changed less than {settle:g} s ago.")
-    ready.extend(found.ready)
+    ready.extend(files.ready)
     if ready:
-        job.environment.sleep(min(_LOOK_SECONDS, settle))
+        job.environment.sleep(min(_SNAPSHOT_SECONDS, settle))
 
 
 def _end_of_pass(job: SweepJob, results: Sequence[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:

@@ -43,13 +43,13 @@ from bulkreact.settings import Service
 @unattended_options
 @input_options
 @click.option(
-    "--settle", type=DURATION, default="10s", show_default=True, help="Leave files alone that changed less ago."
+    "--settle", type=DURATION, default="10s", show_default=True, help="Ignore files that changed more recently."
 )
 @click.option("--keep", is_flag=True, help="Leave the folder as it is: nothing is moved or written there.")
 @click.option("--again", is_flag=True, help="Also run contents that had a run before.")
 @click.option("--expect-within", type=DURATION, help="Exit code 1 when nothing new has come for so long, like 7d.")
-@click.option("--watch", is_flag=True, help="Keep running and look again and again, until SIGTERM or Ctrl-C.")
-@click.option("--every", type=DURATION, default="60s", show_default=True, help="How often --watch looks.")
+@click.option("--watch", is_flag=True, help="Keep running and sweep again and again, until SIGTERM or Ctrl-C.")
+@click.option("--every", type=DURATION, default="60s", show_default=True, help="How often --watch sweeps.")
 @click.pass_context
 def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
     """Run every new file of DIR (inputs/, unless named), the oldest first, each content once ever.
@@ -111,7 +111,7 @@ def _checked(ctx: click.Context, inbox: Path) -> Service:
     shared.read_limits(ctx)
     read_load_options(params)
     if params["watch"] and params["again"] and params["keep"]:
-        raise InputRefusedError("--watch --again would run the same files at every look: leave one of them out.")
+        raise InputRefusedError("--watch --again would run the same files in every pass: leave one of them out.")
     if params["every"] <= 0:
         raise InputRefusedError("--every must be greater than 0.")
     if not inbox.is_dir():
