@@ -11,9 +11,9 @@ import pytest
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.config_file import Configuration
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 from tests.support.token_authority import CLIENT, SECRET, TENANT
 
 
@@ -37,7 +37,7 @@ def test_the_file_of_the_working_directory_stands_in_for_options(program: Progra
     assert process.code == 0, process.err
     assert sent(partner) == 2
     (run,) = (path.parent for path in (program.folder / "there").glob("*/journal.sqlite3"))
-    assert told(run) == ["accepted", "accepted", "not_attempted"]
+    assert row_statuses(run) == ["accepted", "accepted", "not_attempted"]
     # The table of one command says nothing to another, what stands above all tables does.
     assert f"Run {run.name}: finished" in program("status").out
     assert program("resume").code == 2
@@ -244,7 +244,7 @@ def test_identity_can_stand_in_the_file(program: Program, partner: Partner) -> N
         f'base_url = "{partner.base_url}"\n[profiles.a]\nauth = "app"\ntenant_id = "{TENANT}"\nclient_id = "{CLIENT}"\n'
         'authority = "https://127.0.0.1:1"\nclient_secret_file = "secret.txt"\n',
     )
-    write_csv(program.folder / "input.csv", [row(fated(202))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(202))])
     (program.folder / "secret.txt").write_text(SECRET)
     process = program("run", "input.csv", *FAST, "--profile", "a")
     assert process.code == 3

@@ -10,9 +10,9 @@ from bulkreact.cli.commands.run import command
 from bulkreact.cli.credentials import credential_source
 from bulkreact.settings import Cloud
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import Program
-from tests.support.run_commands import FAST, ends, told, wait_until
+from tests.support.run_commands import FAST, row_results, row_statuses, wait_until
 from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls, replace_app, run, secret_app, sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 
@@ -26,7 +26,7 @@ def test_a_client_secret_from_the_environment_is_enough(program: Program, author
     assert process.code == 0, process.err
     assert authority.outcomes == [("client_credentials", "issued")]
     assert process.summary["target"]["tenant_id"] == TENANT  # type: ignore[index]
-    assert authority.world.call_log.violations == []
+    assert authority.service.call_log.violations == []
 
 
 def test_a_client_secret_can_stand_in_a_file(program: Program, authority: Authority) -> None:
@@ -197,7 +197,7 @@ def test_a_refusal_of_the_app_is_explained_and_leaves_every_row_not_attempted(
     process = run(program)
     assert process.code == 3
     assert f"AADSTS{number}" in process.err
-    assert set(told(process.run)) == {"not_attempted"}
+    assert set(row_statuses(process.run)) == {"not_attempted"}
     assert process.summary["state"] == "aborted"
     assert f"AADSTS{number}" in str(process.summary["reason"])
     assert len(authority.directory.requests) == 1
@@ -212,7 +212,7 @@ def test_a_run_that_got_no_token_is_continued_once_there_is_one(program: Program
     process = run(program, *APP)
     assert process.code == 0, process.err
     assert "Continuing the unfinished run" in process.err
-    assert told(process.run) == ["accepted"] * 3
+    assert row_statuses(process.run) == ["accepted"] * 3
 
 
 PASSING = [
@@ -278,7 +278,7 @@ def test_a_token_for_another_audience_is_refused_before_the_first_call(program: 
     assert process.code == 3
     assert "is for https://graph.microsoft.com" in process.err
     assert calls(authority) == []
-    assert set(told(process.run)) == {"not_attempted"}
+    assert set(row_statuses(process.run)) == {"not_attempted"}
 
 
 def test_another_scope_brings_another_audience(program: Program, authority: Authority) -> None:
@@ -337,7 +337,7 @@ def test_a_token_of_another_tenant_than_the_one_that_is_named_is_refused(
 @pytest.mark.usefixtures("authority")
 def test_another_tenants_run_of_the_same_file_is_another_run(program: Program) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    write_csv(program.folder / "input.csv", [row(fated(1401))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1401))])
     assert program("run", "input.csv", *FAST, *APP).code == 3
     again = program("run", "input.csv", *FAST, *APP, "--tenant-id", OTHER_TENANT)
     assert "Continuing" not in again.err
@@ -384,15 +384,15 @@ def test_tokens_that_are_refused_in_mid_run_are_renewed_once_and_the_calls_repea
     assert len(answers) == 40
     assert {tuple(sorted(one)) for one in answers.values()} == {("202",), ("202", "401")}
     assert len(authority.directory.requests) == 2
-    assert len(authority.world.call_log.effects) == 40
+    assert len(authority.service.call_log.effects) == 40
 
 
 def test_a_token_that_is_refused_again_after_its_renewal_stops_the_run(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    write_csv(program.folder / "input.csv", [row(fated(1401)), *(row(guid(one)) for one in range(3))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1401)), *(row(guid(one)) for one in range(3))])
     process = program("run", "input.csv", *FAST, *APP, "--concurrency", "1")
     assert process.code == 3
-    assert ends(process)[0][:2] == ("failed", "401")
+    assert row_results(process)[0][:2] == ("failed", "401")
     assert len(authority.directory.requests) == 2
     ids = [request_id for request_id, answer in calls(authority) if answer == "401"]
     assert len(ids) == 2
@@ -413,11 +413,11 @@ def test_a_renewal_that_is_refused_in_mid_run_stops_it_and_loses_nothing(
     assert ended.code == 3
     assert "AADSTS7000222" in ended.err
     assert "Traceback" not in ended.err
-    assert set(told(ended.run)) == {"accepted", "deferred", "not_attempted"}
+    assert set(row_statuses(ended.run)) == {"accepted", "deferred", "not_attempted"}
     replace_app(authority, secret_app())
     assert program("resume", *FAST, *APP).code == 0
     assert len({request_id for request_id, _ in calls(authority)}) == 40
-    assert len(authority.world.call_log.effects) == 40
+    assert len(authority.service.call_log.effects) == 40
 
 
 def test_a_token_service_in_trouble_does_not_stop_a_run_while_its_token_lives(

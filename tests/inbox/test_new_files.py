@@ -17,11 +17,11 @@ from bulkreact.inbox.new_files import (
 from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.sheets.input.input_file import InputFile
-from tests.support.ids import facts, guid, row, write_csv
+from tests.support.ids import guid, metadata, row, write_csv
 
 ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
 EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
-UNFINISHED = Run.of(Path("by-hand"), RunRecord(facts(id="by-hand")))
+UNFINISHED = Run.of(Path("by-hand"), RunRecord(metadata(id="by-hand")))
 UNREADABLE = RefusedFile("no header")
 
 
@@ -29,7 +29,7 @@ UNREADABLE = RefusedFile("no header")
 def new_file(tmp_path: Path) -> NewFile:
     """Return a file that can be read, and whose rows had no run."""
     path = write_csv(tmp_path / "a.csv", [row(guid(1))])
-    return NewFile(LoadedInput(InputFile(path, max_rows=10), "digest"), ENTRY, facts(id="new"))
+    return NewFile(LoadedInput(InputFile(path, max_rows=10), "digest"), ENTRY, metadata(id="new"))
 
 
 def test_a_file_that_changed_is_ignored_whatever_was_read_of_it(new_file: NewFile) -> None:

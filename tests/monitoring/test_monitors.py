@@ -16,7 +16,7 @@ from bulkreact.monitoring import webhooks
 from bulkreact.monitoring.monitors import CommandEnd, Monitors, ReportState
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, run, wait_until
 from tests.support.signed_in import sign_in
@@ -87,7 +87,7 @@ def test_metrics_say_how_long_the_refresh_token_has_left(program: Program, autho
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_nothing_wrong_with_the_metrics(program: Program, authority: Authority) -> None:
     sign_in(program, authority)
-    write_csv(program.folder / "input.csv", [row(guid(1)), row(fated(800111))])
+    write_csv(program.folder / "input.csv", [row(guid(1)), row(scenario_id(800111))])
     program("run", "input.csv", *FAST, "--auth", "user", "--metrics", "m.prom")
     checked = subprocess.run(
         ["promtool", "check", "metrics"],  # noqa: S607 - wherever it is installed
@@ -178,7 +178,7 @@ def test_the_summary_is_posted_without_the_ids_of_rows_that_succeeded(
     rows = content["failed_rows"]
     assert isinstance(rows, list)
     (failed,) = rows
-    assert (failed["row"], failed["entitlement_id"], failed["error_code"]) == (3, fated(800111, 1), "800111")
+    assert (failed["row"], failed["entitlement_id"], failed["error_code"]) == (3, scenario_id(800111, 1), "800111")
     ids = {call["request_id"] for call in partner.requests() if guid(0) in call["path"]}
     posted = "".join(body for _, body in receiver.posts)
     assert not [secret for secret in (guid(0), CANARY, *ids) if secret in posted]
@@ -190,7 +190,7 @@ def test_the_ids_of_all_rows_are_posted_when_asked_for(program: Program, partner
     assert isinstance(rows, list)
     assert [(row["row"], row["status"], row["entitlement_id"]) for row in rows] == [
         (2, "accepted", guid(0)),
-        (3, "failed", fated(800111, 1)),
+        (3, "failed", scenario_id(800111, 1)),
     ]
 
 

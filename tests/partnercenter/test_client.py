@@ -25,14 +25,14 @@ from bulkreact.partnercenter.client import BODY_CAP, connect
 from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
 from bulkreact.partnercenter.verdicts import Fatal
 from bulkreact.settings import Cloud, Limits, Service
-from tests.support.ids import fated, guid, target
+from tests.support.ids import guid, scenario_id, target
 from tests.support.program import CANARY
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def request(operation: Operation = Operation.REACTIVATE_ENTITLEMENT) -> Request:
-    return build_request(operation, target(fated(1)), request_id=guid(1), correlation_id=guid(2))
+    return build_request(operation, target(scenario_id(1)), request_id=guid(1), correlation_id=guid(2))
 
 
 @asynccontextmanager

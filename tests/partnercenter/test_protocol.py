@@ -11,7 +11,7 @@ from bulkreact.models import NoResponse, Operation, Response
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.protocol import build_request, common_headers, is_business, judge
 from bulkreact.partnercenter.verdicts import Verdict
-from tests.support.ids import fated, guid, target
+from tests.support.ids import guid, scenario_id, target
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
@@ -34,7 +34,7 @@ def read(status: int, body: bytes | dict[str, object] = b"") -> Verdict:
 
 
 def test_a_reactivation_is_a_bodyless_post_with_every_documented_header() -> None:
-    one = target(fated(1))
+    one = target(scenario_id(1))
     request = build_request(WRITE, one, request_id=guid(1), correlation_id=guid(2), api_version="v1")
     assert request.method == "POST"
     assert request.path == (
@@ -52,7 +52,7 @@ def test_a_reactivation_is_a_bodyless_post_with_every_documented_header() -> Non
 
 
 def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
-    one = target(fated(1))
+    one = target(scenario_id(1))
     request = build_request(READ, one, request_id=guid(1), correlation_id=guid(2), api_version="v2")
     assert request.method == "GET"
     assert request.path.startswith("/v2/customers/")
@@ -61,7 +61,7 @@ def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
 
 
 def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> None:
-    one = target(fated(1))
+    one = target(scenario_id(1))
     request = build_request(LIST, one, request_id=guid(1), correlation_id=guid(2))
     assert (request.method, request.path) == (
         "GET",

@@ -17,7 +17,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import InputRow, RunState
 from bulkreact.runs import index
 from bulkreact.runs.index import INDEX_NAME, list_runs
-from tests.support.ids import AT, facts, guid, target
+from tests.support.ids import AT, guid, metadata, target
 
 
 def make_run(reports: Path, number: int) -> Path:
@@ -25,7 +25,7 @@ def make_run(reports: Path, number: int) -> Path:
     folder = reports / f"20260301T12{number:02d}00Z-test-0000"
     folder.mkdir(parents=True)
     create(folder, [InputRow(2, ("x",), target(guid(number)))])
-    finalize(folder, facts(id=folder.name, created_at=f"2026-03-01T12:{number:02d}:00.000Z", header=("a",)))
+    finalize(folder, metadata(id=folder.name, created_at=f"2026-03-01T12:{number:02d}:00.000Z", header=("a",)))
     settle(folder)
     return folder
 
@@ -69,7 +69,7 @@ def test_an_unchanged_journal_is_opened_once(tmp_path: Path, opened: list[str]) 
     assert sorted(opened) == [first.name, second.name]
     assert names(tmp_path) == [second.name, first.name]
     assert len(opened) == 2
-    assert list_runs(tmp_path).runs[0].metadata == facts(
+    assert list_runs(tmp_path).runs[0].metadata == metadata(
         id=second.name, created_at="2026-03-01T12:02:00.000Z", header=("a",)
     )
     assert (tmp_path / INDEX_NAME).stat().st_mode & 0o777 == 0o600

@@ -15,7 +15,7 @@ import pytest
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.commands import sweep as sweeping
 from bulkreact.inbox.outcomes import inactivity_message
-from tests.support.ids import HEADER, fated, guid, row, write_csv
+from tests.support.ids import HEADER, guid, row, scenario_id, write_csv
 from tests.support.inboxes import drop_file, inbox_folder, run_journals, sweep, sweep_options
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, wait_until
@@ -158,7 +158,7 @@ def test_an_idle_sweep_pings_success_and_posts_nothing(program: Program, partner
 def test_a_sweep_posts_what_became_of_each_file(program: Program, partner: Partner, receiver: Receiver) -> None:
     (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     drop_file(program, "a.csv", 100)
-    write_csv(inbox_folder(program) / "b.csv", [row(fated(800111)), row(guid(300))])
+    write_csv(inbox_folder(program) / "b.csv", [row(scenario_id(800111)), row(guid(300))])
     process = sweep(program, partner, "--ping", receiver.url, "--notify-url", f"{receiver.url}/hook")
     assert process.code == 2
     assert receiver.paths == ["/start", "/fail", "/hook"]

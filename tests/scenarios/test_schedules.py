@@ -52,7 +52,7 @@ def test_the_service_works_and_is_silent_when_all_is_well(program: Program, auth
     process = served(program, "bulkreact.service")
     assert (process.code, process.err) == (0, "")
     assert "a.csv" in file_names(inbox_folder(program) / "done")
-    assert authority.world.call_log.effects
+    assert authority.service.call_log.effects
 
 
 def served(program: Program, unit: str) -> ProgramResult:

@@ -14,9 +14,9 @@ from bulkreact.simulator.identity.aadsts_errors import Fault
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
 from tests.support.background_loop import listening, serving
-from tests.support.ids import fated, row, write_csv
+from tests.support.ids import row, scenario_id, write_csv
 from tests.support.program import CANARY, Program
-from tests.support.run_commands import FAST, newest, told
+from tests.support.run_commands import FAST, latest_run, row_statuses
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 
 # One way to end after the other: accepted, already active, reactivated, unknown, failed, deferred, pending …
@@ -59,7 +59,7 @@ CASES = [(ROWS_END, ()), (ROWS_END, ("-q",)), (ROWS_END, ("-v",)), *(([tail], ("
 def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
     program: Program, base_url: str, tails: list[int], verbosity: tuple[str, ...]
 ) -> None:
-    rows = [row(fated(tail, number), number) for number, tail in enumerate(tails)]
+    rows = [row(scenario_id(tail, number), number) for number, tail in enumerate(tails)]
     write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", CANARY[:5], "")])
     options = ("--attempts", "1", "--halt-on-failures", "off", *verbosity)
     watching = ("--verify", "--verify-after", "0", "--verify-timeout", "0")
@@ -80,7 +80,7 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
     names = {"results.csv", "failed.csv", "summary.json", "latest.json", "report.html", "journal.sqlite3"}
     assert names <= {path.name for path in left}
     assert not [path for path in left if CANARY.encode() in path.read_bytes()]
-    assert told(newest(program))
+    assert row_statuses(latest_run(program))
 
 
 PASSWORD = "canary-password-77"
@@ -130,7 +130,7 @@ def test_no_secret_is_in_what_the_program_leaves_behind(
         authority.directory.revoke_access_tokens()
         del program.environment["BULKREACT_REFRESH_TOKEN"]
     authority.directory.faults = [fault] * 99 if fault else []
-    write_csv(program.folder / "input.csv", [row(fated(tail, tail), tail) for tail in (202, 401, 1503)])
+    write_csv(program.folder / "input.csv", [row(scenario_id(tail, tail), tail) for tail in (202, 401, 1503)])
     said.append(program("run", "input.csv", *FAST, *options, "--attempts", "1", "-v"))
     said += [program("doctor", *options), program("doctor", "--json", *options), program("status")]
     if fault and "user" in mode:
@@ -150,10 +150,10 @@ def test_no_secret_is_in_what_the_program_leaves_behind(
 
 
 def test_every_way_a_row_can_end_is_among_them(program: Program, base_url: str) -> None:
-    rows = [row(fated(tail, number), number) for number, tail in enumerate(ROWS_END)]
-    write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", "", ""), row(fated(202, 99), 99)])
+    rows = [row(scenario_id(tail, number), number) for number, tail in enumerate(ROWS_END)]
+    write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", "", ""), row(scenario_id(202, 99), 99)])
     limit = ("--limit", str(len(ROWS_END)), "--attempts", "1", "--halt-on-failures", "off")
     run = program("run", "input.csv", "--base-url", base_url, *FAST, *limit).run
-    before = told(run)
+    before = row_statuses(run)
     program("verify", run.name, *FAST)
-    assert {*before, *told(run)} == set(Status)
+    assert {*before, *row_statuses(run)} == set(Status)

@@ -12,8 +12,8 @@ from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.models import AutoRenew, InputRow, NoResponse, Outcome, Response, RunState, Status, Target
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
-from tests.support.ids import facts, guid
-from tests.support.virtual_run import Killed, Laboratory, Sent
+from tests.support.ids import guid, metadata
+from tests.support.virtual_run import Killed, SentCall, VirtualRun
 
 PLAIN = 1
 LIMITS = Limits(calls_per_second=None, concurrency=2)
@@ -117,41 +117,41 @@ def of(tail: int, customer: int = 1) -> Target:
     return Target(guid(1000 + customer), f"5b000000-0000-4000-8000-{tail:012d}", "")
 
 
-def calls(sent: list[Sent]) -> str:
+def calls(sent: list[SentCall]) -> str:
     return " ".join(f"{call.method[0]}{call.status or '-'}" for call in sent)
 
 
-def ids(sent: list[Sent], method: str) -> list[str]:
+def ids(sent: list[SentCall], method: str) -> list[str]:
     return [call.request_id for call in sent if call.method == method]
 
 
-def settled(laboratory: Laboratory) -> Outcome:
-    (row,) = laboratory.rows()
+def settled(virtual_run: VirtualRun) -> Outcome:
+    (row,) = virtual_run.rows()
     return row.outcome
 
 
-def end(folder: Path, tail: int, limits: Limits = LIMITS, **changes: object) -> tuple[Laboratory, Outcome]:
-    laboratory = Laboratory(folder)
-    laboratory.make([of(tail)], **changes)
-    laboratory.work(limits)
-    return laboratory, settled(laboratory)
+def end(folder: Path, tail: int, limits: Limits = LIMITS, **changes: object) -> tuple[VirtualRun, Outcome]:
+    virtual_run = VirtualRun(folder)
+    virtual_run.create_journal([of(tail)], **changes)
+    virtual_run.work(limits)
+    return virtual_run, settled(virtual_run)
 
 
 @pytest.mark.parametrize("tail", ENDS)
 def test_every_answer_has_its_outcome(tail: int, tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, tail)
-    result = (calls(laboratory.sent), outcome.status, outcome.code, outcome.attempts)
+    virtual_run, outcome = end(tmp_path, tail)
+    result = (calls(virtual_run.sent), outcome.status, outcome.code, outcome.attempts)
     assert result == ENDS[tail]
-    assert laboratory.world.call_log.violations == []
+    assert virtual_run.service.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", FATAL)
 def test_a_fatal_answer_stops_the_run(tail: int, tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(tail), of(PLAIN, customer=2)])
-    ending = laboratory.work(Limits(calls_per_second=None, concurrency=1))
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(tail), of(PLAIN, customer=2)])
+    ending = virtual_run.work(Limits(calls_per_second=None, concurrency=1))
     assert (ending.state, ending.exit_code) == (RunState.ABORTED, 3)
-    assert laboratory.rows()[0].outcome.status is Status.FAILED
+    assert virtual_run.rows()[0].outcome.status is Status.FAILED
 
 
 def test_every_scenario_of_a_subscription_is_tested() -> None:
@@ -163,128 +163,130 @@ def test_every_scenario_of_a_subscription_is_tested() -> None:
 
 @pytest.mark.parametrize("tail", [401, 408, 429, 500, 503, 504, 599, 1597, 3599, 800003, 800094])
 def test_an_update_without_a_final_answer_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, tail)
-    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
-    assert len(set(ids(laboratory.sent, "PATCH")) & set(ids(laboratory.sent, "GET"))) == 0
+    virtual_run, _ = end(tmp_path, tail)
+    assert len(set(ids(virtual_run.sent, "PATCH"))) == 1
+    assert len(set(ids(virtual_run.sent, "PATCH")) & set(ids(virtual_run.sent, "GET"))) == 0
 
 
 @pytest.mark.parametrize("tail", [409, 412, 2055, 12055])
 def test_an_update_that_was_answered_has_a_new_id_the_next_time(tail: int, tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, tail)
-    assert max(Counter(sent.request_id for sent in laboratory.sent).values()) == 1
+    virtual_run, _ = end(tmp_path, tail)
+    assert max(Counter(sent.request_id for sent in virtual_run.sent).values()) == 1
 
 
 @pytest.mark.parametrize("tail", [9_000_429, 9_000_503, 9_000_599, 9_000_500, 9_001_597])
 def test_a_reading_that_was_not_answered_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, tail)
-    assert len(set(ids(laboratory.sent, "GET"))) == 1
+    virtual_run, _ = end(tmp_path, tail)
+    assert len(set(ids(virtual_run.sent, "GET"))) == 1
 
 
 def test_the_cells_of_a_row_describe_the_reading_where_no_update_was_made(tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, 8001)
+    virtual_run, outcome = end(tmp_path, 8001)
     assert outcome.call is not None
-    assert outcome.call.request_id == laboratory.sent[0].request_id
+    assert outcome.call.request_id == virtual_run.sent[0].request_id
     assert outcome.call.answer.http_status == 200
     assert outcome.description == "not updated: its status is 'expired'"
 
 
 def test_the_cells_of_a_row_describe_the_update_where_one_was_made(tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, 1_800_094)
+    virtual_run, outcome = end(tmp_path, 1_800_094)
     assert outcome.call is not None
-    assert outcome.call.request_id == laboratory.sent[1].request_id
+    assert outcome.call.request_id == virtual_run.sent[1].request_id
     assert outcome.call.answer.http_status == 500
 
 
 def test_a_subscription_read_long_ago_is_read_again_before_the_update(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     throttle = Response(429, "", {"retry-after": "200"}, b"")
     first = iter([throttle])
-    laboratory.answer = lambda sent: next(first, None) if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    assert calls(laboratory.sent) == "G200 P429 G200 P200"
-    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
-    assert laboratory.world.call_log.violations == []
+    virtual_run.answer = lambda sent: next(first, None) if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    assert calls(virtual_run.sent) == "G200 P429 G200 P200"
+    assert len(set(ids(virtual_run.sent, "PATCH"))) == 1
+    assert virtual_run.service.call_log.violations == []
 
 
 def test_reads_that_work_do_not_end_the_throttling_of_updates(tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, 1429)
+    virtual_run, outcome = end(tmp_path, 1429)
     assert (outcome.status, outcome.code) == (Status.DEFERRED, "http-429")
-    assert 1800 <= laboratory.now < 2000
+    assert 1800 <= virtual_run.now < 2000
 
 
-def kill_after(laboratory: Laboratory, answers: int) -> None:
+def kill_after(virtual_run: VirtualRun, answers: int) -> None:
     """Kill the process as soon as the partner has given so many answers."""
-    laboratory.killed = lambda: len(laboratory.sent) >= answers
+    virtual_run.kills_process = lambda: len(virtual_run.sent) >= answers
 
 
-def resumed(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **changes: object) -> Laboratory:
+def resumed(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **changes: object) -> VirtualRun:
     """Return a run of one row that was killed so early, and then continued."""
-    laboratory = Laboratory(folder)
-    laboratory.make([of(tail)], **changes)
-    kill_after(laboratory, answers)
+    virtual_run = VirtualRun(folder)
+    virtual_run.create_journal([of(tail)], **changes)
+    kill_after(virtual_run, answers)
     with pytest.raises(Killed):
-        laboratory.work(limits)
-    laboratory.killed = lambda: False
-    laboratory.work(limits)
-    return laboratory
+        virtual_run.work(limits)
+    virtual_run.kills_process = lambda: False
+    virtual_run.work(limits)
+    return virtual_run
 
 
 def test_a_process_that_was_killed_while_it_read_reads_again_under_the_same_id(tmp_path: Path) -> None:
-    laboratory = resumed(tmp_path, PLAIN, 1)
-    assert calls(laboratory.sent) == "G200 G200 P200"
-    assert len(set(ids(laboratory.sent, "GET"))) == 1
-    assert settled(laboratory).status is Status.ACCEPTED
+    virtual_run = resumed(tmp_path, PLAIN, 1)
+    assert calls(virtual_run.sent) == "G200 G200 P200"
+    assert len(set(ids(virtual_run.sent, "GET"))) == 1
+    assert settled(virtual_run).status is Status.ACCEPTED
 
 
 def test_a_process_that_was_killed_between_reading_and_updating_reads_again(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     # The instant before the update leaves: its call is on record already.
-    laboratory.killed = lambda: len(laboratory.sent) == 1 and "reactivate-subscription" in _operations(laboratory)
+    virtual_run.kills_process = lambda: (
+        len(virtual_run.sent) == 1 and "reactivate-subscription" in _operations(virtual_run)
+    )
     with pytest.raises(Killed):
-        laboratory.work(LIMITS)
-    laboratory.killed = lambda: False
-    laboratory.work(LIMITS)
-    assert calls(laboratory.sent) == "G200 G200 P200"
-    assert len(laboratory.world.call_log.effects) == 1
-    assert settled(laboratory).status is Status.ACCEPTED
-    assert laboratory.world.call_log.violations == []
+        virtual_run.work(LIMITS)
+    virtual_run.kills_process = lambda: False
+    virtual_run.work(LIMITS)
+    assert calls(virtual_run.sent) == "G200 G200 P200"
+    assert len(virtual_run.service.call_log.effects) == 1
+    assert settled(virtual_run).status is Status.ACCEPTED
+    assert virtual_run.service.call_log.violations == []
 
 
-def _operations(laboratory: Laboratory) -> set[str]:
-    with closing(read_only(laboratory.folder)) as connection:
+def _operations(virtual_run: VirtualRun) -> set[str]:
+    with closing(read_only(virtual_run.folder)) as connection:
         return {operation for (operation,) in connection.execute("SELECT operation FROM calls")}
 
 
 def test_a_process_that_was_killed_after_its_update_finds_it_done(tmp_path: Path) -> None:
-    laboratory = resumed(tmp_path, PLAIN, 2)
-    assert calls(laboratory.sent) == "G200 P200 G200"
-    assert settled(laboratory).status is Status.REACTIVATED
-    assert settled(laboratory).auto_renew is AutoRenew.OFF
-    assert len(laboratory.world.call_log.effects) == 1
+    virtual_run = resumed(tmp_path, PLAIN, 2)
+    assert calls(virtual_run.sent) == "G200 P200 G200"
+    assert settled(virtual_run).status is Status.REACTIVATED
+    assert settled(virtual_run).auto_renew is AutoRenew.OFF
+    assert len(virtual_run.service.call_log.effects) == 1
 
 
 def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     lost = iter([NoResponse(sent=True, code="connection-lost", description="")])
-    laboratory.answer = lambda sent: next(lost, None) if sent.method == "PATCH" else None
-    kill_after(laboratory, 2)
+    virtual_run.answer = lambda sent: next(lost, None) if sent.method == "PATCH" else None
+    kill_after(virtual_run, 2)
     with pytest.raises(Killed):
-        laboratory.work(LIMITS)
-    laboratory.killed = lambda: False
-    laboratory.work(LIMITS)
-    assert calls(laboratory.sent) == "G200 P- G200 P200"
-    assert len(set(ids(laboratory.sent, "PATCH"))) == 1
-    assert settled(laboratory).attempts == 2
+        virtual_run.work(LIMITS)
+    virtual_run.kills_process = lambda: False
+    virtual_run.work(LIMITS)
+    assert calls(virtual_run.sent) == "G200 P- G200 P200"
+    assert len(set(ids(virtual_run.sent, "PATCH"))) == 1
+    assert settled(virtual_run).attempts == 2
 
 
 @pytest.mark.parametrize("tail", [200, 202, 2202, 3202, 4202, 5202, 6202, 7202])
 def test_an_accepted_update_is_watched_until_the_subscription_is_active(tail: int, tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, tail, WATCHED)
+    virtual_run, outcome = end(tmp_path, tail, WATCHED)
     assert outcome.status is Status.REACTIVATED
-    assert laboratory.world.call_log.violations == []
+    assert virtual_run.service.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", [1202, 8202])
@@ -294,80 +296,80 @@ def test_an_accepted_update_that_never_becomes_active_is_pending(tail: int, tmp_
 
 
 def test_the_operation_that_an_answer_names_is_what_is_watched(tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, 5202, WATCHED)
-    assert all("/operations/" in sent.path for sent in laboratory.sent[2:])
-    assert all(sent.path.startswith("/v1/customers/") for sent in laboratory.sent)
+    virtual_run, _ = end(tmp_path, 5202, WATCHED)
+    assert all("/operations/" in sent.path for sent in virtual_run.sent[2:])
+    assert all(sent.path.startswith("/v1/customers/") for sent in virtual_run.sent)
 
 
 def test_an_operation_of_another_subscription_is_ignored(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(1202)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(1202)])
     done = Response(200, "", {}, f'{{"id":"{guid(9)}","status":"active"}}'.encode())
     where = {"location": f"/customers/{guid(1001)}/subscriptions/{of(1202).subscription_id}/operations/{guid(9)}"}
 
-    def answer(sent: Sent) -> Response | None:
+    def answer(sent: SentCall) -> Response | None:
         if sent.method == "PATCH":
             return Response(202, "", where, b"")
         return done if "/operations/" in sent.path else None
 
-    laboratory.answer = answer
-    laboratory.work(WATCHED)
-    assert settled(laboratory).status is Status.PENDING
+    virtual_run.answer = answer
+    virtual_run.work(WATCHED)
+    assert settled(virtual_run).status is Status.PENDING
 
 
 def test_an_operation_that_is_gone_leaves_the_subscription_to_be_watched(tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, 6202, WATCHED)
-    assert sum("/operations/" in sent.path for sent in laboratory.sent) == 1
+    virtual_run, _ = end(tmp_path, 6202, WATCHED)
+    assert sum("/operations/" in sent.path for sent in virtual_run.sent) == 1
 
 
 def test_an_address_on_another_host_is_never_called(tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, 4202, WATCHED)
-    assert not [sent for sent in laboratory.sent if "elsewhere" in sent.path]
+    virtual_run, _ = end(tmp_path, 4202, WATCHED)
+    assert not [sent for sent in virtual_run.sent if "elsewhere" in sent.path]
 
 
 def test_auto_renewal_that_the_suspension_switched_off_is_reported_and_left_alone(tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, PLAIN, WATCHED)
+    virtual_run, outcome = end(tmp_path, PLAIN, WATCHED)
     assert outcome.auto_renew is AutoRenew.OFF
-    assert len(ids(laboratory.sent, "PATCH")) == 1
+    assert len(ids(virtual_run.sent, "PATCH")) == 1
 
 
 @pytest.mark.parametrize("tail", [6000, 7000, 7001])
 def test_auto_renewal_that_was_not_lost_is_not_reported(tail: int, tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, tail, WATCHED, restore_auto_renew=True)
+    virtual_run, outcome = end(tmp_path, tail, WATCHED, restore_auto_renew=True)
     assert outcome.auto_renew is AutoRenew.UNTOUCHED
-    assert len(ids(laboratory.sent, "PATCH")) == 1
+    assert len(ids(virtual_run.sent, "PATCH")) == 1
 
 
 @pytest.mark.parametrize("limits", [LIMITS, WATCHED])
 @pytest.mark.parametrize("tail", [PLAIN, 200, 202, 599, 2599, 5202, 6002, 6003, 9001, 9002, 9003])
 def test_auto_renewal_is_restored_once_the_subscription_is_active(tail: int, limits: Limits, tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, tail, limits, restore_auto_renew=True)
-    restored = [effect for effect in laboratory.world.call_log.effects if effect.get("auto_renew") == "restored"]
+    virtual_run, outcome = end(tmp_path, tail, limits, restore_auto_renew=True)
+    restored = [effect for effect in virtual_run.service.call_log.effects if effect.get("auto_renew") == "restored"]
     assert (outcome.status, outcome.auto_renew, len(restored)) == (Status.REACTIVATED, AutoRenew.RESTORED, 1)
-    assert laboratory.world.call_log.violations == []
+    assert virtual_run.service.call_log.violations == []
 
 
 @pytest.mark.parametrize("tail", [6002, 6003])
 def test_a_lost_update_of_auto_renewal_is_repeated_under_its_id(tail: int, tmp_path: Path) -> None:
-    laboratory, _ = end(tmp_path, tail, restore_auto_renew=True)
-    first, *others = ids(laboratory.sent, "PATCH")
+    virtual_run, _ = end(tmp_path, tail, restore_auto_renew=True)
+    first, *others = ids(virtual_run.sent, "PATCH")
     assert len(set(others)) == 1
     assert first not in others
 
 
 @pytest.mark.parametrize("answers", [5, 99])
 def test_an_update_of_auto_renewal_that_was_answered_has_a_new_id_the_next_time(answers: int, tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
     conflict = iter([None, Response(412, "", {}, b"")])
-    laboratory.answer = lambda sent: next(conflict, None) if sent.method == "PATCH" else None
-    kill_after(laboratory, answers)
+    virtual_run.answer = lambda sent: next(conflict, None) if sent.method == "PATCH" else None
+    kill_after(virtual_run, answers)
     with suppress(Killed):
-        laboratory.work(LIMITS)
-    laboratory.killed = lambda: False
-    laboratory.work(LIMITS)
-    assert len(set(ids(laboratory.sent, "PATCH"))) == len(ids(laboratory.sent, "PATCH")) == 3
-    assert settled(laboratory).auto_renew is AutoRenew.RESTORED
+        virtual_run.work(LIMITS)
+    virtual_run.kills_process = lambda: False
+    virtual_run.work(LIMITS)
+    assert len(set(ids(virtual_run.sent, "PATCH"))) == len(ids(virtual_run.sent, "PATCH")) == 3
+    assert settled(virtual_run).auto_renew is AutoRenew.RESTORED
 
 
 def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row(tmp_path: Path) -> None:
@@ -376,93 +378,95 @@ def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row
 
 
 def test_auto_renewal_of_an_active_subscription_is_not_restored(tmp_path: Path) -> None:
-    laboratory, outcome = end(tmp_path, 208, restore_auto_renew=True)
-    assert (calls(laboratory.sent), outcome.status) == ("G200", Status.ALREADY_ACTIVE)
+    virtual_run, outcome = end(tmp_path, 208, restore_auto_renew=True)
+    assert (calls(virtual_run.sent), outcome.status) == ("G200", Status.ALREADY_ACTIVE)
 
 
 @pytest.mark.parametrize("answers", [2, 3, 4])
 def test_a_run_killed_before_auto_renewal_was_restored_restores_it_later(answers: int, tmp_path: Path) -> None:
-    laboratory = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
-    assert settled(laboratory).auto_renew is AutoRenew.RESTORED
-    assert len(laboratory.world.call_log.effects) == 2
-    assert laboratory.world.call_log.violations == []
+    virtual_run = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
+    assert settled(virtual_run).auto_renew is AutoRenew.RESTORED
+    assert len(virtual_run.service.call_log.effects) == 2
+    assert virtual_run.service.call_log.violations == []
 
 
 @pytest.mark.parametrize(("customers", "calls_per_second", "most_reads"), [(400, 5.0, 400), (20, 0.1, 40)])
 def test_a_subscription_is_updated_before_others_are_read(
     customers: int, calls_per_second: float, most_reads: int, tmp_path: Path
 ) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN, customer) for customer in range(customers)])
-    laboratory.work(Limits(calls_per_second=calls_per_second))
-    assert {row.outcome.status for row in laboratory.rows()} == {Status.ACCEPTED}
-    assert len(ids(laboratory.sent, "PATCH")) == customers
-    assert len(ids(laboratory.sent, "GET")) <= most_reads
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN, customer) for customer in range(customers)])
+    virtual_run.work(Limits(calls_per_second=calls_per_second))
+    assert {row.outcome.status for row in virtual_run.rows()} == {Status.ACCEPTED}
+    assert len(ids(virtual_run.sent, "PATCH")) == customers
+    assert len(ids(virtual_run.sent, "GET")) <= most_reads
 
 
-def answers(laboratory: Laboratory, second_update: Response) -> None:
+def answers(virtual_run: VirtualRun, second_update: Response) -> None:
     """Let the first update of a subscription succeed, and answer those that follow always the same."""
     updates = iter([None])
 
-    def answer(sent: Sent) -> Response | None:
+    def answer(sent: SentCall) -> Response | None:
         return next(updates, second_update) if sent.method == "PATCH" else None
 
-    laboratory.answer = answer
+    virtual_run.answer = answer
 
 
 def test_restoring_auto_renewal_has_the_attempts_of_any_call(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)], restore_auto_renew=True)
-    answers(laboratory, Response(503, "", {}, b""))
-    laboratory.work(LIMITS)
-    assert len(ids(laboratory.sent, "PATCH")) == 1 + LIMITS.attempts
-    assert settled(laboratory).auto_renew is AutoRenew.STILL_OFF
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    answers(virtual_run, Response(503, "", {}, b""))
+    virtual_run.work(LIMITS)
+    assert len(ids(virtual_run.sent, "PATCH")) == 1 + LIMITS.attempts
+    assert settled(virtual_run).auto_renew is AutoRenew.STILL_OFF
 
 
 def test_a_token_that_is_refused_twice_when_auto_renewal_is_restored_stops_the_run(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)], restore_auto_renew=True)
-    answers(laboratory, Response(401, "", {}, b""))
-    assert laboratory.work(LIMITS).exit_code == 3
-    assert len(laboratory.renewals) == 1
-    assert settled(laboratory).status is Status.ACCEPTED
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    answers(virtual_run, Response(401, "", {}, b""))
+    assert virtual_run.work(LIMITS).exit_code == 3
+    assert len(virtual_run.renewals) == 1
+    assert settled(virtual_run).status is Status.ACCEPTED
 
 
 def test_a_row_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)], restore_auto_renew=True)
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
     busy, broken = Response(409, "", {}, b""), Response(500, "", {}, b"")
     updates = iter([None, busy])
 
-    def answer(sent: Sent) -> Response | None:
+    def answer(sent: SentCall) -> Response | None:
         if sent.method == "PATCH":
             return next(updates)
-        return broken if len(ids(laboratory.sent, "PATCH")) == 2 else None
+        return broken if len(ids(virtual_run.sent, "PATCH")) == 2 else None
 
-    laboratory.answer = answer
-    laboratory.work(Limits(calls_per_second=None, waiting=Verification(after=0, every=5, timeout=30)))
-    assert (settled(laboratory).status, settled(laboratory).auto_renew) == (Status.REACTIVATED, AutoRenew.STILL_OFF)
+    virtual_run.answer = answer
+    virtual_run.work(Limits(calls_per_second=None, waiting=Verification(after=0, every=5, timeout=30)))
+    assert (settled(virtual_run).status, settled(virtual_run).auto_renew) == (Status.REACTIVATED, AutoRenew.STILL_OFF)
 
 
 def test_a_subscription_read_before_a_pause_is_read_again_before_auto_renewal_is_restored(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(1), of(2)], restore_auto_renew=True)
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(1), of(2)], restore_auto_renew=True)
     throttles = iter([None, Response(429, "", {"retry-after": "200"}, b"")])
-    laboratory.answer = lambda sent: next(throttles, None) if sent.method == "GET" and sent.path.endswith("2") else None
-    laboratory.work(Limits(calls_per_second=4.0, concurrency=2))
-    first = [sent for sent in laboratory.sent if sent.path.endswith("1")]
+    virtual_run.answer = lambda sent: (
+        next(throttles, None) if sent.method == "GET" and sent.path.endswith("2") else None
+    )
+    virtual_run.work(Limits(calls_per_second=4.0, concurrency=2))
+    first = [sent for sent in virtual_run.sent if sent.path.endswith("1")]
     assert [sent.method for sent in first] == ["GET", "PATCH", "GET", "GET", "PATCH"]
-    assert laboratory.world.call_log.violations == []
+    assert virtual_run.service.call_log.violations == []
 
 
 def test_auto_renewal_of_an_active_subscription_is_reported_on_request(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN), of(PLAIN + 1)], restore_auto_renew=True)
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN), of(PLAIN + 1)], restore_auto_renew=True)
     active = Response(200, "", {}, b'{"status":"active","autoRenewEnabled":false}')
-    laboratory.answer = lambda _sent: active
-    laboratory.work(LIMITS)
-    assert {row.outcome.auto_renew for row in laboratory.rows()} == {AutoRenew.OFF}
-    assert ids(laboratory.sent, "PATCH") == []
+    virtual_run.answer = lambda _sent: active
+    virtual_run.work(LIMITS)
+    assert {row.outcome.auto_renew for row in virtual_run.rows()} == {AutoRenew.OFF}
+    assert ids(virtual_run.sent, "PATCH") == []
 
 
 @pytest.mark.parametrize(
@@ -472,70 +476,70 @@ def test_auto_renewal_of_an_active_subscription_is_reported_on_request(tmp_path:
 def test_a_subscription_activated_by_another_program_is_already_active(
     nothing: Response | NoResponse, tmp_path: Path
 ) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     words = iter(["suspended", "active"])
 
-    def answer(sent: Sent) -> Response | NoResponse:
+    def answer(sent: SentCall) -> Response | NoResponse:
         if sent.method == "PATCH":
-            laboratory.phases[-1].interrupt(terminated=False)
+            virtual_run.phases[-1].interrupt(terminated=False)
             return nothing
         return Response(200, "", {}, f'{{"status":"{next(words)}"}}'.encode())
 
-    laboratory.answer = answer
-    laboratory.work(LIMITS)
-    laboratory.work(LIMITS)
-    assert settled(laboratory).status is Status.ALREADY_ACTIVE
+    virtual_run.answer = answer
+    virtual_run.work(LIMITS)
+    virtual_run.work(LIMITS)
+    assert settled(virtual_run).status is Status.ALREADY_ACTIVE
 
 
-def retried(laboratory: Laboratory, folder: Path) -> Laboratory:
-    """Return a laboratory with the next run over the rows of one that another attempt may settle."""
-    with closing(read_only(laboratory.folder)) as connection:
+def retried(virtual_run: VirtualRun, folder: Path) -> VirtualRun:
+    """Return a virtual_run with the next run over the rows of one that another attempt may settle."""
+    with closing(read_only(virtual_run.folder)) as connection:
         rows = [candidate.row for candidate in candidates(connection, all_failed=False) if candidate.taken]
     folder.mkdir()
-    after = Laboratory(folder)
+    after = VirtualRun(folder)
     create(folder, rows)
-    finalize(folder, facts(header=("a",), uuid=guid(78)))
+    finalize(folder, metadata(header=("a",), uuid=guid(78)))
     return after
 
 
 def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
-    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    second = retried(laboratory, tmp_path / "second")
+    virtual_run.answer = lambda sent: lost if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    second = retried(virtual_run, tmp_path / "second")
     second.answer = lambda _sent: Response(500, "", {}, b"")
     second.work(LIMITS)
     (row,) = second.rows()
     assert (row.outcome.status, row.outcome.call) == (Status.UNKNOWN, None)
-    assert row.request_id == laboratory.sent[-1].request_id
+    assert row.request_id == virtual_run.sent[-1].request_id
     third = retried(second, tmp_path / "third")
     third.work(LIMITS)
-    assert ids(third.sent, "PATCH") == [laboratory.sent[-1].request_id]
+    assert ids(third.sent, "PATCH") == [virtual_run.sent[-1].request_id]
 
 
 def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     rows = [
         InputRow(2, ("x",), of(9_020_002)),
         InputRow(3, ("x",), of(PLAIN), request_id=guid(555), request_id_is_for_read=True),
     ]
     create(tmp_path, rows)
-    finalize(tmp_path, facts(header=("a",), uuid=guid(77)))
-    laboratory.work(Limits(calls_per_second=None, concurrency=1))
-    unsent = laboratory.rows()[1]
+    finalize(tmp_path, metadata(header=("a",), uuid=guid(77)))
+    virtual_run.work(Limits(calls_per_second=None, concurrency=1))
+    unsent = virtual_run.rows()[1]
     assert (unsent.outcome.code, unsent.request_id) == ("20002", "")
 
 
 def test_an_unknown_outcome_settles_the_row_although_the_subscription_was_read_again(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(PLAIN)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(PLAIN)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
     updates: list[NoResponse | Response] = [Response(400, "", {}, b""), lost]
-    laboratory.answer = lambda sent: updates.pop() if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    (row,) = laboratory.rows()
-    assert calls(laboratory.sent) == "G200 P- P400 G200"
+    virtual_run.answer = lambda sent: updates.pop() if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    (row,) = virtual_run.rows()
+    assert calls(virtual_run.sent) == "G200 P- P400 G200"
     assert (row.outcome.status, row.outcome.code, row.settled) == (Status.UNKNOWN, "http-400", True)

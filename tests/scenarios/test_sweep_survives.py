@@ -16,7 +16,7 @@ import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Chaos
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.inboxes import (
     NO_SETTLING,
     count_calls,
@@ -27,7 +27,7 @@ from tests.support.inboxes import (
     sweep,
     sweep_options,
 )
-from tests.support.invariants import second_effects
+from tests.support.invariants import count_second_effects
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
 from tests.support.webhook_receiver import receiving
@@ -432,7 +432,7 @@ def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
 
 
 def test_answers_that_a_run_by_hand_has_lost_are_asked_for_under_their_ids(program: Program, partner: Partner) -> None:
-    path = write_csv(inbox_folder(program) / "a.csv", [row(fated(599)), row(guid(1))])
+    path = write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(599)), row(guid(1))])
     assert program("run", path, "--base-url", partner.base_url, *FAST, "--attempts", "1").code == 1
     assert sweep(program, partner).code == 0
     assert len({call["request_id"] for call in partner.requests(599)}) == 1
@@ -452,7 +452,7 @@ def test_a_ledger_of_another_version_is_refused(program: Program, partner: Partn
 
 
 def test_unknown_rows_are_reported_and_left_to_people(program: Program, partner: Partner) -> None:
-    write_csv(inbox_folder(program) / "a.csv", [row(fated(1599))])
+    write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(1599))])
     process = sweep(program, partner, "--attempts", "1")
     assert process.code == 1
     assert "a.csv" in file_names(inbox_folder(program) / "done")
@@ -496,7 +496,7 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
     assert len(list(done.glob("*.results.csv"))) == len(contents)
     assert not list(done.glob(".*"))
     assert file_names(inbox_folder(program)) == []
-    assert second_effects(partner.service.call_log.effects) == 0
+    assert count_second_effects(partner.service.call_log.effects) == 0
     assert len(partner.service.call_log.effects) == 12 * len(contents)
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
     assert partner.service.call_log.violations == []

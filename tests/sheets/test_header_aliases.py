@@ -6,7 +6,7 @@ from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, find_layout
 from bulkreact.sheets.header_aliases import _ALIASES, _COLUMNS, column_of, header_key
 from tests.support.ids import guid, row
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 
 NAMES = {
     "Partner Center": ("Microsoft ID", "Subscription ID", "Azure entitlement ID"),
@@ -103,7 +103,7 @@ def test_a_header_can_be_named_on_the_command_line_and_in_the_file(program: Prog
     assert program(*target).code == 2
     process = program(*target, *named, "--map", "entitlement_id=which")
     assert process.code == 0, process.err
-    assert told(process.run) == ["accepted"]
+    assert row_statuses(process.run) == ["accepted"]
     (program.folder / "bulkreact.toml").write_text(
         '[run]\nmap = ["customer_id=who", "subscription_id=what", "entitlement_id=which"]\n'
     )

@@ -13,7 +13,7 @@ from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
-from tests.support.ids import fated, guid, row, target
+from tests.support.ids import guid, row, scenario_id, target
 from tests.support.program import Program
 
 UNTOLD_BY_THE_STATUS = {598, 599, 1598, 1599, 2599, 3599, 4599}
@@ -170,23 +170,23 @@ async def test_a_request_id_for_two_targets_is_complained_about(visit: Visitor) 
 
 async def test_a_lost_answer_took_effect_and_is_told_to_the_same_request_id(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
-        await visit.post(fated(599))
+        await visit.post(scenario_id(599))
     assert len(visit.world.call_log.effects) == 1
-    assert await visit.post(fated(599)) == 202
+    assert await visit.post(scenario_id(599)) == 202
     assert len(visit.world.call_log.effects) == 1
 
 
 async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
-        await visit.post(fated(2599))
-    status, body, _ = await visit("POST", fated(2599))
+        await visit.post(scenario_id(2599))
+    status, body, _ = await visit("POST", scenario_id(2599))
     assert (status, b"900337" in body) == (400, True)
-    assert b'"active"' in (await visit("GET", fated(2599)))[1]
+    assert b'"active"' in (await visit("GET", scenario_id(2599)))[1]
 
 
 @pytest.mark.parametrize("number", sorted(set(ENTITLEMENT_SCENARIOS) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
 async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
-    status, body, _ = await visit("POST", fated(number))
+    status, body, _ = await visit("POST", scenario_id(number))
     words = ENTITLEMENT_SCENARIOS[number].description
     assert str(status) in words
     if b'"code":' in body:
@@ -195,27 +195,27 @@ async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number
 
 @pytest.mark.parametrize("number", sorted(TOLD_BY_READING))
 async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
-    assert await visit.post(fated(number)) == 202
+    assert await visit.post(scenario_id(number)) == 202
     assert ENTITLEMENT_SCENARIOS[number].description.startswith("accepted")
     assert len(visit.world.call_log.effects) == 1
 
 
 @pytest.mark.parametrize("number", [408, 429, 2429, 500, 502, 503, 504, 597, 1597, 401, 800003])
 async def test_passing_faults_pass(visit: Visitor, number: int) -> None:
-    statuses = [await visit.post(fated(number)) for _ in range(3)]
+    statuses = [await visit.post(scenario_id(number)) for _ in range(3)]
     assert statuses[-1] == 202
     assert len(visit.world.call_log.effects) == 1
 
 
 async def test_a_gateway_throttle_carries_no_ids_and_its_own_words(visit: Visitor) -> None:
-    status, body, headers = await visit("POST", fated(429))
+    status, body, headers = await visit("POST", scenario_id(429))
     assert (status, headers["Retry-After"]) == (429, "1")
     assert b"Rate limit is exceeded. Try again in 1 seconds." in body
     assert "MS-RequestId" not in headers
 
 
 async def test_a_customers_throttle_leaves_the_others_alone(visit: Visitor) -> None:
-    assert await visit.post(fated(4429), customer=1) == 429
+    assert await visit.post(scenario_id(4429), customer=1) == 429
     assert await visit.post(guid(5), request_id=2, customer=1) == 429
     assert await visit.post(guid(5), request_id=3, customer=2) == 202
 
@@ -269,13 +269,15 @@ async def test_a_list_shows_what_was_asked_for_as_reading_it_alone_does(visit: V
 
 
 async def test_a_list_leaves_out_what_is_gone_or_unlisted(visit: Visitor) -> None:
-    assert [await visit.post(one, number) for number, one in enumerate([fated(800111), fated(2202), guid(5)])] == [
+    assert [
+        await visit.post(one, number) for number, one in enumerate([scenario_id(800111), scenario_id(2202), guid(5)])
+    ] == [
         404,
         202,
         202,
     ]
     assert await visit.listed() == {guid(5): "active"}
-    assert b'"status":"active"' in (await visit("GET", fated(2202)))[1]
+    assert b'"status":"active"' in (await visit("GET", scenario_id(2202)))[1]
 
 
 async def test_a_list_shows_only_its_own_subscription_and_is_empty_for_an_unknown_one(visit: Visitor) -> None:
@@ -309,8 +311,8 @@ async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: V
     await visit.post(guid(5), 1)
     await visit.post(guid(5), 1)
     await visit.post(guid(5), 2)
-    await visit.post(fated(504), 3)
-    await visit.post(fated(504), 3)
+    await visit.post(scenario_id(504), 3)
+    await visit.post(scenario_id(504), 3)
     await visit.get(guid(5))
     await visit.get()
     written = [("202", "yes"), ("202", ""), ("400", ""), ("504", "yes"), ("202", "")]
@@ -320,17 +322,17 @@ async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: V
 
 async def test_the_ledger_tells_dropped_lines_and_that_only_the_first_took_effect(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
-        await visit.post(fated(1599))
+        await visit.post(scenario_id(1599))
     with pytest.raises(aiohttp.ClientError):
-        await visit.post(fated(1599))
+        await visit.post(scenario_id(1599))
     with pytest.raises(aiohttp.ClientError):
-        await visit.post(fated(3599))
+        await visit.post(scenario_id(3599))
     assert visit.answers() == [("dropped", "yes"), ("dropped", ""), ("dropped", "")]
 
 
 async def test_a_call_that_is_being_answered_has_no_answer_but_its_effect(visit: Visitor) -> None:
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(visit.post(fated(1598)), 0.2)
+        await asyncio.wait_for(visit.post(scenario_id(1598)), 0.2)
     assert visit.answers() == [("", "yes")]
 
 
@@ -343,29 +345,29 @@ async def test_the_ledger_is_shown_with_answers_and_effects(visit: Visitor) -> N
 
 def test_what_is_never_active_is_inactive_after_years() -> None:
     clock = Clock()
-    world = accepted(Behaviour(activation_delay=0), clock, [fated(1202), guid(5)])
+    world = accepted(Behaviour(activation_delay=0), clock, [scenario_id(1202), guid(5)])
     clock.now = 1e9
-    assert active(world, [fated(1202), guid(5)]) == [guid(5)]
+    assert active(world, [scenario_id(1202), guid(5)]) == [guid(5)]
 
 
 async def test_a_word_nobody_knows_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
-    await visit.post(fated(3202))
-    bodies = [(await visit("GET", fated(3202)))[1] for _ in range(3)]
+    await visit.post(scenario_id(3202))
+    bodies = [(await visit("GET", scenario_id(3202)))[1] for _ in range(3)]
     assert [b'"status":"warming"' in body for body in bodies] == [True, True, True]
-    assert await visit.listed() == {fated(3202): "warming"}
+    assert await visit.listed() == {scenario_id(3202): "warming"}
 
 
 @pytest.mark.parametrize("readings", [("", "", ""), ("alone", "alone", "alone"), ("", "alone", ""), ("alone", "", "")])
 async def test_what_is_hard_to_read_is_read_the_third_time(visit: Visitor, readings: tuple[str, ...]) -> None:
-    await visit.post(fated(4202))
-    assert [await visit.get(one and fated(4202)) for one in readings] == [503, 503, 200]
-    assert await visit.listed() == {fated(4202): "active"}
+    await visit.post(scenario_id(4202))
+    assert [await visit.get(one and scenario_id(4202)) for one in readings] == [503, 503, 200]
+    assert await visit.listed() == {scenario_id(4202): "active"}
 
 
 async def test_a_list_with_several_that_are_hard_to_read_counts_for_each_of_them(visit: Visitor) -> None:
-    await visit.post(fated(4202, 1), 1)
-    await visit.post(fated(4202, 2), 2)
-    assert await visit.get(fated(4202, 1)) == 503
+    await visit.post(scenario_id(4202, 1), 1)
+    await visit.post(scenario_id(4202, 2), 2)
+    assert await visit.get(scenario_id(4202, 1)) == 503
     assert [await visit.get() for _ in range(3)] == [503, 503, 200]
     assert len(await visit.listed()) == 2
 
@@ -404,13 +406,13 @@ def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> 
 def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
     clock = Clock()
     world = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
-    world.reactivate(row(fated(2599)), guid(1))
-    world.reactivate(row(fated(4599)), guid(2))
-    assert active(world, [fated(2599), fated(4599)]) == [fated(2599)]
+    world.reactivate(row(scenario_id(2599)), guid(1))
+    world.reactivate(row(scenario_id(4599)), guid(2))
+    assert active(world, [scenario_id(2599), scenario_id(4599)]) == [scenario_id(2599)]
     clock.now = 3599
-    assert active(world, [fated(4599)]) == []
+    assert active(world, [scenario_id(4599)]) == []
     clock.now = 3600
-    assert active(world, [fated(4599)]) == [fated(4599)]
+    assert active(world, [scenario_id(4599)]) == [scenario_id(4599)]
 
 
 def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
@@ -456,7 +458,7 @@ async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_recor
 @pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
 def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
     told, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
-    one, first, second = row(fated(number)), guid(1), guid(2)
+    one, first, second = row(scenario_id(number)), guid(1), guid(2)
     told.replay(one, first)
     asked.reactivate(one, first)
     assert told.call_log == asked.call_log
@@ -482,8 +484,8 @@ def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
 
 
 async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
-    recall(visit_limited.world, [fated(5429), fated(4429), *(guid(number) for number in range(10))])
-    assert [await visit_limited.post(one, 90) for one in (fated(5429), guid(20), guid(21))] == [202, 202, 202]
+    recall(visit_limited.world, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
+    assert [await visit_limited.post(one, 90) for one in (scenario_id(5429), guid(20), guid(21))] == [202, 202, 202]
 
 
 def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:

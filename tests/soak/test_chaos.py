@@ -20,10 +20,17 @@ from bulkreact.models import Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Chaos
-from tests.support.ids import fated, guid, read_csv, row, target, write_csv
-from tests.support.invariants import DROPPED, Seen, disagreements, new_ids_too_early, repeated, second_effects
+from tests.support.ids import guid, read_csv, row, scenario_id, target, write_csv
+from tests.support.invariants import (
+    DROPPED,
+    ReceivedCall,
+    count_new_ids_too_early,
+    count_repeated,
+    count_second_effects,
+    find_disagreements,
+)
 from tests.support.program import Partner, Program
-from tests.support.virtual_run import Killed, Laboratory
+from tests.support.virtual_run import Killed, VirtualRun
 
 # Fates that end the same way whatever happens on the way.
 FATES = (429, 503, 504, 599, 2599, 597, 1597, 3599, 800111, 900278, 4202, 2202)
@@ -34,7 +41,10 @@ _SECONDS_TO_START = 0.8
 
 def entitlements(count: int, chance: Random) -> list[str]:
     """Return entitlement ids, one in three of them with a fate."""
-    return [fated(chance.choice(FATES), number) if chance.random() < 1 / 3 else guid(number) for number in range(count)]
+    return [
+        scenario_id(chance.choice(FATES), number) if chance.random() < 1 / 3 else guid(number)
+        for number in range(count)
+    ]
 
 
 def without_what_varies(folder: Path) -> list[dict[str, str]]:
@@ -44,21 +54,21 @@ def without_what_varies(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[Laboratory, int]:
-    """Work on a run until it ends, with processes killed at random; return the laboratory and the number of kills."""
+def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[VirtualRun, int]:
+    """Work on a run until it ends, with processes killed at random; return the virtual_run and the number of kills."""
     chance = Random(chaos.seed)
-    laboratory = Laboratory(folder, rules, seed=chaos.seed)
-    laboratory.make([target(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))])
-    laboratory.killed = lambda: chance.random() < mortality
+    virtual_run = VirtualRun(folder, rules, seed=chaos.seed)
+    virtual_run.create_journal([target(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))])
+    virtual_run.kills_process = lambda: chance.random() < mortality
     limits = Limits(calls_per_second=20, attempts=1000, verify=Verification(after=1, every=5, timeout=600))
     kills = 0
     while True:
         try:
-            laboratory.work(limits)
+            virtual_run.work(limits)
         except Killed:
             kills += 1
         else:
-            return laboratory, kills
+            return virtual_run, kills
 
 
 def test_killed_between_any_two_steps_in_virtual_time(
@@ -68,38 +78,38 @@ def test_killed_between_any_two_steps_in_virtual_time(
     (tmp_path / "calm").mkdir()
     (tmp_path / "chaos").mkdir()
     calm, _ = in_virtual_time(tmp_path / "calm", chaos, replace(rules, fault_share=0), mortality=0)
-    laboratory, kills = in_virtual_time(tmp_path / "chaos", chaos, rules, mortality=0.04)
+    virtual_run, kills = in_virtual_time(tmp_path / "chaos", chaos, rules, mortality=0.04)
     seen = [
-        Seen(
+        ReceivedCall(
             sent.path.split("/")[-2],
             sent.request_id,
             sent.correlation_id,
             str(sent.status) if sent.status else DROPPED,
         )
-        for sent in laboratory.sent
+        for sent in virtual_run.sent
         if sent.method == "POST"
     ]
-    ends = [(row.outcome.status, row.outcome.code, row.outcome.description) for row in laboratory.rows()]
+    ends = [(row.outcome.status, row.outcome.code, row.outcome.description) for row in virtual_run.rows()]
     expected = [(row.outcome.status, row.outcome.code, row.outcome.description) for row in calm.rows()]
     lost = sum(status not in {Status.REACTIVATED, Status.FAILED, Status.DEFERRED} for status, *_ in ends)
     figures = {
         "kills": kills,
         "rows": len(ends),
-        "calls": len(laboratory.sent),
+        "calls": len(virtual_run.sent),
         "answers": dict(Counter(one.answer for one in seen)),
         "lost": lost,
-        "repeated": repeated(laboratory.folder),
-        "second effects": second_effects(laboratory.world.call_log.effects),
-        "new ids too early": new_ids_too_early(seen),
-        "disagreements": len(disagreements(laboratory.folder, seen)),
+        "repeated": count_repeated(virtual_run.folder),
+        "second effects": count_second_effects(virtual_run.service.call_log.effects),
+        "new ids too early": count_new_ids_too_early(seen),
+        "disagreements": len(find_disagreements(virtual_run.folder, seen)),
     }
     with capsys.disabled():
         print(f"\nchaos in virtual time, seed {chaos.seed}: {figures}")  # noqa: T201 - the figures are asked for
     assert kills > 0
     assert ends == expected
     assert [figures[name] for name in ("lost", "repeated", "second effects", "new ids too early")] == [0] * 4
-    assert disagreements(laboratory.folder, seen) == []
-    assert laboratory.world.call_log.violations == []
+    assert find_disagreements(virtual_run.folder, seen) == []
+    assert virtual_run.service.call_log.violations == []
 
 
 class Slaughter:
@@ -192,7 +202,7 @@ def test_killed_at_any_moment_as_real_processes(
     slaughter, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
     ledger = partner.service.call_log
     seen = [
-        Seen(
+        ReceivedCall(
             str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))
         )
         for call in ledger.calls
@@ -207,10 +217,10 @@ def test_killed_at_any_moment_as_real_processes(
         "calls": len(ledger.calls),
         "answers": dict(Counter(str(call["answer"]) for call in ledger.calls)),
         "lost": lost,
-        "repeated": repeated(folder),
-        "second effects": second_effects(ledger.effects),
-        "new ids too early": new_ids_too_early(seen),
-        "disagreements": len(disagreements(folder, seen)),
+        "repeated": count_repeated(folder),
+        "second effects": count_second_effects(ledger.effects),
+        "new ids too early": count_new_ids_too_early(seen),
+        "disagreements": len(find_disagreements(folder, seen)),
         "torn files": len(slaughter.torn),
     }
     with capsys.disabled():
@@ -219,5 +229,5 @@ def test_killed_at_any_moment_as_real_processes(
     assert sum(summary["counts"].values()) == summary["input"]["rows"] == len(rows)
     zeros = ("lost", "repeated", "second effects", "new ids too early", "torn files")
     assert [figures[name] for name in zeros] == [0] * len(zeros)
-    assert disagreements(folder, seen) == []
+    assert find_disagreements(folder, seen) == []
     assert ledger.violations == []

@@ -49,7 +49,7 @@ def guid(number: int) -> str:
     return str(UUID(int=0x5EED0000_0000_4000_8000_A00000000000 + number))
 
 
-def fated(tail: int, number: int = 0) -> str:
+def scenario_id(tail: int, number: int = 0) -> str:
     """Return an entitlement id with the fate of its last twelve digits."""
     return f"{0xFA7E0000 + number:08x}-0000-4000-8000-{tail:012d}"
 
@@ -80,7 +80,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def facts(**changes: object) -> RunMetadata:
+def metadata(**changes: object) -> RunMetadata:
     """Return the facts of a run that nobody has made."""
     values: dict[str, object] = {
         "id": "20260301T120000Z-test-0000",

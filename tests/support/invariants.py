@@ -24,7 +24,7 @@ DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedCall:
     """One reactivation as the partner saw it; ``answer`` is an HTTP status or ``dropped``."""
 
     entitlement_id: str
@@ -33,35 +33,35 @@ class Seen:
     answer: str
 
     @property
-    def ended_its_id(self) -> bool:
+    def ends_request_id(self) -> bool:
         """Tell whether a business answer was given."""
         return self.answer.isdigit() and is_business(int(self.answer))
 
 
-def repeated(folder: Path) -> int:
+def count_repeated(folder: Path) -> int:
     """Return how many calls a journal has of rows that had a committed business answer before."""
     with closing(read_only(folder)) as connection:
         return int(connection.execute(_REPEATED).fetchone()[0])
 
 
-def second_effects(effects: Iterable[dict[str, str]]) -> int:
+def count_second_effects(effects: Iterable[dict[str, str]]) -> int:
     """Return how many effects there are beyond the first of each entitlement."""
     counts = Counter(effect["entitlement_id"] for effect in effects)
     return counts.total() - len(counts)
 
 
-def new_ids_too_early(seen: Iterable[Seen]) -> int:
+def count_new_ids_too_early(seen: Iterable[ReceivedCall]) -> int:
     """Return how many calls had a new request id although the one before had no business answer."""
-    latest: dict[str, Seen] = {}
+    latest: dict[str, ReceivedCall] = {}
     early = 0
     for one in seen:
         before = latest.get(one.entitlement_id)
-        early += before is not None and before.request_id != one.request_id and not before.ended_its_id
+        early += before is not None and before.request_id != one.request_id and not before.ends_request_id
         latest[one.entitlement_id] = one
     return early
 
 
-def disagreements(folder: Path, seen: Iterable[Seen]) -> list[str]:
+def find_disagreements(folder: Path, seen: Iterable[ReceivedCall]) -> list[str]:
     """Return where the journal and the partner tell different stories of the same calls."""
     with closing(read_only(folder)) as connection:
         journal = {correlation: rest for correlation, *rest in connection.execute(_WRITES)}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.ids import fated, guid, read_csv, row, write_csv
+from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program, ProgramResult
 
 FAST = ("--rate", "off", "--yes")
@@ -22,14 +22,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> ProgramResult:
     """Run rows with fates (numbers) or plain entitlements (words) against a simulator."""
     rows = [
-        row(fated(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
+        row(scenario_id(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
         for number, tail in enumerate(tails)
     ]
     write_csv(program.folder / "input.csv", rows)
     return program("run", "input.csv", "--base-url", partner.base_url, *FAST, *options)
 
 
-def ends(process: ProgramResult) -> list[tuple[str, str, str, str]]:
+def row_results(process: ProgramResult) -> list[tuple[str, str, str, str]]:
     """Return status, HTTP status, code and attempts of every row."""
     return [
         (line["status"], line["http_status"], line["error_code"], line["attempts"])
@@ -45,18 +45,18 @@ def ids_by_path(partner: Partner) -> dict[str, list[str]]:
     return ids
 
 
-def newest(program: Program) -> Path:
+def latest_run(program: Program) -> Path:
     """Return the folder of the run that the heartbeat tells of."""
     latest = json.loads((program.folder / "reports" / "latest.json").read_text())
     return program.folder / "reports" / str(latest["run_id"])
 
 
-def told(folder: Path) -> list[str]:
+def row_statuses(folder: Path) -> list[str]:
     """Return the statuses in a run's results."""
     return [line["status"] for line in read_csv(folder / "results.csv")]
 
 
-def reads(partner: Partner, tail: str) -> list[dict[str, object]]:
+def read_calls(partner: Partner, tail: str) -> list[dict[str, object]]:
     """Return the reads of resources whose path ends so."""
     return [
         call for call in partner.service.call_log.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)

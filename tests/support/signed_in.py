@@ -46,6 +46,6 @@ def calls(authority: Authority) -> list[tuple[str, str]]:
     """Return request id and answer of every reactivation."""
     return [
         (str(call["request_id"]), str(call["answer"]))
-        for call in authority.world.call_log.calls
+        for call in authority.service.call_log.calls
         if str(call["path"]).endswith("/reactivate")
     ]

@@ -18,34 +18,34 @@ def text_of(body: bytes) -> str:
     return body.decode("utf-16") if body[:2] == b"\xff\xfe" else body.decode("utf-8-sig")
 
 
-def activated(text: str) -> str:
+def activate(text: str) -> str:
     """Return a resource with its status set to active, and nothing else."""
     return _STATUS.sub(r'\1"active"', text, count=1)
 
 
-def renewing(text: str) -> str:
+def enable_auto_renew(text: str) -> str:
     """Return a resource with its auto-renew switched on, and nothing else."""
     return _AUTO_RENEW.sub(r"\1true", text, count=1)
 
 
-class Desk:
+class SubscriptionClient:
     """A world, its clock, and whoever works with its subscriptions."""
 
     def __init__(self, rules: Behaviour | None = None) -> None:
         self.now = 0.0
-        self.world = PartnerCenter(rules or Behaviour(), lambda: self.now)
+        self.service = PartnerCenter(rules or Behaviour(), lambda: self.now)
         self._numbers = iter(range(100_000, 200_000))
 
     @property
-    def complaints(self) -> list[str]:
-        return self.world.call_log.violations
+    def violations(self) -> list[str]:
+        return self.service.call_log.violations
 
     @property
     def effects(self) -> list[dict[str, str]]:
-        return self.world.call_log.effects
+        return self.service.call_log.effects
 
     def read(self, subscription_id: str) -> ScriptedAnswer:
-        return self.world.read_subscription(CUSTOMER, subscription_id)
+        return self.service.read_subscription(CUSTOMER, subscription_id)
 
     def text(self, subscription_id: str) -> str:
         """Read a resource that can be read."""
@@ -60,7 +60,7 @@ class Desk:
         return found[0].rpartition(":")[2].strip(' "')
 
     def patch(
-        self, subscription_id: str, change: Callable[[str], str] = activated, *, request_id: str | None = None
+        self, subscription_id: str, change: Callable[[str], str] = activate, *, request_id: str | None = None
     ) -> ScriptedAnswer:
         """Read a resource and send it back with a change."""
         text = self.text(subscription_id)
@@ -69,7 +69,7 @@ class Desk:
     def send(self, subscription_id: str, text: str, *, request_id: str | None = None) -> ScriptedAnswer:
         """Send a resource, with the etag that is in it."""
         etag = _ETAG.search(text)
-        return self.world.update_subscription(
+        return self.service.update_subscription(
             CUSTOMER,
             subscription_id,
             guid(next(self._numbers)) if request_id is None else request_id,
@@ -78,7 +78,7 @@ class Desk:
             "application/json",
         )
 
-    def statuses(self, subscription_id: str, times: int, change: Callable[[str], str] = activated) -> list[int]:
+    def statuses(self, subscription_id: str, times: int, change: Callable[[str], str] = activate) -> list[int]:
         """Return how so many updates under one request id are answered, 0 for a line that drops."""
         acts = [self.patch(subscription_id, change, request_id=guid(99)) for _ in range(times)]
         return [0 if act.drop else act.status for act in acts]

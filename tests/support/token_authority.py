@@ -89,7 +89,7 @@ class Authority:
     """A running token service and partner API on one port."""
 
     base_url: str
-    world: PartnerCenter
+    service: PartnerCenter
     directory: ControlledDirectory
     ca_file: Path
 

@@ -20,7 +20,7 @@ from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.timestamps import iso
 from tests.support import virtual_time
-from tests.support.ids import facts, guid
+from tests.support.ids import guid, metadata
 
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
@@ -29,7 +29,7 @@ HANGING_SECONDS = 3600.0
 
 
 @dataclass
-class Sent:
+class SentCall:
     """One call as the partner saw it."""
 
     at: float
@@ -45,7 +45,7 @@ class Killed(Exception):  # noqa: N818 - what happens to a process, not what it 
 
 
 @dataclass
-class Laboratory:
+class VirtualRun:
     """A folder with a journal, and a partner; both outlive the sessions that work with them.
 
     ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead, and
@@ -59,27 +59,27 @@ class Laboratory:
     folder: Path
     rules: Behaviour = field(default_factory=Behaviour)
     seed: int = 0
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentCall] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
-    told: Callable[[Sent], None] = lambda _sent: None
-    answer: Callable[[Sent], Reply | None] = lambda _sent: None
-    killed: Callable[[], bool] = lambda: False
+    on_call: Callable[[SentCall], None] = lambda _sent: None
+    answer: Callable[[SentCall], Reply | None] = lambda _sent: None
+    kills_process: Callable[[], bool] = lambda: False
     delay: Callable[[Request], float] = lambda _request: 0.0
-    refusal: Callable[[], str] = lambda: ""
-    hang: Callable[[], bool] = lambda: False
-    settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
+    token_refusal: Callable[[], str] = lambda: ""
+    token_hangs: Callable[[], bool] = lambda: False
+    on_settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
     renewals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = 0.0
-        self.world = PartnerCenter(self.rules, lambda: self.now)
+        self.service = PartnerCenter(self.rules, lambda: self.now)
         self._chance = Random(self.seed)
 
-    def make(self, targets: list[Target], **changes: object) -> None:
+    def create_journal(self, targets: list[Target], **changes: object) -> None:
         """Make the journal of a run over targets; ``changes`` are the same for all rows."""
         rows = [InputRow(number, ("x",), target, **changes) for number, target in enumerate(targets, 2)]  # type: ignore[arg-type]
         create(self.folder, rows)
-        finalize(self.folder, facts(header=("a",), uuid=guid(77)))
+        finalize(self.folder, metadata(header=("a",), uuid=guid(77)))
 
     def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> StopReason:
         """Work on the run in one process's stead, until it ends or somebody stops it."""
@@ -102,12 +102,12 @@ class Laboratory:
             return BEGIN + timedelta(seconds=self.now)
 
         def usable() -> bool:
-            return not self.refusal() and not self.hang()
+            return not self.token_refusal() and not self.token_hangs()
 
         async def ready() -> str:
-            if self.hang():
+            if self.token_hangs():
                 await asyncio.sleep(HANGING_SECONDS)
-            return self.refusal()
+            return self.token_refusal()
 
         async def renew(since: float) -> None:
             self.renewals.append(since)
@@ -121,7 +121,7 @@ class Laboratory:
             monotonic=monotonic,
             chance=self._chance.random,
             new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
-            on_settled=self.settled,
+            on_settled=self.on_settled,
         )
 
         @contextmanager
@@ -137,7 +137,7 @@ class Laboratory:
         return ending
 
     async def _send(self, request: Request) -> Reply:
-        if self.killed():
+        if self.kills_process():
             raise Killed
         offset = self.now - virtual_time.now()
         try:
@@ -148,15 +148,15 @@ class Laboratory:
             raise
         self.now = offset + virtual_time.now()
         reply = self._arrive(request)
-        if self.killed():
+        if self.kills_process():
             raise Killed
         return reply
 
     def _arrive(self, request: Request) -> Reply:
         ids = request.headers["MS-RequestId"], request.headers["MS-CorrelationId"]
-        sent = Sent(self.now, request.method, request.path, *ids)
+        sent = SentCall(self.now, request.method, request.path, *ids)
         self.sent.append(sent)
-        self.told(sent)
+        self.on_call(sent)
         reply = self.answer(sent) or self._reply(request)
         sent.status = reply.status if isinstance(reply, Response) else None
         return reply
@@ -164,22 +164,24 @@ class Laboratory:
     def _reply(self, request: Request) -> Reply:
         _, _, _, customer, _, subscription, *rest = request.path.split("/")
         ours = request.headers["MS-RequestId"]
-        if act := self.world.throttle(customer):
+        if act := self.service.throttle(customer):
             return _response(act, self.now)
         match request.method, rest:
             case "POST", [_, entitlement, _]:
-                act = self.world.reactivate((customer, subscription, entitlement), ours)
+                act = self.service.reactivate((customer, subscription, entitlement), ours)
             case "GET", ["azureEntitlements", entitlement]:
-                act = self.world.read((customer, subscription, entitlement))
+                act = self.service.read((customer, subscription, entitlement))
             case "GET", ["azureEntitlements"]:
-                act = self.world.read_all((customer, subscription))
+                act = self.service.read_all((customer, subscription))
             case "GET", ["operations", operation]:
-                act = self.world.read_operation(customer, subscription, operation)
+                act = self.service.read_operation(customer, subscription, operation)
             case "GET", []:
-                act = self.world.read_subscription(customer, subscription, ours)
+                act = self.service.read_subscription(customer, subscription, ours)
             case _:
                 if_match, content_type = request.headers.get("If-Match"), request.headers["Content-Type"]
-                act = self.world.update_subscription(customer, subscription, ours, request.body, if_match, content_type)
+                act = self.service.update_subscription(
+                    customer, subscription, ours, request.body, if_match, content_type
+                )
         return _response(act, self.now)
 
 

@@ -25,7 +25,7 @@ from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer, connect
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
 from bulkreact.models import AutoRenew, InputRow, Operation, RunState, Status
-from tests.support.ids import AT, facts, guid, target
+from tests.support.ids import AT, guid, metadata, target
 
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 
@@ -42,7 +42,7 @@ def invalid(number: int) -> InputRow:
 
 def make(folder: Path, rows: Iterable[InputRow], **changes: object) -> Path:
     create(folder, rows)
-    finalize(folder, facts(**changes))
+    finalize(folder, metadata(**changes))
     return folder
 
 
@@ -60,7 +60,7 @@ def open_rows(folder: Path) -> list[PendingRow]:
 def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)], header=("a", "ü", "=c"), row_limit=3, simulated=True)
     with closing(read_only(tmp_path)) as connection:
-        assert load_metadata(connection) == facts(header=("a", "ü", "=c"), row_limit=3, simulated=True)
+        assert load_metadata(connection) == metadata(header=("a", "ü", "=c"), row_limit=3, simulated=True)
 
 
 def test_a_commit_is_made_to_survive_a_power_loss(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
     with Journal(tmp_path), pytest.raises(AlreadyRunningError):
         Journal(tmp_path)
     with Journal(tmp_path) as journal:
-        assert journal.metadata == facts()
+        assert journal.metadata == metadata()
 
 
 def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Path) -> None:

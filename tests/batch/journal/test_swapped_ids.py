@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.swapped_ids import SwappedId, flag_swapped_ids, input_digest
 from bulkreact.models import InputRow, Target
-from tests.support.ids import facts, guid, read_csv, target, write_csv
+from tests.support.ids import guid, metadata, read_csv, target, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 
 C, S, E = guid(1001), guid(2001), guid(1)
 
@@ -25,7 +25,7 @@ def flagged(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
     create(folder, rows)
     found = flag_swapped_ids(folder)
     # What is left makes a journal that holds.
-    finalize(folder, facts(header=("a",), uuid=guid(77)))
+    finalize(folder, metadata(header=("a",), uuid=guid(77)))
     return found
 
 
@@ -97,7 +97,7 @@ def test_a_run_sends_none_of_them_and_says_why(program: Program, partner: Partne
     write_csv(program.folder / "input.csv", [(C, S, E), (C, S, S), (S, C, guid(3)), (C, S, guid(4))])
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 1
-    assert told(process.run) == ["accepted", "invalid", "invalid", "accepted"]
+    assert row_statuses(process.run) == ["accepted", "invalid", "invalid", "accepted"]
     lines = read_csv(process.run / "results.csv")
     assert {line["error_code"] for line in lines[1:3]} == {"swapped-ids"}
     assert lines[1]["entitlement_id"] == S

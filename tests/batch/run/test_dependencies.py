@@ -15,8 +15,8 @@ from bulkreact.models import InputRow, NoResponse, Outcome, Response, RunState, 
 from bulkreact.settings import Limits, Threshold, Verification
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.scenarios.test_subscription_updates import of
-from tests.support.ids import facts, guid
-from tests.support.virtual_run import Killed, Laboratory, Sent
+from tests.support.ids import guid, metadata
+from tests.support.virtual_run import Killed, SentCall, VirtualRun
 
 WAITING = Verification(after=0, every=1, timeout=10)
 LIMITS = Limits(calls_per_second=None, concurrency=4, waiting=WAITING, halt=Threshold())
@@ -30,58 +30,58 @@ def below(tail: int, number: int, customer: int = 1) -> Target:
     return Target(plan.customer_id, plan.subscription_id, guid(number))
 
 
-def run(folder: Path, targets: list[Target], limits: Limits = LIMITS) -> Laboratory:
-    laboratory = Laboratory(folder)
-    laboratory.make(targets)
-    laboratory.work(limits)
-    assert laboratory.world.call_log.violations == []
-    return laboratory
+def run(folder: Path, targets: list[Target], limits: Limits = LIMITS) -> VirtualRun:
+    virtual_run = VirtualRun(folder)
+    virtual_run.create_journal(targets)
+    virtual_run.work(limits)
+    assert virtual_run.service.call_log.violations == []
+    return virtual_run
 
 
-def ends(laboratory: Laboratory) -> list[tuple[Status, str]]:
-    return [(row.outcome.status, row.outcome.code) for row in laboratory.rows()]
+def ends(virtual_run: VirtualRun) -> list[tuple[Status, str]]:
+    return [(row.outcome.status, row.outcome.code) for row in virtual_run.rows()]
 
 
-def writes(laboratory: Laboratory) -> list[str]:
+def writes(virtual_run: VirtualRun) -> list[str]:
     """Return what was written to, by the last digits of its id, in the order in which it was."""
-    return [sent.path.removesuffix("/reactivate")[-12:] for sent in laboratory.sent if sent.method != "GET"]
+    return [sent.path.removesuffix("/reactivate")[-12:] for sent in virtual_run.sent if sent.method != "GET"]
 
 
 @pytest.mark.parametrize("plan", [PLAN, SLOW_PLAN, LAGGING_PLAN])
 def test_rows_below_a_plan_are_sent_when_it_is_active(plan: int, tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(plan, 1), below(plan, 2), of(plan), below(plan, 3)])
-    assert writes(laboratory)[0] == f"{plan:012d}"
-    children = [row.outcome.status for row in laboratory.rows() if row.number != 4]
+    virtual_run = run(tmp_path, [below(plan, 1), below(plan, 2), of(plan), below(plan, 3)])
+    assert writes(virtual_run)[0] == f"{plan:012d}"
+    children = [row.outcome.status for row in virtual_run.rows() if row.number != 4]
     assert children == [Status.ACCEPTED] * 3
 
 
 def test_nothing_below_a_plan_is_sent_before_it_is_active(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(SLOW_PLAN, 1), of(SLOW_PLAN)])
-    assert [sent.status for sent in laboratory.sent] == [200, 202, 200, 200, 200, 202]
-    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
+    virtual_run = run(tmp_path, [below(SLOW_PLAN, 1), of(SLOW_PLAN)])
+    assert [sent.status for sent in virtual_run.sent] == [200, 202, 200, 200, 200, 202]
+    assert ends(virtual_run) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
 
 
 def test_a_plan_that_was_active_before_delays_no_row(tmp_path: Path) -> None:
     active = of(208)
-    laboratory = run(tmp_path, [Target(active.customer_id, active.subscription_id, guid(1)), active])
-    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ALREADY_ACTIVE, "")]
-    assert laboratory.now < 1
+    virtual_run = run(tmp_path, [Target(active.customer_id, active.subscription_id, guid(1)), active])
+    assert ends(virtual_run) == [(Status.ACCEPTED, ""), (Status.ALREADY_ACTIVE, "")]
+    assert virtual_run.now < 1
 
 
 def test_rows_below_a_refused_plan_are_not_sent(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(REFUSED_PLAN, 1), of(REFUSED_PLAN), below(9, 2, customer=2)])
-    first, _, other = laboratory.rows()
+    virtual_run = run(tmp_path, [below(REFUSED_PLAN, 1), of(REFUSED_PLAN), below(9, 2, customer=2)])
+    first, _, other = virtual_run.rows()
     assert (first.outcome.status, first.outcome.code) == (Status.NOT_ATTEMPTED, "parent-failed")
     assert first.outcome.description == "not sent: row 3, the subscription above it, ended as failed (800096)"
     assert (first.outcome.attempts, first.outcome.call) == (0, None)
     assert other.outcome.status is Status.ACCEPTED
-    assert laboratory.phases[-1].progress.settled == 3
+    assert virtual_run.phases[-1].progress.settled == 3
 
 
 def test_rows_below_a_plan_that_does_not_become_active_are_deferred(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(DEAD_PLAN, 1), of(DEAD_PLAN)])
-    assert ends(laboratory) == [(Status.DEFERRED, "parent-not-active"), (Status.PENDING, "")]
-    assert 10 <= laboratory.now < 12
+    virtual_run = run(tmp_path, [below(DEAD_PLAN, 1), of(DEAD_PLAN)])
+    assert ends(virtual_run) == [(Status.DEFERRED, "parent-not-active"), (Status.PENDING, "")]
+    assert 10 <= virtual_run.now < 12
 
 
 @pytest.mark.parametrize(
@@ -89,92 +89,94 @@ def test_rows_below_a_plan_that_does_not_become_active_are_deferred(tmp_path: Pa
     [[ADD_ON_OF_ADD_ON, ADD_ON, PARENT], [PARENT, ADD_ON, ADD_ON_OF_ADD_ON], [ADD_ON, ADD_ON_OF_ADD_ON, PARENT]],
 )
 def test_add_ons_are_updated_after_their_parents(tails: list[int], tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [of(tail) for tail in tails])
-    assert writes(laboratory) == [f"{tail:012d}" for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)]
-    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+    virtual_run = run(tmp_path, [of(tail) for tail in tails])
+    assert writes(virtual_run) == [f"{tail:012d}" for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)]
+    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
 
 
 def test_an_add_on_waits_until_its_parent_is_seen_active(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)])
-    assert writes(laboratory) == [f"{SLOW_PARENT:012d}", f"{ITS_ADD_ON:012d}"]
-    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
+    virtual_run = run(tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)])
+    assert writes(virtual_run) == [f"{SLOW_PARENT:012d}", f"{ITS_ADD_ON:012d}"]
+    assert ends(virtual_run) == [(Status.ACCEPTED, ""), (Status.REACTIVATED, "")]
 
 
 def test_an_add_on_that_is_refused_for_its_parent_is_tried_again(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [of(5007), of(PARENT)])
-    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
-    assert [sent.status for sent in laboratory.sent if sent.path.endswith("5007") and sent.method == "PATCH"][-1] == 200
+    virtual_run = run(tmp_path, [of(5007), of(PARENT)])
+    assert ends(virtual_run) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
+    assert [sent.status for sent in virtual_run.sent if sent.path.endswith("5007") and sent.method == "PATCH"][
+        -1
+    ] == 200
 
 
 def test_a_refusal_fails_all_descendants(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(ADD_ON_OF_ADD_ON), of(ADD_ON), of(PARENT)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(ADD_ON_OF_ADD_ON), of(ADD_ON), of(PARENT)])
     refusal = Response(400, "", {}, b'{"code":800096,"description":"no"}')
-    laboratory.answer = lambda sent: refusal if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    grandchild, child, parent = laboratory.rows()
+    virtual_run.answer = lambda sent: refusal if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    grandchild, child, parent = virtual_run.rows()
     assert parent.outcome.status is Status.FAILED
     assert child.outcome.status is grandchild.outcome.status is Status.NOT_ATTEMPTED
     assert "row 4" in child.outcome.description
     assert "row 3" in grandchild.outcome.description
-    assert laboratory.phases[-1].progress.settled == 3
+    assert virtual_run.phases[-1].progress.settled == 3
 
 
 def test_a_dependency_cycle_delays_no_row(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     first, second = of(1), of(2)
-    laboratory.make([first, second])
+    virtual_run.create_journal([first, second])
 
-    def answer(sent: Sent) -> Response | None:
+    def answer(sent: SentCall) -> Response | None:
         parent = second if sent.path.endswith("1") else first
         body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id.upper()}"}}'
         return Response(200, "", {}, body.encode() if sent.method == "GET" else b'{"status":"active"}')
 
-    laboratory.answer = answer
-    laboratory.work(LIMITS)
-    assert ends(laboratory) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
+    virtual_run.answer = answer
+    virtual_run.work(LIMITS)
+    assert ends(virtual_run) == [(Status.ACCEPTED, ""), (Status.ACCEPTED, "")]
 
 
 def test_more_add_ons_than_calls_in_flight_do_not_block_their_parent(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     parent = of(1)
-    laboratory.make([*(of(100_000 + number) for number in range(20)), parent])
+    virtual_run.create_journal([*(of(100_000 + number) for number in range(20)), parent])
 
-    def add_on(sent: Sent) -> Response | None:
+    def add_on(sent: SentCall) -> Response | None:
         if sent.method != "GET" or sent.path.endswith(parent.subscription_id):
             return None
         return Response(
             200, "", {}, f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id}"}}'.encode()
         )
 
-    laboratory.answer = lambda sent: (
+    virtual_run.answer = lambda sent: (
         add_on(sent) or (Response(200, "", {}, b'{"status":"active"}') if sent.method == "PATCH" else None)
     )
-    laboratory.work(LIMITS)
-    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
-    assert writes(laboratory)[0] == parent.subscription_id[-12:]
+    virtual_run.work(LIMITS)
+    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
+    assert writes(virtual_run)[0] == parent.subscription_id[-12:]
 
 
 def test_a_plan_that_is_no_row_of_the_run_is_not_waited_for(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(PLAN, 1)])
-    assert ends(laboratory) == [(Status.DEFERRED, "27009")]
+    virtual_run = run(tmp_path, [below(PLAN, 1)])
+    assert ends(virtual_run) == [(Status.DEFERRED, "27009")]
 
 
-def make(laboratory: Laboratory, targets: list[Target], **changes: object) -> None:
-    create(laboratory.folder, [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)])
-    finalize(laboratory.folder, facts(header=("a",), uuid=guid(77), **changes))
+def make(virtual_run: VirtualRun, targets: list[Target], **changes: object) -> None:
+    create(virtual_run.folder, [InputRow(number, ("x",), target) for number, target in enumerate(targets, 2)])
+    finalize(virtual_run.folder, metadata(header=("a",), uuid=guid(77), **changes))
 
 
 def test_a_plan_excluded_by_the_limit_is_not_waited_for(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    make(laboratory, [below(PLAN, 1), of(PLAN)], row_limit=1)
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [Status.DEFERRED, Status.NOT_ATTEMPTED]
+    virtual_run = VirtualRun(tmp_path)
+    make(virtual_run, [below(PLAN, 1), of(PLAN)], row_limit=1)
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [Status.DEFERRED, Status.NOT_ATTEMPTED]
 
 
 def test_a_second_row_of_the_same_plan_delays_no_row(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(PLAN, 1), of(PLAN), of(PLAN), below(PLAN, 1)])
-    assert [status for status, _ in ends(laboratory)] == [
+    virtual_run = run(tmp_path, [below(PLAN, 1), of(PLAN), of(PLAN), below(PLAN, 1)])
+    assert [status for status, _ in ends(virtual_run)] == [
         Status.ACCEPTED,
         Status.ACCEPTED,
         Status.DUPLICATE,
@@ -183,98 +185,100 @@ def test_a_second_row_of_the_same_plan_delays_no_row(tmp_path: Path) -> None:
 
 
 def test_rows_below_a_plan_fail_with_its_customer(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [below(20_002, 1), of(20_002), of(ADD_ON)])
-    assert ends(laboratory)[:2] == [(Status.FAILED, "20002"), (Status.FAILED, "20002")]
-    assert laboratory.rows()[0].outcome.description.startswith("not sent: row 3 of the same customer was answered")
+    virtual_run = run(tmp_path, [below(20_002, 1), of(20_002), of(ADD_ON)])
+    assert ends(virtual_run)[:2] == [(Status.FAILED, "20002"), (Status.FAILED, "20002")]
+    assert virtual_run.rows()[0].outcome.description.startswith("not sent: row 3 of the same customer was answered")
 
 
 def test_a_refused_customer_leaves_no_add_on_waiting(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     # The add-on waits, the plan is refused with the customer, and so the parent is never sent.
-    laboratory.make([of(ADD_ON), of(9_020_002), *(of(number) for number in range(600_000, 600_010)), of(PARENT)])
-    laboratory.work(Limits(calls_per_second=None, concurrency=1, per_customer=1, waiting=WAITING, halt=Threshold()))
-    statuses = [status for status, _ in ends(laboratory)]
+    virtual_run.create_journal(
+        [of(ADD_ON), of(9_020_002), *(of(number) for number in range(600_000, 600_010)), of(PARENT)]
+    )
+    virtual_run.work(Limits(calls_per_second=None, concurrency=1, per_customer=1, waiting=WAITING, halt=Threshold()))
+    statuses = [status for status, _ in ends(virtual_run)]
     assert statuses[0] is Status.NOT_ATTEMPTED
     assert set(statuses[1:]) == {Status.FAILED}
 
 
-def interrupt_when(laboratory: Laboratory, condition: Callable[[Sent], bool]) -> None:
+def interrupt_when(virtual_run: VirtualRun, condition: Callable[[SentCall], bool]) -> None:
     """Ask the process to end when a call arrives."""
 
-    def interrupt(sent: Sent) -> None:
+    def interrupt(sent: SentCall) -> None:
         if condition(sent):
-            laboratory.phases[-1].interrupt(terminated=False)
+            virtual_run.phases[-1].interrupt(terminated=False)
 
-    laboratory.told = interrupt
+    virtual_run.on_call = interrupt
 
 
 def test_rows_that_wait_when_the_run_is_interrupted_are_deferred_and_sent_later(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([below(SLOW_PLAN, 1), of(SLOW_PLAN), of(ITS_ADD_ON), of(SLOW_PARENT)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([below(SLOW_PLAN, 1), of(SLOW_PLAN), of(ITS_ADD_ON), of(SLOW_PARENT)])
     plan = f"{SLOW_PLAN:012d}"
     interrupt_when(
-        laboratory, lambda _: sum(sent.method == "GET" and sent.path.endswith(plan) for sent in laboratory.sent) == 2
+        virtual_run, lambda _: sum(sent.method == "GET" and sent.path.endswith(plan) for sent in virtual_run.sent) == 2
     )
-    assert laboratory.work(LIMITS).state is RunState.INTERRUPTED
-    waiting = laboratory.rows()[0].outcome
+    assert virtual_run.work(LIMITS).state is RunState.INTERRUPTED
+    waiting = virtual_run.rows()[0].outcome
     assert (waiting.status, waiting.code) == (Status.DEFERRED, "parent-not-active")
     assert waiting.description == "not sent: it waited for row 3, the subscription above it"
-    assert laboratory.rows()[2].outcome.status is Status.DEFERRED
-    laboratory.told = lambda _sent: None
-    assert laboratory.work(LIMITS).state is RunState.FINISHED
-    assert {status for status, _ in ends(laboratory)} <= {Status.ACCEPTED, Status.REACTIVATED}
-    assert len(writes(laboratory)) == 4
+    assert virtual_run.rows()[2].outcome.status is Status.DEFERRED
+    virtual_run.on_call = lambda _sent: None
+    assert virtual_run.work(LIMITS).state is RunState.FINISHED
+    assert {status for status, _ in ends(virtual_run)} <= {Status.ACCEPTED, Status.REACTIVATED}
+    assert len(writes(virtual_run)) == 4
 
 
 @pytest.mark.parametrize("answers", range(1, 9))
 def test_a_process_that_is_killed_at_any_time_leaves_no_row_behind(answers: int, tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     targets = [below(SLOW_PLAN, 1), of(ITS_ADD_ON), of(SLOW_PLAN), of(SLOW_PARENT), below(SLOW_PLAN, 2)]
-    laboratory.make(targets)
-    laboratory.killed = lambda: len(laboratory.sent) == answers
+    virtual_run.create_journal(targets)
+    virtual_run.kills_process = lambda: len(virtual_run.sent) == answers
     with pytest.raises(Killed):
-        laboratory.work(LIMITS)
-    laboratory.killed = lambda: False
-    assert laboratory.work(LIMITS).state is RunState.FINISHED
-    assert {status for status, _ in ends(laboratory)} <= {Status.ACCEPTED, Status.REACTIVATED}
-    assert len(laboratory.world.call_log.effects) == len(targets)
-    assert laboratory.world.call_log.violations == []
+        virtual_run.work(LIMITS)
+    virtual_run.kills_process = lambda: False
+    assert virtual_run.work(LIMITS).state is RunState.FINISHED
+    assert {status for status, _ in ends(virtual_run)} <= {Status.ACCEPTED, Status.REACTIVATED}
+    assert len(virtual_run.service.call_log.effects) == len(targets)
+    assert virtual_run.service.call_log.violations == []
 
 
 def test_a_process_killed_after_its_plan_was_refused_leaves_no_row_waiting(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([below(REFUSED_PLAN, 1), of(REFUSED_PLAN)])
-    laboratory.work(LIMITS)
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([below(REFUSED_PLAN, 1), of(REFUSED_PLAN)])
+    virtual_run.work(LIMITS)
     with Journal(tmp_path) as journal:
         # As if the process had died before it told the rows below.
         journal.connection.execute("DELETE FROM outcomes WHERE status = 'not_attempted'")
-    laboratory.work(LIMITS)
-    assert ends(laboratory)[0] == (Status.NOT_ATTEMPTED, "parent-failed")
+    virtual_run.work(LIMITS)
+    assert ends(virtual_run)[0] == (Status.NOT_ATTEMPTED, "parent-failed")
 
 
 def test_an_unknown_plan_is_sent_again_with_the_rows_below_it(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path, Behaviour(activation_delay=0))
-    laboratory.make([below(1, 1), of(1)])
+    virtual_run = VirtualRun(tmp_path, Behaviour(activation_delay=0))
+    virtual_run.create_journal([below(1, 1), of(1)])
     lost = Response(504, "", {}, b"")
-    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [Status.NOT_ATTEMPTED, Status.UNKNOWN]
-    laboratory.answer = lambda _sent: None
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.ACCEPTED]
+    virtual_run.answer = lambda sent: lost if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [Status.NOT_ATTEMPTED, Status.UNKNOWN]
+    virtual_run.answer = lambda _sent: None
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [Status.ACCEPTED, Status.ACCEPTED]
 
 
 def test_waiting_costs_only_the_reads_of_the_parent(tmp_path: Path) -> None:
-    laboratory = run(tmp_path, [*(below(SLOW_PLAN, number) for number in range(1, 40)), of(SLOW_PLAN)])
-    plan = [sent for sent in laboratory.sent if sent.path.endswith(f"{SLOW_PLAN:012d}")]
+    virtual_run = run(tmp_path, [*(below(SLOW_PLAN, number) for number in range(1, 40)), of(SLOW_PLAN)])
+    plan = [sent for sent in virtual_run.sent if sent.path.endswith(f"{SLOW_PLAN:012d}")]
     assert [sent.method for sent in plan] == ["GET", "PATCH", "GET", "GET", "GET"]
 
 
 def test_a_throttled_customer_is_abandoned_with_its_waiting_rows(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([below(6429, 1), of(6429), of(ADD_ON), of(1, customer=2)])
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([below(6429, 1), of(6429), of(ADD_ON), of(1, customer=2)])
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [
         Status.DEFERRED,
         Status.DEFERRED,
         Status.DEFERRED,
@@ -282,23 +286,23 @@ def test_a_throttled_customer_is_abandoned_with_its_waiting_rows(tmp_path: Path)
     ]
 
 
-def with_deadlines(laboratory: Laboratory, rows: list[tuple[Target, str]]) -> None:
+def with_deadlines(virtual_run: VirtualRun, rows: list[tuple[Target, str]]) -> None:
     """Make a run of rows that say when their targets are deleted for good."""
     create(
-        laboratory.folder,
+        virtual_run.folder,
         [InputRow(number, ("x",), target, deadline=deadline) for number, (target, deadline) in enumerate(rows, 2)],
     )
-    finalize(laboratory.folder, facts(header=("a",), uuid=guid(77)))
+    finalize(virtual_run.folder, metadata(header=("a",), uuid=guid(77)))
 
 
 ORDERED = Limits(calls_per_second=None, concurrency=1, urgent_first=True, waiting=WAITING)
 
 
 def test_targets_that_are_deleted_soon_are_sent_first(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    # The laboratory's clock begins on the first of March.
+    virtual_run = VirtualRun(tmp_path)
+    # The virtual_run's clock begins on the first of March.
     with_deadlines(
-        laboratory,
+        virtual_run,
         [
             (below(9, 1), ""),
             (below(9, 2), "2026-05-01T00:00:00Z"),
@@ -308,73 +312,73 @@ def test_targets_that_are_deleted_soon_are_sent_first(tmp_path: Path) -> None:
             (below(9, 6, customer=3), "2026-03-02T00:00:00Z"),
         ],
     )
-    laboratory.work(ORDERED)
-    assert [int(entitlement[-2:], 16) for entitlement in writes(laboratory)] == [6, 4, 3, 5, 2, 1]
+    virtual_run.work(ORDERED)
+    assert [int(entitlement[-2:], 16) for entitlement in writes(virtual_run)] == [6, 4, 3, 5, 2, 1]
 
 
 def test_a_customer_without_urgent_rows_comes_after_those_with_urgent_rows(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     urgent = [(below(9, number), f"2026-03-{number + 1:02}T00:00:00Z") for number in range(1, 6)]
-    with_deadlines(laboratory, [(below(9, 9, customer=2), "2026-06-01T00:00:00Z"), *urgent])
-    laboratory.work(ORDERED)
-    assert [int(entitlement[-2:], 16) for entitlement in writes(laboratory)] == [1, 2, 3, 4, 5, 9]
+    with_deadlines(virtual_run, [(below(9, 9, customer=2), "2026-06-01T00:00:00Z"), *urgent])
+    virtual_run.work(ORDERED)
+    assert [int(entitlement[-2:], 16) for entitlement in writes(virtual_run)] == [1, 2, 3, 4, 5, 9]
 
 
 def test_a_plan_is_as_urgent_as_the_rows_below_it(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     with_deadlines(
-        laboratory,
+        virtual_run,
         [
             (below(9, 1, customer=2), "2026-03-05T00:00:00Z"),
             (of(PLAN), ""),
             (below(PLAN, 2), "2026-03-02T00:00:00Z"),
         ],
     )
-    laboratory.work(ORDERED)
-    assert laboratory.sent[0].path.endswith(f"{PLAN:012d}")
+    virtual_run.work(ORDERED)
+    assert virtual_run.sent[0].path.endswith(f"{PLAN:012d}")
 
 
 def test_the_order_of_the_file_is_the_default(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    with_deadlines(laboratory, [(below(9, 1), ""), (below(9, 2), "2026-03-02T00:00:00Z")])
-    laboratory.work(Limits(calls_per_second=None, concurrency=1))
-    assert [int(entitlement[-1:], 16) for entitlement in writes(laboratory)] == [1, 2]
+    virtual_run = VirtualRun(tmp_path)
+    with_deadlines(virtual_run, [(below(9, 1), ""), (below(9, 2), "2026-03-02T00:00:00Z")])
+    virtual_run.work(Limits(calls_per_second=None, concurrency=1))
+    assert [int(entitlement[-1:], 16) for entitlement in writes(virtual_run)] == [1, 2]
 
 
 def test_a_waiting_row_does_not_count_against_its_customers_limit(tmp_path: Path) -> None:
-    laboratory = run(
+    virtual_run = run(
         tmp_path, [of(ITS_ADD_ON), of(SLOW_PARENT)], Limits(calls_per_second=None, per_customer=1, waiting=WAITING)
     )
-    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED, Status.REACTIVATED}
+    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED, Status.REACTIVATED}
 
 
 REFUSED_CUSTOMER = Response(403, "", {}, b'{"code":20002,"description":"no relationship"}')
 TOO_LONG = Response(429, "", {"retry-after": "1000"}, b"")
 
 
-def on_post(answer: Response) -> Callable[[Sent], Response | None]:
+def on_post(answer: Response) -> Callable[[SentCall], Response | None]:
     return lambda sent: answer if sent.method == "POST" else None
 
 
 def test_an_add_on_whose_customer_is_refused_meanwhile_is_still_sent_after_its_parent(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(SLOW_PARENT), of(ITS_ADD_ON), below(9, 1)])
-    laboratory.delay = lambda request: {"PATCH": 1.0, "POST": 0.5}.get(request.method, 0.0)
-    laboratory.answer = on_post(REFUSED_CUSTOMER)
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [Status.REACTIVATED, Status.ACCEPTED, Status.FAILED]
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(SLOW_PARENT), of(ITS_ADD_ON), below(9, 1)])
+    virtual_run.delay = lambda request: {"PATCH": 1.0, "POST": 0.5}.get(request.method, 0.0)
+    virtual_run.answer = on_post(REFUSED_CUSTOMER)
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [Status.REACTIVATED, Status.ACCEPTED, Status.FAILED]
 
 
 @pytest.mark.parametrize("rows", [(SLOW_PARENT, ITS_ADD_ON), (ADD_ON, PARENT)])
 def test_an_add_on_that_starts_to_wait_when_its_customer_is_abandoned_does_not_wait_for_ever(
     rows: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     first, second = rows
-    laboratory.make([of(first), below(9, 1), of(second)])
+    virtual_run.create_journal([of(first), below(9, 1), of(second)])
     slow = {f"{ITS_ADD_ON:012d}": 2.0, f"{ADD_ON:012d}": 1.05}
-    laboratory.delay = lambda request: 1.0 if request.method == "POST" else slow.get(request.path[-12:], 0.0)
-    laboratory.answer = on_post(TOO_LONG)
+    virtual_run.delay = lambda request: 1.0 if request.method == "POST" else slow.get(request.path[-12:], 0.0)
+    virtual_run.answer = on_post(TOO_LONG)
     settle = Recorder.settle_unsent
 
     async def slowly(recorder: Recorder, customer_id: str | None, outcome: Outcome) -> int:
@@ -382,89 +386,89 @@ def test_an_add_on_that_starts_to_wait_when_its_customer_is_abandoned_does_not_w
         return await settle(recorder, customer_id, outcome)
 
     monkeypatch.setattr(Recorder, "settle_unsent", slowly)
-    assert laboratory.work(Limits(calls_per_second=None, concurrency=2, waiting=WAITING)).state is RunState.FINISHED
-    assert Status.DEFERRED in {status for status, _ in ends(laboratory)}
+    assert virtual_run.work(Limits(calls_per_second=None, concurrency=2, waiting=WAITING)).state is RunState.FINISHED
+    assert Status.DEFERRED in {status for status, _ in ends(virtual_run)}
 
 
 def test_a_lost_call_stays_lost_however_its_parent_ends(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     create(
         tmp_path,
         [InputRow(2, ("x",), of(5005)), InputRow(3, ("x",), of(5006), request_id=guid(555), outcome_unknown=True)],
     )
-    finalize(tmp_path, facts(header=("a",), uuid=guid(77)))
-    laboratory.work(LIMITS)
-    _, child = laboratory.rows()
+    finalize(tmp_path, metadata(header=("a",), uuid=guid(77)))
+    virtual_run.work(LIMITS)
+    _, child = virtual_run.rows()
     assert (child.outcome.status, child.request_id) == (Status.UNKNOWN, guid(555))
 
 
 def test_a_row_that_was_sent_before_is_not_reported_as_unsent(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(DEAD_PLAN), below(DEAD_PLAN, 1)])
     # The answer to the plan says that it is active, and the row below it is on its way when the process dies.
-    laboratory.answer = lambda sent: Response(200, "", {}, b'{"status":"active"}') if sent.method == "PATCH" else None
-    laboratory.killed = lambda: any(sent.method == "POST" for sent in laboratory.sent)
+    virtual_run.answer = lambda sent: Response(200, "", {}, b'{"status":"active"}') if sent.method == "PATCH" else None
+    virtual_run.kills_process = lambda: any(sent.method == "POST" for sent in virtual_run.sent)
     with pytest.raises(Killed):
-        laboratory.work(LIMITS)
-    laboratory.killed, laboratory.answer = lambda: False, lambda _sent: None
-    laboratory.work(LIMITS)
-    child = laboratory.rows()[1].outcome
+        virtual_run.work(LIMITS)
+    virtual_run.kills_process, virtual_run.answer = lambda: False, lambda _sent: None
+    virtual_run.work(LIMITS)
+    child = virtual_run.rows()[1].outcome
     assert (child.status, child.code, child.attempts) == (Status.DEFERRED, "27009", 2)
 
 
 def test_all_descendants_are_sent_when_an_unknown_parent_is_sent_again(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(tail) for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)])
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(tail) for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
-    laboratory.answer = lambda sent: lost if sent.method == "PATCH" else None
-    laboratory.work(LIMITS)
-    assert [status for status, _ in ends(laboratory)] == [Status.UNKNOWN, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
-    laboratory.answer = lambda _sent: None
-    laboratory.work(LIMITS)
-    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+    virtual_run.answer = lambda sent: lost if sent.method == "PATCH" else None
+    virtual_run.work(LIMITS)
+    assert [status for status, _ in ends(virtual_run)] == [Status.UNKNOWN, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
+    virtual_run.answer = lambda _sent: None
+    virtual_run.work(LIMITS)
+    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
 
 
 def test_missing_permissions_that_stop_the_run_do_not_leave_children_behind(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     plans = [Target(guid(1000 + number % 2), guid(3000 + number), "") for number in range(6)]
-    laboratory.make([target for plan in plans for target in (plan, replace(plan, entitlement_id=guid(1)))])
+    virtual_run.create_journal([target for plan in plans for target in (plan, replace(plan, entitlement_id=guid(1)))])
     denied = Response(403, "", {}, b'{"code":2032,"description":"denied"}')
-    laboratory.answer = lambda sent: denied if sent.method == "PATCH" else None
-    assert laboratory.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold())).exit_code == 3
-    laboratory.answer = lambda _sent: None
-    laboratory.work(LIMITS)
-    assert {status for status, _ in ends(laboratory)} == {Status.ACCEPTED}
+    virtual_run.answer = lambda sent: denied if sent.method == "PATCH" else None
+    assert virtual_run.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold())).exit_code == 3
+    virtual_run.answer = lambda _sent: None
+    virtual_run.work(LIMITS)
+    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
 
 
 def test_a_plan_that_no_row_waits_for_any_more_is_not_read(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
-    laboratory.make([of(DEAD_PLAN), below(DEAD_PLAN, 1), below(9, 2)])
-    laboratory.answer = on_post(REFUSED_CUSTOMER)
-    laboratory.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold()))
-    assert [sent.method for sent in laboratory.sent] == ["GET", "PATCH", "POST"]
-    assert [status for status, _ in ends(laboratory)] == [Status.ACCEPTED, Status.FAILED, Status.FAILED]
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([of(DEAD_PLAN), below(DEAD_PLAN, 1), below(9, 2)])
+    virtual_run.answer = on_post(REFUSED_CUSTOMER)
+    virtual_run.work(Limits(calls_per_second=None, concurrency=1, halt=Threshold()))
+    assert [sent.method for sent in virtual_run.sent] == ["GET", "PATCH", "POST"]
+    assert [status for status, _ in ends(virtual_run)] == [Status.ACCEPTED, Status.FAILED, Status.FAILED]
 
 
 def test_one_row_of_a_dependency_cycle_is_tried_once(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    virtual_run = VirtualRun(tmp_path)
     first, second = of(1), of(2)
-    laboratory.make([first, second])
+    virtual_run.create_journal([first, second])
 
-    def answer(sent: Sent) -> Response:
+    def answer(sent: SentCall) -> Response:
         parent = second if sent.path.endswith("1") else first
         body = f'{{"status":"suspended","parentSubscriptionId":"{parent.subscription_id}"}}'
         inactive = Response(409, "", {}, b'{"code":27009,"description":"parent"}')
         return Response(200, "", {}, body.encode()) if sent.method == "GET" else inactive
 
-    laboratory.answer = answer
-    laboratory.work(LIMITS)
-    assert len(writes(laboratory)) == 1
-    assert {status for status, _ in ends(laboratory)} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
+    virtual_run.answer = answer
+    virtual_run.work(LIMITS)
+    assert len(writes(virtual_run)) == 1
+    assert {status for status, _ in ends(virtual_run)} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
 
 
 @pytest.mark.parametrize("sql", [FIND_PARENTS, schema.SETTLE_UNSENT_BELOW])
 def test_the_rows_of_a_plan_are_found_by_an_index(sql: str, tmp_path: Path) -> None:
-    Laboratory(tmp_path).make([of(PLAN), below(PLAN, 1)])
+    VirtualRun(tmp_path).create_journal([of(PLAN), below(PLAN, 1)])
     values = {
         **dict.fromkeys(("with_left_out", "session", "reopen"), 0),
         **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),

@@ -732,9 +732,9 @@ def test_broken_customers_of_the_simulator_are_each_named(
 
 def test_a_token_that_is_refused_is_renewed(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    authority.world.behaviour = Behaviour(customers=3, partner_limit=3, window=1)
+    authority.service.behaviour = Behaviour(customers=3, partner_limit=3, window=1)
     process = program.start("discover", "--rate", "off", "--concurrency", "1")
-    wait_until(lambda: len(authority.world.call_log.calls) >= 2)
+    wait_until(lambda: len(authority.service.call_log.calls) >= 2)
     authority.directory.revoke_access_tokens()
     ended = program.wait(process)
     assert ended.code == 0, ended.err

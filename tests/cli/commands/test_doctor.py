@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.support.background_loop import listening, serving
-from tests.support.ids import fated, row, write_csv
+from tests.support.ids import row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, wait_until
 from tests.support.signed_in import sign_in
@@ -49,9 +49,9 @@ def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None
     assert abs(content["clock_skew_seconds"]) < 60
     assert content["settings"]["tenant_id"] == {"value": TENANT, "origin": "BULKREACT_TENANT_ID"}
     assert content["settings"]["auth"] == {"value": "user", "origin": "what is given"}
-    (call,) = [one for one in authority.world.call_log.calls if one["method"] == "GET"]
+    (call,) = [one for one in authority.service.call_log.calls if one["method"] == "GET"]
     assert str(call["path"]).endswith("/customers")
-    assert authority.world.call_log.violations == []
+    assert authority.service.call_log.violations == []
 
 
 def test_the_same_is_told_to_people_in_a_table(program: Program, authority: Authority) -> None:
@@ -92,7 +92,7 @@ def test_without_credentials_the_rest_is_examined_all_the_same(program: Program,
     assert results(content)["credentials"] == "failed"
     assert results(content)["Partner Center"] == "ok"
     assert "bulkreact login" in words(content, "credentials")
-    assert authority.world.call_log.calls == []
+    assert authority.service.call_log.calls == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_token_service_that_refuses_is_told_in_words(program: Program, authori
     assert process.code == 3
     assert "the client secret has expired (AADSTS7000222)" in words(content, "token")
     assert results(content)["harmless read"] == "skipped"
-    assert authority.world.call_log.calls == []
+    assert authority.service.call_log.calls == []
 
 
 def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, authority: Authority) -> None:
@@ -205,7 +205,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(program:
     process, content = found(program, "--base-url", "https://partner.example")
     assert process.code == 3
     assert "HTTPS_PROXY" in words(content, "network")
-    write_csv(program.folder / "input.csv", [row(fated(202))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(202))])
     assert program("run", "input.csv", "--base-url", "https://partner.example", *FAST).code == 2
 
 
@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_written_is_told(program: Program, partner: Part
 
 
 def test_no_call_is_made_beside_a_run_that_is_at_work(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(1598))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1598))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
     wait_until(lambda: len(partner.requests()) == 1)
     doctor, content = found(program, "--base-url", partner.base_url)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
-from tests.support.run_commands import FAST, told, wait_until
+from tests.support.run_commands import FAST, row_statuses, wait_until
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 ROWS: list[tuple[str, ...]] = [
@@ -115,7 +115,7 @@ def test_a_run_holds_itself_to_its_plan(program: Program, partner: Partner) -> N
     write_csv(program.folder / "input.csv", rows, ("name", *reversed(IDS)))
     process = program("run", "input.csv", *target)
     assert process.code == 1, process.err
-    assert told(process.run) == ["accepted"] * 3 + ["duplicate", "invalid", "accepted"]
+    assert row_statuses(process.run) == ["accepted"] * 3 + ["duplicate", "invalid", "accepted"]
     changes = {
         f"planned is row 3 with {' / '.join(ROWS[1])}, and there is row 3 with {' / '.join(ROWS[2])}": ROWS[0:1]
         + ROWS[2:],
@@ -178,7 +178,7 @@ def online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], 
 
 
 def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Program, partner: Partner) -> None:
-    rows = [row(fated(208), 1), row(guid(1), 1), row(guid(2), 2), row(guid(2), 2), ("x", "", ""), row(guid(3), 3)]
+    rows = [row(scenario_id(208), 1), row(guid(1), 1), row(guid(2), 2), row(guid(2), 2), ("x", "", ""), row(guid(3), 3)]
     plan = online(program, partner, rows)
     assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]
     assert partner.requests() == []
@@ -193,7 +193,7 @@ def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Progr
 
 
 def test_what_cannot_be_read_is_said(program: Program, partner: Partner) -> None:
-    plan = online(program, partner, [row(fated(596), 1), row(guid(2), 2)])
+    plan = online(program, partner, [row(scenario_id(596), 1), row(guid(2), 2)])
     assert plan["statuses"] == [[2, None], [3, "inactive"]]
     shown = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off")
     assert "not readable 1" in shown.out
@@ -209,7 +209,7 @@ def test_reading_keeps_to_the_pace_and_waits_when_asked(
 
 
 def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(1598))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1598))])
     target = ("--base-url", partner.base_url)
     process = program.start("run", "input.csv", *target, *FAST)
     wait_until(lambda: len(partner.requests()) == 1)

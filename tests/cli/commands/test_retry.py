@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, ends, ids_by_path, newest, run, told, wait_until
+from tests.support.run_commands import FAST, ids_by_path, latest_run, row_results, row_statuses, run, wait_until
 
 ONCE = ("--attempts", "1", "--halt-on-failures", "off")
 
@@ -34,12 +34,18 @@ TAKEN = ["failed", "unknown", "deferred", "unknown", "deferred"]
 
 def test_rows_are_taken_that_another_attempt_may_settle(program: Program, partner: Partner) -> None:
     process = run(program, partner, MIXED, *ONCE)
-    assert Counter(told(process.run)) == {"accepted": 2, "already_active": 1, "failed": 4, "unknown": 2, "deferred": 2}
+    assert Counter(row_statuses(process.run)) == {
+        "accepted": 2,
+        "already_active": 1,
+        "failed": 4,
+        "unknown": 2,
+        "deferred": 2,
+    }
     before = len(partner.requests())
     again = program("retry", process.run.name, *FAST, *ONCE)
     assert again.code == 1, again.err
-    retried = newest(program)
-    assert told(retried) == TAKEN
+    retried = latest_run(program)
+    assert row_statuses(retried) == TAKEN
     assert [line["row"] for line in lines(retried)] == ["3", "5", "6", "9", "10"]
     assert len(partner.requests()) == before + 5
     assert "Failed for good: 3" in again.err
@@ -48,16 +54,16 @@ def test_rows_are_taken_that_another_attempt_may_settle(program: Program, partne
 def test_all_failed_takes_those_as_well_that_failed_for_good(program: Program, partner: Partner) -> None:
     process = run(program, partner, MIXED, *ONCE)
     program("retry", process.run.name, *FAST, *ONCE, "--all-failed")
-    assert [line["row"] for line in lines(newest(program))] == ["3", "4", "5", "6", "9", "10", "11", "12"]
+    assert [line["row"] for line in lines(latest_run(program))] == ["3", "4", "5", "6", "9", "10", "11", "12"]
 
 
 def test_a_retry_tells_of_the_original_and_counts_its_own_rows(program: Program, partner: Partner) -> None:
-    rows = [("note", *row(guid(1))), ("=1+1", *row(fated(1503)))]
+    rows = [("note", *row(guid(1))), ("=1+1", *row(scenario_id(1503)))]
     write_csv(program.folder / "finance.csv", rows, header=("comment", *HEADER))
     process = program("run", "finance.csv", "--base-url", partner.base_url, *FAST, *ONCE)
     original = process.run
     program("retry", original.name, *FAST, *ONCE)
-    retried = newest(program)
+    retried = latest_run(program)
     assert list(lines(retried)[0]) == list(lines(original)[0])
     assert (lines(retried)[0]["comment"], lines(retried)[0]["row"]) == ("'=1+1", "3")
     told_once, told_again = summary(original), summary(retried)
@@ -73,7 +79,7 @@ def test_a_call_without_a_business_answer_is_retried_under_its_request_id(
 ) -> None:
     options = ("--max-throttle", "0", "--timeout", "5")
     process = run(program, partner, [tail], *ONCE, *options)
-    assert told(process.run) != ["accepted"] or tail == 401
+    assert row_statuses(process.run) != ["accepted"] or tail == 401
     program("retry", process.run.name, *FAST, *ONCE, *options)
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
 
@@ -89,10 +95,10 @@ def test_a_row_with_a_business_answer_is_retried_under_a_new_request_id(
 
 def test_a_lost_answer_that_took_effect_is_settled_by_a_retry(program: Program, partner: Partner) -> None:
     process = run(program, partner, [599, 504, 2599], *ONCE)
-    assert told(process.run) == ["unknown"] * 3
+    assert row_statuses(process.run) == ["unknown"] * 3
     again = program("retry", process.run.name, *FAST, *ONCE)
     assert again.code == 0, again.err
-    assert told(newest(program)) == ["accepted", "accepted", "reactivated"]
+    assert row_statuses(latest_run(program)) == ["accepted", "accepted", "reactivated"]
     assert len(partner.service.call_log.effects) == 3
 
 
@@ -100,25 +106,27 @@ def test_rows_that_could_not_be_reached_are_retried(program: Program) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1)), row(guid(2))])
     process = program("run", "input.csv", "--base-url", "http://127.0.0.1:1", *FAST, *ONCE)
     original = process.run
-    assert ends(process) == [("failed", "", "unreachable", "0")] * 2
+    assert row_results(process) == [("failed", "", "unreachable", "0")] * 2
     assert program("retry", original.name, *FAST, *ONCE).code == 1
-    assert [line["row"] for line in lines(newest(program))] == ["2", "3"]
-    assert {line["request_id"] for line in lines(newest(program))} == {line["request_id"] for line in lines(original)}
+    assert [line["row"] for line in lines(latest_run(program))] == ["2", "3"]
+    assert {line["request_id"] for line in lines(latest_run(program))} == {
+        line["request_id"] for line in lines(original)
+    }
 
 
 def test_what_an_earlier_retry_has_settled_is_left_alone(program: Program, partner: Partner) -> None:
     process = run(program, partner, [503, 1503, 599, 800111], *ONCE)
     original = process.run
     program("retry", original.name, *FAST, "--attempts", "2")
-    first = newest(program)
-    assert told(first) == ["accepted", "failed", "accepted"]
+    first = latest_run(program)
+    assert row_statuses(first) == ["accepted", "failed", "accepted"]
     again = program("retry", original.name, *FAST, *ONCE)
     assert again.code == 1
-    assert [line["row"] for line in lines(newest(program))] == ["3"]
+    assert [line["row"] for line in lines(latest_run(program))] == ["3"]
     assert len(partner.service.call_log.effects) == 2
-    third = program("retry", newest(program).name, *FAST, *ONCE, "--all-failed")
+    third = program("retry", latest_run(program).name, *FAST, *ONCE, "--all-failed")
     assert third.code == 1
-    assert [line["row"] for line in lines(newest(program))] == ["3"]
+    assert [line["row"] for line in lines(latest_run(program))] == ["3"]
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
 
 
@@ -134,7 +142,7 @@ def test_an_unfinished_run_is_resumed_and_not_retried(program: Program, partner:
 def test_a_retry_that_was_killed_is_resumed_and_not_started_again(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1503, 1598], "--timeout", "1", *ONCE)
     original = process.run
-    assert told(original) == ["failed", "unknown"]
+    assert row_statuses(original) == ["failed", "unknown"]
     retry = program.start("retry", original.name, *FAST, *ONCE)
     wait_until(lambda: len(partner.requests(1598)) >= 2)
     retry.kill()
@@ -143,7 +151,7 @@ def test_a_retry_that_was_killed_is_resumed_and_not_started_again(program: Progr
     assert again.code == 2
     assert "bulkreact resume" in again.err
     assert program("resume", "--timeout", "1", *FAST, *ONCE).code == 1
-    assert told(newest(program))[1] == "unknown"
+    assert row_statuses(latest_run(program))[1] == "unknown"
     assert len(partner.requests(1598)) == 3
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
 
@@ -162,7 +170,7 @@ def test_pending_rows_are_left_to_verify(program: Program, partner: Partner) -> 
     process = run(program, partner, [1202, 1503], *ONCE, *times)
     original = process.run
     again = program("retry", original.name, *FAST, *ONCE)
-    assert told(newest(program)) == ["failed"]
+    assert row_statuses(latest_run(program)) == ["failed"]
     assert f"bulkreact verify {original.name}" in again.err
 
 
@@ -170,7 +178,7 @@ def test_what_a_limit_left_out_can_be_retried_a_few_at_a_time(program: Program, 
     process = run(program, partner, ["a"] * 5, "--limit", "1")
     again = program("retry", process.run.name, *FAST, "--limit", "2")
     assert again.code == 0, again.err
-    assert Counter(told(newest(program))) == {"accepted": 2, "not_attempted": 2}
+    assert Counter(row_statuses(latest_run(program))) == {"accepted": 2, "not_attempted": 2}
     assert len(partner.service.call_log.effects) == 3
 
 
@@ -186,7 +194,7 @@ def test_a_retry_can_watch_activation(program: Program, partner: Partner) -> Non
     process = run(program, partner, [503], *ONCE)
     again = program("retry", process.run.name, *FAST, "--verify", "--verify-after", "0", "--attempts", "3")
     assert again.code == 0, again.err
-    assert told(newest(program)) == ["reactivated"]
+    assert row_statuses(latest_run(program)) == ["reactivated"]
 
 
 def calls(partner: Partner) -> list[int]:
@@ -198,12 +206,12 @@ def test_rows_that_a_retry_has_taken_over_are_sent_by_nobody_else(program: Progr
     process = run(program, partner, ["a", 2599], *ONCE)
     original = process.run
     assert program("retry", original.name, *FAST).code == 0
-    retried = newest(program)
-    assert (told(retried), calls(partner)) == (["reactivated"], [1, 2])
+    retried = latest_run(program)
+    assert (row_statuses(retried), calls(partner)) == (["reactivated"], [1, 2])
     for command in (("resume",), ("resume", original.name), ("run", "input.csv", "--base-url", partner.base_url)):
         program(*command, *FAST)
     assert calls(partner) == [1, 2]
-    assert told(original) == ["accepted", "unknown"]
+    assert row_statuses(original) == ["accepted", "unknown"]
     assert f"taken over by run {retried.name}" in lines(original)[1]["error_description"]
 
 
@@ -222,10 +230,10 @@ def test_a_row_is_followed_to_the_run_that_has_it_now_whatever_the_clock_said(
     process = run(program, partner, [503], *ONCE)
     original = process.run
     program("retry", original.name, *FAST, *ONCE)
-    first = newest(program)
+    first = latest_run(program)
     program("retry", original.name, *FAST, *ONCE)
-    second = newest(program)
-    assert [told(one) for one in (original, first, second)] == [["failed"], ["failed"], ["accepted"]]
+    second = latest_run(program)
+    assert [row_statuses(one) for one in (original, first, second)] == [["failed"], ["failed"], ["accepted"]]
     with closing(sqlite3.connect(second / "journal.sqlite3")) as journal:
         journal.execute("UPDATE run SET created_at = '2001-01-01T00:00:00.000Z'")
         journal.commit()
@@ -239,8 +247,8 @@ def test_a_retry_is_made_beside_its_run_also_from_within_its_folder(program: Pro
     original = process.run
     inside = Program(original, {"BULKREACT_STATE_DIR": str(program.folder / "state")})
     assert inside("retry", ".", *FAST, *ONCE).code == 1
-    assert newest(program).parent == original.parent
-    assert newest(program) != original
+    assert latest_run(program).parent == original.parent
+    assert latest_run(program) != original
     assert not (original / "reports").exists()
 
 
@@ -248,7 +256,7 @@ def test_a_row_whose_retry_is_not_here_is_left_alone(program: Program, partner: 
     process = run(program, partner, [1503], *ONCE)
     original = process.run
     program("retry", original.name, *FAST, *ONCE)
-    newest(program).rename(program.folder / "elsewhere")
+    latest_run(program).rename(program.folder / "elsewhere")
     again = program("retry", original.name, *FAST, *ONCE)
     assert (again.code, "which is not here" in again.err) == (0, True)
     assert calls(partner) == [2]
@@ -262,9 +270,9 @@ def test_what_is_refused_for_good_after_one_repetition_is_no_passing_trouble(
 
 
 def test_a_practised_retry_remembers_what_the_practised_run_has_sent(program: Program) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(599))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(599))])
     process = program("run", "input.csv", "--simulate", "--rate", "off", *ONCE)
-    assert told(process.run) == ["unknown"]
+    assert row_statuses(process.run) == ["unknown"]
     assert program("retry", process.run.name, "--rate", "off", *ONCE).code == 0
 
 

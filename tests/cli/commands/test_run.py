@@ -19,9 +19,9 @@ from bulkreact.models import Status
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import CANARY, PROJECT, Partner, Program, file_size_limit
-from tests.support.run_commands import FAST, ends, ids_by_path, run, told, wait_until
+from tests.support.run_commands import FAST, ids_by_path, row_results, row_statuses, run, wait_until
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -58,7 +58,7 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
     process = run(program, partner, ["a", 800111, "a", 208])
     assert process.code == 1
     assert list(read_csv(process.run / "results.csv")[0]) == [*HEADER, *RESULT_COLUMNS]
-    assert ends(process) == [
+    assert row_results(process) == [
         ("accepted", "202", "", "1"),
         ("failed", "404", "800111", "1"),
         ("accepted", "202", "", "1"),
@@ -124,7 +124,7 @@ def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
     assert len(calls) > 1
     assert len({call["request_id"] for call in calls}) == 1
     assert len({call["correlation_id"] for call in calls}) == len(calls)
-    assert ends(process) == [("accepted", "202", "", str(len(calls)))]
+    assert row_results(process) == [("accepted", "202", "", str(len(calls)))]
     assert len(partner.service.call_log.effects) == 1
 
 
@@ -151,7 +151,7 @@ def test_every_ending_is_told_as_it_is(
     program: Program, partner: Partner, tail: int, expected: tuple[str, str, str, str]
 ) -> None:
     process = run(program, partner, [tail], "--attempts", "2")
-    assert ends(process) == [expected]
+    assert row_results(process) == [expected]
     assert process.code == (0 if expected[0] in {"accepted", "reactivated"} else 1)
     assert "Traceback" not in process.err
 
@@ -160,12 +160,12 @@ def test_a_server_that_is_not_there_was_never_reached(program: Program) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     process = program("run", "input.csv", "--base-url", "http://127.0.0.1:9", *FAST, "--attempts", "2")
     assert process.code == 1
-    assert ends(process) == [("failed", "", "unreachable", "0")]
+    assert row_results(process) == [("failed", "", "unreachable", "0")]
 
 
 def test_a_call_that_is_not_answered_in_time_is_unknown(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1598], "--attempts", "2", "--timeout", "0.3")
-    assert ends(process) == [("unknown", "", "timed-out", "2")]
+    assert row_results(process) == [("unknown", "", "timed-out", "2")]
 
 
 @pytest.mark.parametrize("tail", [900329, 900420, 900421, 2401, 1401, 800001, 900309])
@@ -173,7 +173,7 @@ def test_refused_credentials_stop_the_run_and_it_can_be_resumed(program: Program
     process = run(program, partner, [tail, *["a"] * 5], "--concurrency", "1")
     assert process.code == 3
     assert process.summary["state"] == "aborted"
-    counts = Counter(status for status, *_ in ends(process))
+    counts = Counter(status for status, *_ in row_results(process))
     assert counts["failed"] == 1
     assert counts["not_attempted"] >= 3
     assert f"bulkreact resume {process.run.name}" in process.err
@@ -186,7 +186,7 @@ def test_refused_credentials_stop_the_run_and_it_can_be_resumed(program: Program
 def test_five_refusals_for_lack_of_permission_stop_the_run(program: Program, partner: Partner) -> None:
     process = run(program, partner, [900335, 2032, 900150, 900308, 900335, *["a"] * 5], "--concurrency", "1")
     assert process.code == 3
-    assert Counter(status for status, *_ in ends(process)) == {"failed": 5, "not_attempted": 5}
+    assert Counter(status for status, *_ in row_results(process)) == {"failed": 5, "not_attempted": 5}
     assert len(partner.requests()) == 5
 
 
@@ -219,7 +219,7 @@ def test_too_many_failures_halt_the_run_and_it_can_be_continued(program: Program
     again = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--halt-on-failures", "off")
     assert "Continuing the unfinished run" in again.err
     assert again.code == 1
-    assert Counter(status for status, *_ in ends(again)) == {"failed": 12, "accepted": 18}
+    assert Counter(status for status, *_ in row_results(again)) == {"failed": 12, "accepted": 18}
     assert Counter(call["request_id"] for call in partner.requests()).most_common(1)[0][1] == 1
 
 
@@ -264,7 +264,7 @@ def test_rows_that_are_all_invalid_are_written_without_a_call(program: Program, 
     write_csv(program.folder / "input.csv", [("x", "y", "z")])
     process = program("run", "input.csv", "--base-url", partner.base_url)
     assert (process.code, len(partner.requests())) == (1, 0)
-    assert ends(process) == [("invalid", "", "invalid-customer-id", "0")]
+    assert row_results(process) == [("invalid", "", "invalid-customer-id", "0")]
 
 
 @pytest.mark.parametrize(
@@ -340,14 +340,14 @@ def test_an_empty_input_is_a_success_when_that_is_allowed(program: Program, part
 
 
 def test_a_signal_while_everything_is_in_flight_is_no_trouble(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(598, number), number) for number in range(3)])
+    write_csv(program.folder / "input.csv", [row(scenario_id(598, number), number) for number in range(3)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes")
     wait_until(lambda: len(partner.requests()) == 3)
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert {status for status, *_ in ends(ended)} == {"accepted"}
+    assert {status for status, *_ in row_results(ended)} == {"accepted"}
 
 
 def test_a_failed_csv_that_somebody_has_worked_on_is_kept(program: Program, partner: Partner) -> None:
@@ -430,11 +430,11 @@ def test_the_same_rows_run_again_are_said_to_be_so(program: Program, partner: Pa
 def test_a_limit_leaves_the_rest_for_a_resume(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a"] * 5, "--limit", "2")
     assert (process.code, process.summary["state"]) == (0, "finished")
-    assert Counter(status for status, *_ in ends(process)) == {"accepted": 2, "not_attempted": 3}
+    assert Counter(status for status, *_ in row_results(process)) == {"accepted": 2, "not_attempted": 3}
     assert f"Left out by --limit: 3. Send them with: bulkreact resume {process.run.name}" in process.err
     again = program("resume", process.run.name[:12], *FAST)
     assert again.code == 0
-    assert Counter(status for status, *_ in ends(again)) == {"accepted": 5}
+    assert Counter(status for status, *_ in row_results(again)) == {"accepted": 5}
     third = program("resume", *FAST)
     assert third.code == 0
     assert "has nothing to continue" in third.err
@@ -465,7 +465,7 @@ def test_quiet_says_nothing_when_all_is_well_and_something_when_not(program: Pro
     assert (well.code, well.out, well.err) == (0, "", "")
     bad = program(
         "run",
-        str(write_csv(program.folder / "b.csv", [row(fated(800111))])),
+        str(write_csv(program.folder / "b.csv", [row(scenario_id(800111))])),
         "--base-url",
         partner.base_url,
         *FAST,
@@ -496,10 +496,10 @@ def test_failed_rows_are_a_valid_input_and_unknown_ones_keep_their_request_id(
 
 def test_unknown_rows_are_settled_by_running_the_same_file_again(program: Program, partner: Partner) -> None:
     process = run(program, partner, [599, "a"], "--attempts", "1")
-    assert ends(process)[0] == ("unknown", "", "connection-lost", "1")
+    assert row_results(process)[0] == ("unknown", "", "connection-lost", "1")
     again = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert "Continuing the unfinished run" in again.err
-    assert (again.code, ends(again)[0]) == (0, ("accepted", "202", "", "2"))
+    assert (again.code, row_results(again)[0]) == (0, ("accepted", "202", "", "2"))
     assert len({call["request_id"] for call in partner.requests(599)}) == 1
     assert len(partner.requests()) == 3
 
@@ -523,7 +523,7 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
     assert killed_at < 60
     assert again.code == 0, again.err
     assert "Continuing the unfinished run" in again.err
-    assert {status for status, *_ in ends(again)} == {"accepted"}
+    assert {status for status, *_ in row_results(again)} == {"accepted"}
     ids = Counter(call["request_id"] for call in partner.requests())
     assert len(ids) == 60
     assert len(partner.service.call_log.effects) == 60
@@ -535,14 +535,14 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
 def test_a_signal_lets_calls_in_flight_end_and_writes_the_results(
     program: Program, partner: Partner, number: signal.Signals, code: int
 ) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(598, 1)), *(row(guid(one), one) for one in range(30))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(30))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 5)
     process.send_signal(number)
     ended = program.wait(process)
     assert ended.code == code
     assert ended.summary["state"] == "interrupted"
-    counts = Counter(status for status, *_ in ends(ended))
+    counts = Counter(status for status, *_ in row_results(ended))
     assert set(counts) == {"accepted", "not_attempted"}
     assert counts["accepted"] == len(partner.requests())
     assert f"bulkreact resume {ended.run.name}" in ended.err
@@ -552,7 +552,7 @@ def test_a_signal_lets_calls_in_flight_end_and_writes_the_results(
 
 
 def test_a_second_signal_stops_at_once_and_the_run_can_still_be_resumed(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(1598, 1)), *(row(guid(one), one) for one in range(3))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1598, 1)), *(row(guid(one), one) for one in range(3))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "off")
     wait_until(lambda: len(partner.requests()) == 4)
     process.send_signal(signal.SIGINT)
@@ -561,14 +561,14 @@ def test_a_second_signal_stops_at_once_and_the_run_can_still_be_resumed(program:
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
     assert ended.code == 130
-    assert ends(ended)[0] == ("unknown", "", "no-answer", "1")
+    assert row_results(ended)[0] == ("unknown", "", "no-answer", "1")
 
 
 def test_a_copy_that_cannot_be_written_keeps_nothing_from_the_runs_own_folder(
     program: Program, partner: Partner
 ) -> None:
     # Answered after three seconds.
-    write_csv(program.folder / "input.csv", [row(fated(598))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(598))])
     (program.folder / "there").mkdir()
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--results", "there/copy.csv")
     wait_until(lambda: len(partner.requests()) == 1)
@@ -577,12 +577,12 @@ def test_a_copy_that_cannot_be_written_keeps_nothing_from_the_runs_own_folder(
     ended = program.wait(process)
     assert ended.code == 74
     assert "copy.csv" in ended.err
-    assert told(ended.run) == ["accepted"]
+    assert row_statuses(ended.run) == ["accepted"]
     assert {"failed.csv", "summary.json", "report.html"} <= {path.name for path in ended.run.iterdir()}
 
 
 def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(598, 1)), *(row(guid(one), one) for one in range(300))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(300))])
     command = ("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     first = program.start(*command)
     wait_until(lambda: len(partner.requests()) >= 2)
@@ -593,7 +593,7 @@ def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Pa
 
 
 def test_two_runs_against_one_partner_exclude_each_other(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "a.csv", [row(fated(598, 1)), *(row(guid(one), one) for one in range(600))])
+    write_csv(program.folder / "a.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(600))])
     write_csv(program.folder / "b.csv", [row(guid(99))])
     first = program.start("run", "a.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 2)
@@ -617,7 +617,7 @@ def test_a_signal_while_results_are_written_tears_nothing(program: Program, part
     process.send_signal(signal.SIGTERM)
     ended = program.wait(process)
     assert ended.code == 1
-    assert len(ends(ended)) == 60_000
+    assert len(row_results(ended)) == 60_000
 
 
 def test_a_signal_while_the_input_is_read_leaves_nothing_behind(program: Program, partner: Partner) -> None:
@@ -632,7 +632,7 @@ def test_a_signal_while_the_input_is_read_leaves_nothing_behind(program: Program
 
 
 def test_any_number_of_signals_ends_without_a_traceback(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(1598, 1)), row(guid(1))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1598, 1)), row(guid(1))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
     wait_until(lambda: len(partner.requests()) == 2)
     while process.poll() is None:
@@ -641,7 +641,7 @@ def test_any_number_of_signals_ends_without_a_traceback(program: Program, partne
     ended = program.wait(process)
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert ends(ended) == [("unknown", "", "no-answer", "1"), ("accepted", "202", "", "1")]
+    assert row_results(ended) == [("unknown", "", "no-answer", "1"), ("accepted", "202", "", "1")]
 
 
 def test_the_run_goes_on_when_nobody_reads_its_words_any_more(program: Program, partner: Partner) -> None:
@@ -680,7 +680,7 @@ def test_resume_without_any_run_has_nothing_to_continue(program: Program) -> Non
 def test_rows_sent_by_an_earlier_process_outlive_the_refusal_of_their_customer(
     program: Program, partner: Partner
 ) -> None:
-    rows = [row(fated(1598, number), 1) for number in range(4)] + [row(fated(20002), 1)]
+    rows = [row(scenario_id(1598, number), 1) for number in range(4)] + [row(scenario_id(20002), 1)]
     write_csv(program.folder / "input.csv", rows)
     command = ("run", "input.csv", "--base-url", partner.base_url, *FAST)
     process = program.start(*command)
@@ -688,8 +688,8 @@ def test_rows_sent_by_an_earlier_process_outlive_the_refusal_of_their_customer(
     process.kill()
     program.wait(process)
     again = program(*command, "--timeout", "0.3", "--attempts", "1", "--concurrency", "5", "--per-customer", "5")
-    assert Counter(status for status, *_ in ends(again)) == {"unknown": 4, "failed": 1}
-    assert [attempts for status, _, _, attempts in ends(again) if status == "unknown"] == ["2"] * 4
+    assert Counter(status for status, *_ in row_results(again)) == {"unknown": 4, "failed": 1}
+    assert [attempts for status, _, _, attempts in row_results(again) if status == "unknown"] == ["2"] * 4
     third = program(*command, "--timeout", "0.3", "--attempts", "1")
     assert "Continuing the unfinished run" in third.err
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
@@ -710,13 +710,13 @@ def test_a_row_that_is_not_sent_hands_on_the_request_id_of_its_lost_call(program
 
 def test_an_outcome_that_was_overtaken_by_newer_calls_is_not_shown(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1504], "--attempts", "1")
-    assert ends(process) == [("unknown", "504", "http-504", "1")]
+    assert row_results(process) == [("unknown", "504", "http-504", "1")]
     again = program.start("resume", *FAST)
     wait_until(lambda: len(partner.requests()) >= 3)
     again.kill()
     program.wait(again)
     assert program("results", process.run.name).code == 0
-    ((status, _, _, attempts),) = ends(process)
+    ((status, _, _, attempts),) = row_results(process)
     assert (status, attempts) == ("unknown", str(len(partner.requests())))
 
 
@@ -739,13 +739,13 @@ def test_every_option_can_come_from_the_environment(program: Program, partner: P
         "BULKREACT_RUN_QUIET": "1",
         "BULKREACT_RUN_LIMIT": "2",
     }
-    write_csv(program.folder / "input.csv", [row(fated(800111, number)) for number in range(3)])
+    write_csv(program.folder / "input.csv", [row(scenario_id(800111, number)) for number in range(3)])
     assert program("run", "input.csv").code == 1
     assert len(partner.requests()) == 2
 
 
 def test_results_that_cannot_be_written_are_written_later_from_the_journal(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(598)), row(guid(1))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(598)), row(guid(1))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
     wait_until(lambda: len(partner.requests()) == 2)
     (folder,) = (path.parent for path in program.folder.glob("reports/*/journal.sqlite3"))
@@ -759,7 +759,7 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
     (folder / "results.csv").rmdir()
     again = program("results", Path("reports") / folder.name)
     assert again.code == 0, again.err
-    assert [status for status, *_ in ends(ended)] == ["accepted", "accepted"]
+    assert [status for status, *_ in row_results(ended)] == ["accepted", "accepted"]
     assert ended.summary["exit_code"] == 0
     assert json.loads(latest.read_text()) == ended.summary
 
@@ -767,7 +767,7 @@ def test_results_that_cannot_be_written_are_written_later_from_the_journal(progr
 def test_a_stopped_run_keeps_its_code_although_its_results_could_not_be_written(
     program: Program, partner: Partner
 ) -> None:
-    rows = [row(fated(598)), *(row(fated(800111, number), number) for number in range(60))]
+    rows = [row(scenario_id(598)), *(row(scenario_id(800111, number), number) for number in range(60))]
     write_csv(program.folder / "input.csv", rows)
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST, "--concurrency", "1")
     wait_until(lambda: len(partner.requests()) >= 1)
@@ -870,7 +870,7 @@ def test_the_pace_is_kept_on_the_wire(program: Program, partner: Partner) -> Non
 
 def test_a_throttled_customer_does_not_hold_the_others_back(program: Program, partner: Partner) -> None:
     rows = [
-        row(fated(4429), 1),
+        row(scenario_id(4429), 1),
         *(row(guid(one), 1) for one in range(3)),
         *(row(guid(one), 2) for one in range(10, 20)),
     ]

@@ -15,7 +15,7 @@ import pytest
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, write_csv
 from tests.support.program import Partner, Program, ProgramResult
-from tests.support.run_commands import FAST, reads, run, told, wait_until
+from tests.support.run_commands import FAST, read_calls, row_statuses, run, wait_until
 
 
 def content(process: ProgramResult) -> dict[str, object]:
@@ -55,7 +55,7 @@ def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Par
     assert sum(counts.values()) + open_rows == ROWS
     assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
     assert told_to_people.err == ""
-    assert len(partner.service.call_log.effects) == told(ended.run).count("accepted") >= counts["accepted"]
+    assert len(partner.service.call_log.effects) == row_statuses(ended.run).count("accepted") >= counts["accepted"]
 
 
 def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
@@ -79,7 +79,7 @@ def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, 
     assert found["open"] == ROWS - counts["accepted"]
     assert f"bulkreact resume {ended.run.name}" in program("status").out
     program("results", ended.run.name)
-    assert counts["not_attempted"] == told(ended.run).count("not_attempted")
+    assert counts["not_attempted"] == row_statuses(ended.run).count("not_attempted")
 
 
 def test_an_interrupted_run_names_the_command_that_continues_it(program: Program, partner: Partner) -> None:
@@ -108,7 +108,7 @@ def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Pro
     process.kill()
     ended = program.wait(process)
     verify = program.start("verify", ended.run.name, *FAST, "--verify-timeout", "60", "--verify-every", "1")
-    wait_until(lambda: len(reads(partner, "")) >= 5)
+    wait_until(lambda: len(read_calls(partner, "")) >= 5)
     found = content(program("status", "--json"))
     shown = program("status").out
     refused = program("results", ended.run.name)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.inbox.scan import SHIPPED, file_sha256
-from tests.support.ids import fated, guid, read_csv, row, write_csv
+from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.inboxes import (
     NO_SETTLING,
     count_calls,
@@ -66,7 +66,7 @@ def test_an_empty_inbox_is_a_silent_success(program: Program, partner: Partner) 
 
 
 def test_a_file_with_failures_is_done_and_loud(program: Program, partner: Partner) -> None:
-    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111)), row(guid(1))])
+    write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(800111)), row(guid(1))])
     process = sweep(program, partner, "-q")
     assert process.code == 1
     assert "800111" in process.err
@@ -330,7 +330,7 @@ def test_without_a_terminal_it_wants_to_be_agreed_to(program: Program, partner: 
 
 
 def test_a_halted_run_is_reported_each_time_and_continued_by_people(program: Program, partner: Partner) -> None:
-    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
+    write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(800111, index), index) for index in range(6)])
     more = ("--halt-after", "2", "--concurrency", "1", "-q")
     assert sweep(program, partner, *more).code == 4
     calls = len(partner.requests())
@@ -350,7 +350,9 @@ def test_a_halted_run_is_reported_each_time_and_continued_by_people(program: Pro
 def test_credentials_that_are_refused_end_the_sweep_and_are_tried_again_by_the_next(
     program: Program, partner: Partner
 ) -> None:
-    write_csv(inbox_folder(program) / "a.csv", [row(fated(900329)), *(row(guid(50 + index)) for index in range(3))])
+    write_csv(
+        inbox_folder(program) / "a.csv", [row(scenario_id(900329)), *(row(guid(50 + index)) for index in range(3))]
+    )
     set_age(inbox_folder(program) / "a.csv", 9000)
     drop_file(program, "b.csv", 100)
     assert sweep(program, partner, "--concurrency", "1").code == 3
@@ -385,7 +387,7 @@ def test_a_workbook_gets_a_workbook_beside_it(program: Program, partner: Partner
 
 
 def test_the_gravest_exit_code_is_that_of_the_sweep(program: Program, partner: Partner) -> None:
-    write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
+    write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(800111, index), index) for index in range(6)])
     set_age(inbox_folder(program) / "a.csv", 9000)
     set_age(write_csv(inbox_folder(program) / "b.csv", [("x", "y", "z")]), 8000)
     (inbox_folder(program) / "c.csv").write_text("a,b\nx,y\n")
@@ -465,7 +467,7 @@ def test_a_simulated_sweep_that_was_interrupted_does_not_hinder_a_real_one(progr
 
 @pytest.mark.parametrize("moved", ["renamed", "back"])
 def test_a_copy_of_what_was_halted_is_not_done(program: Program, partner: Partner, moved: str) -> None:
-    path = write_csv(inbox_folder(program) / "a.csv", [row(fated(800111, index), index) for index in range(6)])
+    path = write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(800111, index), index) for index in range(6)])
     more = ("--halt-after", "2", "--concurrency", "1", "-q")
     assert sweep(program, partner, *more).code == 4
     away = path.rename(program.folder / "elsewhere.csv")
@@ -532,7 +534,7 @@ def test_each_run_has_credentials_of_its_own(program: Program, authority: Author
     drop_file(program, "b.csv", 200)
     assert program("sweep", *FAST, *NO_SETTLING).code == 0
     assert authority.outcomes == [("client_credentials", "issued")] * 2
-    assert len(authority.world.call_log.effects) == 4
+    assert len(authority.service.call_log.effects) == 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")

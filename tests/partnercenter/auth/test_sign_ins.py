@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from bulkreact.simulator.identity.aadsts_errors import Fault
-from tests.support.ids import fated, guid, row, write_csv
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import Program, file_size_limit
-from tests.support.run_commands import FAST, newest, told, wait_until
+from tests.support.run_commands import FAST, latest_run, row_statuses, wait_until
 from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls, run, secret_app, sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
 
@@ -132,7 +132,7 @@ def test_a_sign_in_that_was_revoked_asks_for_another(program: Program, authority
     assert "bulkreact login" in process.err
     assert sign_in(program, authority).code == 0
     assert program("resume", *FAST, *USER).code == 0
-    assert told(newest(program)) == ["accepted"] * 3
+    assert row_statuses(latest_run(program)) == ["accepted"] * 3
 
 
 def test_several_sign_ins_must_be_told_apart(program: Program, authority: Authority) -> None:
@@ -173,7 +173,7 @@ def test_two_processes_that_renew_at_once_lose_no_refresh_token(program: Program
 
 def test_one_tenant_has_one_lock_however_it_is_named(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    write_csv(program.folder / "a.csv", [row(fated(1598))])
+    write_csv(program.folder / "a.csv", [row(scenario_id(1598))])
     first = program.start("run", "a.csv", *FAST, *APP)
     wait_until(lambda: len(calls(authority)) == 1)
     token = str(
@@ -322,12 +322,12 @@ def test_stopping_does_not_wait_for_a_token_service_that_hangs(program: Program,
     assert ended.code == 130
     # The token service has not answered yet; and what had not been sent is not said to be lost.
     assert authority.directory.requests[-1].outcome == ""
-    assert set(told(ended.run)) == {"accepted", "not_attempted"}
-    assert told(ended.run).count("accepted") == len(calls(authority))
+    assert set(row_statuses(ended.run)) == {"accepted", "not_attempted"}
+    assert row_statuses(ended.run).count("accepted") == len(calls(authority))
     authority.directory.latency, authority.directory.token_lifetime = 0, 3600
     assert program("resume", *FAST, *APP).code == 0
-    assert told(newest(program)) == ["accepted"] * 60
-    assert len(authority.world.call_log.effects) == 60
+    assert row_statuses(latest_run(program)) == ["accepted"] * 60
+    assert len(authority.service.call_log.effects) == 60
 
 
 def test_a_signal_before_the_first_token_ends_the_program_at_once(program: Program, authority: Authority) -> None:
@@ -492,7 +492,7 @@ def test_a_ready_token_must_be_said_to_be_of_a_tenant_that_is_known_by_name_alon
 def test_while_there_is_no_token_the_same_run_is_meant(program: Program, authority: Authority) -> None:
     authority.directory.domains = DOMAINS
     program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_TENANT_ID": "fabrikam.example"}
-    write_csv(program.folder / "input.csv", [row(fated(1401)), row(guid(1))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1401)), row(guid(1))])
     assert program("run", "input.csv", *FAST, *APP, "--concurrency", "1").code == 3
     authority.directory.faults = [Fault(503, retry_after="999")]
     again = program("run", "input.csv", *FAST, *APP)

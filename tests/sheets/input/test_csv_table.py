@@ -14,7 +14,7 @@ from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from tests.support.ids import guid, read_csv, row
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
@@ -188,7 +188,7 @@ def test_a_file_out_of_a_spreadsheet_is_run_and_its_columns_come_back(program: P
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 0, process.err
     assert "cp1252" in process.err
-    assert told(process.run) == ["accepted"] * 3
+    assert row_statuses(process.run) == ["accepted"] * 3
     assert [line["Name"] for line in read_csv(process.run / "results.csv")] == ["Zürich", 'a; "b"\r\nc', ""]
     refused = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--encoding", "klingon")
     assert refused.code == 2

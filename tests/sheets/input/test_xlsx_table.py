@@ -14,7 +14,7 @@ from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from tests.support.ids import guid, read_csv, row
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 
@@ -254,7 +254,7 @@ def test_a_workbook_is_run_and_its_columns_come_back(program: Program, partner: 
     target = ("--base-url", partner.base_url, *FAST)
     process = program("run", "input.xlsx", *target)
     assert process.code == 0, process.err
-    assert told(process.run) == ["accepted"] * 3
+    assert row_statuses(process.run) == ["accepted"] * 3
     lines = read_csv(process.run / "results.csv")
     assert [(line["row"], line["Name"]) for line in lines] == [(str(3 + one), f"Zürich {one}") for one in (1, 2, 3)]
     refused = program("run", "input.xlsx", *target, "--sheet", "Nobody")

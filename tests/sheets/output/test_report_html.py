@@ -22,9 +22,9 @@ from bulkreact.sheets.output import charts, report_html
 from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, summarize_statuses
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
-from tests.support.ids import AT, HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.ids import AT, HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, newest, run, wait_until
+from tests.support.run_commands import FAST, latest_run, run, wait_until
 
 MIXED: list[int | str] = [202, 202, 900337, 800111, 20002, 1503, 429, 900278, 1202, 202]
 INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -173,7 +173,7 @@ def test_a_retry_is_called_one_and_the_old_report_says_where_the_rows_are(progra
     first = run(program, partner, [202, 4599, 1503], "--attempts", "1", "--halt-on-failures", "off")
     folder = first.run
     program("retry", folder.name, *FAST, "--attempts", "1")
-    assert "Retry of input.csv" in report(newest(program)).text
+    assert "Retry of input.csv" in report(latest_run(program)).text
     program("results", folder.name)
     assert "by a later retry, whose results say how they ended" in report(folder).text
 
@@ -200,7 +200,7 @@ def test_what_stands_in_the_file_is_text_and_nothing_else(program: Program, part
     def reported(name: str, cells: tuple[str, ...]) -> Page:
         shutil.rmtree(program.folder / "reports", ignore_errors=True)
         header = (*HEADER, *(f"{cell[:50]}{number}" for number, cell in enumerate(cells)))
-        plain = (*row(fated(800111, 1)), *cells)
+        plain = (*row(scenario_id(800111, 1)), *cells)
         broken = [(guid(1001), guid(2001), cell, *cells) for cell in cells]
         write_csv(program.folder / name, [plain, *broken], header)
         return report(program("run", name, "--base-url", partner.base_url, *FAST, "--limit", "1").run)
@@ -294,7 +294,7 @@ def test_it_can_be_read_by_those_who_do_not_see_it(program: Program, partner: Pa
 
 
 def test_long_lists_are_cut_and_say_so(program: Program, partner: Partner) -> None:
-    rows = [row(fated(800111 if number % 2 else 202, number), customer=number) for number in range(160)]
+    rows = [row(scenario_id(800111 if number % 2 else 202, number), customer=number) for number in range(160)]
     write_csv(program.folder / "input.csv", rows)
     ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--halt-on-failures", "off")
     read = report(ended.run)

@@ -22,9 +22,9 @@ from bulkreact.sheets.output import results_xlsx
 from bulkreact.sheets.output.results_xlsx import size_error
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
-from tests.support.ids import HEADER, fated, guid, read_csv, row, write_csv
+from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program, file_size_limit
-from tests.support.run_commands import FAST, newest, told
+from tests.support.run_commands import FAST, latest_run, row_statuses
 
 AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "=gone()", business=True))
@@ -57,7 +57,7 @@ def take(path: Path) -> tuple[InputFile, list[InputRow]]:
 
 def input_of(kind: str) -> bytes:
     """Return a file of two rows, one of which fails, as something saves it."""
-    lines = [("Kunde", *HEADER), ("Zürich", *row(guid(1))), ("=1+1", *row(fated(800111)))]
+    lines = [("Kunde", *HEADER), ("Zürich", *row(guid(1))), ("=1+1", *row(scenario_id(800111)))]
     delimiter, encoding = {
         "plain": (",", "utf-8"),
         "bar": ("|", "utf-8"),
@@ -243,7 +243,7 @@ def test_it_is_written_where_the_input_came_out_of_a_spreadsheet(
 
 
 def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(program: Program, partner: Partner) -> None:
-    given_rows = [("=1+1", *row(guid(1))), ("'=1", *row(fated(800111))), ("", *row("no id"))]
+    given_rows = [("=1+1", *row(guid(1))), ("'=1", *row(scenario_id(800111))), ("", *row("no id"))]
     header = ("'note", *HEADER)
     source = written(program.folder, header, [result(cells) for cells in given_rows])
     target = ("--base-url", partner.base_url, *FAST)
@@ -263,15 +263,15 @@ def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(progra
     assert [one["request_id"] or "" for one in found] == in_csv
     again = program("run", path, *target, "--new")
     assert again.code == 1, again.err
-    assert take(newest(program) / "results.xlsx")[1][0].cells == given_rows[0]
-    assert list(read_csv(newest(program) / "failed.csv")[0]) == ["'note", *HEADER, *RESULT_COLUMNS]
+    assert take(latest_run(program) / "results.xlsx")[1][0].cells == given_rows[0]
+    assert list(read_csv(latest_run(program) / "failed.csv")[0]) == ["'note", *HEADER, *RESULT_COLUMNS]
 
 
 def test_a_lost_call_keeps_its_request_id_through_the_workbook(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(fated(1599))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1599))])
     target = ("--base-url", partner.base_url, *FAST, "--attempts", "1")
     first = program("run", "input.csv", *target, "--xlsx")
-    assert told(first.run) == ["unknown"]
+    assert row_statuses(first.run) == ["unknown"]
     again = program("run", first.run / "results.xlsx", *target, "--new")
     assert again.code == 1, again.err
     assert len({call["request_id"] for call in partner.requests()}) == 1
@@ -294,7 +294,7 @@ def test_later_commands_know_from_the_run_whether_to_write_it(program: Program, 
     assert program("results", process.run.name, "--to", "elsewhere").code == 0
     assert (program.folder / "elsewhere" / "results.xlsx").stat().st_mode & 0o777 == 0o600
     assert program("retry", process.run.name, "--all-failed", *FAST).code == 1
-    assert [one["status"] for one in statuses(newest(program) / "results.xlsx")] == ["failed"]
+    assert [one["status"] for one in statuses(latest_run(program) / "results.xlsx")] == ["failed"]
 
 
 def test_a_workbook_that_is_there_does_not_go_stale_and_an_edited_one_is_kept(
@@ -384,6 +384,6 @@ def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(
     assert process.code == 0
     words = "There is no results.xlsx: a workbook has room for 2 rows, and these are 3. All of them are in results.csv."
     assert words in process.err
-    assert told(newest(program)) == ["accepted"] * 3
+    assert row_statuses(latest_run(program)) == ["accepted"] * 3
     assert not list(program.folder.glob("reports/*/results.xlsx"))
-    assert "results_xlsx" not in (newest(program) / "summary.json").read_text()
+    assert "results_xlsx" not in (latest_run(program) / "summary.json").read_text()

@@ -18,7 +18,7 @@ from bulkreact.sheets.output import template
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from tests.support.ids import HEADER, guid, read_csv, row
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, told
+from tests.support.run_commands import FAST, row_statuses
 
 
 def filled(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
@@ -133,7 +133,7 @@ def test_a_filled_template_is_run(program: Program, partner: Partner) -> None:
     path = filled(program.folder / "t.xlsx", [row(guid(1)), EXAMPLES])
     process = program("run", path, "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
-    assert told(process.run) == ["accepted", "invalid"]
+    assert row_statuses(process.run) == ["accepted", "invalid"]
     assert "row 3: customer_id is the template's example" in process.err
     assert (process.run / "results.xlsx").is_file()
 

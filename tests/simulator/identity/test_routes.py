@@ -827,7 +827,7 @@ def test_a_token_is_good_until_it_expires(
     clock.ahead += 10
     assert refused(authority, token)
     assert not directory.accepts(token)
-    assert [call["answer"] for call in authority.world.call_log.calls] == ["200", "401"]
+    assert [call["answer"] for call in authority.service.call_log.calls] == ["200", "401"]
 
 
 def test_tokens_can_be_revoked(
@@ -877,7 +877,7 @@ def test_writes_and_readings_need_the_token_as_well(
     directory.revoke_access_tokens()
     assert authority.fetch(authority.base_url + path, headers=headers).status == 401
     assert authority.fetch(f"{authority.base_url}{path}/reactivate", {}, headers).status == 401
-    assert authority.world.call_log.effects == []
+    assert authority.service.call_log.effects == []
 
 
 # Listing customers.
@@ -894,7 +894,7 @@ def test_customers_are_listed_behind_a_bom(authority: Authority, confidential: C
     assert items[0]["id"] == items[0]["companyProfile"]["tenantId"]
     assert items[0]["relationshipToPartner"] == "reseller"
     assert content["attributes"] == {"objectType": "Collection"}
-    assert authority.world.call_log.violations == []
+    assert authority.service.call_log.violations == []
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "", "1000", "9" * 5000])

@@ -8,9 +8,9 @@ import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
-from tests.support.ids import fated, guid
+from tests.support.ids import guid, scenario_id
 from tests.support.program import Program
-from tests.support.subscription_client import CUSTOMER, activated, renewing, text_of
+from tests.support.subscription_client import CUSTOMER, activate, enable_auto_renew, text_of
 
 PATH = f"/v1/customers/{CUSTOMER}/subscriptions"
 
@@ -83,8 +83,8 @@ async def test_a_subscription_is_read_updated_and_renews_again(call: Caller) -> 
     status, body, headers = await call("GET", f"{PATH}/{guid(5)}")
     assert (status, headers["Content-Type"]) == (200, "application/json; charset=utf-8")
     assert body.startswith(b"\xef\xbb\xbf{")
-    assert (await call.update(guid(5), activated(text_of(body)), guid(1)))[0] == 200
-    assert (await call.update(guid(5), renewing(await call.text(guid(5))), guid(2)))[0] == 200
+    assert (await call.update(guid(5), activate(text_of(body)), guid(1)))[0] == 200
+    assert (await call.update(guid(5), enable_auto_renew(await call.text(guid(5))), guid(2)))[0] == 200
     assert '"autoRenewEnabled":true' in await call.text(guid(5))
     assert call.world.call_log.violations == []
     assert [one["request_id"] for one in call.world.call_log.effects] == [guid(1), guid(2)]
@@ -92,8 +92,8 @@ async def test_a_subscription_is_read_updated_and_renews_again(call: Caller) -> 
 
 async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller) -> None:
     text = await call.text(guid(5))
-    await call.update(guid(5), activated(text), guid(1))
-    await call.update(guid(5), activated(text), guid(1))
+    await call.update(guid(5), activate(text), guid(1))
+    await call.update(guid(5), activate(text), guid(1))
     await call("GET", PATH)
     await call("GET", "/v1/customers?size=2")
     calls = call.world.call_log.calls
@@ -109,35 +109,35 @@ async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller)
 
 
 async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
-    text = activated(await call.text(fated(599)))
+    text = activate(await call.text(scenario_id(599)))
     with pytest.raises(aiohttp.ClientError):
-        await call.update(fated(599), text, guid(1))
-    assert (await call.update(fated(599), text, guid(1)))[0] == 200
+        await call.update(scenario_id(599), text, guid(1))
+    assert (await call.update(scenario_id(599), text, guid(1)))[0] == 200
     assert (len(call.world.call_log.effects), call.world.call_log.violations) == (1, [])
 
 
 async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
-    await call.update(fated(6003), activated(await call.text(fated(6003))))
-    text = renewing(await call.text(fated(6003)))
+    await call.update(scenario_id(6003), activate(await call.text(scenario_id(6003))))
+    text = enable_auto_renew(await call.text(scenario_id(6003)))
     with pytest.raises(aiohttp.ClientError):
-        await call.update(fated(6003), text, guid(1))
-    assert (await call.update(fated(6003), text, guid(1)))[0] == 200
+        await call.update(scenario_id(6003), text, guid(1))
+    assert (await call.update(scenario_id(6003), text, guid(1)))[0] == 200
     assert (len(call.world.call_log.effects), call.world.call_log.violations) == (2, [])
 
 
 async def test_a_dropped_reading_is_read_the_next_time(call: Caller) -> None:
     with pytest.raises(aiohttp.ClientError):
-        await call.text(fated(9_000_599))
-    assert '"status":"suspended"' in await call.text(fated(9_000_599))
+        await call.text(scenario_id(9_000_599))
+    assert '"status":"suspended"' in await call.text(scenario_id(9_000_599))
 
 
 async def test_what_is_said_of_a_legacy_subscription_needs_its_etag(call: Caller) -> None:
-    text = await call.text(fated(7000))
-    assert (await call.update(fated(7000), activated(text)))[0] == 412
+    text = await call.text(scenario_id(7000))
+    assert (await call.update(scenario_id(7000), activate(text)))[0] == 412
     given = {"If-Match": f'"{json.loads(text)["attributes"]["etag"]}"'}
-    answer = await call("PATCH", f"{PATH}/{fated(7000)}", body=activated(text), headers=given)
+    answer = await call("PATCH", f"{PATH}/{scenario_id(7000)}", body=activate(text), headers=given)
     assert answer[0] == 200
-    assert call.world.call_log.violations == [f"PATCH of {fated(7000)}: If-Match is missing"]
+    assert call.world.call_log.violations == [f"PATCH of {scenario_id(7000)}: If-Match is missing"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -152,7 +152,7 @@ async def test_what_is_said_of_a_legacy_subscription_needs_its_etag(call: Caller
 async def test_tokens_and_ids_are_checked(
     call: Caller, method: str, headers: dict[str, str], path: str, status: int
 ) -> None:
-    body = None if method == "GET" else activated(await call.text(guid(5)))
+    body = None if method == "GET" else activate(await call.text(guid(5)))
     assert (await call(method, path, headers=headers, body=body))[0] == status
 
 
@@ -175,13 +175,13 @@ async def test_all_calls_count_against_the_limits(call_limited: Caller) -> None:
 async def test_a_location_of_this_host_leads_to_the_resource(
     call: Caller, number: int, prefix: str, status: int
 ) -> None:
-    accepted, headers = await call.update(fated(number), activated(await call.text(fated(number))))
+    accepted, headers = await call.update(scenario_id(number), activate(await call.text(scenario_id(number))))
     assert (accepted, (await call("GET", prefix + headers["Location"]))[0]) == (202, status)
     assert call.world.call_log.violations == []
 
 
 async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Caller) -> None:
-    _, headers = await call.update(fated(4202), activated(await call.text(fated(4202))))
+    _, headers = await call.update(scenario_id(4202), activate(await call.text(scenario_id(4202))))
     location = headers["Location"]
     assert location.startswith("http://localhost:")
     assert (await call("GET", location))[0] == 404
@@ -221,7 +221,7 @@ async def test_pages_have_one_to_five_hundred_customers(call: Caller, size: str,
 
 
 async def test_the_list_of_a_broken_customer_is_refused(call: Caller) -> None:
-    path = f"/v1/customers/{fated(20002)}/subscriptions"
+    path = f"/v1/customers/{scenario_id(20002)}/subscriptions"
     status, body, _ = await call("GET", path)
     assert (status, b"20002" in body) == (403, True)
 

@@ -7,8 +7,8 @@ import pytest
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
-from tests.support.ids import fated, guid
-from tests.support.subscription_client import CUSTOMER, activated, text_of
+from tests.support.ids import guid, scenario_id
+from tests.support.subscription_client import CUSTOMER, activate, text_of
 
 FIRST = "c0570000-0000-4000-8000-a00000000001"
 
@@ -164,7 +164,7 @@ def test_every_customer_has_something_to_reactivate(world: PartnerCenter) -> Non
 def test_an_update_of_what_is_listed_shows_in_the_list(world: PartnerCenter) -> None:
     one = of_status(world, FIRST, "suspended")[0]
     text = text_of(world.read_subscription(FIRST, one).body)
-    assert world.update_subscription(FIRST, one, guid(1), activated(text).encode()).status == 200
+    assert world.update_subscription(FIRST, one, guid(1), activate(text).encode()).status == 200
     assert subscriptions(world, FIRST)[one]["status"] == "active"
     assert world.call_log.violations == []
 
@@ -173,7 +173,7 @@ def test_an_update_of_what_is_listed_shows_in_the_list(world: PartnerCenter) -> 
 def test_an_update_of_what_is_neither_suspended_nor_active_is_refused(world: PartnerCenter, status: str) -> None:
     customer, one = next((who, one) for who in everybody(world) for one in of_status(world, who, status))
     text = text_of(world.read_subscription(customer, one).body)
-    assert world.update_subscription(customer, one, guid(1), activated(text).encode()).status == 400
+    assert world.update_subscription(customer, one, guid(1), activate(text).encode()).status == 400
     assert subscriptions(world, customer)[one]["status"] == status
 
 
@@ -206,7 +206,7 @@ def test_below_a_suspended_plan_of_the_portfolio_everything_waits(world: Partner
     one = next(iter(entitlements(world, customer, plan)))
     assert b"27009" in world.reactivate((customer, plan, one), guid(1)).body
     text = text_of(world.read_subscription(customer, plan).body)
-    world.update_subscription(customer, plan, guid(2), activated(text).encode())
+    world.update_subscription(customer, plan, guid(2), activate(text).encode())
     assert world.reactivate((customer, plan, one), guid(3)).status == 202
 
 
@@ -220,7 +220,7 @@ def test_an_add_on_of_the_portfolio_waits_for_its_parent(world: PartnerCenter) -
     parent = str(item["parentSubscriptionId"])
     texts = [text_of(world.read_subscription(customer, one).body) for one in (add_on, parent)]
     statuses = [
-        world.update_subscription(customer, one, guid(number), activated(text).encode()).status
+        world.update_subscription(customer, one, guid(number), activate(text).encode()).status
         for number, (one, text) in enumerate([(add_on, texts[0]), (parent, texts[1]), (add_on, texts[0])])
     ]
     assert statuses == [409, 200, 200]
@@ -229,24 +229,24 @@ def test_an_add_on_of_the_portfolio_waits_for_its_parent(world: PartnerCenter) -
 def test_outside_of_the_portfolio_a_list_shows_what_was_asked_for(world: PartnerCenter) -> None:
     assert subscriptions(world, CUSTOMER) == {}
     numbers = [5000, 9001, 9002, 9003, 20003]
-    statuses = [world.read_subscription(CUSTOMER, fated(number)).status for number in numbers]
+    statuses = [world.read_subscription(CUSTOMER, scenario_id(number)).status for number in numbers]
     assert statuses == [200, 200, 200, 200, 404]
     items = page_of(world.list_subscriptions(CUSTOMER))["items"]
-    assert [str(item.get("id", item.get("Id"))).lower() for item in items] == [fated(one) for one in numbers[:-1]]
+    assert [str(item.get("id", item.get("Id"))).lower() for item in items] == [scenario_id(one) for one in numbers[:-1]]
 
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
 def test_every_fate_of_a_customer_answers_with_what_its_words_say(world: PartnerCenter, number: int) -> None:
     words = CUSTOMER_SCENARIOS[number].description
-    acts = [world.list_subscriptions(fated(number)) for _ in range(3)]
+    acts = [world.list_subscriptions(scenario_id(number)) for _ in range(3)]
     assert acts[0].drop or str(acts[0].status) in words
     assert (acts[2].status == 200) is words.endswith("then the list")
 
 
 @pytest.mark.parametrize("number", [429, 503, 597, 599])
 def test_a_customer_whose_list_is_hard_to_read_has_something(world: PartnerCenter, number: int) -> None:
-    [world.list_subscriptions(fated(number)) for _ in range(2)]
-    assert of_status(world, fated(number), "suspended")
+    [world.list_subscriptions(scenario_id(number)) for _ in range(2)]
+    assert of_status(world, scenario_id(number), "suspended")
 
 
 def test_broken_customers_follow_the_others() -> None:

@@ -8,8 +8,8 @@ import pytest
 from bulkreact.simulator.partnercenter.service import Behaviour
 from bulkreact.simulator.partnercenter.subscription_json import SubscriptionKind
 from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTION_SCENARIOS
-from tests.support.ids import fated, guid, row
-from tests.support.subscription_client import CUSTOMER, Desk, activated, renewing, text_of
+from tests.support.ids import guid, row, scenario_id
+from tests.support.subscription_client import CUSTOMER, SubscriptionClient, activate, enable_auto_renew, text_of
 
 ONE = guid(5)
 READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.answers)
@@ -27,32 +27,32 @@ SPELLED = [9001, 9002, 9003, 9004]
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def client() -> SubscriptionClient:
+    return SubscriptionClient()
 
 
-def test_a_plain_subscription_is_suspended_until_it_is_updated(desk: Desk) -> None:
-    assert desk.status(ONE) == "suspended"
-    act = desk.patch(ONE)
+def test_a_plain_subscription_is_suspended_until_it_is_updated(client: SubscriptionClient) -> None:
+    assert client.status(ONE) == "suspended"
+    act = client.patch(ONE)
     assert (act.status, act.effect) == (200, True)
     assert act.body.startswith(b"\xef\xbb\xbf{")
     assert json.loads(text_of(act.body))["status"] == "active"
-    assert desk.status(ONE) == "active"
-    assert (desk.complaints, len(desk.effects)) == ([], 1)
+    assert client.status(ONE) == "active"
+    assert (client.violations, len(client.effects)) == ([], 1)
 
 
-def test_what_took_effect_is_told_with_all_ids(desk: Desk) -> None:
-    desk.patch(ONE, request_id=guid(1))
-    desk.patch(ONE, renewing, request_id=guid(2))
+def test_what_took_effect_is_told_with_all_ids(client: SubscriptionClient) -> None:
+    client.patch(ONE, request_id=guid(1))
+    client.patch(ONE, enable_auto_renew, request_id=guid(2))
     ids = {"subscription_id": ONE, "customer_id": CUSTOMER}
-    assert desk.effects == [
+    assert client.effects == [
         {**ids, "request_id": guid(1)},
         {**ids, "request_id": guid(2), "auto_renew": "restored"},
     ]
 
 
-def test_a_resource_has_everything_and_what_nobody_expects(desk: Desk) -> None:
-    text = desk.text(ONE)
+def test_a_resource_has_everything_and_what_nobody_expects(client: SubscriptionClient) -> None:
+    text = client.text(ONE)
     names = set(json.loads(text))
     assert names >= {
         *("id", "offerId", "entitlementId", "offerName", "friendlyName", "productType", "quantity", "unitType"),
@@ -64,59 +64,59 @@ def test_a_resource_has_everything_and_what_nobody_expects(desk: Desk) -> None:
     assert [one for one in spelled if one not in text] == []
     assert "etag" not in text
     assert '"autoRenewEnabled":false' in text
-    assert json.loads(desk.text(fated(5001)))["parentSubscriptionId"] == fated(5000).upper()
+    assert json.loads(client.text(scenario_id(5001)))["parentSubscriptionId"] == scenario_id(5000).upper()
 
 
-def test_ends_of_terms_are_near_far_and_never(desk: Desk) -> None:
-    ends = {json.loads(desk.text(guid(number)))["commitmentEndDateTime"][:4] for number in range(60)}
+def test_ends_of_terms_are_near_far_and_never(client: SubscriptionClient) -> None:
+    ends = {json.loads(client.text(guid(number)))["commitmentEndDateTime"][:4] for number in range(60)}
     assert "9999" in ends
     assert len(ends) > 2
 
 
-def test_the_same_subscription_is_read_the_same(desk: Desk) -> None:
-    assert desk.read(ONE) == desk.read(ONE.upper())
+def test_the_same_subscription_is_read_the_same(client: SubscriptionClient) -> None:
+    assert client.read(ONE) == client.read(ONE.upper())
 
 
 @pytest.mark.parametrize("number", UPDATED)
-def test_every_fate_bears_a_careful_client(desk: Desk, number: int) -> None:
-    acts = [desk.patch(fated(number)) for _ in range(2)]
+def test_every_fate_bears_a_careful_client(client: SubscriptionClient, number: int) -> None:
+    acts = [client.patch(scenario_id(number)) for _ in range(2)]
     assert all(act.status >= 200 for act in acts)
-    assert [one for one in desk.complaints if "changes nothing" not in one] == []
+    assert [one for one in client.violations if "changes nothing" not in one] == []
 
 
 @pytest.mark.parametrize("number", TOLD)
-def test_every_fate_answers_updates_with_what_its_words_say(desk: Desk, number: int) -> None:
+def test_every_fate_answers_updates_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
     fate = SUBSCRIPTION_SCENARIOS[number]
-    act = desk.patch(fated(number))
+    act = client.patch(scenario_id(number))
     assert str(act.status) in fate.description or number in {6001, 6002, 7001, 7000, 7005}
     code = re.search(rb'"code":(\d+)', act.body)
     assert code is None or code[1].decode() in fate.description
 
 
 @pytest.mark.parametrize("number", READ_BADLY)
-def test_every_fate_answers_readings_with_what_its_words_say(desk: Desk, number: int) -> None:
-    act = desk.read(fated(number))
+def test_every_fate_answers_readings_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
+    act = client.read(scenario_id(number))
     assert act.drop or str(act.status) in SUBSCRIPTION_SCENARIOS[number].description
     assert not act.effect
 
 
 @pytest.mark.parametrize("number", sorted(set(READ_BADLY) - set(REFUSED_BY_READING)))
-def test_what_is_hard_to_read_is_read_in_the_end(desk: Desk, number: int) -> None:
-    first = desk.read(fated(number))
-    desk.read(fated(number))
-    assert first != desk.read(fated(number))
-    assert desk.status(fated(number)) == "suspended"
+def test_what_is_hard_to_read_is_read_in_the_end(client: SubscriptionClient, number: int) -> None:
+    first = client.read(scenario_id(number))
+    client.read(scenario_id(number))
+    assert first != client.read(scenario_id(number))
+    assert client.status(scenario_id(number)) == "suspended"
 
 
 @pytest.mark.parametrize("number", REFUSED_BY_READING)
-def test_what_is_never_read_is_answered_the_same_for_ever(desk: Desk, number: int) -> None:
-    assert len({desk.read(fated(number)).body for _ in range(5)}) == 1
+def test_what_is_never_read_is_answered_the_same_for_ever(client: SubscriptionClient, number: int) -> None:
+    assert len({client.read(scenario_id(number)).body for _ in range(5)}) == 1
 
 
-def test_a_status_may_be_any_word(desk: Desk) -> None:
+def test_a_status_may_be_any_word(client: SubscriptionClient) -> None:
     numbers = [208, *range(8001, 8007)]
     words = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
-    assert [desk.status(fated(number)) for number in numbers] == words
+    assert [client.status(scenario_id(number)) for number in numbers] == words
     assert all(word in SUBSCRIPTION_SCENARIOS[number].description for number, word in zip(numbers, words, strict=True))
 
 
@@ -141,84 +141,88 @@ def test_a_status_may_be_any_word(desk: Desk) -> None:
         (1599, [0, 0, 0]),
     ],
 )
-def test_lost_and_passing_answers_take_effect_once(desk: Desk, number: int, statuses: list[int]) -> None:
-    text = desk.text(fated(number))
-    acts = [desk.send(fated(number), activated(text), request_id=guid(1)) for _ in statuses]
+def test_lost_and_passing_answers_take_effect_once(
+    client: SubscriptionClient, number: int, statuses: list[int]
+) -> None:
+    text = client.text(scenario_id(number))
+    acts = [client.send(scenario_id(number), activate(text), request_id=guid(1)) for _ in statuses]
     assert [0 if act.drop else act.status for act in acts] == statuses
-    assert len(desk.effects) == 1
-    assert desk.complaints == []
-    assert desk.status(fated(number)) == "active"
+    assert len(client.effects) == 1
+    assert client.violations == []
+    assert client.status(scenario_id(number)) == "active"
 
 
 @pytest.mark.parametrize(("number", "statuses"), [(1409, [409, 200]), (1_800_082, [409, 409, 200]), (412, [412, 200])])
-def test_what_waits_is_accepted_under_another_request_id(desk: Desk, number: int, statuses: list[int]) -> None:
-    assert [desk.patch(fated(number)).status for _ in statuses] == statuses
-    assert (len(desk.effects), desk.complaints) == (1, [])
+def test_what_waits_is_accepted_under_another_request_id(
+    client: SubscriptionClient, number: int, statuses: list[int]
+) -> None:
+    assert [client.patch(scenario_id(number)).status for _ in statuses] == statuses
+    assert (len(client.effects), client.violations) == (1, [])
 
 
 @pytest.mark.parametrize(
     ("number", "status", "code"), [(2599, 400, b"800040"), (4599, 409, b"800082"), (5599, 412, b"")]
 )
 def test_a_forgotten_request_id_is_answered_like_a_second_update(
-    desk: Desk, number: int, status: int, code: bytes
+    client: SubscriptionClient, number: int, status: int, code: bytes
 ) -> None:
-    text = activated(desk.text(fated(number)))
-    acts = [desk.send(fated(number), text, request_id=guid(1)) for _ in range(2)]
+    text = activate(client.text(scenario_id(number)))
+    acts = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in range(2)]
     assert (acts[0].drop, acts[0].effect) == (True, True)
     assert (acts[1].status, code in acts[1].body) == (status, True)
-    assert (len(desk.effects), desk.complaints) == (1, [])
+    assert (len(client.effects), client.violations) == (1, [])
 
 
 @pytest.mark.parametrize(("number", "delay"), [(598, 3), (1598, 600)])
-def test_slow_answers_took_effect_before(desk: Desk, number: int, delay: float) -> None:
-    act = desk.patch(fated(number))
+def test_slow_answers_took_effect_before(client: SubscriptionClient, number: int, delay: float) -> None:
+    act = client.patch(scenario_id(number))
     assert (act.status, act.delay, act.effect) == (200, delay, True)
-    assert desk.status(fated(number)) == "active"
+    assert client.status(scenario_id(number)) == "active"
 
 
 @pytest.mark.parametrize(("number", "seconds"), [(200, 2), (202, 2), (2202, 2), (3202, 2), (5202, 2), (7202, 2)])
-def test_what_was_accepted_is_active_after_a_while(desk: Desk, number: int, seconds: float) -> None:
-    desk.patch(fated(number))
-    assert desk.status(fated(number)) == "suspended"
-    desk.now = seconds
-    assert desk.status(fated(number)) == "active"
+def test_what_was_accepted_is_active_after_a_while(client: SubscriptionClient, number: int, seconds: float) -> None:
+    client.patch(scenario_id(number))
+    assert client.status(scenario_id(number)) == "suspended"
+    client.now = seconds
+    assert client.status(scenario_id(number)) == "active"
 
 
 @pytest.mark.parametrize("number", [1202, 8202, 7004])
-def test_what_is_never_active_is_suspended_after_years(desk: Desk, number: int) -> None:
-    desk.patch(fated(number))
-    desk.now = 1e9
-    assert desk.status(fated(number)) == "suspended"
-    assert len(desk.effects) == 1
+def test_what_is_never_active_is_suspended_after_years(client: SubscriptionClient, number: int) -> None:
+    client.patch(scenario_id(number))
+    client.now = 1e9
+    assert client.status(scenario_id(number)) == "suspended"
+    assert len(client.effects) == 1
 
 
-def test_locations_are_written_in_many_ways(desk: Desk) -> None:
-    acts = {number: desk.patch(fated(number)) for number in (202, 2202, 3202, 4202, 5202, 6202, 7202)}
+def test_locations_are_written_in_many_ways(client: SubscriptionClient) -> None:
+    acts = {number: client.patch(scenario_id(number)) for number in (202, 2202, 3202, 4202, 5202, 6202, 7202)}
     assert {act.status for act in acts.values()} == {202}
     assert {act.body for act in acts.values()} == {b""}
     found = {number: act.headers.get("Location", "") for number, act in acts.items()}
     path = f"customers/{CUSTOMER}/subscriptions/"
-    assert found[202] == f"/{path}{fated(202)}"
-    assert found[2202] == f"{path}{fated(2202)}"
-    assert found[3202] == f"https://partner.example/v1/{path}{fated(3202)}"
+    assert found[202] == f"/{path}{scenario_id(202)}"
+    assert found[2202] == f"{path}{scenario_id(2202)}"
+    assert found[3202] == f"https://partner.example/v1/{path}{scenario_id(3202)}"
     assert found[4202].startswith("https://elsewhere.example/")
-    assert found[5202].startswith(f"/{path}{fated(5202)}/operations/")
-    assert found[6202].startswith(f"/{path}{fated(6202)}/operations/")
+    assert found[5202].startswith(f"/{path}{scenario_id(5202)}/operations/")
+    assert found[6202].startswith(f"/{path}{scenario_id(6202)}/operations/")
     assert found[7202] == ""
 
 
-def test_an_operation_answers_with_the_resource_or_is_gone(desk: Desk) -> None:
-    here, gone = (desk.patch(fated(number)).headers["Location"].rpartition("/")[2] for number in (5202, 6202))
-    act = desk.world.read_operation(CUSTOMER, fated(5202), here)
-    assert (act.status, act.body) == (200, desk.read(fated(5202)).body)
-    assert desk.world.read_operation(CUSTOMER, fated(6202), gone).status == 404
-    assert desk.world.read_operation(CUSTOMER, fated(5202), guid(1)).status == 404
-    assert desk.world.read_operation(CUSTOMER, ONE, here).status == 404
+def test_an_operation_answers_with_the_resource_or_is_gone(client: SubscriptionClient) -> None:
+    here, gone = (client.patch(scenario_id(number)).headers["Location"].rpartition("/")[2] for number in (5202, 6202))
+    act = client.service.read_operation(CUSTOMER, scenario_id(5202), here)
+    assert (act.status, act.body) == (200, client.read(scenario_id(5202)).body)
+    assert client.service.read_operation(CUSTOMER, scenario_id(6202), gone).status == 404
+    assert client.service.read_operation(CUSTOMER, scenario_id(5202), guid(1)).status == 404
+    assert client.service.read_operation(CUSTOMER, ONE, here).status == 404
 
 
-def test_what_was_accepted_but_is_not_active_yet_is_not_ready(desk: Desk) -> None:
-    desk.patch(fated(202))
-    act = desk.patch(fated(202))
+def test_what_was_accepted_but_is_not_active_yet_is_not_ready(client: SubscriptionClient) -> None:
+    client.patch(scenario_id(202))
+    act = client.patch(scenario_id(202))
     assert (act.status, b"800082" in act.body) == (409, True)
 
 
@@ -226,93 +230,99 @@ def test_what_was_accepted_but_is_not_active_yet_is_not_ready(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize("if_match", [None, '"x"', ""])
-def test_a_legacy_subscription_needs_the_right_if_match(desk: Desk, if_match: str | None) -> None:
-    text = activated(desk.text(fated(7000)))
-    act = desk.world.update_subscription(CUSTOMER, fated(7000), guid(1), text.encode(), if_match, "application/json")
-    assert (act.status, desk.effects) == (412, [])
-    assert desk.patch(fated(7000)).status == 200
+def test_a_legacy_subscription_needs_the_right_if_match(client: SubscriptionClient, if_match: str | None) -> None:
+    text = activate(client.text(scenario_id(7000)))
+    act = client.service.update_subscription(
+        CUSTOMER, scenario_id(7000), guid(1), text.encode(), if_match, "application/json"
+    )
+    assert (act.status, client.effects) == (412, [])
+    assert client.patch(scenario_id(7000)).status == 200
 
 
-def test_a_missing_if_match_is_complained_about(desk: Desk) -> None:
-    text = activated(desk.text(fated(7000)))
-    desk.world.update_subscription(CUSTOMER, fated(7000), guid(1), text.encode(), None, "application/json")
-    assert desk.complaints == [f"PATCH of {fated(7000)}: If-Match is missing"]
+def test_a_missing_if_match_is_complained_about(client: SubscriptionClient) -> None:
+    text = activate(client.text(scenario_id(7000)))
+    client.service.update_subscription(CUSTOMER, scenario_id(7000), guid(1), text.encode(), None, "application/json")
+    assert client.violations == [f"PATCH of {scenario_id(7000)}: If-Match is missing"]
 
 
-def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(desk: Desk) -> None:
-    text = activated(desk.text(ONE)).encode()
-    assert desk.world.update_subscription(CUSTOMER, ONE, guid(1), text, "x", "application/json").status == 200
-    assert desk.complaints == [
+def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(client: SubscriptionClient) -> None:
+    text = activate(client.text(ONE)).encode()
+    assert client.service.update_subscription(CUSTOMER, ONE, guid(1), text, "x", "application/json").status == 200
+    assert client.violations == [
         f"PATCH of {ONE}: If-Match, but it has no etag",
         f"PATCH of {ONE}: If-Match is not quoted",
     ]
 
 
 @pytest.mark.parametrize(("number", "status"), [(412, 412), (12055, 400)])
-def test_somebody_else_changes_etag_and_quantity_meanwhile(desk: Desk, number: int, status: int) -> None:
-    before = desk.text(fated(number))
-    assert desk.send(fated(number), activated(before)).status == status
-    assert desk.send(fated(number), activated(before)).status == 412
-    after = desk.text(fated(number))
+def test_somebody_else_changes_etag_and_quantity_meanwhile(
+    client: SubscriptionClient, number: int, status: int
+) -> None:
+    before = client.text(scenario_id(number))
+    assert client.send(scenario_id(number), activate(before)).status == status
+    assert client.send(scenario_id(number), activate(before)).status == 412
+    after = client.text(scenario_id(number))
     assert json.loads(after)["attributes"]["etag"] != json.loads(before)["attributes"]["etag"]
     assert json.loads(after)["quantity"] != json.loads(before)["quantity"]
-    assert desk.send(fated(number), activated(after)).status == 200
-    assert desk.complaints == []
+    assert client.send(scenario_id(number), activate(after)).status == 200
+    assert client.violations == []
 
 
 @pytest.mark.parametrize(("number", "status"), [(1412, 412), (2055, 400)])
-def test_somebody_else_changes_it_each_time(desk: Desk, number: int, status: int) -> None:
-    assert [desk.patch(fated(number)).status for _ in range(4)] == [status] * 4
-    assert desk.effects == []
+def test_somebody_else_changes_it_each_time(client: SubscriptionClient, number: int, status: int) -> None:
+    assert [client.patch(scenario_id(number)).status for _ in range(4)] == [status] * 4
+    assert client.effects == []
 
 
 @pytest.mark.parametrize("number", UPDATED)
-def test_every_legacy_fate_has_an_etag_and_no_other_has(desk: Desk, number: int) -> None:
+def test_every_legacy_fate_has_an_etag_and_no_other_has(client: SubscriptionClient, number: int) -> None:
     legacy = SUBSCRIPTION_SCENARIOS[number].profile.kind is SubscriptionKind.LEGACY
-    assert ('"etag":' in desk.text(fated(number)).lower()) is legacy
+    assert ('"etag":' in client.text(scenario_id(number)).lower()) is legacy
 
 
 # Auto-renew.
 
 
-def test_auto_renew_is_off_after_the_suspension_and_can_be_restored(desk: Desk) -> None:
-    desk.patch(ONE)
-    assert json.loads(desk.text(ONE))["autoRenewEnabled"] is False
-    act = desk.patch(ONE, renewing)
+def test_auto_renew_is_off_after_the_suspension_and_can_be_restored(client: SubscriptionClient) -> None:
+    client.patch(ONE)
+    assert json.loads(client.text(ONE))["autoRenewEnabled"] is False
+    act = client.patch(ONE, enable_auto_renew)
     assert (act.status, act.effect, json.loads(text_of(act.body))["autoRenewEnabled"]) == (200, True, True)
-    assert json.loads(desk.text(ONE))["autoRenewEnabled"] is True
-    assert desk.complaints == []
+    assert json.loads(client.text(ONE))["autoRenewEnabled"] is True
+    assert client.violations == []
 
 
-def test_auto_renew_can_be_restored_with_what_the_update_answered(desk: Desk) -> None:
-    answered = text_of(desk.patch(ONE).body)
-    assert desk.send(ONE, renewing(answered)).effect
-    assert desk.complaints == []
+def test_auto_renew_can_be_restored_with_what_the_update_answered(client: SubscriptionClient) -> None:
+    answered = text_of(client.patch(ONE).body)
+    assert client.send(ONE, enable_auto_renew(answered)).effect
+    assert client.violations == []
 
 
 @pytest.mark.parametrize(
     ("number", "statuses", "restored"), [(6001, [400, 400], 0), (6002, [503, 503, 200], 1), (6003, [0, 200], 1)]
 )
-def test_restoring_auto_renew_has_fates_of_its_own(desk: Desk, number: int, statuses: list[int], restored: int) -> None:
-    assert desk.patch(fated(number)).status == 200
-    text = renewing(desk.text(fated(number)))
-    acts = [desk.send(fated(number), text, request_id=guid(1)) for _ in statuses]
+def test_restoring_auto_renew_has_fates_of_its_own(
+    client: SubscriptionClient, number: int, statuses: list[int], restored: int
+) -> None:
+    assert client.patch(scenario_id(number)).status == 200
+    text = enable_auto_renew(client.text(scenario_id(number)))
+    acts = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in statuses]
     assert [0 if act.drop else act.status for act in acts] == statuses
-    assert len([one for one in desk.effects if "auto_renew" in one]) == restored
-    assert desk.complaints == []
+    assert len([one for one in client.effects if "auto_renew" in one]) == restored
+    assert client.violations == []
 
 
-def test_auto_renew_may_be_on_still(desk: Desk) -> None:
-    assert '"autoRenewEnabled":true' in desk.text(fated(6000))
-    desk.patch(fated(6000))
-    assert '"autoRenewEnabled":true' in desk.text(fated(6000))
+def test_auto_renew_may_be_on_still(client: SubscriptionClient) -> None:
+    assert '"autoRenewEnabled":true' in client.text(scenario_id(6000))
+    client.patch(scenario_id(6000))
+    assert '"autoRenewEnabled":true' in client.text(scenario_id(6000))
 
 
-def test_a_reduced_body_switches_auto_renew_off_and_drops_what_was_to_come(desk: Desk) -> None:
-    text = activated(desk.text(fated(6000)))
+def test_a_reduced_body_switches_auto_renew_off_and_drops_what_was_to_come(client: SubscriptionClient) -> None:
+    text = activate(client.text(scenario_id(6000)))
     content = {name: value for name, value in json.loads(text).items() if name in {"id", "status"}}
-    assert desk.send(fated(6000), json.dumps(content)).effect
-    after = json.loads(desk.text(fated(6000)))
+    assert client.send(scenario_id(6000), json.dumps(content)).effect
+    after = json.loads(client.text(scenario_id(6000)))
     assert (after["status"], after["autoRenewEnabled"]) == ("active", False)
     assert "scheduledNextTermInstructions" not in after
 
@@ -321,16 +331,16 @@ def test_a_reduced_body_switches_auto_renew_off_and_drops_what_was_to_come(desk:
 
 
 @pytest.mark.parametrize("number", SPELLED)
-def test_every_spelling_can_be_read_and_updated(desk: Desk, number: int) -> None:
-    body = desk.read(fated(number)).body
+def test_every_spelling_can_be_read_and_updated(client: SubscriptionClient, number: int) -> None:
+    body = client.read(scenario_id(number)).body
     assert {key.lower() for key in json.loads(text_of(body))} >= {"id", "status", "autorenewenabled", "attributes"}
-    assert desk.patch(fated(number)).effect
-    assert desk.status(fated(number)) == "active"
-    assert desk.complaints == []
+    assert client.patch(scenario_id(number)).effect
+    assert client.status(scenario_id(number)) == "active"
+    assert client.violations == []
 
 
-def test_spellings_differ_as_their_words_say(desk: Desk) -> None:
-    pascal, utf16, indented, legacy = (desk.read(fated(number)).body for number in SPELLED)
+def test_spellings_differ_as_their_words_say(client: SubscriptionClient) -> None:
+    pascal, utf16, indented, legacy = (client.read(scenario_id(number)).body for number in SPELLED)
     assert all(key[0].isupper() for key in json.loads(text_of(pascal)))
     assert b":null" in pascal
     assert utf16.startswith(b"\xff\xfe")
@@ -357,186 +367,188 @@ def test_spellings_differ_as_their_words_say(desk: Desk) -> None:
         ('"autoRenewEnabled":false', '"autoRenewEnabled":true', "changed autoRenewEnabled"),
     ],
 )
-def test_a_changed_body_is_complained_about(desk: Desk, old: str, new: str, told: str) -> None:
-    text = desk.text(ONE)
+def test_a_changed_body_is_complained_about(client: SubscriptionClient, old: str, new: str, told: str) -> None:
+    text = client.text(ONE)
     assert old in text
-    desk.send(ONE, activated(text.replace(old, new, 1)))
-    assert desk.complaints == [f"PATCH of {ONE}: {told}"]
+    client.send(ONE, activate(text.replace(old, new, 1)))
+    assert client.violations == [f"PATCH of {ONE}: {told}"]
 
 
-def test_a_body_that_was_parsed_and_written_again_is_complained_about(desk: Desk) -> None:
-    desk.send(ONE, json.dumps(json.loads(activated(desk.text(ONE))), separators=(",", ":")))
-    (complaint,) = desk.complaints
+def test_a_body_that_was_parsed_and_written_again_is_complained_about(client: SubscriptionClient) -> None:
+    client.send(ONE, json.dumps(json.loads(activate(client.text(ONE))), separators=(",", ":")))
+    (complaint,) = client.violations
     assert {"creationDate", "usage", "elasticity"} - set(re.findall(r"\w+", complaint)) == {"creationDate"}
 
 
-def test_another_order_is_complained_about(desk: Desk) -> None:
-    content = activated(desk.text(ONE))
+def test_another_order_is_complained_about(client: SubscriptionClient) -> None:
+    content = activate(client.text(ONE))
     trial = '"isTrial":false,'
-    desk.send(ONE, "{" + trial + content.replace(trial, "")[1:])
-    assert desk.complaints == [f"PATCH of {ONE}: differs in spelling or order"]
+    client.send(ONE, "{" + trial + content.replace(trial, "")[1:])
+    assert client.violations == [f"PATCH of {ONE}: differs in spelling or order"]
 
 
 @pytest.mark.parametrize(
     ("prefix", "encoding", "told"),
     [("\ufeff", "utf-8", "begins with a BOM"), ("", "utf-16", "is not UTF-8"), ("x", "utf-8", "is not a JSON object")],
 )
-def test_a_body_in_another_encoding_is_complained_about(desk: Desk, prefix: str, encoding: str, told: str) -> None:
-    body = (prefix + activated(desk.text(ONE))).encode(encoding)
-    desk.world.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
-    assert desk.complaints == [f"PATCH of {ONE}: {told}"]
+def test_a_body_in_another_encoding_is_complained_about(
+    client: SubscriptionClient, prefix: str, encoding: str, told: str
+) -> None:
+    body = (prefix + activate(client.text(ONE))).encode(encoding)
+    client.service.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
+    assert client.violations == [f"PATCH of {ONE}: {told}"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a":1,}', b'{"a":1}x', b"{1:2}", b"[" * 100_000, b"null"])
-def test_a_body_that_is_no_object_is_refused(desk: Desk, body: bytes) -> None:
-    desk.read(ONE)
-    act = desk.world.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
-    assert (act.status, desk.effects) == (400, [])
-    assert desk.complaints == [f"PATCH of {ONE}: is not a JSON object"]
+def test_a_body_that_is_no_object_is_refused(client: SubscriptionClient, body: bytes) -> None:
+    client.read(ONE)
+    act = client.service.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
+    assert (act.status, client.effects) == (400, [])
+    assert client.violations == [f"PATCH of {ONE}: is not a JSON object"]
 
 
-def test_another_content_type_is_complained_about(desk: Desk) -> None:
-    text = activated(desk.text(ONE)).encode()
-    desk.world.update_subscription(CUSTOMER, ONE, guid(1), text, None, "text/plain")
-    assert desk.complaints == [f"PATCH of {ONE}: its Content-Type is not application/json"]
+def test_another_content_type_is_complained_about(client: SubscriptionClient) -> None:
+    text = activate(client.text(ONE)).encode()
+    client.service.update_subscription(CUSTOMER, ONE, guid(1), text, None, "text/plain")
+    assert client.violations == [f"PATCH of {ONE}: its Content-Type is not application/json"]
 
 
-def test_an_update_of_what_was_never_read_is_complained_about(desk: Desk) -> None:
-    desk.send(ONE, activated(Desk().text(ONE)))
-    assert desk.complaints == [f"PATCH of {ONE}: it was never read"]
+def test_an_update_of_what_was_never_read_is_complained_about(client: SubscriptionClient) -> None:
+    client.send(ONE, activate(SubscriptionClient().text(ONE)))
+    assert client.violations == [f"PATCH of {ONE}: it was never read"]
 
 
-def test_an_update_that_changes_nothing_is_complained_about(desk: Desk) -> None:
-    assert desk.patch(fated(208)).status == 200
-    assert desk.complaints == [f"PATCH of {fated(208)}: changes nothing"]
-    assert desk.effects == []
+def test_an_update_that_changes_nothing_is_complained_about(client: SubscriptionClient) -> None:
+    assert client.patch(scenario_id(208)).status == 200
+    assert client.violations == [f"PATCH of {scenario_id(208)}: changes nothing"]
+    assert client.effects == []
 
 
-def test_an_update_that_asks_for_another_status_is_refused(desk: Desk) -> None:
-    act = desk.send(ONE, desk.text(ONE))
-    assert (act.status, desk.effects) == (400, [])
-    assert desk.complaints == [f"PATCH of {ONE}: changes nothing"]
+def test_an_update_that_asks_for_another_status_is_refused(client: SubscriptionClient) -> None:
+    act = client.send(ONE, client.text(ONE))
+    assert (act.status, client.effects) == (400, [])
+    assert client.violations == [f"PATCH of {ONE}: changes nothing"]
 
 
 # Parents.
 
 
 @pytest.mark.parametrize(("parent", "child"), [(5000, 5001), (5003, 5004)])
-def test_an_add_on_waits_for_its_parent(desk: Desk, parent: int, child: int) -> None:
-    act = desk.patch(fated(child))
+def test_an_add_on_waits_for_its_parent(client: SubscriptionClient, parent: int, child: int) -> None:
+    act = client.patch(scenario_id(child))
     assert (act.status, b"27009" in act.body) == (409, True)
-    desk.patch(fated(parent))
-    desk.now = 2
-    assert desk.patch(fated(child)).effect
-    assert desk.complaints == []
+    client.patch(scenario_id(parent))
+    client.now = 2
+    assert client.patch(scenario_id(child)).effect
+    assert client.violations == []
 
 
-def test_an_add_on_of_an_add_on_waits_for_both(desk: Desk) -> None:
+def test_an_add_on_of_an_add_on_waits_for_both(client: SubscriptionClient) -> None:
     order = [5002, 5001, 5000, 5002, 5001, 5002]
-    assert [desk.patch(fated(number)).status for number in order] == [409, 409, 200, 409, 200, 200]
+    assert [client.patch(scenario_id(number)).status for number in order] == [409, 409, 200, 409, 200, 200]
 
 
-def test_an_add_on_of_what_is_accepted_waits_until_that_is_active(desk: Desk) -> None:
-    desk.patch(fated(5003))
-    desk.now = 1.9
-    assert desk.patch(fated(5004)).status == 409
-    desk.now = 2
-    assert desk.patch(fated(5004)).status == 200
+def test_an_add_on_of_what_is_accepted_waits_until_that_is_active(client: SubscriptionClient) -> None:
+    client.patch(scenario_id(5003))
+    client.now = 1.9
+    assert client.patch(scenario_id(5004)).status == 409
+    client.now = 2
+    assert client.patch(scenario_id(5004)).status == 200
 
 
-def test_an_add_on_of_what_is_refused_waits_for_ever(desk: Desk) -> None:
-    assert [desk.patch(fated(number)).status for number in (5005, 5006)] == [400, 409]
+def test_an_add_on_of_what_is_refused_waits_for_ever(client: SubscriptionClient) -> None:
+    assert [client.patch(scenario_id(number)).status for number in (5005, 5006)] == [400, 409]
 
 
-def test_a_parent_may_be_taken_for_inactive_after_it_says_active(desk: Desk) -> None:
-    desk.patch(fated(5000))
-    assert desk.status(fated(5000)) == "active"
-    assert desk.patch(fated(5007)).status == 409
-    desk.now = 2
-    assert desk.patch(fated(5007)).status == 200
+def test_a_parent_may_be_taken_for_inactive_after_it_says_active(client: SubscriptionClient) -> None:
+    client.patch(scenario_id(5000))
+    assert client.status(scenario_id(5000)) == "active"
+    assert client.patch(scenario_id(5007)).status == 409
+    client.now = 2
+    assert client.patch(scenario_id(5007)).status == 200
 
 
 def below(plan: int) -> tuple[str, str, str]:
-    return CUSTOMER, fated(plan), ONE
+    return CUSTOMER, scenario_id(plan), ONE
 
 
-def test_an_azure_subscription_waits_for_its_plan(desk: Desk) -> None:
-    act = desk.world.reactivate(below(7001), guid(1))
+def test_an_azure_subscription_waits_for_its_plan(client: SubscriptionClient) -> None:
+    act = client.service.reactivate(below(7001), guid(1))
     assert (act.status, b"27009" in act.body) == (409, True)
-    desk.patch(fated(7001))
-    assert desk.world.reactivate(below(7001), guid(1)).status == 409
-    assert desk.world.reactivate(below(7001), guid(2)).status == 202
+    client.patch(scenario_id(7001))
+    assert client.service.reactivate(below(7001), guid(1)).status == 409
+    assert client.service.reactivate(below(7001), guid(2)).status == 202
 
 
 @pytest.mark.parametrize("plan", [7003, 7005])
-def test_an_azure_subscription_waits_until_its_plan_has_been_active(desk: Desk, plan: int) -> None:
-    desk.patch(fated(plan))
-    desk.now = 1.9
-    assert desk.world.reactivate(below(plan), guid(1)).status == 409
-    desk.now = 2
-    assert desk.world.reactivate(below(plan), guid(2)).status == 202
+def test_an_azure_subscription_waits_until_its_plan_has_been_active(client: SubscriptionClient, plan: int) -> None:
+    client.patch(scenario_id(plan))
+    client.now = 1.9
+    assert client.service.reactivate(below(plan), guid(1)).status == 409
+    client.now = 2
+    assert client.service.reactivate(below(plan), guid(2)).status == 202
 
 
 @pytest.mark.parametrize("plan", [7002, 7004])
-def test_an_azure_subscription_waits_for_ever_when_its_plan_does(desk: Desk, plan: int) -> None:
-    desk.patch(fated(plan))
-    desk.now = 1e9
-    assert desk.world.reactivate(below(plan), guid(1)).status == 409
-    desk.world.replay(below(plan), guid(2))
-    assert [one for one in desk.effects if "entitlement_id" in one] == []
+def test_an_azure_subscription_waits_for_ever_when_its_plan_does(client: SubscriptionClient, plan: int) -> None:
+    client.patch(scenario_id(plan))
+    client.now = 1e9
+    assert client.service.reactivate(below(plan), guid(1)).status == 409
+    client.service.replay(below(plan), guid(2))
+    assert [one for one in client.effects if "entitlement_id" in one] == []
 
 
-def test_an_azure_plan_says_so(desk: Desk) -> None:
-    content = json.loads(desk.text(fated(7001)))
+def test_an_azure_plan_says_so(client: SubscriptionClient) -> None:
+    content = json.loads(client.text(scenario_id(7001)))
     assert content["offerId"].startswith("DZH318Z0BPS6:0001:")
     assert content["offerName"] == content["productType"]["displayName"] == "Azure plan"
 
 
-def test_below_any_other_subscription_nothing_waits(desk: Desk) -> None:
-    desk.read(row(ONE)[1])
-    assert desk.world.reactivate(row(ONE), guid(1)).status == 202
+def test_below_any_other_subscription_nothing_waits(client: SubscriptionClient) -> None:
+    client.read(row(ONE)[1])
+    assert client.service.reactivate(row(ONE), guid(1)).status == 202
 
 
 # Request ids.
 
 
-def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(desk: Desk) -> None:
-    text = activated(desk.text(ONE))
-    acts = [desk.send(ONE, text, request_id=guid(1)) for _ in range(3)]
+def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(client: SubscriptionClient) -> None:
+    text = activate(client.text(ONE))
+    acts = [client.send(ONE, text, request_id=guid(1)) for _ in range(3)]
     assert [act.effect for act in acts] == [True, False, False]
-    assert len({act.body for act in acts}) == len(desk.effects) == 1
-    assert desk.complaints == []
+    assert len({act.body for act in acts}) == len(client.effects) == 1
+    assert client.violations == []
 
 
-def test_a_refusal_is_repeated_under_its_request_id(desk: Desk) -> None:
-    text = activated(desk.text(fated(1409)))
-    assert [desk.send(fated(1409), text, request_id=guid(1)).status for _ in range(3)] == [409] * 3
+def test_a_refusal_is_repeated_under_its_request_id(client: SubscriptionClient) -> None:
+    text = activate(client.text(scenario_id(1409)))
+    assert [client.send(scenario_id(1409), text, request_id=guid(1)).status for _ in range(3)] == [409] * 3
 
 
-@pytest.mark.parametrize("other", [guid(6), fated(202)])
-def test_a_request_id_for_two_subscriptions_is_complained_about(desk: Desk, other: str) -> None:
-    desk.patch(ONE, request_id=guid(1))
-    desk.patch(other, request_id=guid(1))
-    assert desk.complaints == [f"request id {guid(1)} was used for two targets"]
+@pytest.mark.parametrize("other", [guid(6), scenario_id(202)])
+def test_a_request_id_for_two_subscriptions_is_complained_about(client: SubscriptionClient, other: str) -> None:
+    client.patch(ONE, request_id=guid(1))
+    client.patch(other, request_id=guid(1))
+    assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
 
-def test_a_request_id_for_an_entitlement_and_its_plan_is_complained_about(desk: Desk) -> None:
-    desk.patch(fated(7001), request_id=guid(1))
-    desk.world.reactivate(below(7001), guid(1))
-    assert desk.complaints == [f"request id {guid(1)} was used for two targets"]
+def test_a_request_id_for_an_entitlement_and_its_plan_is_complained_about(client: SubscriptionClient) -> None:
+    client.patch(scenario_id(7001), request_id=guid(1))
+    client.service.reactivate(below(7001), guid(1))
+    assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
 
-def test_a_request_id_for_reading_and_updating_is_complained_about(desk: Desk) -> None:
-    body = desk.world.read_subscription(CUSTOMER, ONE, guid(1)).body
-    desk.send(ONE, activated(text_of(body)), request_id=guid(1))
-    assert desk.complaints == [f"request id {guid(1)} was used for GET and PATCH"]
+def test_a_request_id_for_reading_and_updating_is_complained_about(client: SubscriptionClient) -> None:
+    body = client.service.read_subscription(CUSTOMER, ONE, guid(1)).body
+    client.send(ONE, activate(text_of(body)), request_id=guid(1))
+    assert client.violations == [f"request id {guid(1)} was used for GET and PATCH"]
 
 
-def test_another_update_of_what_is_active_is_refused(desk: Desk) -> None:
-    text = activated(desk.text(ONE))
-    acts = [desk.send(ONE, text) for _ in range(2)]
+def test_another_update_of_what_is_active_is_refused(client: SubscriptionClient) -> None:
+    text = activate(client.text(ONE))
+    acts = [client.send(ONE, text) for _ in range(2)]
     assert (acts[0].status, acts[1].status, b"800040" in acts[1].body) == (200, 400, True)
-    assert len(desk.effects) == 1
+    assert len(client.effects) == 1
 
 
 # Earlier processes, chance, throttles.
@@ -544,53 +556,53 @@ def test_another_update_of_what_is_active_is_refused(desk: Desk) -> None:
 
 @pytest.mark.parametrize("number", [*UPDATED, 1])
 def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: int) -> None:
-    told, asked = Desk(), Desk()
-    told.world.replay_update(CUSTOMER.upper(), fated(number).upper(), guid(1))
-    asked.patch(fated(number), request_id=guid(1))
+    told, asked = SubscriptionClient(), SubscriptionClient()
+    told.service.replay_update(CUSTOMER.upper(), scenario_id(number).upper(), guid(1))
+    asked.patch(scenario_id(number), request_id=guid(1))
     assert told.effects == asked.effects
-    texts = [desk.text(fated(number)) for desk in (told, asked)]
+    texts = [client.text(scenario_id(number)) for client in (told, asked)]
     assert texts[0] == texts[1]
-    assert told.world.call_log.calls == []
+    assert told.service.call_log.calls == []
 
 
-def test_a_recalled_update_was_long_ago(desk: Desk) -> None:
-    desk.world.replay_update(CUSTOMER, fated(202), guid(1), ago=1)
-    assert desk.status(fated(202)) == "suspended"
-    desk.world.replay_update(CUSTOMER, fated(202, 1), guid(2), ago=2)
-    assert desk.status(fated(202, 1)) == "active"
+def test_a_recalled_update_was_long_ago(client: SubscriptionClient) -> None:
+    client.service.replay_update(CUSTOMER, scenario_id(202), guid(1), ago=1)
+    assert client.status(scenario_id(202)) == "suspended"
+    client.service.replay_update(CUSTOMER, scenario_id(202, 1), guid(2), ago=2)
+    assert client.status(scenario_id(202, 1)) == "active"
 
 
-def test_a_recalled_restoration_switched_auto_renew_on(desk: Desk) -> None:
-    desk.world.replay_update(CUSTOMER, ONE, guid(1))
-    desk.world.replay_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
-    assert '"autoRenewEnabled":true' in desk.text(ONE)
-    assert [one.get("auto_renew") for one in desk.effects] == [None, "restored"]
+def test_a_recalled_restoration_switched_auto_renew_on(client: SubscriptionClient) -> None:
+    client.service.replay_update(CUSTOMER, ONE, guid(1))
+    client.service.replay_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
+    assert '"autoRenewEnabled":true' in client.text(ONE)
+    assert [one.get("auto_renew") for one in client.effects] == [None, "restored"]
 
 
-def test_recalled_updates_wait_for_parents(desk: Desk) -> None:
-    desk.world.replay_update(CUSTOMER, fated(5001), guid(1))
-    desk.world.replay_update(CUSTOMER, fated(5000), guid(2))
-    desk.world.replay_update(CUSTOMER, fated(5001), guid(3))
-    assert [one["request_id"] for one in desk.effects] == [guid(2), guid(3)]
+def test_recalled_updates_wait_for_parents(client: SubscriptionClient) -> None:
+    client.service.replay_update(CUSTOMER, scenario_id(5001), guid(1))
+    client.service.replay_update(CUSTOMER, scenario_id(5000), guid(2))
+    client.service.replay_update(CUSTOMER, scenario_id(5001), guid(3))
+    assert [one["request_id"] for one in client.effects] == [guid(2), guid(3)]
 
 
 def test_updates_and_readings_meet_faults_by_chance() -> None:
-    desk = Desk(Behaviour(fault_share=1))
-    reads = [desk.read(guid(number)) for number in range(60)]
+    client = SubscriptionClient(Behaviour(fault_share=1))
+    reads = [client.read(guid(number)) for number in range(60)]
     updates = [
-        desk.world.update_subscription(CUSTOMER, guid(number), guid(number), b'{"status":"active"}', None, "")
+        client.service.update_subscription(CUSTOMER, guid(number), guid(number), b'{"status":"active"}', None, "")
         for number in range(60)
     ]
     assert 200 not in {act.status for act in reads}
     assert not any(act.effect for act in reads)
     assert {(act.status, act.drop, act.effect) for act in updates} >= {(504, False, True), (202, True, True)}
-    assert desk.world.list_subscriptions(CUSTOMER).status != 200
-    assert desk.world.list_customers(10).status != 200
+    assert client.service.list_subscriptions(CUSTOMER).status != 200
+    assert client.service.list_customers(10).status != 200
 
 
-def test_a_throttle_may_hold_the_customer_or_everybody(desk: Desk) -> None:
-    desk.patch(fated(4429))
-    assert desk.world.throttle(CUSTOMER)
-    assert desk.world.throttle(guid(7)) is None
-    desk.patch(fated(5429))
-    assert desk.world.throttle(guid(7))
+def test_a_throttle_may_hold_the_customer_or_everybody(client: SubscriptionClient) -> None:
+    client.patch(scenario_id(4429))
+    assert client.service.throttle(CUSTOMER)
+    assert client.service.throttle(guid(7)) is None
+    client.patch(scenario_id(5429))
+    assert client.service.throttle(guid(7))
