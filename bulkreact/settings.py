@@ -73,7 +73,7 @@ class Service:
 class AuthMethod(StrEnum):
     """Where access tokens come from (API page, section *Credentials*)."""
 
-    TOKEN = "token"  # noqa: S105 - a word, no secret
+    TOKEN = "token"  # noqa: S105 - a name, no secret
     APP = "app"
     USER = "user"
 

@@ -59,7 +59,7 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
 
 
 def read_status(body: bytes) -> str:
-    """Return the ``status`` of a resource in lower case, found without regard to case; empty when there is none."""
+    """Return the ``status`` of a resource in lower case, empty when there is none."""
     return _lower_text(parse(body), "status")
 
 

@@ -236,7 +236,7 @@ def test_trouble_that_does_not_pass_ends_the_run_before_the_first_call(program: 
     authority.directory.faults = [Fault(503)] * 99
     process = run(program, *APP)
     assert process.code == 3
-    assert "in trouble or too busy" in process.err
+    assert "failing or too busy" in process.err
     assert len(authority.directory.requests) == 5
     assert calls(authority) == []
 

@@ -18,7 +18,7 @@ from bulkreact.settings import Cloud
 def command(ctx: click.Context, /, **_: object) -> None:
     """Remove the sign-in from this machine; where there are several, --tenant-id or --client-id says which.
 
-    Microsoft is not told: to lock out a thief of the sign-in, revoke the user's sessions.
+    Microsoft is not notified: to lock out a thief of the sign-in, revoke the user's sessions.
     """
     from bulkreact.partnercenter.auth.sign_ins import damaged, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
 

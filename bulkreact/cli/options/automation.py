@@ -10,7 +10,7 @@ import click
 from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
-from bulkreact.cli.options.shared import Decorated, add_options, shared
+from bulkreact.cli.options.shared import option_group, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
@@ -24,7 +24,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 
-_OPTIONS = (
+unattended_options = option_group(
     shared("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
     shared(
         json_log.OPTION,
@@ -76,11 +76,6 @@ class MonitoredCommand(ConfiguredCommand):
             with deferring_signals():
                 monitors.notify_end(end)
         ctx.exit(end.exit_code)
-
-
-def unattended_options(function: Decorated) -> Decorated:
-    """Add the options for unattended runs."""
-    return add_options(function, _OPTIONS)
 
 
 def monitors_for(ctx: click.Context) -> Monitors:

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
-from bulkreact.cli.options.shared import CLOUD, Decorated, add_options, shared
+from bulkreact.cli.options.shared import CLOUD, option_group, shared
 from bulkreact.settings import AuthMethod
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_SECRETS = (
+_app_options = option_group(
     shared("--tenant-id", type=TENANT, help="The partner tenant: its GUID, or a domain of it."),
     shared("--client-id", type=CLIENT_ID, help="The app registration's application (client) id."),
     shared(
@@ -30,22 +30,13 @@ _SECRETS = (
         help="A file with the password of that file; or BULKREACT_CERTIFICATE_PASSWORD.",
     ),
 )
-_IDENTITY = (
+identity_options = option_group(
     shared(
         "--auth",
-        type=click.Choice([auth.value for auth in AuthMethod]),
+        type=click.Choice([method.value for method in AuthMethod]),
         help="Where access tokens come from: a ready one (BULKREACT_ACCESS_TOKEN), the app alone, or the app and "
-        "a user who signed in with 'bulkreact login'.  [default: by what is given]",
+        "a user who signed in with 'bulkreact login'.  [default: by what is set]",
     ),
-    *_SECRETS,
+    _app_options,
 )
-
-
-def identity_options(function: Decorated) -> Decorated:
-    """Add the options about the credentials of calls."""
-    return add_options(function, _IDENTITY)
-
-
-def sign_in_options(function: Decorated) -> Decorated:
-    """Add the options about app, tenant and cloud of a sign-in."""
-    return add_options(function, (CLOUD, *_SECRETS))
+sign_in_options = option_group(CLOUD, _app_options)

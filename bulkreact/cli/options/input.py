@@ -7,20 +7,20 @@ from typing import Any
 import click
 
 from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
-from bulkreact.cli.options.shared import Decorated, add_options, shared
+from bulkreact.cli.options.shared import option_group, shared
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
 
 _AUTO = "auto"
-_ROWS = (
+_row_options = option_group(
     shared(
         "--kind",
         type=click.Choice([*(kind.value for kind in Kind), _AUTO]),
         default=Kind.AZURE.value,
         show_default=True,
-        help="What rows want back: a cancelled Azure subscription (azure), a suspended subscription, or what their ids "
-        "tell (auto). A column kind in the file wins.",
+        help="What rows reactivate: a cancelled Azure subscription (azure), a suspended subscription, or by their ids "
+        "(auto). A column kind in the file wins.",
     ),
     shared(
         "--restore-auto-renew",
@@ -28,7 +28,7 @@ _ROWS = (
         help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
     ),
 )
-_LAYOUT = (
+layout_options = option_group(
     shared(
         "--map",
         type=COLUMN,
@@ -44,23 +44,13 @@ _LAYOUT = (
         help="What to do with a workbook's hidden rows with data.  [default: refuse the workbook]",
     ),
 )
-_OPTIONS = (
-    *_ROWS,
-    *_LAYOUT,
+input_options = option_group(
+    _row_options,
+    layout_options,
     shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
     shared("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
     shared("--allow-empty", is_flag=True, help="An input without rows is a success."),
 )
-
-
-def input_options(function: Decorated) -> Decorated:
-    """Add all options about the input file."""
-    return add_options(function, _OPTIONS)
-
-
-def layout_options(function: Decorated) -> Decorated:
-    """Add the options about the layout of the input file."""
-    return add_options(function, _LAYOUT)
 
 
 def read_layout(params: Mapping[str, Any]) -> InputOptions:

@@ -17,176 +17,106 @@ from bulkreact.runs.output_options import Output
 from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
+Option = Callable[[Decorated], Decorated]
+
+
+def option_group(*options: Option[Decorated]) -> Option[Decorated]:
+    """Return a decorator that adds options to a command, in the order in which help shows them."""
+
+    def add(function: Decorated) -> Decorated:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
 
 shared = partial(click.option, cls=SharedOption)
-CLOUD = shared(
+_shown = partial(shared, show_default=True)
+CLOUD = _shown(
     "--cloud",
     type=click.Choice([cloud.value for cloud in Cloud]),
     default=Cloud.GLOBAL.value,
-    show_default=True,
     help="The national cloud of the partner tenant.",
 )
-_TARGET = (
+target_options = option_group(
     CLOUD,
     shared(
         "--base-url",
         type=BASE_URL,
         help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
     ),
-    shared("--api-version", type=API_VERSION, default="v1", show_default=True, help="The version in the URL."),
-    shared(
-        "--locale",
-        type=LOCALE,
-        default="en-US",
-        show_default=True,
-        help="The language of Partner Center's messages.",
-    ),
+    _shown("--api-version", type=API_VERSION, default="v1", help="The version in the URL."),
+    _shown("--locale", type=LOCALE, default="en-US", help="The language of Partner Center's messages."),
     shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
-_LIMITS = (
-    shared(
-        "--rate",
-        type=RATE,
-        default="300/min",
-        show_default=True,
-        help="Ceiling for all calls together: N/min, N/s or off.",
-    ),
-    shared("--concurrency", type=click.IntRange(1, 1000), default=16, show_default=True, help="Calls in flight."),
-    shared(
-        "--per-customer", type=click.IntRange(1), default=4, show_default=True, help="Calls in flight for one customer."
-    ),
-    shared("--timeout", type=DURATION, default="60s", show_default=True, help="For each attempt."),
-    shared(
-        "--attempts",
-        type=click.IntRange(1),
-        default=5,
-        show_default=True,
-        help="Attempts per row for transient failures.",
-    ),
-    shared(
-        "--max-throttle",
-        type=DURATION,
-        default="30m",
-        show_default=True,
-        help="Defer rows answered nothing but 429 for so long.",
-    ),
-    shared(
-        "--max-retry-after",
-        type=DURATION,
-        default="300s",
-        show_default=True,
-        help="Defer rows that are asked to wait longer.",
-    ),
+limit_options = option_group(
+    _shown("--rate", type=RATE, default="300/min", help="Ceiling for all calls together: N/min, N/s or off."),
+    _shown("--concurrency", type=click.IntRange(1, 1000), default=16, help="Calls in flight."),
+    _shown("--per-customer", type=click.IntRange(1), default=4, help="Calls in flight for one customer."),
+    _shown("--timeout", type=DURATION, default="60s", help="For each attempt."),
+    _shown("--attempts", type=click.IntRange(1), default=5, help="Attempts per row for transient failures."),
+    _shown("--max-throttle", type=DURATION, default="30m", help="Defer rows answered nothing but 429 for so long."),
+    _shown("--max-retry-after", type=DURATION, default="300s", help="Defer rows that are asked to wait longer."),
 )
-_HALT = (
-    shared(
-        "--halt-on-failures",
-        type=THRESHOLD,
-        default="50%",
-        show_default=True,
-        help="Stop when failures pass this: P%, N or off.",
+halt_options = option_group(
+    _shown("--halt-on-failures", type=THRESHOLD, default="50%", help="Stop when failures pass this: P%, N or off."),
+    _shown("--halt-after", type=click.IntRange(1), default=20, help="Answered rows before that is checked."),
+    _shown(
+        "--order",
+        type=click.Choice(["input", "urgent"]),
+        default="input",
+        help="urgent: first what is deleted for good within 14 days, by the columns deadline and cancelled_on.",
     ),
-    shared(
-        "--halt-after",
-        type=click.IntRange(1),
-        default=20,
-        show_default=True,
-        help="Answered rows before that is checked.",
-    ),
-)
-_ORDER = shared(
-    "--order",
-    type=click.Choice(["input", "urgent"]),
-    default="input",
-    show_default=True,
-    help="urgent: first what is deleted for good within 14 days, by the columns deadline and cancelled_on.",
 )
 
 
-def _verify_times(after: str, timeout: str) -> tuple[Callable[[Decorated], Decorated], ...]:
-    return (
-        shared(
-            "--verify-after", type=DURATION, default=after, show_default=True, help="From acceptance to the first look."
-        ),
-        shared("--verify-every", type=DURATION, default="60s", show_default=True, help="From one look to the next."),
-        shared(
+def _verify_times(after: str, timeout: str) -> Option[Callable[..., object]]:
+    return option_group(
+        _shown("--verify-after", type=DURATION, default=after, help="From acceptance to the first look."),
+        _shown("--verify-every", type=DURATION, default="60s", help="From one look to the next."),
+        _shown(
             "--verify-timeout",
             type=DURATION,
             default=timeout,
-            show_default=True,
             help="How long to watch; each row is looked at once at least.",
         ),
     )
 
 
-_VERIFY = (
-    shared(
-        "--verify/--no-verify", default=False, show_default=True, help="Then watch accepted rows until they are active."
-    ),
-    *_verify_times("60s", "1200s"),
+verify_options = option_group(
+    _shown("--verify/--no-verify", default=False, help="Then watch accepted rows until they are active."),
+    _verify_times("60s", "1200s"),
+)
+# For a command that only watches: by default it reads each row once.
+verify_only_options = _verify_times("0s", "0s")
+reports_option = _shown(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    help="The folder with a folder for each run.",
 )
 XLSX = shared(
     "--xlsx/--no-xlsx",
     default=None,
     help="Also write results.xlsx.  [default: if the input comes from a spreadsheet]",
 )
-_RESULTS = click.option(
-    "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
-)
-_OUTPUT = (
+_MESSAGES = option_group(
     XLSX,
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing when all is well."),
-    click.option("-v", "--verbose", is_flag=True, help="Say how every row ended."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well."),
+    click.option("-v", "--verbose", is_flag=True, help="Print how every row ended."),
 )
-_REPORTS = shared(
-    "--reports",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports"),
-    show_default=True,
-    help="Runs are kept below this folder.",
+output_options = option_group(
+    reports_option,
+    click.option(
+        "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
+    ),
+    _MESSAGES,
 )
-
-
-def target_options(function: Decorated) -> Decorated:
-    """Add the options of the partner API."""
-    return add_options(function, _TARGET)
-
-
-def limit_options(function: Decorated) -> Decorated:
-    """Add the options that limit rate, concurrency and attempts."""
-    return add_options(function, _LIMITS)
-
-
-def halt_options(function: Decorated) -> Decorated:
-    """Add the options of the failure threshold and the order of rows."""
-    return add_options(function, (*_HALT, _ORDER))
-
-
-def verify_options(function: Decorated) -> Decorated:
-    """Add the options for watching the activation after the calls."""
-    return add_options(function, _VERIFY)
-
-
-def verify_only_options(function: Decorated) -> Decorated:
-    """Add the options of a command that only watches the activation; by default it reads once."""
-    return add_options(function, _verify_times("0s", "0s"))
-
-
-def output_options(function: Decorated) -> Decorated:
-    """Add the options for results and messages."""
-    return add_options(function, (_REPORTS, _RESULTS, *_OUTPUT))
-
-
-def sweep_output_options(function: Decorated) -> Decorated:
-    """Add the same for a command with many runs: without --results, which names one file."""
-    return add_options(function, (_REPORTS, *_OUTPUT))
-
-
-def reports_option(function: Decorated) -> Decorated:
-    """Add the option for the folder of the runs."""
-    return _REPORTS(function)
+# For a command with many runs: --results names one file.
+sweep_output_options = option_group(reports_option, _MESSAGES)
 
 
 def read_service(ctx: click.Context) -> Service:
@@ -257,10 +187,3 @@ def read_output(ctx: click.Context) -> Output:
         quiet=params["quiet"],
         verbose=params["verbose"],
     )
-
-
-def add_options(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
-    """Add options to a command, in the order in which help shows them."""
-    for option in reversed(options):
-        function = option(function)
-    return function

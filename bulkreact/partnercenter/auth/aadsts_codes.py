@@ -82,6 +82,6 @@ OAUTH_ERRORS: dict[str, tuple[str, str]] = {
     "slow_down": _CODE_EXPIRED,
     "expired_token": _CODE_EXPIRED,
     "code_expired": _CODE_EXPIRED,
-    "temporarily_unavailable": ("it is in trouble or too busy", _WAIT),
-    "server_error": ("it is in trouble or too busy", _WAIT),
+    "temporarily_unavailable": ("it is failing or too busy", _WAIT),
+    "server_error": ("it is failing or too busy", _WAIT),
 }

@@ -47,7 +47,7 @@ class Grant:
 
 
 class TokenServiceError(CredentialsRefusedError):
-    """The token service gave no token; ``passing`` trouble is worth another try, after ``retry_after`` seconds."""
+    """The token service gave no token; a ``transient`` error may be tried again, after ``retry_after`` seconds."""
 
     def __init__(self, message: str, *, transient: bool, retry_after: float | None = None, number: str = "") -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class TokenServiceError(CredentialsRefusedError):
 
 
 def to_error(answer: TokenAnswer) -> TokenServiceError:
-    """Return an answer without a token as an error in plain words, with what to do about it."""
+    """Return the error for an answer without a token, with what to do about it."""
     number = answer.number
     reason, remedy = AADSTS_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
     label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "")
@@ -84,7 +84,7 @@ def _fallback(answer: TokenAnswer) -> tuple[str, str]:
     if answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
         return "the answer does not come from a token service", "Check --authority, and the proxy."
     if answer.transient:
-        return "it is in trouble or too busy", "Try again in a few minutes."
+        return "it is failing or too busy", "Try again in a few minutes."
     return "it refused the request", "Check --tenant-id, --client-id, --authority and --scope."
 
 

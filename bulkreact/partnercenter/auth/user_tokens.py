@@ -22,7 +22,7 @@ from bulkreact.timestamps import timestamp
 _BROWSER_SECONDS = 300
 _NO_SIGN_IN = "Nobody is signed in for this app and tenant on this machine. Sign in with: bulkreact login"
 _APP_MUST_AUTHENTICATE = (
-    "The sign-in was made with the app's own secret or certificate, and none is given now. Set BULKREACT_CLIENT_SECRET, "
+    "The sign-in was made with the app's own secret or certificate, and there is none now. Set BULKREACT_CLIENT_SECRET, "
     "or use --client-secret-file or --certificate-file."
 )
 
