@@ -50,7 +50,7 @@ class UnfinishedRuns:
         # A run can end without its results, if the disk is full.
         missing = run.session is not None and run.session.exit_code == ResultsNotWrittenError.exit_code
         if missing or not (folder / RESULTS).is_file():
-            write_again(run, reports)
+            write_again(run, reports, now=job.environment.now())
         return self.sweep.file_run(entry, folder, summarize(run).exit_code or EXIT_SUCCESS)
 
     def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from bulkreact import __version__
@@ -66,7 +66,10 @@ def execute(job: RunJob) -> WrittenResults:
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         number = journal.begin_session(
-            command=job.command, version=__version__, configured_per_minute=job.configured_per_minute, now=_now()
+            command=job.command,
+            version=__version__,
+            configured_per_minute=job.configured_per_minute,
+            now=iso(session.now()),
         )
         try:
             stop_reason = _work(job, journal, number)
@@ -74,7 +77,7 @@ def execute(job: RunJob) -> WrittenResults:
             # The session stays open, as after a kill; what is known is written if there is room for it.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
-                _write(job, stop_reason, _now())
+                _write(job, stop_reason, iso(session.now()))
             raise JournalNotWrittenError(
                 f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(shell_quote(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
@@ -87,7 +90,7 @@ def execute(job: RunJob) -> WrittenResults:
     hint = job.resume_hint
     if not job.sends and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
-        sending = latest_run_status(job.folder, now=_now()).stop_reason
+        sending = latest_run_status(job.folder, now=iso(session.now())).stop_reason
         session.reporter.finished(hint.run, results, sending, resume_command=hint.resume_command)
     else:
         session.reporter.finished(hint.run, results, stop_reason, resume_command=job.resume_command(hint.run))
@@ -108,7 +111,7 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
 
 def _end(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
     """Write the files, then record the end of the session: also when they cannot be written."""
-    now = _now()
+    now = iso(job.session.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
         results = _write(job, stop_reason, now)
@@ -131,13 +134,11 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     return results if job.sends else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
 
 
-def _now() -> str:
-    return iso(datetime.now(UTC))
-
-
-def write_again(run: Run, reports: Path, *, to: Path | None = None, xlsx: bool | None = None) -> WrittenResults:
+def write_again(
+    run: Run, reports: Path, *, now: datetime, to: Path | None = None, xlsx: bool | None = None
+) -> WrittenResults:
     """Write a run's result files from its journal; into another folder without the copy of the newest summary."""
     paths = OutputPaths(to or run.folder, latest=None if to else store.latest_summary_path(run.folder))
     name = store.cli_name(run.folder, reports)
     hint = ResumeHint(name, f"bulkreact resume {name}")
-    return ResultFiles(run.folder, latest_run_status(run.folder, now=_now()), paths, hint, xlsx=xlsx).write()
+    return ResultFiles(run.folder, latest_run_status(run.folder, now=iso(now)), paths, hint, xlsx=xlsx).write()

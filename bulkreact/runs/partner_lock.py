@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bulkreact.batch.locks import folder_lock, partner_lock
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso, utc_now
 
 
 @contextmanager
@@ -39,4 +38,4 @@ def _locks() -> Path:
 
 
 def _now() -> str:
-    return iso(datetime.now(UTC))
+    return iso(utc_now())

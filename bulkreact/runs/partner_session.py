@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from random import getrandbits, random
 from time import monotonic
@@ -13,11 +12,11 @@ from typing import Protocol, TypeVar
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
-from bulkreact.partnercenter.client import connect
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_lock import locked
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Limits, Service
+from bulkreact.timestamps import utc_now
 
 T = TypeVar("T")
 
@@ -44,6 +43,7 @@ class PartnerSession:
     shutdown: ShutdownRequest
     run_async: RunAsync
     announce: Callable[[str], None] = lambda _run: None
+    now: Callable[[], datetime] = utc_now
 
     def call(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None
@@ -55,6 +55,8 @@ class PartnerSession:
         return self.run_async(self.shutdown.guard(self._connected(work, folder)))
 
     async def _connected(self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None) -> T:
+        from bulkreact.partnercenter.client import connect  # noqa: PLC0415 - aiohttp takes 100 ms to import
+
         credentials = self.access.credentials
         async with (
             simulated_if_asked(self.service, folder) as service,
@@ -65,7 +67,7 @@ class PartnerSession:
                 is_token_fresh=credentials.is_fresh,
                 ensure_token=credentials.ensure_token,
                 renew_token=credentials.renew,
-                now=partial(datetime.now, UTC),
+                now=self.now,
                 monotonic=monotonic,
                 chance=random,
                 new_id=_new_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,7 +47,7 @@ def prepare_run(
     ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless what is to be sent is confirmed.
     """
     reporter, access, reports = session.reporter, session.access, options.reports
-    now = datetime.now(UTC)
+    now = session.now()
     run_id = store.new_id(name, now)
     with store.draft(reports, run_id) as draft:
         loaded = load(draft)

@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,7 +34,7 @@ def prepare_retry(
 ) -> Path | None:
     """Return the folder of a new run over the rows to be retried, None when there are none."""
     selection = RetrySelection(run, reports, all_failed=all_failed)
-    now = datetime.now(UTC)
+    now = session.now()
     metadata = replace(
         run.metadata,
         id=store.new_id(run.metadata.input_name, now),

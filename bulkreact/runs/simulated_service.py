@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bulkreact.batch.journal.call_log import Write
@@ -11,13 +10,14 @@ from bulkreact.models import Kind, Operation
 from bulkreact.runs import store
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import serve
+from bulkreact.timestamps import utc_now
 
 
 @asynccontextmanager
 async def simulator(run: Path | None) -> AsyncIterator[str]:
     """Serve a simulated partner that remembers what a run and those it retries have sent; yield its base URL."""
     async with serve(Behaviour()) as (base_url, service):
-        now = datetime.now(UTC)
+        now = utc_now()
         for folder in store.retry_lineage(run) if run else []:
             with JournalReader(folder) as journal:
                 for write in journal.write_calls():

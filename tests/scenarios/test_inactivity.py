@@ -90,7 +90,7 @@ class Clock:
 def clock(program: Program, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let sweeps in this process have a clock that is set by hand, in the program's folder."""
     clock = Clock()
-    monkeypatch.setattr(sweeping, "now", clock)
+    monkeypatch.setattr(sweeping, "utc_now", clock)
     monkeypatch.chdir(program.folder)
     monkeypatch.setenv("BULKREACT_ACCESS_TOKEN", CANARY)
     monkeypatch.setenv("BULKREACT_STATE_DIR", str(program.folder / "state"))

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output import discovery_file
 from bulkreact.sheets.output.table_writer import size_error
-from bulkreact.timestamps import parse_time
+from bulkreact.timestamps import parse_time, utc_now
 from bulkreact.wording import plural, shell_quote
 
 _SUFFIXES = {".csv", ".xlsx"}
@@ -180,7 +180,7 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
         def rows() -> Iterator[Discovered]:
             return (row for row in store.rows() if not statuses or row.status.casefold() in statuses)
 
-        found = FoundCounts(datetime.now(UTC))
+        found = FoundCounts(utc_now())
         for row in rows():
             found.add(row)
         _write(out, rows(), found.counts.total())

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -74,7 +73,7 @@ def reading(
     with open_session(ctx, service, limits, reporter, token_needed=True) as session:
         session.announce("a discovery")
         path = store_path(ctx.params["reports"], service, session.access.tenant_id, criteria, chosen)
-        now = datetime.now(UTC)
+        now = session.now()
         with DiscoveryStore(path, now=now, ignore_cache=ctx.params["new"]) as store:
             if chosen and not store.is_listed:
                 store.set_customers(chosen.customers, chosen.subscriptions, now=now)

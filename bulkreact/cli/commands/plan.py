@@ -5,7 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -27,6 +27,7 @@ from bulkreact.runs.input_reader import LoadedInput, load_input, open_input
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.sheets.output.results_csv import write_json
+from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         plan = preview(folder)
         listed = list(targets(folder)) if as_json or out or online else []
         present = _present_state(plan, listed, read_online(ctx, listed) if online else None)
-    now = datetime.now(UTC)
+    now = utc_now()
     content = _to_dict(loaded, plan, rate, present, now)
     for remark in _remarks(loaded.input_file):
         click.echo(remark, err=True)

@@ -10,6 +10,7 @@ from bulkreact.cli.options import shared
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
+from bulkreact.timestamps import utc_now
 
 
 @click.command("results", cls=ConfiguredCommand)
@@ -30,7 +31,7 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
-    results = write_again(run, reports, to=to, xlsx=xlsx)
+    results = write_again(run, reports, now=utc_now(), to=to, xlsx=xlsx)
     click.echo(f"Results: {results.files['results']}", err=True)
     for line in results.remarks():
         click.echo(line, err=True)

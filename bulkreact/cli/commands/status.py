@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,7 +20,7 @@ from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso, utc_now
 from bulkreact.wording import plural
 
 
@@ -111,7 +110,7 @@ def _read(folder: Path) -> _Progress:
             rows += 1
             if row.settled or not session:
                 counts.add(row)
-        status = run_status(latest, now=iso(datetime.now(UTC)))
+        status = run_status(latest, now=iso(utc_now()))
         traffic = journal.traffic(status.configured_per_minute)
         return _Progress(
             RunOverview(journal.metadata, status, rows, counts, *traffic, running=session is not None),

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -28,6 +27,7 @@ from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.input_reader import load_input
 from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
+from bulkreact.timestamps import utc_now
 
 
 @click.command("sweep", cls=MonitoredCommand)
@@ -73,11 +73,11 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             read_input=lambda draft, path: load_input(draft, str(path), path, read_load_options(params)),
             signals=invocation_of(ctx).signals,
             run_async=run_async,
-            now=now,
+            now=utc_now,
             sleep=sleep,
         )
         with open_ledger(output.reports, inbox) as ledger:
-            ledger.record_first_sweep(now())
+            ledger.record_first_sweep(utc_now())
             job = SweepJob(
                 inbox,
                 service,
@@ -90,11 +90,6 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             if params["watch"]:
                 return watch(job, every=params["every"], notify=automation.monitors_for(ctx).notify_end)
             return sweep(job)
-
-
-def now() -> datetime:
-    """Return the time of the wall clock."""
-    return datetime.now(UTC)
 
 
 def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> None:

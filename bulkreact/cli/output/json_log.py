@@ -4,13 +4,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from enum import StrEnum
 
 import click
 
 from bulkreact.cli.invocation import invocation_of
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso, utc_now
 
 OPTION = "--log-format"
 JSON = "json"
@@ -43,7 +42,7 @@ def json_requested(log_format: str, arguments: Sequence[str], environment: Mappi
 
 def write(level: Level, event: str, **fields: object) -> None:
     """Write one line; fields that are None or empty are left out."""
-    line: dict[str, object] = {"time": iso(datetime.now(UTC)), "level": level.value, "event": event}
+    line: dict[str, object] = {"time": iso(utc_now()), "level": level.value, "event": event}
     line |= {name: value for name, value in fields.items() if value not in (None, "")}
     with suppress(BrokenPipeError):
         click.echo(json.dumps(line, ensure_ascii=False), err=True)
