@@ -110,7 +110,9 @@ def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
     | any other                         | the same                               |
     """
     retries, token_refused = _count(progress.retries, verdict), isinstance(verdict, verdicts.TokenRefused)
-    after = replace(progress, retries=retries, token_refused=token_refused)
+    after = progress
+    if (retries, token_refused) != (progress.retries, progress.token_refused):
+        after = replace(progress, retries=retries, token_refused=token_refused)
     if progress.operation not in STEPS:
         return after
     transient = verdict if isinstance(verdict, verdicts.Transient) else None

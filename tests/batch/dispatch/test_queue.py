@@ -1,4 +1,4 @@
-"""The order of sending: customers take turns, caps and holds are kept, nobody waits for ever."""
+"""The order of calls: customers take turns, limits and pauses are respected, no item waits for ever."""
 
 import asyncio
 from collections import Counter
@@ -20,20 +20,20 @@ _SENT = Sent(Call(1, "r", "c", "t", "t", Answer(503, "http-503", "", business=Fa
 
 
 class Rows:
-    """A source made of customers' names, one letter a row."""
+    """A source of rows: each letter is a row of the customer with that name."""
 
     def __init__(self, letters: str) -> None:
         self.all = [
-            PendingRow(place, place + 1, Target(letter, "s", str(place)), "", False, RowProgress(), place)
-            for place, letter in enumerate(letters, 1)
+            PendingRow(number, number + 1, Target(letter, "s", str(number)), "", False, RowProgress(), number)
+            for number, letter in enumerate(letters, 1)
         ]
 
     def streams(self) -> Iterator[CustomerStream]:
         yield from map(CustomerStream, dict.fromkeys(row.target.customer_id for row in self.all))
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
-        found = [row for row in self.all if row.target.customer_id == stream.customer_id and row.position > after]
-        return found[:limit]
+        rows = [row for row in self.all if row.target.customer_id == stream.customer_id and row.position > after]
+        return rows[:limit]
 
     def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         return [row for row in self.rows(stream, after, 1000) if row.progress.call]
@@ -68,12 +68,12 @@ def test_customers_take_turns_whatever_the_order_of_the_file() -> None:
 def test_no_customer_has_more_calls_in_flight_than_allowed() -> None:
     async def scenario() -> Counter[float]:
         taken = await _drain(_queue("a" * 12, per_customer=3), seconds=1, workers=8)
-        return Counter(moment for _, moment in taken)
+        return Counter(time for _, time in taken)
 
     assert run(scenario()) == {0.0: 3, 1.0: 3, 2.0: 3, 3.0: 3}
 
 
-def test_a_held_customer_steps_aside_and_comes_back_when_its_time_has_come() -> None:
+def test_a_paused_customer_does_not_block_others_and_returns_after_the_pause() -> None:
     async def scenario() -> list[tuple[str, float]]:
         queue = _queue("aabb")
         row = queue.take_now()
@@ -83,11 +83,11 @@ def test_a_held_customer_steps_aside_and_comes_back_when_its_time_has_come() -> 
         return await _drain(queue)
 
     taken = run(scenario())
-    assert [moment for name, moment in taken if name == "b"] == [0.0, 0.0]
-    assert all(moment >= 60 for name, moment in taken if name == "a")
+    assert [time for name, time in taken if name == "b"] == [0.0, 0.0]
+    assert all(time >= 60 for name, time in taken if name == "a")
 
 
-def test_nothing_is_handed_out_while_everybody_is_held() -> None:
+def test_nothing_is_handed_out_while_all_are_paused() -> None:
     async def scenario() -> list[tuple[str, float]]:
         queue = _queue("abc")
         queue.hold_all(30)
@@ -96,7 +96,7 @@ def test_nothing_is_handed_out_while_everybody_is_held() -> None:
     assert run(scenario()) == [("a", 30.0), ("b", 30.0), ("c", 30.0)]
 
 
-def test_a_waiting_row_comes_again_at_its_time_and_holds_nobody_up() -> None:
+def test_a_waiting_row_returns_when_it_is_due_and_blocks_no_other() -> None:
     async def scenario() -> list[tuple[str, float]]:
         queue = _queue("ab")
         row = await queue.take()
@@ -152,7 +152,7 @@ def test_a_row_taken_before_its_customer_was_dropped_is_not_sent() -> None:
     assert run(scenario()) == (False, [("b", 0.0)])
 
 
-def test_a_closed_queue_releases_everybody_who_waits() -> None:
+def test_closing_wakes_all_waiters() -> None:
     async def scenario() -> list[tuple[str, float]]:
         queue = _queue("a")
         row = queue.take_now()
@@ -193,14 +193,14 @@ def test_every_row_is_handed_out_until_it_is_done_whatever_happens_to_it(
         queue = _queue(letters, per_customer)
         script = iter(moves)
         done: Counter[int] = Counter()
-        flying: Counter[str] = Counter()
+        in_flight: Counter[str] = Counter()
 
         async def work() -> None:
             while row := await queue.take():
-                flying[row.target.customer_id] += 1
-                assert flying[row.target.customer_id] <= per_customer
+                in_flight[row.target.customer_id] += 1
+                assert in_flight[row.target.customer_id] <= per_customer
                 await asyncio.sleep(0.5)
-                flying[row.target.customer_id] -= 1
+                in_flight[row.target.customer_id] -= 1
                 match next(script, "done"):
                     case "wait":
                         queue.wait(row, now() + 3)
