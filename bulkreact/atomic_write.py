@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files that appear whole or not at all."""
 
 import io
 import os
@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-# What a process leaves behind that is killed while it writes.
+# What a process that is killed while it writes leaves behind.
 PARTIAL = ".*.partial"
 
 
 @contextmanager
 def replacing(path: Path, *, private: bool) -> Iterator[TextIO]:
-    """Write a text file, in UTF-8 and with line ends as they are given, as ``replacing_bytes`` does."""
+    """Write a text file as ``replacing_bytes`` does, in UTF-8 and without translating line ends."""
     with replacing_bytes(path, private=private) as raw:
         file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         yield file
-        # Flushes, and leaves closing to whoever opened it.
+        # Flushes without closing, which replacing_bytes does.
         file.detach()
 
 
 @contextmanager
 def replacing_bytes(path: Path, *, private: bool) -> Iterator[BinaryIO]:
-    """Write a file beside its place and move it there when it is complete and on the disk.
+    """Write a temporary file that replaces the one at ``path`` when it is complete and synced.
 
     ``private`` files get mode 0600, others follow the umask. Raises OSError, leaving an older file untouched.
     """
@@ -43,7 +43,7 @@ def replacing_bytes(path: Path, *, private: bool) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where the platform lets a folder be synchronised."""
+    """Sync a folder, so that renames in it are durable, where the platform can."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

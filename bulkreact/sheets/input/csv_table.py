@@ -33,7 +33,7 @@ _OTHER_FORMATS = {
     b"{\\rtf": "a text document",
     b"SQLite format 3": "a database",
 }
-# Western spreadsheets save neither these encodings ...
+# Western spreadsheets save CSV in none of these encodings, and with one of these delimiters.
 _PLAIN = {"utf-8", "ascii"}
 _SPREADSHEET_DELIMITERS = {";", "\t"}
 _SEP = re.compile(r'"?sep=([^\w\r\n"])"?[;,\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)

@@ -16,43 +16,43 @@ _COLUMN = "customer_id"
 
 
 def customer_ids(path: Path, options: InputOptions) -> list[str]:
-    """Return the customers' ids in canonical form, each once; InputRefusedError lists the cells that are none."""
-    # Says in words why a file cannot be read at all.
+    """Return the customers' ids normalized, each once; InputRefusedError lists the cells that are not ids."""
+    # Explains why a file cannot be read at all.
     sha256_of(path)
     named = options.columns.get(_COLUMN)
 
-    def wanted(header: Sequence[str]) -> bool:
+    def is_header(header: Sequence[str]) -> bool:
         return column_index(header, _COLUMN, named) is not None
 
     try:
-        cells = dict(_cells(path, open_table(path, str(path), options, wanted), named))
+        cells = dict(_cells(path, open_table(path, str(path), options, is_header), named))
     except ColumnError as error:
         raise InputRefusedError(f"{path}: {str(error).rstrip('.')}.") from None
     if not cells:
         raise InputRefusedError(f"{path} names no customers.")
     ids = guid_cells.normalize(pd.Series(cells, dtype=str)).tolist()
-    pairs = zip(cells.items(), ids, strict=True)
-    wrong = [RowError(number, (guid_cells.explain(_COLUMN, cell),)) for (number, cell), found in pairs if not found]
-    if wrong:
-        listed = "".join(f"\n  {line}" for line in format_errors(wrong))
-        raise InputRefusedError(f"{path} does not name customers by their ids alone:{listed}")
+    invalid = [(number, cell) for (number, cell), guid in zip(cells.items(), ids, strict=True) if not guid]
+    if invalid:
+        errors = (RowError(number, (guid_cells.explain(_COLUMN, cell),)) for number, cell in invalid)
+        lines = "".join(f"\n  {line}" for line in format_errors(errors))
+        raise InputRefusedError(f"{path} does not name customers by their ids alone:{lines}")
     return list(dict.fromkeys(ids))
 
 
 def _cells(path: Path, table: Table, named: str | None) -> Iterator[tuple[int, str]]:
-    """Yield the cells that must be ids, with the numbers of their rows."""
-    place = column_index(table.header, _COLUMN, named)
+    """Yield row number and cell for everything that must be an id."""
+    index = column_index(table.header, _COLUMN, named)
     names = [name for name in table.header if name.strip()]
-    if place is None and len(names) > 1:
+    if index is None and len(names) > 1:
         raise InputRefusedError(
             f"{path} has no column {_COLUMN}, and more than one id a line. Name the column with --map {_COLUMN}=HEADER."
         )
-    if place is None and names:
-        # What would be the header is the first id.
+    if index is None and names:
+        # The first row is an id instead of a header.
         yield 1, names[0]
-    # Files that were put together have their header more than once.
-    header = table.header[place].strip() if place is not None else ""
+    # Files that were put together repeat their header.
+    header = table.header[index].strip() if index is not None else ""
     for chunk in table.chunks():
-        for number, cell in chunk[place or 0].items():
+        for number, cell in chunk[index or 0].items():
             if cell.strip() not in {"", header}:
                 yield int(str(number)) + 1, cell
