@@ -115,17 +115,21 @@ class NewFiles:
             changed = self._has_changed(snapshot)
             if isinstance(file, NewFile) and not changed and not job.again:
                 file = self._with_runs(file, access)
-            match classify(file, changed=changed):
-                case IgnoredFile():
-                    return None
-                case RefusedFile(reason):
-                    return self._refuse(snapshot, sha256, reason)
-                case CopiedFile(earlier):
-                    return self._file_copy(snapshot, sha256, earlier)
-                case ContinuedFile(entry, run):
-                    return self._resume(entry, run, access)
-                case NewFile() as new_file:
-                    return self._run(new_file, draft, access)
+            decision = classify(file, changed=changed)
+            if isinstance(decision, NewFile):
+                self._publish(decision, draft)
+        # Outside the draft's context, which reports every write error as one before anything was sent.
+        match decision:
+            case IgnoredFile():
+                return None
+            case RefusedFile(reason):
+                return self._refuse(snapshot, sha256, reason)
+            case CopiedFile(earlier):
+                return self._file_copy(snapshot, sha256, earlier)
+            case ContinuedFile(entry, run):
+                return self._resume(entry, run, access)
+            case NewFile(entry=entry):
+                return self.sweep.run(entry, job.output.reports / entry.run_id, access)
 
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
@@ -156,7 +160,8 @@ class NewFiles:
         unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep.reporter)
         return replace(file, unfinished=unfinished)
 
-    def _run(self, file: NewFile, draft: Path, access: AuthorizedAccess) -> FileResult:
+    def _publish(self, file: NewFile, draft: Path) -> None:
+        """Confirm and create the run of a new file."""
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
         reporter.info(f"{entry.file_name}: run {entry.run_id}.")
@@ -165,9 +170,8 @@ class NewFiles:
         job.environment.confirm(lambda: store.open_count(draft))
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
-        folder = store.publish(draft, entry.run_id)
+        store.publish(draft, entry.run_id)
         job.ledger.set_stage(entry.run_id, Stage.STARTED)
-        return self.sweep.run(entry, folder, access)
 
     def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
         """Continue a run that was made outside the inbox."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.errors import JournalNotWrittenError
+from bulkreact.inbox import sweep_pass
 from bulkreact.inbox.scan import SHIPPED, file_sha256
 from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.inboxes import (
@@ -550,4 +552,18 @@ def test_with_a_terminal_it_asks_about_each_file(program: Program, partner: Part
     assert ended.code == 2
     assert ended.err.count("Reactivate 2 subscriptions of 2 customers") == 2
     assert [count_calls(partner, 100), count_calls(partner, 200)] == [[0, 0], [1, 1]]
+    assert file_names(inbox_folder(program)) == ["a.csv"]
+
+
+def test_a_journal_that_cannot_be_written_in_mid_run_is_not_reported_as_nothing_sent(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise JournalNotWrittenError("The journal could not be written.")
+
+    drop_file(program, "a.csv", 100)
+    monkeypatch.setattr(sweep_pass, "execute", fail)
+    process = sweep(program, partner)
+    assert process.code == JournalNotWrittenError.exit_code
+    assert "The journal could not be written." in process.err
     assert file_names(inbox_folder(program)) == ["a.csv"]
