@@ -129,9 +129,7 @@ class Queue(Generic[Item]):
 
     def unpark(self, customer_id: str, parent: int) -> list[Item]:
         """Remove the items that are parked under a parent, and return them."""
-        customer = self._customers.get(customer_id)
-        if customer is None:
-            return []
+        customer = self._queue_of(customer_id)
         items = customer.parked.pop(parent, [])
         self._refresh(customer)
         self._wake()
@@ -170,9 +168,7 @@ class Queue(Generic[Item]):
     def drop(self, customer_id: str) -> list[Item]:
         """Drop the items of a customer that are not in flight; return those with calls on record."""
         self._dropped.add(customer_id)
-        customer = self._customers.get(customer_id)
-        if customer is None:
-            return []
+        customer = self._queue_of(customer_id)
         begun = [item for _, _, owner, item in self._due if owner is customer and item]
         self._due = sorted(entry for entry in self._due if entry[2] is not customer or entry[3] is None)
         customer.waiting = 0
@@ -215,10 +211,7 @@ class Queue(Generic[Item]):
     def close(self) -> None:
         """Hand out no more items."""
         self._closed = True
-        if self._timer:
-            self._timer.cancel()
-        while self._waiters:
-            self._wake_one()
+        self._wake_all()
 
     def _next_ready(self) -> CustomerQueue[Item] | None:
         """Remove the next ready customer from the ring, after new ones have joined it."""
@@ -293,7 +286,7 @@ class Queue(Generic[Item]):
 
     def _wake_all(self) -> None:
         """Wake every waiter: more than one item may be ready."""
-        for _ in range(len(self._waiters)):
+        while self._waiters:
             self._wake_one()
         self._set_timer()
 

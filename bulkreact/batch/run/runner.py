@@ -185,6 +185,7 @@ class Runner:
     async def _settle_unsent(self, customer_id: str | None, outcome: Outcome) -> None:
         rows = await self._executor.recorder.settle_unsent(customer_id, outcome)
         self.pool.progress.count(outcome, rows=rows)
+        await self._dependencies.on_customer_dropped(customer_id)
 
     async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
         """Settle the unsent rows of a customer like the one that was refused."""
@@ -193,7 +194,6 @@ class Runner:
         description = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
         unsent = Outcome(Status.FAILED, 0, None, outcome.code, description[:DESCRIPTION_LENGTH])
         await self._settle_unsent(customer_id, unsent)
-        await self._dependencies.on_customer_dropped(customer_id)
 
     def _halt(self) -> None:
         failures, settled = self._threshold.failures, self._threshold.settled
@@ -211,7 +211,6 @@ class Runner:
         await self._executor.recorder.settle(*((row.ordinal, outcome) for row, outcome in outcomes))
         description = f"not sent: the {scope.value} is throttled for longer than this run waits"
         await self._settle_unsent(customer_id, Outcome(Status.DEFERRED, 0, None, THROTTLED, description))
-        await self._dependencies.on_customer_dropped(customer_id)
         self._queue.done(item)
         for row, outcome in outcomes:
             self._threshold.add(outcome)
