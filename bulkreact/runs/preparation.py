@@ -10,7 +10,7 @@ from bulkreact import __version__
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.pending_rows import OpenCount
-from bulkreact.batch.journal.preview import targets
+from bulkreact.batch.journal.preview import planned_targets
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
@@ -57,7 +57,7 @@ def prepare_run(
         )
         finalize(draft, metadata)
         if options.plan:
-            options.plan.compare(loaded.digest, targets(draft), name=input_file.name)
+            options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
         reporter.info_if(input_file.remark)
         reporter.problems(input_file)
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):

@@ -90,8 +90,8 @@ class RetrySelection:
         for candidate in self._candidates(self._run.folder):
             owner, newest = self._newest(candidate)
             if owner is None:
-                self._missing[newest.handed_to] += 1
-            elif newest.taken:
+                self._missing[newest.transferred_to] += 1
+            elif newest.is_taken:
                 self.count += 1
                 self.owners.setdefault(owner, []).append(newest.row.number)
                 if newest.row.target:
@@ -122,7 +122,7 @@ class RetrySelection:
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:
         """Follow a row to the run that owns it now; None when that run's folder is missing."""
         owner = self._run.folder
-        while run_id := candidate.handed_to:
+        while run_id := candidate.transferred_to:
             owner = self._run.folder.parent / run_id
             if run_id not in self._candidates_of:
                 if not (owner / JOURNAL_NAME).is_file():

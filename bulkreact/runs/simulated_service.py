@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bulkreact.batch.journal.call_log import Write
+from bulkreact.batch.journal.call_log import WriteCall
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import Kind, Operation
 from bulkreact.runs import store
@@ -21,11 +21,11 @@ async def simulator(run: Path | None) -> AsyncIterator[str]:
         for folder in store.retry_lineage(run) if run else []:
             with JournalReader(folder) as journal:
                 for write in journal.write_calls():
-                    _replay(service, write, ago=(now - write.began).total_seconds())
+                    _replay(service, write, ago=(now - write.started_at).total_seconds())
         yield base_url
 
 
-def _replay(service: PartnerCenter, write: Write, *, ago: float) -> None:
+def _replay(service: PartnerCenter, write: WriteCall, *, ago: float) -> None:
     target = write.target
     if target.kind is Kind.AZURE:
         service.replay((target.customer_id, target.subscription_id, target.entitlement_id), write.request_id, ago=ago)

@@ -78,10 +78,10 @@ def publish(folder: Path, run_id: str) -> Path:
     return named
 
 
-def open_count(folder: Path, *, with_left_out: bool = False) -> OpenCount:
+def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
     """Return how much of a run is still to be sent, optionally with the rows that a limit excludes."""
     with JournalReader(folder) as journal:
-        return journal.open_count(with_left_out=with_left_out)
+        return journal.open_count(with_excluded=with_excluded)
 
 
 def to_resume(runs: Sequence[Run]) -> Run | None:

@@ -13,14 +13,14 @@ from bulkreact.batch.journal.writer import Value, multi_row
 from bulkreact.models import InputRow
 
 # Both threads want the interpreter's lock, which goes to and fro every 5 ms at most: as long as so many rows take.
-_TOGETHER = 2048
+_BATCH_ROWS = 2048
 # So many groups of rows may wait for being written.
-_AHEAD = 4
-_NOTHING = ("", "", "", False, False, False, "")
+_MAX_WAITING_BATCHES = 4
+_PLAIN = ("", "", "", False, False, False, "")
 _encoded = Encoder().encode
 
 # Rows that follow each other and are inserted by the same statement.
-_Run = tuple[str, list[tuple[Value, ...]]]
+_SameStatement = tuple[str, list[tuple[Value, ...]]]
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
@@ -30,9 +30,9 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
     try:
         # Start the thread before it writes: a Ctrl-C while it starts would make the pool start a second one for the close.
         thread.submit(int).result()
-        for runs in _runs(rows):
+        for runs in _batches(rows):
             waiting.append(thread.submit(_write, connection, runs))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > _MAX_WAITING_BATCHES:
                 waiting.popleft().result()
         for one in waiting:
             one.result()
@@ -46,9 +46,9 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
         thread.shutdown()
 
 
-def _runs(rows: Iterable[InputRow]) -> Iterator[list[_Run]]:
+def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
     """Yield so many rows at a time, as runs."""
-    runs: list[_Run] = []
+    runs: list[_SameStatement] = []
     last = ""
     for ordinal, row in enumerate(rows, 1):
         sql, values = _statement(ordinal, row)
@@ -56,13 +56,13 @@ def _runs(rows: Iterable[InputRow]) -> Iterator[list[_Run]]:
             runs.append((sql, []))
             last = sql
         runs[-1][1].append(values)
-        if ordinal % _TOGETHER == 0:
+        if ordinal % _BATCH_ROWS == 0:
             yield runs
             runs, last = [], ""
     yield runs
 
 
-def _write(connection: sqlite3.Connection, runs: list[_Run]) -> None:
+def _write(connection: sqlite3.Connection, runs: list[_SameStatement]) -> None:
     for sql, rows in runs:
         while rows:
             # Few statements are prepared in the end: one for each power of two.
@@ -86,4 +86,4 @@ def _statement(ordinal: int, row: InputRow) -> tuple[str, tuple[Value, ...]]:
     if target is None:
         return schema.INSERT_ROW, (ordinal, row.number, cells, None, None, None, *rest)
     ids = (ordinal, row.number, cells, target.customer_id, target.subscription_id, target.entitlement_id)
-    return (schema.INSERT_PLAIN_ROW, ids) if rest == _NOTHING else (schema.INSERT_ROW, (*ids, *rest))
+    return (schema.INSERT_PLAIN_ROW, ids) if rest == _PLAIN else (schema.INSERT_ROW, (*ids, *rest))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from bulkreact.batch.journal.schema import CHANGE_WORDS
+from bulkreact.batch.journal.schema import CHANGE_NAMES
 from bulkreact.batch.progress import RowProgress, after_call, initial_progress
 from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
@@ -31,11 +31,11 @@ _LOCATION = "SELECT location FROM answers WHERE call = ?"
 _WRITE_CALLS = f"""
 SELECT operation, customer_id, subscription_id, entitlement_id, calls.request_id, calls.started_at
 FROM calls JOIN rows USING (ordinal)
-WHERE operation IN ({CHANGE_WORDS}) ORDER BY calls.id
+WHERE operation IN ({CHANGE_NAMES}) ORDER BY calls.id
 """  # noqa: S608 - our own names
 
 
-def intended_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
+def derive_request_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
     """Return the request id of a row's call; ``intent`` counts the business answers to its calls of that kind.
 
     It is a name-based UUID of version 5.
@@ -75,31 +75,31 @@ def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, 
     return progress
 
 
-def answered(connection: sqlite3.Connection, ordinal: int, operation: Operation) -> int:
+def count_answers(connection: sqlite3.Connection, ordinal: int, operation: Operation) -> int:
     """Return how many business answers were given to a row's calls of one kind."""
     return int(connection.execute(_ANSWERED, (ordinal, operation)).fetchone()[0])
 
 
-def location_of(connection: sqlite3.Connection, outcome: Outcome) -> str:
+def load_location(connection: sqlite3.Connection, outcome: Outcome) -> str:
     """Return the path that the answer to a row's last write call has named, empty when it has none."""
     found = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
     return str(found[0]) if found else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class WriteCall:
     """A call on record that changes something: what it was for, its request id and when it began."""
 
     operation: Operation
     target: Target
     request_id: str
-    began: datetime
+    started_at: datetime
 
 
-def write_calls(connection: sqlite3.Connection) -> list[Write]:
+def write_calls(connection: sqlite3.Connection) -> list[WriteCall]:
     """Return every call on record that changes something, in the order in which they were made."""
     return [
-        Write(Operation(operation), Target(*ids), ours, datetime.fromisoformat(began))
+        WriteCall(Operation(operation), Target(*ids), ours, datetime.fromisoformat(began))
         for operation, *ids, ours, began in connection.execute(_WRITE_CALLS)
     ]
 

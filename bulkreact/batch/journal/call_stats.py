@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from bulkreact.batch.journal.metadata import latest_session
-from bulkreact.batch.journal.schema import STEP_WORDS
+from bulkreact.batch.journal.schema import STEP_NAMES
 
 # The calls of a run and its pace, as the summary has them.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
@@ -20,14 +20,14 @@ WITH later AS (
     FROM answers
 )
 SELECT (SELECT count(*) FROM calls) - stayed,
-    (SELECT count(*) FROM later WHERE earlier IS NOT NULL AND (operation IN ({STEP_WORDS}) OR NOT earlier)),
+    (SELECT count(*) FROM later WHERE earlier IS NOT NULL AND (operation IN ({STEP_NAMES}) OR NOT earlier)),
     throttled
 FROM told
 """  # noqa: S608 - our own words
 # The pace of sending: what only watched afterwards was spaced by other rules.
 _LATEST_CALLS = f"""
 SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
-    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_WORDS})
+    SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_NAMES})
 )
 """  # noqa: S608 - our own words
 

@@ -147,7 +147,7 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
             for statement in schema.INDEX_SUBSCRIPTIONS:
                 connection.execute(statement)
         if metadata.row_limit is not None:
-            connection.execute(schema.LEAVE_OUT, (metadata.row_limit,))
+            connection.execute(schema.EXCLUDE_BY_LIMIT, (metadata.row_limit,))
         connection.execute(f"INSERT INTO run (one, {COLUMNS}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
         connection.execute("COMMIT")
 

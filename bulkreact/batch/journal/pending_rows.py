@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.call_log import intended_id, load_progress
-from bulkreact.batch.journal.schema import STEP_WORDS
+from bulkreact.batch.journal.call_log import derive_request_id, load_progress
+from bulkreact.batch.journal.schema import STEP_NAMES
 from bulkreact.batch.progress import RowProgress, initial_progress
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Status, Target
@@ -24,7 +24,7 @@ _VIEWS = (
 CREATE TEMP VIEW IF NOT EXISTS sendable AS
 SELECT * FROM rows WHERE problem_code = '' AND duplicate_of IS NULL AND handed_to IS NULL
 """,
-    f"CREATE TEMP VIEW IF NOT EXISTS step_calls AS SELECT ordinal FROM calls WHERE operation IN ({STEP_WORDS})",  # noqa: S608 - our own names
+    f"CREATE TEMP VIEW IF NOT EXISTS step_calls AS SELECT ordinal FROM calls WHERE operation IN ({STEP_NAMES})",  # noqa: S608 - our own names
     """
 CREATE TEMP VIEW IF NOT EXISTS unsettled AS
 SELECT customer_id, ordinal, left_out FROM sendable
@@ -36,12 +36,12 @@ WHERE (reopen = 1 OR status = 'unknown')
 """,
 )
 _COUNT_UNSETTLED = """
-SELECT count(*), count(DISTINCT customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_left_out
+SELECT count(*), count(DISTINCT customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
 """
 _SELECT_OPEN = """
 CREATE TEMP TABLE open_rows AS
 SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent
-FROM temp.unsettled WHERE left_out = 0 OR :with_left_out
+FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
 """
 # A row below a subscription of the same run waits for it, unless that was seen active or the row was sent before.
 FIND_PARENTS = f"""
@@ -50,7 +50,7 @@ UPDATE temp.open_rows SET parent = waiting.parent FROM (
     FROM rows AS below JOIN temp.sendable AS above ON above.customer_id = below.customer_id
         AND above.subscription_id = below.subscription_id AND above.entitlement_id = ''
     LEFT JOIN outcomes ON outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = above.ordinal)
-    WHERE below.entitlement_id <> '' AND (above.left_out = 0 OR :with_left_out)
+    WHERE below.entitlement_id <> '' AND (above.left_out = 0 OR :with_excluded)
         AND coalesce(outcomes.status, '') NOT IN ('{Status.REACTIVATED}', '{Status.ALREADY_ACTIVE}')
         AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
 ) AS waiting WHERE waiting.ordinal = open_rows.ordinal
@@ -133,10 +133,10 @@ class OpenCount:
     customers: int
 
 
-def open_count(connection: sqlite3.Connection, *, with_left_out: bool = False) -> OpenCount:
+def open_count(connection: sqlite3.Connection, *, with_excluded: bool = False) -> OpenCount:
     """Return how many rows of how many customers are open, without sorting them."""
     _create_views(connection)
-    return OpenCount(*connection.execute(_COUNT_UNSETTLED, {"with_left_out": with_left_out}).fetchone())
+    return OpenCount(*connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone())
 
 
 class PendingRows:
@@ -146,17 +146,17 @@ class PendingRows:
     ordered by their deadlines, and those that are deleted before that time are sent first.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, with_left_out: bool = False, soon: str = "") -> None:
+    def __init__(self, connection: sqlite3.Connection, *, with_excluded: bool = False, soon: str = "") -> None:
         self._connection = connection
         # Without any call, as in most runs that begin, no row needs to be looked up.
         self._any_begun = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
         _create_views(connection)
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute(_SELECT_OPEN, {"with_left_out": with_left_out})
+        connection.execute(_SELECT_OPEN, {"with_excluded": with_excluded})
         if connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
             connection.execute("CREATE INDEX temp.open_rows_by_ordinal ON open_rows (ordinal)")
-            connection.execute(FIND_PARENTS, {"with_left_out": with_left_out})
+            connection.execute(FIND_PARENTS, {"with_excluded": with_excluded})
             connection.execute("CREATE INDEX temp.open_rows_by_parent ON open_rows (parent)")
         if soon:
             connection.execute(_SORT_BY_DEADLINE, {"soon": soon})
@@ -219,11 +219,11 @@ def _create_views(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def request_id(run_uuid: UUID, row: PendingRow) -> str:
+def next_request_id(run_uuid: UUID, row: PendingRow) -> str:
     """Return the request id of the row's next step: one per row, operation and intent, the same after any crash."""
     operation, progress = row.progress.operation, row.progress
     is_read = operation not in WRITES
     intent = progress.reads if is_read else progress.intent
     if row.request_id and row.request_id_is_for_read == is_read and intent == 0:
         return row.request_id
-    return intended_id(run_uuid, row.ordinal, operation, intent)
+    return derive_request_id(run_uuid, row.ordinal, operation, intent)

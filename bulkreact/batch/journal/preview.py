@@ -46,7 +46,7 @@ class RunPreview:
         return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
 
 
-def preview(folder: Path) -> RunPreview:
+def preview_run(folder: Path) -> RunPreview:
     """Mark the duplicates among a journal's rows, and count."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(schema.MARK_DUPLICATES)
@@ -56,7 +56,7 @@ def preview(folder: Path) -> RunPreview:
         return RunPreview(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
 
 
-def targets(folder: Path) -> Iterator[PlannedTarget]:
+def planned_targets(folder: Path) -> Iterator[PlannedTarget]:
     """Yield what would be sent, in the order of the input; duplicates must have been marked."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         yield from _targets(connection)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bulkreact.batch.journal import call_stats, call_timeline, pending_rows, retry_candidates, row_results
-from bulkreact.batch.journal.call_log import Write, write_calls
+from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
@@ -88,13 +88,13 @@ class JournalReader:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)
 
-    def open_count(self, *, with_left_out: bool = False) -> OpenCount:
+    def open_count(self, *, with_excluded: bool = False) -> OpenCount:
         """Return how many rows of how many customers are still to be sent."""
-        return pending_rows.open_count(self.connection, with_left_out=with_left_out)
+        return pending_rows.open_count(self.connection, with_excluded=with_excluded)
 
-    def pending_rows(self, *, with_left_out: bool = False, soon: str = "") -> PendingRows:
+    def pending_rows(self, *, with_excluded: bool = False, soon: str = "") -> PendingRows:
         """Return the open rows, to be sent in their order; what is deleted before ``soon`` goes first."""
-        return PendingRows(self.connection, with_left_out=with_left_out, soon=soon)
+        return PendingRows(self.connection, with_excluded=with_excluded, soon=soon)
 
     def unknown_count(self) -> UnknownCount:
         """Return how many rows ended with a lost answer."""
@@ -109,7 +109,7 @@ class JournalReader:
         """Return the calls of the run and its rate, for programs."""
         return call_stats.traffic(self.connection, configured_per_minute)
 
-    def write_calls(self) -> list[Write]:
+    def write_calls(self) -> list[WriteCall]:
         """Return every call that changes something, in the order in which they were made."""
         return write_calls(self.connection)
 

@@ -31,10 +31,10 @@ class Recorder:
         await self._writer.commit(*self._answer(call, verdict, settled))
 
     def record_answer_later(
-        self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], then: OnDurable
+        self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], on_durable: OnDurable
     ) -> None:
         """Record the same, durable before any call that begins later leaves; ``then`` is called when it is."""
-        self._writer.submit(*self._answer(call, verdict, settled), then=then)
+        self._writer.submit(*self._answer(call, verdict, settled), on_durable=on_durable)
 
     async def flushed(self) -> None:
         """Wait until all events are durable."""
@@ -46,7 +46,7 @@ class Recorder:
         values = (
             call.id,
             call.finished_at,
-            _name(verdict),
+            _stored_verdict(verdict),
             answer.http_status,
             answer.code,
             answer.description,
@@ -104,7 +104,7 @@ class Recorder:
         )
 
 
-def _name(verdict: Verdict) -> str:
+def _stored_verdict(verdict: Verdict) -> str:
     """Return the name under which a verdict is kept; trouble that is tried only once more is not of the passing kind."""
     once = isinstance(verdict, Transient) and verdict.retry_once
     return f"{stored_name(type(verdict))}{'Once' if once else ''}"

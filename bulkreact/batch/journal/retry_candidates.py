@@ -24,8 +24,8 @@ class Candidate:
 
     row: InputRow
     status: Status
-    taken: bool
-    handed_to: str
+    is_taken: bool
+    transferred_to: str
 
 
 def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:

@@ -9,7 +9,7 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
-from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_WORDS
+from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES
 from bulkreact.batch.policy import outcome_if_open
 from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
@@ -29,7 +29,7 @@ SELECT rows.ordinal, rows.number, CAST(rows.cells AS BLOB),
         AND outcomes.status <> '{Status.NOT_ATTEMPTED}',
     CASE WHEN outcomes.reopen OR outcomes.status = 'unknown' THEN EXISTS (
         SELECT 1 FROM calls AS later WHERE later.ordinal = outcomes.ordinal AND later.session > outcomes.session
-        AND later.operation IN ({STEP_WORDS})
+        AND later.operation IN ({STEP_NAMES})
     ) ELSE 0 END,
     CASE WHEN rows.of_read OR rows.duplicate_of IS NOT NULL OR rows.problem_code <> '' THEN '' ELSE rows.request_id END, rows.customer_id,
     outcomes.status, outcomes.attempts, outcomes.code, outcomes.description, outcomes.auto_renew,

@@ -8,7 +8,7 @@ from bulkreact.partnercenter.protocol import CHANGES, STEPS
 VERSION = 4
 
 
-def _words(words: Iterable[str]) -> str:
+def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
@@ -41,11 +41,11 @@ INSERT_OUTCOME = (
 # What is written while rows are sent, apart from what settles many of them at once.
 APPENDS = frozenset({INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME})
 
-CHANGE_WORDS = _words(CHANGES)
-STEP_WORDS = _words(STEPS)
+CHANGE_NAMES = _quoted(CHANGES)
+STEP_NAMES = _quoted(STEPS)
 LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
 # A row that was only watched has not begun.
-BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({STEP_WORDS}))"  # noqa: S608 - our own names
+BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({STEP_NAMES}))"  # noqa: S608 - our own names
 
 # Rows that could be sent and were not: no call of theirs is on record, and nothing has settled them.
 SETTLE_UNSENT = f"""
@@ -86,7 +86,7 @@ UPDATE rows SET request_id = '' WHERE request_id <> '' AND request_id IN (
 )
 """
 
-LEAVE_OUT = """
+EXCLUDE_BY_LIMIT = """
 UPDATE rows SET left_out = 1 WHERE problem_code = '' AND duplicate_of IS NULL AND ordinal >= (
     SELECT ordinal FROM rows WHERE problem_code = '' AND duplicate_of IS NULL ORDER BY ordinal LIMIT 1 OFFSET ?
 )

@@ -51,7 +51,7 @@ class SwappedId:
     reason: str
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return it as the results have it."""
         return f"{self.column} {self.reason}"
 
@@ -62,7 +62,7 @@ def flag_swapped_ids(folder: Path) -> list[SwappedId]:
         connection.execute(_MIXED)
         found = dict(_found(connection))
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_FLAG, ((CODE, one.words, ordinal) for ordinal, one in found.items()))
+        connection.executemany(_FLAG, ((CODE, one.description, ordinal) for ordinal, one in found.items()))
         connection.execute("COMMIT")
     return list(found.values())
 

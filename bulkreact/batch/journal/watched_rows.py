@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bulkreact.batch.journal.call_log import answered, load_progress, location_of
+from bulkreact.batch.journal.call_log import count_answers, load_location, load_progress
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.row_results import load_result, result_rows
 from bulkreact.batch.journal.schema import LATEST_OUTCOME
@@ -104,6 +104,6 @@ def load_watch(journal: JournalReader, ordinal: int) -> WatchedRow:
         row.outcome,
         is_ambiguous=load_progress(connection, ordinal, target, lost=False).operation not in STEPS,
         restore_auto_renew=bool(restore),
-        location="" if entitlement_id else location_of(connection, row.outcome),
-        restore_attempts=answered(connection, ordinal, Operation.RESTORE_AUTO_RENEW) if restore else 0,
+        location="" if entitlement_id else load_location(connection, row.outcome),
+        restore_attempts=count_answers(connection, ordinal, Operation.RESTORE_AUTO_RENEW) if restore else 0,
     )

@@ -18,7 +18,7 @@ Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 OnDurable = Callable[[], None]
 # So many rows at most are appended by one statement; one for each number is kept prepared.
-_TOGETHER = 32
+_ROWS_PER_STATEMENT = 32
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -46,7 +46,7 @@ class _Entry(Struct):
 
     statements: tuple[Statement, ...]
     waiter: asyncio.Future[int] | None
-    then: OnDurable | None = None
+    on_durable: OnDurable | None = None
 
 
 class Writer:
@@ -79,12 +79,12 @@ class Writer:
         self._add(_Entry(statements, waiter))
         return await waiter
 
-    def submit(self, *statements: Statement, then: OnDurable | None = None) -> None:
+    def submit(self, *statements: Statement, on_durable: OnDurable | None = None) -> None:
         """Have statements written before any that come later; ``then`` is called when they are durable.
 
         Whoever commits later learns that they could not be, or what ``then`` raised.
         """
-        self._add(_Entry(statements, None, then))
+        self._add(_Entry(statements, None, on_durable))
 
     async def flushed(self) -> None:
         """Wait until everything is durable; raises JournalNotWrittenError when it cannot be."""
@@ -128,8 +128,8 @@ class Writer:
                 entry.waiter.set_result(count)
         try:
             for entry in group:
-                if entry.then:
-                    entry.then()
+                if entry.on_durable:
+                    entry.on_durable()
         except Exception as error:  # noqa: BLE001 - it is raised again by the next commit
             return error
         return None
@@ -168,8 +168,8 @@ class Writer:
 
     def _append(self, rows: Mapping[str, list[Sequence[Value]]]) -> None:
         for sql, several in rows.items():
-            for begin in range(0, len(several), _TOGETHER):
-                some = several[begin : begin + _TOGETHER]
+            for begin in range(0, len(several), _ROWS_PER_STATEMENT):
+                some = several[begin : begin + _ROWS_PER_STATEMENT]
                 self._connection.execute(multi_row(sql, len(some)), list(chain.from_iterable(some)))
 
 

@@ -14,7 +14,7 @@ from bulkreact.batch.dispatch.throttle import Scope
 from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
-from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, request_id
+from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, next_request_id
 from bulkreact.batch.policy import AwaitParent, Finish, Step
 from bulkreact.batch.progress import RowProgress, advance
 from bulkreact.batch.run.dependencies import DependencyTracker, Item
@@ -88,7 +88,7 @@ class Runner:
     async def _send(self, row: PendingRow) -> None:
         """Make the next call of a row: it is durable before it is sent, and its answer before anything follows from it."""
         before = row.progress = self._up_to_date(row)
-        own_id = request_id(self._run_uuid, row) if before.operation in STEPS else ""
+        own_id = next_request_id(self._run_uuid, row) if before.operation in STEPS else ""
         context = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
         result = await self._executor.call(
             row.ordinal, before.operation, row.target, request_id=own_id, context=context
@@ -139,7 +139,7 @@ class Runner:
         report = partial(self._report, row, outcome)
         if row.target.entitlement_id:
             # No other row depends on it, and it is durable before any call that begins later is sent.
-            self._executor.recorder.record_answer_later(call, verdict, settled=settled, then=report)
+            self._executor.recorder.record_answer_later(call, verdict, settled=settled, on_durable=report)
         else:
             await self._executor.recorder.answered(call, verdict, settled=settled)
             report()

@@ -8,7 +8,7 @@ from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Answered, Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
-from bulkreact.batch.journal.call_log import intended_id
+from bulkreact.batch.journal.call_log import derive_request_id
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.verify.activation import Next, WatchStep
@@ -42,7 +42,7 @@ class ActivationPoller:
         """Make the next call of a watch; its answer is durable before anything follows from it."""
         call = watch.next_call(self._environment.monotonic())
         ordinal, intent = call.row.ordinal, call.intent
-        request_id = "" if intent is None else intended_id(self._run_uuid, ordinal, call.operation, intent)
+        request_id = "" if intent is None else derive_request_id(self._run_uuid, ordinal, call.operation, intent)
         result = await self._executor.call(
             ordinal, call.operation, call.row.target, request_id=request_id, context=call.context
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkreact.batch.journal.preview import PlannedTarget, RunPreview, preview, targets
+from bulkreact.batch.journal.preview import PlannedTarget, RunPreview, planned_targets, preview_run
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
@@ -62,8 +62,8 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
             raise InputRefusedError(f"--out {out} would overwrite the input: name another file.")
         folder = Path(name)
         loaded = load_input(folder, source, path, read_load_options(ctx.params), all_errors=True)
-        plan = preview(folder)
-        listed = list(targets(folder)) if as_json or out or online else []
+        plan = preview_run(folder)
+        listed = list(planned_targets(folder)) if as_json or out or online else []
         present = _present_state(plan, listed, read_online(ctx, listed) if online else None)
     now = utc_now()
     content = _to_dict(loaded, plan, rate, present, now)

@@ -43,7 +43,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
         ctx.exit(EXIT_SUCCESS)
     metadata = run.metadata
     service = shared.service_of_run(metadata)
-    count = store.open_count(run.folder, with_left_out=True)
+    count = store.open_count(run.folder, with_excluded=True)
     if not count.rows and not run.unfinished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)

@@ -146,7 +146,7 @@ def test_nothing_is_read_far_ahead_of_what_is_written(tmp_path: Path, monkeypatc
     written = [0]
     write = bulk_insert._write
 
-    def slow(connection: sqlite3.Connection, runs: list[bulk_insert._Run]) -> None:
+    def slow(connection: sqlite3.Connection, runs: list[bulk_insert._SameStatement]) -> None:
         time.sleep(0.01)
         gaps.append(read[0] - written[0])
         written[0] += sum(len(rows) for _, rows in runs)
@@ -161,7 +161,7 @@ def test_nothing_is_read_far_ahead_of_what_is_written(tmp_path: Path, monkeypatc
     monkeypatch.setattr(bulk_insert, "_write", slow)
     create(tmp_path, rows())
     assert written == [300]
-    assert max(gaps) <= 10 * (bulk_insert._AHEAD + 2)
+    assert max(gaps) <= 10 * (bulk_insert._MAX_WAITING_BATCHES + 2)
 
 
 def test_it_is_a_rollback_journal_only_while_it_is_made(tmp_path: Path) -> None:

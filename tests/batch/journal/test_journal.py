@@ -110,13 +110,13 @@ def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, s
     assert [row.number for row in open_rows(tmp_path)] == sent
 
 
-@pytest.mark.parametrize("with_left_out", [False, True])
-def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_left_out: bool) -> None:
+@pytest.mark.parametrize("with_excluded", [False, True])
+def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_excluded: bool) -> None:
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
     with JournalReader(tmp_path) as journal:
-        counted = journal.open_count(with_left_out=with_left_out)
-        assert counted == journal.pending_rows(with_left_out=with_left_out).count()
-    assert counted == (OpenCount(4, 2) if with_left_out else OpenCount(2, 2))
+        counted = journal.open_count(with_excluded=with_excluded)
+        assert counted == journal.pending_rows(with_excluded=with_excluded).count()
+    assert counted == (OpenCount(4, 2) if with_excluded else OpenCount(2, 2))
 
 
 @pytest.mark.parametrize(
@@ -243,13 +243,13 @@ async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_late
     writer = Writer(tmp_path / "journal.sqlite3")
     told: list[int] = []
     for number in (1, 2, 3):
-        writer.submit(call_number(number), then=lambda: told.append(durable(tmp_path)))
+        writer.submit(call_number(number), on_durable=lambda: told.append(durable(tmp_path)))
     assert (told, durable(tmp_path)) == ([], 0)
     await writer.commit(call_number(4))
     assert durable(tmp_path) == 4
     assert len(told) == 3
     assert all(seen >= place for place, seen in enumerate(told, 1))
-    writer.submit(call_number(5), then=lambda: told.append(durable(tmp_path)))
+    writer.submit(call_number(5), on_durable=lambda: told.append(durable(tmp_path)))
     await writer.flushed()
     assert told[3:] == [5]
     for number in (6, 7):
@@ -262,7 +262,7 @@ async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(t
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     told: list[int] = []
-    writer.submit(call_number(1, request_id="no guid"), then=lambda: told.append(1))
+    writer.submit(call_number(1, request_id="no guid"), on_durable=lambda: told.append(1))
     with pytest.raises(sqlite3.IntegrityError):
         await writer.flushed()
     for wait in (writer.commit(call_number(2)), writer.flushed()):
@@ -279,7 +279,7 @@ async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> 
     def torn() -> None:
         raise BrokenPipeError("nobody listens")
 
-    writer.submit(call_number(1), then=torn)
+    writer.submit(call_number(1), on_durable=torn)
     with pytest.raises(BrokenPipeError):
         await writer.flushed()
     with pytest.raises(BrokenPipeError):
@@ -296,9 +296,9 @@ async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Pa
     def torn() -> None:
         raise BrokenPipeError("nobody listens")
 
-    writer.submit(call_number(1), then=torn)
+    writer.submit(call_number(1), on_durable=torn)
     # These wait for the first one.
-    writer.submit(call_number(2), then=lambda: told.append(2))
+    writer.submit(call_number(2), on_durable=lambda: told.append(2))
     writer.submit(call_number(3))
     with pytest.raises(BrokenPipeError):
         await writer.flushed()

@@ -40,7 +40,7 @@ def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
 def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path) -> None:
     (one,) = flagged(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
     assert (one.number, one.column, one.value) == (3, "entitlement_id", S)
-    assert one.words == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
+    assert one.description == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
 
 
 def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Pat
 def test_where_nobody_can_tell_both_are_flagged(tmp_path: Path) -> None:
     found = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
     assert [(one.number, one.column) for one in found] == [(2, "customer_id"), (3, "subscription_id")]
-    assert "one of the two is in the wrong column" in found[0].words
+    assert "one of the two is in the wrong column" in found[0].description
 
 
 def test_rows_that_are_invalid_already_prove_nothing(tmp_path: Path) -> None:

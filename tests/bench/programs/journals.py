@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.call_log import intended_id
+from bulkreact.batch.journal.call_log import derive_request_id
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
@@ -89,7 +89,7 @@ def _facts(intake: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
 def _calls(settled: range, run_uuid: UUID) -> Iterator[tuple[int, int, int, str, str, str, str]]:
     operation = Operation.REACTIVATE_ENTITLEMENT
     for number in settled:
-        yield number, 1, number, operation, intended_id(run_uuid, number, operation, 0), str(uuid4()), _AT
+        yield number, 1, number, operation, derive_request_id(run_uuid, number, operation, 0), str(uuid4()), _AT
 
 
 if __name__ == "__main__":
