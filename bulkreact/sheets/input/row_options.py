@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER
 from bulkreact.sheets.columns import CANCELLED_ON, CANDIDATES, DEADLINE, KIND, RESTORE_AUTO_RENEW, ColumnLayout
 from bulkreact.sheets.input.guid_cells import is_blank
 from bulkreact.sheets.input.row_errors import CellError
-from bulkreact.timestamps import timestamp
+from bulkreact.timestamps import parse_time, timestamp
 
 _AMBIGUOUS = "ambiguous-row"
 _INVALID_KIND = "invalid-kind"
@@ -99,11 +99,5 @@ class RowOptionsReader:
 
 def _parse_date(cell: str) -> datetime | None:
     """Return an ISO 8601 date in UTC; any other notation could be read in two ways."""
-    if not _DATE.fullmatch(cell):
-        return None
-    try:
-        date = datetime.fromisoformat(cell)
-        date = (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return date if FIRST_YEAR <= date.year < NEVER else None
+    date = parse_time(cell) if _DATE.fullmatch(cell) else None
+    return date if date and FIRST_YEAR <= date.year < NEVER else None

@@ -25,4 +25,4 @@ def write_lines(file: TextIO, items: Iterable[Discovered]) -> None:
 
 
 def _guarded(found: Iterable[Discovered]) -> Iterator[list[str]]:
-    return ([guard(cell) for cell in astuple(one)] for one in found)
+    return ([guard(cell) for cell in astuple(item)] for item in found)
