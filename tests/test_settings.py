@@ -116,18 +116,33 @@ def test_base_urls_are_read(text: str, url: str) -> None:
         (parse_client_id, CLIENT_ID.upper(), CLIENT_ID),
     ],
 )
-def test_who_asks_for_tokens_is_read(parse: Callable[[str], str], text: str, read: str) -> None:
+def test_the_identity_is_parsed(parse: Callable[[str], str], text: str, read: str) -> None:
     assert parse(text) == read
 
 
-def test_every_cloud_has_its_documented_addresses() -> None:
-    api, china = "https://api.partnercenter.microsoft.com", "https://partner.partnercenterapi.microsoftonline.cn"
-    assert BASE_URLS == RESOURCES == {Cloud.GLOBAL: api, Cloud.USGOV: api, Cloud.CHINA: china}
-    assert AUTHORITIES == {
-        Cloud.GLOBAL: "https://login.microsoftonline.com",
-        Cloud.USGOV: "https://login.microsoftonline.us",
-        Cloud.CHINA: "https://login.partner.microsoftonline.cn",
-    }
+@pytest.mark.parametrize(
+    ("cloud", "api", "authority"),
+    [
+        (Cloud.GLOBAL, "https://api.partnercenter.microsoft.com", "https://login.microsoftonline.com"),
+        (Cloud.USGOV, "https://api.partnercenter.microsoft.com", "https://login.microsoftonline.us"),
+        (
+            Cloud.CHINA,
+            "https://partner.partnercenterapi.microsoftonline.cn",
+            "https://login.partner.microsoftonline.cn",
+        ),
+    ],
+)
+def test_a_cloud_has_its_documented_addresses(cloud: Cloud, api: str, authority: str) -> None:
+    assert (BASE_URLS[cloud], RESOURCES[cloud], AUTHORITIES[cloud]) == (api, api, authority)
+
+
+@pytest.mark.parametrize("cloud", list(Cloud))
+def test_every_cloud_has_encrypted_addresses(cloud: Cloud) -> None:
+    assert parse_base_url(BASE_URLS[cloud]) == BASE_URLS[cloud]
+    assert parse_authority(AUTHORITIES[cloud]) == AUTHORITIES[cloud]
+
+
+def test_another_host_is_not_this_machine() -> None:
     assert not is_loopback("partner.example")
 
 
