@@ -1,6 +1,5 @@
 """One entry of the error codes: what a code means, who must act, and what to do."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,12 +50,17 @@ class ErrorCode:
     read_first: bool = False
 
 
-def entries(
-    http_status: int | None,
-    answer_class: AnswerClass | None,
-    responsible: Responsible,
-    advice: str,
-    codes: Iterable[tuple[str, str]],
-) -> list[ErrorCode]:
-    """Return the entries of several codes with their descriptions, which have all else in common."""
-    return [ErrorCode(code, http_status, answer_class, text, responsible, advice) for code, text in codes]
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What several codes have in common: their class, who must act, and what to do."""
+
+    answer_class: AnswerClass | None
+    responsible: Responsible
+    advice: str
+    read_first: bool = False
+
+    def entry(self, http_status: int | None, code: str, description: str) -> ErrorCode:
+        """Return the entry of a code."""
+        return ErrorCode(
+            code, http_status, self.answer_class, description, self.responsible, self.advice, self.read_first
+        )

@@ -1,7 +1,7 @@
 """The error codes of this program, and the statuses of rows."""
 
 from bulkreact.models import Status
-from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible, entries
+from bulkreact.partnercenter.error_codes.entry import ErrorCode, Guidance, Responsible
 from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, LATER_ADVICE, UNEXPECTED_REDIRECT
 
 UNREADABLE = "unreadable-answer"
@@ -23,6 +23,9 @@ _FILL_IN = (
 )
 _CORRECT_CELL = "Correct the cell in failed.csv and run that file."
 _REPEAT = "Run the same command again: it repeats the call under the same request id and settles the row."
+_CELL = Guidance(None, Responsible.SENDER, _CORRECT_CELL)
+_LOST = Guidance(None, Responsible.NOBODY, _REPEAT)
+_DONE = Guidance(None, Responsible.NOBODY, "")
 
 
 def _entry(code: str, description: str, responsible: Responsible, advice: str) -> ErrorCode:
@@ -30,23 +33,16 @@ def _entry(code: str, description: str, responsible: Responsible, advice: str) -
 
 
 LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
-    *entries(
+    _CELL.entry(None, "invalid-customer-id", "customer_id is not a GUID"),
+    _CELL.entry(None, "invalid-subscription-id", "subscription_id is not a GUID"),
+    _CELL.entry(None, "invalid-entitlement-id", "entitlement_id is not a GUID"),
+    _CELL.entry(None, "missing-customer-id", "the row has no customer_id"),
+    _CELL.entry(None, "missing-subscription-id", "the row has no subscription_id"),
+    _CELL.entry(None, "invalid-kind", "the column kind takes azure, subscription or nothing"),
+    _CELL.entry(
         None,
-        None,
-        Responsible.SENDER,
-        _CORRECT_CELL,
-        [
-            ("invalid-customer-id", "customer_id is not a GUID"),
-            ("invalid-subscription-id", "subscription_id is not a GUID"),
-            ("invalid-entitlement-id", "entitlement_id is not a GUID"),
-            ("missing-customer-id", "the row has no customer_id"),
-            ("missing-subscription-id", "the row has no subscription_id"),
-            ("invalid-kind", "the column kind takes azure, subscription or nothing"),
-            (
-                "invalid-restore-auto-renew",
-                "the column restore_auto_renew takes true or false, yes or no, 1 or 0, or nothing",
-            ),
-        ],
+        "invalid-restore-auto-renew",
+        "the column restore_auto_renew takes true or false, yes or no, 1 or 0, or nothing",
     ),
     _entry("missing-entitlement-id", "the row has no entitlement_id", Responsible.SENDER, _FILL_IN),
     _entry(
@@ -117,17 +113,9 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.OPERATOR,
         "See what the run says about its credentials (bulkreact doctor), then continue it.",
     ),
-    *entries(
-        None,
-        None,
-        Responsible.NOBODY,
-        _REPEAT,
-        [
-            ("timed-out", "no answer came within the time-out: the call may have worked"),
-            ("connection-lost", "the connection broke before the answer: the call may have worked"),
-            ("no-answer", "the program ended before the answer was recorded: the call may have worked"),
-        ],
-    ),
+    _LOST.entry(None, "timed-out", "no answer came within the time-out: the call may have worked"),
+    _LOST.entry(None, "connection-lost", "the connection broke before the answer: the call may have worked"),
+    _LOST.entry(None, "no-answer", "the program ended before the answer was recorded: the call may have worked"),
     _entry(
         UNREADABLE,
         "success was announced, but by a page that is not Partner Center's: the call may have worked",
@@ -144,17 +132,11 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
 )
 
 STATUS_ENTRIES: tuple[ErrorCode, ...] = (
-    *entries(
-        None,
-        None,
-        Responsible.NOBODY,
-        "",
-        [
-            (Status.REACTIVATED, "accepted and seen active"),
-            (Status.ACCEPTED, "Partner Center took the request; the subscription becomes active within minutes"),
-            (Status.ALREADY_ACTIVE, "the subscription was active before it was asked for"),
-        ],
+    _DONE.entry(None, Status.REACTIVATED, "accepted and seen active"),
+    _DONE.entry(
+        None, Status.ACCEPTED, "Partner Center took the request; the subscription becomes active within minutes"
     ),
+    _DONE.entry(None, Status.ALREADY_ACTIVE, "the subscription was active before it was asked for"),
     _entry(
         Status.DUPLICATE,
         "the same target as in an earlier row, which has the outcome",

@@ -3,7 +3,7 @@
 Meanings follow Microsoft's page *Partner Center REST error codes*; the descriptions are ours.
 """
 
-from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible, entries
+from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Guidance, Responsible
 
 UNEXPECTED_REDIRECT = "unexpected-redirect"
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
@@ -12,298 +12,178 @@ _ADMIN_ROLE = (
     "Give the account the Admin Agent role (reactivating also needs Global Administrator). "
     "Then continue the run if it was stopped, else run failed.csv."
 )
-_NOT_REACTIVATABLE = "This subscription cannot be brought back; sell the customer a new one."
 LATER_ADVICE = "Try again later: bulkreact retry, or run failed.csv."
 RETRY_ADVICE = "Nothing is wrong with the row. When the service works again: bulkreact retry, or run failed.csv."
 
+_WRONG_IDS = Guidance(AnswerClass.PERMANENT, Responsible.SENDER, _CHECK_IDS)
+_AMBIGUOUS = Guidance(
+    AnswerClass.CHECK,
+    Responsible.ADMIN,
+    "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; before that, ask Microsoft support with request_id and correlation_id.",
+)
+_CHANGED_MEANWHILE = Guidance(
+    AnswerClass.CONFLICT, Responsible.NOBODY, "Run failed.csv: it starts from how the subscription is now."
+)
+_NOT_NOW = Guidance(AnswerClass.LATER, Responsible.NOBODY, LATER_ADVICE)
+_NOT_REACTIVATABLE = Guidance(
+    AnswerClass.PERMANENT,
+    Responsible.CUSTOMER,
+    "This subscription cannot be brought back; sell the customer a new one.",
+)
+_WRONG_STATE = Guidance(
+    AnswerClass.PERMANENT,
+    Responsible.ADMIN,
+    "Look at the subscription in Partner Center: its present state does not allow this change.",
+)
+_UNEXPECTED = Guidance(AnswerClass.PERMANENT, Responsible.MICROSOFT, _ASK_SUPPORT)
+_REFUSED = Guidance(
+    AnswerClass.PERMANENT,
+    Responsible.SENDER,
+    "Read error_description, correct the row in failed.csv and run that file.",
+)
+_TOKEN_REFUSED = Guidance(
+    AnswerClass.TOKEN,
+    Responsible.OPERATOR,
+    "Get a fresh access token for the right tenant and run the same command again: it continues the run.",
+)
+_WRONG_AUDIENCE = Guidance(
+    AnswerClass.FATAL,
+    Responsible.OPERATOR,
+    "Get a token for the resource https://api.partnercenter.microsoft.com, then run the same command again.",
+)
+_NO_MFA = Guidance(
+    AnswerClass.FATAL,
+    Responsible.OPERATOR,
+    "Sign in again with multi-factor authentication, then run the same command again: it continues the run.",
+)
+_NO_PERMISSION = Guidance(AnswerClass.PERMISSION, Responsible.ADMIN, _ADMIN_ROLE)
+_NO_RELATIONSHIP = Guidance(
+    AnswerClass.CUSTOMER,
+    Responsible.ADMIN,
+    "Check in Partner Center that the reseller relationship with this customer still exists, then run failed.csv.",
+)
+_CUSTOMER_STATUS = Guidance(
+    AnswerClass.CUSTOMER,
+    Responsible.CUSTOMER,
+    "Settle the customer's status in Partner Center (agreement, review), then run failed.csv.",
+)
+_APP_ONLY = Guidance(
+    AnswerClass.FATAL,
+    Responsible.OPERATOR,
+    "Use an app+user token, then run the same command again: it continues the run.",
+)
+_PARTNER_STATUS = Guidance(
+    AnswerClass.FATAL,
+    Responsible.ADMIN,
+    "Settle this for the partner tenant, then run the same command again: it continues the run.",
+)
+_BY_HAND = Guidance(AnswerClass.PERMANENT, Responsible.ADMIN, "Look after this subscription in Partner Center by hand.")
+_CREDIT_LIMIT = Guidance(
+    AnswerClass.PERMANENT, Responsible.ADMIN, "Raise the partner's credit limit with Microsoft, then run failed.csv."
+)
+_FORBIDDEN = Guidance(AnswerClass.PERMANENT, Responsible.ADMIN, _ADMIN_ROLE)
+_NOT_FOUND = Guidance(
+    AnswerClass.PERMANENT,
+    Responsible.SENDER,
+    _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
+)
+_SERVER_ERROR = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE)
+_PARENT_FIRST = Guidance(
+    AnswerClass.PARENT,
+    Responsible.SENDER,
+    "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
+)
+_BUSY = Guidance(AnswerClass.NOT_READY, Responsible.NOBODY, LATER_ADVICE)
+_PENDING = Guidance(AnswerClass.LATER, Responsible.NOBODY, "In 24 hours: bulkreact retry, or run failed.csv.")
+_THROTTLED = Guidance(
+    AnswerClass.THROTTLED,
+    Responsible.NOBODY,
+    "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
+)
+_UPDATE_FAILED = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE, read_first=True)
+_UNSUPPORTED = Guidance(AnswerClass.RETRY_ONCE, Responsible.MICROSOFT, _ASK_SUPPORT)
+_ANSWER_LOST = Guidance(
+    AnswerClass.RETRY, Responsible.NOBODY, "Run the same command again: it repeats the call under the same request id."
+)
+
 SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
-    *entries(
+    _WRONG_IDS.entry(400, "900118", "Partner Center does not know this customer id"),
+    _WRONG_IDS.entry(400, "800002", "Partner Center cannot read one of the ids, or one is missing"),
+    _WRONG_IDS.entry(400, "3000", "a property of the request is not valid"),
+    _AMBIGUOUS.entry(
         400,
-        AnswerClass.PERMANENT,
-        Responsible.SENDER,
-        _CHECK_IDS,
-        [
-            ("900118", "Partner Center does not know this customer id"),
-            ("800002", "Partner Center cannot read one of the ids, or one is missing"),
-            ("3000", "a property of the request is not valid"),
-        ],
-    ),
-    ErrorCode(
         "900337",
-        400,
-        AnswerClass.CHECK,
         "the partner cannot reactivate this Azure subscription: it is active already, deleted for good, or not yours to reactivate",
-        Responsible.ADMIN,
-        "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; "
-        "before that, ask Microsoft support with request_id and correlation_id.",
     ),
-    ErrorCode(
-        "2055",
-        400,
-        AnswerClass.CONFLICT,
-        "the subscription changed while it was being updated (its etag is no longer valid)",
-        Responsible.NOBODY,
-        "Run failed.csv: it starts from how the subscription is now.",
+    _CHANGED_MEANWHILE.entry(
+        400, "2055", "the subscription changed while it was being updated (its etag is no longer valid)"
     ),
-    ErrorCode(
-        "900280",
-        400,
-        AnswerClass.LATER,
-        "updates to this subscription are not allowed at present",
-        Responsible.NOBODY,
-        LATER_ADVICE,
+    _NOT_NOW.entry(400, "900280", "updates to this subscription are not allowed at present"),
+    _NOT_REACTIVATABLE.entry(400, "2011", "the subscription is deleted and can no longer be updated"),
+    _NOT_REACTIVATABLE.entry(400, "900277", "the subscription is about to expire and takes no more updates"),
+    _NOT_REACTIVATABLE.entry(400, "900279", "the subscription takes no more updates"),
+    _WRONG_STATE.entry(400, "800096", "the status of this subscription cannot be updated"),
+    _WRONG_STATE.entry(400, "800040", "the status cannot be changed from what it is now"),
+    _WRONG_STATE.entry(400, "800091", "a suspended subscription cannot be updated in this way"),
+    _WRONG_STATE.entry(400, "800081", "the subscription must be activated before it can be updated"),
+    _WRONG_STATE.entry(400, "2001", "the quantity of a suspended subscription cannot be changed"),
+    _WRONG_STATE.entry(400, "2002", "the quantity is outside what the offer allows"),
+    _WRONG_STATE.entry(400, "2054", "the billing cycle cannot be changed by updating the subscription"),
+    _UNEXPECTED.entry(400, "900311", "the subscription has been updated too many times"),
+    _UNEXPECTED.entry(
+        400, "900307", "the reason given for a cancellation is not valid (not expected when reactivating)"
     ),
-    *entries(
-        400,
-        AnswerClass.PERMANENT,
-        Responsible.CUSTOMER,
-        _NOT_REACTIVATABLE,
-        [
-            ("2011", "the subscription is deleted and can no longer be updated"),
-            ("900277", "the subscription is about to expire and takes no more updates"),
-            ("900279", "the subscription takes no more updates"),
-        ],
+    _REFUSED.entry(400, "", "Partner Center refused the request"),
+    _TOKEN_REFUSED.entry(401, "400", "access denied: the token was refused"),
+    _TOKEN_REFUSED.entry(401, "800001", "the token is missing or could not be read"),
+    _TOKEN_REFUSED.entry(401, "", "the token was refused, or it has expired"),
+    _WRONG_AUDIENCE.entry(401, "900420", "the token was issued for an audience that Partner Center no longer accepts"),
+    _NO_MFA.entry(401, "900421", "the app+user token was issued without multi-factor authentication"),
+    _NO_MFA.entry(
+        401, "invalid_token", "the token is not accepted, most likely for lack of multi-factor authentication"
     ),
-    *entries(
-        400,
-        AnswerClass.PERMANENT,
-        Responsible.ADMIN,
-        "Look at the subscription in Partner Center: its present state does not allow this change.",
-        [
-            ("800096", "the status of this subscription cannot be updated"),
-            ("800040", "the status cannot be changed from what it is now"),
-            ("800091", "a suspended subscription cannot be updated in this way"),
-            ("800081", "the subscription must be activated before it can be updated"),
-            ("2001", "the quantity of a suspended subscription cannot be changed"),
-            ("2002", "the quantity is outside what the offer allows"),
-            ("2054", "the billing cycle cannot be changed by updating the subscription"),
-        ],
-    ),
-    *entries(
-        400,
-        AnswerClass.PERMANENT,
-        Responsible.MICROSOFT,
-        _ASK_SUPPORT,
-        [
-            ("900311", "the subscription has been updated too many times"),
-            ("900307", "the reason given for a cancellation is not valid (not expected when reactivating)"),
-        ],
-    ),
-    ErrorCode(
-        "",
-        400,
-        AnswerClass.PERMANENT,
-        "Partner Center refused the request",
-        Responsible.SENDER,
-        "Read error_description, correct the row in failed.csv and run that file.",
-    ),
-    *entries(
-        401,
-        AnswerClass.TOKEN,
-        Responsible.OPERATOR,
-        "Get a fresh access token for the right tenant and run the same command again: it continues the run.",
-        [
-            ("400", "access denied: the token was refused"),
-            ("800001", "the token is missing or could not be read"),
-            ("", "the token was refused, or it has expired"),
-        ],
-    ),
-    ErrorCode(
-        "900420",
-        401,
-        AnswerClass.FATAL,
-        "the token was issued for an audience that Partner Center no longer accepts",
-        Responsible.OPERATOR,
-        "Get a token for the resource https://api.partnercenter.microsoft.com, then run the same command again.",
-    ),
-    *entries(
-        401,
-        AnswerClass.FATAL,
-        Responsible.OPERATOR,
-        "Sign in again with multi-factor authentication, then run the same command again: it continues the run.",
-        [
-            ("900421", "the app+user token was issued without multi-factor authentication"),
-            ("invalid_token", "the token is not accepted, most likely for lack of multi-factor authentication"),
-        ],
-    ),
-    *entries(
-        403,
-        AnswerClass.PERMISSION,
-        Responsible.ADMIN,
-        _ADMIN_ROLE,
-        [
-            ("900335", "the account may not reactivate this Azure subscription"),
-            ("2032", "access denied"),
-            ("900150", "the account's role lacks the rights for this operation"),
-            ("900308", "the account's privileges do not suffice for this operation"),
-        ],
-    ),
-    *entries(
-        403,
-        AnswerClass.CUSTOMER,
-        Responsible.ADMIN,
-        "Check in Partner Center that the reseller relationship with this customer still exists, then run failed.csv.",
-        [
-            ("900159", "the partner has no reseller relationship with this customer"),
-            ("20002", "the partner has no commerce relationship with this customer"),
-        ],
-    ),
-    *entries(
-        403,
-        AnswerClass.CUSTOMER,
-        Responsible.CUSTOMER,
-        "Settle the customer's status in Partner Center (agreement, review), then run failed.csv.",
-        [
-            ("900123", "the indirect reseller has not accepted the Microsoft Partner Agreement"),
-            ("800073", "the customer's account is under review"),
-            ("800074", "the customer's account is under review"),
-            ("800075", "the customer's account was not approved"),
-            ("900416", "the customer's account is locked"),
-        ],
-    ),
-    ErrorCode(
-        "900329",
-        403,
-        AnswerClass.FATAL,
-        "this resource refuses app-only tokens",
-        Responsible.OPERATOR,
-        "Use an app+user token, then run the same command again: it continues the run.",
-    ),
-    *entries(
-        403,
-        AnswerClass.FATAL,
-        Responsible.ADMIN,
-        "Settle this for the partner tenant, then run the same command again: it continues the run.",
-        [
-            ("900309", "conditional access policies block this account"),
-            ("90000", "no token could be issued for this account"),
-            ("800039", "the partner's reseller programme is not active"),
-            ("900149", "the partner's programme status is not active"),
-            ("900124", "the partner has not accepted the Microsoft Partner Agreement"),
-        ],
-    ),
-    *entries(
-        403,
-        AnswerClass.PERMANENT,
-        Responsible.ADMIN,
-        "Look after this subscription in Partner Center by hand.",
-        [("900263", "a legacy subscription cannot be updated in this way")],
-    ),
-    *entries(
-        403,
-        AnswerClass.PERMANENT,
-        Responsible.ADMIN,
-        "Raise the partner's credit limit with Microsoft, then run failed.csv.",
-        [
-            ("800023", "the partner's credit line is too low for this"),
-            ("900121", "the partner's credit limit does not suffice"),
-        ],
-    ),
-    ErrorCode("", 403, AnswerClass.PERMANENT, "Partner Center forbids this", Responsible.ADMIN, _ADMIN_ROLE),
-    *entries(
-        404,
-        AnswerClass.PERMANENT,
-        Responsible.SENDER,
-        _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
-        [
-            ("800111", "Partner Center finds no Azure subscription with this entitlement id"),
-            ("20003", "Partner Center finds no subscription with this id"),
-            ("60003", "Partner Center finds no tenant with this customer id"),
-            ("1000", "Partner Center finds nothing under these ids"),
-            ("", "Partner Center finds nothing under these ids"),
-        ],
-    ),
-    ErrorCode(
-        "", 408, AnswerClass.RETRY, "Partner Center gave up waiting for the request", Responsible.NOBODY, RETRY_ADVICE
-    ),
-    ErrorCode(
-        "27009",
-        409,
-        AnswerClass.PARENT,
-        "a subscription cannot be brought back before its parent is active",
-        Responsible.SENDER,
-        "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
-    ),
-    *entries(
-        409,
-        AnswerClass.NOT_READY,
-        Responsible.NOBODY,
-        LATER_ADVICE,
-        [
-            ("800082", "the subscription is not ready to be updated"),
-            ("", "the subscription is busy, perhaps with its renewal"),
-        ],
-    ),
-    ErrorCode(
-        "900278",
-        409,
-        AnswerClass.LATER,
-        "another operation on this subscription is pending; it can take 24 hours",
-        Responsible.NOBODY,
-        "In 24 hours: bulkreact retry, or run failed.csv.",
-    ),
-    ErrorCode(
-        "",
-        412,
-        AnswerClass.CONFLICT,
-        "the subscription changed while it was being updated",
-        Responsible.NOBODY,
-        "Run failed.csv: it starts from how the subscription is now.",
-    ),
-    ErrorCode(
-        "",
-        429,
-        AnswerClass.THROTTLED,
-        "too many requests: Partner Center asks to wait",
-        Responsible.NOBODY,
-        "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
-    ),
-    *entries(
-        500,
-        AnswerClass.RETRY,
-        Responsible.NOBODY,
-        RETRY_ADVICE,
-        [
-            ("800003", "an unexpected error inside Partner Center"),
-            ("900192", "something went wrong inside Partner Center"),
-            ("", "an error inside Partner Center"),
-        ],
-    ),
-    ErrorCode(
-        "800094",
-        500,
-        AnswerClass.RETRY,
-        "Partner Center did not manage to update the subscription",
-        Responsible.NOBODY,
-        RETRY_ADVICE,
-        read_first=True,
-    ),
-    *entries(
-        501,
-        AnswerClass.RETRY_ONCE,
-        Responsible.MICROSOFT,
-        _ASK_SUPPORT,
-        [("0", "Partner Center knows no name for this error"), ("", "Partner Center does not implement this")],
-    ),
-    ErrorCode(
-        "",
-        502,
-        AnswerClass.RETRY,
-        "the gateway before Partner Center got no proper answer",
-        Responsible.NOBODY,
-        RETRY_ADVICE,
-    ),
-    ErrorCode(
-        "", 503, AnswerClass.RETRY, "Partner Center is not available at present", Responsible.NOBODY, RETRY_ADVICE
-    ),
-    ErrorCode(
-        "",
-        504,
-        AnswerClass.RETRY,
-        "the gateway before Partner Center gave up waiting: the call may have worked",
-        Responsible.NOBODY,
-        "Run the same command again: it repeats the call under the same request id.",
-    ),
+    _NO_PERMISSION.entry(403, "900335", "the account may not reactivate this Azure subscription"),
+    _NO_PERMISSION.entry(403, "2032", "access denied"),
+    _NO_PERMISSION.entry(403, "900150", "the account's role lacks the rights for this operation"),
+    _NO_PERMISSION.entry(403, "900308", "the account's privileges do not suffice for this operation"),
+    _NO_RELATIONSHIP.entry(403, "900159", "the partner has no reseller relationship with this customer"),
+    _NO_RELATIONSHIP.entry(403, "20002", "the partner has no commerce relationship with this customer"),
+    _CUSTOMER_STATUS.entry(403, "900123", "the indirect reseller has not accepted the Microsoft Partner Agreement"),
+    _CUSTOMER_STATUS.entry(403, "800073", "the customer's account is under review"),
+    _CUSTOMER_STATUS.entry(403, "800074", "the customer's account is under review"),
+    _CUSTOMER_STATUS.entry(403, "800075", "the customer's account was not approved"),
+    _CUSTOMER_STATUS.entry(403, "900416", "the customer's account is locked"),
+    _APP_ONLY.entry(403, "900329", "this resource refuses app-only tokens"),
+    _PARTNER_STATUS.entry(403, "900309", "conditional access policies block this account"),
+    _PARTNER_STATUS.entry(403, "90000", "no token could be issued for this account"),
+    _PARTNER_STATUS.entry(403, "800039", "the partner's reseller programme is not active"),
+    _PARTNER_STATUS.entry(403, "900149", "the partner's programme status is not active"),
+    _PARTNER_STATUS.entry(403, "900124", "the partner has not accepted the Microsoft Partner Agreement"),
+    _BY_HAND.entry(403, "900263", "a legacy subscription cannot be updated in this way"),
+    _CREDIT_LIMIT.entry(403, "800023", "the partner's credit line is too low for this"),
+    _CREDIT_LIMIT.entry(403, "900121", "the partner's credit limit does not suffice"),
+    _FORBIDDEN.entry(403, "", "Partner Center forbids this"),
+    _NOT_FOUND.entry(404, "800111", "Partner Center finds no Azure subscription with this entitlement id"),
+    _NOT_FOUND.entry(404, "20003", "Partner Center finds no subscription with this id"),
+    _NOT_FOUND.entry(404, "60003", "Partner Center finds no tenant with this customer id"),
+    _NOT_FOUND.entry(404, "1000", "Partner Center finds nothing under these ids"),
+    _NOT_FOUND.entry(404, "", "Partner Center finds nothing under these ids"),
+    _SERVER_ERROR.entry(408, "", "Partner Center gave up waiting for the request"),
+    _PARENT_FIRST.entry(409, "27009", "a subscription cannot be brought back before its parent is active"),
+    _BUSY.entry(409, "800082", "the subscription is not ready to be updated"),
+    _BUSY.entry(409, "", "the subscription is busy, perhaps with its renewal"),
+    _PENDING.entry(409, "900278", "another operation on this subscription is pending; it can take 24 hours"),
+    _CHANGED_MEANWHILE.entry(412, "", "the subscription changed while it was being updated"),
+    _THROTTLED.entry(429, "", "too many requests: Partner Center asks to wait"),
+    _SERVER_ERROR.entry(500, "800003", "an unexpected error inside Partner Center"),
+    _SERVER_ERROR.entry(500, "900192", "something went wrong inside Partner Center"),
+    _SERVER_ERROR.entry(500, "", "an error inside Partner Center"),
+    _UPDATE_FAILED.entry(500, "800094", "Partner Center did not manage to update the subscription"),
+    _UNSUPPORTED.entry(501, "0", "Partner Center knows no name for this error"),
+    _UNSUPPORTED.entry(501, "", "Partner Center does not implement this"),
+    _SERVER_ERROR.entry(502, "", "the gateway before Partner Center got no proper answer"),
+    _SERVER_ERROR.entry(503, "", "Partner Center is not available at present"),
+    _ANSWER_LOST.entry(504, "", "the gateway before Partner Center gave up waiting: the call may have worked"),
 )
 
 # For undocumented statuses, by the class of the status (its first digit).
