@@ -18,8 +18,7 @@ from bulkreact.cli.commands.discover_customers import (
     reading,
     refuse_same_file,
     report_unread,
-    reporting_write_errors,
-    standard_output,
+    write_output,
 )
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
@@ -203,12 +202,9 @@ def _chosen(params: Mapping[str, Any]) -> ChosenCustomers | None:
 def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
     if out and (refusal := size_error(out, rows=count, columns=len(discovery_file.COLUMNS))):
         raise InputRefusedError(f"{refusal} What was read is kept: nothing is read again then.")
-    with reporting_write_errors(out):
-        if out:
-            discovery_file.write(out, rows)
-            return
-        with standard_output() as file:
-            discovery_file.write_lines(file, rows)
+    write_output(
+        out, lambda path: discovery_file.write(path, rows), lambda file: discovery_file.write_lines(file, rows)
+    )
 
 
 def _lines(found: FoundCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:

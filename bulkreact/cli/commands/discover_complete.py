@@ -15,8 +15,7 @@ from bulkreact.cli.commands.discover_customers import (
     reading,
     refuse_same_file,
     report_unread,
-    reporting_write_errors,
-    standard_output,
+    write_output,
 )
 from bulkreact.cli.options.input import read_layout
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
@@ -98,7 +97,11 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     criteria = DiscoveryFilter(only=frozenset())
     with reading(ctx, criteria, chosen, reporter) if missing else nullcontext() as store:
         completion = Completion(table, store, _unread(store) if store else frozenset())
-        _write(out, completion)
+        write_output(
+            out,
+            lambda path: table_writer.write(path, table.header, completion.rows(), title="Subscriptions"),
+            lambda file: table_writer.write_lines(file, table.header, completion.rows()),
+        )
         for line in _lines(completion, params["out"]):
             reporter.info(line)
         code = report_unread(store) if store else EXIT_SUCCESS
@@ -115,27 +118,13 @@ def _unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
     )
 
 
-def _write(out: Path | None, completion: Completion) -> None:
-    header = completion.table.header
-    with reporting_write_errors(out):
-        if out:
-            table_writer.write(out, header, completion.rows(), title="Subscriptions")
-            return
-        with standard_output() as file:
-            table_writer.write_lines(file, header, completion.rows())
-
-
 def _lines(completion: Completion, shown: Path | None) -> Iterator[str]:
     yield f"Rows:    {sum(map(len, completion.ends.values())):,}"
     for end, numbers in completion.ends.items():
         if not numbers:
             continue
-        rows = (
-            f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"
-            if end not in {RowEnd.UNCHANGED, RowEnd.FILLED}
-            else ""
-        )
-        yield f"  {len(numbers):,}  {end}{rows}"
+        rows = f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"
+        yield f"  {len(numbers):,}  {end}{rows if end not in {RowEnd.UNCHANGED, RowEnd.FILLED} else ''}"
     if shown:
         yield f"Written: {shown}"
         yield f"Preview it with: bulkreact plan {shell_quote(shown)}"

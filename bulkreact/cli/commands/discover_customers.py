@@ -4,7 +4,7 @@ import hashlib
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,8 +168,25 @@ def refuse_same_file(out: Path, source: Path, *, name: str) -> None:
         raise InputRefusedError(f"--out {out} would overwrite {name}: name another file.")
 
 
+def write_output(out: Path | None, write: Callable[[Path], None], write_lines: Callable[[TextIO], None]) -> None:
+    """Write a file whole or not at all, or lines to standard output; what was read is kept for another try."""
+    try:
+        if out:
+            write(out)
+            return
+        with _standard_output() as file:
+            write_lines(file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResultsNotWrittenError(
+            f"{out or 'Standard output'} could not be written: {error.strerror or error}. What was read is kept: give the "
+            "same command when the cause is fixed, or with another --out, and it reads nothing again."
+        ) from None
+
+
 @contextmanager
-def standard_output() -> Iterator[TextIO]:
+def _standard_output() -> Iterator[TextIO]:
     """Yield standard output as a file that is UTF-8 everywhere and leaves line ends as they are."""
     file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
@@ -178,20 +195,6 @@ def standard_output() -> Iterator[TextIO]:
     finally:
         # Closing the wrapper would close standard output.
         file.detach()
-
-
-@contextmanager
-def reporting_write_errors(out: Path | None) -> Iterator[None]:
-    """Turn a file that cannot be written into an error for people; what was read is kept for another try."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ResultsNotWrittenError(
-            f"{out or 'Standard output'} could not be written: {error.strerror or error}. What was read is kept: give the "
-            "same command when the cause is fixed, or with another --out, and it reads nothing again."
-        ) from None
 
 
 def _print(message: str) -> None:

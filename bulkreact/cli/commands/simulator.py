@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from functools import partial
 from pathlib import Path
 from time import time
 
@@ -20,37 +21,23 @@ _TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
 _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
 
 
+_option = partial(click.option, show_default=True)
+
+
 @click.command("simulator", cls=ConfiguredCommand)
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free port.")
-@click.option("--activation-delay", type=DURATION, default="2s", show_default=True, help="From accepted to active.")
-@click.option(
-    "--activation-spread",
-    type=DURATION,
-    default="0s",
-    show_default=True,
-    help="So much sooner or later, drawn for each one.",
-)
-@click.option(
-    "--partner-limit", type=click.IntRange(0), default=500, show_default=True, help="Calls per window; 0: no limit."
-)
-@click.option(
-    "--customer-limit", type=click.IntRange(0), default=0, show_default=True, help="Calls per window; 0: no limit."
-)
-@click.option("--window", type=DURATION, default="60s", show_default=True, help="The window of the limits.")
-@click.option(
-    "--faults",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of calls that meet a random fault.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses what is random.")
-@click.option("--customers", type=click.IntRange(0), default=3, show_default=True, help="So many are listed.")
-@click.option(
+@_option("--port", type=click.IntRange(0, 65535), default=8080, help="0 takes a free port.")
+@_option("--activation-delay", type=DURATION, default="2s", help="From accepted to active.")
+@_option("--activation-spread", type=DURATION, default="0s", help="So much sooner or later, drawn for each one.")
+@_option("--partner-limit", type=click.IntRange(0), default=500, help="Calls per window; 0: no limit.")
+@_option("--customer-limit", type=click.IntRange(0), default=0, help="Calls per window; 0: no limit.")
+@_option("--window", type=DURATION, default="60s", help="The window of the limits.")
+@_option("--faults", type=click.FloatRange(0, 1), default=0.0, help="Share of calls that meet a random fault.")
+@_option("--seed", type=int, default=0, help="Chooses what is random.")
+@_option("--customers", type=click.IntRange(0), default=3, help="So many are listed.")
+@_option(
     "--broken-customers",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="So many more, whose subscriptions are hard to list.",
 )
 @click.option(
@@ -67,18 +54,9 @@ def command(
 
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
-    params = ctx.params
-    behaviour = Behaviour(
-        activation_delay=params["activation_delay"],
-        activation_spread=params["activation_spread"],
-        partner_limit=params["partner_limit"],
-        customer_limit=params["customer_limit"],
-        window=params["window"],
-        fault_share=params["faults"],
-        seed=params["seed"],
-        customers=params["customers"],
-        broken_customers=params["broken_customers"],
-    )
+    names = ("activation_delay", "activation_spread", "partner_limit", "customer_limit", "window", "seed", "customers")
+    params = {name: ctx.params[name] for name in (*names, "broken_customers")}
+    behaviour = Behaviour(**params, fault_share=ctx.params["faults"])
     stopped = asyncio.Event()
     shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
     shutdown.install()
