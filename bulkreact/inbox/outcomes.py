@@ -81,16 +81,12 @@ def sweep_metrics(
     counts = Counter(result.outcome for result in results)
     labels = {"inbox": folder_label(inbox)}
     activity = "When there was last something new in the inbox, or its ledger was begun."
+    files = "What became of its files."
     return (
         Metric("bulkreact_last_sweep_timestamp_seconds", "When the inbox was last swept.", now.timestamp(), labels),
         Metric("bulkreact_inbox_news_timestamp_seconds", activity, last_activity.timestamp(), labels),
         *(
-            Metric(
-                "bulkreact_last_sweep_files",
-                "What became of its files.",
-                counts[outcome],
-                labels | {"outcome": outcome.value},
-            )
+            Metric("bulkreact_last_sweep_files", files, counts[outcome], labels | {"outcome": outcome.value})
             for outcome in FileOutcome
         ),
     )

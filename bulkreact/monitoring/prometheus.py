@@ -14,6 +14,7 @@ from bulkreact.atomic_write import replacing_bytes
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import RunState
 from bulkreact.sheets.output.results_csv import LATEST, SUMMARY
+from bulkreact.timestamps import parse_time
 
 _LAST_SUCCESS = "bulkreact_last_success_timestamp_seconds"
 _PREVIOUS_SUCCESS = re.compile(rf"^{_LAST_SUCCESS}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
@@ -136,6 +137,5 @@ def _number(content: Mapping[str, object], name: str) -> float:
 
 
 def _timestamp(content: Mapping[str, object], name: str) -> float:
-    with suppress(ValueError):
-        return datetime.fromisoformat(str(content.get(name))).timestamp()
-    return 0.0
+    time = parse_time(str(content.get(name)))
+    return time.timestamp() if time else 0.0

@@ -29,6 +29,8 @@ from bulkreact.runs.partner_lock import swept
 from bulkreact.settings import Service
 from bulkreact.timestamps import utc_now
 
+_FILE_OPTIONS = ("keep", "again", "allow_empty", "wait", "settle", "expect_within")
+
 
 @click.command("sweep", cls=MonitoredCommand)
 @click.argument(
@@ -65,7 +67,6 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         reporter.info_if(access.get().remark)
         if service.simulated and not params["keep"]:
             reporter.info("This is practice, and files are moved all the same: --keep leaves them where they are.")
-        names = ("keep", "again", "allow_empty", "wait", "settle", "expect_within")
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
@@ -78,15 +79,8 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         )
         with open_ledger(output.reports, inbox) as ledger:
             ledger.record_first_sweep(utc_now())
-            job = SweepJob(
-                inbox,
-                service,
-                shared.read_limits(ctx),
-                output,
-                ledger,
-                environment,
-                **{name: params[name] for name in names},
-            )
+            options = {name: params[name] for name in _FILE_OPTIONS}
+            job = SweepJob(inbox, service, shared.read_limits(ctx), output, ledger, environment, **options)
             if params["watch"]:
                 return watch(job, every=params["every"], notify=automation.monitors_for(ctx).notify_end)
             return sweep(job)

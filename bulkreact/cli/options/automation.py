@@ -1,7 +1,7 @@
 """Options for unattended runs: waiting for the lock, JSON logs, and monitors that are notified of a command's end."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bulkreact.runs.output_options import Output
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
+from bulkreact.timestamps import utc_now
 
 unattended_options = option_group(
     shared("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
@@ -89,7 +90,7 @@ def monitors_for(ctx: click.Context) -> Monitors:
         all_rows=params["notify_rows"],
         simulated=bool(params.get("simulate")),
         refresh_token_expiry=partial(_refresh_token_expiry, ctx),
-        now=partial(datetime.now, UTC),
+        now=utc_now,
         warn=partial(json_log.warn, params["log_format"]),
         run_async=run_async,
     )
