@@ -106,7 +106,7 @@ def test_settings_that_are_not_complete_are_named(program: Program, authority: A
 
 
 @pytest.mark.usefixtures("authority")
-def test_a_password_that_is_no_text_is_told(program: Program) -> None:
+def test_a_password_that_is_no_text_is_refused(program: Program) -> None:
     (program.folder / "app.pfx").write_bytes(key_pair().pfx("right"))
     program.environment["BULKREACT_CERTIFICATE_PASSWORD"] = os.fsdecode(b"p\xe4ss")
     process = run(program, *APP, "--certificate-file", "app.pfx")
@@ -169,7 +169,7 @@ def test_each_cloud_has_its_token_service_and_every_part_can_be_overridden(
     assert (identity.scope, identity.resource) == (f"{scope}/.default", scope)
 
 
-def test_a_ready_token_needs_nobody_else(program: Program, authority: Authority) -> None:
+def test_a_ready_token_needs_no_token_service(program: Program, authority: Authority) -> None:
     answer = authority.ask(
         "client_credentials",
         client_id=CLIENT,
@@ -215,7 +215,7 @@ def test_a_run_that_got_no_token_is_continued_once_there_is_one(program: Program
     assert row_statuses(process.run) == ["accepted"] * 3
 
 
-PASSING = [
+TRANSIENT = [
     Fault(503),
     Fault(500, html=True),
     Fault(503, "temporarily_unavailable", 90033),
@@ -223,15 +223,15 @@ PASSING = [
 ]
 
 
-def test_passing_trouble_of_the_token_service_is_waited_out(program: Program, authority: Authority) -> None:
+def test_transient_failures_of_the_token_service_are_waited_out(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    authority.directory.faults = list(PASSING)
+    authority.directory.faults = list(TRANSIENT)
     process = run(program, *APP)
     assert process.code == 0, process.err
     assert len(authority.directory.requests) == 5
 
 
-def test_trouble_that_does_not_pass_ends_the_run_before_the_first_call(program: Program, authority: Authority) -> None:
+def test_a_lasting_failure_ends_the_run_before_the_first_call(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     authority.directory.faults = [Fault(503)] * 99
     process = run(program, *APP)
@@ -241,7 +241,7 @@ def test_trouble_that_does_not_pass_ends_the_run_before_the_first_call(program: 
     assert calls(authority) == []
 
 
-def test_a_token_service_that_is_not_there_is_told_by_its_name(program: Program, authority: Authority) -> None:
+def test_an_unreachable_token_service_is_named(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     process = run(program, *APP, "--authority", "https://127.0.0.1:1")
     assert process.code == 3
@@ -250,9 +250,7 @@ def test_a_token_service_that_is_not_there_is_told_by_its_name(program: Program,
     assert calls(authority) == []
 
 
-def test_a_token_service_whose_certificate_nobody_vouches_for_gets_no_secret(
-    program: Program, authority: Authority
-) -> None:
+def test_a_token_service_with_an_untrusted_certificate_gets_no_secret(program: Program, authority: Authority) -> None:
     program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "REQUESTS_CA_BUNDLE": "", "SSL_CERT_FILE": ""}
     process = run(program, *APP)
     assert process.code == 3
@@ -420,7 +418,7 @@ def test_a_renewal_that_is_refused_in_mid_run_stops_it_and_loses_nothing(
     assert len(authority.service.call_log.effects) == 40
 
 
-def test_a_token_service_in_trouble_does_not_stop_a_run_while_its_token_lives(
+def test_a_failing_token_service_does_not_stop_a_run_while_its_token_is_valid(
     program: Program, authority: Authority
 ) -> None:
     authority.directory.token_lifetime = 20

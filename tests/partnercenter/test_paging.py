@@ -189,7 +189,7 @@ def entry(number: int, parent: int | None) -> SubscriptionEntry:
 
 
 @given(st.lists(st.none() | st.integers(0, 12), max_size=10))
-def test_every_subscription_stands_once_and_behind_its_parent(parents: list[int | None]) -> None:
+def test_every_subscription_comes_once_and_after_its_parent(parents: list[int | None]) -> None:
     given = [entry(number, parent) for number, parent in enumerate(parents)]
     ordered = parents_first(given)
     assert sorted(one.id for one in ordered) == sorted(one.id for one in given)

@@ -1,4 +1,4 @@
-"""What doctor finds: everything that keeps a run from working, in words and for programs."""
+"""What doctor finds: everything that keeps a run from working, for people and for programs."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ from tests.support.signed_in import sign_in
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 
 
-def found(program: Program, *options: str | Path) -> tuple[ProgramResult, dict[str, Any]]:
-    """Let doctor examine, for programs."""
+def run_doctor(program: Program, *options: str | Path) -> tuple[ProgramResult, dict[str, Any]]:
+    """Run doctor --json."""
     process = program("doctor", "--json", *options)
     assert "Traceback" not in process.err
     content: dict[str, Any] = json.loads(process.out)
@@ -32,18 +32,18 @@ def results(content: dict[str, Any]) -> dict[str, str]:
     return {check["name"]: check["result"] for check in content["checks"]}
 
 
-def words(content: dict[str, Any], name: str) -> str:
+def message_of(content: dict[str, Any], name: str) -> str:
     (check,) = (check for check in content["checks"] if check["name"] == name)
     return f"{check['words']} {check['advice']}"
 
 
 def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 0
     assert set(results(content).values()) == {"ok"}
-    assert "ann@fabrikam.example" in words(content, "token")
-    assert "pwd and mfa" in words(content, "token")
+    assert "ann@fabrikam.example" in message_of(content, "token")
+    assert "pwd and mfa" in message_of(content, "token")
     assert content["is_mfa_compliant"] is True
     assert content["refresh_token"]["days_left"] == pytest.approx(90, abs=0.1)
     assert abs(content["clock_skew_seconds"]) < 60
@@ -68,7 +68,7 @@ def test_the_same_is_told_to_people_in_a_table(program: Program, authority: Auth
 
 def test_an_apps_own_token_may_be_refused_for_reactivations(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 0
     assert results(content)["kind of token"] == "warning"
     assert results(content)["MFA"] == "skipped"
@@ -80,18 +80,18 @@ def test_an_apps_own_token_may_be_refused_for_reactivations(program: Program, au
 
 def test_a_certificate_is_told_with_the_days_it_has_left(program: Program, authority: Authority) -> None:
     (program.folder / "app.pem").write_text(key_pair().pem)
-    _, content = found(program, "--auth", "app", "--certificate-file", "app.pem")
+    _, content = run_doctor(program, "--auth", "app", "--certificate-file", "app.pem")
     assert results(content)["certificate"] == "warning"
-    assert "good for another 29 days" in words(content, "certificate")
+    assert "good for another 29 days" in message_of(content, "certificate")
     assert authority.outcomes == [("client_credentials", "issued")]
 
 
 def test_without_credentials_the_rest_is_examined_all_the_same(program: Program, authority: Authority) -> None:
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 3
     assert results(content)["credentials"] == "failed"
     assert results(content)["Partner Center"] == "ok"
-    assert "bulkreact login" in words(content, "credentials")
+    assert "bulkreact login" in message_of(content, "credentials")
     assert authority.service.call_log.calls == []
 
 
@@ -107,16 +107,16 @@ def test_a_ready_token_that_is_no_good_is_not_tried(
     program: Program, partner: Partner, token: str, check: str, told: str
 ) -> None:
     program.environment["BULKREACT_ACCESS_TOKEN"] = token
-    process, content = found(program, "--base-url", partner.base_url)
+    process, content = run_doctor(program, "--base-url", partner.base_url)
     assert process.code == 3
     assert results(content)[check] == "failed"
-    assert told in words(content, check)
+    assert told in message_of(content, check)
     assert partner.service.call_log.calls == []
     assert token not in process.out
 
 
 def test_an_opaque_token_is_proven_by_the_read(program: Program, partner: Partner) -> None:
-    process, content = found(program, "--base-url", partner.base_url)
+    process, content = run_doctor(program, "--base-url", partner.base_url)
     assert process.code == 0
     assert results(content)["token"] == "warning"
     assert results(content)["harmless read"] == "ok"
@@ -127,9 +127,9 @@ def test_a_sign_in_without_mfa_is_told_by_its_claims(program: Program, authority
     authority.directory.token_lifetime = 2
     assert sign_in(program, authority).code == 0
     authority.directory.mfa = False
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 3
-    assert "without multi-factor authentication" in words(content, "token")
+    assert "without multi-factor authentication" in message_of(content, "token")
     assert results(content)["sign-in"] == "ok"
 
 
@@ -144,16 +144,16 @@ def test_what_partner_center_says_of_mfa_counts(
     app = web.Application()
     app.router.add_get("/v1/customers", customers)
     with serving(loop, listening(app)) as base_url:
-        process, content = found(program, "--base-url", base_url)
+        process, content = run_doctor(program, "--base-url", base_url)
     assert results(content)["MFA"] == result
     assert process.code == (3 if result == "failed" else 0)
 
 
 def test_a_token_service_that_refuses_is_told_in_words(program: Program, authority: Authority) -> None:
     program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_CLIENT_ID": CLIENT[:24] + "000007000222"}
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 3
-    assert "the client secret has expired (AADSTS7000222)" in words(content, "token")
+    assert "the client secret has expired (AADSTS7000222)" in message_of(content, "token")
     assert results(content)["harmless read"] == "skipped"
     assert authority.service.call_log.calls == []
 
@@ -168,33 +168,33 @@ def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, auth
     for access in content["AccessToken"].values():
         access.update({name: str(int(access[name]) - 80 * 86_400) for name in ("cached_at", "expires_on")})
     cache.write_text(json.dumps(content))
-    _, told = found(program)
+    _, told = run_doctor(program)
     assert results(told)["sign-in"] == "warning"
     assert told["refresh_token"] == {"age_days": pytest.approx(80, abs=0.1), "days_left": pytest.approx(10, abs=0.1)}
     # Doctor has used it.
     assert len(authority.directory.requests) == 2
-    _, again = found(program)
+    _, again = run_doctor(program)
     assert results(again)["sign-in"] == "ok"
 
 
 def test_hosts_that_cannot_be_reached_are_told_apart(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    process, content = found(
+    process, content = run_doctor(
         program, "--base-url", "https://127.0.0.1:1", "--authority", "https://no-such-host.invalid"
     )
     assert process.code == 3
-    assert "the name no-such-host.invalid is not known" in words(content, "token service")
-    assert "no connection to 127.0.0.1 on port 1" in words(content, "Partner Center")
+    assert "the name no-such-host.invalid is not known" in message_of(content, "token service")
+    assert "no connection to 127.0.0.1 on port 1" in message_of(content, "Partner Center")
     program.environment |= {"REQUESTS_CA_BUNDLE": "", "SSL_CERT_FILE": ""}
-    _, content = found(program)
-    assert "is not trusted" in words(content, "Partner Center")
+    _, content = run_doctor(program)
+    assert "is not trusted" in message_of(content, "Partner Center")
     assert authority.directory.requests == []
 
 
 def test_a_proxy_is_named_without_its_password(program: Program, authority: Authority) -> None:
     program.environment |= {"HTTPS_PROXY": "http://ann:pa55word@127.0.0.1:1", "NO_PROXY": ""}
-    process, content = found(program, "--base-url", "https://partner.example")
-    assert "through the proxy 127.0.0.1" in words(content, "Partner Center")
+    process, content = run_doctor(program, "--base-url", "https://partner.example")
+    assert "through the proxy 127.0.0.1" in message_of(content, "Partner Center")
     assert "pa55word" not in process.out + process.err
     assert authority.directory.requests == []
 
@@ -202,9 +202,9 @@ def test_a_proxy_is_named_without_its_password(program: Program, authority: Auth
 @pytest.mark.parametrize("proxy", ["http://[", "ftp://proxy.example", "http://proxy.example:99999", "http://:3128"])
 def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(program: Program, proxy: str) -> None:
     program.environment |= {"HTTPS_PROXY": proxy, "NO_PROXY": ""}
-    process, content = found(program, "--base-url", "https://partner.example")
+    process, content = run_doctor(program, "--base-url", "https://partner.example")
     assert process.code == 3
-    assert "HTTPS_PROXY" in words(content, "network")
+    assert "HTTPS_PROXY" in message_of(content, "network")
     write_csv(program.folder / "input.csv", [row(scenario_id(202))])
     assert program("run", "input.csv", "--base-url", "https://partner.example", *FAST).code == 2
 
@@ -212,13 +212,13 @@ def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(program:
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else False, reason="root may write everywhere")
 def test_a_folder_without_permission_is_told(program: Program, partner: Partner) -> None:
     (program.folder / "locked").mkdir(mode=0o500)
-    _, content = found(program, "--base-url", partner.base_url, "--reports", "locked/reports")
+    _, content = run_doctor(program, "--base-url", partner.base_url, "--reports", "locked/reports")
     assert results(content)["reports folder"] == "failed"
 
 
 def test_a_folder_that_cannot_be_written_is_told(program: Program, partner: Partner) -> None:
     (program.folder / "file").write_text("no folder")
-    process, content = found(program, "--base-url", partner.base_url, "--reports", "file/reports")
+    process, content = run_doctor(program, "--base-url", partner.base_url, "--reports", "file/reports")
     assert process.code == 3
     assert results(content)["reports folder"] == "failed"
     assert not (program.folder / "reports").exists()
@@ -228,19 +228,19 @@ def test_no_call_is_made_beside_a_run_that_is_at_work(program: Program, partner:
     write_csv(program.folder / "input.csv", [row(scenario_id(1598))])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, *FAST)
     wait_until(lambda: len(partner.requests()) == 1)
-    doctor, content = found(program, "--base-url", partner.base_url)
+    doctor, content = run_doctor(program, "--base-url", partner.base_url)
     process.send_signal(signal.SIGKILL)
     program.wait(process)
     assert doctor.code == 0
     assert results(content)["harmless read"] == "skipped"
-    assert f"process {process.pid}" in words(content, "harmless read")
+    assert f"process {process.pid}" in message_of(content, "harmless read")
     assert len(partner.service.call_log.calls) == 1
 
 
 def test_it_looks_at_the_settings_of_run(program: Program, partner: Partner) -> None:
     (program.folder / "bulkreact.toml").write_text(f'[run]\nbase_url = "{partner.base_url}"\nrate = "7/s"\n')
     program.environment["BULKREACT_RUN_REPORTS"] = "there"
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 0, process.out
     assert content["settings"]["base_url"] == {"value": partner.base_url, "origin": "bulkreact.toml [run]"}
     assert content["settings"]["rate"] == {"value": "7/s", "origin": "bulkreact.toml [run]"}
@@ -250,7 +250,7 @@ def test_it_looks_at_the_settings_of_run(program: Program, partner: Partner) -> 
 def test_a_token_that_was_revoked_is_renewed_as_a_run_would_do(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
     authority.directory.revoke_access_tokens()
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 0
     assert results(content)["harmless read"] == "ok"
     assert len(authority.directory.requests) == 2
@@ -264,20 +264,20 @@ def test_an_odd_date_is_no_crash(program: Program, loop: asyncio.AbstractEventLo
     app = web.Application()
     app.router.add_get("/v1/customers", customers)
     with serving(loop, listening(app)) as base_url:
-        _, content = found(program, "--base-url", base_url)
+        _, content = run_doctor(program, "--base-url", base_url)
     assert results(content)["clock"] == "skipped"
 
 
 @pytest.mark.usefixtures("authority")
 def test_a_certificate_that_is_not_good_yet_is_told(program: Program) -> None:
     (program.folder / "app.pem").write_text(key_pair("early", begins_in_days=1).pem)
-    _, content = found(program, "--auth", "app", "--certificate-file", "app.pem")
+    _, content = run_doctor(program, "--auth", "app", "--certificate-file", "app.pem")
     assert results(content)["certificate"] == "warning"
-    assert "not good before" in words(content, "certificate")
+    assert "not good before" in message_of(content, "certificate")
 
 
 def test_it_can_be_practised(program: Program) -> None:
-    process, content = found(program, "--simulate")
+    process, content = run_doctor(program, "--simulate")
     assert process.code == 0
     assert results(content)["harmless read"] == "ok"
 
@@ -295,7 +295,7 @@ def test_it_can_be_practised(program: Program) -> None:
 def test_a_token_service_in_trouble_is_no_crash(program: Program, authority: Authority, fault: Fault) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     authority.directory.faults = [fault] * 99
-    process, content = found(program)
+    process, content = run_doctor(program)
     assert process.code == 3
     assert process.err == ""
     assert results(content)["token"] == "failed"

@@ -1,4 +1,4 @@
-"""One token for all who ask: fetched once, renewed in time, kept while it lives."""
+"""One token for all calls: fetched once, renewed in time, used while it is valid."""
 
 import asyncio
 import threading
@@ -21,28 +21,28 @@ GONE = TokenServiceError("the secret has expired", transient=False)
 
 @dataclass
 class Service:
-    """Hands out numbered tokens, or the trouble that is set; ``fetches`` are the moments and what was refused."""
+    """Returns numbered tokens, or raises the failures; ``fetches`` are the times and the tokens to be replaced."""
 
     lifetime: float = 3600
-    trouble: list[Exception] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     fetches: list[tuple[float, str]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
-    moment: float = 0.0
+    time: float = 0.0
     before: Callable[[], object] = lambda: None
 
-    def fetch(self, refused: str) -> Grant:
+    def fetch(self, stale: str) -> Grant:
         self.before()
-        self.fetches.append((self.moment, refused))
-        if self.trouble:
-            raise self.trouble.pop(0)
+        self.fetches.append((self.time, stale))
+        if self.failures:
+            raise self.failures.pop(0)
         return Grant(f"token {len(self.fetches)}", self.lifetime)
 
     def monotonic(self) -> float:
-        return self.moment
+        return self.time
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.moment += seconds
+        self.time += seconds
 
     async def fetched(self, number: int) -> None:
         """Wait until nothing goes on in the background any more; so many fetches have then been made."""
@@ -74,16 +74,16 @@ async def test_the_event_loop_goes_on_while_the_token_service_takes_its_time() -
 
 
 @pytest.mark.parametrize(("lifetime", "renewed_at"), [(3600, 3300), (5400, 5100), (600, 300), (60, 30), (2, 1)])
-async def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_a_short_life(
+async def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_of_a_short_life(
     lifetime: float, renewed_at: float
 ) -> None:
     service = Service(lifetime)
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment = renewed_at - 0.1
+    service.time = renewed_at - 0.1
     await tokens.ensure_token()
     assert len(service.fetches) == 1
-    service.moment = renewed_at
+    service.time = renewed_at
     assert not tokens.is_fresh()
     await tokens.ensure_token()
     await service.fetched(2)
@@ -91,13 +91,13 @@ async def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_a
     assert await tokens.token() == "token 2"
 
 
-async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
+async def test_no_call_waits_for_a_renewal_while_the_old_token_is_valid() -> None:
     release = threading.Event()
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
     service.before = lambda: release.wait(60)
-    service.moment = 3400
+    service.time = 3400
     for _ in range(16):
         assert await tokens.ensure_token() == ""
         assert await tokens.token() == "token 1"
@@ -107,68 +107,68 @@ async def test_nobody_waits_for_a_renewal_while_the_old_token_lives() -> None:
     assert len(service.fetches) == 2
 
 
-@pytest.mark.parametrize("trouble", [DOWN, GONE])
-async def test_a_token_is_kept_while_it_lives_whatever_becomes_of_renewing_it(trouble: TokenServiceError) -> None:
+@pytest.mark.parametrize("failure", [DOWN, GONE])
+async def test_a_valid_token_is_used_although_its_renewal_failed(failure: TokenServiceError) -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment, service.trouble = 3400, [trouble]
+    service.time, service.failures = 3400, [failure]
     assert await tokens.ensure_token() == ""
     await service.fetched(2)
     assert await tokens.token() == "token 1"
     # It is not asked for again at every call, but before long.
     assert tokens.is_fresh()
-    service.moment += 30
+    service.time += 30
     assert not tokens.is_fresh()
     await tokens.ensure_token()
     await service.fetched(3)
     assert await tokens.token() == "token 3"
 
 
-async def test_passing_trouble_is_waited_out_with_growing_pauses() -> None:
-    service = Service(trouble=[DOWN, DOWN, DOWN])
+async def test_transient_failures_are_repeated_with_growing_pauses() -> None:
+    service = Service(failures=[DOWN, DOWN, DOWN])
     assert await service.tokens.ensure_token() == ""
     assert service.waits == [1, 2, 4]
 
 
 async def test_the_service_says_how_long_to_wait() -> None:
-    service = Service(trouble=[TokenServiceError("busy", transient=True, retry_after=17)])
+    service = Service(failures=[TokenServiceError("busy", transient=True, retry_after=17)])
     assert await service.tokens.ensure_token() == ""
     assert service.waits == [17]
 
 
 @pytest.mark.parametrize(
-    ("trouble", "fetches"),
+    ("failures", "fetches"),
     [([DOWN] * 9, ATTEMPTS), ([GONE], 1), ([TokenServiceError("busy", transient=True, retry_after=3600)], 1)],
 )
-async def test_trouble_that_does_not_pass_is_told(trouble: list[Exception], fetches: int) -> None:
-    words = str(trouble[0])
-    service = Service(trouble=trouble)
-    assert await service.tokens.ensure_token() == words
+async def test_a_permanent_failure_is_reported(failures: list[Exception], fetches: int) -> None:
+    message = str(failures[0])
+    service = Service(failures=failures)
+    assert await service.tokens.ensure_token() == message
     assert len(service.fetches) == fetches
 
 
-async def test_trouble_is_met_once_for_all_who_wait() -> None:
-    service = Service(trouble=[DOWN] * 99)
+async def test_a_failure_is_met_once_for_all_waiters() -> None:
+    service = Service(failures=[DOWN] * 99)
     tokens = service.tokens
     assert set(await asyncio.gather(*(tokens.ensure_token() for _ in range(16)))) == {"down"}
     assert len(service.fetches) == ATTEMPTS
 
 
-async def test_a_renewal_that_fails_is_not_tried_by_everybody() -> None:
+async def test_a_failed_renewal_is_not_repeated_by_every_call() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.trouble = [DOWN] * 99
+    service.failures = [DOWN] * 99
     await asyncio.gather(*(tokens.renew(10) for _ in range(16)))
     assert len(service.fetches) == 1 + ATTEMPTS
 
 
-async def test_a_dead_token_is_not_handed_out() -> None:
+async def test_an_expired_token_is_not_used() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment, service.trouble = 3600, [GONE, GONE]
+    service.time, service.failures = 3600, [GONE, GONE]
     assert not tokens.is_fresh()
     assert await tokens.ensure_token() == str(GONE)
     with pytest.raises(CredentialsRefusedError):
@@ -178,9 +178,9 @@ async def test_a_dead_token_is_not_handed_out() -> None:
 async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> None:
     service = Service()
     tokens = service.tokens
-    service.moment = 5
+    service.time = 5
     await tokens.ensure_token()
-    service.moment = 20
+    service.time = 20
     await asyncio.gather(*(tokens.renew(10 + number / 10) for number in range(16)))
     assert service.fetches == [(5, ""), (20, "token 1")]
     assert await tokens.token() == "token 2"
@@ -192,7 +192,7 @@ async def test_a_refused_token_that_cannot_be_replaced_is_used_no_more() -> None
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.trouble = [GONE]
+    service.failures = [GONE]
     await tokens.renew(10)
     assert await tokens.ensure_token() == str(GONE)
     with pytest.raises(CredentialsRefusedError):
@@ -209,12 +209,12 @@ def test_a_token_that_was_fetched_in_one_loop_serves_in_another() -> None:
 
     assert asyncio.run(tokens.ensure_token()) == ""
     assert virtual_time.run(tokens.token()) == "token 1"
-    service.moment = 3500
+    service.time = 3500
     asyncio.run(renewed())
     assert len(service.fetches) == 2
 
 
-async def test_while_a_refused_token_is_replaced_nobody_uses_it() -> None:
+async def test_no_call_uses_a_refused_token_while_it_is_replaced() -> None:
     release = threading.Event()
     service = Service()
     tokens = service.tokens
@@ -239,7 +239,7 @@ async def test_a_call_that_is_about_to_leave_waits_for_no_token() -> None:
     with pytest.raises(CredentialsRefusedError):
         await tokens.token()
     await tokens.ensure_token()
-    service.moment = 3700
+    service.time = 3700
     assert await tokens.token() == "token 1"
     assert len(service.fetches) == 1
 
@@ -254,7 +254,7 @@ async def test_tokens_are_not_shown_by_accident() -> None:
 async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> None:
     answered, stored = threading.Event(), threading.Event()
 
-    def fetch(_refused: str) -> Grant:
+    def fetch(_stale: str) -> Grant:
         answered.wait(60)
         stored.set()
         return Grant("token", 3600)
@@ -284,7 +284,7 @@ def test_a_fetch_that_hangs_does_not_keep_the_loop_from_ending() -> None:
 
 
 @pytest.mark.parametrize("rotating", [True, False])
-async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
+async def test_closing_waits_for_a_fetch_that_must_be_stored_and_for_no_other(rotating: bool) -> None:
     release = threading.Event()
     service = Service(before=lambda: release.wait(60))
     tokens = RefreshingToken(service.fetch, IDENTITY, service.tokens._clock, rotating=rotating)
@@ -300,24 +300,24 @@ async def test_whoever_leaves_waits_for_a_fetch_that_must_be_stored_and_for_no_o
     assert len(service.fetches) == 1
 
 
-async def test_whoever_leaves_begins_no_other_fetch() -> None:
+async def test_closing_starts_no_other_fetch() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
     await tokens.close()
-    service.moment = 3400
+    service.time = 3400
     assert await tokens.ensure_token() == ""
     await service.fetched(1)
-    service.moment = 3700
+    service.time = 3700
     assert "no more tokens" in await tokens.ensure_token()
     assert len(service.fetches) == 1
 
 
-async def test_what_is_fetched_in_time_is_told_what_it_replaces() -> None:
+async def test_a_renewal_knows_the_token_that_it_replaces() -> None:
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment = 3400
+    service.time = 3400
     await tokens.ensure_token()
     await service.fetched(2)
     assert service.fetches == [(0, ""), (3400, "token 1")]
@@ -327,10 +327,10 @@ async def test_a_renewal_is_not_tried_again_before_the_service_wants_it() -> Non
     service = Service()
     tokens = service.tokens
     await tokens.ensure_token()
-    service.moment, service.trouble = 3300, [TokenServiceError("busy", transient=True, retry_after=120)]
+    service.time, service.failures = 3300, [TokenServiceError("busy", transient=True, retry_after=120)]
     await tokens.ensure_token()
     await service.fetched(2)
-    service.moment = 3419
+    service.time = 3419
     assert tokens.is_fresh()
-    service.moment = 3420
+    service.time = 3420
     assert not tokens.is_fresh()

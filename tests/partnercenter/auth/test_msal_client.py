@@ -26,7 +26,7 @@ def identity(authority_url: str, number: str = "") -> Identity:
     return Identity(f"{authority_url}/{TENANT}", TENANT, client_id, f"{RESOURCE}/.default", RESOURCE)
 
 
-def trouble(who: Identity) -> TokenServiceError:
+def fetch_error(who: Identity) -> TokenServiceError:
     """Ask once and return why there is no token."""
     with pytest.raises(TokenServiceError) as raised:
         app_tokens(who, SecretValue(SECRET, "the test"))("")
@@ -42,9 +42,9 @@ def service(loop: asyncio.AbstractEventLoop, tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("number", AADSTS)
 def test_every_documented_number_is_explained_with_what_to_do(service: Authority, number: str) -> None:
-    error = trouble(identity(service.authority_url, number))
-    words, remedy = AADSTS_ERRORS[number]
-    assert str(error) == f"The token service gave no token: {words} (AADSTS{number}). {remedy}"
+    error = fetch_error(identity(service.authority_url, number))
+    reason, remedy = AADSTS_ERRORS[number]
+    assert str(error) == f"The token service gave no token: {reason} (AADSTS{number}). {remedy}"
     assert error.number == number
     assert error.transient is (number in AADSTS[-7:])
 
@@ -56,15 +56,15 @@ def test_what_passes_is_what_the_page_says() -> None:
 @pytest.mark.parametrize("error", [*OAUTH_ERRORS, "unheard_of", ""])
 def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error: str) -> None:
     answer = TokenAnswer(400, error, "AADSTS1234567: Something else. Trace ID: 77 Correlation ID: 78 Timestamp: now")
-    told = str(to_error(answer))
-    assert "AADSTS1234567" in told
-    assert 'It said: "Something else"' in told
-    assert "Trace" not in told
-    assert (OAUTH_ERRORS.get(error) or ("it refused the request",))[0] in told
+    message = str(to_error(answer))
+    assert "AADSTS1234567" in message
+    assert 'It said: "Something else"' in message
+    assert "Trace" not in message
+    assert (OAUTH_ERRORS.get(error) or ("it refused the request",))[0] in message
 
 
 @pytest.mark.parametrize(
-    ("fault", "passing"),
+    ("fault", "transient"),
     [
         (Fault(500), True),
         (Fault(502, html=True), True),
@@ -80,11 +80,11 @@ def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error:
         (Fault(drop=True), True),
     ],
 )
-def test_what_may_pass_is_told_from_what_does_not(service: Authority, fault: Fault, passing: bool) -> None:
+def test_transient_and_permanent_failures_are_told_apart(service: Authority, fault: Fault, transient: bool) -> None:
     # MSAL's session tries a broken line once more by itself.
     service.directory.faults = [fault] * 2
-    error = trouble(identity(service.authority_url))
-    assert error.transient is passing
+    error = fetch_error(identity(service.authority_url))
+    assert error.transient is transient
     assert error.retry_after == (7 if fault.retry_after else None)
 
 
@@ -114,7 +114,7 @@ ODD = {
 }
 
 
-def test_a_code_that_was_never_entered_is_told_as_that() -> None:
+def test_a_code_that_was_never_entered_is_reported_as_that() -> None:
     answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
     assert "the code expired before it was used" in str(to_error(answer))
 
@@ -174,7 +174,7 @@ async def test_no_answer_is_too_odd_and_none_is_repeated(
 
     discovery = odd if where == "discovery" else discovered
     async with serving(tmp_path, monkeypatch, token=odd, discovery=discovery) as (base, _):
-        error = await asyncio.to_thread(trouble, identity(base))
+        error = await asyncio.to_thread(fetch_error, identity(base))
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
     assert not [word for word in ("canary", SECRET) if word in str(error)]
@@ -188,11 +188,11 @@ async def test_a_secret_does_not_follow_a_redirect(
         return web.Response(status=status, headers={"Location": f"{base}/elsewhere"})
 
     async with serving(tmp_path, monkeypatch, token=elsewhere) as (base, arrived):
-        assert not (await asyncio.to_thread(trouble, identity(base))).transient
+        assert not (await asyncio.to_thread(fetch_error, identity(base))).transient
     assert arrived == [f"/{TENANT}/t"]
 
 
-async def test_a_token_service_that_names_a_place_without_encryption_is_sent_nothing(
+async def test_a_token_service_that_names_an_unencrypted_url_is_sent_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = []
@@ -205,11 +205,11 @@ async def test_a_token_service_that_names_a_place_without_encryption_is_sent_not
         port = plain.sockets[0].getsockname()[1]
 
         def unencrypted(base: str) -> web.Response:
-            places = {"authorization_endpoint": f"{base}/a", "token_endpoint": f"http://127.0.0.1:{port}/t"}
-            return web.json_response({"issuer": base, **places})
+            endpoints = {"authorization_endpoint": f"{base}/a", "token_endpoint": f"http://127.0.0.1:{port}/t"}
+            return web.json_response({"issuer": base, **endpoints})
 
         async with serving(tmp_path, monkeypatch, token=unencrypted, discovery=unencrypted) as (base, arrived):
-            assert "does not come from a token service" in str(await asyncio.to_thread(trouble, identity(base)))
+            assert "does not come from a token service" in str(await asyncio.to_thread(fetch_error, identity(base)))
     assert (heard, arrived) == ([], [])
 
 

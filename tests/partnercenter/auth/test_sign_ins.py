@@ -1,4 +1,4 @@
-"""Sign-ins of users: made, kept, shared by processes, replaced and forgotten."""
+"""Sign-ins of users: made, stored, shared by processes, replaced and removed."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from tests.support.signed_in import APP, OTHER_TENANT, ROTATED_ONCE, USER, calls
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
 
 
-def test_somebody_signs_in_with_a_code_and_runs_are_made_in_their_name(program: Program, authority: Authority) -> None:
+def test_a_user_signs_in_with_a_code_and_runs_use_the_sign_in(program: Program, authority: Authority) -> None:
     process = program.start("login")
     wait_until(lambda: bool(authority.directory.user_codes))
     (code,) = authority.directory.user_codes
@@ -36,7 +36,7 @@ def test_somebody_signs_in_with_a_code_and_runs_are_made_in_their_name(program: 
     assert "bulkreact login" in again.err
 
 
-def test_a_code_that_is_declined_signs_nobody_in(program: Program, authority: Authority) -> None:
+def test_a_declined_code_signs_no_user_in(program: Program, authority: Authority) -> None:
     process = program.start("login")
     wait_until(lambda: bool(authority.directory.user_codes))
     authority.directory.decline(authority.directory.user_codes[0])
@@ -55,7 +55,7 @@ def test_waiting_for_the_code_can_be_interrupted(program: Program, authority: Au
     assert "Traceback" not in login.err
 
 
-def test_somebody_signs_in_through_the_browser(program: Program, authority: Authority) -> None:
+def test_a_user_signs_in_through_the_browser(program: Program, authority: Authority) -> None:
     (program.folder / "browser").write_text("#!/bin/sh\nexit 0\n")
     (program.folder / "browser").chmod(0o755)
     program.environment["BROWSER"] = str(program.folder / "browser")
@@ -103,7 +103,7 @@ def test_the_sign_in_is_readable_by_its_owner_alone_and_that_is_said(program: Pr
     assert not list(folder.glob("*.partial"))
 
 
-def test_a_refresh_token_that_cannot_be_kept_is_not_used_up(program: Program, authority: Authority) -> None:
+def test_a_refresh_token_that_cannot_be_stored_is_not_used_up(program: Program, authority: Authority) -> None:
     (program.folder / "state").write_text("in the way")
     login = sign_in(program, authority)
     assert login.code == 2
@@ -135,7 +135,7 @@ def test_a_sign_in_that_was_revoked_asks_for_another(program: Program, authority
     assert row_statuses(latest_run(program)) == ["accepted"] * 3
 
 
-def test_several_sign_ins_must_be_told_apart(program: Program, authority: Authority) -> None:
+def test_several_sign_ins_must_be_distinguished(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
     program.environment["BULKREACT_TENANT_ID"] = OTHER_TENANT
     token = authority.directory.issue_refresh_token(CLIENT, OTHER_TENANT, public=True)
@@ -222,7 +222,9 @@ def test_a_damaged_sign_in_asks_for_another_and_is_no_crash(
     assert run(program, *USER, "--new").code == 2
 
 
-def test_trouble_while_the_code_is_waited_for_does_not_end_the_sign_in(program: Program, authority: Authority) -> None:
+def test_transient_failures_while_waiting_for_the_code_do_not_end_the_sign_in(
+    program: Program, authority: Authority
+) -> None:
     process = program.start("login")
     wait_until(lambda: bool(authority.directory.user_codes))
     (code,) = authority.directory.user_codes
@@ -234,7 +236,7 @@ def test_trouble_while_the_code_is_waited_for_does_not_end_the_sign_in(program: 
     assert login.err.count(code) == 1
 
 
-def test_a_code_that_nobody_enters_expires(program: Program, authority: Authority) -> None:
+def test_a_code_that_is_not_entered_expires(program: Program, authority: Authority) -> None:
     authority.directory.device_lifetime = 2
     login = program("login")
     assert login.code == 3
@@ -350,12 +352,12 @@ def test_a_sign_in_that_will_not_do_does_not_take_the_place_of_one_that_does(
     authority.directory.mfa = False
     refused = sign_in(program, authority)
     assert refused.code == 3
-    assert "is not kept" in refused.err
+    assert "was not saved" in refused.err
     assert "without multi-factor authentication" in refused.err
     assert run(program, *USER).code == 0
 
 
-def test_a_refresh_token_is_taken_over_although_the_token_service_is_in_trouble(
+def test_a_refresh_token_is_taken_over_although_the_token_service_fails_at_first(
     program: Program, authority: Authority
 ) -> None:
     authority.directory.faults = [Fault(503), Fault(500, html=True)]
@@ -432,7 +434,7 @@ def test_a_record_of_other_types_is_no_crash(program: Program, authority: Author
     assert {path.suffix for path in record.parent.iterdir()} == {".lock"}
 
 
-def test_a_sign_in_that_cannot_be_removed_is_told(program: Program, authority: Authority) -> None:
+def test_a_sign_in_that_cannot_be_removed_is_reported(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority, "--store", "file").code == 0
     (cache,) = (program.folder / "state" / "sign-ins").glob("*.cache")
     cache.unlink()

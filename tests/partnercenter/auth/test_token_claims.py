@@ -58,7 +58,7 @@ def test_a_token_is_used_unless_a_claim_is_there_and_wrong(claims: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("claims", "words"),
+    ("claims", "reason"),
     [
         (USER | {"aud": "https://graph.microsoft.com"}, "is for https://graph.microsoft.com"),
         (USER | {"aud": "https://partner.partnercenterapi.microsoftonline.cn"}, "--cloud"),
@@ -69,8 +69,8 @@ def test_a_token_is_used_unless_a_claim_is_there_and_wrong(claims: dict[str, Any
         (USER | {"amr": "pwd"}, "bulkreact login"),
     ],
 )
-def test_each_refusal_says_what_is_wrong_and_who_must_do_what(claims: dict[str, Any], words: str) -> None:
-    assert words in refused(claims)
+def test_each_refusal_says_what_is_wrong_and_what_to_do(claims: dict[str, Any], reason: str) -> None:
+    assert reason in refused(claims)
 
 
 def test_a_tenant_that_is_named_by_its_domain_cannot_be_compared() -> None:
@@ -98,9 +98,9 @@ def test_a_token_is_good_until_the_moment_at_which_it_expires(exp: object, now: 
 def test_an_expired_token_is_refused_with_its_time_and_the_remedy() -> None:
     found = read_claims(token({"exp": 1_700_000_000}))
     assert found
-    words = expiry_reason(found, now=1_800_000_000)
-    assert "2023-11-14 22:13:20 UTC" in words
-    assert "BULKREACT_ACCESS_TOKEN" in words
+    reason = expiry_reason(found, now=1_800_000_000)
+    assert "2023-11-14 22:13:20 UTC" in reason
+    assert "BULKREACT_ACCESS_TOKEN" in reason
 
 
 @pytest.mark.parametrize("text", ["opaque", "a.b", "a.b.c.d", "a.!.c", "a.eyJ4.c", "a." + "W10" + ".c", "..", "ä.ö.ü"])
