@@ -4,8 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -34,8 +33,10 @@ from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
 from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_session import simulated_if_asked
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Limits, Service
+from bulkreact.timestamps import utc_now
 
 CLOCK_SECONDS = 120.0
 REFRESH_TOKEN_DAYS_LEFT = 14
@@ -118,23 +119,18 @@ async def run_checks(service: Service, reports: Path, resolve: Callable[[], Cred
 
 
 async def _check_online(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken | None) -> None:
-    async with AsyncExitStack() as stack:
-        if service.simulated:
-            from bulkreact.simulator.partnercenter.service import Behaviour  # noqa: PLC0415
-            from bulkreact.simulator.server import serve  # noqa: PLC0415 - the server is loaded only to practise
-
-            base_url, _ = await stack.enter_async_context(serve(Behaviour()))
-            service = replace(service, base_url=base_url)
-            tokens = StaticToken("simulated", now=time.time)
+    async with simulated_if_asked(service) as called:
         try:
-            await _check_network(findings, service)
+            await _check_network(findings, called)
         except BulkreactError as error:
             findings.add("network", CheckResult.FAILED, str(error))
             return
-        if tokens and not service.simulated and not await _check_token(findings, tokens):
-            findings.add("harmless read", CheckResult.SKIPPED, "there is no token that could be used")
+        if service.simulated:
+            await _check_read(findings, called, StaticToken("simulated", now=time.time))
+        elif tokens and await _check_token(findings, tokens):
+            await _check_read(findings, called, tokens)
         elif tokens:
-            await _check_read(findings, service, tokens)
+            findings.add("harmless read", CheckResult.SKIPPED, "there is no token that could be used")
 
 
 async def _check_network(findings: Findings, service: Service) -> None:
@@ -191,7 +187,7 @@ def _check_sign_in(findings: Findings, source: UserSource) -> None:
     if expires_at is None:
         findings.add("sign-in", CheckResult.FAILED, "its refresh token is gone", "Sign in again with: bulkreact login")
         return
-    left = min(REFRESH_TOKEN_DAYS, (expires_at - datetime.now(UTC)).total_seconds() / _DAY_SECONDS)
+    left = min(REFRESH_TOKEN_DAYS, (expires_at - utc_now()).total_seconds() / _DAY_SECONDS)
     age = REFRESH_TOKEN_DAYS - left
     findings.refresh_token = RefreshTokenAge(round(age, 2), round(left, 2))
     record = source.record
@@ -215,7 +211,7 @@ async def _check_read(findings: Findings, service: Service, tokens: StaticToken 
         # Another run has the partner's call budget: make no call beside it.
         findings.add("harmless read", CheckResult.SKIPPED, str(error))
         return
-    verdict = judge(Operation.LIST_CUSTOMERS, reply, now=datetime.now(UTC))
+    verdict = judge(Operation.LIST_CUSTOMERS, reply, now=utc_now())
     if isinstance(verdict, Accepted):
         findings.add("harmless read", CheckResult.OK, "the list of customers was read")
     else:
@@ -225,7 +221,7 @@ async def _check_read(findings: Findings, service: Service, tokens: StaticToken 
         findings.add("harmless read", CheckResult.FAILED, f"{status}{answer.code}: {answer.description}", advice)
     if not isinstance(reply, NoResponse):
         _check_mfa(findings, reply)
-        _check_clock(findings, reply, now=datetime.now(UTC))
+        _check_clock(findings, reply, now=utc_now())
 
 
 def _tenant_of(findings: Findings) -> str:
@@ -242,7 +238,7 @@ async def _read_customers(service: Service, tokens: StaticToken | RefreshingToke
     async with connect(service, Limits(timeout=_READ_SECONDS), tokens) as client:
         began = time.monotonic()
         reply = await client.send(request)
-        if isinstance(judge(Operation.LIST_CUSTOMERS, reply, now=datetime.now(UTC)), TokenRefused):
+        if isinstance(judge(Operation.LIST_CUSTOMERS, reply, now=utc_now()), TokenRefused):
             await tokens.renew(began)
             reply = await client.send(request)
         return reply
@@ -293,7 +289,7 @@ def _check_certificate(findings: Findings, source: CredentialSource) -> None:
     if isinstance(source, TokenSource) or not isinstance(source.secret, Certificate):
         return
     begin, end = source.secret.validity()
-    now = datetime.now(UTC)
+    now = utc_now()
     left = (end - now).days
     result, message, advice = CheckResult.OK, f"good for another {left} days", ""
     if begin > now:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import msal
@@ -17,7 +16,7 @@ from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_rea
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, to_error
 from bulkreact.partnercenter.auth.token_policy import retry_delay
 from bulkreact.settings import Cloud, Identity
-from bulkreact.timestamps import timestamp
+from bulkreact.timestamps import timestamp, utc_now
 
 _BROWSER_SECONDS = 300
 _NO_SIGN_IN = "Nobody is signed in for this app and tenant on this machine. Sign in with: bulkreact login"
@@ -94,7 +93,7 @@ def sign_in(
         tid=claims.tenant_id if claims else "",
         client_id=identity.client_id,
         scope=identity.scope,
-        signed_in_at=timestamp(datetime.now(UTC)),
+        signed_in_at=timestamp(utc_now()),
         confidential=secret is not None,
         store=store,
     )
