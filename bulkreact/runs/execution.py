@@ -63,6 +63,7 @@ def execute(job: RunJob) -> WrittenResults:
     session.shutdown.install()
     session.reporter.started(job.folder.name)
     with Journal(job.folder) as journal:
+        session.announce(journal.metadata.id)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         number = journal.begin_session(

@@ -14,16 +14,16 @@ from bulkreact.timestamps import iso, utc_now
 def locked(
     service: Service, tenant_id: str, *, waiting: Callable[[str], None] | None = None
 ) -> Iterator[Callable[[str], None]]:
-    """Hold the partner's lock, and yield what is told the run's id; a simulated run needs none.
+    """Hold the partner's lock, and yield a function that records the run's id in it; a simulated run needs none.
 
-    ``tenant_id`` is empty when nobody knows it. With ``waiting`` another run is waited for, and it is told so.
+    ``tenant_id`` is empty when it is not known. With ``waiting``, a function that reports so, another run is waited for.
     """
     if service.simulated:
         yield lambda _run: None
         return
     names = {"base_url": service.base_url, "tenant_id": tenant_id}
-    with partner_lock(_locks(), **names, now=_now, waiting=waiting) as tell:
-        yield tell
+    with partner_lock(_locks(), **names, now=_now, waiting=waiting) as announce:
+        yield announce
 
 
 @contextmanager

@@ -34,8 +34,8 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     reporter = automation.make_reporter(ctx, output)
     listed = RunList() if name else list_runs(output.reports)
     run = store.find(output.reports, name) if name else store.to_resume(listed.runs)
-    for folder, why in listed.unreadable.items():
-        reporter.info(f"Not looked at: {folder.name} cannot be read: {why}")
+    for folder, reason in listed.unreadable.items():
+        reporter.info(f"Not looked at: {folder.name} cannot be read: {reason}")
     if run is None:
         if listed.unreadable:
             raise InputRefusedError("No run could be read, so none is continued.")
@@ -52,8 +52,6 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     )
     with open_session(ctx, service, limits, reporter, tenant_id=metadata.tenant_id) as session:
         confirmation(session, yes=output.yes)(lambda: count)
-        session.announce(metadata.id)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
-        results = execute(RunJob(run.folder, "resume", session, output))
-    return automation.end_of(results)
+        return automation.end_of(execute(RunJob(run.folder, "resume", session, output)))

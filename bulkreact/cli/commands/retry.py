@@ -40,6 +40,4 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
         folder = prepare_retry(run, output.reports, session, confirm, all_failed=all_failed, row_limit=limit)
         if folder is None:
             return CommandEnd(EXIT_SUCCESS)
-        session.announce(folder.name)
-        results = execute(RunJob(folder, "retry", session, output))
-    return automation.end_of(results)
+        return automation.end_of(execute(RunJob(folder, "retry", session, output)))

@@ -57,6 +57,4 @@ def command(
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(session, yes=output.yes),
         )
-        session.announce(folder.name)
-        results = execute(RunJob(folder, "run", session, output))
-    return automation.end_of(results)
+        return automation.end_of(execute(RunJob(folder, "run", session, output)))

@@ -25,12 +25,12 @@ def command(file: Path) -> None:
         raise InputRefusedError(f"{file} is neither .csv nor .xlsx: name a file that ends so.")
     if file.exists() or file.is_symlink():
         raise InputRefusedError(f"{file} exists already, and is left as it is: name another file, or remove it first.")
-    then = f"bulkreact run {shell_quote(file)}"
+    command_line = f"bulkreact run {shell_quote(file)}"
     try:
         if suffix == ".csv":
             template.write_csv(file)
         else:
-            template.write_xlsx(file, command=then)
+            template.write_xlsx(file, command=command_line)
     except OSError as error:
         raise InputRefusedError(f"{file} cannot be written: {error.strerror}. Name a file in another folder.") from None
-    click.echo(f"Written: {file}\nFill it in, one row for each subscription, then: {then}", err=True)
+    click.echo(f"Written: {file}\nFill it in, one row for each subscription, then: {command_line}", err=True)

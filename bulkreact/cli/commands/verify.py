@@ -30,6 +30,4 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     run = store.find(output.reports, name)
     service, reporter = shared.service_of_run(run.metadata), automation.make_reporter(ctx, output)
     with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
-        session.announce(run.metadata.id)
-        results = execute(RunJob(run.folder, VERIFY, session, output))
-    return automation.end_of(results)
+        return automation.end_of(execute(RunJob(run.folder, VERIFY, session, output)))
