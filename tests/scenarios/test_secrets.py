@@ -106,7 +106,13 @@ def secrets_of(authority: Authority, *more: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fault"), [*product(MODES, [None, *REFUSALS]), ("confidential user", Fault(drop=True))]
+    ("mode", "fault"),
+    [
+        *product(MODES, [None, REFUSALS[0]]),
+        *product(["confidential user"], REFUSALS[1:]),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in product(MODES[:-1], REFUSALS[1:])),
+        pytest.param("confidential user", Fault(drop=True), marks=pytest.mark.soak),
+    ],
 )
 def test_no_secret_is_in_what_the_program_leaves_behind(
     program: Program, authority: Authority, mode: str, fault: Fault | None

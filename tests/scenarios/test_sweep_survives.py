@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import closing
@@ -27,14 +26,14 @@ from tests.support.inboxes import (
     sweep,
     sweep_options,
 )
+from tests.support.instants import Instant, kill_at, signal_at
 from tests.support.invariants import count_second_effects
-from tests.support.program import CANARY, Partner, Program
+from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
 from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
-# Where a sweep is killed: before (0) or after (1) a function does what it does, for its nth time.
 INSTANTS = [
     ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
     ("bulkreact.runs.store.publish", 0, 1),
@@ -59,67 +58,16 @@ MORE_INSTANTS = [
 ]
 
 
-def sweep_with_signal(
-    program: Program,
-    partner: Partner,
-    instant: tuple[str, int, int],
-    *more: str,
-    number: signal.Signals = signal.SIGKILL,
-) -> int:
-    """Sweep, and let the process get a signal at an instant; return its exit code."""
-    name, after, time = instant
-    code = f"""
-import importlib, os, signal, sys
-import bulkreact.cli.commands.sweep
-parts = {name!r}.split(".")
-for length in range(len(parts) - 1, 0, -1):
-    try:
-        owner = importlib.import_module(".".join(parts[:length]))
-        break
-    except ImportError:
-        continue
-for part in parts[length:-1]:
-    owner = getattr(owner, part)
-true, count = getattr(owner, parts[-1]), 0
-def fatal(*args, **kwargs):
-    global count
-    count += 1
-    if count == {time} and not {after}:
-        os.kill(os.getpid(), {number.value})
-    result = true(*args, **kwargs)
-    if count == {time} and {after}:
-        os.kill(os.getpid(), {number.value})
-    return result
-setattr(owner, parts[-1], fatal)
-from bulkreact.cli import main
-main()
-"""
-    process = subprocess.run(
-        [sys.executable, "-c", code, "sweep", *sweep_options(partner), *more],
-        cwd=program.folder,
-        env={
-            **os.environ,
-            "BULKREACT_ACCESS_TOKEN": CANARY,
-            "BULKREACT_STATE_DIR": str(program.folder / "state"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    return process.returncode
-
-
 @pytest.mark.parametrize(
     "instant",
     [*INSTANTS, *(pytest.param(instant, marks=pytest.mark.soak) for instant in MORE_INSTANTS)],
     ids=lambda instant: "-".join(map(str, instant)),
 )
 def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
-    program: Program, partner: Partner, instant: tuple[str, int, int]
+    program: Program, partner: Partner, instant: Instant
 ) -> None:
     content = drop_file(program, "a.csv", 100, 5).read_bytes()
-    assert sweep_with_signal(program, partner, instant) == -signal.SIGKILL
+    kill_at(program, instant, "sweep", *sweep_options(partner))
     second = sweep(program, partner)
     assert second.code == 0, second.err
     assert "Traceback" not in second.err
@@ -140,16 +88,16 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     "instant",
     [
         ("bulkreact.inbox.file_moves._write_note", 0, 1),
-        ("bulkreact.inbox.file_moves._write_note", 1, 1),
+        pytest.param(("bulkreact.inbox.file_moves._write_note", 1, 1), marks=pytest.mark.soak),
         ("os.link", 1, 1),
-        ("bulkreact.inbox.file_moves.move_with_note", 1, 1),
+        pytest.param(("bulkreact.inbox.file_moves.move_with_note", 1, 1), marks=pytest.mark.soak),
     ],
 )
 def test_killed_while_it_refuses_a_file_nothing_is_lost_or_doubled(
-    program: Program, partner: Partner, instant: tuple[str, int, int]
+    program: Program, partner: Partner, instant: Instant
 ) -> None:
     (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
-    assert sweep_with_signal(program, partner, instant) == -signal.SIGKILL
+    kill_at(program, instant, "sweep", *sweep_options(partner))
     sweep(program, partner)
     assert file_names(inbox_folder(program)) == []
     assert file_names(inbox_folder(program) / "failed") == ["bad.csv", "bad.csv.txt"]
@@ -176,10 +124,7 @@ def test_killed_while_it_sends_the_run_is_continued_under_its_request_ids(progra
 
 def test_a_kept_file_that_was_killed_is_run_once_too(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100)
-    assert (
-        sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2), "--keep")
-        == -signal.SIGKILL
-    )
+    kill_at(program, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2), "sweep", *sweep_options(partner), "--keep")
     assert sweep(program, partner, "--keep").code == 0
     third = sweep(program, partner, "--keep", "-q")
     assert (third.code, third.err) == (0, "")
@@ -267,11 +212,12 @@ def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops(
-    program: Program, partner: Partner, instant: tuple[str, int, int], number: signal.Signals, code: int
+    program: Program, partner: Partner, instant: Instant, number: signal.Signals, code: int
 ) -> None:
     drop_file(program, "a.csv", 100)
     drop_file(program, "b.csv", 300, age=60)
-    assert sweep_with_signal(program, partner, instant, number=number) == code
+    with signal_at(instant, number):
+        assert sweep(program, partner).code == code
     assert file_names(inbox_folder(program)) == ["b.csv"]
     assert len(file_names(inbox_folder(program) / "done")) == 2
     assert count_calls(partner, 300) == [0, 0]
@@ -286,7 +232,8 @@ def test_a_signal_between_two_runs_ends_the_sweep_and_reports_what_was_run(
     drop_file(program, "b.csv", 300, age=60)
     with receiving() as receiver:
         instant = ("bulkreact.runs.store.publish", 0, 2)
-        assert sweep_with_signal(program, partner, instant, "--notify-url", receiver.url, number=number) == code
+        with signal_at(instant, number):
+            assert sweep(program, partner, "--notify-url", receiver.url).code == code
         content = receiver.content("/")
     assert content["exit_code"] == code
     assert [run["run_id"] for run in content["runs"]] == [run_journals(program)[0].parent.name]  # type: ignore[attr-defined]
@@ -300,7 +247,7 @@ def test_results_that_were_not_written_are_written_before_they_are_copied(
     program: Program, partner: Partner, missing: bool
 ) -> None:
     drop_file(program, "a.csv", 100)
-    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2)) == -signal.SIGKILL
+    kill_at(program, ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2), "sweep", *sweep_options(partner))
     (run,) = run_journals(program)
     expected = (run.parent / "results.csv").read_bytes()
     (run.parent / "results.csv").unlink() if missing else (run.parent / "results.csv").write_bytes(b"old")
@@ -372,7 +319,7 @@ def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
 
 def test_a_run_whose_folder_is_gone_in_mid_run_is_not_simply_run_again(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100)
-    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
+    kill_at(program, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1), "sweep", *sweep_options(partner))
     (run,) = run_journals(program)
     run.parent.rename(program.folder / "elsewhere")
     process = sweep(program, partner)
@@ -396,7 +343,7 @@ def test_a_content_is_known_although_its_run_was_pruned(program: Program, partne
 
 def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100)
-    assert sweep_with_signal(program, partner, ("bulkreact.inbox.file_moves.copy", 0, 1)) == -signal.SIGKILL
+    kill_at(program, ("bulkreact.inbox.file_moves.copy", 0, 1), "sweep", *sweep_options(partner))
     pruned = program("prune", "--older-than", "0", "--yes")
     assert "a sweep has still to put its input file aside" in pruned.out
     assert len(run_journals(program)) == 1
@@ -406,7 +353,7 @@ def test_an_unfinished_run_for_another_partner_is_not_continued_here(
     program: Program, partner: Partner, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     drop_file(program, "a.csv", 100)
-    assert sweep_with_signal(program, partner, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1)) == -signal.SIGKILL
+    kill_at(program, ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1), "sweep", *sweep_options(partner))
     other = start_partner(Behaviour())
     process = sweep(program, other)
     assert process.code == 2

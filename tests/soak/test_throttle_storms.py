@@ -118,6 +118,7 @@ def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, win
     assert virtual_run.now < 1.35 * (2000 / 20 + 1000 / 5 + 3000 / 20)
 
 
+@pytest.mark.soak
 def test_limits_of_customers_and_of_the_partner_at_once_lose_nothing(tmp_path: Path) -> None:
     rules = Behaviour(partner_limit=300, customer_limit=20, window=60, fault_share=0.1, seed=5)
     virtual_run = VirtualRun(tmp_path, rules)

@@ -72,7 +72,7 @@ class Program:
             stack.enter_context(patch.object(sys, "stdout", out))
             stack.enter_context(patch.object(sys, "stderr", err))
             stack.enter_context(patch.object(sys, "argv", ["bulkreact", *map(str, arguments)]))
-            stack.enter_context(patch.dict(os.environ, self._variables()))
+            stack.enter_context(patch.dict(os.environ, self.variables))
             stack.enter_context(chdir(self.folder))
             stack.enter_context(_process_state())
             code = _exit_code()
@@ -83,7 +83,7 @@ class Program:
         return subprocess.Popen(
             [sys.executable, "-m", "bulkreact", *map(str, arguments)],
             cwd=self.folder,
-            env={**os.environ, **self._variables()},
+            env={**os.environ, **self.variables},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,7 +99,9 @@ class Program:
         """Run a command to its end in a process of its own."""
         return self.wait(self.start(*arguments))
 
-    def _variables(self) -> dict[str, str]:
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that the program gets besides those of the tests."""
         return {
             "BULKREACT_ACCESS_TOKEN": CANARY,
             "BULKREACT_STATE_DIR": str(self.folder / "state"),

@@ -703,6 +703,7 @@ def test_what_was_discovered_runs_and_is_not_discovered_again(program: Program, 
     assert partner.service.call_log.violations == []
 
 
+@pytest.mark.soak
 def test_a_large_portfolio_with_faults_is_read_completely(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
