@@ -1,1 +1,1 @@
-"""Telling monitors, metrics and webhooks how a command ended."""
+"""Reports how a command ended: metrics, a dead-man's switch and webhooks."""

@@ -1,4 +1,4 @@
-"""Sweeping: an inbox with files in it, and what is left of them."""
+"""Puts files into an inbox, sweeps it, and shows what happened to them."""
 
 import os
 import time
