@@ -1,4 +1,4 @@
-"""The runs in a reports folder: making one, finding the one that is meant, and the one to be continued."""
+"""Creates run folders, and finds the run that a name or a command refers to."""
 
 import getpass
 import re
@@ -40,7 +40,7 @@ def new_id(input_name: str, now: datetime) -> str:
 
 @contextmanager
 def draft(reports: Path, run_id: str) -> Iterator[Path]:
-    """Yield a hidden folder for a run that has not begun; it is gone afterwards unless it was adopted."""
+    """Yield a hidden folder for a run that has not begun; it is removed afterwards unless it was published."""
     folder = reports / f".{run_id}.draft"
     try:
         reports.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
 
 
 def _remove_old_drafts(reports: Path) -> None:
-    """Remove what a killed process left behind before its run had begun."""
+    """Remove drafts of killed processes."""
     before = (datetime.now(UTC) - _DRAFT_AGE).timestamp()
     for folder in reports.glob(".*Z-*.draft"):
         if folder.stat().st_mtime < before:
@@ -70,7 +70,7 @@ def _remove_old_drafts(reports: Path) -> None:
 
 
 def publish(folder: Path, run_id: str) -> Path:
-    """Give a draft its name: from here on the run exists."""
+    """Rename a draft to its run id: from here on the run exists."""
     named = folder.with_name(run_id)
     folder.rename(named)
     sync_folder(named)
@@ -144,7 +144,7 @@ def _unreadable(folder: Path, reason: str) -> InputRefusedError:
 
 
 def cli_name(folder: Path, reports: Path) -> str:
-    """Return how a run is named on the command line, for somebody who uses this reports folder."""
+    """Return how a run is named on the command line with this reports folder."""
     if folder.resolve().parent != reports.resolve():
         return shell_quote(folder)
     return folder.name if reports == Path("reports") else f"{folder.name} --reports {shell_quote(reports)}"

@@ -1,4 +1,4 @@
-"""Puts the rows of an input into a journal that is being made: a thread writes some while the next ones are read."""
+"""Inserts the rows of an input into a new journal: a thread writes one batch while the next is read."""
 
 import sqlite3
 from collections import deque
@@ -12,19 +12,18 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.writer import Value, multi_row
 from bulkreact.models import InputRow
 
-# Both threads want the interpreter's lock, which goes to and fro every 5 ms at most: as long as so many rows take.
+# As many as take 5 ms, the interval at which the threads exchange the interpreter's lock.
 _BATCH_ROWS = 2048
-# So many groups of rows may wait for being written.
 _MAX_WAITING_BATCHES = 4
 _PLAIN = ("", "", "", False, False, False, "")
 _encoded = Encoder().encode
 
-# Rows that follow each other and are inserted by the same statement.
+# Consecutive rows that the same statement inserts.
 _SameStatement = tuple[str, list[tuple[Value, ...]]]
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
-    """Insert rows in their order; whatever goes wrong on either side ends it, and closes the connection."""
+    """Insert rows in their order; an error in either thread ends the insertion and closes the connection."""
     waiting: deque[Future[None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
     try:
@@ -34,12 +33,12 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
             waiting.append(thread.submit(_write, connection, runs))
             if len(waiting) > _MAX_WAITING_BATCHES:
                 waiting.popleft().result()
-        for one in waiting:
-            one.result()
+        for write in waiting:
+            write.result()
     except BaseException:
-        for one in waiting:
-            one.cancel()
-        # By the thread: a second Ctrl-C would have it closed here while the thread still writes, which no process survives.
+        for write in waiting:
+            write.cancel()
+        # In the thread: closing here after a second Ctrl-C, while the thread still writes, would crash the process.
         thread.submit(connection.close)
         raise
     finally:
@@ -47,7 +46,7 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
 
 
 def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
-    """Yield so many rows at a time, as runs."""
+    """Yield batches of rows, each as statements with their rows."""
     runs: list[_SameStatement] = []
     last = ""
     for ordinal, row in enumerate(rows, 1):
@@ -65,7 +64,7 @@ def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
 def _write(connection: sqlite3.Connection, runs: list[_SameStatement]) -> None:
     for sql, rows in runs:
         while rows:
-            # Few statements are prepared in the end: one for each power of two.
+            # Powers of two, so that only few statements are prepared.
             number = 1 << len(rows).bit_length() - 1
             connection.execute(multi_row(sql, number), list(chain.from_iterable(rows[:number])))
             del rows[:number]

@@ -1,4 +1,4 @@
-"""Reading from a journal the calls of its rows: how far each has come, and under which request ids."""
+"""Reads the calls of a journal's rows: how far each row has come, and under which request ids."""
 
 import hashlib
 import sqlite3
@@ -36,10 +36,7 @@ WHERE operation IN ({CHANGE_NAMES}) ORDER BY calls.id
 
 
 def derive_request_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
-    """Return the request id of a row's call; ``intent`` counts the business answers to its calls of that kind.
-
-    It is a name-based UUID of version 5.
-    """
+    """Return a version 5 UUID as the request id of a call; ``intent`` counts the row's business answers of that kind."""
     digest = _name_space(run_uuid).copy()
     digest.update(f"{ordinal}/{operation}/{intent}".encode())
     return format_guid(digest.hexdigest(), version=5)
@@ -51,44 +48,46 @@ def _name_space(run_uuid: UUID) -> "hashlib._Hash":
 
 
 def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> RowProgress:
-    """Derive how far a row has come from its calls; ``lost`` is what the input said of an earlier run's call.
+    """Derive how far a row has come from its calls; ``lost``: the answer to an earlier run's call was lost.
 
-    What was read of a subscription is not kept: its next step is to read it again.
+    Snapshots of subscriptions are not stored: the next step is to read the subscription again.
     """
     progress = first = initial_progress(target, lost=lost)
-    for found in map(_StoredCall._make, connection.execute(_CALLS_OF_ROW, (ordinal,))):
-        if (operation := Operation(found.operation)) not in STEPS:
+    for stored in map(_StoredCall._make, connection.execute(_CALLS_OF_ROW, (ordinal,))):
+        if (operation := Operation(stored.operation)) not in STEPS:
             continue
-        answer = Answer(found.http_status, found.code or "", found.description or "", business=bool(found.business))
-        if found.finished_at is None:
-            answer = Answer(None, "no-answer", "the program ended before the answer was kept", business=False)
-        call = Call(found.id, found.request_id, found.correlation_id, found.started_at, found.finished_at or "", answer)
+        answer = Answer(stored.http_status, stored.code or "", stored.description or "", business=bool(stored.business))
+        if stored.finished_at is None:
+            answer = Answer(None, "no-answer", "the program ended before the answer was stored", business=False)
+        call = Call(
+            stored.id, stored.request_id, stored.correlation_id, stored.started_at, stored.finished_at or "", answer
+        )
         progress = after_call(
             replace(progress, operation=operation),
             call,
-            verdict=found.verdict or "",
-            sent=found.departed != 0,
-            lost=found.lost != 0,
+            verdict=stored.verdict or "",
+            sent=stored.departed != 0,
+            lost=stored.lost != 0,
         )
-        contested = found.verdict == stored_name(AmbiguousRefusal)
-        progress = replace(progress, operation=Operation.GET_ENTITLEMENT if contested else first.operation)
+        is_ambiguous = stored.verdict == stored_name(AmbiguousRefusal)
+        progress = replace(progress, operation=Operation.GET_ENTITLEMENT if is_ambiguous else first.operation)
     return progress
 
 
 def count_answers(connection: sqlite3.Connection, ordinal: int, operation: Operation) -> int:
-    """Return how many business answers were given to a row's calls of one kind."""
+    """Return how many business answers a row's calls of one kind have."""
     return int(connection.execute(_ANSWERED, (ordinal, operation)).fetchone()[0])
 
 
 def load_location(connection: sqlite3.Connection, outcome: Outcome) -> str:
-    """Return the path that the answer to a row's last write call has named, empty when it has none."""
-    found = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
-    return str(found[0]) if found else ""
+    """Return the path that the answer to a row's last write call named, empty without one."""
+    row = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
+    return str(row[0]) if row else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """A call on record that changes something: what it was for, its request id and when it began."""
+    """A recorded call that changes something, with its target, its request id and its time."""
 
     operation: Operation
     target: Target
@@ -97,15 +96,15 @@ class WriteCall:
 
 
 def write_calls(connection: sqlite3.Connection) -> list[WriteCall]:
-    """Return every call on record that changes something, in the order in which they were made."""
+    """Return every recorded call that changes something, in the order in which they were made."""
     return [
-        WriteCall(Operation(operation), Target(*ids), ours, datetime.fromisoformat(began))
-        for operation, *ids, ours, began in connection.execute(_WRITE_CALLS)
+        WriteCall(Operation(operation), Target(*ids), request_id, datetime.fromisoformat(started_at))
+        for operation, *ids, request_id, started_at in connection.execute(_WRITE_CALLS)
     ]
 
 
 class _StoredCall(NamedTuple):
-    """A line of _CALLS_OF_ROW; what comes from the answer is None when there is none."""
+    """One row of _CALLS_OF_ROW; what belongs to the answer is None without one."""
 
     id: int
     operation: str

@@ -1,4 +1,4 @@
-"""Counts the calls of a run and measures its pace, from its journal."""
+"""Counts the calls of a run and measures its rate, from its journal."""
 
 import sqlite3
 from datetime import datetime
@@ -6,25 +6,25 @@ from datetime import datetime
 from bulkreact.batch.journal.metadata import latest_session
 from bulkreact.batch.journal.schema import STEP_NAMES
 
-# The calls of a run and its pace, as the summary has them.
+# The calls of a run and its rate, as in the summary.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
-# A read is repeated when the one before was not answered; looking again at what has not changed is no repetition.
-# Most rows have one call, and only the others are sorted: that takes a sixth of the time.
+# A read is a repetition when the one before was not answered; polling is none.
+# Most rows have one call: sorting only the others takes a sixth of the time.
 _CALLS = f"""
 WITH later AS (
     SELECT operation, lag(coalesce(business, 0)) OVER (PARTITION BY ordinal, operation ORDER BY calls.id) AS earlier
     FROM calls LEFT JOIN answers ON answers.call = calls.id
     WHERE ordinal IN (SELECT ordinal FROM calls GROUP BY ordinal HAVING count(*) > 1)
-), told AS (
-    SELECT count(*) FILTER (WHERE NOT departed) AS stayed, count(*) FILTER (WHERE verdict = 'Throttled') AS throttled
+), answered AS (
+    SELECT count(*) FILTER (WHERE NOT departed) AS unsent, count(*) FILTER (WHERE verdict = 'Throttled') AS throttled
     FROM answers
 )
-SELECT (SELECT count(*) FROM calls) - stayed,
+SELECT (SELECT count(*) FROM calls) - unsent,
     (SELECT count(*) FROM later WHERE earlier IS NOT NULL AND (operation IN ({STEP_NAMES}) OR NOT earlier)),
     throttled
-FROM told
+FROM answered
 """  # noqa: S608 - our own words
-# The pace of sending: what only watched afterwards was spaced by other rules.
+# The rate of sending: polling follows other rules.
 _LATEST_CALLS = f"""
 SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
     SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_NAMES})
@@ -33,7 +33,7 @@ SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :se
 
 
 def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:
-    """Return the calls of a run, and the pace of the latest process that sent its rows, for programs."""
+    """Return the calls of a run, and the rate of the latest session that sent rows, for programs."""
     sent, retried, throttled = connection.execute(_CALLS).fetchone()
     session = latest_session(connection)
     values = {"session": session.id if session else None}

@@ -1,4 +1,4 @@
-"""The durable record of one run: made before anything is sent, and the only source of the results."""
+"""Creates and writes the journal of a run: durable before anything is sent, and the only source of the results."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
 
 LOCK_NAME = "journal.lock"
-# Whoever only asks whether a run is being worked on holds its lock for an instant.
+# A status probe holds the lock briefly.
 _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
 _SUCCESSES = ", ".join(f"'{status}'" for status in SUCCESSES)
@@ -93,19 +93,19 @@ class Journal(JournalReader):
         )
 
     def record_tenant(self, tenant_id: str) -> None:
-        """Write down which tenant the run is for, if that was not known for sure when it began."""
+        """Record the tenant of the run if its GUID was not known when it began."""
         if is_guid(tenant_id) and not is_guid(self.metadata.tenant_id or ""):
             self._execute("UPDATE run SET tenant_id = ?", (tenant_id,))
             self.metadata = replace(self.metadata, tenant_id=tenant_id)
 
     def lift_row_limit(self) -> None:
-        """Let rows that a limit had left out be sent as well."""
+        """Let the rows that a limit excluded be sent as well."""
         if self.metadata.row_limit is None:
             return
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
 
     def transfer_rows(self, numbers: Iterable[int], run_id: str) -> None:
-        """Leave rows, by their numbers, to another run: this one sends them no more."""
+        """Transfer rows, by their numbers, to another run: this one no longer sends them."""
         values = ((run_id, number) for number in numbers)
         with translating_write_errors():
             self.connection.execute("BEGIN IMMEDIATE")
@@ -118,12 +118,12 @@ class Journal(JournalReader):
 
 
 def create(folder: Path, rows: Iterable[InputRow]) -> None:
-    """Make a journal in a folder and put the rows of an input into it; its facts are still missing."""
+    """Create a journal with the rows of an input in a folder; its metadata is still missing."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = connect(path)
     try:
-        # In a new file no page needs to be written twice, as WAL does; at its end they are all synced just the same.
+        # WAL would write every page of a new file twice; the commit syncs them all the same.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.executescript(f"BEGIN IMMEDIATE; {schema.tables()}")
     except sqlite3.Error:
@@ -135,7 +135,7 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
 
 
 def finalize(folder: Path, metadata: RunMetadata) -> None:
-    """Mark duplicates and what the limit leaves out, and write down the facts: the run can begin."""
+    """Mark duplicates and what the limit excludes, and store the metadata: the run can begin."""
     header = json.dumps(metadata.header, ensure_ascii=False)
     values = [header if name == "header" else getattr(metadata, name) for name in RunMetadata.__struct_fields__]
     marks = ", ".join("?" for _ in values)
@@ -153,14 +153,14 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Tell whether a process works on the run in a folder at this moment."""
+    """Return whether a process is working on the run in a folder."""
     lock = FileLock(folder / LOCK_NAME, mode=0o600)
     try:
         lock.acquire(timeout=_PROBE_SECONDS, poll_interval=_PROBE_SECONDS / 10)
     except Timeout:
         return True
     except OSError:
-        # Somebody else's folder: it can be read, and its lock cannot be tried.
+        # A read-only folder: its lock cannot be tried.
         return False
     lock.release()
     return False

@@ -1,4 +1,4 @@
-"""What a journal's rows would come to, before a run is made of them."""
+"""Counts what a run over a journal's rows would send, before the run begins."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ PlannedTarget = tuple[int, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RunPreview:
-    """The rows that would be sent: how many repeat an earlier one, and how many each customer has, the most first.
+    """The rows that would be sent: the number of duplicates, and the rows of each customer, the most first.
 
-    ``kinds`` are how many want what; ``deadlines`` are when the targets of rows, by their numbers, are deleted for good,
-    the soonest first, as far as the input says.
+    ``kinds`` counts the targets; ``deadlines`` says by row number when the target is deleted for good, the soonest
+    first, where the input says so.
     """
 
     duplicate: int
@@ -42,12 +42,12 @@ class RunPreview:
 
     @property
     def calls(self) -> int:
-        """Return how many calls that takes at least: a subscription is read before it is updated."""
+        """Return how many calls are needed at least: a subscription is read before it is updated."""
         return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
 
 
 def preview_run(folder: Path) -> RunPreview:
-    """Mark the duplicates among a journal's rows, and count."""
+    """Mark the duplicates among a journal's rows, and count the rows."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(schema.MARK_DUPLICATES)
         (duplicate,) = connection.execute(_DUPLICATES).fetchone()
@@ -57,7 +57,7 @@ def preview_run(folder: Path) -> RunPreview:
 
 
 def planned_targets(folder: Path) -> Iterator[PlannedTarget]:
-    """Yield what would be sent, in the order of the input; duplicates must have been marked."""
+    """Yield the targets that would be sent, in input order; duplicates must be marked already."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         yield from _targets(connection)
 

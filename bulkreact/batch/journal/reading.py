@@ -127,7 +127,7 @@ class JournalReader:
 def read_only(folder: Path) -> sqlite3.Connection:
     """Open a journal for reading, without disturbing a process that works on it."""
     path = folder / JOURNAL_NAME
-    # In a folder that cannot be written SQLite opens a journal at rest only when told that nobody will change it.
+    # In a read-only folder SQLite opens a WAL database without its log only as immutable.
     at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     mode = "immutable=1" if at_rest else "mode=ro"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)

@@ -1,4 +1,4 @@
-"""What the runner writes into the journal: calls before they leave, answers and outcomes as they come."""
+"""Records a session in the journal: calls before they are sent, answers and outcomes as they arrive."""
 
 from collections.abc import Iterable
 from itertools import count
@@ -10,7 +10,7 @@ from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, store
 
 
 class Recorder:
-    """Appends the events of one session; each method but ``note`` returns when its events are durable."""
+    """Appends the events of one session; each method but ``record_answer_later`` returns when they are durable."""
 
     def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
         self._writer = writer
@@ -20,7 +20,7 @@ class Recorder:
     async def record_call(
         self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
     ) -> int:
-        """Record a call that is about to leave and return its id."""
+        """Record a call that is about to be sent and return its id."""
         call = next(self._call_ids)
         values = (call, self._session, ordinal, str(operation), request_id, correlation_id, started_at)
         await self._writer.commit((schema.INSERT_CALL, values))
@@ -33,7 +33,7 @@ class Recorder:
     def record_answer_later(
         self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], on_durable: OnDurable
     ) -> None:
-        """Record the same, durable before any call that begins later leaves; ``then`` is called when it is."""
+        """Record the same; it is durable before any later call is sent, and ``on_durable`` is called then."""
         self._writer.submit(*self._answer(call, verdict, settled), on_durable=on_durable)
 
     async def flushed(self) -> None:
@@ -42,7 +42,7 @@ class Recorder:
 
     def _answer(self, call: Call, verdict: Verdict, settled: Iterable[tuple[int, Outcome]]) -> list[Statement]:
         answer = verdict.answer
-        left, lost = (verdict.sent, verdict.lost) if isinstance(verdict, Transient) else (True, False)
+        sent, lost = (verdict.sent, verdict.lost) if isinstance(verdict, Transient) else (True, False)
         values = (
             call.id,
             call.finished_at,
@@ -51,7 +51,7 @@ class Recorder:
             answer.code,
             answer.description,
             int(answer.business),
-            int(left),
+            int(sent),
             int(lost),
             verdict.location if isinstance(verdict, Accepted) else "",
         )
@@ -63,12 +63,12 @@ class Recorder:
         await self._writer.commit(*(self._outcome(ordinal, outcome) for ordinal, outcome in settled))
 
     async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> int:
-        """Give every row of a customer (None: of everybody) that was never sent the same outcome; return how many."""
+        """Give every unsent row of a customer (None: of all customers) the same outcome; return how many there are."""
         sql = schema.SETTLE_UNSENT if customer_id is None else schema.SETTLE_UNSENT_OF_CUSTOMER
         return await self._writer.commit((sql, self._unsent(outcome, customer=customer_id)))
 
     async def settle_children(self, *settled: tuple[Target, Outcome]) -> int:
-        """Give the rows below subscriptions that were never sent an outcome; return how many there are."""
+        """Give the unsent rows below subscriptions an outcome; return how many there are."""
         return await self._writer.commit(
             *(
                 (
@@ -90,7 +90,7 @@ class Recorder:
         }
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
-        # The database takes plain strings faster than members of an enumeration.
+        # SQLite binds plain strings faster than members of an enumeration.
         return schema.INSERT_OUTCOME, (
             self._session,
             ordinal,
@@ -105,6 +105,6 @@ class Recorder:
 
 
 def _stored_verdict(verdict: Verdict) -> str:
-    """Return the name under which a verdict is kept; trouble that is tried only once more is not of the passing kind."""
+    """Return the name under which a verdict is stored; one that is retried only once does not count as transient."""
     once = isinstance(verdict, Transient) and verdict.retry_once
     return f"{stored_name(type(verdict))}{'Once' if once else ''}"

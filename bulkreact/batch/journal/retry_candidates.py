@@ -1,4 +1,4 @@
-"""Reading the rows of a run for a retry: which of them are worth it, and which request ids they carry on."""
+"""Reads the rows of a run for a retry: which are worth it, and which request ids they carry on."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, d
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row as a retry would send it, how it stands, and whether it is taken.
+    """A row as a retry would send it, its status, and whether the retry takes it.
 
-    ``handed_to`` is the run that has taken the row over before and knows better.
+    ``transferred_to`` is the run that has taken the row over and knows its present status.
     """
 
     row: InputRow
@@ -29,9 +29,9 @@ class Candidate:
 
 
 def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:
-    """Yield the rows of a run that have an end of their own, in input order.
+    """Yield the rows of a run that are neither invalid nor duplicates, in input order.
 
-    Taken are those that another attempt may settle; ``all_failed`` takes those as well that failed for good.
+    A retry takes those that another attempt may settle, with ``all_failed`` also those that failed permanently.
     """
     for ordinal, found in enumerate(result_rows(connection), 1):
         if found.outcome.status in _NEVER_SENT:

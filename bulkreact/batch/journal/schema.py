@@ -21,7 +21,7 @@ INSERT_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
     "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# A row that has nothing but its cells and its ids, as nearly all of them.
+# A row with nothing but cells and ids, as nearly all are.
 INSERT_PLAIN_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
     "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, '', '', '', 0, 0, 0, '')"
@@ -38,16 +38,16 @@ INSERT_OUTCOME = (
     "INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# What is written while rows are sent, apart from what settles many of them at once.
+# What is written while rows are sent, except statements that settle many rows at once.
 APPENDS = frozenset({INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME})
 
 CHANGE_NAMES = _quoted(CHANGES)
 STEP_NAMES = _quoted(STEPS)
 LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
-# A row that was only watched has not begun.
+# Polling does not begin a row.
 BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({STEP_NAMES}))"  # noqa: S608 - our own names
 
-# Rows that could be sent and were not: no call of theirs is on record, and nothing has settled them.
+# Rows that could have been sent: without a recorded call, and not settled.
 SETTLE_UNSENT = f"""
 INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew)
 SELECT :session, ordinal, CASE WHEN lost THEN 'unknown' ELSE :status END, 0, NULL, :code, :description, :reopen, ''
@@ -71,7 +71,7 @@ UPDATE rows SET duplicate_of = firsts.first FROM (
 WHERE firsts.ordinal = rows.ordinal AND firsts.first < rows.ordinal
 """
 
-# Rows below a subscription are looked for only where there are rows of subscriptions; the index tells, once it is made.
+# Parents are looked up only in runs with rows of subscriptions; these runs have the index.
 FIND_SUBSCRIPTIONS = "SELECT EXISTS (SELECT 1 FROM rows WHERE entitlement_id = '')"
 HAS_SUBSCRIPTIONS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'subscriptions')"
 INDEX_SUBSCRIPTIONS = (

@@ -1,4 +1,4 @@
-"""Ids in the wrong column, where the file itself proves it: one id cannot name a customer and a subscription."""
+"""Finds ids in the wrong column, as far as the file proves it: one id cannot name a customer and a subscription."""
 
 import hashlib
 import sqlite3
@@ -14,25 +14,26 @@ from bulkreact.models import Target
 CODE = "swapped-ids"
 _COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 
-# Ids that stand in more than one column; asked in a way that needs no index and no copy of the table.
+# Ids that occur in more than one column, without an index or a copy of the table.
 _MIXED = """
 CREATE TEMP TABLE mixed AS
 SELECT entitlement_id AS id FROM rows WHERE entitlement_id IN (SELECT subscription_id FROM rows WHERE problem_code = '')
 UNION SELECT entitlement_id FROM rows WHERE entitlement_id IN (SELECT customer_id FROM rows WHERE problem_code = '')
 UNION SELECT subscription_id FROM rows WHERE subscription_id IN (SELECT customer_id FROM rows WHERE problem_code = '')
 """
-_PLACES = " UNION ALL ".join(
-    f"SELECT {column} AS id, '{column}' AS place, ordinal, number FROM rows WHERE {column} IN (SELECT id FROM mixed)"  # noqa: S608 - our own names
+_OCCURRENCES = " UNION ALL ".join(
+    f"SELECT {column} AS id, '{column}' AS column, ordinal, number FROM rows WHERE {column} IN (SELECT id FROM mixed)"  # noqa: S608 - our own names
     for column in _COLUMNS
 )
-# Where an id stands most often it is right; where it stands as often elsewhere, nobody can tell.
-_FOUND = f"""
-WITH places AS ({_PLACES}),
-    counted AS (SELECT id, place, count(*) AS times, min(number) AS first FROM places GROUP BY id, place)
-SELECT places.ordinal, places.number, places.place, places.id, other.place, other.times, own.times, other.first
-FROM places JOIN counted AS own ON own.id = places.id AND own.place = places.place
-    JOIN counted AS other ON other.id = places.id AND other.place <> places.place AND other.times >= own.times
-ORDER BY places.ordinal, other.times DESC, places.place
+# The column in which an id occurs most often is the right one; with a tie either may be.
+_SWAPPED = f"""
+WITH occurrences AS ({_OCCURRENCES}),
+    counted AS (SELECT id, column, count(*) AS times, min(number) AS first FROM occurrences GROUP BY id, column)
+SELECT occurrences.ordinal, number, occurrences.column, occurrences.id, other.column, other.times, own.times, other.first
+FROM occurrences JOIN counted AS own ON own.id = occurrences.id AND own.column = occurrences.column
+    JOIN counted AS other
+        ON other.id = occurrences.id AND other.column <> occurrences.column AND other.times >= own.times
+ORDER BY occurrences.ordinal, other.times DESC, occurrences.column
 """  # noqa: S608 - our own names
 _FLAG = (
     "UPDATE rows SET problem_code = ?, problem = ?, customer_id = NULL, subscription_id = NULL, entitlement_id = NULL "
@@ -43,7 +44,7 @@ _VALID = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE pr
 
 @dataclass(frozen=True, slots=True)
 class SwappedId:
-    """A row one of whose ids belongs into another column."""
+    """A row one of whose ids belongs in another column."""
 
     number: int
     column: str
@@ -52,23 +53,23 @@ class SwappedId:
 
     @property
     def description(self) -> str:
-        """Return it as the results have it."""
+        """Return the problem as the results show it."""
         return f"{self.column} {self.reason}"
 
 
 def flag_swapped_ids(folder: Path) -> list[SwappedId]:
-    """Mark the rows of a journal as invalid that have an id in the wrong column, and return them in their order."""
+    """Mark rows with an id in the wrong column as invalid, and return them in input order."""
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         connection.execute(_MIXED)
-        found = dict(_found(connection))
+        swapped = dict(_find_swapped(connection))
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_FLAG, ((CODE, one.description, ordinal) for ordinal, one in found.items()))
+        connection.executemany(_FLAG, ((CODE, row.description, ordinal) for ordinal, row in swapped.items()))
         connection.execute("COMMIT")
-    return list(found.values())
+    return list(swapped.values())
 
 
 def input_digest(folder: Path) -> str:
-    """Return the digest of a journal's targets in their order, invalid rows left out."""
+    """Return the digest of the targets of a journal's valid rows, in input order."""
     digest = hashlib.sha256()
     with closing(connect(folder / JOURNAL_NAME)) as connection:
         for ids in connection.execute(_VALID):
@@ -76,14 +77,14 @@ def input_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _found(connection: sqlite3.Connection) -> Iterator[tuple[int, SwappedId]]:
+def _find_swapped(connection: sqlite3.Connection) -> Iterator[tuple[int, SwappedId]]:
     last = 0
-    for ordinal, number, place, value, other, others, own, first in connection.execute(_FOUND):
+    for ordinal, number, column, value, other, others, own, first in connection.execute(_SWAPPED):
         if ordinal == last:
-            # One reason is enough for a row.
+            # A row has one reason.
             continue
         last = ordinal
         where = "this row" if first == number else f"row {first}"
         more = f" and {others - 1:,} more" if others > 1 else ""
         verdict = "it belongs there" if others > own else "one of the two is in the wrong column"
-        yield ordinal, SwappedId(number, place, value, f"is also the {other} of {where}{more}: {verdict}")
+        yield ordinal, SwappedId(number, column, value, f"is also the {other} of {where}{more}: {verdict}")

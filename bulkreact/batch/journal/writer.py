@@ -1,4 +1,4 @@
-"""One thread that commits for everybody: what is awaited is on the disk when the wait ends."""
+"""Commits statements in one thread: when the wait for a commit ends, they are on disk."""
 
 import asyncio
 import sqlite3
@@ -17,17 +17,17 @@ from bulkreact.errors import JournalNotWrittenError
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 OnDurable = Callable[[], None]
-# So many rows at most are appended by one statement; one for each number is kept prepared.
+# One statement for each number of rows stays prepared.
 _ROWS_PER_STATEMENT = 32
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a journal so that a commit survives a power loss; transactions are begun explicitly."""
+    """Open a database so that a commit survives a power loss; transactions begin explicitly."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 30000")
-    # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this changes nothing.
+    # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this has no effect.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
 
@@ -42,7 +42,7 @@ def translating_write_errors() -> Iterator[None]:
 
 
 class _Entry(Struct):
-    """Statements that belong together, and who is told when they are durable."""
+    """Statements of one transaction, and what to notify when they are durable."""
 
     statements: tuple[Statement, ...]
     waiter: asyncio.Future[int] | None
@@ -50,7 +50,7 @@ class _Entry(Struct):
 
 
 class Writer:
-    """Commits in groups: whatever came in while the last commit ran goes into the next one, without lingering.
+    """Commits in groups: what is submitted during one commit goes into the next, without waiting for more.
 
     ``appends`` are statements that insert one row each: those of a group are made together, table by table. Statements
     for every row would hand the interpreter's lock to and fro between this thread and the event loop.
@@ -63,8 +63,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Entry] = []
         self._running: asyncio.Future[list[int]] | None = None
-        # Nothing may follow what could not be written; after any other failure what is submitted still is, and nobody
-        # goes on.
+        # After a failed write nothing more is written. After any other failure submitted statements still are, but every
+        # wait raises it.
         self._unwritten: BaseException | None = None
         self._failure: BaseException | None = None
 
@@ -80,9 +80,9 @@ class Writer:
         return await waiter
 
     def submit(self, *statements: Statement, on_durable: OnDurable | None = None) -> None:
-        """Have statements written before any that come later; ``then`` is called when they are durable.
+        """Write statements before any later ones; ``on_durable`` is called when they are durable.
 
-        Whoever commits later learns that they could not be, or what ``then`` raised.
+        Errors, including those of ``on_durable``, surface at the next commit.
         """
         self._add(_Entry(statements, None, on_durable))
 
@@ -92,7 +92,7 @@ class Writer:
             await self.commit()
 
     async def close(self) -> None:
-        """Wait for what is being committed and end the thread."""
+        """Wait for the commit that is running and end the thread."""
         while self._running:
             await asyncio.wait([self._running])
         await asyncio.to_thread(self._executor.shutdown)
@@ -122,7 +122,7 @@ class Writer:
         self._flush()
 
     def _notify(self, group: list[_Entry], written: list[int]) -> BaseException | None:
-        """Tell everybody that their statements are durable; returns what went wrong with that."""
+        """Notify waiters that their statements are durable; return the error of a callback."""
         for entry, count in zip(group, written, strict=True):
             if entry.waiter and not entry.waiter.cancelled():
                 entry.waiter.set_result(count)
@@ -153,16 +153,16 @@ class Writer:
     def _execute(self, group: list[tuple[Statement, ...]]) -> list[int]:
         written = [0] * len(group)
         rows: dict[str, list[Sequence[Value]]] = {}
-        for place, statements in enumerate(group):
+        for index, statements in enumerate(group):
             for sql, values in statements:
                 if sql in self._appends and not isinstance(values, Mapping):
                     rows.setdefault(sql, []).append(values)
-                    written[place] += 1
+                    written[index] += 1
                 else:
-                    # It may look at what was appended before it.
+                    # It may read rows that were appended before it.
                     self._append(rows)
                     rows = {}
-                    written[place] += self._connection.execute(sql, values).rowcount
+                    written[index] += self._connection.execute(sql, values).rowcount
         self._append(rows)
         return written
 
@@ -175,6 +175,6 @@ class Writer:
 
 @cache
 def multi_row(sql: str, number: int) -> str:
-    """Return a statement that inserts one row for so many of them."""
+    """Return a statement that inserts several rows instead of one."""
     before, _, values = sql.rpartition("VALUES ")
     return f"{before}VALUES {', '.join([values] * number)}"

@@ -1,4 +1,4 @@
-"""``bulkreact prune``: removes the folders of old finished runs, after it has shown them; it touches nothing else."""
+"""``bulkreact prune``: removes the folders of old finished runs after showing them, and nothing else."""
 
 import re
 import shutil
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -27,10 +28,10 @@ from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.wording import plural
 
 _OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
-_OURS_TOO = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
-# What is on its way out has such a name, so that a kill leaves no half of a run behind.
-_LEAVING = ".{}.pruned"
-_HALF_GONE = ".[0-9]*T[0-9]*Z-*.pruned"
+_OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
+# A run is renamed before it is removed, so that a kill leaves no half of it.
+_REMOVING = ".{}.pruned"
+_HALF_REMOVED = ".[0-9]*T[0-9]*Z-*.pruned"
 
 
 @click.command("prune", cls=ConfiguredCommand)
@@ -42,58 +43,56 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
 
     Runs that can still be continued or are at work, and folders with files that are not ours, are never touched.
     """
-    for left in reports.glob(_HALF_GONE):
-        shutil.rmtree(left, ignore_errors=True)
+    for folder in reports.glob(_HALF_REMOVED):
+        shutil.rmtree(folder, ignore_errors=True)
     plan = plan_removal(
         list_runs(reports, counting=True).runs,
         unfiled_run_ids(reports),
         before=datetime.now(UTC) - timedelta(seconds=older_than),
     )
-    for words in plan.kept:
-        click.echo(f"Kept:  {words}")
-    if not plan.going:
+    for reason in plan.kept:
+        click.echo(f"Kept:  {reason}")
+    if not plan.removed:
         click.echo("There is nothing to remove.")
         return
-    for line in plan.going:
-        click.echo(f"To go: {line.one_line()}")
+    for summary in plan.removed:
+        click.echo(f"To go: {summary.one_line()}")
     if not yes:
-        ask(f"Remove {plural(len(plan.going), 'run')} from {reports}?", "Nothing was removed.")
-    removed = sum(_remove(line.run.folder) for line in plan.going)
-    click.echo(f"Removed {plural(removed, 'run')}.")
+        ask(f"Remove {plural(len(plan.removed), 'run')} from {reports}?", "Nothing was removed.")
+    count = sum(_remove(summary.run.folder) for summary in plan.removed)
+    click.echo(f"Removed {plural(count, 'run')}.")
 
 
 @dataclass(slots=True)
 class PrunePlan:
-    """Which runs go, the oldest first, and which old ones are kept, and why."""
+    """The runs to be removed, the oldest first, and the old ones that are kept, with the reasons."""
 
-    going: list[RunSummary] = field(default_factory=list)
+    removed: list[RunSummary] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
 
-def plan_removal(found: Iterable[Run], awaited: frozenset[str], *, before: datetime) -> PrunePlan:
-    """Return what becomes of runs that ended before a moment; those that have to do with each other go together.
+def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: datetime) -> PrunePlan:
+    """Plan the removal of runs that ended before a time; a run and its retries are removed together or not at all.
 
-    ``awaited`` are those whose input files a sweep has still to put aside.
+    ``unfiled`` are the runs whose input files a sweep has still to file.
     """
-    families: dict[str, list[Run]] = defaultdict(list)
-    for run in sorted(found, key=lambda one: one.metadata.created_at):
-        # A retry is younger than the run that it took rows from.
-        family = next((key for key, runs in families.items() if _related(run, runs)), run.metadata.id)
-        families[family].append(run)
+    lineages: dict[str, list[Run]] = defaultdict(list)
+    first_runs: dict[str | None, str] = {}
+    # A retry is younger than the run that it took rows from.
+    for run in sorted(runs, key=attrgetter("created_at")):
+        first = first_runs.get(run.metadata.retry_of, run.metadata.id)
+        first_runs[run.metadata.id] = first
+        lineages[first].append(run)
     plan = PrunePlan()
-    for members in families.values():
+    for members in lineages.values():
         if any(_last_seen(run) >= before for run in members):
             continue
-        reasons = {run.metadata.id: why for run in members if (why := _why_kept(run, awaited))}
+        reasons = {run.metadata.id: reason for run in members if (reason := _why_kept(run, unfiled))}
         if reasons:
-            plan.kept.extend(f"{name}: {why}" for name, why in reasons.items())
+            plan.kept.extend(f"{name}: {reason}" for name, reason in reasons.items())
         else:
-            plan.going.extend(summarize(run) for run in members)
+            plan.removed.extend(summarize(run) for run in members)
     return plan
-
-
-def _related(run: Run, family: Iterable[Run]) -> bool:
-    return any(one.metadata.id == run.metadata.retry_of for one in family)
 
 
 def _last_seen(run: Run) -> datetime:
@@ -101,18 +100,20 @@ def _last_seen(run: Run) -> datetime:
     return datetime.fromisoformat((run.session and run.session.ended_at) or run.metadata.created_at)
 
 
-def _why_kept(run: Run, awaited: frozenset[str]) -> str:
+def _why_kept(run: Run, unfiled: frozenset[str]) -> str:
     folder = run.folder
     if folder.is_symlink() or folder.name != run.metadata.id:
         return f"its folder {folder.name} is not one that bulkreact has made"
     if run.unfinished:
         return "it is unfinished, or an answer is still lost"
     foreign = [
-        one.name for one in sorted(folder.iterdir()) if one.name not in _OURS and not _OURS_TOO.fullmatch(one.name)
+        file.name
+        for file in sorted(folder.iterdir())
+        if file.name not in _OURS and not _OUR_PATTERN.fullmatch(file.name)
     ]
     if foreign:
         return f"there are files in it that are not bulkreact's: {', '.join(foreign[:3])}"
-    if run.metadata.id in awaited:
+    if run.metadata.id in unfiled:
         return "a sweep has still to put its input file aside"
     if is_locked(folder):
         return "a process is working on it"
@@ -120,14 +121,14 @@ def _why_kept(run: Run, awaited: frozenset[str]) -> str:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove a run's folder, at once for whoever looks; return false for one that has been taken up meanwhile."""
+    """Remove a run's folder in one step for other processes; return false if one is working on it."""
     if is_locked(folder):
         click.echo(f"Kept:  {folder.name}: a process is working on it", err=True)
         return False
     try:
-        leaving = folder.rename(folder.with_name(_LEAVING.format(folder.name)))
+        removing = folder.rename(folder.with_name(_REMOVING.format(folder.name)))
         sync_folder(folder.parent)
-        shutil.rmtree(leaving)
+        shutil.rmtree(removing)
     except OSError as error:
         raise ResultsNotWrittenError(
             f"{folder} could not be removed: {error.strerror}. Fix the cause, then try again."

@@ -157,7 +157,7 @@ def test_nothing_is_read_far_ahead_of_what_is_written(tmp_path: Path, monkeypatc
             read[0] += 1
             yield plain(number)
 
-    monkeypatch.setattr(bulk_insert, "_TOGETHER", 10)
+    monkeypatch.setattr(bulk_insert, "_BATCH_ROWS", 10)
     monkeypatch.setattr(bulk_insert, "_write", slow)
     create(tmp_path, rows())
     assert written == [300]

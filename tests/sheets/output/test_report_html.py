@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.batch.journal.call_timeline import slice_seconds
+from bulkreact.batch.journal.call_timeline import bucket_seconds
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, lookup_outcome
@@ -383,7 +383,7 @@ def test_columns_stay_in_the_drawing(slices: list[tuple[int, int]]) -> None:
 
 @given(st.floats(0, 10**9))
 def test_there_are_never_too_many_slices(seconds: float) -> None:
-    assert seconds / slice_seconds(seconds) < 61
+    assert seconds / bucket_seconds(seconds) < 61
 
 
 @given(st.sampled_from(Status), st.none() | st.integers(200, 599), st.sampled_from(["", "900337", "800111", "no-ids"]))
