@@ -49,7 +49,7 @@ def test_results_have_the_inputs_columns_then_the_documented_ones(tmp_path: Path
     results_csv.write(tmp_path, ("a", "=b"), [result(("1", "=2"), FAILED, number=17)])
     (line,) = read_csv(tmp_path / "results.csv")
     assert list(line) == ["a", "'=b", *RESULT_COLUMNS]
-    assert line == {
+    expected = {
         "a": "1",
         "'=b": "'=2",
         "row": "17",
@@ -57,13 +57,13 @@ def test_results_have_the_inputs_columns_then_the_documented_ones(tmp_path: Path
         "http_status": "404",
         "error_code": "800111",
         "error_description": "gone, for good",
-        "advice": line["advice"],
         "attempts": "2",
         "request_id": guid(8),
         "correlation_id": guid(9),
         "started_at": AT,
         "finished_at": AT,
     }
+    assert {name: line[name] for name in expected} == expected
     assert line["advice"].startswith("Check the ids of this row")
 
 
