@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .measures import MEASURES
 from .table import Row, as_json, table
-from .workplace import Workplace
+from .workspace import Workspace
 
 
 def main() -> int:
@@ -24,10 +24,10 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bulkreact-bench-") as folder:
-        place = Workplace(Path(folder), options.scale, options.repetitions)
+        workspace = Workspace(Path(folder), options.scale, options.repetitions)
         for name in options.only or MEASURES:
             print(f"{name} …", file=sys.stderr, flush=True)  # noqa: T201 - it takes a while
-            rows.extend(MEASURES[name](place))
+            rows.extend(MEASURES[name](workspace))
     print(table(rows))  # noqa: T201 - what it is for
     if options.json:
         content = {"bulkreact": version("bulkreact"), "python": sys.version.split()[0], "scale": options.scale}

@@ -3,14 +3,14 @@
 from pathlib import Path
 from uuid import UUID
 
-from .workplace import Workplace
+from .workspace import Workspace
 
 _HEADER = "customer_id,subscription_id,entitlement_id,name,offer,amount\n"
 CUSTOMERS = 1000
 
 
 def guid(kind: int, number: int) -> str:
-    """Return a GUID of a kind that no fate of a simulator fits."""
+    """Return a GUID of a kind that matches no scenario of the simulator."""
     return str(UUID(int=(kind << 124) | 0x5EED_0000_4000_8000_A000_0000_0000 | number))
 
 
@@ -19,15 +19,15 @@ def customer(number: int) -> str:
     return guid(1, number)
 
 
-def written(place: Workplace, rows: int, *, customers: int = CUSTOMERS) -> Path:
+def write_input(workspace: Workspace, rows: int, *, customers: int = CUSTOMERS) -> Path:
     """Return a file of so many rows, written unless it is there already; customers take turns in it."""
-    path = place.folder / f"input-{rows}-{customers}.csv"
+    path = workspace.folder / f"input-{rows}-{customers}.csv"
     if not path.exists():
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(_HEADER)
             for number in range(rows):
-                whose = number % customers
-                ids = f"{customer(whose)},{guid(2, whose)},{guid(3, number)}"
+                owner = number % customers
+                ids = f"{customer(owner)},{guid(2, owner)},{guid(3, number)}"
                 file.write(f"{ids},Müller & Söhne {number:09d},Microsoft Azure plan 0001,{number:09d}.50\n")
     return path
 
@@ -37,4 +37,7 @@ def paths(source: Path) -> list[str]:
     with source.open(encoding="utf-8") as file:
         next(file)
         ids = [line.split(",")[:3] for line in file]
-    return [f"/v1/customers/{one}/subscriptions/{two}/azureEntitlements/{three}/reactivate" for one, two, three in ids]
+    return [
+        f"/v1/customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements/{entitlement_id}/reactivate"
+        for customer_id, subscription_id, entitlement_id in ids
+    ]

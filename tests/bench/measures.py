@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 
 from . import limits, memory, pace, reading, resuming, starting, throttled, throughput, writing
 from .table import Row
-from .workplace import Workplace
+from .workspace import Workspace
 
-Measure = Callable[[Workplace], Iterable[Row]]
+Measure = Callable[[Workspace], Iterable[Row]]
 
 MEASURES: dict[str, Measure] = {
     "throughput": throughput.measure,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-from .workplace import FailedError, Workplace
+from .workspace import FailedError, Workspace
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
@@ -23,8 +23,8 @@ http {{
     server {{ listen 127.0.0.1:{port}; location / {{ return 202; }} }}
 }}
 """
-# Nginx knows no end of its own accord: it ends when the pipe to this shell does.
-_UNTIL_TOLD = '"$0" "$@" & read -r _; kill $!; wait'
+# Nginx would run on: the shell ends it when its standard input ends.
+_UNTIL_END_OF_INPUT = '"$0" "$@" & read -r _; kill $!; wait'
 _PATIENCE = 10.0
 
 
@@ -32,7 +32,7 @@ _PATIENCE = 10.0
 class Limit:
     """What a limiting server allows: so many calls in a window of seconds, ``sliding`` or fixed; 0 is no limit.
 
-    ``throttled`` is a customer who is turned away for ``throttled_seconds`` after the first call of anybody.
+    ``throttled`` is a customer that gets 429 for ``throttled_seconds`` after the first call of any customer.
     """
 
     calls: int = 0
@@ -60,34 +60,34 @@ class Limiting:
     def arrivals(self) -> list[Arrival]:
         """Return the calls that came so far."""
         with urlopen(f"{self.base_url}/arrivals", timeout=_PATIENCE) as answer:  # noqa: S310 - a loopback address
-            return [Arrival(*one) for one in json.load(answer)]
+            return [Arrival(*values) for values in json.load(answer)]
 
 
 @contextmanager
-def fast_server(place: Workplace) -> Iterator[str]:
+def fast_server(workspace: Workspace) -> Iterator[str]:
     """Serve 202 to everything, as fast as this machine can, and yield the base URL."""
     nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if nginx is None:
-        with _running(place.start_program("fast_server")) as process:
+        with _running(workspace.start_program("fast_server")) as process:
             yield f"http://127.0.0.1:{_line(process)}"
         return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = place.folder / "nginx"
+    folder = workspace.folder / "nginx"
     folder.mkdir(exist_ok=True)
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port))
-    command: list[str | Path] = ["sh", "-c", _UNTIL_TOLD, nginx, "-c", configuration, "-e", "/dev/null"]
-    with _running(place.start(command)):
+    command: list[str | Path] = ["sh", "-c", _UNTIL_END_OF_INPUT, nginx, "-c", configuration, "-e", "/dev/null"]
+    with _running(workspace.start(command)):
         _await(port)
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def limiting_server(place: Workplace, limit: Limit) -> Iterator[Limiting]:
-    """Serve 202 within a limit and 429 above it, and take note of every call."""
-    with _running(place.start_program("limiting_server", json.dumps(asdict(limit)))) as process:
+def limiting_server(workspace: Workspace, limit: Limit) -> Iterator[Limiting]:
+    """Serve 202 within a limit and 429 above it, and record every call."""
+    with _running(workspace.start_program("limiting_server", json.dumps(asdict(limit)))) as process:
         yield Limiting(f"http://127.0.0.1:{_line(process)}")
 
 

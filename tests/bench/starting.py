@@ -5,33 +5,33 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .inputs import written
+from .inputs import write_input
 from .table import Row, Threshold
-from .workplace import Spent, Workplace, ratios
+from .workspace import Spent, Workspace, ratios
 
 _TURNS = 5
 
 
-def measure(place: Workplace) -> Iterator[Row]:
+def measure(workspace: Workspace) -> Iterator[Row]:
     """Yield both, after a first turn that is not counted."""
     python = sys.executable
     sides = {
-        "help": lambda: place.timed([python, "-m", "bulkreact", "--help"]),
-        "click": lambda: place.timed([python, "-c", "import click"]),
-        "run": lambda: _simulated(place),
+        "help": lambda: workspace.timed([python, "-m", "bulkreact", "--help"]),
+        "click": lambda: workspace.timed([python, "-c", "import click"]),
+        "run": lambda: _simulated(workspace),
     }
-    spent = replace(place, repetitions=place.rows(_TURNS, least=1) * place.repetitions + 1).alternate(sides)
-    seconds = {name: [one.seconds for one in all_of[1:]] for name, all_of in spent.items()}
+    spent = replace(workspace, repetitions=workspace.rows(_TURNS, least=1) * workspace.repetitions + 1).alternate(sides)
+    seconds = {name: [run.seconds for run in runs[1:]] for name, runs in spent.items()}
     detail = {"seconds": seconds["help"], "other_seconds": seconds["click"]}
     limit = Threshold(most=2.5)
     yield Row("bulkreact --help", "import click", ratios(seconds["help"], seconds["click"]), limit, detail=detail)
     yield Row("10 simulated rows", "-", tuple(seconds["run"]), unit="s")
 
 
-def _simulated(place: Workplace) -> Spent:
-    reports = place.folder / "simulated"
+def _simulated(workspace: Workspace) -> Spent:
+    reports = workspace.folder / "simulated"
     shutil.rmtree(reports, ignore_errors=True)
-    source = written(place, 10)
-    return place.timed(
+    source = write_input(workspace, 10)
+    return workspace.timed(
         [sys.executable, "-m", "bulkreact", "run", source, "--simulate", "--rate", "off", "-q", "--reports", reports]
     )

@@ -1,4 +1,4 @@
-"""What a measure comes to: figures with their spread, what they must reach, and how that is shown."""
+"""The results of measures: figures with their spread, their thresholds, and a table of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,12 +15,12 @@ class Threshold:
     most: float | None = None
 
     def met(self, value: float) -> bool:
-        """Tell whether a figure is good enough."""
+        """Return whether a figure is good enough."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
     @property
-    def words(self) -> str:
-        """Return it for people."""
+    def description(self) -> str:
+        """Return the threshold as text."""
         if self.least is not None and self.most is not None:
             return f"{self.least:g} to {self.most:g}"
         if self.least is not None:
@@ -49,7 +49,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """Tell whether the figure is good enough."""
+        """Return whether the median is good enough."""
         return self.threshold.met(self.median)
 
     @property
@@ -57,7 +57,7 @@ class Row:
         """Return the line as it is shown."""
         shown = [f"{value:.3f} {self.unit}" for value in (self.median, min(self.values), max(self.values))]
         verdict = "" if self.threshold == REPORTED else "pass" if self.passed else "MISSED"
-        return (self.measure, self.against, *shown, self.threshold.words, verdict)
+        return (self.measure, self.against, *shown, self.threshold.description, verdict)
 
 
 def table(rows: Iterable[Row]) -> str:

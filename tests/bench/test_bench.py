@@ -7,14 +7,14 @@ import pytest
 
 from tests.bench.measures import MEASURES
 from tests.bench.table import Row, Threshold, as_json, table
-from tests.bench.workplace import Workplace
+from tests.bench.workspace import Workspace
 
 
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what a process has taken")
 @pytest.mark.parametrize("name", MEASURES)
 def test_every_measure_yields_its_rows(tmp_path: Path, name: str) -> None:
-    rows = list(MEASURES[name](Workplace(tmp_path, 0.0001, 1)))
+    rows = list(MEASURES[name](Workspace(tmp_path, 0.0001, 1)))
     assert rows
     assert all(row.measure and row.against and row.values for row in rows)
 

@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .inputs import paths, written
+from .inputs import paths, write_input
 from .servers import fast_server
 from .table import REPORTED, Row, Threshold
-from .workplace import CONCURRENCY, Spent, Workplace, ratios
+from .workspace import CONCURRENCY, Spent, Workspace, ratios
 
 _ROWS = 50_000
 _THREADS = 32
@@ -23,52 +23,57 @@ _THRESHOLDS = {
 }
 
 
-def measure(place: Workplace) -> Iterator[Row]:
+def measure(workspace: Workspace) -> Iterator[Row]:
     """Yield how a run compares with the others."""
-    count = place.rows(_ROWS)
-    source = written(place, count)
-    with fast_server(place) as base_url:
+    count = workspace.rows(_ROWS)
+    source = write_input(workspace, count)
+    with fast_server(workspace) as base_url:
         urls = [f"{base_url}{path}" for path in paths(source)]
-        sides: dict[str, Callable[[], Spent]] = {_RUN: lambda: _run(place, source, base_url), **_rivals(place, urls)}
+        sides: dict[str, Callable[[], Spent]] = {
+            _RUN: lambda: _run(workspace, source, base_url),
+            **_rivals(workspace, urls),
+        }
         sizes = {name: max(1, int(count * _SHARES.get(name, 1))) for name in sides}
-        spent = place.alternate(sides)
-    speeds = {name: [sizes[name] / one.seconds for one in all_of] for name, all_of in spent.items()}
+        spent = workspace.alternate(sides)
+    speeds = {name: [sizes[name] / run.seconds for run in runs] for name, runs in spent.items()}
     for name in sides:
         if name != _RUN:
             detail = {"rows_per_second": speeds[_RUN], "other_rows_per_second": speeds[name]}
             yield Row("calls per second", name, ratios(speeds[_RUN], speeds[name]), _THRESHOLDS[name], detail=detail)
-    costs = {name: [one.cpu / sizes[name] * 1e6 for one in all_of] for name, all_of in spent.items()}
+    costs = {name: [run.cpu / sizes[name] * 1e6 for run in runs] for name, runs in spent.items()}
     detail = {"microseconds_per_row": costs[_RUN], "other_microseconds_per_row": costs[_BARE]}
     yield Row("CPU seconds per row", _BARE, ratios(costs[_RUN], costs[_BARE]), Threshold(most=2), detail=detail)
 
 
-def _run(place: Workplace, source: Path, base_url: str) -> Spent:
-    return place.run(source, base_url, "--rate", "off", "--concurrency", str(CONCURRENCY))
+def _run(workspace: Workspace, source: Path, base_url: str) -> Spent:
+    return workspace.run(source, base_url, "--rate", "off", "--concurrency", str(CONCURRENCY))
 
 
-def _rivals(place: Workplace, urls: list[str]) -> dict[str, Callable[[], Spent]]:
+def _rivals(workspace: Workspace, urls: list[str]) -> dict[str, Callable[[], Spent]]:
     """Return the others that this machine has."""
 
     def listed(name: str) -> Path:
         share = _SHARES.get(name, 1)
-        path = place.folder / f"urls-{share}.txt"
+        path = workspace.folder / f"urls-{share}.txt"
         path.write_text("\n".join(urls[: max(1, int(len(urls) * share))]) + "\n")
         return path
 
     threads, each, parallel = "requests in 32 threads", "xargs -P 32 curl", "curl -Z"
     rivals: dict[str, Callable[[], Spent]] = {
-        _BARE: lambda: place.program("bare_pool", listed(_BARE), CONCURRENCY),
-        threads: lambda: place.program("threads", listed(threads), _THREADS),
+        _BARE: lambda: workspace.program("bare_pool", listed(_BARE), CONCURRENCY),
+        threads: lambda: workspace.program("threads", listed(threads), _THREADS),
     }
     curl = shutil.which("curl")
     if curl and shutil.which("xargs"):
         command = ["xargs", "-P", str(_THREADS), "-n", "1", curl, "-s", "-o", "/dev/null", "-X", "POST"]
-        rivals[each] = lambda: place.timed(command, stdin=listed(each))
+        rivals[each] = lambda: workspace.timed(command, stdin=listed(each))
     if curl:
-        rivals[parallel] = lambda: place.timed([curl, "-Z", "--parallel-max", str(CONCURRENCY), "-K", _configured()])
+        rivals[parallel] = lambda: workspace.timed(
+            [curl, "-Z", "--parallel-max", str(CONCURRENCY), "-K", _configured()]
+        )
 
     def _configured() -> Path:
-        path = place.folder / "curl.txt"
+        path = workspace.folder / "curl.txt"
         path.write_text(
             "".join(f'url = "{url}"\noutput = "/dev/null"\n' for url in urls) + 'request = "POST"\nsilent\n'
         )

@@ -1,4 +1,4 @@
-"""Answers 202 to everything, in a process of its own; it says its port, and ends when its standard input does."""
+"""Answers 202 to everything, in a process of its own: prints its port, and ends with its standard input."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ async def _accept(_request: web.BaseRequest) -> web.Response:
 
 
 async def main() -> None:
-    """Serve until nobody is there any more."""
+    """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)

@@ -1,7 +1,7 @@
 """Puts the rows of a file into a new journal, as a run does before it begins.
 
-``timed`` says how many seconds that took. ``made`` is a journal as if the run had been made already: all rows accepted but
-the last ones, which are still open.
+``timed`` prints the seconds that takes. ``finished`` makes the journal of a run in which all rows but the last ones were
+accepted.
 """
 
 import sys
@@ -38,7 +38,7 @@ def timed(source: Path, where: Path) -> float:
         return time.perf_counter() - began
 
 
-def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
+def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
     """Make the journal of a run over a file, of which the last rows are left to be sent."""
     folder.mkdir(parents=True)
     facts, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
@@ -50,7 +50,7 @@ def made(source: Path, folder: Path, *, base_url: str, left: int) -> None:
         answer = (_AT, "Accepted", 202, "", "", 1, 1, 0, "")
         connection.executemany(schema.INSERT_ANSWER, ((call, *answer) for call in settled))
         rest = ("", "", 0, "")
-        outcomes = ((1, one, Status.ACCEPTED, 1, one, *rest) for one in settled)
+        outcomes = ((1, row, Status.ACCEPTED, 1, row, *rest) for row in settled)
         connection.executemany(schema.INSERT_OUTCOME, outcomes)
         connection.execute("COMMIT")
 
@@ -96,7 +96,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["timed", source, where]:
             print(timed(Path(source), Path(where)))  # noqa: T201 - the figure
-        case ["made", source, folder, base_url, left]:
-            made(Path(source), Path(folder), base_url=base_url, left=int(left))
+        case ["finished", source, folder, base_url, left]:
+            finished(Path(source), Path(folder), base_url=base_url, left=int(left))
         case _:
-            sys.exit("timed SOURCE WHERE, or made SOURCE FOLDER BASE_URL LEFT")
+            sys.exit("timed SOURCE WHERE, or finished SOURCE FOLDER BASE_URL LEFT")

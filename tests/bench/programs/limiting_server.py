@@ -71,7 +71,7 @@ class Partner:
 
 
 async def main() -> None:
-    """Serve until nobody is there any more."""
+    """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)

@@ -12,7 +12,7 @@ _OWN = local()
 
 
 def post(url: str) -> None:
-    """Post one."""
+    """Post to one address."""
     if not hasattr(_OWN, "session"):
         _OWN.session = requests.Session()
     headers = {"Authorization": "Bearer token", "MS-RequestId": str(uuid4())}

@@ -1,4 +1,4 @@
-"""Where measuring is done: a folder, sizes, and processes that are timed from their start to their end."""
+"""A folder and sizes for measuring, and processes that are timed from their start to their end."""
 
 import json
 import os
@@ -29,12 +29,12 @@ class Spent:
 
 
 class FailedError(Exception):
-    """What was to be measured did not do what it should."""
+    """What was to be measured did not work."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
-    """Sizes and places of one series of measurements; ``scale`` shrinks what would be 1 at full size."""
+class Workspace:
+    """Folder and sizes of one series of measurements; full size has scale 1."""
 
     folder: Path
     scale: float
@@ -49,7 +49,7 @@ class Workplace:
         return max(least, full * self.scale)
 
     def alternate(self, sides: Mapping[str, Callable[[], Spent]]) -> dict[str, list[Spent]]:
-        """Return what each side took, one after the other and again from the first, so that all meet the same machine."""
+        """Return what each side took; the sides alternate, so that a busy machine affects all of them."""
         spent: dict[str, list[Spent]] = {name: [] for name in sides}
         for _ in range(self.repetitions):
             for name, side in sides.items():
@@ -59,15 +59,15 @@ class Workplace:
     def timed(self, command: Sequence[str | Path], *, stdin: Path | None = None, codes: Sequence[int] = (0,)) -> Spent:
         """Run a command to its end; FailedError when that is none of the exit codes."""
         out, err = self.folder / "out.txt", self.folder / "err.txt"
-        with out.open("wb") as told, err.open("wb") as complained, Path(stdin or os.devnull).open("rb") as given:
+        with out.open("wb") as stdout, err.open("wb") as stderr, Path(stdin or os.devnull).open("rb") as stdin_file:
             began = time.perf_counter()
             process = subprocess.Popen(
                 list(map(str, command)),
                 cwd=self.folder,
                 env=self._environment,
-                stdin=given,
-                stdout=told,
-                stderr=complained,
+                stdin=stdin_file,
+                stdout=stdout,
+                stderr=stderr,
             )
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - began
@@ -115,6 +115,6 @@ class Workplace:
         return {**os.environ, "BULKREACT_ACCESS_TOKEN": _TOKEN, "BULKREACT_STATE_DIR": state}
 
 
-def ratios(ones: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
-    """Return how the figures of one side compare with those that the other had in the same turn."""
-    return tuple(one / other for one, other in zip(ones, others, strict=True))
+def ratios(figures: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:
+    """Return the figures of one side divided by those that the other had in the same turn."""
+    return tuple(figure / other for figure, other in zip(figures, others, strict=True))
