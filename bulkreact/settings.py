@@ -28,12 +28,8 @@ AUTHORITIES = {
     Cloud.USGOV: "https://login.microsoftonline.us",
     Cloud.CHINA: "https://login.partner.microsoftonline.cn",
 }
-# The audience of tokens, whatever the base URL.
-RESOURCES = {
-    Cloud.GLOBAL: "https://api.partnercenter.microsoft.com",
-    Cloud.USGOV: "https://api.partnercenter.microsoft.com",
-    Cloud.CHINA: "https://partner.partnercenterapi.microsoftonline.cn",
-}
+# The audience of tokens, whatever the base URL of a run.
+RESOURCES = BASE_URLS
 
 CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)

@@ -8,111 +8,90 @@ from bulkreact.models import Answer
 from bulkreact.partnercenter.subscription import Subscription
 
 
-class Accepted(Struct, frozen=True):
+class _Judged(Struct, frozen=True):
+    answer: Answer
+
+
+class Accepted(_Judged, frozen=True):
     """The service accepted the request.
 
     ``active``: the answer shows the subscription active already. ``location``: where the outcome can be read, or empty.
     """
 
-    answer: Answer
     active: bool = False
     location: str = ""
 
 
-class StatusRead(Struct, frozen=True):
+class StatusRead(_Judged, frozen=True):
     """A target was read: its ``status`` in lower case, an open set, and the ``subscription`` if it is one."""
 
-    answer: Answer
     status: str
     subscription: Subscription | None = None
 
 
-class Listed(Struct, frozen=True):
+class Listed(_Judged, frozen=True):
     """A list was read: the ``statuses`` of its entries by id, both in lower case."""
 
-    answer: Answer
     statuses: Mapping[str, str]
 
 
-class Refused(Struct, frozen=True):
+class Refused(_Judged, frozen=True):
     """The row fails permanently."""
 
-    answer: Answer
 
-
-class AmbiguousRefusal(Struct, frozen=True):
+class AmbiguousRefusal(_Judged, frozen=True):
     """Refused, perhaps because the target is active already: read it."""
 
-    answer: Answer
 
-
-class Conflict(Struct, frozen=True):
+class Conflict(_Judged, frozen=True):
     """The subscription was changed since it was read: read it again, then repeat the update."""
 
-    answer: Answer
 
-
-class ParentInactive(Struct, frozen=True):
+class ParentInactive(_Judged, frozen=True):
     """The subscription above the target must be active first."""
 
-    answer: Answer
 
-
-class CustomerRefused(Struct, frozen=True):
+class CustomerRefused(_Judged, frozen=True):
     """The row fails, and all other rows of the customer will."""
 
-    answer: Answer
 
-
-class PermissionRefused(Struct, frozen=True):
+class PermissionRefused(_Judged, frozen=True):
     """The row fails; several in succession stop the run."""
 
-    answer: Answer
 
-
-class Transient(Struct, frozen=True):
+class Transient(_Judged, frozen=True):
     """Try again under the same request id.
 
     ``lost``: no answer came, so the service may have acted. ``sent``: the request left. ``retry_once``: repeat it only
     once. ``read_first``: read the target before that.
     """
 
-    answer: Answer
     lost: bool = False
     sent: bool = True
     retry_once: bool = False
     read_first: bool = False
 
 
-class Throttled(Struct, frozen=True):
+class Throttled(_Judged, frozen=True):
     """Wait; ``retry_after`` in seconds from now, None when the service names no sensible time."""
 
-    answer: Answer
     retry_after: float | None
 
 
-class NotReady(Struct, frozen=True):
+class NotReady(_Judged, frozen=True):
     """The target is busy: wait minutes, try again a few times under a new request id."""
 
-    answer: Answer
 
-
-class TryLater(Struct, frozen=True):
+class TryLater(_Judged, frozen=True):
     """A later run may succeed; this one must not repeat the call."""
 
-    answer: Answer
 
-
-class TokenRefused(Struct, frozen=True):
+class TokenRefused(_Judged, frozen=True):
     """The token was refused: fetch a fresh one and repeat the call once."""
 
-    answer: Answer
 
-
-class Fatal(Struct, frozen=True):
+class Fatal(_Judged, frozen=True):
     """Credentials or programme status: no row of the run can succeed."""
-
-    answer: Answer
 
 
 Verdict = (
