@@ -1,6 +1,5 @@
 """The whole program as people run it: a real process, a real port, and what is left on the disk."""
 
-import asyncio
 import json
 import os
 import re
@@ -14,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.batch.environment import PhaseProgress, ThrottleState
 from bulkreact.models import Status
-from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
@@ -380,45 +377,6 @@ def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_fin
     assert "Continuing the unfinished run" in again.err
     first, *others = ids_by_path(partner)[partner.requests(599)[0]["path"]]
     assert first in others
-
-
-class EndlessPhase:
-    """A phase that only a signal ends."""
-
-    title = "Waiting"
-    progress = PhaseProgress(total=1)
-    stopping = False
-
-    def __init__(self) -> None:
-        self.interrupted = asyncio.Event()
-
-    def throttle_state(self) -> ThrottleState:
-        """Return that nothing waits."""
-        return ThrottleState(0, 0, 0)
-
-    def interrupt(self, *, terminated: bool) -> None:
-        """End."""
-        assert terminated
-        self.interrupted.set()
-
-
-@pytest.mark.parametrize("swallowed", [True, False])
-async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost(swallowed: bool) -> None:
-    messages: list[str] = []
-    shutdown = ShutdownRequest(messages.append, [signal.SIGTERM] if swallowed else [])
-    phase = EndlessPhase()
-
-    async def work() -> str:
-        shutdown.attach(phase)
-        await phase.interrupted.wait()
-        return "ended"
-
-    with shutdown.installed():
-        if not swallowed:
-            signal.raise_signal(signal.SIGTERM)
-        assert await shutdown.guard(work()) == "ended"
-    assert shutdown.exit_code == 143
-    assert messages == ["Stopping: calls in flight are allowed to end. Once more stops at once."]
 
 
 def test_the_same_rows_run_again_are_said_to_be_so(program: Program, partner: Partner) -> None:
