@@ -58,7 +58,7 @@ def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, 
             continue
         answer = Answer(stored.http_status, stored.code or "", stored.description or "", business=bool(stored.business))
         if stored.finished_at is None:
-            answer = Answer(None, "no-answer", "the program ended before the answer was stored", business=False)
+            answer = Answer(None, "no-answer", "the program ended before the answer was recorded", business=False)
         call = Call(
             stored.id, stored.request_id, stored.correlation_id, stored.started_at, stored.finished_at or "", answer
         )

@@ -23,13 +23,13 @@ SELECT (SELECT count(*) FROM calls) - unsent,
     (SELECT count(*) FROM later WHERE earlier IS NOT NULL AND (operation IN ({STEP_NAMES}) OR NOT earlier)),
     throttled
 FROM answered
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - our own names
 # The rate of sending: polling follows other rules.
 _LATEST_CALLS = f"""
 SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :session AND id <= (
     SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_NAMES})
 )
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - our own names
 
 
 def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:

@@ -26,7 +26,7 @@ LOCK_NAME = "journal.lock"
 _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
 _SUCCESSES = ", ".join(f"'{status}'" for status in SUCCESSES)
-_HAS_SUCCESSES = f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({_SUCCESSES}))"  # noqa: S608 - our own words
+_HAS_SUCCESSES = f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({_SUCCESSES}))"  # noqa: S608 - our own names
 _CUSTOMERS = "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT ?"
 
 

@@ -12,10 +12,10 @@ from bulkreact.batch.journal.writer import connect
 from bulkreact.models import Kind, Target
 
 _VALID = "problem_code = '' AND duplicate_of IS NULL"
-_PER_CUSTOMER = f"SELECT customer_id, count(*) FROM rows WHERE {_VALID} GROUP BY customer_id ORDER BY 2 DESC, 1"  # noqa: S608 - our own words
-_TARGETS = f"SELECT number, customer_id, subscription_id, entitlement_id FROM rows WHERE {_VALID} ORDER BY ordinal"  # noqa: S608 - our own words
-_KINDS = f"SELECT entitlement_id <> '', count(*) FROM rows WHERE {_VALID} GROUP BY 1 ORDER BY 1 DESC"  # noqa: S608 - our own words
-_DEADLINES = f"SELECT number, deadline FROM rows WHERE {_VALID} AND deadline <> '' ORDER BY deadline, ordinal"  # noqa: S608 - our own words
+_PER_CUSTOMER = f"SELECT customer_id, count(*) FROM rows WHERE {_VALID} GROUP BY customer_id ORDER BY 2 DESC, 1"  # noqa: S608 - our own names
+_TARGETS = f"SELECT number, customer_id, subscription_id, entitlement_id FROM rows WHERE {_VALID} ORDER BY ordinal"  # noqa: S608 - our own names
+_KINDS = f"SELECT entitlement_id <> '', count(*) FROM rows WHERE {_VALID} GROUP BY 1 ORDER BY 1 DESC"  # noqa: S608 - our own names
+_DEADLINES = f"SELECT number, deadline FROM rows WHERE {_VALID} AND deadline <> '' ORDER BY deadline, ordinal"  # noqa: S608 - our own names
 _DUPLICATES = "SELECT count(*) FROM rows WHERE duplicate_of IS NOT NULL"
 
 # Row, kind, customer, subscription, entitlement.

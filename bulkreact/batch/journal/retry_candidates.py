@@ -33,30 +33,30 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
 
     A retry takes those that another attempt may settle, with ``all_failed`` also those that failed permanently.
     """
-    for ordinal, found in enumerate(result_rows(connection), 1):
-        if found.outcome.status in _NEVER_SENT:
+    for ordinal, row in enumerate(result_rows(connection), 1):
+        if row.outcome.status in _NEVER_SENT:
             continue
-        taken = found.worth_retrying or (all_failed and found.outcome.status is Status.FAILED)
-        yield Candidate(_as_sent_again(connection, ordinal, found), found.outcome.status, taken, found.transferred_to)
+        is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
+        yield Candidate(_input_row(connection, ordinal, row), row.outcome.status, is_taken, row.transferred_to)
 
 
-def _as_sent_again(connection: sqlite3.Connection, ordinal: int, found: ResultRow) -> InputRow:
-    *ids, lost, wanted, deadline = connection.execute(_TARGET, (ordinal,)).fetchone()
+def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> InputRow:
+    *ids, lost, restore, deadline = connection.execute(_TARGET, (ordinal,)).fetchone()
     customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
     progress = load_progress(connection, ordinal, target, lost=bool(lost))
     call, only_read = progress.call, isinstance(progress.stage, Reading)
     # The id of an earlier run's write outlives the readings that this one made before its own.
-    still_carried = only_read and bool(found.request_id)
+    still_carried = only_read and bool(row.request_id)
     unanswered = "" if call is None or call.answer.business else call.request_id
-    carried = found.request_id if call is None or still_carried else unanswered
+    carried = row.request_id if call is None or still_carried else unanswered
     return InputRow(
-        found.number,
-        found.cells,
+        row.number,
+        row.cells,
         target,
         request_id=carried,
         request_id_is_for_read=only_read and not still_carried,
         outcome_unknown=progress.lost,
-        restore_auto_renew=bool(wanted),
+        restore_auto_renew=bool(restore),
         deadline=deadline,
     )

@@ -8,8 +8,8 @@ from bulkreact.partnercenter.protocol import CHANGES, STEPS
 VERSION = 4
 
 
-def _quoted(words: Iterable[str]) -> str:
-    return ", ".join(f"'{word}'" for word in sorted(words))
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def tables() -> str:
