@@ -17,7 +17,7 @@ from tests.support.background_loop import background_loop, serving
 from tests.support.program import Partner, Program
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
-# How long a step takes says more about the machine than about the program.
+# How long a step takes depends on the machine.
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", STEADY, max_examples=200)
 settings.register_profile("quick", STEADY, max_examples=20)

@@ -1,4 +1,4 @@
-"""A partner API with a portfolio of customers that also answers as no real one does; every call is remembered."""
+"""A partner API for discovery, whose answers can be replaced, delayed and dropped; it records every call."""
 
 import asyncio
 import json
@@ -31,12 +31,14 @@ class Answer:
 
     @staticmethod
     def error(status: int, code: int) -> "Answer":
-        return Answer.json({"code": code, "description": f"words of {code}", "data": [], "source": "test"}, status)
+        return Answer.json(
+            {"code": code, "description": f"description of {code}", "data": [], "source": "test"}, status
+        )
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A call as it came."""
+class DiscoveryCall:
+    """A call as it was received."""
 
     method: str
     path: str
@@ -61,8 +63,8 @@ def subscription(number: int, status: str = "suspended", **fields: object) -> di
 
 def plan(number: int, status: str = "active", **fields: object) -> dict[str, object]:
     """Return an Azure plan by number."""
-    given = {"offerId": PLAN_OFFER, "offerName": "Azure plan", "friendlyName": f"Plan {number}"}
-    return subscription(number, status, **{**given, "productType": {"id": "Azure"}, **fields})
+    values = {"offerId": PLAN_OFFER, "offerName": "Azure plan", "friendlyName": f"Plan {number}"}
+    return subscription(number, status, **{**values, "productType": {"id": "Azure"}, **fields})
 
 
 def entitlement(number: int, status: str = "inactive", **fields: object) -> dict[str, object]:
@@ -72,10 +74,10 @@ def entitlement(number: int, status: str = "inactive", **fields: object) -> dict
 
 @dataclass
 class DiscoveryServer:
-    """The portfolio: names of customers by number, their subscriptions, and the entitlements of plans by number.
+    """Customer names by number, their subscriptions, and the entitlements of plans by number.
 
-    ``answers`` are given first, by the end of a path, one after the other; ``always`` for ever. Calls whose path ends
-    like one of ``held`` wait until that is taken away. ``uris`` are the links to the next pages, the last one for all.
+    ``answers`` are sent first, by the end of a path, in their order; ``always`` for every call. Calls whose path ends
+    like one of ``held`` wait until it is removed. ``uris`` are the links to the next pages, the last one for all.
     """
 
     base_url: str = ""
@@ -85,9 +87,9 @@ class DiscoveryServer:
     page: int = 500
     uris: list[str] = field(default_factory=lambda: ["/customers?size={size}&seekOperation=Next"])
     answers: dict[str, list[Answer]] = field(default_factory=dict)
-    always: dict[str, Answer] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    calls: list[Seen] = field(default_factory=list)
+    fixed_answers: dict[str, Answer] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)
+    calls: list[DiscoveryCall] = field(default_factory=list)
 
     def add(self, number: int, *subscriptions: dict[str, object], name: str = "") -> str:
         """Add a customer; returns the id."""
@@ -95,7 +97,7 @@ class DiscoveryServer:
         self.subscriptions[number] = list(subscriptions)
         return guid(number)
 
-    def paths(self, tail: str = "") -> list[str]:
+    def call_paths(self, tail: str = "") -> list[str]:
         """Return the paths of calls that end so."""
         return [call.path for call in self.calls if call.path.endswith(tail)]
 
@@ -103,7 +105,7 @@ class DiscoveryServer:
         """Answer any call."""
         headers = request.headers
         self.calls.append(
-            Seen(
+            DiscoveryCall(
                 request.method,
                 request.path,
                 request.query_string,
@@ -112,17 +114,17 @@ class DiscoveryServer:
                 tuple(headers),
             )
         )
-        while any(request.path.endswith(tail) for tail in self.held):  # noqa: ASYNC110 - the test has another loop
+        while any(request.path.endswith(tail) for tail in self.blocked):  # noqa: ASYNC110 - the test has another loop
             await asyncio.sleep(0.01)
         for tail, answers in self.answers.items():
             if request.path.endswith(tail) and answers:
-                return self._given(request, answers.pop(0))
-        for tail, answer in self.always.items():
+                return self._response(request, answers.pop(0))
+        for tail, answer in self.fixed_answers.items():
             if request.path.endswith(tail):
-                return self._given(request, answer)
+                return self._response(request, answer)
         return web.Response(body=BOM + json.dumps(self._content(request)).encode(), content_type="application/json")
 
-    def _given(self, request: web.Request, answer: Answer) -> web.Response:
+    def _response(self, request: web.Request, answer: Answer) -> web.Response:
         if answer.drop and request.transport:
             request.transport.abort()
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
@@ -133,10 +135,10 @@ class DiscoveryServer:
             return self._page(request)
         if parts[-1] == "subscriptions":
             return self._list(
-                next((own for one, own in self.subscriptions.items() if guid(one) == parts[2].lower()), [])
+                next((own for number, own in self.subscriptions.items() if guid(number) == parts[2].lower()), [])
             )
-        found = next((own for one, own in self.entitlements.items() if guid(one) == parts[4].lower()), [])
-        return self._list(found)
+        entitlements = next((own for number, own in self.entitlements.items() if guid(number) == parts[4].lower()), [])
+        return self._list(entitlements)
 
     def _page(self, request: web.Request) -> dict[str, object]:
         size = min(int(request.query.get("size", "500")), self.page)
@@ -145,8 +147,8 @@ class DiscoveryServer:
         begin = int(token.removeprefix("token-")) if seek else 0
         numbers = list(self.customers)
         items: list[dict[str, object]] = [
-            {"id": guid(one), "companyProfile": {"tenantId": guid(one), "companyName": self.customers[one]}}
-            for one in numbers[begin : begin + size]
+            {"id": guid(number), "companyProfile": {"tenantId": guid(number), "companyName": self.customers[number]}}
+            for number in numbers[begin : begin + size]
         ]
         content = self._list(items)
         if begin + size < len(numbers):

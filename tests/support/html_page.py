@@ -1,4 +1,4 @@
-"""Reading a report as a browser would, without one."""
+"""A parser of report pages, in place of a browser."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ _VOID = {"meta", "br", "rect", "line"}
 
 @dataclass
 class Page(HTMLParser):
-    """What stands in a page: its elements with their attributes, its text, and that of sections, tables and articles."""
+    """The elements of a page with their attributes, its text, and that of sections, tables and articles."""
 
     path: Path
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Page(HTMLParser):
             self.cells[-1][-1] += data
 
     def attributes(self, *names: str) -> list[str]:
-        """Return the values of attributes, wherever they stand."""
+        """Return the values of attributes, of all elements."""
         return [value for _, values in self.elements for name, value in values.items() if name in names]
 
     def numbers(self, column: int = 1) -> dict[str, int]:

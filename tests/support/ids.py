@@ -1,4 +1,4 @@
-"""Made-up ids, facts and files for tests."""
+"""Made-up ids, metadata and files for tests."""
 
 import csv
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from bulkreact.models import Target
 
 AT = "2026-03-01T12:00:00.000Z"
 HEADER = ("customer_id", "subscription_id", "entitlement_id")
-# The numbers of the token service's errors, as the API page lists them; the last seven pass.
+# The numbers of the token service's errors, as the API page lists them; the last seven are transient.
 AADSTS = [
     "7000215",
     "7000222",
@@ -45,12 +45,12 @@ AADSTS = [
 
 
 def guid(number: int) -> str:
-    """Return a GUID that no fate of the simulator fits: its last group begins with a letter."""
+    """Return a GUID that names no scenario of the simulator: its last group begins with a letter."""
     return str(UUID(int=0x5EED0000_0000_4000_8000_A00000000000 + number))
 
 
 def scenario_id(tail: int, number: int = 0) -> str:
-    """Return an entitlement id with the fate of its last twelve digits."""
+    """Return an entitlement id whose last twelve digits name a scenario."""
     return f"{0xFA7E0000 + number:08x}-0000-4000-8000-{tail:012d}"
 
 
@@ -61,8 +61,8 @@ def target(entitlement_id: str, customer: int = 1) -> Target:
 
 def row(entitlement_id: str, customer: int = 1) -> tuple[str, str, str]:
     """Return the ids of a target as the cells of a row."""
-    one = target(entitlement_id, customer)
-    return one.customer_id, one.subscription_id, one.entitlement_id
+    ids = target(entitlement_id, customer)
+    return ids.customer_id, ids.subscription_id, ids.entitlement_id
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[str]], header: Iterable[str] = HEADER) -> Path:
@@ -81,13 +81,13 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def metadata(**changes: object) -> RunMetadata:
-    """Return the facts of a run that nobody has made."""
+    """Return the metadata of a made-up run."""
     values: dict[str, object] = {
         "id": "20260301T120000Z-test-0000",
         "uuid": guid(77),
         "version": "1",
         "command": "run",
-        "operator": "somebody",
+        "operator": "operator",
         "created_at": AT,
         "input_name": "test.csv",
         "input_sha256": "0" * 64,

@@ -12,20 +12,20 @@ NO_SETTLING = ("--settle", "0")
 
 
 def inbox_folder(program: Program) -> Path:
-    """Return the inbox, made if there is none."""
+    """Return the inbox; create it if it does not exist."""
     folder = program.folder / "inputs"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def drop_file(program: Program, name: str, first: int, count: int = 2, *, age: float = 3600) -> Path:
-    """Put a file into the inbox that is as old as that, in seconds."""
+    """Put a file into the inbox, ``age`` seconds old."""
     path = write_csv(inbox_folder(program) / name, [row(guid(first + index), index) for index in range(count)])
     return set_age(path, age)
 
 
 def set_age(path: Path, seconds: float) -> Path:
-    """Make a file as old as that."""
+    """Set the age of a file."""
     then = time.time() - seconds
     os.utime(path, (then, then))
     return path
@@ -43,12 +43,12 @@ def sweep(program: Program, partner: Partner, *more: str | Path) -> ProgramResul
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the names of the files in a folder that need not be there."""
+    """Return the names of the files in a folder, which may not exist."""
     return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
 def run_journals(program: Program) -> list[Path]:
-    """Return the folders of the runs, the oldest first."""
+    """Return the journals of the runs, the oldest first."""
     return sorted((program.folder / "reports").glob("[!.]*/journal.sqlite3"))
 
 

@@ -1,4 +1,4 @@
-"""What must hold of every run, whatever happened to it: read off the journal, the results and the partner's side."""
+"""Invariants of every run, checked against the journal and the calls that the partner received."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ class ReceivedCall:
 
     @property
     def ends_request_id(self) -> bool:
-        """Tell whether a business answer was given."""
+        """Return whether the answer was a business answer."""
         return self.answer.isdigit() and is_business(int(self.answer))
 
 
@@ -54,28 +54,28 @@ def count_new_ids_too_early(seen: Iterable[ReceivedCall]) -> int:
     """Return how many calls had a new request id although the one before had no business answer."""
     latest: dict[str, ReceivedCall] = {}
     early = 0
-    for one in seen:
-        before = latest.get(one.entitlement_id)
-        early += before is not None and before.request_id != one.request_id and not before.ends_request_id
-        latest[one.entitlement_id] = one
+    for call in seen:
+        before = latest.get(call.entitlement_id)
+        early += before is not None and before.request_id != call.request_id and not before.ends_request_id
+        latest[call.entitlement_id] = call
     return early
 
 
 def find_disagreements(folder: Path, seen: Iterable[ReceivedCall]) -> list[str]:
-    """Return where the journal and the partner tell different stories of the same calls."""
+    """Return the calls on which the journal and the partner disagree."""
     with closing(read_only(folder)) as connection:
         journal = {correlation: rest for correlation, *rest in connection.execute(_WRITES)}
-    found = []
-    arrived = {one.correlation_id: one for one in seen}
-    for correlation_id, one in arrived.items():
+    problems = []
+    arrived = {call.correlation_id: call for call in seen}
+    for correlation_id, call in arrived.items():
         request_id, entitlement_id, status = journal.get(correlation_id, ("", "", None))
-        if (request_id, entitlement_id) != (one.request_id, one.entitlement_id):
-            found.append(f"{correlation_id} is not in the journal as it was sent")
-        elif status is not None and str(status) != one.answer:
-            found.append(f"{correlation_id} was answered {one.answer}, the journal says {status}")
-    found += [
-        f"{correlation_id} was answered {status} by nobody"
+        if (request_id, entitlement_id) != (call.request_id, call.entitlement_id):
+            problems.append(f"{correlation_id} is not in the journal as it was sent")
+        elif status is not None and str(status) != call.answer:
+            problems.append(f"{correlation_id} was answered {call.answer}, the journal says {status}")
+    problems += [
+        f"{correlation_id} has the answer {status}, but the partner did not receive it"
         for correlation_id, (_, _, status) in journal.items()
         if status is not None and correlation_id not in arrived
     ]
-    return found
+    return problems

@@ -124,7 +124,7 @@ class _Output(io.TextIOWrapper):
 
 @contextmanager
 def _process_state() -> Iterator[None]:
-    """Give back afterwards what belongs to the whole process and the program changes, as its process ends anyway."""
+    """Restore what the program changes of its process: signal handlers and the garbage collector."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     thresholds = gc.get_threshold()
     try:

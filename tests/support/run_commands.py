@@ -1,4 +1,4 @@
-"""Driving the program: runs over made-up rows, and what they lead to."""
+"""Runs over made-up rows, and what they leave: results, calls, the latest run."""
 
 import json
 import time
@@ -20,7 +20,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def run(program: Program, partner: Partner, tails: list[int | str], *options: str | Path) -> ProgramResult:
-    """Run rows with fates (numbers) or plain entitlements (words) against a simulator."""
+    """Run rows with scenarios (numbers) or plain entitlements (texts) against a simulator."""
     rows = [
         row(scenario_id(tail, number) if isinstance(tail, int) else guid(number), customer=number % 3)
         for number, tail in enumerate(tails)
@@ -38,7 +38,7 @@ def row_results(process: ProgramResult) -> list[tuple[str, str, str, str]]:
 
 
 def ids_by_path(partner: Partner) -> dict[str, list[str]]:
-    """Return the request ids of every reactivation, by what it was for."""
+    """Return the request ids of every reactivation, by its path."""
     ids: dict[str, list[str]] = {}
     for call in partner.requests():
         ids.setdefault(call["path"], []).append(call["request_id"])
@@ -46,18 +46,18 @@ def ids_by_path(partner: Partner) -> dict[str, list[str]]:
 
 
 def latest_run(program: Program) -> Path:
-    """Return the folder of the run that the heartbeat tells of."""
+    """Return the folder of the run that latest.json names."""
     latest = json.loads((program.folder / "reports" / "latest.json").read_text())
     return program.folder / "reports" / str(latest["run_id"])
 
 
 def row_statuses(folder: Path) -> list[str]:
-    """Return the statuses in a run's results."""
+    """Return the status of every row in a run's results."""
     return [line["status"] for line in read_csv(folder / "results.csv")]
 
 
 def read_calls(partner: Partner, tail: str) -> list[dict[str, object]]:
-    """Return the reads of resources whose path ends so."""
+    """Return the GET calls whose path ends with ``tail``."""
     return [
         call for call in partner.service.call_log.calls if call["method"] == "GET" and str(call["path"]).endswith(tail)
     ]

@@ -1,4 +1,4 @@
-"""Driving the program with real credentials, against a token service over TLS."""
+"""Runs with app credentials and sign-ins, against a token service over TLS."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ROTATED_ONCE = ("refresh_token", "issued")
 
 
 def secret_app(**changes: object) -> App:
-    """Return the app registration that knows the secret."""
+    """Return an app registration with the secret."""
     return App(**{"client_id": CLIENT, "tenant_id": TENANT, "secrets": {SECRET: "valid"}, **changes})  # type: ignore[arg-type]
 
 
@@ -26,7 +26,7 @@ def run(program: Program, *options: str | Path, rows: int = 3) -> ProgramResult:
 
 
 def sign_in(program: Program, authority: Authority, *options: str) -> ProgramResult:
-    """Take a refresh token over, as somebody who has one already."""
+    """Sign in with a refresh token that was issued before."""
     token = authority.directory.issue_refresh_token(
         CLIENT, TENANT, public="BULKREACT_CLIENT_SECRET" not in program.environment
     )
@@ -37,7 +37,7 @@ def sign_in(program: Program, authority: Authority, *options: str) -> ProgramRes
 
 
 def replace_app(authority: Authority, app: App) -> None:
-    """Change what the only app registration says."""
+    """Replace the only app registration."""
     authority.directory.apps.clear()
     authority.directory.register(app)
 

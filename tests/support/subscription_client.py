@@ -1,4 +1,4 @@
-"""Reads and updates simulated subscriptions as a careful client does, without sockets."""
+"""A client of simulated subscriptions that sends back what it read, without sockets."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def enable_auto_renew(text: str) -> str:
 
 
 class SubscriptionClient:
-    """A world, its clock, and whoever works with its subscriptions."""
+    """A simulated partner, its clock, and a client that reads and updates its subscriptions."""
 
     def __init__(self, rules: Behaviour | None = None) -> None:
         self.now = 0.0
@@ -55,9 +55,9 @@ class SubscriptionClient:
 
     def status(self, subscription_id: str) -> str:
         """Read the status of a resource that can be read."""
-        found = _STATUS.search(self.text(subscription_id))
-        assert found
-        return found[0].rpartition(":")[2].strip(' "')
+        match = _STATUS.search(self.text(subscription_id))
+        assert match
+        return match[0].rpartition(":")[2].strip(' "')
 
     def patch(
         self, subscription_id: str, change: Callable[[str], str] = activate, *, request_id: str | None = None
@@ -79,6 +79,6 @@ class SubscriptionClient:
         )
 
     def statuses(self, subscription_id: str, times: int, change: Callable[[str], str] = activate) -> list[int]:
-        """Return how so many updates under one request id are answered, 0 for a line that drops."""
+        """Return how so many updates under one request id are answered, 0 for a connection that drops."""
         acts = [self.patch(subscription_id, change, request_id=guid(99)) for _ in range(times)]
         return [0 if act.drop else act.status for act in acts]

@@ -36,7 +36,7 @@ from tests.support.background_loop import serving
 from tests.support.controlled_directory import ControlledDirectory
 
 TENANT = "7e4a4700-0000-4000-8000-a00000000001"
-# No fate: its last group begins with a letter.
+# No scenario: its last group begins with a letter.
 CLIENT = "c11e4700-0000-4000-8000-a00000000001"
 SECRET = "canary-secret-5c0ffee5c0ffee5c0ffee5c0ffee"
 APP_SCOPE = f"{RESOURCE}/.default"
@@ -53,7 +53,7 @@ API_HEADERS = {
 
 
 class Clock:
-    """Runs as everybody's does, and can be put forward."""
+    """The system's clock, which can be put forward."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -64,7 +64,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response of the token service or the API."""
 
     status: int
     body: bytes
@@ -126,8 +126,8 @@ class Authority:
         answer = self.fetch(url)
         if answer.status == 302:
             return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
-        found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.body.decode())
-        return {unescape(name): unescape(value) for name, value in found}
+        fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.body.decode())
+        return {unescape(name): unescape(value) for name, value in fields}
 
     def browse(self, url: str) -> Answer:
         """Visit an address as a browser would, and send on to the app what it has to; return the app's answer."""
@@ -205,7 +205,7 @@ class KeyPair:
 
     @property
     def key_pem(self) -> str:
-        """Return the key without a password."""
+        """Return the key, not encrypted."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     @property
@@ -215,7 +215,7 @@ class KeyPair:
 
     @property
     def pem(self) -> str:
-        """Return key and certificate, as they are kept in one file."""
+        """Return key and certificate as one PEM file has them."""
         return self.key_pem + self.certificate_pem
 
     @property

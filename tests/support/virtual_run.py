@@ -1,4 +1,4 @@
-"""A whole run in virtual time: the real journal, policy and pace against the simulated world, without sockets."""
+"""A whole run in virtual time: the real journal, policy and rate limiter against the simulator, without sockets."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from bulkreact.timestamps import iso
 from tests.support import virtual_time
 from tests.support.ids import guid, metadata
 
-BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
 _SECONDS_PER_CALL = 0.05
 HANGING_SECONDS = 3600.0
@@ -30,7 +30,7 @@ HANGING_SECONDS = 3600.0
 
 @dataclass
 class SentCall:
-    """One call as the partner saw it."""
+    """One call as the partner received it."""
 
     at: float
     method: str
@@ -40,7 +40,7 @@ class SentCall:
     status: int | None = None
 
 
-class Killed(Exception):  # noqa: N818 - what happens to a process, not what it says
+class Killed(Exception):  # noqa: N818 - a process that is killed raises nothing
     """The process is gone: nothing that it has not made durable is known any more."""
 
 
@@ -82,11 +82,11 @@ class VirtualRun:
         finalize(self.folder, metadata(header=("a",), uuid=guid(77)))
 
     def work(self, limits: Limits, *, send: bool = True, command: str = "run") -> StopReason:
-        """Work on the run in one process's stead, until it ends or somebody stops it."""
+        """Work on the run as one process does, until it ends or is stopped."""
         return virtual_time.run(self._work(limits, send=send, command=command))
 
     def rows(self) -> list[ResultRow]:
-        """Return how the rows stand."""
+        """Return the results so far."""
         with Journal(self.folder) as journal:
             return list(result_rows(journal.connection))
 
@@ -99,12 +99,12 @@ class VirtualRun:
 
         def wall() -> datetime:
             monotonic()
-            return BEGIN + timedelta(seconds=self.now)
+            return START + timedelta(seconds=self.now)
 
-        def usable() -> bool:
+        def is_fresh() -> bool:
             return not self.token_refusal() and not self.token_hangs()
 
-        async def ready() -> str:
+        async def ensure_token() -> str:
             if self.token_hangs():
                 await asyncio.sleep(HANGING_SECONDS)
             return self.token_refusal()
@@ -112,9 +112,9 @@ class VirtualRun:
         async def renew(since: float) -> None:
             self.renewals.append(since)
 
-        edges = RunEnvironment(
-            is_token_fresh=usable,
-            ensure_token=ready,
+        environment = RunEnvironment(
+            is_token_fresh=is_fresh,
+            ensure_token=ensure_token,
             send=self._send,
             renew_token=renew,
             now=wall,
@@ -131,10 +131,12 @@ class VirtualRun:
 
         with Journal(self.folder) as journal:
             number = journal.begin_session(command=command, version="1", configured_per_minute=None, now=iso(wall()))
-            ending = await work(Session(journal, number, edges, SERVICE, limits, beginning), send=send)
-            journal.end_session(number, state=ending.state, exit_code=ending.exit_code, reason="", now=iso(wall()))
+            stop_reason = await work(Session(journal, number, environment, SERVICE, limits, beginning), send=send)
+            journal.end_session(
+                number, state=stop_reason.state, exit_code=stop_reason.exit_code, reason="", now=iso(wall())
+            )
         monotonic()
-        return ending
+        return stop_reason
 
     async def _send(self, request: Request) -> Reply:
         if self.kills_process():
@@ -187,9 +189,9 @@ class VirtualRun:
 
 def _response(act: ScriptedAnswer, now: float) -> Reply:
     if act.drop:
-        return NoResponse(sent=True, code="connection-lost", description="the line was dropped")
+        return NoResponse(sent=True, code="connection-lost", description="the connection was dropped")
     headers = {name.lower(): value for name, value in act.headers.items()}
     if headers.get("retry-after") == "date":
-        moment = BEGIN + timedelta(seconds=now + act.seconds)
-        headers["retry-after"] = format_datetime(moment, usegmt=True)
+        time = START + timedelta(seconds=now + act.seconds)
+        headers["retry-after"] = format_datetime(time, usegmt=True)
     return Response(act.status, "", headers, act.body)

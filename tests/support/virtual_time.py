@@ -19,7 +19,7 @@ class _Selector(selectors.SelectSelector):
         ready = super().select(0)
         if not ready:
             if timeout is None:
-                raise RuntimeError("everybody waits and nothing will ever happen")
+                raise RuntimeError("deadlock: every task waits and no timer is set")
             # Even a wait of no time takes a little: rounding must not let two timers wait for each other.
             self._loop.now += max(timeout, 1e-9)
         return ready
@@ -41,11 +41,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         func: Callable[[*Arguments], Result],
         *args: *Arguments,
     ) -> asyncio.Future[Result]:
-        """Do at once what threads would do: their time is no virtual time."""
+        """Run the function at once: threads know no virtual time."""
         future: asyncio.Future[Result] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits, as with a thread
+        except Exception as error:  # noqa: BLE001 - the future carries it, as with a thread
             future.set_exception(error)
         return future
 

@@ -1,4 +1,4 @@
-"""A receiver of pings and hooks on a loopback port: it keeps what it is told, and answers as it is told to."""
+"""A receiver of pings and webhooks on a loopback port: it records every post and answers as configured."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Receiver:
-    """What has been posted, by path; ``status`` is what every post is answered."""
+    """The posts so far, by path; ``status`` is the answer to each."""
 
     url: str
     posts: list[tuple[str, str]] = field(default_factory=list)
@@ -24,12 +24,12 @@ class Receiver:
 
     def body(self, path: str) -> str:
         """Return what was posted to a path last."""
-        return next(body for one, body in reversed(self.posts) if one == path)
+        return next(body for posted, body in reversed(self.posts) if posted == path)
 
     def content(self, path: str) -> dict[str, object]:
         """Return the JSON that was posted to a path last."""
-        found: dict[str, object] = json.loads(self.body(path))
-        return found
+        content: dict[str, object] = json.loads(self.body(path))
+        return content
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}")

@@ -90,7 +90,7 @@ def test_everything_that_is_not_active_is_found_and_nothing_is_written_to_the_pa
         [guid(2), guid(22).upper(), "", "subscription", "Fabrikam", "Licences 22", OFFER, "warning", ""],
     ]
     assert {call.method for call in server.calls} == {"GET"}
-    assert len(server.paths("/azureEntitlements")) == 1
+    assert len(server.call_paths("/azureEntitlements")) == 1
     assert "Deleted or expired, and not to be brought back: 1" in process.err
     assert "--status suspended" in process.err
     assert stores(program) == []
@@ -143,7 +143,7 @@ def page(items: list[dict[str, object]], **link: object) -> Answer:
 
 
 def test_a_list_that_leads_back_to_itself_ends_with_an_error(program: Program, server: DiscoveryServer) -> None:
-    server.always["/customers"] = page([{"id": guid(1)}])
+    server.fixed_answers["/customers"] = page([{"id": guid(1)}])
     process = discover(program, server)
     assert process.code == 1
     assert "leads back to a page that was read already" in process.err
@@ -204,7 +204,7 @@ def test_a_customer_on_two_pages_is_one_customer(program: Program, server: Disco
     server.answers["/customers"] = [page([{"id": guid(1)}, {"id": guid(2)}]), again]
     process = discover(program, server)
     assert [row["customer_id"] for row in found(process)] == [guid(1), guid(2)]
-    assert len(server.paths("/subscriptions")) == 2
+    assert len(server.call_paths("/subscriptions")) == 2
 
 
 @pytest.mark.parametrize(
@@ -223,14 +223,14 @@ def test_kinds_and_statuses_can_be_chosen(
     process = discover(program, server, *options)
     assert process.code == 0, process.err
     assert [row["status"] for row in found(process)] == expected
-    assert bool(server.paths("/azureEntitlements")) is (options != ("--kind", "subscription"))
+    assert bool(server.call_paths("/azureEntitlements")) is (options != ("--kind", "subscription"))
 
 
 def test_single_customers_are_read_without_the_list(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     process = discover(program, server, "--customer", guid(2).upper(), "--customer", guid(2))
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert server.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
+    assert server.call_paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
     assert discover(program, server, "--customer", "Contoso").code == 2
 
 
@@ -248,7 +248,7 @@ def test_customers_come_from_a_file(program: Program, server: DiscoveryServer, c
     process = discover(program, server, "--customers", "customers.csv")
     assert process.code == 0, process.err
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert len(server.paths("/subscriptions")) == 1
+    assert len(server.call_paths("/subscriptions")) == 1
 
 
 @pytest.mark.parametrize(
@@ -273,12 +273,12 @@ def test_a_file_that_names_no_customers_is_refused_before_any_call(
 def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     server.add(3, subscription(31), name="Northwind")
-    server.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
+    server.fixed_answers[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
     process = discover(program, server)
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(2), guid(3)}
     assert f"Contoso ({guid(1)})" in process.err
-    assert "HTTP 403, 20002: words of 20002" in process.err
+    assert "HTTP 403, 20002: description of 20002" in process.err
     assert "reseller relationship" in process.err
     assert "bulkreact explain 20002" in process.err
     # Refused for good: there is nothing to go on with.
@@ -290,18 +290,18 @@ def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command
 ) -> None:
     portfolio(server)
     server.answers[f"{guid(1)}/subscriptions"] = [Answer(503), Answer(drop=True), Answer(200, b"<html>"), Answer(200)]
-    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     process = discover(program, server, "--attempts", "5")
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(1)}
-    assert len(server.paths(f"{guid(1)}/subscriptions")) == len(server.paths(f"{guid(2)}/subscriptions")) == 5
+    assert len(server.call_paths(f"{guid(1)}/subscriptions")) == len(server.call_paths(f"{guid(2)}/subscriptions")) == 5
     assert "Give the same command again" in process.err
-    server.always.clear()
+    server.fixed_answers.clear()
     server.calls.clear()
     again = discover(program, server)
     assert again.code == 0, again.err
     assert "1 customer of 2 had been read" in again.err
-    assert server.paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
+    assert server.call_paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
     assert {row["customer_id"] for row in found(again)} == {guid(1), guid(2)}
     assert stores(program) == []
 
@@ -311,7 +311,7 @@ def test_a_plan_that_is_refused_for_good_is_named_and_the_rest_of_the_customer_i
 ) -> None:
     server.add(1, plan(11), plan(14), subscription(12), name="Contoso")
     server.entitlements[14] = [entitlement(141)]
-    server.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
+    server.fixed_answers[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
     process = discover(program, server)
     assert process.code == 1
     assert [row["status"] for row in found(process)] == ["inactive", "suspended"]
@@ -320,7 +320,7 @@ def test_a_plan_that_is_refused_for_good_is_named_and_the_rest_of_the_customer_i
 
 def test_a_deleted_plan_whose_entitlements_are_refused_is_no_trouble(program: Program, server: DiscoveryServer) -> None:
     server.add(1, plan(11, "deleted"))
-    server.always["/azureEntitlements"] = Answer.error(404, 20003)
+    server.fixed_answers["/azureEntitlements"] = Answer.error(404, 20003)
     process = discover(program, server)
     assert process.code == 0, process.err
     assert [row["status"] for row in found(process)] == ["deleted"]
@@ -330,11 +330,11 @@ def test_a_customer_whose_plan_cannot_be_read_at_present_gives_no_rows_at_all(
     program: Program, server: DiscoveryServer
 ) -> None:
     server.add(1, subscription(12), plan(11))
-    server.always["/azureEntitlements"] = Answer(500)
+    server.fixed_answers["/azureEntitlements"] = Answer(500)
     process = discover(program, server, "--attempts", "2")
     assert process.code == 1
     assert found(process) == []
-    server.always.clear()
+    server.fixed_answers.clear()
     server.entitlements[11] = [entitlement(111)]
     assert len(found(discover(program, server))) == 2
 
@@ -349,7 +349,7 @@ def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, s
     ]
     server.add(1, *(subscription(10 + place, "active", **given) for place, given in enumerate(of_plans)))
     discover(program, server)
-    asked = [path.split("/")[-2].lower() for path in server.paths("/azureEntitlements")]
+    asked = [path.split("/")[-2].lower() for path in server.call_paths("/azureEntitlements")]
     assert asked == [guid(number) for number in (10, 11, 12, 13)]
 
 
@@ -463,7 +463,7 @@ def test_throttling_is_waited_out(program: Program, server: DiscoveryServer) -> 
 
 def test_who_is_asked_to_wait_for_too_long_is_left_for_later(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
-    server.always[f"{guid(1)}/subscriptions"] = Answer(429, b"", {"Retry-After": "90000"})
+    server.fixed_answers[f"{guid(1)}/subscriptions"] = Answer(429, b"", {"Retry-After": "90000"})
     process = discover(program, server)
     assert process.code == 1
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
@@ -490,7 +490,7 @@ def test_it_keeps_to_the_pace(program: Program, server: DiscoveryServer) -> None
     ],
 )
 def test_refused_credentials_end_it(program: Program, server: DiscoveryServer, answer: Answer, words: str) -> None:
-    server.always["/customers"] = answer
+    server.fixed_answers["/customers"] = answer
     process = discover(program, server, "--out", "found.csv")
     assert process.code == 3
     assert words in process.err
@@ -500,26 +500,26 @@ def test_refused_credentials_end_it(program: Program, server: DiscoveryServer, a
 def test_missing_permission_everywhere_ends_it(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 20):
         server.add(number)
-    server.always["/subscriptions"] = Answer.error(403, 2032)
+    server.fixed_answers["/subscriptions"] = Answer.error(403, 2032)
     process = discover(program, server, "--concurrency", "1")
     assert process.code == 3
-    assert len(server.paths("/subscriptions")) == 5
-    server.always.clear()
+    assert len(server.call_paths("/subscriptions")) == 5
+    server.fixed_answers.clear()
     assert discover(program, server).code == 0
 
 
 def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, server: DiscoveryServer) -> None:
     for number in range(1, 9):
         server.add(number, subscription(100 + number))
-    server.always[f"{guid(5)}/subscriptions"] = Answer.error(401, 900421)
+    server.fixed_answers[f"{guid(5)}/subscriptions"] = Answer.error(401, 900421)
     process = discover(program, server, "--out", "found.csv", "--concurrency", "1")
     assert process.code == 3
     assert not (program.folder / "found.csv").exists()
-    server.always.clear()
-    before = len(server.paths("/subscriptions"))
+    server.fixed_answers.clear()
+    before = len(server.call_paths("/subscriptions"))
     again = discover(program, server, "--out", "found.csv")
     assert again.code == 0, again.err
-    assert len(server.paths("/subscriptions")) - before == 4
+    assert len(server.call_paths("/subscriptions")) - before == 4
     assert len(read_csv(program.folder / "found.csv")) == 8
 
 
@@ -529,17 +529,17 @@ def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, s
 def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServer, number: int, code: int) -> None:
     for one in range(1, 9):
         server.add(one, subscription(100 + one))
-    server.held.add(f"{guid(5)}/subscriptions")
+    server.blocked.add(f"{guid(5)}/subscriptions")
     (program.folder / "found.csv").write_text("old")
     command = ("discover", "--base-url", server.base_url, "--rate", "off", "--concurrency", "1", "--out", "found.csv")
     process = program.start(*command)
-    wait_until(lambda: len(server.paths(f"{guid(5)}/subscriptions")) == 1)
+    wait_until(lambda: len(server.call_paths(f"{guid(5)}/subscriptions")) == 1)
     process.send_signal(number)
     if number != signal.SIGKILL:
         # The call in flight is allowed to end.
-        server.held.clear()
+        server.blocked.clear()
     ended = program.wait(process)
-    server.held.clear()
+    server.blocked.clear()
     assert ended.code == code
     assert (program.folder / "found.csv").read_text() == "old"
     assert [file.name for file in program.folder.glob("*found*")] == ["found.csv"]
@@ -548,17 +548,17 @@ def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServ
     again = program(*command)
     assert again.code == 0, again.err
     assert "had been read since" in again.err
-    assert guid(4) not in "".join(server.paths())
-    assert "/v1/customers" not in server.paths()
+    assert guid(4) not in "".join(server.call_paths())
+    assert "/v1/customers" not in server.call_paths()
     assert [row["customer_id"] for row in read_csv(program.folder / "found.csv")] == [guid(one) for one in range(1, 9)]
     assert stores(program) == []
 
 
 def test_a_second_signal_stops_at_once(program: Program, server: DiscoveryServer) -> None:
     server.add(1)
-    server.held.add("/subscriptions")
+    server.blocked.add("/subscriptions")
     process = program.start("discover", "--base-url", server.base_url)
-    wait_until(lambda: bool(server.paths("/subscriptions")))
+    wait_until(lambda: bool(server.call_paths("/subscriptions")))
     process.send_signal(signal.SIGINT)
     assert process.stderr
     # Two signals of a kind that come too soon after each other are one.
@@ -566,7 +566,7 @@ def test_a_second_signal_stops_at_once(program: Program, server: DiscoveryServer
     assert "allowed to end" in said[1]
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
-    server.held.clear()
+    server.blocked.clear()
     assert ended.code == 130
     assert "nothing was written" in ended.err
 
@@ -578,37 +578,37 @@ def test_a_partner_without_customers_gets_a_header_only(program: Program, server
 
 def test_new_begins_anew(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
-    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     assert discover(program, server, "--attempts", "1").code == 1
-    server.always.clear()
+    server.fixed_answers.clear()
     server.subscriptions[1] = [subscription(12, "active")]
     server.calls.clear()
     process = discover(program, server, "--new")
     assert process.code == 0
     assert {row["customer_id"] for row in found(process)} == {guid(2)}
-    assert len(server.paths("/subscriptions")) == 2
+    assert len(server.call_paths("/subscriptions")) == 2
 
 
 def test_a_damaged_store_is_told_and_can_be_begun_anew(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
-    server.always[f"{guid(2)}/subscriptions"] = Answer(503)
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     discover(program, server, "--attempts", "1")
     (store,) = (program.folder / "reports").glob("discover-*.sqlite3")
     store.write_bytes(b"x" * 4096)
     refused = discover(program, server)
     assert refused.code == 2
     assert "--new" in refused.err
-    server.always.clear()
+    server.fixed_answers.clear()
     assert discover(program, server, "--new").code == 0
 
 
 def test_another_run_against_the_partner_excludes_it(program: Program, server: DiscoveryServer) -> None:
     server.add(1)
-    server.held.add("/subscriptions")
+    server.blocked.add("/subscriptions")
     process = program.start("discover", "--base-url", server.base_url)
-    wait_until(lambda: bool(server.paths("/subscriptions")))
+    wait_until(lambda: bool(server.call_paths("/subscriptions")))
     beside = discover(program, server)
-    server.held.clear()
+    server.blocked.clear()
     assert program.wait(process).code == 0
     assert beside.code == 5
     assert "a discovery" in beside.err
@@ -623,14 +623,14 @@ def test_without_credentials_nothing_is_asked(program: Program, server: Discover
 def test_quiet_says_nothing_on_success_and_names_what_is_broken(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     assert discover(program, server, "-q").err == ""
-    server.always[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
+    server.fixed_answers[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
     assert guid(1) in discover(program, server, "-q").err
 
 
 def test_the_token_is_nowhere(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     server.customers[1] = f"Contoso {CANARY}"
-    server.always[f"{guid(2)}/subscriptions"] = Answer(503, f"failed with Bearer {CANARY}".encode())
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503, f"failed with Bearer {CANARY}".encode())
     process = discover(program, server, "--attempts", "1", "--out", "found.csv")
     assert process.code == 1
     assert CANARY not in process.out + process.err
@@ -653,7 +653,7 @@ def test_odd_answers_break_nothing(program: Program, server: DiscoveryServer) ->
     ]
     for number, body in enumerate(bodies):
         server.add(number)
-        server.always[f"{guid(number)}/subscriptions"] = Answer(200, body)
+        server.fixed_answers[f"{guid(number)}/subscriptions"] = Answer(200, body)
     process = discover(program, server, "--attempts", "1")
     assert process.code == 1
     assert [(row["customer_id"], row["status"]) for row in found(process)] == [(guid(6), "Suspended"), (guid(7), "")]
@@ -674,7 +674,7 @@ def test_few_customers_are_under_way_at_a_time(program: Program, server: Discove
     for number in range(1, 9):
         server.add(number, plan(10 * number))
     assert discover(program, server, "--concurrency", "1").code == 0
-    order = [path.split("/")[3] for path in server.paths()[1:]]
+    order = [path.split("/")[3] for path in server.call_paths()[1:]]
     last = {customer: place for place, customer in enumerate(order)}
     assert all(last[guid(number)] < order.index(guid(number + 2)) for number in range(1, 7))
 

@@ -85,9 +85,9 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
     ):
         assert words in process.err
     assert {call.method for call in server.calls} == {"GET"}
-    asked = [path.split("/")[-2].lower() for path in server.paths("/azureEntitlements")]
+    asked = [path.split("/")[-2].lower() for path in server.call_paths("/azureEntitlements")]
     assert sorted(asked) == [guid(number) for number in (11, 14, 15, 21)]
-    assert len(server.paths("/subscriptions")) == 2
+    assert len(server.call_paths("/subscriptions")) == 2
     assert not list((program.folder / "reports").iterdir())
 
 
@@ -166,8 +166,8 @@ def test_rows_of_other_kinds_and_ragged_ones_are_left_alone(program: Program, se
 
 def test_what_cannot_be_read_is_left_as_it_is_and_named(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11), row(2, 21), row(1, 14)], HEADER)
-    server.always[f"{guid(2)}/subscriptions"] = Answer.error(403, 20002)
-    server.always[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer.error(403, 20002)
+    server.fixed_answers[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
     process = complete(program, server, "--out", "out.csv")
     assert process.code == 1
     found = read_csv(program.folder / "out.csv")
@@ -212,19 +212,19 @@ def test_a_file_that_lacks_nothing_needs_no_call(program: Program, server: Disco
 def test_it_goes_on_after_a_kill(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11), row(2, 21)], HEADER)
     last = f"{guid(21).upper()}/azureEntitlements"
-    server.held.add(last)
+    server.blocked.add(last)
     options = ("--base-url", server.base_url, "--rate", "off", "--concurrency", "1")
     command = ("discover", *options, "--complete", "in.csv", "--out", "out.csv")
     process = program.start(*command)
-    wait_until(lambda: len(server.paths(last)) == 1)
+    wait_until(lambda: len(server.call_paths(last)) == 1)
     process.kill()
     program.wait(process)
-    server.held.clear()
+    server.blocked.clear()
     assert not (program.folder / "out.csv").exists()
     server.calls.clear()
     again = program(*command)
     assert again.code == 0, again.err
-    assert server.paths(f"{guid(1)}/subscriptions") == []
+    assert server.call_paths(f"{guid(1)}/subscriptions") == []
     assert [one["entitlement_id"] for one in read_csv(program.folder / "out.csv")] == [
         guid(111).upper(),
         guid(211).upper(),
