@@ -29,7 +29,7 @@ def sent(partner: Partner) -> int:
     return len(partner.requests())
 
 
-def test_the_file_of_the_working_directory_stands_in_for_options(program: Program, partner: Partner) -> None:
+def test_the_file_of_the_working_directory_replaces_options(program: Program, partner: Partner) -> None:
     configure(
         program, f'base_url = "{partner.base_url}"\nreports = "there"\n[run]\nyes = true\nrate = "off"\nlimit = 2\n'
     )
@@ -108,7 +108,7 @@ def test_the_file_can_choose_its_profile(program: Program, partner: Partner) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("tenantid = 1", "Did you mean tenant_id?"),
         ('tenant-id = "a"', "Did you mean tenant_id?"),
@@ -132,11 +132,11 @@ def test_the_file_can_choose_its_profile(program: Program, partner: Partner) -> 
         ("[rate]\na = 1", "rate must be one value, and no table"),
     ],
 )
-def test_what_is_wrong_with_the_file_is_said(program: Program, partner: Partner, text: str, words: str) -> None:
+def test_what_is_wrong_with_the_file_is_said(program: Program, partner: Partner, text: str, message: str) -> None:
     configure(program, text)
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 2
-    assert words in process.err
+    assert message in process.err
     assert "bulkreact.toml" in process.err
     assert sent(partner) == 0
 
@@ -148,7 +148,7 @@ def test_everything_that_is_wrong_is_said_at_once(program: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "place"),
+    ("key", "location"),
     [
         ("client_secret", "BULKREACT_CLIENT_SECRET"),
         ("access_token", "BULKREACT_ACCESS_TOKEN"),
@@ -162,14 +162,14 @@ def test_everything_that_is_wrong_is_said_at_once(program: Program) -> None:
     ],
 )
 @pytest.mark.parametrize("table", ["", "[profiles.a.login]\n"])
-def test_a_secret_is_refused_with_the_place_where_it_belongs(
-    program: Program, key: str, place: str, table: str
+def test_a_secret_is_refused_with_the_location_where_it_belongs(
+    program: Program, key: str, location: str, table: str
 ) -> None:
     configure(program, f'{table}{key} = "{SECRET}"')
     process = program("run", "input.csv", "--simulate")
     assert process.code == 2
     assert "secrets do not belong into this file" in process.err
-    assert place in process.err
+    assert location in process.err
     assert SECRET not in process.err
 
 
@@ -238,7 +238,7 @@ def test_no_other_command_is_imported_while_all_keys_are_known_here(program: Pro
     assert process.stdout.splitlines()[-1] == "[]"
 
 
-def test_identity_can_stand_in_the_file(program: Program, partner: Partner) -> None:
+def test_identity_can_be_in_the_file(program: Program, partner: Partner) -> None:
     configure(
         program,
         f'base_url = "{partner.base_url}"\n[profiles.a]\nauth = "app"\ntenant_id = "{TENANT}"\nclient_id = "{CLIENT}"\n'

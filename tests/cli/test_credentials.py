@@ -29,7 +29,7 @@ def test_a_client_secret_from_the_environment_is_enough(program: Program, author
     assert authority.service.call_log.violations == []
 
 
-def test_a_client_secret_can_stand_in_a_file(program: Program, authority: Authority) -> None:
+def test_a_client_secret_can_be_in_a_file(program: Program, authority: Authority) -> None:
     authority.directory.register(secret_app())
     file = program.folder / "secret.txt"
     file.write_text(f"\ufeff{SECRET}\n")
@@ -49,22 +49,22 @@ CERTIFICATES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
-@pytest.mark.parametrize("place", ["environment", "file"])
-def test_a_certificate_proves_the_app(program: Program, authority: Authority, kind: str, place: str) -> None:
+@pytest.mark.parametrize("location", ["environment", "file"])
+def test_a_certificate_proves_the_app(program: Program, authority: Authority, kind: str, location: str) -> None:
     authority.directory.register(secret_app(secrets={}, certificates=[key_pair().certificate_pem]))
     content, password = CERTIFICATES[kind]
     file, password_file = program.folder / "app.certificate", program.folder / "password.txt"
     file.write_bytes(content())
     password_file.write_text(password)
-    options = ("--certificate-password-file", password_file) if place == "file" and password else ()
-    program.environment |= {"BULKREACT_CERTIFICATE_PASSWORD": password} if place == "environment" else {}
+    options = ("--certificate-password-file", password_file) if location == "file" and password else ()
+    program.environment |= {"BULKREACT_CERTIFICATE_PASSWORD": password} if location == "environment" else {}
     process = run(program, *APP, "--certificate-file", file, *options)
     assert process.code == 0, process.err
     assert [request.credential for request in authority.directory.requests] == ["assertion"]
 
 
 @pytest.mark.parametrize(
-    ("content", "password", "words"),
+    ("content", "password", "message"),
     [
         (lambda: b"", "", "is not a certificate with its private key"),
         (lambda: b"\xff\xfe random", "", "is not a certificate with its private key"),
@@ -78,14 +78,14 @@ def test_a_certificate_proves_the_app(program: Program, authority: Authority, ki
     ],
 )
 def test_a_certificate_that_is_no_good_is_refused_before_anything_is_asked(
-    program: Program, authority: Authority, content: Callable[[], bytes], password: str, words: str
+    program: Program, authority: Authority, content: Callable[[], bytes], password: str, message: str
 ) -> None:
     file = program.folder / "app.certificate"
     file.write_bytes(content())
     program.environment["BULKREACT_CERTIFICATE_PASSWORD"] = password
     process = run(program, *APP, "--certificate-file", file)
     assert process.code == 2
-    assert words in process.err
+    assert message in process.err
     assert str(file) in process.err
     assert authority.directory.requests == []
     assert not process.reports.exists()

@@ -1,4 +1,4 @@
-"""Where refresh tokens are kept: whole files, their owner's alone, and a keyring whose trouble is told."""
+"""Where refresh tokens are storage: whole files, their owner's alone, and a keyring whose trouble is told."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +22,18 @@ class Keyring:
     """A desktop's keyring, or one that is locked."""
 
     def __init__(self, _location: str, *, locked: bool = False) -> None:
-        self.kept: str | None = None
+        self.storage: str | None = None
         self.locked = locked
 
     def save(self, content: str) -> None:
         self._open()
-        self.kept = content
+        self.storage = content
 
     def load(self) -> str:
         self._open()
-        if self.kept is None:
-            raise PersistenceNotFound("nothing is kept")
-        return self.kept
+        if self.storage is None:
+            raise PersistenceNotFound("nothing is storage")
+        return self.storage
 
     def _open(self) -> None:
         if self.locked:
@@ -41,11 +41,11 @@ class Keyring:
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    kept = persistence(Store.FILE, tmp_path / "one.cache")
+    storage = persistence(Store.FILE, tmp_path / "one.cache")
     with pytest.raises(FileNotFoundError):
-        kept.load()
+        storage.load()
     for content in ("first", "zweitens: ä"):
-        kept.save(content)
+        storage.save(content)
         assert persistence(Store.FILE, tmp_path / "one.cache").load() == content
     assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
 
@@ -63,8 +63,8 @@ def test_a_file_is_its_owners_alone_at_every_moment(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> None:
-    kept = persistence(Store.FILE, tmp_path / "one.cache")
-    kept.save("the refresh token")
+    storage = persistence(Store.FILE, tmp_path / "one.cache")
+    storage.save("the refresh token")
 
     def torn(draft: FilePersistence) -> None:
         draft.save("the ref")
@@ -72,39 +72,39 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> No
 
     with pytest.raises(OSError, match="No space"):
         replace(tmp_path / "one.cache", torn)
-    assert kept.load() == "the refresh token"
+    assert storage.load() == "the refresh token"
     assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
 
 
 def test_whoever_reads_meanwhile_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
-    kept = persistence(Store.FILE, tmp_path / "one.cache")
-    kept.save("old")
+    storage = persistence(Store.FILE, tmp_path / "one.cache")
+    storage.save("old")
     before = (tmp_path / "one.cache").open()
-    kept.save("new")
+    storage.save("new")
     with before:
         # The old file was replaced, and not written over.
         assert before.read() == "old"
-    assert kept.load() == "new"
+    assert storage.load() == "new"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
 def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", Keyring)
-    kept = persistence(Store.KEYRING, tmp_path / "one.cache")
+    storage = persistence(Store.KEYRING, tmp_path / "one.cache")
     with pytest.raises(FileNotFoundError):
-        kept.load()
+        storage.load()
     # Before there was a keyring.
     (tmp_path / "one.cache").write_text("an older token")
-    kept.save("token")
-    assert kept.load() == "token"
+    storage.save("token")
+    assert storage.load() == "token"
     assert not (tmp_path / "one.cache").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
 def test_trouble_with_a_keyring_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", lambda location: Keyring(location, locked=True))
-    kept = persistence(Store.KEYRING, tmp_path / "one.cache")
-    for act in (kept.load, lambda: kept.save("token")):
+    storage = persistence(Store.KEYRING, tmp_path / "one.cache")
+    for act in (storage.load, lambda: storage.save("token")):
         with pytest.raises(OSError, match=r"keyring refused it \(RuntimeError\)"):
             act()
 
@@ -124,10 +124,10 @@ CONTENT = '{"RefreshToken": {"a": {"secret": "the only one that is left"}}}'
 
 
 def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path) -> None:
-    place = sign_in_for(tmp_path, IDENTITY)
-    in_the_way = place.file.with_name(f"{place.file.name}.1.partial")
+    sign_in = sign_in_for(tmp_path, IDENTITY)
+    in_the_way = sign_in.file.with_name(f"{sign_in.file.name}.1.partial")
     in_the_way.mkdir(parents=True)
-    with pytest.raises(InputRefusedError), place.exclusive():
+    with pytest.raises(InputRefusedError), sign_in.exclusive():
         pytest.fail("it was not clear")
     in_the_way.rmdir()
     with ThreadPoolExecutor(1) as pool:
@@ -135,9 +135,9 @@ def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path
         pool.submit(_enter, sign_in_for(tmp_path, IDENTITY)).result(60)
 
 
-def _enter(place: SignIn) -> None:
-    with place.exclusive():
-        assert not list(place.file.parent.glob("*.partial"))
+def _enter(sign_in: SignIn) -> None:
+    with sign_in.exclusive():
+        assert not list(sign_in.file.parent.glob("*.partial"))
 
 
 def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,17 +151,17 @@ def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monk
             return self.file.read_text()[::-1]
 
     monkeypatch.setattr(sign_ins, "persistence", Encrypted)
-    place = sign_in_for(tmp_path, IDENTITY)
-    place.file.parent.mkdir(parents=True)
-    place.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
-    place.file.write_text("used up")
-    place.file.with_name(f"{place.file.name}.1.partial").write_text(CONTENT[::-1])
-    with place.exclusive():
-        assert place.file.read_text() == CONTENT[::-1]
+    sign_in = sign_in_for(tmp_path, IDENTITY)
+    sign_in.file.parent.mkdir(parents=True)
+    sign_in.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
+    sign_in.file.write_text("used up")
+    sign_in.file.with_name(f"{sign_in.file.name}.1.partial").write_text(CONTENT[::-1])
+    with sign_in.exclusive():
+        assert sign_in.file.read_text() == CONTENT[::-1]
 
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    place = sign_in_for(tmp_path, IDENTITY)
-    place.file.with_suffix(".json").mkdir(parents=True)
+    sign_in = sign_in_for(tmp_path, IDENTITY)
+    sign_in.file.with_suffix(".json").mkdir(parents=True)
     with pytest.raises(TokenServiceError, match="could not be stored"):
-        place.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))
+        sign_in.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))

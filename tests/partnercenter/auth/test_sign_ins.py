@@ -158,13 +158,13 @@ def test_two_processes_that_renew_at_once_lose_no_refresh_token(program: Program
     authority.directory.latency = 0.2
     processes: list[subprocess.Popen[str]] = []
     for name in ("a", "b", "c"):
-        write_csv(program.folder / f"{name}.csv", [row(guid(ord(name) * 100 + one)) for one in range(20)])
+        write_csv(program.folder / f"{name}.csv", [row(guid(ord(name) * 100 + number)) for number in range(20)])
         # The same partner under another address: otherwise they would exclude each other.
         base_url = f"{authority.base_url}/{name}"
         options = ("--base-url", base_url, "--reports", f"reports-{name}", "--attempts", "1", "--rate", "5/s")
         processes.append(program.start("run", f"{name}.csv", *FAST, *USER, *options))
     ended = [program.wait(process) for process in processes]
-    assert not [one.err for one in ended if one.code != 1]
+    assert not [process.err for process in ended if process.code != 1]
     assert set(authority.outcomes) == {ROTATED_ONCE}
     assert len(authority.outcomes) >= 7
     authority.directory.latency = 0
