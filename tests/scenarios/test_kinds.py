@@ -141,17 +141,17 @@ def test_dates_that_cannot_be_read_are_counted_once(tmp_path: Path) -> None:
         [(CUSTOMER, PLAN, ENTITLEMENT, "1 March"), (CUSTOMER, PLAN, guid(2), "2026-03-01")],
         (*HEADER[:3], "cancelled_on"),
     )
-    intake = InputFile(path, max_rows=100)
-    assert len(list(intake.rows())) == 2
-    assert intake.unread_dates == 1
+    input_file = InputFile(path, max_rows=100)
+    assert len(list(input_file.rows())) == 2
+    assert input_file.unread_dates == 1
 
 
 def test_the_digest_tells_kinds_apart_and_nothing_else(tmp_path: Path) -> None:
     def digest(header: Sequence[str], cells: Sequence[str], **options: object) -> str:
         path = write_csv(tmp_path / "input.csv", [cells], header)
-        intake = InputFile(path, max_rows=100, options=InputOptions(**options))  # type: ignore[arg-type]
-        list(intake.rows())
-        return intake.digest
+        input_file = InputFile(path, max_rows=100, options=InputOptions(**options))  # type: ignore[arg-type]
+        list(input_file.rows())
+        return input_file.digest
 
     azure = digest(HEADER[:3], (CUSTOMER, PLAN, ENTITLEMENT))
     assert digest((*HEADER, "cancelled_on"), (CUSTOMER.upper(), PLAN, ENTITLEMENT, "azure", "2026-01-01")) == azure

@@ -39,8 +39,8 @@ class Saved:
 
     def taken(self, stem: str) -> tuple[InputFile, list[InputRow]]:
         """Read a file."""
-        intake = InputFile(self.folder / f"{stem}{self.form.suffix}", max_rows=100)
-        return intake, list(intake.rows())
+        input_file = InputFile(self.folder / f"{stem}{self.form.suffix}", max_rows=100)
+        return input_file, list(input_file.rows())
 
 
 def text(delimiter: str, charset: int, *, remark: str = "", from_spreadsheet: bool = True) -> Form:
@@ -112,8 +112,8 @@ def damaged(path: Path) -> Path:
 
 
 def test_the_same_rows_are_read_whatever_the_table_is_saved_as(saved: Saved) -> None:
-    intake, rows = saved.taken("table")
-    assert intake.header == ("Kunde", *HEADER, "Menge", "Ende", "Betrag", "Notiz")
+    input_file, rows = saved.taken("table")
+    assert input_file.header == ("Kunde", *HEADER, "Menge", "Ende", "Betrag", "Notiz")
     assert [(one.number, one.problem_code) for one in rows] == [
         (3, ""),
         (5, ""),
@@ -136,10 +136,10 @@ def test_cells_come_back_as_they_are_shown(saved: Saved) -> None:
 
 
 def test_what_was_guessed_and_what_is_wrong_is_said(saved: Saved) -> None:
-    intake, rows = saved.taken("table")
-    assert saved.form.remark in intake.remark
-    assert bool(intake.remark) is bool(saved.form.remark)
-    assert intake.from_spreadsheet is saved.form.from_spreadsheet
+    input_file, rows = saved.taken("table")
+    assert saved.form.remark in input_file.remark
+    assert bool(input_file.remark) is bool(saved.form.remark)
+    assert input_file.from_spreadsheet is saved.form.from_spreadsheet
     assert "entitlement_id is not a GUID: '#N/A'" in rows[3].problem
     assert rows[4].problem == "the row has content but no ids"
 

@@ -18,11 +18,11 @@ _READER = """
 import sys
 from pathlib import Path
 from bulkreact.sheets.input.input_file import InputFile
-intake = InputFile(Path(sys.argv[1]), max_rows=2_000_000)
+input_file = InputFile(Path(sys.argv[1]), max_rows=2_000_000)
 valid = 0
-for row in intake.rows():
+for row in input_file.rows():
     valid += row.target is not None
-print(intake.count, valid, row.number)
+print(input_file.count, valid, row.number)
 """
 # The system counts its memory in KiB, but in bytes on a Mac.
 _UNIT = 1 if sys.platform == "darwin" else 1024

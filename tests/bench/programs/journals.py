@@ -56,15 +56,15 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
 
 
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
-    intake = InputFile(source, max_rows=10_000_000)
-    create(folder, intake.rows())
+    input_file = InputFile(source, max_rows=10_000_000)
+    create(folder, input_file.rows())
     flag_swapped_ids(folder)
-    facts = _facts(intake, run_id=run_id, base_url=base_url)
+    facts = _facts(input_file, run_id=run_id, base_url=base_url)
     finalize(folder, facts)
-    return facts, intake.count
+    return facts, input_file.count
 
 
-def _facts(intake: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
+def _facts(input_file: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
     return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),
@@ -72,10 +72,10 @@ def _facts(intake: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
         command="run",
         operator="bench",
         created_at=_AT,
-        input_name=intake.path.name,
-        input_sha256=intake.sha256,
-        header=intake.header,
-        digest=intake.digest,
+        input_name=input_file.path.name,
+        input_sha256=input_file.sha256,
+        header=input_file.header,
+        digest=input_file.digest,
         row_limit=None,
         cloud="global",
         base_url=base_url,

@@ -414,10 +414,10 @@ def test_the_file_is_an_input_file(program: Program, server: DiscoveryServer, ou
         [guid(1), guid(11), guid(111)],
         [guid(1), guid(11), guid(113)],
     ]
-    intake = InputFile(program.folder / out, max_rows=9)
-    assert intake.header == ("customer_id", *COLUMNS[1:7], "input.status", "deadline")
+    input_file = InputFile(program.folder / out, max_rows=9)
+    assert input_file.header == ("customer_id", *COLUMNS[1:7], "input.status", "deadline")
     assert (program.folder / out).read_bytes().startswith(b"PK") is (out == "found.xlsx")
-    (name, *_) = [row.cells[4] for row in intake.rows()]
+    (name, *_) = [row.cells[4] for row in input_file.rows()]
     assert name.endswith('=HYPERLINK("x")')
     assert name.startswith("'") is (out == "found.csv")
 

@@ -21,8 +21,8 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 
 
 def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
-    intake = InputFile(path, max_rows=10_000, options=options)
-    return intake, list(intake.rows())
+    input_file = InputFile(path, max_rows=10_000, options=options)
+    return input_file, list(input_file.rows())
 
 
 def save(folder: Path, text: str, encoding: str = "utf-8", name: str = "input.csv") -> Path:
@@ -50,12 +50,12 @@ def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_the_same_rows_are_read_however_they_are_saved(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
-    intake, rows = take(save(tmp_path, table(delimiter, end), encoding))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(save(tmp_path, table(delimiter, end), encoding))
+    assert input_file.header == (*IDS, "Name")
     assert [one.cells[3] for one in rows] == ["Zürich", f'a{delimiter} "b"{end}c', ""]
     assert numbered(rows) == [(2, ""), (3, ""), (4, "")]
     assert [one.target.entitlement_id for one in rows if one.target] == [guid(1), guid(2), guid(3)]
-    assert bool(intake.remark) is (encoding == "cp1252")
+    assert bool(input_file.remark) is (encoding == "cp1252")
 
 
 @pytest.mark.parametrize("name", ["input.csv.gz", "input.tsv.gz", "input.txt", "no-suffix"])
@@ -95,8 +95,8 @@ def test_another_kind_of_file_is_called_by_its_name(tmp_path: Path, content: byt
 
 
 def test_a_mark_is_no_part_of_the_first_name_whatever_is_said_of_the_encoding(tmp_path: Path) -> None:
-    intake, rows = take(save(tmp_path, table(), "utf-8-sig"), InputOptions(encoding="UTF-8"))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(save(tmp_path, table(), "utf-8-sig"), InputOptions(encoding="UTF-8"))
+    assert input_file.header == (*IDS, "Name")
     assert len(rows) == 3
 
 
@@ -109,8 +109,8 @@ def test_a_delimiter_inside_quotes_misleads_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("titles", [0, 1, 20])
 def test_a_header_is_found_below_titles(tmp_path: Path, titles: int) -> None:
     above = "".join(f"Cancelled subscriptions, part {number}\n\n" for number in range(titles))
-    intake, rows = take(save(tmp_path, above + table()))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(save(tmp_path, above + table()))
+    assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(2 * titles + number, "") for number in (2, 3, 4)]
 
 
@@ -121,15 +121,15 @@ def test_a_header_is_not_looked_for_in_the_middle_of_a_file(tmp_path: Path) -> N
 
 def test_columns_at_the_end_without_name_or_content_are_none(tmp_path: Path) -> None:
     text = ",".join((*IDS, "Name", "", " ", "")) + "\n" + ",".join((*row(guid(1)), "Ann", "", "", "")) + ",,,\n"
-    intake, rows = take(save(tmp_path, text))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(save(tmp_path, text))
+    assert input_file.header == (*IDS, "Name")
     assert rows[0].cells == (*row(guid(1)), "Ann")
 
 
 def test_columns_at_the_end_without_name_but_with_content_are_kept(tmp_path: Path) -> None:
     text = ",".join((*IDS, "", "", "")) + "\n" + ",".join((*row(guid(1)), "", "note", "")) + "\n"
-    intake, rows = take(save(tmp_path, text))
-    assert intake.header == (*IDS, "", "")
+    input_file, rows = take(save(tmp_path, text))
+    assert input_file.header == (*IDS, "", "")
     assert rows[0].cells == (*row(guid(1)), "", "note")
 
 
@@ -142,17 +142,17 @@ def test_nul_characters_are_passed_over(tmp_path: Path) -> None:
 
 def test_what_is_no_longer_utf_8_far_below_is_read_all_the_same_and_said(tmp_path: Path) -> None:
     text = table() + (",".join((*row(guid(4)), "x" * 100)) + "\n") * 2000 + ",".join((*row(guid(5)), "Zürich")) + "\n"
-    intake, rows = take(save(tmp_path, text, "cp1252"))
+    input_file, rows = take(save(tmp_path, text, "cp1252"))
     assert rows[-1].cells[3] == "Zürich"
-    assert "cp1252" in intake.remark
-    assert "--encoding" in intake.remark
+    assert "cp1252" in input_file.remark
+    assert "--encoding" in input_file.remark
 
 
 def test_encoding_and_delimiter_can_be_said(tmp_path: Path) -> None:
     path = save(tmp_path, table("^").replace("Zürich", "Łódź"), "cp1250")
-    intake, rows = take(path, InputOptions(delimiter="^", encoding="cp1250"))
+    input_file, rows = take(path, InputOptions(delimiter="^", encoding="cp1250"))
     assert rows[0].cells[3] == "Łódź"
-    assert intake.remark == ""
+    assert input_file.remark == ""
     with pytest.raises(InputRefusedError, match="is not utf-8 text"):
         take(path, InputOptions(delimiter="^", encoding="utf-8"))
 

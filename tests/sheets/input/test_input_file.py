@@ -18,8 +18,8 @@ LINE = ",".join(row(guid(1)))
 
 
 def take(path: Path, max_rows: int = 1000) -> tuple[InputFile, list[InputRow]]:
-    intake = InputFile(path, max_rows=max_rows)
-    return intake, list(intake.rows())
+    input_file = InputFile(path, max_rows=max_rows)
+    return input_file, list(input_file.rows())
 
 
 def made(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -170,8 +170,8 @@ def _results_file(folder: Path, **cells: str) -> Path:
 
 
 def test_a_results_file_loses_its_result_columns_and_its_guards(tmp_path: Path) -> None:
-    intake, rows = take(_results_file(tmp_path, status="failed", http_status="404", request_id=guid(9)))
-    assert intake.header == (*IDS.split(","), "note")
+    input_file, rows = take(_results_file(tmp_path, status="failed", http_status="404", request_id=guid(9)))
+    assert input_file.header == (*IDS.split(","), "note")
     assert rows[0].cells == (*row(guid(1)), "=1+1")
     assert (rows[0].number, rows[0].request_id, rows[0].outcome_unknown) == (2, "", False)
 
@@ -211,8 +211,8 @@ def test_a_column_that_is_called_nearly_like_ours_comes_back_and_hides_none(tmp_
     values = {**dict.fromkeys(RESULT_COLUMNS, ""), "row": "9", "status": "unknown", "request_id": guid(9)}
     header = (name, *IDS.split(","), *RESULT_COLUMNS)
     path = write_csv(tmp_path / "failed.csv", [("theirs", *row(guid(1)), *values.values())], header)
-    intake, rows = take(path)
-    assert intake.header == (name, *IDS.split(","))
+    input_file, rows = take(path)
+    assert input_file.header == (name, *IDS.split(","))
     assert (rows[0].cells[0], rows[0].request_id, rows[0].outcome_unknown) == ("theirs", guid(9), True)
 
 
@@ -223,8 +223,8 @@ def test_a_request_id_that_is_none_is_not_carried_into_a_header(tmp_path: Path) 
 
 def test_input_columns_with_result_names_are_kept_under_another_name(tmp_path: Path) -> None:
     header = (*IDS.split(","), "Status", "row", "input.row")
-    intake, rows = take(write_csv(tmp_path / "input.csv", [(*row(guid(1)), "open", "7", "8")], header))
-    assert intake.header == (*IDS.split(","), "input.Status", "input.input.row", "input.row")
+    input_file, rows = take(write_csv(tmp_path / "input.csv", [(*row(guid(1)), "open", "7", "8")], header))
+    assert input_file.header == (*IDS.split(","), "input.Status", "input.input.row", "input.row")
     assert rows[0].cells[3:] == ("open", "7", "8")
 
 

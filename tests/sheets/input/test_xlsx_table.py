@@ -20,8 +20,8 @@ IDS = ("customer_id", "subscription_id", "entitlement_id")
 
 
 def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
-    intake = InputFile(path, max_rows=10_000, options=options)
-    return intake, list(intake.rows())
+    input_file = InputFile(path, max_rows=10_000, options=options)
+    return input_file, list(input_file.rows())
 
 
 def made(folder: Path, fill: Callable[[Workbook], None], name: str = "input.xlsx") -> Path:
@@ -50,8 +50,8 @@ def test_a_table_is_found_wherever_it_stands(tmp_path: Path, at: tuple[int, int]
         if at[0] > 1:
             book.active["A1"] = "Cancelled subscriptions"
 
-    intake, rows = take(made(tmp_path, fill))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(made(tmp_path, fill))
+    assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(at[0] + number, "") for number in (1, 2, 3)]
     assert [one.cells for one in rows] == [(*row(guid(number)), f"Zürich {number}") for number in (1, 2, 3)]
 
@@ -69,8 +69,8 @@ def test_the_first_visible_sheet_with_the_columns_is_taken_unless_another_is_nam
         book.active.delete_rows(3, 2)
 
     path = made(tmp_path, fill)
-    intake, rows = take(path)
-    assert intake.header[0] == "Kunden-ID"
+    input_file, rows = take(path)
+    assert input_file.header[0] == "Kunden-ID"
     assert len(rows) == 3
     assert len(take(path, InputOptions(sheet="April"))[1]) == 1
     assert len(take(path, InputOptions(sheet="hidden"))[1]) == 3
@@ -170,8 +170,8 @@ def test_blank_rows_and_columns_are_passed_over_and_totals_are_not(tmp_path: Pat
         book.active["D8"] = "Total: 3"
         book.active["G1"] = " "
 
-    intake, rows = take(made(tmp_path, fill))
-    assert intake.header == (*IDS, "Name")
+    input_file, rows = take(made(tmp_path, fill))
+    assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(2, ""), (3, ""), (4, ""), (8, "no-ids")]
 
 
@@ -181,8 +181,8 @@ def test_a_column_without_a_name_but_with_cells_is_kept(tmp_path: Path) -> None:
         book.active["A3"] = "before"
         book.active["G4"] = "behind"
 
-    intake, rows = take(made(tmp_path, fill))
-    assert intake.header == ("", *IDS, "Name", "", "")
+    input_file, rows = take(made(tmp_path, fill))
+    assert input_file.header == ("", *IDS, "Name", "", "")
     assert [(one.cells[0], one.cells[-1]) for one in rows] == [("", ""), ("before", ""), ("", "behind")]
 
 

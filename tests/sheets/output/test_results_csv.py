@@ -156,6 +156,6 @@ def test_a_results_file_is_a_valid_input_with_every_cell_as_it_was(
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
     given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
     results_csv.write(folder, header, [result(cells, FAILED) for cells in given_rows])
-    intake = InputFile(folder / "failed.csv", max_rows=100)
-    assert [one.cells for one in intake.rows()] == given_rows
-    assert intake.header == header
+    input_file = InputFile(folder / "failed.csv", max_rows=100)
+    assert [one.cells for one in input_file.rows()] == given_rows
+    assert input_file.header == header

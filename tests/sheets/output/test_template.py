@@ -121,8 +121,8 @@ def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
     assert all(one.startswith("e8a3f1c0-") for one in EXAMPLES)
     assert not [one for one in EXAMPLES for number in ENTITLEMENT_SCENARIOS if one.endswith(f"{number:012d}")]
     template.write_xlsx(tmp_path / "t.xlsx", command="")
-    intake = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
-    left, own = intake.rows()
+    input_file = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
+    left, own = input_file.rows()
     assert left.problem_code == "invalid-customer-id"
     assert left.problem.count("is the template's example, put your own there") == 3
     assert own.target is not None
@@ -144,9 +144,9 @@ def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Prog
     program("template", "t.xlsx")
     ids = [row(guid(number)) for number in (1, 2)]
     filled(program.folder / "t.xlsx", ids)
-    intake = InputFile(converted(program.folder / "t.xlsx", suffix), max_rows=10)
-    assert intake.header == HEADER
-    assert [one.cells for one in intake.rows()] == ids
+    input_file = InputFile(converted(program.folder / "t.xlsx", suffix), max_rows=10)
+    assert input_file.header == HEADER
+    assert [one.cells for one in input_file.rows()] == ids
 
 
 @pytest.mark.office
@@ -155,8 +155,8 @@ def test_libreoffice_leaves_results_as_they_are(program: Program, partner: Partn
         csv.writer(file).writerows([("note", *HEADER), ("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))])
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
-    intake = InputFile(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
+    input_file = InputFile(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
     given = [("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))]
-    assert [one.cells for one in intake.rows()] == given
+    assert [one.cells for one in input_file.rows()] == given
     saved = converted(process.run / "results.xlsx", "csv")
     assert [line["note"] for line in read_csv(saved)] == ["=1+1", "_x0041_"]
