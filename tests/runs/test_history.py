@@ -1,4 +1,4 @@
-"""The runs of a reports folder: all of them listed, old ones removed, and nothing removed that may still be needed."""
+"""Listing the runs of a reports folder and removing old ones, but none that may still be needed."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, run, wait_until
 
 
-def age(folder: Path, days: int) -> None:
-    """Make a run as old as that."""
+def make_older(folder: Path, days: int) -> None:
+    """Date a run and its sessions back."""
     with closing(sqlite3.connect(folder / "journal.sqlite3")) as connection:
         back = (f"-{days} days",)
         connection.execute("UPDATE run SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, ?)", back)
@@ -24,8 +24,8 @@ def age(folder: Path, days: int) -> None:
         connection.commit()
 
 
-def made(program: Program, partner: Partner, tails: list[int | str], *options: str) -> Path:
-    """Make a run in the reports folder, with rows of its own, and return its folder."""
+def make_run(program: Program, partner: Partner, tails: list[int | str], *options: str) -> Path:
+    """Run rows and return the folder of the run."""
     before = set((program.folder / "reports").glob("2*"))
     run(program, partner, tails, *options, "--new")
     (folder,) = set((program.folder / "reports").glob("2*")) - before
@@ -33,7 +33,7 @@ def made(program: Program, partner: Partner, tails: list[int | str], *options: s
 
 
 def history(program: Program) -> list[dict[str, object]]:
-    """Return what the history says to programs."""
+    """Return the runs as ``status --all --json`` lists them."""
     process = program("status", "--all", "--json")
     assert process.code == 0, process.err
     listed: list[dict[str, object]] = json.loads(process.out)["runs"]
@@ -45,9 +45,9 @@ def prune(program: Program, *options: str) -> ProgramResult:
     return program("prune", "--older-than", "90d", *options)
 
 
-def running(program: Program, partner: Partner) -> "subprocess.Popen[str]":
+def start_long_run(program: Program, partner: Partner) -> "subprocess.Popen[str]":
     """Start a run that takes half a minute, and wait until it is well under way."""
-    write_csv(program.folder / "long.csv", [row(guid(5000 + one), one) for one in range(300)])
+    write_csv(program.folder / "long.csv", [row(guid(5000 + number), number) for number in range(300)])
     before = len(partner.requests())
     process = program.start("run", "long.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= before + 3)
@@ -55,17 +55,17 @@ def running(program: Program, partner: Partner) -> "subprocess.Popen[str]":
 
 
 def test_the_history_lists_every_run_with_state_counts_and_duration(program: Program, partner: Partner) -> None:
-    well = made(program, partner, ["a", 800111])
-    halted = made(program, partner, [800111] * 4, "--halt-after", "1", "--concurrency", "1")
-    process = running(program, partner)
+    well = make_run(program, partner, ["a", 800111])
+    halted = make_run(program, partner, [800111] * 4, "--halt-after", "1", "--concurrency", "1")
+    process = start_long_run(program, partner)
     listed = history(program)
     shown = program("status", "--all")
     process.kill()
     program.wait(process)
     killed = history(program)[0]
-    assert [one["state"] for one in listed] == ["running", "halted", "finished"]
-    assert [one["exit_code"] for one in listed] == [None, 4, 1]
-    assert [one["run_id"] for one in listed[1:]] == [halted.name, well.name]
+    assert [run["state"] for run in listed] == ["running", "halted", "finished"]
+    assert [run["exit_code"] for run in listed] == [None, 4, 1]
+    assert [run["run_id"] for run in listed[1:]] == [halted.name, well.name]
     summary = json.loads((well / "summary.json").read_text())
     assert listed[2]["counts"] == summary["counts"]
     assert listed[2]["finished_at"] == summary["finished_at"]
@@ -83,7 +83,7 @@ def test_the_history_of_an_empty_folder_is_empty(program: Program) -> None:
 
 
 def test_a_run_that_cannot_be_read_is_in_the_history(program: Program, partner: Partner) -> None:
-    folder = made(program, partner, ["a"])
+    folder = make_run(program, partner, ["a"])
     (folder / "journal.sqlite3").write_bytes(b"this is no database" * 1000)
     process = program("status", "--all", "--json")
     assert list(json.loads(process.out)["unreadable"]) == [folder.name]
@@ -91,18 +91,18 @@ def test_a_run_that_cannot_be_read_is_in_the_history(program: Program, partner: 
 
 
 def test_prune_removes_old_finished_runs_alone(program: Program, partner: Partner) -> None:
-    old = made(program, partner, ["a", 800111])
-    young = made(program, partner, ["a"])
-    unknown = made(program, partner, [1599], "--attempts", "1")
-    halted = made(program, partner, [800111] * 4, "--halt-after", "1", "--concurrency", "1")
-    age(old, 91)
-    age(young, 89)
-    age(unknown, 91)
-    age(halted, 91)
+    old = make_run(program, partner, ["a", 800111])
+    young = make_run(program, partner, ["a"])
+    unknown = make_run(program, partner, [1599], "--attempts", "1")
+    halted = make_run(program, partner, [800111] * 4, "--halt-after", "1", "--concurrency", "1")
+    make_older(old, 91)
+    make_older(young, 89)
+    make_older(unknown, 91)
+    make_older(halted, 91)
     process = prune(program, "--yes")
     assert process.code == 0, process.err
     assert not old.exists()
-    assert [one.exists() for one in (young, unknown, halted)] == [True, True, True]
+    assert [folder.exists() for folder in (young, unknown, halted)] == [True, True, True]
     assert f"To go: {old.name}" in process.out
     assert f"Kept:  {unknown.name}: it is unfinished" in process.out
     assert f"Kept:  {halted.name}: it is unfinished" in process.out
@@ -110,9 +110,9 @@ def test_prune_removes_old_finished_runs_alone(program: Program, partner: Partne
     assert "Removed 1 run." in process.out
 
 
-def test_prune_asks_and_without_anybody_to_ask_removes_nothing(program: Program, partner: Partner) -> None:
-    old = made(program, partner, ["a"])
-    age(old, 91)
+def test_prune_asks_and_without_a_terminal_removes_nothing(program: Program, partner: Partner) -> None:
+    old = make_run(program, partner, ["a"])
+    make_older(old, 91)
     process = prune(program)
     assert process.code == 2
     assert f"To go: {old.name}" in process.out
@@ -121,11 +121,11 @@ def test_prune_asks_and_without_anybody_to_ask_removes_nothing(program: Program,
 
 
 def test_prune_leaves_alone_what_is_not_ours(program: Program, partner: Partner) -> None:
-    noted = made(program, partner, ["a"])
+    noted = make_run(program, partner, ["a"])
     (noted / "notes.txt").write_text("keep this")
-    renamed = made(program, partner, ["a"])
-    age(noted, 91)
-    age(renamed, 91)
+    renamed = make_run(program, partner, ["a"])
+    make_older(noted, 91)
+    make_older(renamed, 91)
     renamed = renamed.rename(renamed.with_name("my-run"))
     (program.folder / "reports" / "other").mkdir()
     process = prune(program, "--yes")
@@ -141,8 +141,8 @@ def test_prune_leaves_alone_what_is_not_ours(program: Program, partner: Partner)
 def test_prune_does_not_follow_links(
     program: Program, partner: Partner, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    old = made(program, partner, ["a"])
-    age(old, 91)
+    old = make_run(program, partner, ["a"])
+    make_older(old, 91)
     elsewhere = tmp_path_factory.mktemp("elsewhere") / old.name
     old.rename(elsewhere)
     old.symlink_to(elsewhere)
@@ -151,18 +151,18 @@ def test_prune_does_not_follow_links(
 
 
 def test_a_run_and_its_retry_go_together_or_not_at_all(program: Program, partner: Partner) -> None:
-    first = made(program, partner, [1503, "a"], "--attempts", "1")
+    first = make_run(program, partner, [1503, "a"], "--attempts", "1")
     program("retry", first.name, *FAST, "--attempts", "1")
     (retry,) = set((program.folder / "reports").glob("2*")) - {first}
-    age(first, 100)
+    make_older(first, 100)
     assert "nothing to remove" in prune(program, "--yes").out
-    age(retry, 95)
+    make_older(retry, 95)
     assert "Removed 2 runs." in prune(program, "--yes").out
     assert not list((program.folder / "reports").glob("2*"))
 
 
-def test_a_run_that_is_at_work_is_not_removed(program: Program, partner: Partner) -> None:
-    process = running(program, partner)
+def test_a_run_that_is_running_is_not_removed(program: Program, partner: Partner) -> None:
+    process = start_long_run(program, partner)
     (folder,) = (program.folder / "reports").glob("2*")
     removed = program("prune", "--older-than", "0", "--yes")
     process.send_signal(signal.SIGTERM)
@@ -171,13 +171,13 @@ def test_a_run_that_is_at_work_is_not_removed(program: Program, partner: Partner
     assert (folder / "results.csv").is_file()
 
 
-def test_what_a_kill_left_half_removed_is_cleared_up(program: Program, partner: Partner) -> None:
-    old = made(program, partner, ["a"])
+def test_a_run_half_removed_by_a_killed_prune_is_removed(program: Program, partner: Partner) -> None:
+    old = make_run(program, partner, ["a"])
     old.rename(old.with_name(f".{old.name}.pruned"))
     assert prune(program).code == 0
     assert not list((program.folder / "reports").glob(".*"))
 
 
 @pytest.mark.parametrize("options", [(), ("--older-than", "soon")])
-def test_prune_wants_to_know_how_old(program: Program, options: tuple[str, ...]) -> None:
+def test_prune_requires_an_age(program: Program, options: tuple[str, ...]) -> None:
     assert program("prune", *options).code == 2

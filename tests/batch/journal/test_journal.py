@@ -31,9 +31,9 @@ WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 
 
 def valid(number: int, entitlement: int | None = None, *, customer: int = 1, lost: bool = False) -> InputRow:
-    one = target(guid(entitlement or number), customer)
+    row_target = target(guid(entitlement or number), customer)
     request_id = guid(9000 + number) if lost else ""
-    return InputRow(number, (one.customer_id, "=x"), one, request_id=request_id, outcome_unknown=lost)
+    return InputRow(number, (row_target.customer_id, "=x"), row_target, request_id=request_id, outcome_unknown=lost)
 
 
 def invalid(number: int) -> InputRow:
@@ -57,7 +57,7 @@ def open_rows(folder: Path) -> list[PendingRow]:
         return [row for stream in rows.streams() for row in rows.rows(stream, 0, 1000)]
 
 
-def test_the_facts_of_a_run_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+def test_the_metadata_of_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)], header=("a", "ü", "=c"), row_limit=3, simulated=True)
     with closing(read_only(tmp_path)) as connection:
         assert load_metadata(connection) == metadata(header=("a", "ü", "=c"), row_limit=3, simulated=True)
@@ -148,7 +148,7 @@ def test_every_member_of_an_enumeration_can_be_stored(enumeration: type[StrEnum]
     assert members in [sorted(re.split(r",\s+", words)) for words in allowed]
 
 
-def test_a_journal_of_a_later_format_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_journal_of_a_later_format_is_refused_with_an_explanation(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     with closing(connect(tmp_path / "journal.sqlite3")) as connection:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
