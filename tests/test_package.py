@@ -1,4 +1,4 @@
-"""What holds of the package as a whole: one name for one class, a docstring for every folder."""
+"""What holds of the package as a whole: one name for one thing, a sentence for every folder, the field's words."""
 
 import ast
 from collections import Counter
@@ -10,6 +10,16 @@ from tests.support.program import PROJECT
 
 PACKAGE = PROJECT / "bulkreact"
 TREES = {path.relative_to(PROJECT): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+# Words that mean everything, or that only this project would use.
+FORBIDDEN = {"place", "words", "told", "heed", "stands", "one", "passing"}
+
+
+def names(tree: ast.Module) -> set[str]:
+    """Return every name that a module gives to something."""
+    assigned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    parameters = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return assigned | parameters | {node.name for node in ast.walk(tree) if isinstance(node, definitions)}
 
 
 def test_no_two_classes_have_the_same_name() -> None:
@@ -20,3 +30,8 @@ def test_no_two_classes_have_the_same_name() -> None:
 @pytest.mark.parametrize("folder", sorted({path.parent for path in TREES}), ids=str)
 def test_every_folder_says_what_it_is_for(folder: Path) -> None:
     assert ast.get_docstring(TREES[folder / "__init__.py"])
+
+
+@pytest.mark.parametrize("path", sorted(TREES), ids=str)
+def test_no_name_means_everything(path: Path) -> None:
+    assert names(TREES[path]) & FORBIDDEN == set()

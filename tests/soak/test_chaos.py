@@ -32,17 +32,17 @@ from tests.support.invariants import (
 from tests.support.program import Partner, Program
 from tests.support.virtual_run import Killed, VirtualRun
 
-# Fates that end the same way whatever happens on the way.
-FATES = (429, 503, 504, 599, 2599, 597, 1597, 3599, 800111, 900278, 4202, 2202)
+# Scenarios that end the same way whatever happens on the way.
+SCENARIOS = (429, 503, 504, 599, 2599, 597, 1597, 3599, 800111, 900278, 4202, 2202)
 VARYING = {"attempts", "request_id", "correlation_id", "started_at", "finished_at"}
 _SECONDS_OF_LIFE = 2.2
 _SECONDS_TO_START = 0.8
 
 
 def entitlements(count: int, chance: Random) -> list[str]:
-    """Return entitlement ids, one in three of them with a fate."""
+    """Return entitlement ids, one in three of them with a scenario."""
     return [
-        scenario_id(chance.choice(FATES), number) if chance.random() < 1 / 3 else guid(number)
+        scenario_id(chance.choice(SCENARIOS), number) if chance.random() < 1 / 3 else guid(number)
         for number in range(count)
     ]
 
@@ -55,7 +55,7 @@ def without_what_varies(folder: Path) -> list[dict[str, str]]:
 
 
 def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[VirtualRun, int]:
-    """Work on a run until it ends, with processes killed at random; return the virtual_run and the number of kills."""
+    """Work on a run until it ends, with processes killed at random; return it and the number of kills."""
     chance = Random(chaos.seed)
     virtual_run = VirtualRun(folder, rules, seed=chaos.seed)
     virtual_run.create_journal([target(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))])
@@ -112,7 +112,7 @@ def test_killed_between_any_two_steps_in_virtual_time(
     assert virtual_run.service.call_log.violations == []
 
 
-class Slaughter:
+class RepeatedKills:
     """Starts a run and continues it again and again, and ends each process at a random moment."""
 
     def __init__(self, program: Program, run: tuple[str, ...], options: tuple[str, ...], chaos: Chaos) -> None:
@@ -187,19 +187,19 @@ def test_killed_at_any_moment_as_real_processes(
     options = ("--verify", "--verify-after", "0", "--verify-every", "0.3", "--attempts", "1000", "--yes")
     rules = Behaviour(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)
 
-    def killed(name: str, rules: Behaviour, chaos: Chaos, rate: str) -> tuple[Slaughter, Path, Partner]:
+    def killed(name: str, rules: Behaviour, chaos: Chaos, rate: str) -> tuple[RepeatedKills, Path, Partner]:
         partner = start_partner(rules)
         program = Program(tmp_path / name)
         program.folder.mkdir()
         write_csv(program.folder / "input.csv", rows)
-        slaughter = Slaughter(program, ("run", "input.csv", "--base-url", partner.base_url), options, chaos)
-        return slaughter, slaughter(rate), partner
+        kills = RepeatedKills(program, ("run", "input.csv", "--base-url", partner.base_url), options, chaos)
+        return kills, kills(rate), partner
 
     _, expected, _ = killed("calm", replace(rules, fault_share=0), replace(chaos, kills=0), "off")
     # So fast that the run is done about when it has been killed often enough.
     alive = sum(max(0.0, _SECONDS_OF_LIFE * share / 100 - _SECONDS_TO_START) for share in range(100)) / 100
     rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
-    slaughter, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
+    kills, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
     ledger = partner.service.call_log
     seen = [
         ReceivedCall(
@@ -212,7 +212,7 @@ def test_killed_at_any_moment_as_real_processes(
     lost = sum(line["status"] in {"unknown", "not_attempted", "pending", "accepted"} for line in lines)
     summary = json.loads((folder / "summary.json").read_text())
     figures = {
-        "ended by": dict(slaughter.means),
+        "ended by": dict(kills.means),
         "rows": len(lines),
         "calls": len(ledger.calls),
         "answers": dict(Counter(str(call["answer"]) for call in ledger.calls)),
@@ -221,7 +221,7 @@ def test_killed_at_any_moment_as_real_processes(
         "second effects": count_second_effects(ledger.effects),
         "new ids too early": count_new_ids_too_early(seen),
         "disagreements": len(find_disagreements(folder, seen)),
-        "torn files": len(slaughter.torn),
+        "torn files": len(kills.torn),
     }
     with capsys.disabled():
         print(f"\nchaos in real processes, seed {chaos.seed}: {figures}")  # noqa: T201 - the figures are asked for

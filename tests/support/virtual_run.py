@@ -48,12 +48,11 @@ class Killed(Exception):  # noqa: N818 - a process that is killed raises nothing
 class VirtualRun:
     """A folder with a journal, and a partner; both outlive the sessions that work with them.
 
-    ``told`` hears of each call as it arrives and may change the rules; ``answer`` may speak in the world's stead, and
-    ``delay`` says how many seconds longer a call is on its way.
-    ``settled`` is told of every row that a call has settled.
-    ``refusal`` and ``hang`` say of the token service that it gives no token, or takes an hour for one.
-    ``killed`` is asked before a call leaves and when its answer has come: true kills the process at that instant,
-    and chance decides which of the other calls under way the partner still gets to see.
+    ``on_call`` gets each call as it arrives and may change the rules; ``answer`` may replace the partner's answer, and
+    ``delay`` returns by how many seconds a call takes longer. ``on_settled`` gets every row that a call has settled.
+    ``token_refusal`` returns why the token service refuses a token, ``token_hangs`` whether it takes an hour.
+    ``kills_process`` is called before a call leaves and when its answer has come: true kills the process at that
+    instant, and chance decides which of the other calls under way still reach the partner.
     """
 
     folder: Path
