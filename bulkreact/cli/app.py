@@ -97,7 +97,7 @@ def exit_code(signals: list[int] | None = None) -> int:
         # The reader of our output has gone: nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
+    except Exception:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
         message = (
             "This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it."
         )

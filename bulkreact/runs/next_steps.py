@@ -1,4 +1,4 @@
-"""The commands that are still useful for a run, for every place that shows them."""
+"""The commands that are still useful for a run, for everything that shows them."""
 
 from collections.abc import Iterator
 

@@ -90,7 +90,7 @@ def _customer(text: str) -> str:
 def command(ctx: click.Context, /, **_: object) -> None:
     """Write an input file of everything that is not active: customers, their subscriptions, their Azure subscriptions.
 
-    Nothing is reactivated. Interrupted or killed, the same command goes on where it stopped. Some customers could not
+    Nothing is reactivated. Interrupted or killed, the same command continues where it stopped. Some customers could not
     be read: exit code 1.
     """
     params = ctx.params

@@ -29,7 +29,7 @@ from bulkreact.wording import shell_quote
 
 
 class RowEnd(StrEnum):
-    """What became of a row, as people are told."""
+    """What became of a row, as people read it."""
 
     UNCHANGED = "Left as they were"
     FILLED = "Filled in"

@@ -80,7 +80,7 @@ def reading(
             elif store.oldest_read_at:
                 read = store.customer_count - store.unread_count
                 reporter.info(
-                    f"Going on: {plural(read, 'customer')} of {store.customer_count:,} had been read since {store.oldest_read_at}. "
+                    f"Continuing: {plural(read, 'customer')} of {store.customer_count:,} had been read since {store.oldest_read_at}. "
                     "To read all of them again, add --new."
                 )
             _check(*_read(session, store, criteria), store)

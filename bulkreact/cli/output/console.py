@@ -42,7 +42,7 @@ def stdout_console() -> Console:
 
 
 class _Console(Console):
-    """A console that goes quiet when its reader has gone; the run goes on."""
+    """A console that goes quiet when its reader has gone; the run continues."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
