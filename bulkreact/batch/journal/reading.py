@@ -61,7 +61,7 @@ class JournalReader:
     ) -> None:
         self.connection.close()
         if isinstance(error, sqlite3.Error):
-            raise JournalUnreadableError(f"The journal cannot be read: {error}.") from error
+            raise JournalUnreadableError(f"The journal is damaged or not accessible: {error}.") from error
 
     @cached_property
     def metadata(self) -> RunMetadata:
@@ -121,7 +121,7 @@ class JournalReader:
         try:
             return read_only(self.folder)
         except sqlite3.Error as error:
-            raise JournalUnreadableError(f"The journal cannot be read: {error}.") from error
+            raise JournalUnreadableError(f"The journal is damaged or not accessible: {error}.") from error
 
 
 def read_only(folder: Path) -> sqlite3.Connection:

@@ -23,7 +23,7 @@ from bulkreact.batch.journal.reading import JournalReader, read_only
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.journal.writer import Writer, connect
-from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError
+from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.models import AutoRenew, InputRow, Operation, RunState, Status
 from tests.support.ids import AT, guid, metadata, target
 
@@ -156,6 +156,14 @@ def test_a_journal_of_a_later_format_is_refused_with_an_explanation(tmp_path: Pa
             InputRefusedError, match=f"has format {schema.VERSION + 1}, this program reads format {schema.VERSION}:"
         ):
             load_metadata(connection)
+
+
+def test_a_damaged_journal_is_reported_as_one(tmp_path: Path) -> None:
+    make(tmp_path, [valid(number) for number in range(2, 400)])
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(path.read_bytes()[:8192] + bytes(path.stat().st_size - 8192))
+    with pytest.raises(JournalUnreadableError, match="damaged or not accessible"), JournalReader(tmp_path) as journal:
+        list(journal.result_rows())
 
 
 def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
