@@ -46,7 +46,7 @@ def test_case_spaces_punctuation_width_and_accents_make_no_difference(name: str)
     assert column_of(name) == "customer_id"
 
 
-def test_no_name_stands_for_two_columns() -> None:
+def test_no_name_belongs_to_two_columns() -> None:
     assert len(_COLUMNS) == len(
         {header_key(alias) for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
     )
@@ -83,15 +83,15 @@ def test_ids_without_a_header_show_the_fix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "words"),
+    ("named", "message"),
     [
         ({"customer_id": "Nobody"}, "no column is called that"),
         ({"customer_id": "SAME"}, "more than one column is called that"),
         ({"customer_id": "a", "subscription_id": "a"}, "one header for two columns"),
     ],
 )
-def test_a_column_that_cannot_be_what_is_said_is_refused(named: dict[str, str], words: str) -> None:
-    with pytest.raises(ColumnError, match=words):
+def test_a_wrong_mapping_of_a_column_is_refused(named: dict[str, str], message: str) -> None:
+    with pytest.raises(ColumnError, match=message):
         find_layout(["a", "same", "Same", "customer_id", "subscription_id", "entitlement_id"], named)
 
 

@@ -46,6 +46,6 @@ def test_columns_without_a_name_count_up_to_the_last_one_in_use(part: int) -> No
 
 @pytest.mark.parametrize("part", [1, 7, 1 << 16])
 @pytest.mark.parametrize("torn", ['"never closed,1\n1,2\n', '1,"x"y\n', "1," + "x" * 200_000 + "\n"])
-def test_what_is_torn_below_many_plain_lines_is_found_and_its_place_named(torn: str, part: int) -> None:
+def test_broken_quotes_below_many_plain_lines_are_reported_with_their_line(torn: str, part: int) -> None:
     with pytest.raises(InputRefusedError, match="line 2002 or later"):
         scan("a,b\n" + "1,2\n" * 2000 + torn, part)

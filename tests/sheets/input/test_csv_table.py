@@ -79,7 +79,7 @@ def test_a_title_is_not_taken_for_excels_mark(tmp_path: Path, title: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"%PDF-1.4\nplain text", "a PDF document"),
         (b"\x89PNG\r\n\x1a\n", "a picture"),
@@ -88,9 +88,9 @@ def test_a_title_is_not_taken_for_excels_mark(tmp_path: Path, title: str) -> Non
         (b"{\\rtf1 text}", "a text document"),
     ],
 )
-def test_another_kind_of_file_is_called_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
+def test_another_kind_of_file_is_called_by_its_name(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "input.csv").write_bytes(content)
-    with pytest.raises(InputRefusedError, match=words):
+    with pytest.raises(InputRefusedError, match=message):
         take(tmp_path / "input.csv")
 
 
@@ -100,7 +100,7 @@ def test_a_mark_is_no_part_of_the_first_name_whatever_is_said_of_the_encoding(tm
     assert len(rows) == 3
 
 
-def test_a_delimiter_inside_quotes_misleads_nobody(tmp_path: Path) -> None:
+def test_a_delimiter_inside_quotes_is_not_taken_for_the_delimiter(tmp_path: Path) -> None:
     text = '"Note; with, every | mark\tin it";' + ";".join(IDS) + "\n" + ";".join(("x,y,z,u,v", *row(guid(1)))) + "\n"
     _, rows = take(save(tmp_path, text))
     assert rows[0].cells == ("x,y,z,u,v", *row(guid(1)))

@@ -64,13 +64,13 @@ def test_anything_else_is_refused(cell: str) -> None:
     assert one(cell) == ""
 
 
-def test_good_and_bad_cells_keep_their_places() -> None:
+def test_good_and_bad_cells_keep_their_positions() -> None:
     cells = pd.Series([guid(1), "x", guid(2).upper(), "", f" {guid(3)}"], index=[7, 3, 5, 9, 1], dtype=str)
     assert normalize(cells).to_dict() == {7: guid(1), 3: "", 5: guid(2), 9: "", 1: guid(3)}
 
 
 @pytest.mark.parametrize(
-    ("cell", "code", "words"),
+    ("cell", "code", "message"),
     [
         ("", "missing-customer-id", "customer_id is empty"),
         ("\u00a0", "missing-customer-id", "customer_id is empty"),
@@ -96,10 +96,10 @@ def test_good_and_bad_cells_keep_their_places() -> None:
         ("\x1b[2J" + "x" * 500, "invalid-customer-id", "'?[2Jxxx"),
     ],
 )
-def test_a_defect_is_explained(cell: str, code: str, words: str) -> None:
+def test_an_unusable_cell_is_explained(cell: str, code: str, message: str) -> None:
     found = explain("customer_id", cell)
     assert found.code == code
-    assert words in found.message
+    assert message in found.message
     assert len(found.message) < 250
 
 

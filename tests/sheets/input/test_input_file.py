@@ -1,4 +1,4 @@
-"""Reading input files: every row in its place, every problem in words, nothing guessed."""
+"""Reading input files: every row in its place, every problem in message, nothing guessed."""
 
 from pathlib import Path
 
@@ -22,14 +22,14 @@ def take(path: Path, max_rows: int = 1000) -> tuple[InputFile, list[InputRow]]:
     return input_file, list(input_file.rows())
 
 
-def made(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+def write_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     path = folder / "input.csv"
     path.write_bytes(text.encode(encoding))
     return path
 
 
 def numbers(folder: Path, text: str) -> list[tuple[int, str]]:
-    return [(one.number, one.problem_code) for one in take(made(folder, text))[1]]
+    return [(one.number, one.problem_code) for one in take(write_file(folder, text))[1]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -37,7 +37,7 @@ def numbers(folder: Path, text: str) -> list[tuple[int, str]]:
 def test_a_plain_file_is_read_with_and_without_a_mark_and_with_any_line_ends(
     tmp_path: Path, encoding: str, end: str
 ) -> None:
-    _, rows = take(made(tmp_path, f"name,{IDS}{end}Zürich,{LINE}{end}", encoding))
+    _, rows = take(write_file(tmp_path, f"name,{IDS}{end}Zürich,{LINE}{end}", encoding))
     assert [(one.number, one.cells[0]) for one in rows] == [(2, "Zürich")]
     assert rows[0].target is not None
 
@@ -52,7 +52,7 @@ def test_a_plain_file_is_read_with_and_without_a_mark_and_with_any_line_ends(
 )
 def test_columns_are_found_in_any_order_and_spelling(tmp_path: Path, header: str) -> None:
     customer, subscription, entitlement = row(guid(1))
-    _, rows = take(made(tmp_path, f"{header}\n{entitlement},n,{customer},{subscription}\n"))
+    _, rows = take(write_file(tmp_path, f"{header}\n{entitlement},n,{customer},{subscription}\n"))
     assert rows[0].target
     assert rows[0].target.customer_id == customer
     assert rows[0].target.subscription_id == subscription
@@ -65,7 +65,7 @@ def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
 
 
 def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
-    _, rows = take(made(tmp_path, f"{IDS}\n{LINE},\n{LINE}\n"))
+    _, rows = take(write_file(tmp_path, f"{IDS}\n{LINE},\n{LINE}\n"))
     assert [one.cells for one in rows] == [row(guid(1)), row(guid(1))]
 
 
@@ -82,14 +82,14 @@ def test_totals_and_notes_are_rows_without_ids(tmp_path: Path) -> None:
 
 
 def test_all_defects_of_a_row_are_named_and_damage_goes_first(tmp_path: Path) -> None:
-    _, rows = take(made(tmp_path, f"{IDS}\n,abc,1.5E+10\n"))
+    _, rows = take(write_file(tmp_path, f"{IDS}\n,abc,1.5E+10\n"))
     assert rows[0].problem_code == "invalid-subscription-id"
     assert "customer_id is empty; subscription_id is not a GUID: 'abc'; entitlement_id is not a GUID" in rows[0].problem
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
     dashless = "12345678901234567890123456789e12"
-    _, rows = take(made(tmp_path, f"{IDS},amount\n{dashless},{guid(2)},{guid(3)},007\n"))
+    _, rows = take(write_file(tmp_path, f"{IDS},amount\n{dashless},{guid(2)},{guid(3)},007\n"))
     assert rows[0].cells == (dashless, guid(2), guid(3), "007")
     assert rows[0].target
     assert rows[0].target.customer_id == "12345678-9012-3456-7890-123456789e12"
@@ -102,7 +102,7 @@ def test_other_cells_are_carried_through_untouched(tmp_path: Path, cell: str) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (
             b"customer_id,subscription_id\na,b\n",
@@ -120,12 +120,12 @@ def test_other_cells_are_carried_through_untouched(tmp_path: Path, cell: str) ->
         (IDS.encode() + b"\n" + b"x" * 200_000 + b",1,2\n", "is not a proper CSV file"),
     ],
 )
-def test_a_file_that_cannot_be_understood_gets_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+def test_a_file_that_cannot_be_understood_gets_a_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "input.csv"
     path.write_bytes(content)
     with pytest.raises(InputRefusedError, match=r"input\.csv") as refusal:
         take(path)
-    assert words in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_a_missing_file_and_a_folder_get_a_sentence(tmp_path: Path) -> None:
@@ -137,12 +137,12 @@ def test_a_missing_file_and_a_folder_get_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", IDS, f"{IDS}\n", f"{IDS}\n,,\n\n"])
 def test_a_file_without_rows_has_none(tmp_path: Path, content: str) -> None:
-    assert take(made(tmp_path, content))[1] == []
+    assert take(write_file(tmp_path, content))[1] == []
 
 
 def test_too_many_rows_are_refused_with_both_numbers(tmp_path: Path) -> None:
     with pytest.raises(InputRefusedError, match="has 5 rows, more than the 4 that --max-rows allows"):
-        take(made(tmp_path, f"{IDS}\n" + f"{LINE}\n" * 5), max_rows=4)
+        take(write_file(tmp_path, f"{IDS}\n" + f"{LINE}\n" * 5), max_rows=4)
 
 
 def test_the_digest_is_of_the_valid_ids_in_their_order_and_of_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Problems in words: one by one, or together where the same happens again and again."""
+"""Problems in message: one by one, or together where the same happens again and again."""
 
 from bulkreact.sheets.input.guid_cells import explain
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
@@ -8,7 +8,7 @@ def problem(number: int, cell: str = "4.892E+92") -> RowError:
     return RowError(number, (explain("entitlement_id", cell),))
 
 
-def test_few_rows_are_told_one_by_one_in_their_order() -> None:
+def test_few_rows_get_a_line_each_in_their_order() -> None:
     found = list(format_errors([problem(9), problem(3, "abc"), problem(7)]))
     assert [line.partition(":")[0] for line in found] == ["row 3", "row 7", "row 9"]
     assert found[1] == (
@@ -17,7 +17,7 @@ def test_few_rows_are_told_one_by_one_in_their_order() -> None:
     )
 
 
-def test_what_happens_on_many_rows_is_told_once() -> None:
+def test_an_error_of_many_rows_gets_one_line() -> None:
     damaged = [problem(number, f"{number}.5E+10") for number in (2, 3, 4, 9)]
     found = list(format_errors([*damaged, problem(5, "abc")]))
     assert len(found) == 2
@@ -31,7 +31,7 @@ def test_a_long_list_of_rows_is_cut() -> None:
     assert len(line) < 300
 
 
-def test_the_gravest_defect_gives_the_code_and_all_are_told() -> None:
+def test_the_most_telling_error_gives_the_code_and_all_are_reported() -> None:
     found = RowError(
         2, (explain("customer_id", ""), explain("subscription_id", "x"), explain("entitlement_id", "1E+9"))
     )
@@ -39,5 +39,5 @@ def test_the_gravest_defect_gives_the_code_and_all_are_told() -> None:
     assert found.message.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
 
 
-def test_a_defect_of_the_whole_row_is_told_as_it_is() -> None:
+def test_an_error_of_the_whole_row_is_reported_by_its_reason() -> None:
     assert CellError("no-ids", "", "", "the row has content: but no ids").message == "the row has content: but no ids"

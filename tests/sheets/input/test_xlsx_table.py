@@ -24,7 +24,7 @@ def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, li
     return input_file, list(input_file.rows())
 
 
-def made(folder: Path, fill: Callable[[Workbook], None], name: str = "input.xlsx") -> Path:
+def write_file(folder: Path, fill: Callable[[Workbook], None], name: str = "input.xlsx") -> Path:
     book = Workbook()
     fill(book)
     book.save(folder / name)
@@ -44,13 +44,13 @@ def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("at", [(1, 1), (4, 3), (20, 26)])
-def test_a_table_is_found_wherever_it_stands(tmp_path: Path, at: tuple[int, int]) -> None:
+def test_a_table_is_found_anywhere_in_a_sheet(tmp_path: Path, at: tuple[int, int]) -> None:
     def fill(book: Workbook) -> None:
         table(book, at)
         if at[0] > 1:
             book.active["A1"] = "Cancelled subscriptions"
 
-    input_file, rows = take(made(tmp_path, fill))
+    input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(at[0] + number, "") for number in (1, 2, 3)]
     assert [one.cells for one in rows] == [(*row(guid(number)), f"Zürich {number}") for number in (1, 2, 3)]
@@ -68,7 +68,7 @@ def test_the_first_visible_sheet_with_the_columns_is_taken_unless_another_is_nam
         table(book)
         book.active.delete_rows(3, 2)
 
-    path = made(tmp_path, fill)
+    path = write_file(tmp_path, fill)
     input_file, rows = take(path)
     assert input_file.header[0] == "Kunden-ID"
     assert len(rows) == 3
@@ -101,7 +101,7 @@ def test_cells_are_read_as_they_would_be_typed(tmp_path: Path) -> None:
             book.active.cell(1, 5 + place, f"column {place}")
             book.active.cell(2, 5 + place, value)
 
-    _, rows = take(made(tmp_path, fill))
+    _, rows = take(write_file(tmp_path, fill))
     found = rows[0].cells[4:]
     assert found == (
         "7",
@@ -124,7 +124,7 @@ def test_an_id_that_became_a_number_is_damage(tmp_path: Path) -> None:
         book.active["C2"] = 4.892e92
         book.active["A3"] = datetime(2026, 3, 1)  # noqa: DTZ001 - as a sheet has it
 
-    assert numbered(take(made(tmp_path, fill))[1]) == [(2, "damaged-by-excel"), (3, "damaged-by-excel"), (4, "")]
+    assert numbered(take(write_file(tmp_path, fill))[1]) == [(2, "damaged-by-excel"), (3, "damaged-by-excel"), (4, "")]
 
 
 def test_an_error_that_a_formula_came_to_is_damage_and_no_empty_cell(tmp_path: Path) -> None:
@@ -134,19 +134,19 @@ def test_an_error_that_a_formula_came_to_is_damage_and_no_empty_cell(tmp_path: P
         for place, error in enumerate(("#REF!", "#VALUE!", "#N/A", "#DIV/0!")):
             book.active.cell(8, 25 + place, error)
 
-    _, rows = take(made(tmp_path, fill))
+    _, rows = take(write_file(tmp_path, fill))
     assert numbered(rows) == [(4, "damaged-by-excel"), (5, ""), (6, ""), (8, "damaged-by-excel")]
     assert rows[0].cells == (*row(guid(1))[:2], "#N/A", "Zürich 1")
     assert rows[3].cells == ("#REF!", "#VALUE!", "#N/A", "#DIV/0!")
 
 
-def test_hidden_rows_with_data_are_nobodys_guess(tmp_path: Path) -> None:
+def test_hidden_rows_with_data_are_refused_until_the_user_decides(tmp_path: Path) -> None:
     def fill(book: Workbook) -> None:
         table(book, (2, 1))
         for hidden in (1, 4, 9):
             book.active.row_dimensions[hidden].hidden = True
 
-    path = made(tmp_path, fill)
+    path = write_file(tmp_path, fill)
     with pytest.raises(InputRefusedError, match=r"1 hidden rows with data; the first is row 4") as refused:
         take(path)
     assert "--hidden-rows include or --hidden-rows skip" in str(refused.value)
@@ -161,7 +161,7 @@ def test_hidden_rows_without_data_do_no_harm(tmp_path: Path) -> None:
         for hidden in (1, 2, 3, 30):
             book.active.row_dimensions[hidden].hidden = True
 
-    assert len(take(made(tmp_path, fill))[1]) == 3
+    assert len(take(write_file(tmp_path, fill))[1]) == 3
 
 
 def test_blank_rows_and_columns_are_passed_over_and_totals_are_not(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_blank_rows_and_columns_are_passed_over_and_totals_are_not(tmp_path: Pat
         book.active["D8"] = "Total: 3"
         book.active["G1"] = " "
 
-    input_file, rows = take(made(tmp_path, fill))
+    input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(2, ""), (3, ""), (4, ""), (8, "no-ids")]
 
@@ -181,18 +181,18 @@ def test_a_column_without_a_name_but_with_cells_is_kept(tmp_path: Path) -> None:
         book.active["A3"] = "before"
         book.active["G4"] = "behind"
 
-    input_file, rows = take(made(tmp_path, fill))
+    input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == ("", *IDS, "Name", "", "")
     assert [(one.cells[0], one.cells[-1]) for one in rows] == [("", ""), ("before", ""), ("", "behind")]
 
 
 def test_an_empty_workbook_has_no_rows(tmp_path: Path) -> None:
-    assert take(made(tmp_path, lambda _book: None))[1] == []
+    assert take(write_file(tmp_path, lambda _book: None))[1] == []
 
 
 @pytest.mark.parametrize("damage", ["torn", "another archive", "no sheet", "bytes behind the mark"])
 def test_a_workbook_that_cannot_be_read_gets_a_sentence(tmp_path: Path, damage: str) -> None:
-    path = made(tmp_path, table)
+    path = write_file(tmp_path, table)
     whole = path.read_bytes()
     match damage:
         case "torn":
@@ -219,11 +219,11 @@ def test_a_stray_cell_far_away_does_not_cost_the_machine_its_memory(tmp_path: Pa
         book.active[stray] = "x"
 
     with pytest.raises(InputRefusedError, match="a cell far away from the others: row 1048576, column"):
-        take(made(tmp_path, fill))
+        take(write_file(tmp_path, fill))
 
 
-def test_the_strict_form_of_the_format_is_read_or_refused_in_words(tmp_path: Path) -> None:
-    path = made(tmp_path, table)
+def test_the_strict_variant_of_the_format_is_read_or_refused_with_a_message(tmp_path: Path) -> None:
+    path = write_file(tmp_path, table)
     strict = tmp_path / "strict.xlsx"
     spaces = {
         b"http://schemas.openxmlformats.org/spreadsheetml/2006/main": b"http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -250,7 +250,7 @@ def test_an_old_workbook_or_one_with_a_password_says_what_to_do(tmp_path: Path) 
 
 
 def test_a_workbook_is_run_and_its_columns_come_back(program: Program, partner: Partner) -> None:
-    made(program.folder, lambda book: table(book, (3, 2)))
+    write_file(program.folder, lambda book: table(book, (3, 2)))
     target = ("--base-url", partner.base_url, *FAST)
     process = program("run", "input.xlsx", *target)
     assert process.code == 0, process.err

@@ -80,18 +80,18 @@ def test_its_numbers_are_those_of_the_results(program: Program, partner: Partner
     }
 
 
-def test_every_row_that_did_not_end_well_stands_under_its_code_with_its_advice(
+def test_every_row_that_did_not_end_well_is_listed_under_its_code_with_its_advice(
     program: Program, partner: Partner
 ) -> None:
     ended = run(program, partner, MIXED, "--attempts", "1", "--halt-on-failures", "off")
     errors = report(ended.run).articles
-    found = {(words[0], row) for words in errors for row in words[words.index("Rows") + 1].split(", ")}
-    advised = {(words[0], words[words.index("What to do") + 1]) for words in errors}
+    found = {(texts[0], row) for texts in errors for row in texts[texts.index("Rows") + 1].split(", ")}
+    advised = {(texts[0], texts[texts.index("What to do") + 1]) for texts in errors}
     lines = read_csv(ended.run / "failed.csv")
     assert found == {(line["error_code"] or line["status"], line["row"]) for line in lines}
     assert advised == {(line["error_code"] or line["status"], line["advice"]) for line in lines}
     counted = Counter((line["error_code"] or line["status"], line["advice"]) for line in lines)
-    shown = [(words[1].split(" row")[0], len(words[words.index("Rows") + 1].split(", "))) for words in errors]
+    shown = [(texts[1].split(" row")[0], len(texts[texts.index("Rows") + 1].split(", "))) for texts in errors]
     assert sorted(shown) == sorted((str(number), number) for number in counted.values())
     assert "more rows" not in report(ended.run).sections["errors"]
 
@@ -132,7 +132,7 @@ def test_a_halted_run_says_so_and_how_it_goes_on(program: Program, partner: Part
     assert f"bulkreact resume {ended.run.name} --verify" in ended.err
 
 
-def test_a_killed_run_is_reported_as_one_whose_end_nobody_noted(
+def test_a_killed_run_is_reported_without_an_end(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     partner = start_partner(Behaviour())
@@ -196,7 +196,7 @@ def test_a_run_of_nothing_has_a_report_too(program: Program, partner: Partner) -
     assert "No calls were made." in read.text
 
 
-def test_what_stands_in_the_file_is_text_and_nothing_else(program: Program, partner: Partner) -> None:
+def test_cells_of_the_input_are_text_and_nothing_else(program: Program, partner: Partner) -> None:
     def reported(name: str, cells: tuple[str, ...]) -> Page:
         shutil.rmtree(program.folder / "reports", ignore_errors=True)
         header = (*HEADER, *(f"{cell[:50]}{number}" for number, cell in enumerate(cells)))
@@ -264,7 +264,7 @@ def test_no_text_changes_the_shape_of_the_page(tmp_path_factory: pytest.TempPath
     assert not INVISIBLE.search(wild.text)
 
 
-def test_it_asks_nobody_for_anything(program: Program, partner: Partner) -> None:
+def test_it_loads_nothing(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [*MIXED, 429], "--attempts", "1")
     read, source = report(ended.run), (ended.run / "report.html").read_text(encoding="utf-8")
     tags = {tag for tag, _ in read.elements}
@@ -360,7 +360,7 @@ def test_a_page_that_breaks_while_it_is_written_leaves_the_older_one(
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=10))
-def test_the_bar_is_full_and_hides_nobody(numbers: list[int]) -> None:
+def test_the_bar_is_full_and_every_segment_visible(numbers: list[int]) -> None:
     pieces = charts.bar_segments(numbers)
     assert sum(piece.width for piece in pieces) == pytest.approx(charts.WIDTH, abs=0.1)
     assert min(piece.width for piece in pieces) > 4
@@ -387,7 +387,7 @@ def test_there_are_never_too_many_slices(seconds: float) -> None:
 
 
 @given(st.sampled_from(Status), st.none() | st.integers(200, 599), st.sampled_from(["", "900337", "800111", "no-ids"]))
-def test_the_words_and_the_advice_are_of_one_entry(status: Status, http_status: int | None, code: str) -> None:
+def test_description_and_advice_are_of_the_same_entry(status: Status, http_status: int | None, code: str) -> None:
     entry = lookup_outcome(status, http_status, code)
     assert (entry.advice, bool(entry.description)) == (advice(status, http_status, code), True)
 
@@ -428,7 +428,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
 @pytest.mark.parametrize("behind", ["paper", "ground", "notice"])
 @pytest.mark.parametrize("text", ["ink", "soft", "strong", "good", "mixed", "stopped"])
-def test_text_stands_out_from_what_is_behind_it(tmp_path: Path, scheme: int, behind: str, text: str) -> None:
+def test_text_contrasts_with_its_background(tmp_path: Path, scheme: int, behind: str, text: str) -> None:
     report_html.write(tmp_path, made_up("x"))
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", source, re.DOTALL)[scheme]

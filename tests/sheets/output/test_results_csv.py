@@ -80,7 +80,7 @@ def test_a_carriage_return_in_a_cell_survives(tmp_path: Path) -> None:
     assert list(csv.reader(io.StringIO(content, newline="")))[1][:2] == ["x\ry", "p\r\nq"]
 
 
-def test_failed_rows_stand_in_both_files_and_the_others_in_one(tmp_path: Path) -> None:
+def test_failed_rows_are_in_both_files_and_the_others_in_one(tmp_path: Path) -> None:
     rows = [result(("1",)), result(("2",), FAILED), result(("3",))]
     counts = results_csv.write(tmp_path, ("a",), rows)
     assert [line["a"] for line in read_csv(tmp_path / "results.csv")] == ["1", "2", "3"]

@@ -154,7 +154,7 @@ def test_a_workbook_without_rows_is_one(tmp_path: Path) -> None:
         ("x" * (CELL_LENGTH - 4) + "\r\r", "x" * (CELL_LENGTH - 4) + "…"),
     ],
 )
-def test_what_a_cell_cannot_hold_is_replaced_or_cut_where_all_can_see_it(text: str, fitting: str) -> None:
+def test_what_a_cell_cannot_contain_is_visibly_replaced_or_cut(text: str, fitting: str) -> None:
     assert escape(text) == fitting
 
 
@@ -385,8 +385,10 @@ def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(
     monkeypatch.setattr(results_xlsx, "MOST_ROWS", 3)
     process = program("run", "input.csv", "--simulate", "--rate", "off", "--xlsx")
     assert process.code == 0
-    words = "There is no results.xlsx: a workbook has room for 2 rows, and these are 3. All of them are in results.csv."
-    assert words in process.err
+    message = (
+        "There is no results.xlsx: a workbook has room for 2 rows, and these are 3. All of them are in results.csv."
+    )
+    assert message in process.err
     assert row_statuses(latest_run(program)) == ["accepted"] * 3
     assert not list(program.folder.glob("reports/*/results.xlsx"))
     assert "results_xlsx" not in (latest_run(program) / "summary.json").read_text()

@@ -66,7 +66,7 @@ def test_the_text_file_has_the_names_and_nothing_else(program: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("there.csv", "there.csv exists already, and is left as it is"),
         ("dangling.xlsx", "dangling.xlsx exists already"),
@@ -76,17 +76,17 @@ def test_the_text_file_has_the_names_and_nothing_else(program: Program) -> None:
         ("nowhere/a.csv", "nowhere/a.csv cannot be written: No such file or directory"),
     ],
 )
-def test_what_cannot_be_written_is_refused_in_a_sentence(program: Program, name: str, words: str) -> None:
+def test_what_cannot_be_written_is_refused_in_a_sentence(program: Program, name: str, message: str) -> None:
     (program.folder / "there.csv").write_text("mine")
     (program.folder / "dangling.xlsx").symlink_to("elsewhere")
     process = program("template", name)
     assert process.code == 2
-    assert words in process.err
+    assert message in process.err
     assert (program.folder / "there.csv").read_text() == "mine"
     assert not (program.folder / "elsewhere").exists()
 
 
-def test_excel_is_told_to_keep_the_ids_as_text(tmp_path: Path) -> None:
+def test_excel_keeps_the_ids_as_text(tmp_path: Path) -> None:
     template.write_xlsx(tmp_path / "t.xlsx", command="bulkreact run t.xlsx")
     sheet = load_workbook(tmp_path / "t.xlsx")["Subscriptions"]
     assert [list(line) for line in sheet.values] == [list(ID_COLUMNS)]
@@ -102,7 +102,7 @@ def test_the_second_sheet_explains_every_column_and_what_to_do_next(tmp_path: Pa
     lines = book.get_sheet_by_index(1).to_python()
     explained = {line[0]: line[1:] for line in lines if line[0] in ID_COLUMNS}
     assert list(explained) == list(ID_COLUMNS)
-    assert all(len(str(word)) > 30 for words in explained.values() for word in words)
+    assert all(len(str(word)) > 30 for message in explained.values() for word in message)
     assert list(EXAMPLES) in lines
     assert ["    bulkreact run t.xlsx", "", ""] in lines
 
