@@ -7,7 +7,7 @@ from typing import TextIO
 from msgspec.structs import astuple
 
 from bulkreact.models import Discovered
-from bulkreact.sheets.formula_guard import guard
+from bulkreact.sheets.formula_guard import guard_cells
 from bulkreact.sheets.output import table_writer
 
 COLUMNS = tuple(Discovered.__struct_fields__)
@@ -24,5 +24,5 @@ def write_lines(file: TextIO, items: Iterable[Discovered]) -> None:
     table_writer.write_lines(file, COLUMNS, _guarded(items))
 
 
-def _guarded(found: Iterable[Discovered]) -> Iterator[list[str]]:
-    return ([guard(cell) for cell in astuple(item)] for item in found)
+def _guarded(items: Iterable[Discovered]) -> Iterator[list[str]]:
+    return (guard_cells(astuple(item)) for item in items)
