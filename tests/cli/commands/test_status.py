@@ -6,8 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -144,16 +145,24 @@ def test_a_run_that_cannot_be_read_is_named_and_not_passed_over_in_silence(
     assert older.name in program("run", "input.csv", "--base-url", partner.base_url, *FAST).err
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """Return a folder that other users can enter: every session of pytest closes its own folders to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written_elsewhere(
-    program: Program, partner: Partner, tmp_path_factory: pytest.TempPathFactory
+    partner: Partner, public_folder: Path
 ) -> None:
+    program = Program(public_folder)
     process = run(program, partner, ["a", 800111])
-    above = takewhile(lambda one: not one.stat().st_mode & 0o001, program.folder.parents)
-    for folder in (program.folder, program.folder / "reports", process.run, *above):
+    for folder in (program.folder, program.folder / "reports", process.run):
         folder.chmod(0o755)
     (process.run / "journal.sqlite3").chmod(0o644)
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    elsewhere = public_folder / "elsewhere"
+    elsewhere.mkdir()
     elsewhere.chmod(0o777)
     # Whoever that is may not be able to read the program: it is loaded beforehand.
     code = (
