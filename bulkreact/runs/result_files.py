@@ -97,14 +97,16 @@ class ResultFiles:
             wanted = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
             moved = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             builder, header = ReportBuilder(), journal.metadata.header
-            counts = results_csv.write(to, header, _collect(journal.result_rows(), builder, customers))
-            overview = self._overview(journal, counts)
-            no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wanted else ""
-            if workbook := wanted and not no_workbook:
-                results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), facts(overview))
-            elif self._in_run_folder:
-                # An older one would show an earlier state.
-                (to / WORKBOOK).unlink(missing_ok=True)
+            rows = _collect(journal.result_rows(), builder, customers)
+            # The workbook is the likeliest to fail, and comes first: then the older files stay as they are.
+            with results_csv.writing(to, header, rows) as counts:
+                overview = self._overview(journal, counts)
+                no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wanted else ""
+                if workbook := wanted and not no_workbook:
+                    results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), facts(overview))
+                elif self._in_run_folder:
+                    # An older one would show an earlier state.
+                    (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
             next_steps = steps(
                 counts,

@@ -3,8 +3,8 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -50,10 +50,11 @@ class RowCounts:
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
 
 
-def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> RowCounts:
-    """Write results.csv and failed.csv, in input order, in one pass.
+@contextmanager
+def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Iterator[RowCounts]:
+    """Write results.csv and failed.csv, in input order, in one pass; they replace older ones when the context ends.
 
-    Raises OSError when a file cannot be written; an older one is then untouched.
+    Raises OSError when a file cannot be written. After any error, also one inside the context, older files are untouched.
     """
     counts = RowCounts()
     with ExitStack() as files:
@@ -68,7 +69,7 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> R
             results.write(line)
             if not row.succeeded:
                 failed.write(line)
-    return counts
+        yield counts
 
 
 def copy(folder: Path, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,11 @@ AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "gone, for good", business=True))
 ACCEPTED = Outcome(Status.ACCEPTED, 1, Call(1, guid(8), guid(9), AT, AT, Answer(202, "", "", business=True)))
 FAILED = Outcome(Status.FAILED, 2, CALL, "800111", "gone, for good")
+
+
+def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> results_csv.RowCounts:
+    with results_csv.writing(folder, header, rows) as counts:
+        return counts
 
 
 def result(
@@ -46,7 +51,7 @@ def test_taking_the_guard_off_is_the_exact_reverse(cell: str) -> None:
 
 
 def test_results_have_the_inputs_columns_then_the_documented_ones(tmp_path: Path) -> None:
-    results_csv.write(tmp_path, ("a", "=b"), [result(("1", "=2"), FAILED, number=17)])
+    write(tmp_path, ("a", "=b"), [result(("1", "=2"), FAILED, number=17)])
     (line,) = read_csv(tmp_path / "results.csv")
     assert list(line) == ["a", "'=b", *RESULT_COLUMNS]
     expected = {
@@ -68,21 +73,21 @@ def test_results_have_the_inputs_columns_then_the_documented_ones(tmp_path: Path
 
 
 def test_lines_end_with_a_bare_line_feed_and_quotes_are_rare(tmp_path: Path) -> None:
-    results_csv.write(tmp_path, ("a", "b"), [result(("x y", "p,q"), FAILED)])
+    write(tmp_path, ("a", "b"), [result(("x y", "p,q"), FAILED)])
     content = (tmp_path / "results.csv").read_bytes()
     assert b"\r" not in content
     assert b'x y,"p,q",2,failed,404,800111,"gone, for good",' in content
 
 
 def test_a_carriage_return_in_a_cell_survives(tmp_path: Path) -> None:
-    results_csv.write(tmp_path, ("a", "b"), [result(("x\ry", "p\r\nq"))])
+    write(tmp_path, ("a", "b"), [result(("x\ry", "p\r\nq"))])
     content = (tmp_path / "results.csv").read_bytes().decode()
     assert list(csv.reader(io.StringIO(content, newline="")))[1][:2] == ["x\ry", "p\r\nq"]
 
 
 def test_failed_rows_are_in_both_files_and_the_others_in_one(tmp_path: Path) -> None:
     rows = [result(("1",)), result(("2",), FAILED), result(("3",))]
-    counts = results_csv.write(tmp_path, ("a",), rows)
+    counts = write(tmp_path, ("a",), rows)
     assert [line["a"] for line in read_csv(tmp_path / "results.csv")] == ["1", "2", "3"]
     assert [line["a"] for line in read_csv(tmp_path / "failed.csv")] == ["2"]
     assert results_csv.counts_by_status(counts) == {
@@ -97,31 +102,31 @@ def test_every_row_without_success_is_among_the_failed_ones_whether_it_has_a_cod
     untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
     same_as_failed = Outcome(Status.DUPLICATE, 0, None)
     rows = [result(("1",), untouched), result(("2",)), result(("3",), same_as_failed), result(("4",), FAILED)]
-    results_csv.write(tmp_path, ("a",), rows)
+    write(tmp_path, ("a",), rows)
     assert [line["a"] for line in read_csv(tmp_path / "failed.csv")] == ["1", "3", "4"]
 
 
 def test_a_duplicate_of_a_row_that_ended_well_is_no_failure(tmp_path: Path) -> None:
     duplicate = ResultRow(3, ("1",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, excluded_by_limit=False)
-    assert results_csv.write(tmp_path, ("a",), [result(("1",)), duplicate]).exit_code == 0
+    assert write(tmp_path, ("a",), [result(("1",)), duplicate]).exit_code == 0
     assert read_csv(tmp_path / "failed.csv") == []
 
 
 def test_without_failures_failed_csv_has_a_header_only(tmp_path: Path) -> None:
-    counts = results_csv.write(tmp_path, ("a",), [result(("1",))])
+    counts = write(tmp_path, ("a",), [result(("1",))])
     assert (tmp_path / "failed.csv").read_text() == ",".join(("a", *RESULT_COLUMNS)) + "\n"
     assert counts.exit_code == 0
 
 
 def test_what_only_the_limit_left_out_is_no_failure(tmp_path: Path) -> None:
     untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
-    assert results_csv.write(tmp_path, ("a",), [result(("1",), untouched, left_out=True)]).exit_code == 0
-    assert results_csv.write(tmp_path, ("a",), [result(("1",), untouched)]).exit_code == 1
+    assert write(tmp_path, ("a",), [result(("1",), untouched, left_out=True)]).exit_code == 0
+    assert write(tmp_path, ("a",), [result(("1",), untouched)]).exit_code == 1
 
 
 def test_files_of_a_run_are_private_and_a_copy_follows_the_umask(tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
-    results_csv.write(tmp_path, ("a",), [result(("1",))])
+    write(tmp_path, ("a",), [result(("1",))])
     results_csv.copy(tmp_path, copy)
     assert (tmp_path / "results.csv").stat().st_mode & 0o777 == 0o600
     assert copy.stat().st_mode & 0o077 != 0
@@ -129,7 +134,7 @@ def test_files_of_a_run_are_private_and_a_copy_follows_the_umask(tmp_path: Path)
 
 
 def test_a_write_that_breaks_leaves_the_older_files_untouched(tmp_path: Path) -> None:
-    results_csv.write(tmp_path, ("a",), [result(("old",))])
+    write(tmp_path, ("a",), [result(("old",))])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def breaking() -> Iterator[ResultRow]:
@@ -137,7 +142,15 @@ def test_a_write_that_breaks_leaves_the_older_files_untouched(tmp_path: Path) ->
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        results_csv.write(tmp_path, ("a",), breaking())
+        write(tmp_path, ("a",), breaking())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_error_before_the_end_of_the_context_leaves_the_older_files_untouched(tmp_path: Path) -> None:
+    write(tmp_path, ("a",), [result(("old",))])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OSError, match="No space"), results_csv.writing(tmp_path, ("a",), [result(("new",))]):
+        raise OSError(28, "No space left on device")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -155,7 +168,7 @@ def test_a_results_file_is_a_valid_input_with_every_cell_as_it_was(
     folder = tmp_path_factory.mktemp("round")
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
     given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
-    results_csv.write(folder, header, [result(cells, FAILED) for cells in given_rows])
+    write(folder, header, [result(cells, FAILED) for cells in given_rows])
     input_file = InputFile(folder / "failed.csv", max_rows=100)
     assert [one.cells for one in input_file.rows()] == given_rows
     assert input_file.header == header
