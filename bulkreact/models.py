@@ -233,7 +233,7 @@ class SessionTimeline(Struct, frozen=True):
     """
 
     command: str
-    began: str
+    started_at: str
     bucket_seconds: int
     buckets: tuple[tuple[int, int], ...]
 

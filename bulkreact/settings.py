@@ -48,7 +48,7 @@ class Threshold:
     share: float | None = None
     number: int | None = None
 
-    def passed(self, failures: int, settled: int) -> bool:
+    def is_exceeded(self, failures: int, settled: int) -> bool:
         """Return whether the failures are strictly above the limit."""
         if self.share is not None:
             return failures > self.share * settled
@@ -176,11 +176,11 @@ def parse_base_url(text: str) -> str:
     """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
     parts = _split_url(text)
     if parts is None:
-        raise ValueError(f"{redacted(text)} is not a URL; write it like https://api.partnercenter.microsoft.com")
+        raise ValueError(f"{redact_url(text)} is not a URL; write it like https://api.partnercenter.microsoft.com")
     if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
         raise ValueError("a base URL has no user, query or fragment")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError(f"{redacted(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
+        raise ValueError(f"{redact_url(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
@@ -220,7 +220,7 @@ def parse_authority(text: str) -> str:
         url = ""
     if not url.startswith("https://") or "//" in urlsplit(url).path:
         raise ValueError(
-            f"{redacted(text)} is not a token service; write it like https://login.microsoftonline.com (https alone)"
+            f"{redact_url(text)} is not a token service; write it like https://login.microsoftonline.com (https alone)"
         )
     return url
 
@@ -246,7 +246,7 @@ def parse_client_id(text: str) -> str:
     return text.strip().lower()
 
 
-def redacted(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL for people, without user and password."""
     return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
 

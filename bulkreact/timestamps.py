@@ -9,14 +9,14 @@ _encode = Encoder().encode
 _LENGTH_WITHOUT_FRACTION = len('"2026-01-01T00:00:00Z"')
 
 
-def iso(time: datetime) -> str:
+def iso_milliseconds(time: datetime) -> str:
     """Return a UTC time as ISO 8601 with milliseconds and ``Z``."""
     text = _encode(time)
     # In quotes, with microseconds unless they are zero.
     return f"{text[1:24].decode()}Z" if len(text) > _LENGTH_WITHOUT_FRACTION else f"{text[1:20].decode()}.000Z"
 
 
-def timestamp(time: datetime) -> str:
+def iso_seconds(time: datetime) -> str:
     """Return a UTC time as ISO 8601 to the second, with ``Z``."""
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 

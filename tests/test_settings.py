@@ -62,7 +62,7 @@ def test_thresholds_are_read(text: str, threshold: Threshold) -> None:
 def test_a_threshold_is_passed_strictly_above_it(
     threshold: Threshold, failures: int, settled: int, passed: bool
 ) -> None:
-    assert threshold.passed(failures, settled) is passed
+    assert threshold.is_exceeded(failures, settled) is passed
 
 
 @pytest.mark.parametrize(

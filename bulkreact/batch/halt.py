@@ -37,9 +37,9 @@ class FailureThreshold:
             self.codes[outcome.code] += 1
 
     @property
-    def is_passed(self) -> bool:
+    def is_exceeded(self) -> bool:
         """Return whether the run must halt."""
-        return self.settled >= self._after and self._threshold.passed(self.failures, self.settled)
+        return self.settled >= self._after and self._threshold.is_exceeded(self.failures, self.settled)
 
 
 class DenialBreaker:

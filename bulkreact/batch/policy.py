@@ -5,7 +5,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.batch.progress import Effect, Reading, RowProgress, Sent
+from bulkreact.batch.progress import Effect, OnlyRead, RowProgress, Sent
 from bulkreact.models import Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.error_codes.local_codes import FINAL_STATUSES, NOT_REACTIVATABLE, READING
@@ -159,7 +159,7 @@ def _definitive(progress: RowProgress, status: Status) -> Outcome:
     if progress.call is None:
         return Outcome(status, 0, None)
     code, description = progress.call.answer.code, progress.call.answer.description
-    if isinstance(progress.stage, Reading) and code:
+    if isinstance(progress.stage, OnlyRead) and code:
         description = f"{READING}{description}"[:DESCRIPTION_LENGTH]
     return Outcome(status, progress.attempts, progress.call, code, description)
 
@@ -167,7 +167,7 @@ def _definitive(progress: RowProgress, status: Status) -> Outcome:
 def _inconclusive(progress: RowProgress, status: Status) -> Outcome:
     """Return an outcome without a definitive answer: unknown when a write was lost."""
     outcome = _definitive(progress, Status.UNKNOWN if progress.lost else status)
-    if progress.lost and isinstance(progress.stage, Reading):
+    if progress.lost and isinstance(progress.stage, OnlyRead):
         # The lost write is an earlier run's, and its request id is the one to report.
         return replace(outcome, attempts=0, call=None)
     return outcome

@@ -34,7 +34,7 @@ class Unsent(Struct, frozen=True):
     lost: bool = False
 
 
-class Reading(Struct, frozen=True):
+class OnlyRead(Struct, frozen=True):
     """Only reads were made: ``call`` is the last one, and ``attempts`` of them were sent."""
 
     call: Call
@@ -50,7 +50,7 @@ class Sent(Struct, frozen=True):
     effect: Effect
 
 
-Stage = Unsent | Reading | Sent
+Stage = Unsent | OnlyRead | Sent
 
 
 class RetryCounts(Struct, frozen=True):
@@ -93,7 +93,7 @@ class RowProgress(Struct, frozen=True):
         return self.stage.effect is Effect.LOST if isinstance(self.stage, Sent) else self.stage.lost
 
 
-def initial_progress(target: Target, *, lost: bool) -> RowProgress:
+def initial_row_progress(target: Target, *, lost: bool) -> RowProgress:
     """Return the progress of a row without calls; ``lost``: an earlier run's write was lost."""
     return RowProgress(operation=FIRST_STEPS[target.kind], stage=Unsent(lost))
 
@@ -168,7 +168,7 @@ def after_call(progress: RowProgress, call: Call, *, verdict: str, sent: bool, l
     stage, business = progress.stage, call.answer.business
     if progress.operation not in WRITES:
         if not isinstance(stage, Sent):
-            stage = Reading(call, progress.attempts + sent, progress.lost)
+            stage = OnlyRead(call, progress.attempts + sent, progress.lost)
         return replace(progress, reads=progress.reads + business, stage=stage)
     attempts = stage.attempts if isinstance(stage, Sent) else 0
     status = call.answer.http_status or 0

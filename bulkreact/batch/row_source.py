@@ -14,7 +14,7 @@ class CustomerStream:
     """
 
     customer_id: str
-    band: int = 0
+    priority: int = 0
     parent: int | None = None
 
 
@@ -38,7 +38,7 @@ Item = TypeVar("Item", bound=_Item)
 Item_co = TypeVar("Item_co", bound=_Item, covariant=True)
 
 
-class RowSource(Protocol[Item_co]):
+class ItemSource(Protocol[Item_co]):
     """The source of a queue's items, such as the pending rows of a journal."""
 
     def streams(self) -> Iterator[CustomerStream]:

@@ -113,7 +113,7 @@ def _writes_json(invocation: Invocation) -> bool:
 def _print(invocation: Invocation, message: str, *, trace: str = "") -> None:
     """Print why the command ends, for people or as a line for programs."""
     if _writes_json(invocation):
-        json_log.write(json_log.Level.ERROR, "error", message=message.removeprefix("Error: "), traceback=trace)
+        json_log.write(json_log.LogLevel.ERROR, "error", message=message.removeprefix("Error: "), traceback=trace)
         return
     with suppress(BrokenPipeError):
         click.echo(f"{trace}{message}", err=True)

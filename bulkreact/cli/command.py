@@ -41,15 +41,15 @@ class SharedOption(click.Option):
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the most specific variable that is set."""
-        return next((os.environ[name] for name in self.variables(ctx) if os.environ.get(name)), None)
+        return next((os.environ[name] for name in self.envvar_names(ctx) if os.environ.get(name)), None)
 
-    def variables(self, ctx: click.Context) -> list[str]:
+    def envvar_names(self, ctx: click.Context) -> list[str]:
         """Return the names of its variables, the most specific first."""
         commands = [name for name in (ctx.info_name, INCLUDED_TABLES.get(str(ctx.info_name)), "") if name is not None]
         return ["_".join(filter(None, (_PREFIX, name.upper(), str(self.name).upper()))) for name in commands]
 
 
-class ConfiguredContext(click.Context):
+class CommandContext(click.Context):
     """The context of a command, with its options as they were written, and the access it obtained."""
 
     file_values: Mapping[str, FileValue] = {}
@@ -60,7 +60,7 @@ class ConfiguredContext(click.Context):
 class ConfiguredCommand(click.Command):
     """A command that reads the configuration file before its other options."""
 
-    context_class = ConfiguredContext
+    context_class = CommandContext
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -69,13 +69,15 @@ class ConfiguredCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Use the file's values where neither the command line nor the environment has one."""
         reads_file = not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names)
-        if reads_file and isinstance(ctx, ConfiguredContext):
+        if reads_file and isinstance(ctx, CommandContext):
             ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-            ctx.file_values = _file_values(ctx, self._early(ctx, "config"), self._early(ctx, "profile"))
+            ctx.file_values = _file_values(
+                ctx, self._early_option_value(ctx, "config"), self._early_option_value(ctx, "profile")
+            )
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
 
-    def _early(self, ctx: ConfiguredContext, name: str) -> str | None:
+    def _early_option_value(self, ctx: CommandContext, name: str) -> str | None:
         """Return --config or --profile, which may also come before the command's name."""
         option = next(param for param in self.params if param.name == name)
         value = ctx.command_line.get(name)
@@ -125,7 +127,7 @@ class EffectiveValue:
 
 def effective(ctx: click.Context) -> dict[str, EffectiveValue]:
     """Return the effective options of a command by their names."""
-    if not isinstance(ctx, ConfiguredContext):
+    if not isinstance(ctx, CommandContext):
         raise TypeError("only a ConfiguredCommand knows where its options come from")
     return {
         name: _effective(ctx, option)
@@ -134,14 +136,14 @@ def effective(ctx: click.Context) -> dict[str, EffectiveValue]:
     }
 
 
-def _effective(ctx: ConfiguredContext, option: click.Option) -> EffectiveValue:
+def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
     name = str(option.name)
     match ctx.get_parameter_source(name):
         case ParameterSource.COMMANDLINE:
             value, origin = ctx.command_line.get(name), "command line"
         case ParameterSource.ENVIRONMENT:
             automatic = [f"{ctx.auto_envvar_prefix}_{name.upper()}"]
-            names = option.variables(ctx) if isinstance(option, SharedOption) else automatic
+            names = option.envvar_names(ctx) if isinstance(option, SharedOption) else automatic
             origin = next(variable for variable in names if os.environ.get(variable))
             value = option.value_from_envvar(ctx)
         case ParameterSource.DEFAULT_MAP:

@@ -6,19 +6,22 @@ import time
 import click
 from click.core import ParameterSource
 
-from bulkreact.cli.command import ConfiguredContext
+from bulkreact.cli.command import CommandContext
 from bulkreact.cli.event_loop import run_async
 from bulkreact.partnercenter.auth import access
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
-from bulkreact.partnercenter.auth.credential_source import CredentialSource, IdentityOptions, Origin, resolve
+from bulkreact.partnercenter.auth.credential_source import CredentialSource, IdentityOptions, OptionSource, resolve
 from bulkreact.partnercenter.auth.sign_in_records import records
 from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import AuthMethod, Cloud, Service
 
 _FILES = ("client_secret_file", "certificate_file", "certificate_password_file")
-_ORIGINS = {ParameterSource.ENVIRONMENT: Origin.ENVIRONMENT, ParameterSource.DEFAULT_MAP: Origin.CONFIG_FILE}
+_ORIGINS = {
+    ParameterSource.ENVIRONMENT: OptionSource.ENVIRONMENT,
+    ParameterSource.DEFAULT_MAP: OptionSource.CONFIG_FILE,
+}
 
 
 def identity_options(ctx: click.Context, cloud: Cloud) -> IdentityOptions:
@@ -56,6 +59,6 @@ def authorize(ctx: click.Context, service: Service, *, tenant_id: str | None = N
     proxy_for(service.base_url)
     source = credential_source(ctx, service.cloud, run_tenant=tenant_id or "")
     granted = run_async(access.authorize(source, state_folder(), run_tenant=tenant_id or ""))
-    if isinstance(ctx, ConfiguredContext):
+    if isinstance(ctx, CommandContext):
         ctx.access = granted
     return granted

@@ -46,7 +46,7 @@ class FileMover:
         path = self.inbox / entry.file_name
         return path if file_sha256(path) == entry.sha256 else None
 
-    def file_run(self, entry: LedgerEntry, run: Path) -> Path | None:
+    def archive_run(self, entry: LedgerEntry, run: Path) -> Path | None:
         """Copy a run's results to ``done``, then move its input file beside them; return its new path."""
         if self.keep:
             return None
@@ -59,7 +59,7 @@ class FileMover:
             source = self.find_input(entry)
             return move(source, self.inbox / _DONE) if source else None
 
-    def file_copy(self, path: Path) -> None:
+    def archive_duplicate(self, path: Path) -> None:
         """Move a file that needs no run to ``done``."""
         if not self.keep:
             with _as_results_error(path.name):

@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 LEDGER = "sweeps.sqlite3"
 _VERSION = 1
@@ -22,7 +22,7 @@ _VERSION = 1
 SIMULATED = "simulated"
 
 
-class Stage(StrEnum):
+class FilingStage(StrEnum):
     """How far a content has come; a stage is recorded once what it says is durable.
 
     ``PREPARED``: its run is about to exist. ``STARTED``: the run exists. ``ENDED``: its results are written. ``FILED``:
@@ -50,7 +50,7 @@ CREATE TABLE entries (
     inbox BLOB NOT NULL,
     name BLOB NOT NULL,
     sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
-    stage TEXT NOT NULL CHECK (stage IN ({", ".join(f"'{stage}'" for stage in Stage)}))
+    stage TEXT NOT NULL CHECK (stage IN ({", ".join(f"'{stage}'" for stage in FilingStage)}))
 ) STRICT;
 CREATE INDEX entries_by_content ON entries (content);
 
@@ -81,7 +81,7 @@ class LedgerEntry:
     inbox: bytes
     name: bytes
     sha256: str
-    stage: Stage
+    stage: FilingStage
 
     @property
     def file_name(self) -> str:
@@ -99,11 +99,11 @@ class Ledger:
     def record_first_sweep(self, now: datetime) -> None:
         """Record when this inbox was first swept, unless that is recorded already."""
         sql = "INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._write(sql, self.inbox, iso(now))
+        self._write(sql, self.inbox, iso_milliseconds(now))
 
     def record_activity(self, now: datetime) -> None:
         """Record that there was something new in the inbox."""
-        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", iso(now), self.inbox)
+        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", iso_milliseconds(now), self.inbox)
 
     def last_activity(self) -> datetime:
         """Return when there was last something new, else when the inbox was first swept."""
@@ -114,27 +114,27 @@ class Ledger:
         """Record a run that is about to exist, unless it is recorded already."""
         self._write(_INSERT, *astuple(entry))
 
-    def set_stage(self, run_id: str, stage: Stage) -> None:
+    def set_stage(self, run_id: str, stage: FilingStage) -> None:
         """Record how far a run's file has come."""
         self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
 
     def mark_filed(self, entry: LedgerEntry) -> None:
         """Record that a run's file is where it belongs, for earlier runs of the same file as well."""
         sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
-        self._write(sql, Stage.FILED, entry.inbox, entry.name, entry.sha256, Stage.PREPARED)
+        self._write(sql, FilingStage.FILED, entry.inbox, entry.name, entry.sha256, FilingStage.PREPARED)
 
     def delete_prepared(self, run_id: str) -> None:
         """Delete a run that never came to exist."""
-        self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, Stage.PREPARED)
+        self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, FilingStage.PREPARED)
 
     def unfiled(self) -> list[LedgerEntry]:
         """Return the entries of this inbox whose files are not where they belong, the oldest first."""
-        return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, Stage.FILED)
+        return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, FilingStage.FILED)
 
     def runs_of(self, content: str, target: str) -> list[LedgerEntry]:
         """Return the runs that a content had at a target, the newest first."""
         where = "WHERE content = ? AND target = ? AND stage <> ? ORDER BY rowid DESC"
-        return self._entries(where, content, target, Stage.PREPARED)
+        return self._entries(where, content, target, FilingStage.PREPARED)
 
     def mark_left_in_place(self, name: bytes, sha256: str) -> None:
         """Record that a file stays in the inbox and needs nothing more."""
@@ -147,7 +147,7 @@ class Ledger:
 
     def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
-        return [replace(LedgerEntry(*columns), stage=Stage(columns[-1])) for columns in rows]
+        return [replace(LedgerEntry(*columns), stage=FilingStage(columns[-1])) for columns in rows]
 
     def _write(self, sql: str, *values: str | bytes) -> None:
         try:
@@ -165,7 +165,7 @@ def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
     try:
         reports.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = connect(path)
+        connection = connect_sqlite(path)
         _create_tables(connection, path)
     except OSError as error:
         raise InputRefusedError(
@@ -198,7 +198,7 @@ def unfiled_run_ids(reports: Path) -> frozenset[str]:
         return frozenset()
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (Stage.FILED,))
+            rows = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (FilingStage.FILED,))
             return frozenset(run_id for (run_id,) in rows)
     except sqlite3.Error as error:
         raise InputRefusedError(f"The ledger {path} cannot be read: {error}.") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
-from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.ledger import FilingStage, LedgerEntry
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.inbox.scan import FileSnapshot, file_sha256, take_snapshot
 from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
@@ -50,7 +50,7 @@ class IgnoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CopiedFile:
+class DuplicateFile:
     """Its content had a run, and is not run again."""
 
     earlier: LedgerEntry
@@ -66,7 +66,7 @@ class ContinuedFile:
 
 def classify(
     file: RefusedFile | NewFile, *, changed: bool
-) -> IgnoredFile | RefusedFile | CopiedFile | ContinuedFile | NewFile:
+) -> IgnoredFile | RefusedFile | DuplicateFile | ContinuedFile | NewFile:
     """Decide what happens to a file; ``changed`` says that it was written to while it was read.
 
     ======= ======= =========== ============== =========
@@ -83,14 +83,14 @@ def classify(
     if isinstance(file, RefusedFile):
         return file
     if file.earlier:
-        return CopiedFile(file.earlier)
+        return DuplicateFile(file.earlier)
     if file.unfinished:
         return ContinuedFile(replace(file.entry, run_id=file.unfinished.metadata.id), file.unfinished)
     return file
 
 
 @dataclass(frozen=True, slots=True)
-class NewFiles:
+class NewFileProcessor:
     """Processes the files of an inbox in one pass."""
 
     sweep: SweepPass
@@ -124,7 +124,7 @@ class NewFiles:
                 return None
             case RefusedFile(reason):
                 return self._refuse(snapshot, sha256, reason)
-            case CopiedFile(earlier):
+            case DuplicateFile(earlier):
                 return self._file_copy(snapshot, sha256, earlier)
             case ContinuedFile(entry, run):
                 return self._resume(entry, run, access)
@@ -146,7 +146,7 @@ class NewFiles:
         content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
         name, sha256 = os.fsencode(path.name), loaded.input_file.sha256
         entry = LedgerEntry(
-            run_id, content, job.target, access.tenant_id, job.ledger.inbox, name, sha256, Stage.PREPARED
+            run_id, content, job.target, access.tenant_id, job.ledger.inbox, name, sha256, FilingStage.PREPARED
         )
         return NewFile(loaded, entry, metadata)
 
@@ -171,16 +171,16 @@ class NewFiles:
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
         store.publish(draft, entry.run_id)
-        job.ledger.set_stage(entry.run_id, Stage.STARTED)
+        job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
 
     def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
         """Continue a run that was made outside the inbox."""
         job = self.sweep.job
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
-        if not run.ended:
+        if not run.is_finished:
             return UnfinishedRuns(self.sweep).resume(entry)
-        job.ledger.set_stage(entry.run_id, Stage.STARTED)
+        job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
         self.sweep.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
         return self.sweep.confirm_and_run(entry, run.folder, access)
 
@@ -207,14 +207,14 @@ class NewFiles:
         job, name = self.sweep.job, snapshot.path.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
-        if earlier.stage not in {Stage.ENDED, Stage.FILED} or (run and not run.ended):
+        if earlier.stage not in {FilingStage.ENDED, FilingStage.FILED} or (run and not run.is_finished):
             command = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
             message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
             code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
             return self.sweep.leave_waiting(name, earlier.run_id, code, message)
         message = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
         with self.sweep.deferring_signals():
-            self.sweep.mover.file_copy(snapshot.path)
+            self.sweep.mover.archive_duplicate(snapshot.path)
             if job.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         reporter, allowed = self.sweep.reporter, job.allow_empty

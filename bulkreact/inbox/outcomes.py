@@ -10,7 +10,7 @@ from pathlib import Path
 from bulkreact.errors import AlreadyRunningError, is_fatal
 from bulkreact.monitoring.prometheus import Metric, folder_label
 from bulkreact.runs.result_files import WrittenResults
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
@@ -26,7 +26,7 @@ class FileOutcome(StrEnum):
     COPY = "copy"
     REFUSED = "refused"
     WAITING = "waiting"
-    SILENT = "silent"
+    INACTIVE = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def inactivity_message(last_activity: datetime, now: datetime, allowed: float | 
     seconds = (now - last_activity).total_seconds()
     if allowed is None or seconds <= allowed:
         return ""
-    return f"nothing new has come since {iso(last_activity)}, for {_duration(seconds)}, and {_duration(allowed)} are allowed"
+    return f"nothing new has come since {iso_milliseconds(last_activity)}, for {_duration(seconds)}, and {_duration(allowed)} are allowed"
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, is_fatal, most_severe
-from bulkreact.inbox.new_files import NewFiles
+from bulkreact.inbox.new_files import NewFileProcessor
 from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, inactivity_message, sweep_metrics
 from bulkreact.inbox.scan import FileSnapshot, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
@@ -80,7 +80,7 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
     last_activity = job.ledger.last_activity()
     if message := inactivity_message(last_activity, job.environment.now(), job.expect_within):
         job.environment.reporter.error(f"{job.inbox}: {message}.")
-        results.append(FileResult("", FileOutcome.SILENT, EXIT_SOME_FAILED, message=message))
+        results.append(FileResult("", FileOutcome.INACTIVE, EXIT_SOME_FAILED, message=message))
     return results, EXIT_SUCCESS
 
 
@@ -88,14 +88,14 @@ def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
     """Continue what is unfinished, then process new files; yield after each."""
     job = sweep_pass.job
     for entry in job.ledger.unfiled():
-        yield _guarded(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
+        yield _catch_errors(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
     ready: list[FileSnapshot] = []
-    yield _guarded(sweep_pass, "", partial(_find_ready, job, ready))
+    yield _catch_errors(sweep_pass, "", partial(_find_ready, job, ready))
     for snapshot in ready:
-        yield _guarded(sweep_pass, snapshot.path.name, partial(NewFiles(sweep_pass).process, snapshot))
+        yield _catch_errors(sweep_pass, snapshot.path.name, partial(NewFileProcessor(sweep_pass).process, snapshot))
 
 
-def _guarded(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
+def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
     """Take a step; an error of one file does not affect the others."""
     try:
         return step()

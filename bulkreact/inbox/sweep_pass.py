@@ -9,7 +9,7 @@ from pathlib import Path
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_moves import FileMover
-from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry, Stage
+from bulkreact.inbox.ledger import SIMULATED, FilingStage, Ledger, LedgerEntry
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
@@ -17,7 +17,7 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.partner_session import PartnerSession, RunAsync
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
@@ -112,7 +112,7 @@ class SweepPass:
         """Take the partner's lock unless this pass has it; return what names the current run in it."""
         if self._set_run_id is None:
             waiting = self.reporter.info if self.job.wait else None
-            lock = locked(self.job.service, access.tenant_id, waiting=waiting)
+            lock = hold_partner_lock(self.job.service, access.tenant_id, waiting=waiting)
             self._set_run_id = self._stack.enter_context(lock)
         return self._set_run_id
 
@@ -141,8 +141,8 @@ class SweepPass:
     ) -> FileResult:
         """File the input of a complete run: first the results, then the file, then the ledger."""
         with self.deferring_signals():
-            self.job.ledger.set_stage(entry.run_id, Stage.ENDED)
-            path = self.mover.file_run(entry, folder)
+            self.job.ledger.set_stage(entry.run_id, FilingStage.ENDED)
+            path = self.mover.archive_run(entry, folder)
             if self.job.keep:
                 self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
             self.job.ledger.mark_filed(entry)

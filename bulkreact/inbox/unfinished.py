@@ -10,7 +10,7 @@ from bulkreact.errors import (
     InputRefusedError,
     ResultsNotWrittenError,
 )
-from bulkreact.inbox.ledger import SIMULATED, LedgerEntry, Stage
+from bulkreact.inbox.ledger import SIMULATED, FilingStage, LedgerEntry
 from bulkreact.inbox.outcomes import FileResult
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.models import RunState
@@ -39,13 +39,13 @@ class UnfinishedRuns:
         if not folder.is_dir():
             return self._resume_without_run(entry)
         self.sweep.already_reported.add((entry.name, entry.sha256))
-        if entry.stage is Stage.PREPARED:
-            job.ledger.set_stage(entry.run_id, Stage.STARTED)
+        if entry.stage is FilingStage.PREPARED:
+            job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
         run = store.find(reports, str(folder))
         if is_locked(folder):
             message = f"a process is working on its run {entry.run_id}"
             return self._leave_waiting(entry, AlreadyRunningError.exit_code, message)
-        if not run.ended:
+        if not run.is_finished:
             return self._resume_run(entry, run)
         # A run can end without its results, if the disk is full.
         missing = run.session is not None and run.session.exit_code == ResultsNotWrittenError.exit_code
@@ -56,7 +56,7 @@ class UnfinishedRuns:
     def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:
         """Handle an entry without a run's folder: it never existed, or was removed."""
         ledger = self.sweep.job.ledger
-        if entry.stage is Stage.PREPARED:
+        if entry.stage is FilingStage.PREPARED:
             ledger.delete_prepared(entry.run_id)
             return None
         self.sweep.already_reported.add((entry.name, entry.sha256))

@@ -46,7 +46,7 @@ class CommandEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Monitors:
+class Notifier:
     """The monitors that a command's options name, and what they need to know about the command.
 
     ``refresh_token_expiry`` is asked at the end of the command: only then are the credentials known.

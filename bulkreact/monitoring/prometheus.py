@@ -85,10 +85,10 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
     if successes:
         yield Metric(_LAST_SUCCESS, "When a run last ended with exit code 0.", max(successes))
     if newest := read_summary(reports / LATEST):
-        yield from _newest_run(newest)
+        yield from _newest_run_metrics(newest)
 
 
-def _newest_run(summary: Mapping[str, object]) -> Iterator[Metric]:
+def _newest_run_metrics(summary: Mapping[str, object]) -> Iterator[Metric]:
     started, finished = _timestamp(summary, "started_at"), _timestamp(summary, "finished_at")
     yield Metric("bulkreact_last_run_timestamp_seconds", "When the newest run ended.", finished)
     yield Metric("bulkreact_last_run_duration_seconds", "From its beginning to its end.", finished - started)

@@ -90,7 +90,7 @@ class Client:
             # Also when a kept-alive connection was dead: the server may have acted.
             return NoResponse(sent=True, code="connection-lost", description=_describe(error, token))
         # Names are case-insensitive; repeated headers matter only in errors.
-        received = response.headers if response.ok else _joined(response.headers)
+        received = response.headers if response.ok else _join_headers(response.headers)
         return Response(response.status, redact(response.reason or "", token), received, _redact_body(body, token))
 
     def _url(self, path: str) -> URL:
@@ -166,7 +166,7 @@ def _redact_body(body: bytes, token: str) -> bytes:
     return body
 
 
-def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+def _join_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     """Return headers by their names in lower case; repeated ones are joined with commas."""
     return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 

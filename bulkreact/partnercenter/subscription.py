@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bulkreact.partnercenter.response_bodies import field, sanitize
-from bulkreact.timestamps import parse_time, timestamp
+from bulkreact.timestamps import iso_seconds, parse_time
 
 ACTIVE = "active"
 SUSPENDED = "suspended"
@@ -56,14 +56,14 @@ class Subscription:
     @property
     def body_with_status_active(self) -> bytes:
         """Return the resource with only its status changed, to active."""
-        return self._changed("status", f'"{ACTIVE}"')
+        return self._with_member("status", f'"{ACTIVE}"')
 
     @property
     def body_with_auto_renew(self) -> bytes:
         """Return the resource with only its auto-renewal changed, to on."""
-        return self._changed("autorenewenabled", "true")
+        return self._with_member("autorenewenabled", "true")
 
-    def _changed(self, name: str, literal: str) -> bytes:
+    def _with_member(self, name: str, literal: str) -> bytes:
         start, end = self.spans[name]
         return f"{self.text[:start]}{literal}{self.text[end:]}".encode()
 
@@ -72,7 +72,7 @@ def read(body: bytes) -> Subscription | None:
     """Return the subscription in a body, None unless it is a JSON object with a status."""
     try:
         text = body.decode(json.detect_encoding(body))
-        spans = _spans(text)
+        spans = _member_positions(text)
         values = {name: _DECODER.raw_decode(text, start)[0] for name, (start, _) in spans.items()}
     except (ValueError, RecursionError):
         return None
@@ -89,7 +89,7 @@ def read(body: bytes) -> Subscription | None:
         parent_id=_text(values.get("parentsubscriptionid")).lower(),
         auto_renew=auto_renew if isinstance(auto_renew, bool) else None,
         azure_plan=is_azure_plan(values),
-        deadline=timestamp(deadline) if deadline else "",
+        deadline=iso_seconds(deadline) if deadline else "",
     )
 
 
@@ -110,7 +110,7 @@ def parse_deadline(value: object) -> datetime | None:
     return time if time and FIRST_YEAR <= time.year < NEVER else None
 
 
-def _spans(text: str) -> dict[str, _Span]:
+def _member_positions(text: str) -> dict[str, _Span]:
     """Return the positions of an object's values, by their names in lower case.
 
     Of names that differ only in case the documented spelling counts, else the last one. Raises ValueError.

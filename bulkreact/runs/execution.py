@@ -10,7 +10,7 @@ from bulkreact.atomic_write import PARTIAL
 from bulkreact.batch.environment import RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
-from bulkreact.batch.run.session import Session, work
+from bulkreact.batch.run.session import RunSession, work
 from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.models import RunState
 from bulkreact.runs import store
@@ -20,7 +20,7 @@ from bulkreact.runs.partner_session import PartnerSession
 from bulkreact.runs.result_files import OutputPaths, ResultFiles, ResumeHint, WrittenResults
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.settings import Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import shell_quote
 
 
@@ -34,13 +34,13 @@ class RunJob:
     output: Output
 
     @property
-    def sends(self) -> bool:
+    def sends_rows(self) -> bool:
         """Return whether rows are sent, and not only watched."""
         return self.command != VERIFY
 
     def resume_command(self, run: object) -> str:
         """Return the command that continues this work, for a run as the command line names it."""
-        if not self.sends:
+        if not self.sends_rows:
             return f"bulkreact verify {run}"
         return f"bulkreact resume {run}{' --verify' if self.session.limits.verify else ''}"
 
@@ -48,7 +48,7 @@ class RunJob:
     def resume_hint(self) -> ResumeHint:
         """Return how the sending of the run is continued; verifying does not change that."""
         name = store.cli_name(self.folder, self.output.reports)
-        return ResumeHint(name, self.resume_command(name) if self.sends else f"bulkreact resume {name}")
+        return ResumeHint(name, self.resume_command(name) if self.sends_rows else f"bulkreact resume {name}")
 
     @property
     def configured_per_minute(self) -> float | None:
@@ -70,7 +70,7 @@ def execute(job: RunJob) -> WrittenResults:
             command=job.command,
             version=__version__,
             configured_per_minute=job.configured_per_minute,
-            now=iso(session.now()),
+            now=iso_milliseconds(session.now()),
         )
         try:
             stop_reason = _work(job, journal, number)
@@ -78,7 +78,7 @@ def execute(job: RunJob) -> WrittenResults:
             # The session stays open, as after a kill; what is known is written if there is room for it.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
-                _write(job, stop_reason, iso(session.now()))
+                _write(job, stop_reason, iso_milliseconds(session.now()))
             raise JournalNotWrittenError(
                 f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(shell_quote(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
@@ -89,9 +89,9 @@ def execute(job: RunJob) -> WrittenResults:
             raise
         results = _end(job, journal, number, stop_reason)
     hint = job.resume_hint
-    if not job.sends and stop_reason.state is RunState.FINISHED:
+    if not job.sends_rows and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
-        sending = latest_run_status(job.folder, now=iso(session.now())).stop_reason
+        sending = latest_run_status(job.folder, now=iso_milliseconds(session.now())).stop_reason
         session.reporter.finished(hint.run, results, sending, resume_command=hint.resume_command)
     else:
         session.reporter.finished(hint.run, results, stop_reason, resume_command=job.resume_command(hint.run))
@@ -105,14 +105,14 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
 
     async def send_or_watch(environment: RunEnvironment, service: Service) -> StopReason:
         limits = session.limits
-        return await work(Session(journal, number, environment, service, limits, session.phase), send=job.sends)
+        return await work(RunSession(journal, number, environment, service, limits, session.phase), send=job.sends_rows)
 
     return session.call(send_or_watch, folder=journal.folder)
 
 
 def _end(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
     """Write the files, then record the end of the session: also when they cannot be written."""
-    now = iso(job.session.now())
+    now = iso_milliseconds(job.session.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
         results = _write(job, stop_reason, now)
@@ -125,14 +125,16 @@ def _end(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) ->
 def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     """Write the files; verifying a run later does not change how its sending ended."""
     status = (
-        RunStatus(stop_reason, job.configured_per_minute, now) if job.sends else latest_run_status(job.folder, now=now)
+        RunStatus(stop_reason, job.configured_per_minute, now)
+        if job.sends_rows
+        else latest_run_status(job.folder, now=now)
     )
     for partial_file in job.folder.glob(PARTIAL):
         # A process was killed while it wrote this one.
         partial_file.unlink(missing_ok=True)
     paths = OutputPaths(job.folder, job.output.results, store.latest_summary_path(job.folder))
     results = ResultFiles(job.folder, status, paths, job.resume_hint, xlsx=job.output.xlsx).write()
-    return results if job.sends else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
+    return results if job.sends_rows else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
 
 
 def write_again(
@@ -142,4 +144,6 @@ def write_again(
     paths = OutputPaths(to or run.folder, latest=None if to else store.latest_summary_path(run.folder))
     name = store.cli_name(run.folder, reports)
     hint = ResumeHint(name, f"bulkreact resume {name}")
-    return ResultFiles(run.folder, latest_run_status(run.folder, now=iso(now)), paths, hint, xlsx=xlsx).write()
+    return ResultFiles(
+        run.folder, latest_run_status(run.folder, now=iso_milliseconds(now)), paths, hint, xlsx=xlsx
+    ).write()

@@ -7,7 +7,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.runs.index import Run, RunCounts, read_run
 from bulkreact.runs.run_status import RUNNING, run_status
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
 
@@ -60,7 +60,7 @@ class RunSummary:
 def summarize(run: Run) -> RunSummary:
     """Summarize a run; its rows are counted if they were not before."""
     counts = run.counts or read_run(run.folder, counting=True).counts or RunCounts({}, EXIT_SUCCESS)
-    status = run_status(run.session, now=iso(datetime.now(UTC)))
+    status = run_status(run.session, now=iso_milliseconds(datetime.now(UTC)))
     if not status.end_recorded:
         state = RUNNING if is_locked(run.folder) else status.stop_reason.state.value
         return RunSummary(run, state, None, None, counts.statuses)

@@ -118,14 +118,14 @@ class Run(Struct, frozen=True, dict=True):
         return self.reports / self.name
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether the run came to its end; a run that was stopped or killed did not."""
         return self.session is not None and self.session.state is RunState.FINISHED
 
     @property
-    def unfinished(self) -> bool:
+    def can_be_resumed(self) -> bool:
         """Return whether there is something left to send: the run did not end, or an answer is still lost."""
-        return not self.ended or self.has_unknown
+        return not self.is_finished or self.has_unknown
 
     @property
     def age(self) -> timedelta:

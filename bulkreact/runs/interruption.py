@@ -13,7 +13,7 @@ from bulkreact.models import RunState
 
 T = TypeVar("T")
 # SIGBREAK is sent on Windows when a console is closed.
-_ENDING = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+_STOP_SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 class ShutdownRequest:
@@ -40,13 +40,13 @@ class ShutdownRequest:
 
     def install(self) -> None:
         """Receive signals from now on, and those received before."""
-        for number in _ENDING:
+        for number in _STOP_SIGNALS:
             signal.signal(number, self.receive)
         if self._received:
             self._pending_signal = self._received[-1]
 
     @contextmanager
-    def installed(self) -> Iterator[None]:
+    def handling_signals(self) -> Iterator[None]:
         """Receive signals while the context lasts."""
         with preserving_handlers():
             self.install()
@@ -101,7 +101,7 @@ def exit_code_of(number: int) -> int:
 @contextmanager
 def preserving_handlers() -> Iterator[None]:
     """Restore the signal handlers afterwards."""
-    before = {number: signal.getsignal(number) for number in _ENDING}
+    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
@@ -114,6 +114,6 @@ def deferring_signals() -> Iterator[list[int]]:
     """Only record the signals that come meanwhile, and yield their list."""
     received: list[int] = []
     with preserving_handlers():
-        for number in _ENDING:
+        for number in _STOP_SIGNALS:
             signal.signal(number, lambda number, _frame: received.append(number))
         yield received

@@ -7,11 +7,11 @@ from pathlib import Path
 from bulkreact.batch.locks import folder_lock, partner_lock
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Service
-from bulkreact.timestamps import iso, utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 
 
 @contextmanager
-def locked(
+def hold_partner_lock(
     service: Service, tenant_id: str, *, waiting: Callable[[str], None] | None = None
 ) -> Iterator[Callable[[str], None]]:
     """Hold the partner's lock, and yield a function that records the run's id in it; a simulated run needs none.
@@ -27,7 +27,7 @@ def locked(
 
 
 @contextmanager
-def swept(folder: Path) -> Iterator[None]:
+def hold_inbox_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder that is being swept."""
     with folder_lock(_locks(), folder, now=_now):
         yield
@@ -38,4 +38,4 @@ def _locks() -> Path:
 
 
 def _now() -> str:
-    return iso(utc_now())
+    return iso_milliseconds(utc_now())

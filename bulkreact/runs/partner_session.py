@@ -13,7 +13,7 @@ from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs.interruption import ShutdownRequest
-from bulkreact.runs.partner_lock import locked
+from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import utc_now
@@ -59,7 +59,7 @@ class PartnerSession:
 
         credentials = self.access.credentials
         async with (
-            simulated_if_asked(self.service, folder) as service,
+            start_simulator_if_needed(self.service, folder) as service,
             connect(service, self.limits, credentials) as client,
         ):
             environment = RunEnvironment(
@@ -98,12 +98,12 @@ def partner_session(
 ) -> Iterator[PartnerSession]:
     """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
     reporter.info_if(access.remark)
-    with locked(service, access.tenant_id, waiting=reporter.info if wait else None) as announce:
+    with hold_partner_lock(service, access.tenant_id, waiting=reporter.info if wait else None) as announce:
         yield PartnerSession(service, limits, access, reporter, shutdown, run_async, announce)
 
 
 @asynccontextmanager
-async def simulated_if_asked(service: Service, folder: Path | None = None) -> AsyncIterator[Service]:
+async def start_simulator_if_needed(service: Service, folder: Path | None = None) -> AsyncIterator[Service]:
     """Yield the service that calls go to: the one that is named, or a simulator that is started for the occasion."""
     if not service.simulated:
         yield service

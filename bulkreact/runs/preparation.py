@@ -21,7 +21,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
 
@@ -89,7 +89,7 @@ def new_metadata(
         version=__version__,
         command=command,
         operator=store.operator(),
-        created_at=iso(now),
+        created_at=iso_milliseconds(now),
         input_name=name,
         input_sha256=input_file.sha256,
         header=input_file.header,
@@ -142,21 +142,21 @@ def choose_unfinished(
         same_rows = run.metadata.digest == metadata.digest
         if access.matches_tenant(run.metadata.tenant_id):
             # A run whose rows were all taken by a retry sends nothing more, but must not be repeated either.
-            is_open = run.unfinished or run.has_transferred
+            is_open = run.can_be_resumed or run.has_transferred
             if is_open and same_rows and run.metadata.row_limit == metadata.row_limit:
                 return run, ""
             remark = remark or _remark(run, metadata, same_rows=same_rows, recent=run.age < recent)
-        elif same_rows and run.unfinished:
+        elif same_rows and run.can_be_resumed:
             tenants = f"is for the tenant {run.metadata.tenant_id}: this is a new run, for {access.tenant_id}."
             remark = remark or f"The unfinished run {run.metadata.id} of the same rows {tenants}"
     return None, remark
 
 
 def _remark(run: Run, metadata: RunMetadata, *, same_rows: bool, recent: bool) -> str:
-    if same_rows and run.unfinished:
+    if same_rows and run.can_be_resumed:
         return f"The unfinished run {run.metadata.id} had another --limit: this is a new run of its rows."
     if same_rows and recent:
         return f"The same rows were run before and finished, as {run.metadata.id}: they are sent again."
-    if run.unfinished and run.metadata.input_name == metadata.input_name and not run.metadata.retry_of:
+    if run.can_be_resumed and run.metadata.input_name == metadata.input_name and not run.metadata.retry_of:
         return f"{metadata.input_name} has changed since the unfinished run {run.metadata.id}: this is a new run."
     return ""

@@ -55,11 +55,11 @@ def report_of(
         affected_count=affected_count,
         sessions=tuple(shown),
         earlier_sessions=earlier,
-        details=facts(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
+        details=run_details(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
     )
 
 
-def facts(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
+def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
     """Return name and value of what is fixed about a run and how it ended, without what is not known."""
     metadata, status, calls = overview.metadata, overview.status, overview.calls
     achieved, configured = overview.pace["achieved_per_minute"], overview.pace["configured_per_minute"]

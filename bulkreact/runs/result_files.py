@@ -10,7 +10,7 @@ from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs.next_steps import steps
-from bulkreact.runs.report_content import facts, report_of
+from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, ReportBuilder
@@ -103,7 +103,7 @@ class ResultFiles:
                 overview = self._overview(journal, counts)
                 no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wanted else ""
                 if workbook := wanted and not no_workbook:
-                    results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), facts(overview))
+                    results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), run_details(overview))
                 elif self._in_run_folder:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from bulkreact.models import InputRow, Status
 from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.partner_session import PartnerSession
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
 
@@ -42,7 +42,7 @@ def prepare_retry(
         version=__version__,
         command="retry",
         operator=store.operator(),
-        created_at=iso(now),
+        created_at=iso_milliseconds(now),
         row_limit=row_limit,
         retry_of=run.metadata.id,
         tenant_id=session.access.tenant_id or run.metadata.tenant_id,
@@ -91,7 +91,7 @@ class RetrySelection:
             owner, newest = self._newest(candidate)
             if owner is None:
                 self._missing[newest.transferred_to] += 1
-            elif newest.is_taken:
+            elif newest.is_selected:
                 self.count += 1
                 self.owners.setdefault(owner, []).append(newest.row.number)
                 if newest.row.target:
@@ -133,7 +133,7 @@ class RetrySelection:
         return owner, candidate
 
     def _refuse_unfinished(self, run: Run) -> None:
-        if not run.ended:
+        if not run.is_finished:
             which = "" if run is self._run else f", which took rows of run {self._run.metadata.id} over,"
             name = store.cli_name(run.folder, self._reports)
             raise InputRefusedError(

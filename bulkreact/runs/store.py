@@ -86,7 +86,7 @@ def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
 
 def to_resume(runs: Sequence[Run]) -> Run | None:
     """Return the latest unfinished run, else the latest one, which may have rows that a limit excludes."""
-    return next((run for run in runs if run.unfinished), runs[0] if runs else None)
+    return next((run for run in runs if run.can_be_resumed), runs[0] if runs else None)
 
 
 def latest_summary_path(folder: Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Reaction, RefreshToken, react
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Reaction, RenewToken, react
 from bulkreact.batch.policy import Finish, RetryIn, Step, decide, outcome_if_aborted, outcome_if_open
 from bulkreact.batch.progress import Effect, RowProgress, Sent, Stage, Unsent, advance
 from bulkreact.models import Call, Status
@@ -142,9 +142,9 @@ def test_a_busy_target_is_left_alone_for_two_minutes() -> None:
 
 
 def test_a_refused_token_is_renewed_once_and_again_only_after_another_answer() -> None:
-    assert call_row(TOKEN_REFUSED)[1] == RefreshToken()
+    assert call_row(TOKEN_REFUSED)[1] == RenewToken()
     assert ending(TOKEN_REFUSED, TOKEN_REFUSED) == (Status.FAILED, "http-401", 2)
-    assert call_row(TOKEN_REFUSED, UNAVAILABLE, TOKEN_REFUSED)[1] == RefreshToken()
+    assert call_row(TOKEN_REFUSED, UNAVAILABLE, TOKEN_REFUSED)[1] == RenewToken()
 
 
 def test_rows_that_stop_the_run_are_sent_again_by_a_resume() -> None:

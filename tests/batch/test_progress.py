@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.progress import Effect, Reading, RowProgress, Sent, Stage, Unsent, advance
+from bulkreact.batch.progress import Effect, OnlyRead, RowProgress, Sent, Stage, Unsent, advance
 from bulkreact.models import Operation
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -31,15 +31,15 @@ from tests.support.row_verdicts import (
 @pytest.mark.parametrize(
     ("stage", "operation", "verdict", "expected"),
     [
-        (Unsent(), READ_FIRST, SUSPENDED, Reading(call_with(SUSPENDED), 1, lost=False)),
-        (Unsent(lost=True), READ_FIRST, SUSPENDED, Reading(call_with(SUSPENDED), 1, lost=True)),
-        (Reading(EARLIER, 2, lost=True), READ_FIRST, UNREACHABLE, Reading(call_with(UNREACHABLE), 2, lost=True)),
+        (Unsent(), READ_FIRST, SUSPENDED, OnlyRead(call_with(SUSPENDED), 1, lost=False)),
+        (Unsent(lost=True), READ_FIRST, SUSPENDED, OnlyRead(call_with(SUSPENDED), 1, lost=True)),
+        (OnlyRead(EARLIER, 2, lost=True), READ_FIRST, UNREACHABLE, OnlyRead(call_with(UNREACHABLE), 2, lost=True)),
         (Sent(EARLIER, 1, Effect.LOST), READ_FIRST, SUSPENDED, Sent(EARLIER, 1, Effect.LOST)),
         (Unsent(), WRITE, ACCEPTED, Sent(call_with(ACCEPTED), 1, Effect.ANSWERED)),
         (Unsent(), WRITE, UNREACHABLE, Sent(call_with(UNREACHABLE), 0, Effect.ANSWERED)),
         (Unsent(), WRITE, LOST, Sent(call_with(LOST), 1, Effect.LOST)),
         (Unsent(lost=True), WRITE, UNAVAILABLE, Sent(call_with(UNAVAILABLE), 1, Effect.LOST)),
-        (Reading(EARLIER, 3, lost=False), WRITE, REFUSED, Sent(call_with(REFUSED), 1, Effect.ANSWERED)),
+        (OnlyRead(EARLIER, 3, lost=False), WRITE, REFUSED, Sent(call_with(REFUSED), 1, Effect.ANSWERED)),
         (Sent(EARLIER, 1, Effect.ANSWERED), WRITE, UNAVAILABLE, Sent(call_with(UNAVAILABLE), 2, Effect.MAY_HAVE_ACTED)),
         (Sent(EARLIER, 1, Effect.MAY_HAVE_ACTED), WRITE, ACCEPTED, Sent(call_with(ACCEPTED), 2, Effect.ANSWERED)),
         (Sent(EARLIER, 1, Effect.LOST), WRITE, REFUSED, Sent(call_with(REFUSED), 2, Effect.ANSWERED)),

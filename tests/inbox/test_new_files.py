@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.inbox.ledger import LedgerEntry, Stage
+from bulkreact.inbox.ledger import FilingStage, LedgerEntry
 from bulkreact.inbox.new_files import (
     ContinuedFile,
-    CopiedFile,
+    DuplicateFile,
     IgnoredFile,
     NewFile,
     RefusedFile,
@@ -19,8 +19,8 @@ from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import guid, metadata, row, write_csv
 
-ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, Stage.PREPARED)
-EARLIER = replace(ENTRY, run_id="earlier", stage=Stage.FILED)
+ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, FilingStage.PREPARED)
+EARLIER = replace(ENTRY, run_id="earlier", stage=FilingStage.FILED)
 UNFINISHED = Run.of(Path("by-hand"), RunRecord(metadata(id="by-hand")))
 UNREADABLE = RefusedFile("no header")
 
@@ -45,7 +45,7 @@ def test_an_unnew_file_file_is_refused_with_its_reason() -> None:
 @pytest.mark.parametrize("unfinished", [None, UNFINISHED])
 def test_a_content_that_had_a_run_is_a_copy(new_file: NewFile, unfinished: Run | None) -> None:
     file = replace(new_file, earlier=EARLIER, unfinished=unfinished)
-    assert classify(file, changed=False) == CopiedFile(EARLIER)
+    assert classify(file, changed=False) == DuplicateFile(EARLIER)
 
 
 def test_an_unfinished_run_of_the_same_rows_is_continued_under_its_own_id(new_file: NewFile) -> None:

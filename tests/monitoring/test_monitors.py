@@ -13,7 +13,7 @@ import pytest
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.monitoring import webhooks
-from bulkreact.monitoring.monitors import CommandEnd, Monitors, ReportState
+from bulkreact.monitoring.monitors import CommandEnd, Notifier, ReportState
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, scenario_id, write_csv
@@ -300,7 +300,7 @@ def test_not_even_a_bug_in_a_notification_changes_a_run(
 def test_what_monitors_know_already_is_not_sent_again(
     receiver: Receiver, tmp_path: Path, state: ReportState, paths: list[str]
 ) -> None:
-    monitors = Monitors(
+    monitors = Notifier(
         command="sweep",
         reports=tmp_path,
         metrics=None,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.batch.discovery.listing import CustomerReading, DiscoveryFilter, PageCursor, parents_first
+from bulkreact.batch.discovery.listing import CustomerTask, DiscoveryFilter, Paginator, parents_first
 from bulkreact.models import NoResponse, Response
 from bulkreact.partnercenter import paging
 from bulkreact.partnercenter.paging import (
@@ -207,7 +207,7 @@ def test_every_subscription_comes_once_and_after_its_parent(parents: list[int | 
 
 
 def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
-    cursor = PageCursor(paging.customers())
+    cursor = Paginator(paging.customers())
     verdicts = []
     for number in range(25):
         link = {"uri": "/customers", "headers": {"MS-ContinuationToken": str(number)}}
@@ -219,7 +219,7 @@ def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
 
 def test_only_wanted_subscriptions_are_looked_into() -> None:
     wanted = DiscoveryFilter(only=frozenset({guid(12)}))
-    reading = CustomerReading(1, guid(1), wanted)
+    reading = CustomerTask(1, guid(1), wanted)
     plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
     reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
     path = reading.cursor.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path

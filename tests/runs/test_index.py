@@ -77,12 +77,12 @@ def test_an_unchanged_journal_is_opened_once(tmp_path: Path, opened: list[str]) 
 
 def test_a_journal_that_was_changed_is_read_again(tmp_path: Path, opened: list[str]) -> None:
     folder = make_run(tmp_path, 1)
-    assert not list_runs(tmp_path).runs[0].ended
+    assert not list_runs(tmp_path).runs[0].is_finished
     end_session(folder)
-    assert list_runs(tmp_path).runs[0].ended
+    assert list_runs(tmp_path).runs[0].is_finished
     settle(folder)
-    assert list_runs(tmp_path).runs[0].ended
-    assert list_runs(tmp_path).runs[0].ended
+    assert list_runs(tmp_path).runs[0].is_finished
+    assert list_runs(tmp_path).runs[0].is_finished
     assert len(opened) == 3
 
 

@@ -43,7 +43,7 @@ async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost(swallowed: b
         await phase.interrupted.wait()
         return "ended"
 
-    with shutdown.installed():
+    with shutdown.handling_signals():
         if not swallowed:
             signal.raise_signal(signal.SIGTERM)
         assert await shutdown.guard(work()) == "ended"
@@ -62,7 +62,7 @@ async def test_the_second_signal_cancels_the_work(number: signal.Signals, code: 
         await asyncio.Event().wait()
         return "never"
 
-    with shutdown.installed():
+    with shutdown.handling_signals():
         stopped = await shutdown.guard(work())
     assert stopped == StopReason(RunState.INTERRUPTED, code, "calls in flight were given up at the second signal")
     assert messages == [STOPPING]
@@ -74,7 +74,7 @@ async def test_a_signal_after_the_work_changes_only_the_exit_code() -> None:
     async def work() -> str:
         return "ended"
 
-    with shutdown.installed():
+    with shutdown.handling_signals():
         assert await shutdown.guard(work()) == "ended"
         assert shutdown.exit_code == 0
         signal.raise_signal(signal.SIGINT)

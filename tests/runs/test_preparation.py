@@ -12,7 +12,7 @@ from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.preparation import choose_unfinished
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 TENANT, OTHER_TENANT = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
 ACCESS = AuthorizedAccess(StaticToken("token", now=lambda: 0.0), TENANT, TENANT)
@@ -22,7 +22,7 @@ METADATA = RunMetadata(
     version="",
     command="run",
     operator="",
-    created_at=iso(datetime.now(UTC)),
+    created_at=iso_milliseconds(datetime.now(UTC)),
     input_name="input.csv",
     input_sha256="",
     header=(),
@@ -38,7 +38,7 @@ METADATA = RunMetadata(
 ENDED = SessionRecord(1, 1, "", "", RunState.FINISHED, 0, "", None)
 OPEN = Run.of(Path("earlier"), RunRecord(METADATA))
 FINISHED = Run.of(Path("earlier"), RunRecord(METADATA, ENDED))
-OLD = iso(datetime.now(UTC) - timedelta(days=8))
+OLD = iso_milliseconds(datetime.now(UTC) - timedelta(days=8))
 
 
 def variant(run: Run, **changes: object) -> Run:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.row_results import load_result
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import JournalNotWrittenError
 from bulkreact.models import InputRow, Outcome, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
@@ -170,7 +170,7 @@ def test_a_journal_that_cannot_be_written_is_noticed_without_another_write(tmp_p
     def answer(sent: SentCall) -> Response | None:
         if guid(99) in sent.path:
             return long if sent.at < 100 else None
-        with closing(connect(tmp_path / JOURNAL_NAME)) as other:
+        with closing(connect_sqlite(tmp_path / JOURNAL_NAME)) as other:
             other.execute("DROP TABLE outcomes")
         return None
 

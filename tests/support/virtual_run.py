@@ -13,12 +13,12 @@ from uuid import UUID
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.run.session import Session, work
+from bulkreact.batch.run.session import RunSession, work
 from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 from tests.support import virtual_time
 from tests.support.ids import guid, metadata
 
@@ -129,10 +129,16 @@ class VirtualRun:
             yield
 
         with Journal(self.folder) as journal:
-            number = journal.begin_session(command=command, version="1", configured_per_minute=None, now=iso(wall()))
-            stop_reason = await work(Session(journal, number, environment, SERVICE, limits, beginning), send=send)
+            number = journal.begin_session(
+                command=command, version="1", configured_per_minute=None, now=iso_milliseconds(wall())
+            )
+            stop_reason = await work(RunSession(journal, number, environment, SERVICE, limits, beginning), send=send)
             journal.end_session(
-                number, state=stop_reason.state, exit_code=stop_reason.exit_code, reason="", now=iso(wall())
+                number,
+                state=stop_reason.state,
+                exit_code=stop_reason.exit_code,
+                reason="",
+                now=iso_milliseconds(wall()),
             )
         monotonic()
         return stop_reason

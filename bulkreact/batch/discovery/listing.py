@@ -74,7 +74,7 @@ class DiscoveryFilter:
         return self.active or status.strip().lower() != ACTIVE
 
 
-class PageCursor(Generic[Entry]):
+class Paginator(Generic[Entry]):
     """The reading of one list: its entries so far, each once, and the next page."""
 
     def __init__(self, listing: Listing[Entry]) -> None:
@@ -141,7 +141,7 @@ class ReadTask(ABC):
 
     @property
     @abstractmethod
-    def cursor(self) -> PageCursor[CustomerEntry] | PageCursor[SubscriptionEntry] | PageCursor[EntitlementEntry]:
+    def cursor(self) -> Paginator[CustomerEntry] | Paginator[SubscriptionEntry] | Paginator[EntitlementEntry]:
         """Return the list that is being read."""
 
     def judge(self, reply: Reply, service: Service, *, now: datetime) -> Verdict:
@@ -159,10 +159,10 @@ class CustomerList(ReadTask):
     def __init__(self) -> None:
         super().__init__(1, "the list of customers")
         self.drained = 0
-        self._cursor = PageCursor(paging.customers())
+        self._cursor = Paginator(paging.customers())
 
     @property
-    def cursor(self) -> PageCursor[CustomerEntry]:
+    def cursor(self) -> Paginator[CustomerEntry]:
         """Return the list of customers."""
         return self._cursor
 
@@ -183,20 +183,20 @@ class CustomerList(ReadTask):
         return entries, without_id
 
 
-class CustomerReading(ReadTask):
+class CustomerTask(ReadTask):
     """The reading of one customer, as an item of a queue: the subscriptions, then each Azure plan's entitlements."""
 
     def __init__(self, key: int, customer_id: str, criteria: DiscoveryFilter) -> None:
         super().__init__(key, customer_id)
         self._criteria = criteria
-        self._subscriptions = PageCursor(paging.subscriptions(customer_id))
+        self._subscriptions = Paginator(paging.subscriptions(customer_id))
         self._plans: deque[SubscriptionEntry] | None = None
         self._plan: SubscriptionEntry | None = None
-        self._entitlements: dict[str, PageCursor[EntitlementEntry]] = {}
+        self._entitlements: dict[str, Paginator[EntitlementEntry]] = {}
         self._failed = False
 
     @property
-    def cursor(self) -> PageCursor[SubscriptionEntry] | PageCursor[EntitlementEntry]:
+    def cursor(self) -> Paginator[SubscriptionEntry] | Paginator[EntitlementEntry]:
         """Return the list that is being read."""
         return self._entitlements[self._plan.id] if self._plan else self._subscriptions
 
@@ -261,7 +261,7 @@ class CustomerReading(ReadTask):
             self._plans = deque(filter(self._criteria.includes_entitlements, self._subscriptions.entries))
         self._plan = self._plans.popleft() if self._plans else None
         if self._plan:
-            self._entitlements[self._plan.id] = PageCursor(paging.entitlements(self.customer_id, self._plan.id))
+            self._entitlements[self._plan.id] = Paginator(paging.entitlements(self.customer_id, self._plan.id))
 
 
 def parents_first(subscriptions: Sequence[SubscriptionEntry]) -> list[SubscriptionEntry]:

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from bulkreact.batch.discovery.listing import CustomerList, CustomerReading, DiscoveryFilter, ReadFailure, ReadTask
+from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.reaction import Answered, RefreshToken
+from bulkreact.batch.dispatch.reaction import Answered, RenewToken
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_budget
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow
@@ -20,7 +20,7 @@ from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.settings import Limits, Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 TaskT = TypeVar("TaskT", bound=ReadTask)
 
@@ -75,13 +75,13 @@ async def _list_customers(
 async def _read_customers(job: DiscoveryJob, budget: CallBudget, writer: Writer) -> StopReason:
     store = job.store
 
-    def task(customer_id: str) -> CustomerReading:
+    def task(customer_id: str) -> CustomerTask:
         criteria = job.criteria
         if criteria.only is not None:
             criteria = replace(criteria, only=store.selected_subscriptions(customer_id))
-        return CustomerReading(store.key(customer_id), customer_id, criteria)
+        return CustomerTask(store.key(customer_id), customer_id, criteria)
 
-    async def save(task: CustomerReading) -> None:
+    async def save(task: CustomerTask) -> None:
         if task.finished:
             key, now = task.position, job.environment.now()
             statements = store.read_statements(
@@ -157,7 +157,7 @@ class _TaskReader(Generic[TaskT]):
         result = await self._send(task)
         self._pool.record_answer(task, result)
         reaction = self._pool.react(result.verdict, failures=task.failures, token_refused=task.token_refused)
-        task.token_refused = isinstance(reaction, RefreshToken)
+        task.token_refused = isinstance(reaction, RenewToken)
         task.failures += isinstance(reaction, RetryIn)
         if not isinstance(reaction, Answered):
             if await self._pool.apply(task, reaction, result, abort_reason=_abort_reason(result)):
@@ -171,13 +171,15 @@ class _TaskReader(Generic[TaskT]):
 
     async def _send(self, task: TaskT) -> CallResult:
         environment, service = self._environment, self._job.service
-        started, started_at = environment.monotonic(), iso(environment.now())
+        started, started_at = environment.monotonic(), iso_milliseconds(environment.now())
         ids = environment.new_id(), environment.new_id()
         request = task.cursor.request(service, request_id=ids[0], correlation_id=ids[1])
         reply = await environment.send(request)
         now = environment.now()
         verdict = task.judge(reply, service, now=now)
-        return CallResult(request.operation, Call(0, *ids, started_at, iso(now), verdict.answer), verdict, started)
+        return CallResult(
+            request.operation, Call(0, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
+        )
 
     async def _fail(self, task: TaskT, result: CallResult) -> None:
         """Continue without what a call was to read, or abort for lack of permission."""

@@ -11,11 +11,11 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bulkreact.batch.discovery.listing import FoundTarget, ReadFailure
-from bulkreact.batch.journal.writer import Statement, connect
+from bulkreact.batch.journal.writer import Statement, connect_sqlite
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.models import Discovered, Kind
 from bulkreact.partnercenter.paging import CustomerEntry
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 # Older reads are repeated: statuses change.
 STORED_FOR = timedelta(hours=12)
@@ -94,7 +94,7 @@ class DiscoveryStore:
             if ignore_cache:
                 _delete(path)
             self.connection = _open(path)
-            self._delete_old(iso(now - STORED_FOR))
+            self._delete_old(iso_milliseconds(now - STORED_FOR))
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
             raise InputRefusedError(
@@ -185,7 +185,7 @@ class DiscoveryStore:
             (_DELETE.format("entries", gone), ()),
             (_DELETE.format("troubles", gone), ()),
             (f"DELETE FROM customers WHERE {gone}", ()),  # noqa: S608 - our own number
-            ("UPDATE listing SET listed_at = ?", (iso(now),)),
+            ("UPDATE listing SET listed_at = ?", (iso_milliseconds(now),)),
         ]
 
     def read_statements(
@@ -211,7 +211,7 @@ class DiscoveryStore:
         ]
         read = (
             "UPDATE customers SET read_at = ?, nameless = ? WHERE key = ?",
-            (None if failed else iso(now), without_id, key),
+            (None if failed else iso_milliseconds(now), without_id, key),
         )
         return [*statements, *failed, read]
 
@@ -277,7 +277,7 @@ def _open(path: Path) -> sqlite3.Connection:
     if not path.exists():
         # Only the user may read the names of their customers.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = connect(path)
+    connection = connect_sqlite(path)
     try:
         _prepare(connection)
     except BaseException:

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic
 
-from bulkreact.batch.row_source import CustomerStream, Item, RowSource
+from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
 _CHUNK = 64
 
@@ -26,7 +26,7 @@ class CustomerQueue(Generic[Item]):
     """
 
     customer_id: str
-    source: RowSource[Item]
+    source: ItemSource[Item]
     returned: deque[Item] = field(default_factory=deque)
     parked: dict[int, list[Item]] = field(default_factory=dict)
     in_flight: int = 0

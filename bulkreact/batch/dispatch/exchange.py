@@ -9,7 +9,7 @@ from bulkreact.models import Call, Operation, Target
 from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of_location
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 
 class CallResult(Struct, frozen=True):
@@ -44,7 +44,7 @@ class CallExecutor:
         context: CallContext = NO_CONTEXT,
     ) -> CallResult:
         """Make a call for a row; without a request id it gets a new one."""
-        started, started_at = self._environment.monotonic(), iso(self._environment.now())
+        started, started_at = self._environment.monotonic(), iso_milliseconds(self._environment.now())
         request = build_request(
             operation,
             target,
@@ -63,4 +63,6 @@ class CallExecutor:
         if isinstance(verdict, Accepted) and verdict.location:
             path = path_of_location(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
-        return CallResult(operation, Call(call, *ids, started_at, iso(now), verdict.answer), verdict, started)
+        return CallResult(
+            operation, Call(call, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
+        )

@@ -9,7 +9,7 @@ from typing import Generic
 
 from bulkreact.batch.dispatch.customer_queue import CustomerQueue
 from bulkreact.batch.environment import ThrottleState
-from bulkreact.batch.row_source import CustomerStream, Item, RowSource
+from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
 ACTIVE_CUSTOMERS = 1024
 WAITING_ITEMS = 10_000
@@ -23,7 +23,7 @@ class Queue(Generic[Item]):
 
     def __init__(
         self,
-        source: RowSource[Item],
+        source: ItemSource[Item],
         *,
         per_customer: int,
         clock: Callable[[], float],
@@ -218,9 +218,9 @@ class Queue(Generic[Item]):
         # Customers whose items all wait do not count: new ones must not wait for them.
         while self._upcoming and len(self._ready) < self._active_customers and len(self._due) < WAITING_ITEMS:
             stream = self._upcoming
-            if stream.band > self._band and self._ready:
+            if stream.priority > self._band and self._ready:
                 break
-            self._band = stream.band
+            self._band = stream.priority
             self._upcoming = next(self._streams, None)
             self._begin(stream)
         return self._ready.popleft() if self._ready else None

@@ -16,7 +16,7 @@ class ApplyThrottle(Struct, frozen=True):
     retry_after: float | None
 
 
-class RefreshToken(Struct, frozen=True):
+class RenewToken(Struct, frozen=True):
     """Fetch a fresh token, then make the same call again."""
 
 
@@ -28,7 +28,7 @@ class Answered(Struct, frozen=True):
     """The driver decides: this is an answer about the target, or the last failure that it is allowed."""
 
 
-Unanswered = RetryIn | ApplyThrottle | RefreshToken | AbortRun
+Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun
 Reaction = Unanswered | Answered
 
 
@@ -51,7 +51,7 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
         case verdicts.Throttled(retry_after=retry_after):
             return ApplyThrottle(retry_after)
         case verdicts.TokenRefused():
-            return AbortRun() if token_refused else RefreshToken()
+            return AbortRun() if token_refused else RenewToken()
         case verdicts.Fatal():
             return AbortRun()
         case verdicts.Transient(retry_once=retry_once):

@@ -13,7 +13,7 @@ _REPEAT_CEILING_SECONDS = 30.0
 _CUSTOMERS_FOR_CERTAIN = 3
 
 
-class Scope(StrEnum):
+class ThrottleScope(StrEnum):
     """Whose calls a throttle pauses."""
 
     CUSTOMER = "customer"
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 class ThrottleDecision:
     """What a 429 causes: pause the scope until a time, or abandon it; ``slow_down``: also lower the rate."""
 
-    scope: Scope
+    scope: ThrottleScope
     until: float
     abandon: bool = False
     slow_down: bool = False
@@ -67,7 +67,7 @@ class Throttle:
         self._partner: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
 
-    def throttled(
+    def record_429(
         self,
         customer: str,
         *,
@@ -98,9 +98,9 @@ class Throttle:
             episode = self._customers[customer] = ThrottleEpisode(since=now, latest=now, held_at=now, until=now)
         episode.write |= write
         episode.too_long = too_long
-        scope, slow_down = Scope.CUSTOMER, False
+        scope, slow_down = ThrottleScope.CUSTOMER, False
         if alone or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
-            scope = Scope.PARTNER
+            scope = ThrottleScope.PARTNER
             # A call that was in flight when the partner was paused says nothing new about the rate.
             slow_down = self._partner is None or started >= self._partner.held_at
             if self._partner:
@@ -115,7 +115,7 @@ class Throttle:
         episode.until = max(episode.until, now + wait(retry_after, episode.count, chance))
         return ThrottleDecision(scope, episode.until, slow_down=slow_down)
 
-    def answered(self, customer: str, *, started: float, write: bool = True) -> None:
+    def record_answer(self, customer: str, *, started: float, write: bool = True) -> None:
         """Record an answer other than 429 to a call begun at ``started``."""
         self._clean_started = max(self._clean_started, started)
         episode = self._customers.get(customer)
@@ -132,7 +132,7 @@ class Throttle:
 
     def _is_too_long_for_partner(self, others: list[ThrottleEpisode]) -> bool:
         """Return whether enough customers got too long a Retry-After: the partner would be abandoned for it."""
-        return self._unbroken([other for other in others if other.too_long]) + 1 >= _CUSTOMERS_FOR_CERTAIN
+        return self._count_without_success([other for other in others if other.too_long]) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
     def _is_partner_paused(self, started: float, now: float) -> bool:
         """Return whether the partner is paused, or was when a call began."""
@@ -141,9 +141,9 @@ class Throttle:
     def _is_throttled_together(self, others: list[ThrottleEpisode], now: float) -> bool:
         """Return whether enough other customers were throttled within the window."""
         recent = [other for other in others if now - other.latest <= WINDOW_SECONDS]
-        return self._unbroken(recent) > 0 or len(recent) + 1 >= _CUSTOMERS_FOR_CERTAIN
+        return self._count_without_success(recent) > 0 or len(recent) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
-    def _unbroken(self, episodes: list[ThrottleEpisode]) -> int:
+    def _count_without_success(self, episodes: list[ThrottleEpisode]) -> int:
         # A clean answer to a call begun after a 429 shows that the partner as a whole was not throttled.
         return sum(self._clean_started <= episode.latest for episode in episodes)
 

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar, assert_never
 from bulkreact.batch.dispatch.exchange import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, Reaction, RefreshToken, Unanswered, react
-from bulkreact.batch.dispatch.throttle import Scope, Throttle
+from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, Reaction, RenewToken, Unanswered, react
+from bulkreact.batch.dispatch.throttle import Throttle, ThrottleScope
 from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import Item
@@ -40,10 +40,10 @@ def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned(Generic[Item]):
+class AbandonedScope(Generic[Item]):
     """A scope throttled for longer than the run waits: the item in hand, and the others with calls on record."""
 
-    scope: Scope
+    scope: ThrottleScope
     items: list[Item]
 
 
@@ -110,7 +110,7 @@ class WorkerPool(Generic[Item]):
         if isinstance(result.verdict, Throttled) or result.verdict.answer.http_status is None:
             return
         write = result.operation in CHANGES
-        self._budget.throttle.answered(item.customer_id, started=result.started, write=write)
+        self._budget.throttle.record_answer(item.customer_id, started=result.started, write=write)
         if rate := self._budget.rate_limiter.adaptive_rate:
             rate.speed_up()
 
@@ -121,7 +121,7 @@ class WorkerPool(Generic[Item]):
 
     async def apply(
         self, item: Item, reaction: Unanswered, result: CallResult, *, abort_reason: str
-    ) -> Abandoned[Item] | None:
+    ) -> AbandonedScope[Item] | None:
         """Return the item to the queue as a reaction requires, or abort the run for ``abort_reason``.
 
         If the scope is abandoned instead, return it: the caller settles its items and marks the one in hand as done.
@@ -133,7 +133,7 @@ class WorkerPool(Generic[Item]):
                 self.queue.wait(item, self._environment.monotonic() + delay)
             case ApplyThrottle(retry_after=retry_after):
                 return self._apply_throttle(item, result, retry_after)
-            case RefreshToken():
+            case RenewToken():
                 await self.unless_stopped(partial(self._environment.renew_token, result.started))
                 await self._ensure_token()
                 self.queue.wait(item, self._environment.monotonic())
@@ -144,9 +144,9 @@ class WorkerPool(Generic[Item]):
                 assert_never(reaction)
         return None
 
-    def _apply_throttle(self, item: Item, result: CallResult, retry_after: float | None) -> Abandoned[Item] | None:
+    def _apply_throttle(self, item: Item, result: CallResult, retry_after: float | None) -> AbandonedScope[Item] | None:
         """Pause the throttled scope, or abandon it when it is throttled for longer than the run waits."""
-        decision = self._budget.throttle.throttled(
+        decision = self._budget.throttle.record_429(
             item.customer_id,
             started=result.started,
             now=self._environment.monotonic(),
@@ -158,10 +158,10 @@ class WorkerPool(Generic[Item]):
         if decision.slow_down and (rate := self._budget.rate_limiter.adaptive_rate):
             rate.slow_down()
         if decision.abandon:
-            by_customer = decision.scope is Scope.CUSTOMER
+            by_customer = decision.scope is ThrottleScope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
-            return Abandoned(decision.scope, [item, *dropped])
-        if decision.scope is Scope.CUSTOMER:
+            return AbandonedScope(decision.scope, [item, *dropped])
+        if decision.scope is ThrottleScope.CUSTOMER:
             self.queue.hold_customer(item.customer_id, decision.until)
         else:
             self.queue.hold_all(decision.until)

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_NAMES
-from bulkreact.batch.progress import RowProgress, after_call, initial_progress
+from bulkreact.batch.progress import RowProgress, after_call, initial_row_progress
 from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS
@@ -52,7 +52,7 @@ def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, 
 
     Snapshots of subscriptions are not stored: the next step is to read the subscription again.
     """
-    progress = first = initial_progress(target, lost=lost)
+    progress = first = initial_row_progress(target, lost=lost)
     for stored in map(_StoredCall._make, connection.execute(_CALLS_OF_ROW, (ordinal,))):
         if (operation := Operation(stored.operation)) not in STEPS:
             continue

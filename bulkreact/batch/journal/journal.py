@@ -16,7 +16,7 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.bulk_insert import insert_rows
 from bulkreact.batch.journal.metadata import COLUMNS, RunMetadata, load_metadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
-from bulkreact.batch.journal.writer import connect, translating_write_errors
+from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
@@ -61,7 +61,7 @@ class Journal(JournalReader):
         self._lock.release()
 
     def _connect(self) -> sqlite3.Connection:
-        return connect(self.path)
+        return connect_sqlite(self.path)
 
     def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
         """Record that this process works on the run and return the session's number."""
@@ -121,7 +121,7 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
     """Create a journal with the rows of an input in a folder; its metadata is still missing."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = connect(path)
+    connection = connect_sqlite(path)
     try:
         # WAL would write every page of a new file twice; the commit syncs them all the same.
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -139,7 +139,7 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
     header = json.dumps(metadata.header, ensure_ascii=False)
     values = [header if name == "header" else getattr(metadata, name) for name in RunMetadata.__struct_fields__]
     marks = ", ".join("?" for _ in values)
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(schema.MARK_DUPLICATES)
         connection.execute(schema.SEPARATE_REQUEST_IDS)

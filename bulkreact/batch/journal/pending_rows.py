@@ -10,7 +10,7 @@ from msgspec import Struct
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.call_log import derive_request_id, load_progress
 from bulkreact.batch.journal.schema import STEP_NAMES
-from bulkreact.batch.progress import RowProgress, initial_progress
+from bulkreact.batch.progress import RowProgress, initial_row_progress
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Status, Target
 from bulkreact.partnercenter.protocol import WRITES
@@ -133,7 +133,7 @@ class OpenCount:
     customers: int
 
 
-def open_count(connection: sqlite3.Connection, *, with_excluded: bool = False) -> OpenCount:
+def count_open_rows(connection: sqlite3.Connection, *, with_excluded: bool = False) -> OpenCount:
     """Return how many rows of how many customers are open, without sorting them."""
     _create_views(connection)
     return OpenCount(*connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone())
@@ -192,7 +192,7 @@ class PendingRows:
     def _load(self, stream: CustomerStream, after: int, limit: int, *, only_begun: bool) -> list[PendingRow]:
         values = {
             "customer": stream.customer_id,
-            "band": stream.band,
+            "band": stream.priority,
             "parent": stream.parent,
             "after": after,
             "limit": limit,
@@ -206,7 +206,7 @@ class PendingRows:
             customer_id, subscription_id, entitlement_id = ids
             target = Target(customer_id, subscription_id, entitlement_id)
             # Only a row that was sent before has calls to look for.
-            progress = initial_progress(target, lost=bool(lost))
+            progress = initial_row_progress(target, lost=bool(lost))
             if begun:
                 progress = load_progress(self._connection, ordinal, target, lost=bool(lost))
             rows.append(PendingRow(ordinal, number, target, carried, bool(of_read), progress, position, bool(restore)))

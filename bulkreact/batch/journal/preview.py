@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.reading import JOURNAL_NAME
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Kind, Target
 
 _VALID = "problem_code = '' AND duplicate_of IS NULL"
@@ -48,7 +48,7 @@ class RunPreview:
 
 def preview_run(folder: Path) -> RunPreview:
     """Mark the duplicates among a journal's rows, and count the rows."""
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute(schema.MARK_DUPLICATES)
         (duplicate,) = connection.execute(_DUPLICATES).fetchone()
         kinds = {Kind.AZURE if azure else Kind.SUBSCRIPTION: count for azure, count in connection.execute(_KINDS)}
@@ -58,7 +58,7 @@ def preview_run(folder: Path) -> RunPreview:
 
 def planned_targets(folder: Path) -> Iterator[PlannedTarget]:
     """Yield the targets that would be sent, in input order; duplicates must be marked already."""
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         yield from _targets(connection)
 
 

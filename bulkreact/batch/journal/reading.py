@@ -90,7 +90,7 @@ class JournalReader:
 
     def open_count(self, *, with_excluded: bool = False) -> OpenCount:
         """Return how many rows of how many customers are still to be sent."""
-        return pending_rows.open_count(self.connection, with_excluded=with_excluded)
+        return pending_rows.count_open_rows(self.connection, with_excluded=with_excluded)
 
     def pending_rows(self, *, with_excluded: bool = False, soon: str = "") -> PendingRows:
         """Return the open rows, to be sent in their order; what is deleted before ``soon`` goes first."""

@@ -26,7 +26,7 @@ class Recorder:
         await self._writer.commit((schema.INSERT_CALL, values))
         return call
 
-    async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
+    async def record_answer(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
         """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
         await self._writer.commit(*self._answer(call, verdict, settled))
 
@@ -36,9 +36,9 @@ class Recorder:
         """Record the same; it is durable before any later call is sent, and ``on_durable`` is called then."""
         self._writer.submit(*self._answer(call, verdict, settled), on_durable=on_durable)
 
-    async def flushed(self) -> None:
+    async def flush(self) -> None:
         """Wait until all events are durable."""
-        await self._writer.flushed()
+        await self._writer.wait_until_durable()
 
     def _answer(self, call: Call, verdict: Verdict, settled: Iterable[tuple[int, Outcome]]) -> list[Statement]:
         answer = verdict.answer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.progress import Reading
+from bulkreact.batch.progress import OnlyRead
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
 _NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
@@ -24,7 +24,7 @@ class Candidate:
 
     row: InputRow
     status: Status
-    is_taken: bool
+    is_selected: bool
     transferred_to: str
 
 
@@ -45,7 +45,7 @@ def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> 
     customer_id, subscription_id, entitlement_id = ids
     target = Target(customer_id, subscription_id, entitlement_id)
     progress = load_progress(connection, ordinal, target, lost=bool(lost))
-    call, only_read = progress.call, isinstance(progress.stage, Reading)
+    call, only_read = progress.call, isinstance(progress.stage, OnlyRead)
     # The id of an earlier run's write outlives the readings that this one made before its own.
     still_carried = only_read and bool(row.request_id)
     unanswered = "" if call is None or call.answer.business else call.request_id

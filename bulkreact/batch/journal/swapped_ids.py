@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.batch.journal.reading import JOURNAL_NAME
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Target
 
 CODE = "swapped-ids"
@@ -59,7 +59,7 @@ class SwappedId:
 
 def flag_swapped_ids(folder: Path) -> list[SwappedId]:
     """Mark rows with an id in the wrong column as invalid, and return them in input order."""
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute(_MIXED)
         swapped = dict(_find_swapped(connection))
         connection.execute("BEGIN IMMEDIATE")
@@ -71,7 +71,7 @@ def flag_swapped_ids(folder: Path) -> list[SwappedId]:
 def input_digest(folder: Path) -> str:
     """Return the digest of the targets of a journal's valid rows, in input order."""
     digest = hashlib.sha256()
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         for ids in connection.execute(_VALID):
             digest.update(Target(*ids).digest_line.encode())
     return digest.hexdigest()

@@ -21,7 +21,7 @@ OnDurable = Callable[[], None]
 _ROWS_PER_STATEMENT = 32
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect_sqlite(path: Path) -> sqlite3.Connection:
     """Open a database so that a commit survives a power loss; transactions begin explicitly."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -57,7 +57,7 @@ class Writer:
     """
 
     def __init__(self, path: Path, *, appends: AbstractSet[str] = frozenset()) -> None:
-        self._connection = connect(path)
+        self._connection = connect_sqlite(path)
         self._appends = appends
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ class Writer:
         """
         self._add(_Entry(statements, None, on_durable))
 
-    async def flushed(self) -> None:
+    async def wait_until_durable(self) -> None:
         """Wait until everything is durable; raises JournalNotWrittenError when it cannot be."""
         if self._running or self._pending or self._failure:
             await self.commit()
@@ -111,9 +111,9 @@ class Writer:
             self._running = self._loop.run_in_executor(
                 self._executor, self._commit_group, [entry.statements for entry in group]
             )
-            self._running.add_done_callback(partial(self._flushed, group))
+            self._running.add_done_callback(partial(self._on_committed, group))
 
-    def _flushed(self, group: list[_Entry], done: asyncio.Future[list[int]]) -> None:
+    def _on_committed(self, group: list[_Entry], done: asyncio.Future[list[int]]) -> None:
         self._running = None
         self._unwritten = done.exception()
         self._failure = self._unwritten or self._failure or self._notify(group, done.result())

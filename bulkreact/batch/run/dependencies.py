@@ -16,7 +16,7 @@ from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, S
 from bulkreact.batch.progress import RowProgress, Sent
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentSubscriptions
 from bulkreact.batch.verify.poller import ActivationPoller
-from bulkreact.batch.verify.subscription_watch import PollSchedule, Settled, SubscriptionWatch
+from bulkreact.batch.verify.subscription_watch import PollSchedule, SubscriptionWatch, WatchResult
 from bulkreact.models import SUCCESSES, Outcome, Status
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
@@ -98,7 +98,7 @@ class DependencyTracker:
             executor=executor,
             environment=environment,
             run_uuid=run_uuid,
-            settled=self._polled,
+            settled=self._on_poll_settled,
             apply=apply,
         )
         self._watched: set[int] = set()
@@ -149,7 +149,7 @@ class DependencyTracker:
             case RetryIn(delay=delay):
                 self._queue.wait(row, self._environment.monotonic() + delay)
             case Finish(outcome=outcome):
-                await self._end([row], outcome)
+                await self._settle_with_children([row], outcome)
                 self._queue.done(row)
             case AwaitParent():
                 self._waits[row.ordinal] = parent.ordinal
@@ -160,7 +160,7 @@ class DependencyTracker:
             case _:
                 assert_never(step)
 
-    async def settled(self, row: PendingRow, outcome: Outcome, verdict: Verdict, *, may_reopen: bool) -> None:
+    async def on_settled(self, row: PendingRow, outcome: Outcome, verdict: Verdict, *, may_reopen: bool) -> None:
         """Do what the outcome of a row, still in hand, means for the rows that wait for it.
 
         ``may_reopen``: the run may yet stop for lack of permission, and the row be sent again.
@@ -193,7 +193,7 @@ class DependencyTracker:
         unsent = self._pending_rows.is_awaited(ordinal) and not self._queue.is_dropped(customer_id)
         return unsent or bool(self._queue.parked_items(customer_id, ordinal))
 
-    async def _polled(self, settled: Settled) -> None:
+    async def _on_poll_settled(self, settled: WatchResult) -> None:
         active = {row.ordinal for row, outcome in settled.ended if outcome.status is Status.REACTIVATED}
         for row in [*(row for row, _ in settled.ended), *settled.unchanged]:
             parent = self._parents.of_row(row.ordinal)
@@ -224,7 +224,7 @@ class DependencyTracker:
             self._queue.add(self._parents.watch(parent, PollSchedule(self._limits.waiting, now, at)))
 
     async def _fail_children(self, parent: ParentSubscription) -> None:
-        await self._end(*await self._take_children(parent))
+        await self._settle_with_children(*await self._take_children(parent))
 
     async def _take_children(self, parent: ParentSubscription) -> tuple[list[PendingRow], Outcome]:
         """Settle the unsent rows that wait for a parent; return those that were begun, and how they end as well."""
@@ -233,7 +233,7 @@ class DependencyTracker:
         parked = self._queue.unpark(parent.customer_id, parent.ordinal)
         return [row for row in parked if isinstance(row, PendingRow)], outcome
 
-    async def _end(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
+    async def _settle_with_children(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
         """End rows without sending them, then the rows that wait for them, and so on."""
         ending = deque([(rows, outcome)])
         while ending:

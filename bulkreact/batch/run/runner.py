@@ -10,8 +10,8 @@ from bulkreact.batch import policy
 from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered
-from bulkreact.batch.dispatch.throttle import Scope
-from bulkreact.batch.dispatch.worker_pool import Abandoned, CallBudget, WorkerPool
+from bulkreact.batch.dispatch.throttle import ThrottleScope
+from bulkreact.batch.dispatch.worker_pool import AbandonedScope, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, next_request_id
@@ -59,7 +59,7 @@ class Runner:
             budget=budget,
             environment=environment,
             call=self._call,
-            flush=executor.recorder.flushed,
+            flush=executor.recorder.flush,
         )
         self._dependencies = DependencyTracker(
             parents,
@@ -103,7 +103,7 @@ class Runner:
             return
         outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
         settled = [(row.ordinal, outcome)] if outcome else []
-        await self._executor.recorder.answered(result.call, verdict, settled=settled)
+        await self._executor.recorder.record_answer(result.call, verdict, settled=settled)
         self.pool.record_answer(row, result)
         if outcome:
             self._threshold.add(outcome)
@@ -116,7 +116,7 @@ class Runner:
         if isinstance(step, Finish):
             await self._settle(row, step.outcome, result)
             return
-        await self._executor.recorder.answered(result.call, result.verdict)
+        await self._executor.recorder.record_answer(result.call, result.verdict)
         self.pool.record_answer(row, result)
         if not isinstance(step, AwaitParent):
             await self._apply(row, step, result, f"row {row.number}: {result.error}")
@@ -141,16 +141,16 @@ class Runner:
             # No other row depends on it, and it is durable before any call that begins later is sent.
             self._executor.recorder.record_answer_later(call, verdict, settled=settled, on_durable=report)
         else:
-            await self._executor.recorder.answered(call, verdict, settled=settled)
+            await self._executor.recorder.record_answer(call, verdict, settled=settled)
             report()
         self.pool.record_answer(row, result)
         self._threshold.add(outcome)
         # The queue cannot become empty before the row is returned.
-        await self._dependencies.settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
+        await self._dependencies.on_settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
         self._queue.done(row)
         if is_step and isinstance(verdict, CustomerRefused):
             await self._refuse_customer(row, outcome)
-        if self._threshold.is_passed:
+        if self._threshold.is_exceeded:
             self._halt()
 
     def _up_to_date(self, row: PendingRow) -> RowProgress:
@@ -201,10 +201,10 @@ class Runner:
         reason = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
         self.pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
 
-    async def _defer(self, item: Item, abandoned: Abandoned[Item]) -> None:
+    async def _defer(self, item: Item, abandoned: AbandonedScope[Item]) -> None:
         """Defer the rows of an abandoned scope; those in flight follow when they are throttled too."""
         scope = abandoned.scope
-        customer_id = item.customer_id if scope is Scope.CUSTOMER else None
+        customer_id = item.customer_id if scope is ThrottleScope.CUSTOMER else None
         self._dependencies.forget(watch for watch in abandoned.items if isinstance(watch, SubscriptionWatch))
         rows = [row for row in abandoned.items if isinstance(row, PendingRow)]
         outcomes = [(row, policy.outcome_if_deferred(row.progress)) for row in rows]

@@ -23,11 +23,11 @@ from bulkreact.batch.verify.subscription_watch import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchList
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
-from bulkreact.timestamps import iso
+from bulkreact.timestamps import iso_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class RunSession:
     """What a process works with; ``begin_phase`` is entered before the first call of each phase and left at its end."""
 
     journal: Journal
@@ -38,7 +38,7 @@ class Session:
     begin_phase: Callable[[Phase], AbstractContextManager[None]]
 
 
-async def work(session: Session, *, send: bool) -> StopReason:
+async def work(session: RunSession, *, send: bool) -> StopReason:
     """Send the pending rows of a journal if asked to, then watch the accepted ones; return why the work stopped."""
     limits = session.limits
     first_call = session.journal.next_call_id()
@@ -57,9 +57,9 @@ async def work(session: Session, *, send: bool) -> StopReason:
         await asyncio.shield(writer.close())
 
 
-async def _send(session: Session, executor: CallExecutor, budget: CallBudget) -> StopReason:
+async def _send(session: RunSession, executor: CallExecutor, budget: CallBudget) -> StopReason:
     journal = session.journal
-    soon = iso(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
+    soon = iso_milliseconds(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
         run_uuid=UUID(journal.metadata.uuid),
         pending_rows=journal.pending_rows(soon=soon),
@@ -74,7 +74,7 @@ async def _send(session: Session, executor: CallExecutor, budget: CallBudget) ->
         return await runner.run()
 
 
-async def _watch(session: Session, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
+async def _watch(session: RunSession, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
     # When the last row passed the threshold, the run was not halted but the rate limiter is closed.
     budget.rate_limiter.reopen()
     verification = session.limits.verify

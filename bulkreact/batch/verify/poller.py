@@ -12,7 +12,7 @@ from bulkreact.batch.journal.call_log import derive_request_id
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.verify.activation import Next, WatchStep
-from bulkreact.batch.verify.subscription_watch import Settled, SubscriptionWatch
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult
 
 
 class ActivationPoller:
@@ -28,7 +28,7 @@ class ActivationPoller:
         executor: CallExecutor,
         environment: RunEnvironment,
         run_uuid: UUID,
-        settled: Callable[[Settled], Awaitable[None]],
+        settled: Callable[[WatchResult], Awaitable[None]],
         apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]],
     ) -> None:
         self._pool = pool
@@ -49,7 +49,7 @@ class ActivationPoller:
         reaction = self._pool.react(result.verdict, failures=call.failures, token_refused=call.token_refused)
         if not isinstance(reaction, Answered):
             watch.apply_unanswered(call, result.verdict)
-            await self._record(watch, result, Settled())
+            await self._record(watch, result, WatchResult())
             await self._apply(watch, reaction, result, f"reading the status of a subscription: {result.error}")
             return
         settled, step = watch.apply(
@@ -63,9 +63,9 @@ class ActivationPoller:
         await self._settled(settled)
         self._follow(watch, step)
 
-    async def _record(self, watch: SubscriptionWatch, result: CallResult, settled: Settled) -> None:
+    async def _record(self, watch: SubscriptionWatch, result: CallResult, settled: WatchResult) -> None:
         outcomes = [(row.ordinal, outcome) for row, outcome in settled.ended]
-        await self._executor.recorder.answered(result.call, result.verdict, settled=outcomes)
+        await self._executor.recorder.record_answer(result.call, result.verdict, settled=outcomes)
         self._pool.record_answer(watch, result)
 
     def _follow(self, watch: SubscriptionWatch, step: Next) -> None:

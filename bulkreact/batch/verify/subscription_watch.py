@@ -45,7 +45,7 @@ class PollSchedule:
 _NOT_RESTORED = frozenset({AutoRenew.OFF, AutoRenew.UNTOUCHED})
 
 
-class Settled(NamedTuple):
+class WatchResult(NamedTuple):
     """The rows of a watch that have ended, with their outcomes, and those that stay as they are, watched no longer."""
 
     ended: Sequence[tuple[WatchedRow, Outcome]] = ()
@@ -106,7 +106,9 @@ class SubscriptionWatch:
         row = self.members[next(filter(None, self.members)) if member is None else member]
         return WatchCall(row, self.activation.operation, context, self.failures, self.token_refused)
 
-    def apply(self, call: WatchCall, verdict: Verdict, *, at: str, now: float, started: float) -> tuple[Settled, Next]:
+    def apply(
+        self, call: WatchCall, verdict: Verdict, *, at: str, now: float, started: float
+    ) -> tuple[WatchResult, Next]:
         """Take in an answer; return the rows that it settles and what follows. ``started`` is when the call was sent."""
         if self.restore and call.intent is not None:
             return self._apply_update(self.restore, verdict)
@@ -117,7 +119,7 @@ class SubscriptionWatch:
             self.restore = self.restore.after_read(read.subscription, now=now)
         restore_is_due = self.restore is not None and self.restore.snapshot is not None
         ended = [
-            self._reactivated(
+            self._settle_reactivated(
                 member, auto_renew_when_active(read.subscription, self.members[member].outcome.auto_renew)
             )
             for member in read.active
@@ -128,8 +130,8 @@ class SubscriptionWatch:
             restore_is_due=restore_is_due,
             time_is_over=started >= self.schedule.deadline,
         )
-        late = self.close() if step is WatchStep.GIVE_UP else Settled()
-        return Settled([*ended, *late.ended], late.unchanged), step
+        late = self.close() if step is WatchStep.GIVE_UP else WatchResult()
+        return WatchResult([*ended, *late.ended], late.unchanged), step
 
     def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
         """Count a call that must be made again."""
@@ -138,14 +140,14 @@ class SubscriptionWatch:
         self.token_refused = isinstance(verdict, TokenRefused)
         self.failures += isinstance(verdict, Transient)
 
-    def _apply_update(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[Settled, Next]:
+    def _apply_update(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[WatchResult, Next]:
         self.restore = restore = restore.apply(verdict)
         step = restore.next(verdict)
         if isinstance(step, RetryIn):
-            return Settled(), step
-        return Settled([self._reactivated("", step)]), RetryIn(0.0) if self.members else WatchStep.ALL_ACTIVE
+            return WatchResult(), step
+        return WatchResult([self._settle_reactivated("", step)]), RetryIn(0.0) if self.members else WatchStep.ALL_ACTIVE
 
-    def close(self) -> Settled:
+    def close(self) -> WatchResult:
         """End the watch with the outcomes of its members.
 
         | member                               | outcome                           |
@@ -158,16 +160,16 @@ class SubscriptionWatch:
         for member in list(self.members):
             row, seen = self.members[member], self.seen.get(member)
             if not member and self.restore and self.restore.seen_active:
-                ended.append(self._reactivated(member, AutoRenew.STILL_OFF))
+                ended.append(self._settle_reactivated(member, AutoRenew.STILL_OFF))
             elif seen and (row.is_ambiguous or row.outcome.status in {Status.ACCEPTED, Status.PENDING}):
                 description = f"not seen active: {seen}"[:DESCRIPTION_LENGTH]
                 ended.append((row, replace(row.outcome, status=Status.PENDING, description=description)))
             else:
                 unchanged.append(row)
         self.members.clear()
-        return Settled(ended, unchanged)
+        return WatchResult(ended, unchanged)
 
-    def _reactivated(self, member: str, auto_renew: AutoRenew) -> tuple[WatchedRow, Outcome]:
+    def _settle_reactivated(self, member: str, auto_renew: AutoRenew) -> tuple[WatchedRow, Outcome]:
         row = self.members.pop(member)
         before = row.outcome
         return row, Outcome(Status.REACTIVATED, before.attempts, before.call, auto_renew=auto_renew)

@@ -8,7 +8,7 @@ from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.verify.poller import ActivationPoller
-from bulkreact.batch.verify.subscription_watch import Settled, SubscriptionWatch
+from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult
 from bulkreact.models import Status
 
 
@@ -34,7 +34,7 @@ class Verifier:
             executor=executor,
             environment=environment,
             run_uuid=run_uuid,
-            settled=self._settled,
+            settled=self._on_settled,
             apply=self._apply,
         )
 
@@ -42,7 +42,7 @@ class Verifier:
         self.pool.progress.calls += 1
         await self._poller.call(watch)
 
-    async def _settled(self, settled: Settled) -> None:
+    async def _on_settled(self, settled: WatchResult) -> None:
         self.pool.progress.settled += len(settled.ended) + len(settled.unchanged)
         for row, outcome in settled.ended:
             self.pool.progress.failures += outcome.status is Status.PENDING
@@ -59,4 +59,4 @@ class Verifier:
         ended = [end for settled in closed for end in settled.ended]
         await self._executor.recorder.settle(*((row.ordinal, outcome) for row, outcome in ended))
         self.pool.queue.done(watch)
-        await self._settled(Settled(ended, [row for settled in closed for row in settled.unchanged]))
+        await self._on_settled(WatchResult(ended, [row for settled in closed for row in settled.unchanged]))

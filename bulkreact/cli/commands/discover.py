@@ -15,7 +15,7 @@ from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.discover_customers import (
     ChosenCustomers,
-    reading,
+    read_customers,
     refuse_same_file,
     report_unread,
     write_output,
@@ -137,7 +137,7 @@ def _output_path(out: Path | None, source: Path | None) -> Path | None:
 
 
 @dataclass(slots=True)
-class FoundCounts:
+class DiscoveredCounts:
     """Rows by kind and status; how many of them are deleted for good soon, and the first of those."""
 
     now: datetime
@@ -156,12 +156,12 @@ class FoundCounts:
             self.nearest = time, row
 
     @property
-    def gone(self) -> int:
+    def deleted_count(self) -> int:
         """Return how many rows cannot be reactivated any more."""
         return sum(rows for (_, status), rows in self.counts.items() if status.lower() in GONE)
 
     @property
-    def others(self) -> list[str]:
+    def reactivatable_statuses(self) -> list[str]:
         """Return the statuses of rows that may be reactivated."""
         statuses = {status for _, status in self.counts if status and status.lower() not in GONE}
         return sorted({*statuses, "suspended"})
@@ -174,12 +174,12 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
     criteria = DiscoveryFilter(
         params["kind"] != Kind.AZURE, params["kind"] != Kind.SUBSCRIPTION, active=ACTIVE in statuses
     )
-    with reading(ctx, criteria, _chosen(params), reporter) as store:
+    with read_customers(ctx, criteria, _customer_selection(params), reporter) as store:
 
         def rows() -> Iterator[Discovered]:
             return (row for row in store.rows() if not statuses or row.status.casefold() in statuses)
 
-        found = FoundCounts(utc_now())
+        found = DiscoveredCounts(utc_now())
         for row in rows():
             found.add(row)
         _write(out, rows(), found.counts.total())
@@ -191,7 +191,7 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
     return code
 
 
-def _chosen(params: Mapping[str, Any]) -> ChosenCustomers | None:
+def _customer_selection(params: Mapping[str, Any]) -> ChosenCustomers | None:
     if params["customers"]:
         from bulkreact.sheets.input.customer_ids import customer_ids  # noqa: PLC0415 - loads pandas
 
@@ -207,7 +207,7 @@ def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
     )
 
 
-def _lines(found: FoundCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
+def _lines(found: DiscoveredCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
     total = found.counts.total()
     yield f"Found:   {plural(total, 'row')} of {plural(store.customer_count - store.unread_count, 'customer')}"
     for (kind, status), rows in sorted(found.counts.items(), key=lambda item: (item[0][0], -item[1])):
@@ -219,9 +219,9 @@ def _lines(found: FoundCounts, store: DiscoveryStore, shown: Path | None) -> Ite
             f"Warning: {found.soon:,} will be deleted for good within {URGENT_WITHIN.days} days; "
             f"the next on {row.deadline[:10]}: {name}."
         )
-    if found.gone:
-        others = " ".join(f"--status {shell_quote(Path(status))}" for status in found.others)
-        yield f"Deleted or expired, and not to be brought back: {found.gone:,}. Leave them out with {others}"
+    if found.deleted_count:
+        others = " ".join(f"--status {shell_quote(Path(status))}" for status in found.reactivatable_statuses)
+        yield f"Deleted or expired, and not to be brought back: {found.deleted_count:,}. Leave them out with {others}"
     if without_id := store.without_id:
         yield f"Left out, because they came without a usable id: {without_id:,}"
     if shown:

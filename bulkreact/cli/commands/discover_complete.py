@@ -12,7 +12,7 @@ from bulkreact.batch.discovery.listing import DiscoveryFilter, FoundTarget
 from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.cli.commands.discover_customers import (
     ChosenCustomers,
-    reading,
+    read_customers,
     refuse_same_file,
     report_unread,
     write_output,
@@ -22,13 +22,13 @@ from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.runs.reporter import Reporter
 from bulkreact.sheets.columns import CANDIDATES
-from bulkreact.sheets.input.missing_ids import IncompleteRow, InputWithMissingIds
+from bulkreact.sheets.input.missing_ids import CompletionRow, InputWithMissingIds
 from bulkreact.sheets.input.row_errors import format_ranges
 from bulkreact.sheets.output import table_writer
 from bulkreact.wording import shell_quote
 
 
-class RowEnd(StrEnum):
+class CompletionResult(StrEnum):
     """What became of a row, as people read it."""
 
     UNCHANGED = "Left as they were"
@@ -47,7 +47,7 @@ class Completion:
     table: InputWithMissingIds
     store: DiscoveryStore | None
     unread: frozenset[tuple[str, str]] = frozenset()
-    ends: dict[RowEnd, list[int]] = field(default_factory=lambda: {end: [] for end in RowEnd})
+    ends: dict[CompletionResult, list[int]] = field(default_factory=lambda: {end: [] for end in CompletionResult})
 
     def rows(self) -> Iterator[Sequence[str]]:
         """Yield every row, completed where there is no doubt."""
@@ -56,22 +56,24 @@ class Completion:
             self.ends[end].append(row.number)
             yield cells
 
-    def _row(self, row: IncompleteRow) -> tuple[RowEnd, Sequence[str]]:
+    def _row(self, row: CompletionRow) -> tuple[CompletionResult, Sequence[str]]:
         if row.missing_for is None or self.store is None:
-            return RowEnd.UNCHANGED, row.cells
+            return CompletionResult.UNCHANGED, row.cells
         customer_id, subscription_id = row.missing_for
         if {(customer_id, ""), (customer_id, subscription_id)} & self.unread:
-            return RowEnd.UNREAD, row.cells
+            return CompletionResult.UNREAD, row.cells
         targets = self.store.find_targets(customer_id, subscription_id)
         candidates = [target for target in targets if target.kind == Kind.AZURE]
         if len(candidates) == 1:
-            return RowEnd.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")
+            return CompletionResult.FILLED, self.table.fill(row, candidates[0].entitlement_id, "")
         if candidates:
-            return RowEnd.SEVERAL, self.table.fill(row, "", "; ".join(map(_describe, candidates)))
+            return CompletionResult.SEVERAL, self.table.fill(row, "", "; ".join(map(_describe, candidates)))
         plans = [target.azure_plan for target in targets if target.kind == Kind.SUBSCRIPTION]
         if not plans:
-            return RowEnd.UNKNOWN, row.cells
-        return (RowEnd.NONE, self.table.fill(row, "", "")) if plans[0] else (RowEnd.NO_PLAN, row.cells)
+            return CompletionResult.UNKNOWN, row.cells
+        return (
+            (CompletionResult.NONE, self.table.fill(row, "", "")) if plans[0] else (CompletionResult.NO_PLAN, row.cells)
+        )
 
 
 def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporter) -> int:
@@ -95,7 +97,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
         raise InputRefusedError(refusal)
     chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in missing)), frozenset(missing))
     criteria = DiscoveryFilter(only=frozenset())
-    with reading(ctx, criteria, chosen, reporter) if missing else nullcontext() as store:
+    with read_customers(ctx, criteria, chosen, reporter) if missing else nullcontext() as store:
         completion = Completion(table, store, _unread(store) if store else frozenset())
         write_output(
             out,
@@ -124,7 +126,7 @@ def _lines(completion: Completion, shown: Path | None) -> Iterator[str]:
         if not numbers:
             continue
         rows = f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"
-        yield f"  {len(numbers):,}  {end}{rows if end not in {RowEnd.UNCHANGED, RowEnd.FILLED} else ''}"
+        yield f"  {len(numbers):,}  {end}{rows if end not in {CompletionResult.UNCHANGED, CompletionResult.FILLED} else ''}"
     if shown:
         yield f"Written: {shown}"
         yield f"Preview it with: bulkreact plan {shell_quote(shown)}"

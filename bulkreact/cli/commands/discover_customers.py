@@ -61,7 +61,7 @@ def store_path(
 
 
 @contextmanager
-def reading(
+def read_customers(
     ctx: click.Context, criteria: DiscoveryFilter, chosen: ChosenCustomers | None, reporter: Reporter
 ) -> Iterator[DiscoveryStore]:
     """Read all customers who have not been read yet, and yield the store when that is done.

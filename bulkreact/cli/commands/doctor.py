@@ -68,7 +68,7 @@ def _settings(ctx: click.Context, source: CredentialSource | None) -> dict[str, 
     cloud = Cloud(ctx.params["cloud"])
     implied = {} if ctx.params["simulate"] else {"base_url": EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")}
     if source:
-        implied |= _implied(source, cloud)
+        implied |= _derived_settings(source, cloud)
     settings |= {name: value for name, value in implied.items() if settings[name].text is None and value.text}
     for name in _SECRETS:
         is_set = bool(os.environ.get(name))
@@ -76,7 +76,7 @@ def _settings(ctx: click.Context, source: CredentialSource | None) -> dict[str, 
     return settings
 
 
-def _implied(source: CredentialSource, cloud: Cloud) -> dict[str, EffectiveValue]:
+def _derived_settings(source: CredentialSource, cloud: Cloud) -> dict[str, EffectiveValue]:
     """Return the settings that follow from the source of the credentials."""
     methods = {TokenSource: AuthMethod.TOKEN, AppSource: AuthMethod.APP, UserSource: AuthMethod.USER}
     origin = "stored sign-in" if isinstance(source, UserSource) else f"cloud {cloud}"

@@ -32,8 +32,8 @@ from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
-from bulkreact.runs.partner_lock import locked
-from bulkreact.runs.partner_session import simulated_if_asked
+from bulkreact.runs.partner_lock import hold_partner_lock
+from bulkreact.runs.partner_session import start_simulator_if_needed
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import utc_now
@@ -119,7 +119,7 @@ async def run_checks(service: Service, reports: Path, resolve: Callable[[], Cred
 
 
 async def _check_online(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken | None) -> None:
-    async with simulated_if_asked(service) as called:
+    async with start_simulator_if_needed(service) as called:
         try:
             await _check_network(findings, called)
         except BulkreactError as error:
@@ -202,7 +202,7 @@ def _check_sign_in(findings: Findings, source: UserSource) -> None:
 
 async def _check_read(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken) -> None:
     try:
-        with locked(service, _tenant_of(findings)):
+        with hold_partner_lock(service, _tenant_of(findings)):
             reply = await _read_customers(service, tokens)
     except InputRefusedError as error:
         findings.add("harmless read", CheckResult.FAILED, str(error))

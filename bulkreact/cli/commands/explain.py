@@ -4,7 +4,7 @@ import click
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import explain, generic_code, http_status_of
+from bulkreact.partnercenter.error_codes.lookup import find_entries, generic_code, http_status_of
 
 _EFFECTS = {
     AnswerClass.DONE: "The row has succeeded.",
@@ -35,7 +35,7 @@ def command(codes: tuple[str, ...]) -> None:
 
 
 def _explain(code: str) -> str:
-    if entries := explain(code):
+    if entries := find_entries(code):
         return "\n\n".join(_format_entry(entry, code) for entry in entries)
     return (
         f"{code}: not in the catalogue. New codes are normal; what counts then is the HTTP status beside it in the\n"

@@ -12,7 +12,7 @@ from bulkreact.cli.credentials import identity_options
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.credential_source import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
-from bulkreact.partnercenter.auth.sign_in_records import Store, records
+from bulkreact.partnercenter.auth.sign_in_records import TokenStorage, records
 from bulkreact.partnercenter.auth.token_claims import is_token
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Cloud
@@ -58,12 +58,12 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     # A device code is for apps without a secret.
     secret = secret if refresh_token or browser else None
     flow = refresh_token_flow(refresh_token) if refresh_token else _interactive_flow(browser=browser)
-    token_store = best_store(state) if store == "auto" else Store(store)
+    token_store = best_store(state) if store == "auto" else TokenStorage(store)
     stored = sign_in_for(state, identity)
     record = sign_in(identity, options.cloud, secret, stored, token_store, flow)
     user = record.user or "a user"
     click.echo(f"Signed in as {user} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
-    if token_store is Store.KEYRING:
+    if token_store is TokenStorage.KEYRING:
         click.echo("The sign-in is stored encrypted, by this platform's own means.", err=True)
     else:
         click.echo(

@@ -20,13 +20,13 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
     Microsoft is not notified: to lock out a thief of the sign-in, revoke the user's sessions.
     """
-    from bulkreact.partnercenter.auth.sign_ins import damaged, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
+    from bulkreact.partnercenter.auth.sign_ins import find_damaged, sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms
 
     state = state_folder()
-    for sign_in in damaged(state):
+    for sign_in in find_damaged(state):
         with sign_in.exclusive():
             # Checked again under the lock: a sign-in may just have been completed.
-            if sign_in.damaged:
+            if sign_in.is_damaged:
                 sign_in.delete()
                 click.echo(f"Removed what was left of a damaged sign-in: {sign_in.file}", err=True)
     options, sign_ins = identity_options(ctx, Cloud(ctx.params["cloud"])), records(state)

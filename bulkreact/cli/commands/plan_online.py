@@ -32,7 +32,7 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
 
     with open_session(ctx, shared.read_service(ctx), limits, reporter, token_needed=True) as session:
         session.announce("plan")
-        with session.shutdown.installed():
+        with session.shutdown.handling_signals():
             result = session.call(work)
     stop_reason, statuses = (result, {}) if isinstance(result, StopReason) else result
     if stop_reason.state is RunState.INTERRUPTED:

@@ -87,7 +87,7 @@ def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: dateti
     for members in lineages.values():
         if any(_last_seen(run) >= before for run in members):
             continue
-        reasons = {run.metadata.id: reason for run in members if (reason := _why_kept(run, unfiled))}
+        reasons = {run.metadata.id: reason for run in members if (reason := _reason_to_keep(run, unfiled))}
         if reasons:
             plan.kept.extend(f"{name}: {reason}" for name, reason in reasons.items())
         else:
@@ -100,11 +100,11 @@ def _last_seen(run: Run) -> datetime:
     return datetime.fromisoformat((run.session and run.session.ended_at) or run.metadata.created_at)
 
 
-def _why_kept(run: Run, unfiled: frozenset[str]) -> str:
+def _reason_to_keep(run: Run, unfiled: frozenset[str]) -> str:
     folder = run.folder
     if folder.is_symlink() or folder.name != run.metadata.id:
         return f"its folder {folder.name} is not one that bulkreact has made"
-    if run.unfinished:
+    if run.can_be_resumed:
         return "it is unfinished, or an answer is still lost"
     foreign = [
         file.name

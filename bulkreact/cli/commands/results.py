@@ -35,6 +35,6 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     click.echo(f"Results: {results.files['results']}", err=True)
     for line in results.remarks():
         click.echo(line, err=True)
-    if run.unfinished:
+    if run.can_be_resumed:
         resume = f"bulkreact resume {store.cli_name(run.folder, reports)}"
         click.echo(f"The run is not finished. Continue it with: {resume}", err=True)

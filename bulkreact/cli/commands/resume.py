@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     metadata = run.metadata
     service = shared.service_of_run(metadata)
     count = store.open_count(run.folder, with_excluded=True)
-    if not count.rows and not run.unfinished:
+    if not count.rows and not run.can_be_resumed:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     reporter.info(

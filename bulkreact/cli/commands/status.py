@@ -20,7 +20,7 @@ from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.timestamps import iso, utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import plural
 
 
@@ -48,12 +48,12 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
         console.print(line, soft_wrap=True)
     console.print(status_table(progress.overview.counts.statuses))
     if not progress.session:
-        for step in next_steps(progress.overview.counts, name, ended=run.ended):
+        for step in next_steps(progress.overview.counts, name, ended=run.is_finished):
             console.print(step.line, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Progress:
+class RunSnapshot:
     """A run at one moment.
 
     ``session`` is the process that sends its rows, None when there is none at present, and ``verified_by`` the id of
@@ -98,7 +98,7 @@ class _Progress:
             yield f"Open:    {plural(self.open, 'row')}. Continue with: bulkreact resume {name}"
 
 
-def _read(folder: Path) -> _Progress:
+def _read(folder: Path) -> RunSnapshot:
     """Read the state of a run from its journal, all of it at one moment."""
     locked = is_locked(folder)
     with JournalReader(folder) as journal:
@@ -110,9 +110,9 @@ def _read(folder: Path) -> _Progress:
             rows += 1
             if row.settled or not session:
                 counts.add(row)
-        status = run_status(latest, now=iso(utc_now()))
+        status = run_status(latest, now=iso_milliseconds(utc_now()))
         traffic = journal.traffic(status.configured_per_minute)
-        return _Progress(
+        return RunSnapshot(
             RunOverview(journal.metadata, status, rows, counts, *traffic, running=session is not None),
             session,
             verified_by=active.process_id if active and not session else None,

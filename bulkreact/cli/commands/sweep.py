@@ -25,7 +25,7 @@ from bulkreact.inbox.sweep import sweep, watch
 from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.input_reader import load_input
-from bulkreact.runs.partner_lock import swept
+from bulkreact.runs.partner_lock import hold_inbox_lock
 from bulkreact.settings import Service
 from bulkreact.timestamps import utc_now
 
@@ -60,7 +60,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
     with the reason. Runs that were interrupted or killed are continued first.
     """
     service, params = _checked(ctx, inbox), ctx.params
-    with swept(inbox):
+    with hold_inbox_lock(inbox):
         output = shared.read_output(ctx)
         reporter = automation.make_reporter(ctx, output)
         access = AccessSource(partial(credentials.authorize, ctx, service))

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from bulkreact.cli.command import ConfiguredCommand, ConfiguredContext
+from bulkreact.cli.command import CommandContext, ConfiguredCommand
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
-from bulkreact.cli.options.shared import option_group, shared
+from bulkreact.cli.options.shared import combine_options, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
-from bulkreact.monitoring.monitors import CommandEnd, Monitors
+from bulkreact.monitoring.monitors import CommandEnd, Notifier
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
@@ -25,7 +25,7 @@ from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.timestamps import utc_now
 
-unattended_options = option_group(
+unattended_options = combine_options(
     shared("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
     shared(
         json_log.OPTION,
@@ -79,10 +79,10 @@ class MonitoredCommand(ConfiguredCommand):
         ctx.exit(end.exit_code)
 
 
-def monitors_for(ctx: click.Context) -> Monitors:
+def monitors_for(ctx: click.Context) -> Notifier:
     """Return the monitors that a command's options name."""
     params = ctx.params
-    return Monitors(
+    return Notifier(
         command=str(ctx.info_name),
         reports=params["reports"],
         metrics=params["metrics"],
@@ -127,7 +127,7 @@ def make_reporter(ctx: click.Context, output: Output) -> Reporter:
 
 
 def _refresh_token_expiry(ctx: click.Context) -> datetime | None:
-    access = ctx.access if isinstance(ctx, ConfiguredContext) else None
+    access = ctx.access if isinstance(ctx, CommandContext) else None
     with suppress(BulkreactError):
         return refresh_token_expires_at(access.source, state_folder()) if access else None
     return None

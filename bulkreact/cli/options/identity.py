@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
-from bulkreact.cli.options.shared import CLOUD, option_group, shared
+from bulkreact.cli.options.shared import CLOUD, combine_options, shared
 from bulkreact.settings import AuthMethod
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_app_options = option_group(
+_app_options = combine_options(
     shared("--tenant-id", type=TENANT, help="The partner tenant: its GUID, or a domain of it."),
     shared("--client-id", type=CLIENT_ID, help="The app registration's application (client) id."),
     shared(
@@ -30,7 +30,7 @@ _app_options = option_group(
         help="A file with the password of that file; or BULKREACT_CERTIFICATE_PASSWORD.",
     ),
 )
-identity_options = option_group(
+identity_options = combine_options(
     shared(
         "--auth",
         type=click.Choice([method.value for method in AuthMethod]),
@@ -39,4 +39,4 @@ identity_options = option_group(
     ),
     _app_options,
 )
-sign_in_options = option_group(CLOUD, _app_options)
+sign_in_options = combine_options(CLOUD, _app_options)

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
-from bulkreact.cli.options.shared import option_group, shared
+from bulkreact.cli.options.shared import combine_options, shared
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
 
 _AUTO = "auto"
-_row_options = option_group(
+_row_options = combine_options(
     shared(
         "--kind",
         type=click.Choice([*(kind.value for kind in Kind), _AUTO]),
@@ -28,7 +28,7 @@ _row_options = option_group(
         help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
     ),
 )
-layout_options = option_group(
+layout_options = combine_options(
     shared(
         "--map",
         type=COLUMN,
@@ -44,7 +44,7 @@ layout_options = option_group(
         help="What to do with a workbook's hidden rows with data.  [default: refuse the workbook]",
     ),
 )
-input_options = option_group(
+input_options = combine_options(
     _row_options,
     layout_options,
     shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),

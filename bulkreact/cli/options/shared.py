@@ -20,7 +20,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object])
 Option = Callable[[Decorated], Decorated]
 
 
-def option_group(*options: Option[Decorated]) -> Option[Decorated]:
+def combine_options(*options: Option[Decorated]) -> Option[Decorated]:
     """Return a decorator that adds options to a command, in the order in which help shows them."""
 
     def add(function: Decorated) -> Decorated:
@@ -39,7 +39,7 @@ CLOUD = _shown(
     default=Cloud.GLOBAL.value,
     help="The national cloud of the partner tenant.",
 )
-target_options = option_group(
+target_options = combine_options(
     CLOUD,
     shared(
         "--base-url",
@@ -50,7 +50,7 @@ target_options = option_group(
     _shown("--locale", type=LOCALE, default="en-US", help="The language of Partner Center's messages."),
     shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
-limit_options = option_group(
+limit_options = combine_options(
     _shown("--rate", type=RATE, default="300/min", help="Ceiling for all calls together: N/min, N/s or off."),
     _shown("--concurrency", type=click.IntRange(1, 1000), default=16, help="Calls in flight."),
     _shown("--per-customer", type=click.IntRange(1), default=4, help="Calls in flight for one customer."),
@@ -59,7 +59,7 @@ limit_options = option_group(
     _shown("--max-throttle", type=DURATION, default="30m", help="Defer rows answered nothing but 429 for so long."),
     _shown("--max-retry-after", type=DURATION, default="300s", help="Defer rows that are asked to wait longer."),
 )
-halt_options = option_group(
+halt_options = combine_options(
     _shown("--halt-on-failures", type=THRESHOLD, default="50%", help="Stop when failures pass this: P%, N or off."),
     _shown("--halt-after", type=click.IntRange(1), default=20, help="Answered rows before that is checked."),
     _shown(
@@ -72,7 +72,7 @@ halt_options = option_group(
 
 
 def _verify_times(after: str, timeout: str) -> Option[Callable[..., object]]:
-    return option_group(
+    return combine_options(
         _shown("--verify-after", type=DURATION, default=after, help="From acceptance to the first look."),
         _shown("--verify-every", type=DURATION, default="60s", help="From one look to the next."),
         _shown(
@@ -84,7 +84,7 @@ def _verify_times(after: str, timeout: str) -> Option[Callable[..., object]]:
     )
 
 
-verify_options = option_group(
+verify_options = combine_options(
     _shown("--verify/--no-verify", default=False, help="Then watch accepted rows until they are active."),
     _verify_times("60s", "1200s"),
 )
@@ -101,14 +101,14 @@ XLSX = shared(
     default=None,
     help="Also write results.xlsx.  [default: if the input comes from a spreadsheet]",
 )
-_MESSAGES = option_group(
+_MESSAGES = combine_options(
     XLSX,
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]"),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well."),
     click.option("-v", "--verbose", is_flag=True, help="Print how every row ended."),
 )
-output_options = option_group(
+output_options = combine_options(
     reports_option,
     click.option(
         "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
@@ -116,7 +116,7 @@ output_options = option_group(
     _MESSAGES,
 )
 # For a command with many runs: --results names one file.
-sweep_output_options = option_group(reports_option, _MESSAGES)
+sweep_output_options = combine_options(reports_option, _MESSAGES)
 
 
 def read_service(ctx: click.Context) -> Service:

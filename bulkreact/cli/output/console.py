@@ -16,7 +16,7 @@ from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
-from bulkreact.partnercenter.error_codes.lookup import explain
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.runs.next_steps import steps
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
@@ -41,10 +41,11 @@ def stdout_console() -> Console:
     return console
 
 
-class _Console(Console):
+class PipeSafeConsole(Console):
     """A console that goes quiet when its reader has gone; the run continues."""
 
     def on_broken_pipe(self) -> None:
+        """Go quiet."""
         self.quiet = True
 
 
@@ -53,7 +54,7 @@ class ConsoleReporter:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._console = _Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._console = PipeSafeConsole(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def started(self, run_id: str) -> None:
@@ -115,7 +116,7 @@ class ConsoleReporter:
             auto_refresh=False,
         )
         with bar:
-            ticker = _Ticker(bar, phase)
+            ticker = ProgressBarUpdater(bar, phase)
             ticker.show()
             try:
                 yield
@@ -146,7 +147,7 @@ class ConsoleReporter:
             self._console.print()
             self._wrap("Most frequent errors")
         for code, number in codes[:_CODES_SHOWN]:
-            entry = next(iter(explain(code)), None)
+            entry = next(iter(find_entries(code)), None)
             description = entry.description if entry else "not in the catalogue; see error_description"
             self._wrap(f"  {code} ({number:,}): {description}.")
             if entry and entry.advice:
@@ -167,7 +168,7 @@ class ConsoleReporter:
         self._console.print(line, soft_wrap=True)
 
 
-class _Ticker:
+class ProgressBarUpdater:
     """Refreshes the bar a few times a second, from the event loop."""
 
     def __init__(self, bar: Progress, phase: Phase) -> None:

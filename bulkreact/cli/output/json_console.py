@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.cli.output.json_log import Level, write
+from bulkreact.cli.output.json_log import LogLevel, write
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome
 from bulkreact.runs.output_options import Output
@@ -26,11 +26,11 @@ class JsonReporter:
     def started(self, run_id: str) -> None:
         """Write a line; what follows has the run's id, until ``finished``."""
         self._run_id = run_id
-        self._write(Level.INFO, "run.began")
+        self._write(LogLevel.INFO, "run.began")
 
     def info(self, message: str) -> None:
         """Write a message, unless quiet."""
-        self._write(Level.INFO, "note", message=message)
+        self._write(LogLevel.INFO, "note", message=message)
 
     def info_if(self, message: str) -> None:
         """Write a message, unless quiet or empty."""
@@ -39,22 +39,22 @@ class JsonReporter:
 
     def warning(self, message: str) -> None:
         """Write a warning, even when quiet."""
-        write(Level.WARNING, "warning", message=message)
+        write(LogLevel.WARNING, "warning", message=message)
 
     def error(self, message: str) -> None:
         """Write an error, even when quiet."""
-        write(Level.ERROR, "error", message=message)
+        write(LogLevel.ERROR, "error", message=message)
 
     def problems(self, input_file: "InputFile") -> None:
         """Write a line for each invalid row that the input keeps in full."""
         for error in input_file.errors:
-            self._write(Level.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
+            self._write(LogLevel.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
         """Write a line for a row that was settled by a call."""
         call = outcome.call
         self._write(
-            Level.INFO if outcome.status in SUCCESSES else Level.WARNING,
+            LogLevel.INFO if outcome.status in SUCCESSES else LogLevel.WARNING,
             "row.settled",
             row=number,
             request_id=call.request_id if call else "",
@@ -68,11 +68,11 @@ class JsonReporter:
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
         """Write a line when a phase begins and when it ends."""
-        self._write(Level.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
+        self._write(LogLevel.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
         yield
         progress = phase.progress
         self._write(
-            Level.INFO,
+            LogLevel.INFO,
             "phase.ended",
             phase=phase.title,
             settled=progress.settled,
@@ -83,7 +83,7 @@ class JsonReporter:
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people
         """Write a line that says how a run ended."""
         code, run_id, self._run_id = results.exit_code, self._run_id, ""
-        level = {EXIT_SUCCESS: Level.INFO, EXIT_SOME_FAILED: Level.WARNING}.get(code, Level.ERROR)
+        level = {EXIT_SUCCESS: LogLevel.INFO, EXIT_SOME_FAILED: LogLevel.WARNING}.get(code, LogLevel.ERROR)
         if self._quiet and code == EXIT_SUCCESS:
             return
         write(
@@ -98,6 +98,6 @@ class JsonReporter:
             results=results.files["results"],
         )
 
-    def _write(self, level: Level, event: str, **fields: object) -> None:
+    def _write(self, level: LogLevel, event: str, **fields: object) -> None:
         if not self._quiet:
             write(level, event, run_id=self._run_id, **fields)

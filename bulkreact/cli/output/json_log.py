@@ -9,14 +9,14 @@ from enum import StrEnum
 import click
 
 from bulkreact.cli.invocation import invocation_of
-from bulkreact.timestamps import iso, utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 
 OPTION = "--log-format"
 JSON = "json"
 _VARIABLE = re.compile(r"BULKREACT_([A-Z]+_)?LOG_FORMAT")
 
 
-class Level(StrEnum):
+class LogLevel(StrEnum):
     """How important a line is."""
 
     INFO = "info"
@@ -40,9 +40,9 @@ def json_requested(log_format: str, arguments: Sequence[str], environment: Mappi
     )
 
 
-def write(level: Level, event: str, **fields: object) -> None:
+def write(level: LogLevel, event: str, **fields: object) -> None:
     """Write one line; fields that are None or empty are left out."""
-    line: dict[str, object] = {"time": iso(utc_now()), "level": level.value, "event": event}
+    line: dict[str, object] = {"time": iso_milliseconds(utc_now()), "level": level.value, "event": event}
     line |= {name: value for name, value in fields.items() if value not in (None, "")}
     with suppress(BrokenPipeError):
         click.echo(json.dumps(line, ensure_ascii=False), err=True)
@@ -51,7 +51,7 @@ def write(level: Level, event: str, **fields: object) -> None:
 def warn(log_format: str, message: str) -> None:
     """Write a warning, even when quiet, for people or as a line for programs."""
     if log_format == JSON:
-        write(Level.WARNING, "warning", message=message)
+        write(LogLevel.WARNING, "warning", message=message)
         return
     with suppress(BrokenPipeError):
         click.echo(f"Warning: {message}", err=True)

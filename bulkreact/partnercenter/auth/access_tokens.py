@@ -142,7 +142,7 @@ class RefreshingToken:
                 return
             refused = self._cached.token
             # From now on all calls wait for its successor.
-            self._cached = self._cached.refused(self._clock.monotonic())
+            self._cached = self._cached.as_expired(self._clock.monotonic())
             with suppress(CredentialsRefusedError):
                 self._cached = await self._fetch_with_retry(stale=refused)
 

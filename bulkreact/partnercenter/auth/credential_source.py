@@ -24,7 +24,7 @@ _NO_CREDENTIALS = (
 )
 
 
-class Origin(IntEnum):
+class OptionSource(IntEnum):
     """Where an option's value comes from, the strongest first."""
 
     COMMAND_LINE = 0
@@ -45,7 +45,7 @@ class IdentityOptions:
     client_secret_file: Path | None = None
     certificate_file: Path | None = None
     certificate_password_file: Path | None = None
-    origins: Mapping[str, Origin] = field(default_factory=dict)
+    origins: Mapping[str, OptionSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +165,17 @@ def app_secret(options: IdentityOptions, environment: Mapping[str, str]) -> AppS
 
     The command line beats the environment, and that the configuration file.
     """
-    secrets: list[tuple[Origin, str, AppSecret]] = []
+    secrets: list[tuple[OptionSource, str, AppSecret]] = []
     if file := options.client_secret_file:
         secrets.append((_origin(options, "client_secret_file"), "--client-secret-file", SecretFile(file)))
     if file := options.certificate_file:
         password, password_file = environment.get(PASSWORD_VARIABLE, ""), options.certificate_password_file
-        if password and _origin(options, "certificate_password_file") is Origin.CONFIG_FILE:
+        if password and _origin(options, "certificate_password_file") is OptionSource.CONFIG_FILE:
             password_file = None
         certificate = Certificate(file, password, password_file)
         secrets.append((_origin(options, "certificate_file"), "--certificate-file", certificate))
     if value := environment.get(SECRET_VARIABLE, "").strip():
-        secrets.append((Origin.ENVIRONMENT, SECRET_VARIABLE, SecretValue(value, SECRET_VARIABLE)))
+        secrets.append((OptionSource.ENVIRONMENT, SECRET_VARIABLE, SecretValue(value, SECRET_VARIABLE)))
     strongest = min((origin for origin, _, _ in secrets), default=None)
     candidates = [(name, secret) for origin, name, secret in secrets if origin is strongest]
     if len(candidates) > 1:
@@ -184,8 +184,8 @@ def app_secret(options: IdentityOptions, environment: Mapping[str, str]) -> AppS
     return candidates[0][1] if candidates else None
 
 
-def _origin(options: IdentityOptions, name: str) -> Origin:
-    return options.origins.get(name, Origin.COMMAND_LINE)
+def _origin(options: IdentityOptions, name: str) -> OptionSource:
+    return options.origins.get(name, OptionSource.COMMAND_LINE)
 
 
 def _matching(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> list[SignInRecord]:

@@ -10,7 +10,7 @@ from msal_extensions import FilePersistence, FilePersistenceWithDataProtection, 
 from msal_extensions.persistence import PersistenceNotFound
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.sign_in_records import Store
+from bulkreact.partnercenter.auth.sign_in_records import TokenStorage
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -27,12 +27,12 @@ class Persistence(Protocol):
         ...
 
 
-def persistence(store: Store, file: Path) -> Persistence:
+def persistence(store: TokenStorage, file: Path) -> Persistence:
     """Return the storage for a text; InputRefusedError when no keyring works.
 
     With a keyring, the file only shows when the text was changed.
     """
-    if store is Store.FILE:
+    if store is TokenStorage.FILE:
         return _AtomicFile(FilePersistence, file)
     if sys.platform == "win32":
         return _AtomicFile(FilePersistenceWithDataProtection, file)

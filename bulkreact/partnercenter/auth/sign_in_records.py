@@ -12,7 +12,7 @@ FOLDER = "sign-ins"
 REFRESH_TOKEN_DAYS = 90
 
 
-class Store(StrEnum):
+class TokenStorage(StrEnum):
     """Where a refresh token is stored."""
 
     KEYRING = "keyring"
@@ -35,7 +35,7 @@ class SignInRecord:
     scope: str
     signed_in_at: str
     confidential: bool
-    store: Store
+    store: TokenStorage
 
 
 def records(state: Path) -> list[SignInRecord]:
@@ -62,7 +62,7 @@ def read_record(path: Path) -> SignInRecord | None:
 
 def _parse(text: str) -> SignInRecord:
     content = json.loads(text)
-    record = SignInRecord(**{**content, "store": Store(content["store"])})
+    record = SignInRecord(**{**content, "store": TokenStorage(content["store"])})
     if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):
         raise ValueError("it is damaged")
     return record

@@ -13,7 +13,13 @@ from msal import SerializableTokenCache
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.secret_store import PARTIAL_SUFFIX, Persistence, persistence, replace
-from bulkreact.partnercenter.auth.sign_in_records import FOLDER, REFRESH_TOKEN_DAYS, SignInRecord, Store, read_record
+from bulkreact.partnercenter.auth.sign_in_records import (
+    FOLDER,
+    REFRESH_TOKEN_DAYS,
+    SignInRecord,
+    TokenStorage,
+    read_record,
+)
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
@@ -58,7 +64,7 @@ class SignIn:
                 "Another process has been renewing the sign-in for too long.", transient=True
             ) from None
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise self._write_error(error) from None
         try:
             self._recover_drafts()
             yield
@@ -66,7 +72,7 @@ class SignIn:
             self._lock.release()
 
     @contextmanager
-    def tokens(self, store: Store) -> Iterator[SerializableTokenCache]:
+    def tokens(self, store: TokenStorage) -> Iterator[SerializableTokenCache]:
         """Yield MSAL's cache of the tokens, and store it atomically if it changes; use it within ``exclusive``.
 
         InputRefusedError when the keyring cannot be reached.
@@ -81,7 +87,7 @@ class SignIn:
             if cache.has_state_changed:
                 self._save(storage, cache.serialize())
 
-    def refresh_token_expires_at(self, store: Store) -> datetime | None:
+    def refresh_token_expires_at(self, store: TokenStorage) -> datetime | None:
         """Return when the refresh token expires unless it is used, None when there is none."""
         with self.exclusive(), self.tokens(store) as cache:
             tokens = list(cache.search(cache.CredentialType.REFRESH_TOKEN))
@@ -89,7 +95,7 @@ class SignIn:
         stored = max((int(seconds) for seconds in times if seconds.isdigit()), default=None)
         return datetime.fromtimestamp(stored, UTC) + timedelta(days=REFRESH_TOKEN_DAYS) if stored is not None else None
 
-    def ensure_writable(self, store: Store) -> None:
+    def ensure_writable(self, store: TokenStorage) -> None:
         """Check that tokens can be stored; InputRefusedError when they cannot."""
         persistence(store, self._cache)
         size = _GROWTH + (self._cache.stat().st_size if self._cache.exists() else 0)
@@ -97,9 +103,9 @@ class SignIn:
             replace(self._record.with_suffix(".probe"), lambda draft: draft.save("x" * size))
             self._record.with_suffix(".probe").unlink()
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise self._write_error(error) from None
 
-    def save_tokens(self, store: Store, tokens: SerializableTokenCache) -> None:
+    def save_tokens(self, store: TokenStorage, tokens: SerializableTokenCache) -> None:
         """Replace the stored tokens."""
         self._save(persistence(store, self._cache), tokens.serialize())
 
@@ -108,10 +114,10 @@ class SignIn:
         try:
             replace(self._record, lambda draft: draft.save(json.dumps(asdict(record), indent=2)))
         except OSError as error:
-            raise self._unsaved(error) from None
+            raise self._save_error(error) from None
 
     @property
-    def damaged(self) -> bool:
+    def is_damaged(self) -> bool:
         """Return whether files exist that are no complete sign-in."""
         try:
             return self.record() is None and self._cache.exists()
@@ -120,9 +126,9 @@ class SignIn:
 
     def delete(self) -> None:
         """Remove the sign-in, or what is left of it, from this machine."""
-        record = None if self.damaged else self.record()
+        record = None if self.is_damaged else self.record()
         try:
-            if record and record.store is Store.KEYRING:
+            if record and record.store is TokenStorage.KEYRING:
                 # msal-extensions cannot remove an entry of a keyring, so empty it.
                 persistence(record.store, self._cache).save("{}")
             for path in (self._cache, self._record):
@@ -142,12 +148,12 @@ class SignIn:
                     draft.replace(self._cache)
                 draft.unlink(missing_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise self._write_error(error) from None
 
     def _is_whole(self, draft: Path) -> bool:
         try:
             record = self.record()
-            return _is_cache(json.loads(persistence(record.store if record else Store.FILE, draft).load()))
+            return _is_cache(json.loads(persistence(record.store if record else TokenStorage.FILE, draft).load()))
         except (OSError, ValueError, InputRefusedError):
             return False
 
@@ -159,49 +165,49 @@ class SignIn:
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:
-            raise self._unreadable(str(error)) from None
+            raise self._read_error(str(error)) from None
         if not _is_cache(content):
-            raise self._unreadable("it is damaged")
+            raise self._read_error("it is damaged")
         return stored
 
     def _save(self, storage: Persistence, content: str) -> None:
         try:
             storage.save(content)
         except OSError as error:
-            raise self._unsaved(error) from None
+            raise self._save_error(error) from None
 
-    def _unsaved(self, error: OSError) -> TokenServiceError:
+    def _save_error(self, error: OSError) -> TokenServiceError:
         return TokenServiceError(
             f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; the refresh "
             "token in there is used up, so sign in again with: bulkreact login",
             transient=False,
         )
 
-    def _unreadable(self, reason: str) -> InputRefusedError:
+    def _read_error(self, reason: str) -> InputRefusedError:
         return InputRefusedError(
             f"The stored sign-in {self._cache} cannot be read ({reason}). Sign in again with: bulkreact login"
         )
 
-    def _unwritable(self, error: OSError) -> InputRefusedError:
+    def _write_error(self, error: OSError) -> InputRefusedError:
         return InputRefusedError(
             f"The folder for sign-ins, {self._cache.parent}, cannot be written: {error.strerror}. "
             "Name another in BULKREACT_STATE_DIR."
         )
 
 
-def best_store(state: Path) -> Store:
+def best_store(state: Path) -> TokenStorage:
     """Return the keyring where the platform has one that works, else a file."""
     try:
-        persistence(Store.KEYRING, state / FOLDER / "probe.cache")
+        persistence(TokenStorage.KEYRING, state / FOLDER / "probe.cache")
     except InputRefusedError:
-        return Store.FILE
-    return Store.KEYRING
+        return TokenStorage.FILE
+    return TokenStorage.KEYRING
 
 
-def damaged(state: Path) -> list[SignIn]:
+def find_damaged(state: Path) -> list[SignIn]:
     """Return the sign-ins on this machine that cannot be read."""
     stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / FOLDER).glob(f"*.{kind}")}
-    return [sign_in for stem in sorted(stems) if (sign_in := SignIn(stem)).damaged]
+    return [sign_in for stem in sorted(stems) if (sign_in := SignIn(stem)).is_damaged]
 
 
 def _is_cache(content: object) -> bool:

@@ -44,7 +44,7 @@ class CachedToken:
         """Return whether calls can use the token."""
         return now < self.expires_at
 
-    def refused(self, now: float) -> "CachedToken":
+    def as_expired(self, now: float) -> "CachedToken":
         """Return the token after the service refused it: expired."""
         return replace(self, renew_at=now, expires_at=now)
 

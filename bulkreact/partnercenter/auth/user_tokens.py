@@ -10,13 +10,13 @@ from msal.oauth2cli import AuthCodeReceiver
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.msal_client import Result, application, grant_of, msal_session
-from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, Store
+from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, TokenStorage
 from bulkreact.partnercenter.auth.sign_ins import SignIn
 from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_reason
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, to_error
 from bulkreact.partnercenter.auth.token_policy import retry_delay
 from bulkreact.settings import Cloud, Identity
-from bulkreact.timestamps import timestamp, utc_now
+from bulkreact.timestamps import iso_seconds, utc_now
 
 _BROWSER_SECONDS = 300
 _NO_SIGN_IN = "Nobody is signed in for this app and tenant on this machine. Sign in with: bulkreact login"
@@ -65,7 +65,7 @@ def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -
 
 
 def sign_in(
-    identity: Identity, cloud: Cloud, secret: AppSecret | None, stored: SignIn, store: Store, flow: SignInFlow
+    identity: Identity, cloud: Cloud, secret: AppSecret | None, stored: SignIn, store: TokenStorage, flow: SignInFlow
 ) -> SignInRecord:
     """Sign a user in and store the sign-in in place of an earlier one.
 
@@ -93,7 +93,7 @@ def sign_in(
         tid=claims.tenant_id if claims else "",
         client_id=identity.client_id,
         scope=identity.scope,
-        signed_in_at=timestamp(utc_now()),
+        signed_in_at=iso_seconds(utc_now()),
         confidential=secret is not None,
         store=store,
     )

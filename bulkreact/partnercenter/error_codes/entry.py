@@ -27,7 +27,7 @@ class Responsible(StrEnum):
     """Who must act."""
 
     NOBODY = "nobody"
-    SENDER = "the author of the file"
+    FILE_AUTHOR = "the author of the file"
     OPERATOR = "the operator of bulkreact"
     ADMIN = "an administrator of the partner tenant"
     CUSTOMER = "the customer, or their account manager"

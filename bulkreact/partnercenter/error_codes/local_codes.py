@@ -23,7 +23,7 @@ _FILL_IN = (
 )
 _CORRECT_CELL = "Correct the cell in failed.csv and run that file."
 _REPEAT = "Run the same command again: it repeats the call under the same request id and settles the row."
-_CELL = Guidance(None, Responsible.SENDER, _CORRECT_CELL)
+_CELL = Guidance(None, Responsible.FILE_AUTHOR, _CORRECT_CELL)
 _LOST = Guidance(None, Responsible.NOBODY, _REPEAT)
 _DONE = Guidance(None, Responsible.NOBODY, "")
 
@@ -44,35 +44,35 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         "invalid-restore-auto-renew",
         "the column restore_auto_renew takes true or false, yes or no, 1 or 0, or nothing",
     ),
-    _entry("missing-entitlement-id", "the row has no entitlement_id", Responsible.SENDER, _FILL_IN),
+    _entry("missing-entitlement-id", "the row has no entitlement_id", Responsible.FILE_AUTHOR, _FILL_IN),
     _entry(
         "no-ids",
         "the row has content but no ids (a total or a note?)",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Delete the row, or add its ids.",
     ),
     _entry(
         "damaged-by-excel",
         "a spreadsheet changed this id into a number; the original is lost",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Format the column as text, paste the id again in failed.csv and run that file.",
     ),
     _entry(
         "swapped-ids",
         "an id of this row is in another column elsewhere in the file",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Put each id into its own column in failed.csv and run that file.",
     ),
     _entry(
         "ragged-row",
         "the row has more cells than the header",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Correct the row in failed.csv: error_description quotes the surplus cells, which are missing there.",
     ),
     _entry(
         "ambiguous-row",
         "several Azure subscriptions could be meant; the column candidates lists them",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Choose: put one of the ids in the column candidates into entitlement_id in failed.csv, then run that file.",
     ),
     _entry(FINAL_STATUSES["expired"], "the subscription's term has ended", Responsible.CUSTOMER, _SELL_ANEW),
@@ -155,7 +155,7 @@ STATUS_ENTRIES: tuple[ErrorCode, ...] = (
     _entry(
         Status.INVALID,
         "never sent: the row itself is wrong",
-        Responsible.SENDER,
+        Responsible.FILE_AUTHOR,
         "Correct the row in failed.csv and run that file.",
     ),
     _entry(

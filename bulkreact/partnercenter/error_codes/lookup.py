@@ -70,7 +70,7 @@ def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorC
     return _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
 
 
-def explain(text: str) -> list[ErrorCode]:
+def find_entries(text: str) -> list[ErrorCode]:
     """Return the entries for a code, ``http-404``, an HTTP status, a row's or a subscription's status."""
     key = text.strip().lower()
     if key in _LOCAL:

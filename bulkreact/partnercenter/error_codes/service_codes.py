@@ -15,7 +15,7 @@ _ADMIN_ROLE = (
 LATER_ADVICE = "Try again later: bulkreact retry, or run failed.csv."
 RETRY_ADVICE = "Nothing is wrong with the row. When the service works again: bulkreact retry, or run failed.csv."
 
-_WRONG_IDS = Guidance(AnswerClass.PERMANENT, Responsible.SENDER, _CHECK_IDS)
+_WRONG_IDS = Guidance(AnswerClass.PERMANENT, Responsible.FILE_AUTHOR, _CHECK_IDS)
 _AMBIGUOUS = Guidance(
     AnswerClass.CHECK,
     Responsible.ADMIN,
@@ -38,7 +38,7 @@ _WRONG_STATE = Guidance(
 _UNEXPECTED = Guidance(AnswerClass.PERMANENT, Responsible.MICROSOFT, _ASK_SUPPORT)
 _REFUSED = Guidance(
     AnswerClass.PERMANENT,
-    Responsible.SENDER,
+    Responsible.FILE_AUTHOR,
     "Read error_description, correct the row in failed.csv and run that file.",
 )
 _TOKEN_REFUSED = Guidance(
@@ -84,13 +84,13 @@ _CREDIT_LIMIT = Guidance(
 _FORBIDDEN = Guidance(AnswerClass.PERMANENT, Responsible.ADMIN, _ADMIN_ROLE)
 _NOT_FOUND = Guidance(
     AnswerClass.PERMANENT,
-    Responsible.SENDER,
+    Responsible.FILE_AUTHOR,
     _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
 )
 _SERVER_ERROR = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE)
 _PARENT_FIRST = Guidance(
     AnswerClass.PARENT,
-    Responsible.SENDER,
+    Responsible.FILE_AUTHOR,
     "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
 )
 _BUSY = Guidance(AnswerClass.NOT_READY, Responsible.NOBODY, LATER_ADVICE)

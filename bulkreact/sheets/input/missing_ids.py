@@ -19,7 +19,7 @@ _CUSTOMER, _SUBSCRIPTION, _ENTITLEMENT = ID_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
-class IncompleteRow:
+class CompletionRow:
     """A row with its cells; ``missing_for`` are customer and Azure plan if it has no entitlement id and needs one."""
 
     number: int
@@ -39,7 +39,7 @@ class CompletionLayout:
     width: int
     added: tuple[str, ...]
 
-    def complete_row(self, number: int, cells: Sequence[str], customer_id: str, subscription_id: str) -> IncompleteRow:
+    def complete_row(self, number: int, cells: Sequence[str], customer_id: str, subscription_id: str) -> CompletionRow:
         """Return a row with cells for the added columns; the ids are normalized, and empty where unusable."""
         surplus = list(cells[self.width :])
         while surplus and not surplus[-1].strip():
@@ -49,7 +49,7 @@ class CompletionLayout:
         kind = "" if self.kind is None else cells[self.kind].strip().casefold()
         lacks_id = guid_cells.is_blank(whole[self.entitlement]) and kind in _AZURE and not surplus
         known = customer_id and subscription_id
-        return IncompleteRow(number, whole, (customer_id, subscription_id) if known and lacks_id else None)
+        return CompletionRow(number, whole, (customer_id, subscription_id) if known and lacks_id else None)
 
 
 def completion_layout(header: Sequence[str], named: Mapping[str, str]) -> CompletionLayout:
@@ -97,7 +97,7 @@ class InputWithMissingIds:
         self.remark = self._table.remark
         self.header = tuple(map(self._convert, (*self._table.header, *self._layout.added)))
 
-    def rows(self) -> Iterator[IncompleteRow]:
+    def rows(self) -> Iterator[CompletionRow]:
         """Yield every row with content."""
         for chunk in self._table.chunks():
             rows = chunk.loc[~blank_rows(chunk)]
@@ -105,7 +105,7 @@ class InputWithMissingIds:
             for number, cells, *pair in zip(rows.index, rows.to_numpy().tolist(), *ids, strict=True):
                 yield self._layout.complete_row(int(number) + 1, list(map(self._convert, cells)), *pair)
 
-    def fill(self, row: IncompleteRow, entitlement_id: str, candidates: str) -> list[str]:
+    def fill(self, row: CompletionRow, entitlement_id: str, candidates: str) -> list[str]:
         """Return the cells of a row that lacked an id, with what was found."""
         cells = list(row.cells)
         cells[self._layout.entitlement] = entitlement_id

@@ -10,7 +10,7 @@ from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER
 from bulkreact.sheets.columns import CANCELLED_ON, CANDIDATES, DEADLINE, KIND, RESTORE_AUTO_RENEW, ColumnLayout
 from bulkreact.sheets.input.guid_cells import is_blank
 from bulkreact.sheets.input.row_errors import CellError
-from bulkreact.timestamps import parse_time, timestamp
+from bulkreact.timestamps import iso_seconds, parse_time
 
 _AMBIGUOUS = "ambiguous-row"
 _INVALID_KIND = "invalid-kind"
@@ -86,7 +86,7 @@ class RowOptionsReader:
         """Return the earliest deadline that a row names, and how many of its dates could not be read."""
         dates = [(cell, delay) for column, delay in _DATES.items() if (cell := self._cell(cells, column))]
         deadlines = [date + delay for cell, delay in dates if (date := _parse_date(cell))]
-        return timestamp(min(deadlines)) if deadlines else "", len(dates) - len(deadlines)
+        return iso_seconds(min(deadlines)) if deadlines else "", len(dates) - len(deadlines)
 
     def _cell(self, cells: Sequence[str], column: str) -> str:
         index = self.layout.optional.get(column)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import explain, lookup_outcome
+from bulkreact.partnercenter.error_codes.lookup import find_entries, lookup_outcome
 
 ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
@@ -143,7 +143,10 @@ def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSum
     """Return the statuses that occur, with their meaning."""
     return tuple(
         StatusSummary(
-            status, explain(status)[0].description, rows, None if status is Status.DUPLICATE else status in SUCCESSES
+            status,
+            find_entries(status)[0].description,
+            rows,
+            None if status is Status.DUPLICATE else status in SUCCESSES,
         )
         for status, rows in numbers
         if rows

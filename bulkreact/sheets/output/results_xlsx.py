@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status
-from bulkreact.partnercenter.error_codes.lookup import explain
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.xlsx_writer import (
     MOST_COLUMNS,
@@ -79,13 +79,13 @@ def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tupl
     sheet.add_header(("Status", "Rows", "What it means"))
     for status in Status:
         if number := counts.statuses[status]:
-            meaning = next(entry.description for entry in explain(status))
+            meaning = next(entry.description for entry in find_entries(status))
             sheet.add_row((status, number, meaning), colours=(COLOURS[status], ""), wrap=True)
     sheet.add_row(("all", counts.statuses.total()), bold=True)
     if counts.codes:
         sheet.add_row()
         sheet.add_header(("Error code", "Rows", "What it means", "What to do"))
     for code, number in counts.codes.most_common():
-        entry = next(iter(explain(code)), None)
+        entry = next(iter(find_entries(code)), None)
         known = (entry.description, entry.advice) if entry else ("not in the catalogue; see error_description", "")
         sheet.add_row((code, number, *known), wrap=True)

@@ -15,14 +15,14 @@ _LAST_CONTROL = 0x1F
 
 def escape(text: str) -> str:
     """Return a text for a cell: impossible characters visibly replaced, and cut with ``…`` if it is too long."""
-    safe = _UNSAFE.sub(_replacement, text)
+    safe = _UNSAFE.sub(_replace_unsafe, text)
     if not safe.strip():
         # Readers drop cells of white space alone unless it is escaped; they know no escapes of other white space.
         safe = "".join(_escape_character(char) if char in _XML_SPACE else char for char in safe)
     return safe if len(safe) <= CELL_LENGTH // 2 else _cut(safe)
 
 
-def _replacement(match: re.Match[str]) -> str:
+def _replace_unsafe(match: re.Match[str]) -> str:
     char = match[0]
     if char in "_\r":
         return _escape_character(char)

@@ -18,7 +18,7 @@ RESOURCE = "https://api.partnercenter.microsoft.com"
 _CODE_LIFETIME = 600
 # Entra tells clients when to renew a token that lives so long, or longer.
 _LONG_LIFETIME = 7200
-Answer: TypeAlias = dict[str, object]
+TokenPayload: TypeAlias = dict[str, object]
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class Directory:
         """Return the record of a refresh token."""
         return self._refresh.get(token)
 
-    def issue_for_app(self, client_id: str, tenant: str) -> Answer:
+    def issue_for_app(self, client_id: str, tenant: str) -> TokenPayload:
         """Return an access token of an app itself, as the token endpoint answers."""
         audience, span = self._audience(), self._validity()
         tenant = self.domains.get(tenant, tenant)
@@ -161,7 +161,7 @@ class Directory:
         scopes: Iterable[str],
         public: bool,
         nonce: str = "",
-    ) -> Answer:
+    ) -> TokenPayload:
         """Return access, refresh and id tokens of a user, as the token endpoint answers."""
         audience, span = self._audience(), self._validity()
         home = self.domains.get(tenant, tenant)
@@ -170,7 +170,7 @@ class Directory:
             audience=audience,
             tenant=home,
             client_id=client_id,
-            span=span,
+            validity=span,
             methods=["pwd", "mfa"] if self.mfa else ["pwd"],
         )
         self._access[token] = IssuedAccessToken(audience, span[1], user=True, mfa=self.mfa)
@@ -195,9 +195,9 @@ class Directory:
         now = self.clock()
         return now, now + self.token_lifetime
 
-    def _token_answer(self, token: str) -> Answer:
+    def _token_answer(self, token: str) -> TokenPayload:
         seconds = max(1, int(self.token_lifetime))
-        answer: Answer = {
+        answer: TokenPayload = {
             "token_type": "Bearer",
             "expires_in": seconds,
             "ext_expires_in": seconds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, error_number_of
 from bulkreact.simulator.identity.client_authentication import authenticate, credential_type
-from bulkreact.simulator.identity.directory import Answer, App, Directory
+from bulkreact.simulator.identity.directory import App, Directory, TokenPayload
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 _OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
@@ -44,7 +44,7 @@ class TokenRequest:
         return value
 
 
-def issue_tokens(directory: Directory, request: TokenRequest) -> Answer:
+def issue_tokens(directory: Directory, request: TokenRequest) -> TokenPayload:
     """Return the tokens that a request gets, as the endpoint answers; TokenRefusedError when it gets none."""
     request.require("client_id")
     if number := error_number_of(request.client_id):
@@ -66,7 +66,7 @@ def issue_tokens(directory: Directory, request: TokenRequest) -> Answer:
             raise TokenRefusedError(70003)
 
 
-def _grant_app(directory: Directory, request: TokenRequest) -> Answer:
+def _grant_app(directory: Directory, request: TokenRequest) -> TokenPayload:
     if not credential_type(request.form):
         raise TokenRefusedError(7000216)
     if request.scopes != [f"{directory.resource}/.default"]:
@@ -74,7 +74,7 @@ def _grant_app(directory: Directory, request: TokenRequest) -> Answer:
     return directory.issue_for_app(request.client_id, request.tenant)
 
 
-def _grant_by_refresh_token(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+def _grant_by_refresh_token(directory: Directory, request: TokenRequest, app: App | None) -> TokenPayload:
     token = directory.refresh_token(request.require("refresh_token"))
     if app and app.public and token and token.public and credential_type(request.form):
         raise TokenRefusedError(700025)
@@ -91,7 +91,7 @@ def _grant_by_refresh_token(directory: Directory, request: TokenRequest, app: Ap
     )
 
 
-def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App | None) -> TokenPayload:
     _check_user_grant(directory, request, app)
     sign_in, now = directory.device_sign_in(request.require("device_code")), directory.clock()
     if sign_in is None or sign_in.client_id.lower() != request.client_id.lower() or sign_in.state == "redeemed":
@@ -111,7 +111,7 @@ def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App 
     return _issue_for_user(directory, request)
 
 
-def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None) -> Answer:
+def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None) -> TokenPayload:
     _check_user_grant(directory, request, app)
     code = directory.authorization_code(request.require("code"))
     if code is None or code.client_id.lower() != request.client_id.lower():
@@ -128,7 +128,7 @@ def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None)
     return _issue_for_user(directory, request, code.nonce)
 
 
-def _issue_for_user(directory: Directory, request: TokenRequest, nonce: str = "") -> Answer:
+def _issue_for_user(directory: Directory, request: TokenRequest, nonce: str = "") -> TokenPayload:
     return directory.issue_for_user(
         directory.user,
         request.client_id,

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError, error_body
 from bulkreact.simulator.identity.client_authentication import credential_type
-from bulkreact.simulator.identity.directory import Answer, Directory, LoggedTokenRequest
+from bulkreact.simulator.identity.directory import Directory, LoggedTokenRequest, TokenPayload
 from bulkreact.simulator.identity.grants import TokenRequest, check_scopes, issue_tokens
 
 _DIRECTORY = web.AppKey("directory of the token service", Directory)
@@ -30,7 +30,7 @@ def add_routes(app: web.Application, directory: Directory) -> None:
 
 
 async def _discovery(request: web.Request) -> web.Response:
-    directory, base = request.app[_DIRECTORY], _base(request)
+    directory, base = request.app[_DIRECTORY], _tenant_url(request)
     try:
         directory.check_tenant(request.match_info["tenant"])
     except TokenRefusedError as refused:
@@ -79,7 +79,7 @@ def _answer_request(request: web.Request, token_request: TokenRequest, fault: Fa
     """Return the logged outcome of a token request, and its response."""
     directory = request.app[_DIRECTORY]
     try:
-        tokens: Answer = {} if fault and not fault.effect else issue_tokens(directory, token_request)
+        tokens: TokenPayload = {} if fault and not fault.effect else issue_tokens(directory, token_request)
     except TokenRefusedError as refused:
         return str(refused.number), _error_response(request, refused)
     if fault:
@@ -109,7 +109,7 @@ async def _device_code(request: web.Request) -> web.Response:
     except TokenRefusedError as refused:
         return _error_response(request, refused)
     sign_in = directory.begin_device_sign_in(token_request.client_id)
-    page = f"{_base(request)}/oauth2/deviceauth"
+    page = f"{_tenant_url(request)}/oauth2/deviceauth"
     return web.json_response(
         {
             "user_code": sign_in.user_code,
@@ -205,5 +205,5 @@ async def _token_request(request: web.Request) -> TokenRequest:
     return TokenRequest(str(request.url.origin()), request.match_info["tenant"], form)
 
 
-def _base(request: web.Request) -> str:
+def _tenant_url(request: web.Request) -> str:
     return f"{request.url.origin()}/{request.match_info['tenant']}"

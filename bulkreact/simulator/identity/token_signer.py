@@ -43,12 +43,12 @@ class TokenSigner:
         )
 
     def user_token(
-        self, user: User, *, audience: str, tenant: str, client_id: str, span: Validity, methods: Sequence[str]
+        self, user: User, *, audience: str, tenant: str, client_id: str, validity: Validity, methods: Sequence[str]
     ) -> str:
         """Return an access token of an app on behalf of a user; ``methods`` are how the user signed in (amr)."""
         return self._sign(
             {
-                **_claims(audience, tenant, client_id, span),
+                **_claims(audience, tenant, client_id, validity),
                 "amr": list(methods),
                 "name": user.name,
                 "oid": user.oid,

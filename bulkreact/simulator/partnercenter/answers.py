@@ -91,13 +91,13 @@ class ScriptedAnswer:
     seconds: float = 0.0
 
 
-def refused(status: int, code: str, description: str = "") -> ScriptedAnswer:
+def refusal(status: int, code: str, description: str = "") -> ScriptedAnswer:
     """Return a refusal in the documented shape, by default with the documented description."""
     description = description or dict(REFUSALS.get(status, ())).get(code, "")
     return ScriptedAnswer(status, error_body(code, description), PLAIN_JSON)
 
 
-def throttled(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> ScriptedAnswer:
+def throttle_answer(retry_after: str = "1", *, scope: str = "", seconds: float = 1) -> ScriptedAnswer:
     """Return the gateway's 429; ``scope`` is what else is blocked: ``customer``, ``partner`` or nothing."""
     headers = {**PLAIN_JSON, **({"Retry-After": retry_after} if retry_after else {})}
     return ScriptedAnswer(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, EntitlementScenario
 from bulkreact.simulator.partnercenter.scenario import Resource
 
@@ -23,8 +23,8 @@ class SimulatedEntitlement(Resource[EntitlementScenario]):
         answer = self.scenario.writes.answer(self.writes) or ACCEPT
         self.writes += 1
         accepted = self.accepted_at is not None
-        if self.scenario.active_before or (accepted and (self.scenario.forgets or answer is ACCEPT)):
-            return refused(400, "900337")
+        if self.scenario.active_before or (accepted and (self.scenario.ignores_repeats or answer is ACCEPT)):
+            return refusal(400, "900337")
         return answer
 
     def status(self, now: float, delay: float) -> str:

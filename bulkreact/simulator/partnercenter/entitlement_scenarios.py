@@ -11,8 +11,8 @@ from bulkreact.simulator.partnercenter.answers import (
     REFUSALS,
     TRANSIENT,
     ScriptedAnswer,
-    refused,
-    throttled,
+    refusal,
+    throttle_answer,
 )
 from bulkreact.simulator.partnercenter.response_bodies import error_body
 from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, forever, once
@@ -35,7 +35,7 @@ def _refusals() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
             f"{status}, code {code}, for ever",
-            forever(refused(status, code, description)),
+            forever(refusal(status, code, description)),
             gone=status == HTTPStatus.NOT_FOUND,
         )
         for status, refusals in REFUSALS.items()
@@ -80,16 +80,18 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     ),
     408: EntitlementScenario("408 once, then accepted", once(408)),
     409: EntitlementScenario("409 without a code, for ever", forever(409)),
-    429: EntitlementScenario("429 with Retry-After twice, then accepted", once(throttled(), throttled())),
-    1429: EntitlementScenario("429 for ever", forever(throttled())),
-    2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", once(throttled(""))),
-    3429: EntitlementScenario("429 with Retry-After as a date, once", once(throttled("date", seconds=2))),
+    429: EntitlementScenario("429 with Retry-After twice, then accepted", once(throttle_answer(), throttle_answer())),
+    1429: EntitlementScenario("429 for ever", forever(throttle_answer())),
+    2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", once(throttle_answer(""))),
+    3429: EntitlementScenario("429 with Retry-After as a date, once", once(throttle_answer("date", seconds=2))),
     4429: EntitlementScenario(
-        "429 for the whole customer, for two seconds", once(throttled("2", scope="customer", seconds=2))
+        "429 for the whole customer, for two seconds", once(throttle_answer("2", scope="customer", seconds=2))
     ),
-    5429: EntitlementScenario("429 for everybody, for two seconds", once(throttled("2", scope="partner", seconds=2))),
+    5429: EntitlementScenario(
+        "429 for everybody, for two seconds", once(throttle_answer("2", scope="partner", seconds=2))
+    ),
     6429: EntitlementScenario(
-        "429 with a Retry-After of two days, for ever", forever(throttled("172800", seconds=172800))
+        "429 with a Retry-After of two days, for ever", forever(throttle_answer("172800", seconds=172800))
     ),
     500: EntitlementScenario("500 without a body twice, then accepted", once(500, 500)),
     1500: EntitlementScenario("500 for ever", forever(500)),
@@ -130,7 +132,7 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     2599: EntitlementScenario(
         "takes effect, the connection drops, the request id is forgotten: 900337, and reading it says active",
         once(ScriptedAnswer(effect=True, drop=True)),
-        forgets=True,
+        ignores_repeats=True,
         active_within=0,
     ),
     3599: EntitlementScenario(
@@ -139,7 +141,7 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     4599: EntitlementScenario(
         "the same as 2599, but reading it says inactive for an hour",
         once(ScriptedAnswer(effect=True, drop=True)),
-        forgets=True,
+        ignores_repeats=True,
         active_within=3600,
     ),
 }

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.service import PartnerCenter
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ def check_request(request: web.Request, ids: list[str], *, scope: str) -> Script
     """Return the answer to a request without a good token, with bad ids, or above the limits of a scope."""
     token = _token(request)
     if not token:
-        return refused(401, "800001", "Partner token missing in request context")
+        return refusal(401, "800001", "Partner token missing in request context")
     if directory := request.app.get(DIRECTORY):
         access = directory.valid_access_token(token)
         if access is None:
-            return refused(401, "800001", "The access token is expired, revoked, or not for this service.")
+            return refusal(401, "800001", "The access token is expired, revoked, or not for this service.")
         if directory.lacks_mfa(access):
-            return refused(401, "900421", "Multi-factor authentication is required.")
+            return refusal(401, "900421", "Multi-factor authentication is required.")
     if not all(_GUID.fullmatch(id_) for id_ in ids):
-        return refused(400, "800002")
+        return refusal(400, "800002")
     return request.app[PARTNER_CENTER].throttle(scope)
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.request_checks import PARTNER_CENTER, check_request, record_call, respond
 
 _CUSTOMERS = "/{version}/customers"
@@ -20,7 +20,7 @@ _PAGE_SIZE = re.compile("[1-9][0-9]?|[1-4][0-9][0-9]|500", re.ASCII)
 _TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header
 _REQUEST_ID = "MS-RequestId"
 # Answers a request with this body; the ids in its path, in lower case.
-Operation: TypeAlias = Callable[[web.Request, bytes, list[str]], ScriptedAnswer]
+RequestHandler: TypeAlias = Callable[[web.Request, bytes, list[str]], ScriptedAnswer]
 
 
 def add_routes(app: web.Application) -> None:
@@ -39,7 +39,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_route("*", "/elsewhere/{path:.*}", _record_foreign_call)
 
 
-def _handler(operation: Operation) -> Handler:
+def _handler(operation: RequestHandler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         call, body = record_call(request), await request.read()
         if request.method == "POST" and (body or request.headers.get("Content-Type")):
@@ -68,11 +68,11 @@ def _list_entitlements(request: web.Request, _body: bytes, ids: list[str]) -> Sc
 def _list_customers(request: web.Request, _body: bytes, _ids: list[str]) -> ScriptedAnswer:
     size, token = request.query.get("size", "500"), request.headers.get(_TOKEN)
     if not _PAGE_SIZE.fullmatch(size):
-        return refused(400, "800002")
+        return refusal(400, "800002")
     if (request.query.get("seekOperation") == "Next") != (token is not None):
         message = f"seekOperation=Next and {_TOKEN} need each other"
         request.app[PARTNER_CENTER].call_log.violations.append(message)
-        return refused(400, "800002")
+        return refusal(400, "800002")
     return request.app[PARTNER_CENTER].list_customers(int(size), token)
 
 
@@ -104,4 +104,4 @@ async def _record_foreign_call(request: web.Request) -> web.StreamResponse:
     """Log a client that follows a Location to another host."""
     call = record_call(request)
     request.app[PARTNER_CENTER].call_log.violations.append("a Location on another host was called")
-    return await respond(request, call, refused(404, "1000"))
+    return await respond(request, call, refusal(404, "1000"))

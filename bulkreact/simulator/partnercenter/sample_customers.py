@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import NAMESPACE_DNS, uuid5
 
-from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS, customer_scenario_of
 from bulkreact.simulator.partnercenter.entitlement_scenarios import EntitlementScenario
 from bulkreact.simulator.partnercenter.response_bodies import Customer, customers_body, link
 from bulkreact.simulator.partnercenter.shared_state import SharedState
-from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind
+from bulkreact.simulator.partnercenter.subscription_json import SubscriptionKind, SubscriptionProfile
 
 _FIRST_CUSTOMERS = (("adatum", "A. Datum"), ("northwind", "Northwind Bakery"), ("zuerich", "Café Zürich"))
 _NAMES = ("Harbor", "Alpine", "Lumen", "Quill", "Juniper", "Meadow", "Copper", "Nordsee", "Granite", "Willow", "Ember")
@@ -37,7 +37,7 @@ class SampleCustomers:
         self._readings: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
 
-    def profiles(self, customer_id: str) -> dict[str, Profile]:
+    def profiles(self, customer_id: str) -> dict[str, SubscriptionProfile]:
         """Return a customer's subscriptions by id; none for a customer that is not in the list."""
         return _profiles(customer_id) if self._is_sample(customer_id) else {}
 
@@ -56,7 +56,7 @@ class SampleCustomers:
         """Return a page of the list of customers: the first one, or the one that a token names."""
         if token is not None and token not in self._tokens:
             self._state.add_violation("MS-ContinuationToken is wrong")
-            return refused(400, "800002")
+            return refusal(400, "800002")
         if fault := self._state.read_fault():
             return fault
         begin = 0 if token is None else self._tokens[token]
@@ -104,26 +104,30 @@ def _name_of(number: int) -> tuple[str, str]:
 
 
 @cache
-def _profiles(customer_id: str) -> dict[str, Profile]:
+def _profiles(customer_id: str) -> dict[str, SubscriptionProfile]:
     """Return the subscriptions of a customer; the end of its id chooses their kinds and statuses."""
     number = int(customer_id[-8:], 16)
     licence = _id(customer_id, "licence")
     plan_status = "suspended" if number % 4 == 0 else "active"
     profiles = {
-        licence: Profile(name="Postfach", offer="Postfach Standard"),
-        _id(customer_id, "office"): Profile(status="active", auto_renew=True, name="Office / Lager"),
-        _id(customer_id, "plan"): Profile(SubscriptionKind.AZURE_PLAN, plan_status, name="Azure plan"),
+        licence: SubscriptionProfile(name="Postfach", offer="Postfach Standard"),
+        _id(customer_id, "office"): SubscriptionProfile(status="active", auto_renew=True, name="Office / Lager"),
+        _id(customer_id, "plan"): SubscriptionProfile(SubscriptionKind.AZURE_PLAN, plan_status, name="Azure plan"),
     }
     if number % 2:
-        profiles[_id(customer_id, "legacy")] = Profile(
+        profiles[_id(customer_id, "legacy")] = SubscriptionProfile(
             SubscriptionKind.LEGACY, auto_renew=True, name="Alt-Lizenz", offer="Büro 2010"
         )
     if number % 3 == 0:
-        profiles[_id(customer_id, "add-on")] = Profile(parent_id=licence, name="Archiv", offer="Archiv (Add-on)")
+        profiles[_id(customer_id, "add-on")] = SubscriptionProfile(
+            parent_id=licence, name="Archiv", offer="Archiv (Add-on)"
+        )
     if number % 3 == 1:
-        profiles[_id(customer_id, "expired")] = Profile(status="expired", name="Probe", offer="Büro Probe")
+        profiles[_id(customer_id, "expired")] = SubscriptionProfile(status="expired", name="Probe", offer="Büro Probe")
     if number % 3 == 2:  # noqa: PLR2004 - one of three
-        profiles[_id(customer_id, "frozen")] = Profile(status="frozen", name="Winterlager", offer="Büro Plus")
+        profiles[_id(customer_id, "frozen")] = SubscriptionProfile(
+            status="frozen", name="Winterlager", offer="Büro Plus"
+        )
     return profiles
 
 

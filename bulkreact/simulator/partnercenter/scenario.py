@@ -45,7 +45,7 @@ class Scenario:
     description: str
     writes: Script = NO_SCRIPT
     reads: Script = NO_SCRIPT
-    forgets: bool = False
+    ignores_repeats: bool = False
     active_within: float | None = None
 
 
@@ -79,7 +79,7 @@ class Resource(Generic[ScenarioT]):
     def answer_to_repeat(self, answer: ScriptedAnswer) -> ScriptedAnswer | None:
         """Return what the same request id is answered from now on, None when the service will not recognise it."""
         never_answered = self.scenario.writes.forever and (answer.drop or answer.delay)
-        if self.scenario.forgets or never_answered:
+        if self.scenario.ignores_repeats or never_answered:
             return None
         if answer.effect:
             return self._repeated_success(answer)

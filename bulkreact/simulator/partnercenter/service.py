@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.behaviour import Behaviour
 from bulkreact.simulator.partnercenter.call_log import CallLog
 from bulkreact.simulator.partnercenter.entitlement import SimulatedEntitlement
@@ -13,11 +13,11 @@ from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, enti
 from bulkreact.simulator.partnercenter.rate_limiter import PARTNER
 from bulkreact.simulator.partnercenter.response_bodies import entitlement_body, entitlements_body
 from bulkreact.simulator.partnercenter.sample_customers import SampleCustomers
-from bulkreact.simulator.partnercenter.shared_state import SharedState, Target
+from bulkreact.simulator.partnercenter.shared_state import SharedState, TargetKey
 from bulkreact.simulator.partnercenter.subscription_scenarios import PARENT_INACTIVE
 from bulkreact.simulator.partnercenter.subscriptions import SimulatedSubscriptions
 
-__all__ = ["Behaviour", "CallLog", "PartnerCenter", "Plan", "Target"]
+__all__ = ["Behaviour", "CallLog", "PartnerCenter", "Plan", "TargetKey"]
 
 # The ids of a customer and a subscription, in lower case; a target has that of an entitlement below them as well.
 Plan: TypeAlias = tuple[str, str]
@@ -63,7 +63,7 @@ class PartnerCenter:
         limits = {PARTNER: self.behaviour.partner_limit, customer_id: self.behaviour.customer_limit}
         return self._state.limiter.throttle(limits, self.behaviour.window)
 
-    def reactivate(self, target: Target, request_id: str) -> ScriptedAnswer:
+    def reactivate(self, target: TargetKey, request_id: str) -> ScriptedAnswer:
         """Answer one reactivation of an entitlement; a repeated request id gets the same answer again.
 
         The answer's ``effect`` says whether this very call made the reactivation take effect.
@@ -80,7 +80,7 @@ class PartnerCenter:
         self._state.apply_throttle(target[0], answer)
         return self._settle(target, request_id, answer)
 
-    def replay(self, target: Target, request_id: str, *, ago: float = 0.0) -> None:
+    def replay(self, target: TargetKey, request_id: str, *, ago: float = 0.0) -> None:
         """Repeat the effect of a reactivation that was sent to an earlier process, seconds ago; ids in any case.
 
         Replays its effect only: no random faults, no throttling, no log entry.
@@ -95,11 +95,11 @@ class PartnerCenter:
         if self._settle(target, request_id, answer).effect and entitlement.accepted_at is not None:
             entitlement.accepted_at -= ago
 
-    def read(self, target: Target) -> ScriptedAnswer:
+    def read(self, target: TargetKey) -> ScriptedAnswer:
         """Answer the read of one entitlement."""
         entitlement = self._find(target)
         if entitlement.scenario.gone:
-            return refused(404, "800111", "Entitlement not found.")
+            return refusal(404, "800111", "Entitlement not found.")
         body = entitlement_body(target[1], target[2], self._status(entitlement), entitlement.name)
         return self._read_answer([entitlement]) or ScriptedAnswer(200, body, JSON)
 
@@ -179,7 +179,7 @@ class PartnerCenter:
         answers = [answer for entitlement in entitlements if (answer := entitlement.read_answer())]
         return answers[0] if answers else self._state.read_fault()
 
-    def _settle(self, target: Target, request_id: str, answer: ScriptedAnswer) -> ScriptedAnswer:
+    def _settle(self, target: TargetKey, request_id: str, answer: ScriptedAnswer) -> ScriptedAnswer:
         """Let a reactivation take its effect, and return its answer."""
         entitlement = self._find(target)
         self._state.record_answer(target, request_id, entitlement.answer_to_repeat(answer))
@@ -202,7 +202,7 @@ class PartnerCenter:
             }
         return self._plans[plan]
 
-    def _find(self, target: Target) -> SimulatedEntitlement:
+    def _find(self, target: TargetKey) -> SimulatedEntitlement:
         entitlements, id_ = self._all(target[:2]), target[2]
         if id_ not in entitlements:
             entitlements[id_] = SimulatedEntitlement(

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
-from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, throttled
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, throttle_answer
 from bulkreact.simulator.partnercenter.behaviour import Behaviour
 from bulkreact.simulator.partnercenter.call_log import CallLog
 from bulkreact.simulator.partnercenter.rate_limiter import PARTNER, CallLimiter
 
 # What a request id belongs to: customer, subscription, and the entitlement if it was asked for one.
-Target: TypeAlias = tuple[str, str, str]
+TargetKey: TypeAlias = tuple[str, str, str]
 
 _FAULTS = (
     ScriptedAnswer(503),
@@ -19,7 +19,7 @@ _FAULTS = (
     ScriptedAnswer(504),
     ScriptedAnswer(effect=True, drop=True),
     ScriptedAnswer(drop=True),
-    throttled(),
+    throttle_answer(),
 )
 _READ_FAULTS = tuple(fault for fault in _FAULTS if not fault.effect)
 
@@ -36,7 +36,7 @@ class SharedState:
         self.clock = clock
         self.seed = behaviour.seed
         self.limiter = CallLimiter(clock)
-        self._answers: dict[str, tuple[Target, ScriptedAnswer]] = {}
+        self._answers: dict[str, tuple[TargetKey, ScriptedAnswer]] = {}
         # The method that each request id was used for.
         self._methods: dict[str, str] = {}
         self._chance = Random(behaviour.seed)  # noqa: S311 - reproducible faults, no secret
@@ -63,14 +63,14 @@ class SharedState:
         if answer.throttle:
             self.limiter.block(customer_id if answer.throttle == "customer" else PARTNER, answer.seconds)
 
-    def recorded_answer(self, target: Target, request_id: str) -> ScriptedAnswer | None:
+    def recorded_answer(self, target: TargetKey, request_id: str) -> ScriptedAnswer | None:
         """Return the answer that this request id got before."""
         recorded_target, answer = self._answers.get(request_id, (target, None))
         if recorded_target != target:
             self.add_violation(f"request id {request_id} was used for two targets")
         return answer
 
-    def record_answer(self, target: Target, request_id: str, answer: ScriptedAnswer | None) -> None:
+    def record_answer(self, target: TargetKey, request_id: str, answer: ScriptedAnswer | None) -> None:
         """Answer this request id the same from now on; None leaves it unknown."""
         if answer:
             self._answers[request_id] = (target, answer)

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.json_members import describe_deviation, replace_value, value
 from bulkreact.simulator.partnercenter.scenario import Resource
 from bulkreact.simulator.partnercenter.subscription_json import (
-    Profile,
     SubscriptionKind,
+    SubscriptionProfile,
     SubscriptionState,
     encode,
     etag,
@@ -24,7 +24,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
 
     customer_id: str
     id: str
-    profile: Profile
+    profile: SubscriptionProfile
     auto_renew: bool
     auto_renew_calls: int = 0
     version: int = 1
@@ -70,10 +70,10 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         """Count a reactivation, and return what the scenario answers."""
         answer = self.scenario.writes.answer(self.writes) or ACCEPTED
         self.writes += 1
-        if (active or self.accepted_at is not None) and (self.scenario.forgets or answer is ACCEPTED):
-            return refused(400, "800040") if active else refused(409, "800082")
+        if (active or self.accepted_at is not None) and (self.scenario.ignores_repeats or answer is ACCEPTED):
+            return refusal(400, "800040") if active else refusal(409, "800082")
         if answer is ACCEPTED and self.profile.status not in {"suspended", "active"}:
-            return refused(400, "800096")
+            return refusal(400, "800096")
         if self.scenario.modified_elsewhere and answer is not ACCEPTED:
             self.version += 1
             self.quantity += 1

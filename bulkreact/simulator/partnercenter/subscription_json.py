@@ -26,7 +26,7 @@ class SubscriptionKind(StrEnum):
     AZURE_PLAN = "azure plan"
 
 
-class Spelling(Enum):
+class JsonStyle(Enum):
     """How a resource is written: as the real service does today, or in a way that a client must tolerate."""
 
     TODAY = "today"
@@ -36,7 +36,7 @@ class Spelling(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class SubscriptionProfile:
     """A subscription at the beginning; ``parent_id`` is empty without a parent."""
 
     kind: SubscriptionKind = SubscriptionKind.LICENCE
@@ -45,7 +45,7 @@ class Profile:
     parent_id: str = ""
     name: str = "Caf\u00e9 Z\u00fcrich / Lager"
     offer: str = "B\u00fcro Plus"
-    spelling: Spelling = Spelling.TODAY
+    spelling: JsonStyle = JsonStyle.TODAY
 
     @property
     def offer_id(self) -> str:
@@ -76,26 +76,28 @@ def etag(subscription_id: str, version: int) -> str:
     return base64.b64encode(f'{{"id":"{subscription_id[-12:]}","version":{version}}}'.encode()).decode()
 
 
-def format_resource(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
+def format_resource(
+    profile: SubscriptionProfile, ids: tuple[str, str], state: SubscriptionState, today: datetime
+) -> str:
     """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
     text = _text(profile, ids, state, today)
     match profile.spelling:
-        case Spelling.PASCAL:
+        case JsonStyle.PASCAL:
             return _pascal(text)
-        case Spelling.INDENTED:
+        case JsonStyle.INDENTED:
             return "{\n  " + ",\n  ".join(f'"{member.name}" : {member.raw}' for member in members(text)) + "\n}"
-        case Spelling.TODAY | Spelling.UTF16:
+        case JsonStyle.TODAY | JsonStyle.UTF16:
             return text
 
 
-def encode(text: str, spelling: Spelling) -> bytes:
+def encode(text: str, spelling: JsonStyle) -> bytes:
     """Encode a text as its spelling asks."""
     match spelling:
-        case Spelling.UTF16:
+        case JsonStyle.UTF16:
             return b"\xff\xfe" + text.encode("utf-16-le")
-        case Spelling.INDENTED:
+        case JsonStyle.INDENTED:
             return text.encode()
-        case Spelling.TODAY | Spelling.PASCAL:
+        case JsonStyle.TODAY | JsonStyle.PASCAL:
             return text.encode("utf-8-sig")
 
 
@@ -106,7 +108,7 @@ def format_collection(uri: str, items: Sequence[str]) -> bytes:
     return (text + '"attributes":{"objectType":"Collection"}}').encode("utf-8-sig")
 
 
-def _text(profile: Profile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
+def _text(profile: SubscriptionProfile, ids: tuple[str, str], state: SubscriptionState, today: datetime) -> str:
     customer_id, subscription_id = ids
     plan = profile.kind is SubscriptionKind.AZURE_PLAN
     parent = profile.parent_id
@@ -172,7 +174,7 @@ def _product_type(kind: SubscriptionKind) -> str:
             return '{"id":"OnlineServicesNCE","displayName":"OnlineServicesNCE"}'
 
 
-def _end(profile: Profile, share: float, today: datetime) -> str:
+def _end(profile: SubscriptionProfile, share: float, today: datetime) -> str:
     """Return the end of the term: for every third licence within two weeks, for others later or never."""
     if profile.kind is SubscriptionKind.AZURE_PLAN or share > 0.85:  # noqa: PLR2004 - the shares are made up
         return _NEVER

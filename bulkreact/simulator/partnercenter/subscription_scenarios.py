@@ -11,17 +11,17 @@ from bulkreact.simulator.partnercenter.answers import (
     REFUSALS,
     TRANSIENT,
     ScriptedAnswer,
-    refused,
+    refusal,
 )
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.response_bodies import error_body
 from bulkreact.simulator.partnercenter.scenario import NO_SCRIPT, Scenario, Script, choose_scenario, forever, once
-from bulkreact.simulator.partnercenter.subscription_json import Profile, Spelling, SubscriptionKind
+from bulkreact.simulator.partnercenter.subscription_json import JsonStyle, SubscriptionKind, SubscriptionProfile
 
-LICENCE = Profile()
+LICENCE = SubscriptionProfile()
 # A success without a body is answered with the resource as it is then.
 ACCEPTED = ScriptedAnswer(200, effect=True)
-PARENT_INACTIVE = refused(409, "27009")
+PARENT_INACTIVE = refusal(409, "27009")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class SubscriptionScenario(Scenario):
     parent: int | None = None
     lag: float = 0
     operation_gone: bool = False
-    profile: Profile = LICENCE
+    profile: SubscriptionProfile = LICENCE
 
 
 def _accepted(location: str) -> Script:
@@ -48,8 +48,8 @@ def _accepted(location: str) -> Script:
 
 
 _HERE = "/customers/{customer}/subscriptions/{subscription}"
-_LEGACY = Profile(SubscriptionKind.LEGACY, auto_renew=True)
-_PLAN = Profile(SubscriptionKind.AZURE_PLAN, name="Azure plan")
+_LEGACY = SubscriptionProfile(SubscriptionKind.LEGACY, auto_renew=True)
+_PLAN = SubscriptionProfile(SubscriptionKind.AZURE_PLAN, name="Azure plan")
 _LEGACY_CODES = {"2001", "2002", "2054", "3000", "800040"}
 # Codes that only entitlements are answered.
 _OF_ENTITLEMENTS = {"900337", "900335", "900307", "800111"}
@@ -82,8 +82,8 @@ def _refusals() -> dict[int, SubscriptionScenario]:
     return {
         int(code): SubscriptionScenario(
             f"{status}, code {code}, for ever",
-            forever(refused(status, code)),
-            reads=forever(refused(status, code)) if status == HTTPStatus.NOT_FOUND else NO_SCRIPT,
+            forever(refusal(status, code)),
+            reads=forever(refusal(status, code)) if status == HTTPStatus.NOT_FOUND else NO_SCRIPT,
             profile=_LEGACY if code in _LEGACY_CODES else LICENCE,
         )
         for status, refusals in REFUSALS.items()
@@ -109,31 +109,31 @@ def _as_update(answer: ScriptedAnswer) -> ScriptedAnswer:
 
 def _statuses() -> dict[int, SubscriptionScenario]:
     refusals = {
-        8001: ("expired", refused(400, "900277")),
-        8002: ("disabled", refused(400, "800096")),
-        8003: ("deleted", refused(400, "2011")),
-        8004: ("pending", refused(409, "800082")),
-        8005: ("none", refused(400, "800081")),
-        8006: ("frozen", refused(400, "800096")),
+        8001: ("expired", refusal(400, "900277")),
+        8002: ("disabled", refusal(400, "800096")),
+        8003: ("deleted", refusal(400, "2011")),
+        8004: ("pending", refusal(409, "800082")),
+        8005: ("none", refusal(400, "800081")),
+        8006: ("frozen", refusal(400, "800096")),
     }
     return {
         number: SubscriptionScenario(
             f"reading it says {status}{', an unknown status' if status == 'frozen' else ''}",
             forever(answer),
-            profile=Profile(status=status),
+            profile=SubscriptionProfile(status=status),
         )
         for number, (status, answer) in refusals.items()
     }
 
 
-_UPDATE_FAILED = refused(500, "800094", TRANSIENT["800094"])
+_UPDATE_FAILED = refusal(500, "800094", TRANSIENT["800094"])
 
 SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_refusals(),
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refused(500, code, description)))
+        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refusal(500, code, description)))
         for code, description in TRANSIENT.items()
     },
     1_800_094: SubscriptionScenario(
@@ -141,7 +141,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         once(replace(_UPDATE_FAILED, effect=True)),
     ),
     1_800_082: SubscriptionScenario(
-        "409, code 800082, twice, then accepted", once(refused(409, "800082"), refused(409, "800082"))
+        "409, code 800082, twice, then accepted", once(refusal(409, "800082"), refusal(409, "800082"))
     ),
     1409: SubscriptionScenario("409 without a code once, then accepted", once(409)),
     1502: SubscriptionScenario(
@@ -160,18 +160,18 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     2599: SubscriptionScenario(
         "takes effect, the connection drops, the request id is forgotten: 400, code 800040, and reading it says active",
         once(ScriptedAnswer(200, effect=True, drop=True)),
-        forgets=True,
+        ignores_repeats=True,
     ),
     4599: SubscriptionScenario(
         "the same as 2599, but 409, code 800082, and reading it says suspended for an hour",
         once(ScriptedAnswer(200, effect=True, drop=True)),
-        forgets=True,
+        ignores_repeats=True,
         active_within=3600,
     ),
     5599: SubscriptionScenario(
         "legacy: the same as 2599, but 412, as its etag has changed",
         once(ScriptedAnswer(200, effect=True, drop=True)),
-        forgets=True,
+        ignores_repeats=True,
         profile=_LEGACY,
     ),
     # Etags.
@@ -190,18 +190,18 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     ),
     2055: SubscriptionScenario(
         "legacy: 400, code 2055, for ever, as another client changes it each time",
-        forever(refused(400, "2055", "The etag is no longer valid.")),
+        forever(refusal(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     12055: SubscriptionScenario(
         "legacy: 400, code 2055, once, as another client changed it, then accepted",
-        once(refused(400, "2055", "The etag is no longer valid.")),
+        once(refusal(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     # Acceptance.
-    208: SubscriptionScenario("reading it says active", profile=Profile(status="active", auto_renew=True)),
+    208: SubscriptionScenario("reading it says active", profile=SubscriptionProfile(status="active", auto_renew=True)),
     200: SubscriptionScenario("200 with the resource still suspended, active two seconds later", active_within=None),
     202: SubscriptionScenario("202 with a Location, active two seconds later", _accepted(_HERE), active_within=None),
     1202: SubscriptionScenario("202 with a Location, and never active", _accepted(_HERE), active_within=inf),
@@ -230,10 +230,12 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7202: SubscriptionScenario("202 without a Location, active two seconds later", _accepted(""), active_within=None),
     8202: SubscriptionScenario("200 with the resource still suspended, and never active", active_within=inf),
     # Auto-renew.
-    6000: SubscriptionScenario("accepted, and auto-renew was never switched off", profile=Profile(auto_renew=True)),
+    6000: SubscriptionScenario(
+        "accepted, and auto-renew was never switched off", profile=SubscriptionProfile(auto_renew=True)
+    ),
     6001: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 400, code 3000, for ever",
-        auto_renew=forever(refused(400, "3000")),
+        auto_renew=forever(refusal(400, "3000")),
     ),
     6002: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 503 twice, then accepted", auto_renew=once(503, 503)
@@ -252,14 +254,14 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "202 with a Location, active two seconds later, and a parent", _accepted(_HERE), active_within=None
     ),
     5004: SubscriptionScenario("add-on of the id ending in 5003: 409, code 27009, until that is active", parent=5003),
-    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", forever(refused(400, "800096"))),
+    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", forever(refusal(400, "800096"))),
     5006: SubscriptionScenario("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
     5007: SubscriptionScenario(
         "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, lag=2
     ),
     7001: SubscriptionScenario("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
     7002: SubscriptionScenario(
-        "an Azure plan: 400, code 800096, for ever", forever(refused(400, "800096")), profile=_PLAN
+        "an Azure plan: 400, code 800096, for ever", forever(refusal(400, "800096")), profile=_PLAN
     ),
     7003: SubscriptionScenario(
         "an Azure plan: 202 with a Location, active two seconds later",
@@ -306,17 +308,21 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     ),
     **{
         9_000_000 + int(code): SubscriptionScenario(
-            f"reading it is answered 403, code {code}, for ever", reads=forever(refused(403, code))
+            f"reading it is answered 403, code {code}, for ever", reads=forever(refusal(403, code))
         )
         for code in ("20002", "900159", "900416", "2032", "900329")
     },
     # Spellings.
-    9001: SubscriptionScenario("accepted; names in PascalCase, with nulls", profile=Profile(spelling=Spelling.PASCAL)),
-    9002: SubscriptionScenario("accepted; in UTF-16 with a BOM", profile=Profile(spelling=Spelling.UTF16)),
-    9003: SubscriptionScenario("accepted; indented, without a BOM", profile=Profile(spelling=Spelling.INDENTED)),
+    9001: SubscriptionScenario(
+        "accepted; names in PascalCase, with nulls", profile=SubscriptionProfile(spelling=JsonStyle.PASCAL)
+    ),
+    9002: SubscriptionScenario("accepted; in UTF-16 with a BOM", profile=SubscriptionProfile(spelling=JsonStyle.UTF16)),
+    9003: SubscriptionScenario(
+        "accepted; indented, without a BOM", profile=SubscriptionProfile(spelling=JsonStyle.INDENTED)
+    ),
     9004: SubscriptionScenario(
         "legacy: names in PascalCase, with nulls and an etag",
-        profile=Profile(SubscriptionKind.LEGACY, auto_renew=True, spelling=Spelling.PASCAL),
+        profile=SubscriptionProfile(SubscriptionKind.LEGACY, auto_renew=True, spelling=JsonStyle.PASCAL),
     ),
 }
 PLAIN = SubscriptionScenario("200 with the updated resource, active at once")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refused
+from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.json_members import members, value
 from bulkreact.simulator.partnercenter.shared_state import SharedState
 from bulkreact.simulator.partnercenter.subscription import SimulatedSubscription
-from bulkreact.simulator.partnercenter.subscription_json import Profile, SubscriptionKind, format_collection
+from bulkreact.simulator.partnercenter.subscription_json import SubscriptionKind, SubscriptionProfile, format_collection
 from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, PARENT_INACTIVE, subscription_scenario_of
 
 ORIGIN = "https://partner.example"
@@ -30,7 +30,7 @@ class SimulatedSubscriptions:
     """
 
     def __init__(
-        self, state: SharedState, sample_profiles: Callable[[str], dict[str, Profile]], today: datetime
+        self, state: SharedState, sample_profiles: Callable[[str], dict[str, SubscriptionProfile]], today: datetime
     ) -> None:
         self.origin = ORIGIN
         self._state = state
@@ -51,7 +51,7 @@ class SimulatedSubscriptions:
         subscription = self._find(customer_id, subscription_id)
         named = subscription.accepted_at is not None and operation_id.lower() == subscription.operation_id
         if subscription.scenario.operation_gone or not named:
-            return refused(404, "1000")
+            return refusal(404, "1000")
         return self.read(customer_id, subscription_id)
 
     def list_all(self, customer_id: str) -> ScriptedAnswer:
@@ -122,7 +122,7 @@ class SimulatedSubscriptions:
     ) -> ScriptedAnswer:
         """Return the answer to an update, random faults apart."""
         if requested is None:
-            return refused(400, "800002")
+            return refusal(400, "800002")
         if self._waits_for_parent(subscription):
             return PARENT_INACTIVE
         if not subscription.matches_etag(if_match):
@@ -132,7 +132,7 @@ class SimulatedSubscriptions:
         active = self._status(subscription) == "active"
         if active and requested.text in subscription.served:
             return ScriptedAnswer(200)
-        return subscription.next_answer(active=active) if requested.status == "active" else refused(400, "3000")
+        return subscription.next_answer(active=active) if requested.status == "active" else refusal(400, "3000")
 
     def _restores_auto_renew(self, subscription: SimulatedSubscription, requested: _RequestedUpdate) -> bool:
         active = self._status(subscription) == "active" and requested.status == "active"
@@ -218,7 +218,7 @@ class SimulatedSubscriptions:
             subscriptions[subscription_id] = self._make(customer_id, subscription_id, profile)
         return subscriptions[subscription_id]
 
-    def _make(self, customer_id: str, subscription_id: str, profile: Profile) -> SimulatedSubscription:
+    def _make(self, customer_id: str, subscription_id: str, profile: SubscriptionProfile) -> SimulatedSubscription:
         return SimulatedSubscription(
             scenario=subscription_scenario_of(subscription_id),
             activation_jitter=self._state.activation_jitter(customer_id, subscription_id),

@@ -7,7 +7,7 @@ from bulkreact.batch.dispatch.reaction import (
     Answered,
     ApplyThrottle,
     Reaction,
-    RefreshToken,
+    RenewToken,
     backoff,
     react,
 )
@@ -26,7 +26,7 @@ RETRY_ONCE = verdicts.Transient(ANSWER, retry_once=True)
     [
         (verdicts.Throttled(ANSWER, 7.0), 0, False, ApplyThrottle(7.0)),
         (verdicts.Throttled(ANSWER, None), 99, False, ApplyThrottle(None)),
-        (verdicts.TokenRefused(ANSWER), 0, False, RefreshToken()),
+        (verdicts.TokenRefused(ANSWER), 0, False, RenewToken()),
         (verdicts.TokenRefused(ANSWER), 0, True, AbortRun()),
         (verdicts.Fatal(ANSWER), 0, False, AbortRun()),
         (TRANSIENT, 0, False, RetryIn(0.5)),

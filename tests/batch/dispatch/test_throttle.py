@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.dispatch.throttle import Scope, Throttle, ThrottleDecision, wait
+from bulkreact.batch.dispatch.throttle import Throttle, ThrottleDecision, ThrottleScope, wait
 
 
 def _throttle() -> Throttle:
@@ -18,7 +18,7 @@ def _throttled(
     retry_after: float | None = 10,
     alone: bool = False,
 ) -> ThrottleDecision:
-    return throttle.throttled(
+    return throttle.record_429(
         customer,
         started=now if started is None else started,
         now=now,
@@ -29,42 +29,42 @@ def _throttled(
 
 
 def test_a_first_429_pauses_its_customer_alone_for_as_long_as_it_says() -> None:
-    assert _throttled(_throttle(), "a", 100) == ThrottleDecision(Scope.CUSTOMER, 110)
+    assert _throttled(_throttle(), "a", 100) == ThrottleDecision(ThrottleScope.CUSTOMER, 110)
 
 
 def test_a_429_of_another_customer_soon_after_pauses_the_partner_and_slows_down() -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    assert _throttled(throttle, "b", 101) == ThrottleDecision(Scope.PARTNER, 111, slow_down=True)
+    assert _throttled(throttle, "b", 101) == ThrottleDecision(ThrottleScope.PARTNER, 111, slow_down=True)
 
 
 def test_a_clean_answer_in_between_shows_that_two_customers_are_throttled_each_for_itself() -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    throttle.answered("c", started=100.5)
-    assert _throttled(throttle, "b", 101).scope is Scope.CUSTOMER
+    throttle.record_answer("c", started=100.5)
+    assert _throttled(throttle, "b", 101).scope is ThrottleScope.CUSTOMER
 
 
 def test_three_customers_within_the_window_are_the_partner_despite_clean_answers() -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    throttle.answered("z", started=100.5)
+    throttle.record_answer("z", started=100.5)
     _throttled(throttle, "b", 101)
-    throttle.answered("z", started=101.5)
-    assert _throttled(throttle, "c", 102).scope is Scope.PARTNER
+    throttle.record_answer("z", started=101.5)
+    assert _throttled(throttle, "c", 102).scope is ThrottleScope.PARTNER
 
 
 @pytest.mark.parametrize(
     ("customer", "now", "started", "scope"),
     [
-        ("a", 105, 100, Scope.PARTNER),
-        ("z", 105, 104, Scope.PARTNER),
-        ("z", 112, 109, Scope.PARTNER),
-        ("z", 130, 129, Scope.CUSTOMER),
+        ("a", 105, 100, ThrottleScope.PARTNER),
+        ("z", 105, 104, ThrottleScope.PARTNER),
+        ("z", 112, 109, ThrottleScope.PARTNER),
+        ("z", 130, 129, ThrottleScope.CUSTOMER),
     ],
 )
 def test_a_429_while_the_partner_is_paused_concerns_the_partner(
-    customer: str, now: float, started: float, scope: Scope
+    customer: str, now: float, started: float, scope: ThrottleScope
 ) -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
@@ -76,19 +76,19 @@ def test_a_429_while_the_partner_is_paused_concerns_the_partner(
 def test_only_a_write_ends_the_throttle_of_a_write(write: bool, abandoned: bool) -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    throttle.answered("a", started=200, write=write)
+    throttle.record_answer("a", started=200, write=write)
     assert _throttled(throttle, "a", 1900).abandon is abandoned
 
 
 def test_a_429_of_another_customer_much_later_holds_only_that_one() -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    throttle.answered("a", started=111)
-    assert _throttled(throttle, "b", 130).scope is Scope.CUSTOMER
+    throttle.record_answer("a", started=111)
+    assert _throttled(throttle, "b", 130).scope is ThrottleScope.CUSTOMER
 
 
 def test_the_only_customer_left_is_the_partner() -> None:
-    assert _throttled(_throttle(), "a", 100, alone=True) == ThrottleDecision(Scope.PARTNER, 110, slow_down=True)
+    assert _throttled(_throttle(), "a", 100, alone=True) == ThrottleDecision(ThrottleScope.PARTNER, 110, slow_down=True)
 
 
 def test_calls_that_were_under_way_do_not_slow_the_pace_again() -> None:
@@ -99,7 +99,9 @@ def test_calls_that_were_under_way_do_not_slow_the_pace_again() -> None:
 
 
 def test_a_longer_wait_than_allowed_abandons_the_scope_at_once() -> None:
-    assert _throttled(_throttle(), "a", 100, retry_after=172_800) == ThrottleDecision(Scope.CUSTOMER, 100, abandon=True)
+    assert _throttled(_throttle(), "a", 100, retry_after=172_800) == ThrottleDecision(
+        ThrottleScope.CUSTOMER, 100, abandon=True
+    )
 
 
 def test_nothing_but_429_for_too_long_abandons_the_scope() -> None:
@@ -111,16 +113,22 @@ def test_nothing_but_429_for_too_long_abandons_the_scope() -> None:
 
 def test_a_wait_that_is_too_long_abandons_the_partner_only_with_three_customers() -> None:
     throttle = _throttle()
-    assert _throttled(throttle, "a", 100, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 100, abandon=True)
-    assert _throttled(throttle, "b", 101, retry_after=9999) == ThrottleDecision(Scope.CUSTOMER, 101, abandon=True)
-    assert _throttled(throttle, "c", 102, retry_after=9999).scope is Scope.PARTNER
+    assert _throttled(throttle, "a", 100, retry_after=9999) == ThrottleDecision(
+        ThrottleScope.CUSTOMER, 100, abandon=True
+    )
+    assert _throttled(throttle, "b", 101, retry_after=9999) == ThrottleDecision(
+        ThrottleScope.CUSTOMER, 101, abandon=True
+    )
+    assert _throttled(throttle, "c", 102, retry_after=9999).scope is ThrottleScope.PARTNER
 
 
 def test_one_absurd_wait_among_ordinary_ones_abandons_one_customer() -> None:
     throttle = _throttle()
     for customer in "abc":
         _throttled(throttle, customer, 100, retry_after=2)
-    assert _throttled(throttle, "d", 101, retry_after=10.0**10) == ThrottleDecision(Scope.CUSTOMER, 101, abandon=True)
+    assert _throttled(throttle, "d", 101, retry_after=10.0**10) == ThrottleDecision(
+        ThrottleScope.CUSTOMER, 101, abandon=True
+    )
 
 
 def test_what_the_last_customer_has_waited_counts_for_the_partner() -> None:
@@ -133,7 +141,7 @@ def test_what_the_last_customer_has_waited_counts_for_the_partner() -> None:
 def test_a_clean_answer_ends_the_episode() -> None:
     throttle = _throttle()
     _throttled(throttle, "a", 100)
-    throttle.answered("a", started=200)
+    throttle.record_answer("a", started=200)
     assert not _throttled(throttle, "a", 1900).abandon
 
 

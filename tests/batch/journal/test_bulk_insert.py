@@ -16,7 +16,7 @@ from bulkreact.batch.journal import bulk_insert
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.metadata import load_metadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Target
 from tests.support.ids import guid, target
@@ -43,7 +43,7 @@ def mixed(number: int) -> InputRow:
 
 
 def stored(folder: Path) -> list[InputRow]:
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         found = connection.execute(
             "SELECT number, json_extract(cells, '$[0]'), json_extract(cells, '$[1]'), customer_id, subscription_id, "
             "entitlement_id, problem_code, problem, request_id, of_read, lost, restore_auto_renew, deadline "
@@ -82,7 +82,7 @@ def stored(folder: Path) -> list[InputRow]:
 
 def is_empty(folder: Path) -> bool:
     """Tell whether there is nothing in a journal that anybody could take for a run."""
-    with closing(connect(folder / JOURNAL_NAME)) as connection, pytest.raises(InputRefusedError):
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection, pytest.raises(InputRefusedError):
         load_metadata(connection)
     with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection:
         return connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
@@ -131,7 +131,7 @@ def test_an_error_while_reading_ends_it_and_leaves_nothing(tmp_path: Path, error
 
 def test_a_full_disk_ends_it_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path) -> sqlite3.Connection:
-        connection = connect(path)
+        connection = connect_sqlite(path)
         connection.execute("PRAGMA max_page_count = 60")
         return connection
 
@@ -167,7 +167,7 @@ def test_nothing_is_read_far_ahead_of_what_is_written(tmp_path: Path, monkeypatc
 def test_it_is_a_rollback_journal_only_while_it_is_made(tmp_path: Path) -> None:
     create(tmp_path, map(plain, range(3)))
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL_NAME]
-    with closing(connect(tmp_path / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(tmp_path / JOURNAL_NAME)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -230,5 +230,5 @@ def test_a_second_interrupt_takes_nothing_away_from_the_thread_that_still_writes
         timeout=60,
     )
     assert (ended.returncode, ended.stdout) == (0, "left\n"), ended.stderr
-    with closing(connect(tmp_path / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(tmp_path / JOURNAL_NAME)) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)

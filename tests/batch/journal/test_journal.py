@@ -22,7 +22,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow
 from bulkreact.batch.journal.reading import JournalReader, read_only
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.journal.writer import Writer, connect
+from bulkreact.batch.journal.writer import Writer, connect_sqlite
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.models import AutoRenew, InputRow, Operation, RunState, Status
 from tests.support.ids import AT, guid, metadata, target
@@ -65,7 +65,7 @@ def test_the_metadata_of_a_run_is_read_back_as_it_was_written(tmp_path: Path) ->
 
 def test_a_commit_is_made_to_survive_a_power_loss(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
-    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+    with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -137,7 +137,7 @@ def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path, *, with_excluded
 )
 def test_bad_states_cannot_be_stored(tmp_path: Path, statement: str) -> None:
     make(tmp_path, [valid(2)])
-    with closing(connect(tmp_path / "journal.sqlite3")) as connection, pytest.raises(sqlite3.Error):
+    with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as connection, pytest.raises(sqlite3.Error):
         connection.execute(statement)
 
 
@@ -150,7 +150,7 @@ def test_every_member_of_an_enumeration_can_be_stored(enumeration: type[StrEnum]
 
 def test_a_journal_of_a_later_format_is_refused_with_an_explanation(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
-    with closing(connect(tmp_path / "journal.sqlite3")) as connection:
+    with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as connection:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
         with pytest.raises(
             InputRefusedError, match=f"has format {schema.VERSION + 1}, this program reads format {schema.VERSION}:"
@@ -219,7 +219,7 @@ async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp
 async def test_a_journal_that_cannot_be_written_stops_whoever_waits_for_it(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
-    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+    with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as other:
         other.execute("DROP TABLE calls")
     recorder = Recorder(writer, session=1, first_call=1)
     with pytest.raises(JournalNotWrittenError, match="could not be written"):
@@ -233,7 +233,7 @@ async def test_a_mistake_of_ours_is_not_mistaken_for_a_full_disk(tmp_path: Path)
     with pytest.raises(sqlite3.IntegrityError):
         await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, "no guid", guid(2), AT)))
     await writer.close()
-    with closing(connect(tmp_path / "journal.sqlite3")) as other:
+    with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as other:
         assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
 
 
@@ -258,7 +258,7 @@ async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_late
     assert len(told) == 3
     assert all(seen >= place for place, seen in enumerate(told, 1))
     writer.submit(call_number(5), on_durable=lambda: told.append(durable(tmp_path)))
-    await writer.flushed()
+    await writer.wait_until_durable()
     assert told[3:] == [5]
     for number in (6, 7):
         writer.submit(call_number(number))
@@ -272,8 +272,8 @@ async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(t
     told: list[int] = []
     writer.submit(call_number(1, request_id="no guid"), on_durable=lambda: told.append(1))
     with pytest.raises(sqlite3.IntegrityError):
-        await writer.flushed()
-    for wait in (writer.commit(call_number(2)), writer.flushed()):
+        await writer.wait_until_durable()
+    for wait in (writer.commit(call_number(2)), writer.wait_until_durable()):
         with pytest.raises(sqlite3.IntegrityError):
             await wait
     await writer.close()
@@ -289,7 +289,7 @@ async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> 
 
     writer.submit(call_number(1), on_durable=torn)
     with pytest.raises(BrokenPipeError):
-        await writer.flushed()
+        await writer.wait_until_durable()
     with pytest.raises(BrokenPipeError):
         await writer.commit(call_number(2))
     await writer.close()
@@ -309,7 +309,7 @@ async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Pa
     writer.submit(call_number(2), on_durable=lambda: told.append(2))
     writer.submit(call_number(3))
     with pytest.raises(BrokenPipeError):
-        await writer.flushed()
+        await writer.wait_until_durable()
     writer.submit(call_number(4))
     await writer.close()
     assert (durable(tmp_path), told) == (4, [])

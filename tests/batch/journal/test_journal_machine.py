@@ -105,7 +105,7 @@ class JournalMachine(RuleBasedStateMachine):
             if verdict:
                 settled = [(ordinal, outcome)] if outcome else []
                 answered = Call(call, guid(1), guid(2), AT, AT, verdict.answer)
-                await recorder.answered(answered, verdict, settled=settled)
+                await recorder.record_answer(answered, verdict, settled=settled)
             await writer.close()
 
         asyncio.run(work())

@@ -3,7 +3,7 @@
 import pytest
 
 from bulkreact.batch.policy import AwaitParent, Finish, RetryIn, Step
-from bulkreact.batch.progress import Effect, Reading, RowProgress, Sent, Unsent
+from bulkreact.batch.progress import Effect, OnlyRead, RowProgress, Sent, Unsent
 from bulkreact.batch.run.dependencies import child_step, is_cycle, unsent_outcome
 from bulkreact.batch.run.parents import ParentState, ParentSubscription, parent_state
 from bulkreact.models import Answer, Call, Outcome, Status
@@ -89,7 +89,7 @@ def test_the_state_of_a_parent(
     ("progress", "status", "code"),
     [
         (RowProgress(), Status.NOT_ATTEMPTED, "parent-failed"),
-        (RowProgress(stage=Reading(CALL, 1, lost=False)), Status.NOT_ATTEMPTED, "parent-failed"),
+        (RowProgress(stage=OnlyRead(CALL, 1, lost=False)), Status.NOT_ATTEMPTED, "parent-failed"),
         (RowProgress(stage=Sent(CALL, 1, Effect.ANSWERED)), Status.DEFERRED, "27009"),
         (RowProgress(stage=Sent(CALL, 1, Effect.LOST)), Status.UNKNOWN, "27009"),
         (RowProgress(stage=Unsent(lost=True)), Status.UNKNOWN, ""),

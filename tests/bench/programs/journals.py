@@ -19,7 +19,7 @@ from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.swapped_ids import flag_swapped_ids
-from bulkreact.batch.journal.writer import connect
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Operation, Status
 from bulkreact.sheets.input.input_file import InputFile
 
@@ -43,7 +43,7 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
     folder.mkdir(parents=True)
     facts, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
     settled = range(1, rows - left + 1)
-    with closing(connect(folder / JOURNAL_NAME)) as connection:
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN")
         connection.execute(_SESSION, (__version__, _AT, _AT))
         connection.executemany(schema.INSERT_CALL, _calls(settled, UUID(facts.uuid)))

@@ -14,14 +14,14 @@ from bulkreact.partnercenter.auth.credential_source import (
     AppSource,
     CredentialSource,
     IdentityOptions,
-    Origin,
+    OptionSource,
     TokenSource,
     UserSource,
     app_secret,
     resolve,
     sign_in_identity,
 )
-from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, Store
+from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, TokenStorage
 from bulkreact.settings import AuthMethod, Cloud
 
 TENANT, OTHER_TENANT = "7e4a4700-0000-4000-8000-000000000001", "7e4a4700-0000-4000-8000-000000000002"
@@ -37,7 +37,7 @@ ANN = SignInRecord(
     scope="https://api.partnercenter.microsoft.com/user_impersonation",
     signed_in_at="",
     confidential=False,
-    store=Store.FILE,
+    store=TokenStorage.FILE,
 )
 BEN = replace(ANN, user="ben", client_id=OTHER_CLIENT)
 TOKEN, SECRET = {TOKEN_VARIABLE: "token"}, {SECRET_VARIABLE: "secret"}
@@ -164,7 +164,7 @@ FILE, PASSWORD_FILE = Path("app"), Path("password")
         (IdentityOptions(client_secret_file=FILE), SECRET, SecretFile(FILE)),
         (IdentityOptions(certificate_file=FILE), SECRET, Certificate(FILE)),
         (
-            IdentityOptions(certificate_file=FILE, origins={"certificate_file": Origin.CONFIG_FILE}),
+            IdentityOptions(certificate_file=FILE, origins={"certificate_file": OptionSource.CONFIG_FILE}),
             SECRET,
             SecretValue("secret", SECRET_VARIABLE),
         ),
@@ -177,7 +177,7 @@ FILE, PASSWORD_FILE = Path("app"), Path("password")
             IdentityOptions(
                 certificate_file=FILE,
                 certificate_password_file=PASSWORD_FILE,
-                origins={"certificate_password_file": Origin.CONFIG_FILE},
+                origins={"certificate_password_file": OptionSource.CONFIG_FILE},
             ),
             {PASSWORD_VARIABLE: "password"},
             Certificate(FILE, "password"),
@@ -194,7 +194,7 @@ def test_the_strongest_secret_counts(
     ("options", "environment"),
     [
         (IdentityOptions(client_secret_file=FILE, certificate_file=FILE), {}),
-        (IdentityOptions(client_secret_file=FILE, origins={"client_secret_file": Origin.ENVIRONMENT}), SECRET),
+        (IdentityOptions(client_secret_file=FILE, origins={"client_secret_file": OptionSource.ENVIRONMENT}), SECRET),
     ],
 )
 def test_two_secrets_of_equal_strength_exclude_each_other(

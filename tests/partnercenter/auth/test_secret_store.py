@@ -12,7 +12,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth import secret_store as module
 from bulkreact.partnercenter.auth import sign_ins
 from bulkreact.partnercenter.auth.secret_store import persistence, replace
-from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, Store
+from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, TokenStorage
 from bulkreact.partnercenter.auth.sign_ins import SignIn, sign_in_for
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
@@ -41,12 +41,12 @@ class Keyring:
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    storage = persistence(Store.FILE, tmp_path / "one.cache")
+    storage = persistence(TokenStorage.FILE, tmp_path / "one.cache")
     with pytest.raises(FileNotFoundError):
         storage.load()
     for content in ("first", "zweitens: ä"):
         storage.save(content)
-        assert persistence(Store.FILE, tmp_path / "one.cache").load() == content
+        assert persistence(TokenStorage.FILE, tmp_path / "one.cache").load() == content
     assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
 
 
@@ -63,7 +63,7 @@ def test_a_file_is_its_owners_alone_at_every_moment(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> None:
-    storage = persistence(Store.FILE, tmp_path / "one.cache")
+    storage = persistence(TokenStorage.FILE, tmp_path / "one.cache")
     storage.save("the refresh token")
 
     def torn(draft: FilePersistence) -> None:
@@ -77,7 +77,7 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> No
 
 
 def test_whoever_reads_meanwhile_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
-    storage = persistence(Store.FILE, tmp_path / "one.cache")
+    storage = persistence(TokenStorage.FILE, tmp_path / "one.cache")
     storage.save("old")
     before = (tmp_path / "one.cache").open()
     storage.save("new")
@@ -90,7 +90,7 @@ def test_whoever_reads_meanwhile_sees_the_old_text_or_the_new_one(tmp_path: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
 def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", Keyring)
-    storage = persistence(Store.KEYRING, tmp_path / "one.cache")
+    storage = persistence(TokenStorage.KEYRING, tmp_path / "one.cache")
     with pytest.raises(FileNotFoundError):
         storage.load()
     # Before there was a keyring.
@@ -103,7 +103,7 @@ def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
 def test_trouble_with_a_keyring_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", lambda location: Keyring(location, locked=True))
-    storage = persistence(Store.KEYRING, tmp_path / "one.cache")
+    storage = persistence(TokenStorage.KEYRING, tmp_path / "one.cache")
     for act in (storage.load, lambda: storage.save("token")):
         with pytest.raises(OSError, match=r"keyring refused it \(RuntimeError\)"):
             act()
@@ -116,7 +116,7 @@ def test_without_a_keyring_the_other_way_is_named(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(module, "build_encrypted_persistence", none)
     with pytest.raises(InputRefusedError, match="login --store file"):
-        persistence(Store.KEYRING, tmp_path / "one.cache")
+        persistence(TokenStorage.KEYRING, tmp_path / "one.cache")
 
 
 IDENTITY = Identity("https://login.example/t", "", "", "", "")
@@ -142,18 +142,20 @@ def _enter(sign_in: SignIn) -> None:
 
 def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Encrypted:
-        def __init__(self, store: Store, file: Path) -> None:
+        def __init__(self, store: TokenStorage, file: Path) -> None:
             self.store, self.file = store, file
 
         def load(self) -> str:
-            if self.store is Store.FILE:
+            if self.store is TokenStorage.FILE:
                 raise ValueError("it is encrypted")
             return self.file.read_text()[::-1]
 
     monkeypatch.setattr(sign_ins, "persistence", Encrypted)
     sign_in = sign_in_for(tmp_path, IDENTITY)
     sign_in.file.parent.mkdir(parents=True)
-    sign_in.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.KEYRING))
+    sign_in.save_record(
+        SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=TokenStorage.KEYRING)
+    )
     sign_in.file.write_text("used up")
     sign_in.file.with_name(f"{sign_in.file.name}.1.partial").write_text(CONTENT[::-1])
     with sign_in.exclusive():
@@ -164,4 +166,6 @@ def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     sign_in = sign_in_for(tmp_path, IDENTITY)
     sign_in.file.with_suffix(".json").mkdir(parents=True)
     with pytest.raises(TokenServiceError, match="could not be stored"):
-        sign_in.save_record(SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=Store.FILE))
+        sign_in.save_record(
+            SignInRecord("ann", "global", "", "", "", "", "", "", confidential=False, store=TokenStorage.FILE)
+        )

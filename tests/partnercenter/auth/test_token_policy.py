@@ -33,7 +33,7 @@ def test_a_token_is_fresh_until_its_renewal_and_valid_until_it_expires(now: floa
 
 
 def test_a_refused_token_is_neither_fresh_nor_valid() -> None:
-    token = CachedToken("token", 0, 100, 200).refused(50)
+    token = CachedToken("token", 0, 100, 200).as_expired(50)
     assert (token.is_fresh(50), token.is_valid(50)) == (False, False)
 
 

@@ -5,14 +5,14 @@ import pytest
 from bulkreact.models import SUCCESSES, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
 from bulkreact.partnercenter.error_codes.local_codes import LOCAL_ENTRIES
-from bulkreact.partnercenter.error_codes.lookup import advice, explain
+from bulkreact.partnercenter.error_codes.lookup import advice, find_entries
 from tests.partnercenter.test_protocol import DOCUMENTED
 from tests.support.ids import AADSTS
 
 
 @pytest.mark.parametrize("code", [str(code) for _, code, _ in DOCUMENTED])
 def test_every_documented_code_is_explained_with_who_must_act_and_what_to_do(code: str) -> None:
-    entries = explain(code)
+    entries = find_entries(code)
     assert entries
     assert all(entry.description and entry.responsible for entry in entries)
     assert all(entry.advice for entry in entries if entry.responsible is not Responsible.NOBODY)
@@ -21,27 +21,27 @@ def test_every_documented_code_is_explained_with_who_must_act_and_what_to_do(cod
 @pytest.mark.parametrize("number", AADSTS)
 @pytest.mark.parametrize("spelling", ["{}", "AADSTS{}", "aadsts{}"])
 def test_every_number_of_the_token_service_is_explained(number: str, spelling: str) -> None:
-    assert any(entry.code == f"AADSTS{number}" for entry in explain(spelling.format(number)))
+    assert any(entry.code == f"AADSTS{number}" for entry in find_entries(spelling.format(number)))
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_word_is_explained(status: Status) -> None:
-    assert [entry.code for entry in explain(status)] == [status]
+    assert [entry.code for entry in find_entries(status)] == [status]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 412, 418, 429, 500, 501, 502, 503, 504, 599])
 @pytest.mark.parametrize("spelling", ["{}", "http-{}"])
 def test_every_http_status_is_explained(status: int, spelling: str) -> None:
-    assert explain(spelling.format(status))
+    assert find_entries(spelling.format(status))
 
 
 def test_a_code_that_is_also_a_status_is_explained_both_ways() -> None:
-    assert [(entry.http_status, entry.code) for entry in explain("400")] == [(401, "400"), (400, "")]
+    assert [(entry.http_status, entry.code) for entry in find_entries("400")] == [(401, "400"), (400, "")]
 
 
 @pytest.mark.parametrize("word", ["", "nonsense", "12345678", "http-", "http-999", "🙂"])
 def test_an_unknown_word_is_not_explained(word: str) -> None:
-    assert explain(word) == []
+    assert find_entries(word) == []
 
 
 @pytest.mark.parametrize(("status", "code", "_verdict"), DOCUMENTED)
