@@ -135,7 +135,7 @@ def test_a_full_disk_ends_it_as_what_it_is(tmp_path: Path, monkeypatch: pytest.M
         connection.execute("PRAGMA max_page_count = 60")
         return connection
 
-    monkeypatch.setattr("bulkreact.batch.journal.journal.connect", full)
+    monkeypatch.setattr("bulkreact.batch.journal.journal.connect_sqlite", full)
     with pytest.raises(sqlite3.OperationalError, match="full"):
         create(tmp_path, map(plain, range(MANY)))
     assert is_empty(tmp_path)
@@ -180,7 +180,7 @@ from bulkreact.batch.journal import bulk_insert, journal
 from bulkreact.models import InputRow, Target
 
 raised, shutting_down, left = [], threading.Event(), threading.Event()
-shut_down, write, connect = ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect
+shut_down, write, connect = ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect_sqlite
 
 def shutdown(self, *arguments, **options):
     shutting_down.set()
@@ -210,7 +210,7 @@ def slowly(connection, runs):
     write(connection, runs)
 
 signal.signal(signal.SIGINT, interrupt)
-ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect = shutdown, slowly, connected
+ThreadPoolExecutor.shutdown, bulk_insert._write, journal.connect_sqlite = shutdown, slowly, connected
 guid = "{:08x}-1111-4111-8111-000000000000".format
 try:
     journal.create(Path(sys.argv[1]), (InputRow(n, ("x",), Target(guid(n), guid(n), guid(n))) for n in range(10**7)))
