@@ -1,0 +1,68 @@
+"""What is in the journal at which instant while a run sends its rows, in virtual time."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
+from bulkreact.models import Outcome, Target
+from bulkreact.settings import Limits
+from tests.scenarios.test_subscription_updates import of
+from tests.support.ids import guid, target
+from tests.support.virtual_run import VirtualRun
+
+LIMITS = Limits(calls_per_second=None, concurrency=1)
+KINDS = pytest.mark.parametrize("kind", [target(guid(1)), of(1)], ids=["entitlement", "subscription"])
+
+
+def select(folder: Path, sql: str) -> list[str]:
+    """Return the first column of a query, as another process sees the journal now."""
+    with closing(read_only(folder)) as connection:
+        return [str(value) for (value,) in connection.execute(sql)]
+
+
+def refuse_outcomes(folder: Path) -> None:
+    """Let every transaction fail that records the outcome of a row."""
+    with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection:
+        connection.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON outcomes BEGIN SELECT RAISE(ABORT, 'an outcome'); END"
+        )
+
+
+@KINDS
+def test_every_call_is_in_the_journal_before_it_is_sent(kind: Target, tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([kind])
+    journal: list[list[str]] = []
+    sql = "SELECT correlation_id FROM calls ORDER BY id"
+    virtual_run.on_call = lambda _sent: journal.append(select(tmp_path, sql))
+    virtual_run.work(LIMITS)
+    sent = [call.correlation_id for call in virtual_run.sent]
+    assert journal == [sent[: number + 1] for number in range(len(sent))]
+
+
+@KINDS
+def test_an_answer_is_not_recorded_without_the_outcome_that_follows_from_it(kind: Target, tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([kind])
+    refuse_outcomes(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError, match="an outcome"):
+        virtual_run.work(LIMITS)
+    unanswered = select(tmp_path, "SELECT correlation_id FROM calls WHERE id NOT IN (SELECT call FROM answers)")
+    assert unanswered == [virtual_run.sent[-1].correlation_id]
+
+
+@KINDS
+def test_a_row_is_reported_once_its_outcome_is_in_the_journal(kind: Target, tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([kind])
+    journal: list[list[str]] = []
+
+    def report(_number: int, _outcome: Outcome) -> None:
+        journal.append(select(tmp_path, "SELECT status FROM outcomes"))
+
+    virtual_run.on_settled = report
+    virtual_run.work(LIMITS)
+    assert journal == [["accepted"]]
