@@ -17,7 +17,7 @@ def steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, 
     if not ended:
         yield NextStep("Continue it with:", resume_command)
     elif counts.unsuccessful:
-        yield NextStep("To fix:", failed, "(correct it, then run it)")
+        yield NextStep("To fix:  ", failed, "(correct it, then run it)")
     yield from next_steps(counts, run, ended=ended)
 
 
