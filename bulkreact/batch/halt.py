@@ -46,7 +46,7 @@ class DenialBreaker:
     """Detects refusals in succession, before any success, and of more than one customer if the run has more."""
 
     def __init__(self, *, customers: int, succeeded: bool) -> None:
-        self._several = customers > 1
+        self._has_several_customers = customers > 1
         self._succeeded = succeeded
         self.denials: list[DeniedRow] = []
 
@@ -61,7 +61,7 @@ class DenialBreaker:
         return (
             not self._succeeded
             and len(self.denials) >= DENIALS_TO_STOP
-            and (not self._several or len({row.customer_id for row in self.denials}) > 1)
+            and (not self._has_several_customers or len({row.customer_id for row in self.denials}) > 1)
         )
 
     def record_answer(self, *, success: bool) -> None:

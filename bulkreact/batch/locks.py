@@ -23,7 +23,7 @@ def partner_lock(
     base_url: str,
     tenant_id: str,
     now: Callable[[], str],
-    waiting: Callable[[str], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[Callable[[str], None]]:
     """Hold a partner's lock and yield a function that records the run's id; AlreadyRunningError names the holder.
 
@@ -32,7 +32,7 @@ def partner_lock(
     """
     parts = urlsplit(base_url)
     key = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}{parts.path} {tenant_id}"
-    with _lock(state, key, f"Another run against {base_url}", now=now, waiting=waiting) as record_run:
+    with _lock(state, key, f"Another run against {base_url}", now=now, waiting=on_wait) as record_run:
         yield record_run
 
 

@@ -38,7 +38,7 @@ class RetryIn(Struct, frozen=True):
 class AwaitParent(Struct, frozen=True):
     """The row's parent must be active first; ``otherwise`` is the outcome if the row cannot wait for that."""
 
-    otherwise: Outcome
+    outcome_without_wait: Outcome
 
 
 Step = Finish | RetryIn | AwaitParent
@@ -55,19 +55,19 @@ def decide(before: RowProgress, after: RowProgress, verdict: Verdict) -> Step:
 
 def outcome_if_open(progress: RowProgress) -> Outcome:
     """Return the outcome of a row that the run left open."""
-    return _inconclusive(progress, Status.NOT_ATTEMPTED if progress.call is None else Status.DEFERRED)
+    return _inconclusive_outcome(progress, Status.NOT_ATTEMPTED if progress.call is None else Status.DEFERRED)
 
 
 def outcome_if_deferred(progress: RowProgress) -> Outcome:
     """Return the outcome of a row whose scope is throttled for longer than the run waits."""
-    return _inconclusive(progress, Status.DEFERRED)
+    return _inconclusive_outcome(progress, Status.DEFERRED)
 
 
 def outcome_if_aborted(before: RowProgress, after: RowProgress) -> Outcome:
     """Return the outcome of a row whose answer aborts the run: resuming sends it again."""
     if before.operation not in STEPS:
-        return replace(_inconclusive(after, Status.DEFERRED), reopen=True)
-    return replace(_failed(after), reopen=True)
+        return replace(_inconclusive_outcome(after, Status.DEFERRED), reopen=True)
+    return replace(_failed_outcome(after), reopen=True)
 
 
 def _decide_write(after: RowProgress, verdict: Verdict) -> Step:  # noqa: C901, PLR0911 - one case a verdict
@@ -79,17 +79,17 @@ def _decide_write(after: RowProgress, verdict: Verdict) -> Step:  # noqa: C901, 
         case verdicts.Refused() if after.update_refused:
             return RetryIn(0)
         case verdicts.Refused() | verdicts.CustomerRefused() | verdicts.PermissionRefused():
-            return Finish(_failed(after))
+            return Finish(_failed_outcome(after))
         case verdicts.Conflict() if after.retries.conflicts <= CONFLICTS:
             return RetryIn(0)
         case verdicts.Conflict() | verdicts.Transient():
-            return Finish(_inconclusive(after, Status.FAILED))
+            return Finish(_inconclusive_outcome(after, Status.FAILED))
         case verdicts.NotReady() if after.retries.not_ready <= NOT_READY_WAITS:
             return RetryIn(NOT_READY_SECONDS)
         case verdicts.NotReady() | verdicts.TryLater():
-            return Finish(_definitive(after, Status.DEFERRED))
+            return Finish(_definitive_outcome(after, Status.DEFERRED))
         case verdicts.ParentInactive():
-            return AwaitParent(_definitive(after, Status.DEFERRED))
+            return AwaitParent(_definitive_outcome(after, Status.DEFERRED))
         case (
             verdicts.StatusRead()
             | verdicts.Listed()
@@ -106,7 +106,7 @@ def _decide_step(after: RowProgress, verdict: Verdict) -> Step:
     """Decide after the read of a subscription that is to be updated."""
     match verdict:
         case verdicts.StatusRead(status=status) if status == ACTIVE:
-            return Finish(_active(after))
+            return Finish(_active_outcome(after))
         case verdicts.StatusRead(status=status) if status != SUSPENDED:
             return Finish(_not_reactivatable(after, status))
         case verdicts.StatusRead() if not after.update_refused:
@@ -114,9 +114,9 @@ def _decide_step(after: RowProgress, verdict: Verdict) -> Step:
         case verdicts.NotReady() if after.retries.not_ready <= NOT_READY_WAITS:
             return RetryIn(NOT_READY_SECONDS)
         case verdicts.NotReady() | verdicts.TryLater() | verdicts.ParentInactive():
-            return Finish(_inconclusive(after, Status.DEFERRED))
+            return Finish(_inconclusive_outcome(after, Status.DEFERRED))
         case _:
-            return Finish(_inconclusive(after, Status.FAILED))
+            return Finish(_inconclusive_outcome(after, Status.FAILED))
 
 
 def _not_reactivatable(progress: RowProgress, status: str) -> Outcome:
@@ -125,7 +125,7 @@ def _not_reactivatable(progress: RowProgress, status: str) -> Outcome:
     description = f"not updated: its status is {status!r}"
     if progress.lost and code == NOT_REACTIVATABLE:
         # The lost update may be making it active.
-        return replace(_inconclusive(progress, Status.UNKNOWN), description=description)
+        return replace(_inconclusive_outcome(progress, Status.UNKNOWN), description=description)
     return Outcome(Status.FAILED, progress.attempts, progress.call, code, description)
 
 
@@ -133,15 +133,15 @@ def _decide_read(after: RowProgress, verdict: Verdict) -> Step:
     """Decide after the read of an entitlement whose reactivation was refused ambiguously."""
     match verdict:
         case verdicts.StatusRead(status=status) if status == ACTIVE:
-            return Finish(_active(after))
+            return Finish(_active_outcome(after))
         case verdicts.StatusRead(status=status) if status == INACTIVE:
-            return Finish(_inconclusive(after, Status.FAILED))
+            return Finish(_inconclusive_outcome(after, Status.FAILED))
         case _:
             # Another status, or unreadable: not known yet.
-            return Finish(_inconclusive(after, Status.DEFERRED))
+            return Finish(_inconclusive_outcome(after, Status.DEFERRED))
 
 
-def _active(progress: RowProgress) -> Outcome:
+def _active_outcome(progress: RowProgress) -> Outcome:
     """Return the outcome of an active target: reactivated if a write of the row may have done it."""
     stage = progress.stage
     written = progress.lost or (isinstance(stage, Sent) and stage.effect is not Effect.ANSWERED)
@@ -149,13 +149,13 @@ def _active(progress: RowProgress) -> Outcome:
     return Outcome(status, progress.attempts, progress.call)
 
 
-def _failed(progress: RowProgress) -> Outcome:
+def _failed_outcome(progress: RowProgress) -> Outcome:
     """Return the outcome of a refused row: a redirect or a refused token does not resolve a lost write."""
     definitive = progress.call is not None and progress.call.answer.business
-    return _definitive(progress, Status.FAILED) if definitive else _inconclusive(progress, Status.FAILED)
+    return _definitive_outcome(progress, Status.FAILED) if definitive else _inconclusive_outcome(progress, Status.FAILED)
 
 
-def _definitive(progress: RowProgress, status: Status) -> Outcome:
+def _definitive_outcome(progress: RowProgress, status: Status) -> Outcome:
     if progress.call is None:
         return Outcome(status, 0, None)
     code, description = progress.call.answer.code, progress.call.answer.description
@@ -164,9 +164,9 @@ def _definitive(progress: RowProgress, status: Status) -> Outcome:
     return Outcome(status, progress.attempts, progress.call, code, description)
 
 
-def _inconclusive(progress: RowProgress, status: Status) -> Outcome:
+def _inconclusive_outcome(progress: RowProgress, status: Status) -> Outcome:
     """Return an outcome without a definitive answer: unknown when a write was lost."""
-    outcome = _definitive(progress, Status.UNKNOWN if progress.lost else status)
+    outcome = _definitive_outcome(progress, Status.UNKNOWN if progress.lost else status)
     if progress.lost and isinstance(progress.stage, OnlyRead):
         # The lost write is an earlier run's, and its request id is the one to report.
         return replace(outcome, attempts=0, call=None)

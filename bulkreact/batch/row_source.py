@@ -31,7 +31,7 @@ class _Item(Protocol):
     def customer_id(self) -> str: ...
 
     @property
-    def begun(self) -> bool: ...
+    def has_calls(self) -> bool: ...
 
 
 Item = TypeVar("Item", bound=_Item)
@@ -49,6 +49,6 @@ class ItemSource(Protocol[Item_co]):
         """Return the next items of a stream after a position."""
         ...
 
-    def begun(self, stream: CustomerStream, after: int) -> Sequence[Item_co]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> Sequence[Item_co]:
         """Return the items of a stream after a position that have calls on record."""
         ...

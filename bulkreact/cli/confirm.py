@@ -32,10 +32,10 @@ def confirmation(session: PartnerSession, *, yes: bool) -> Callable[[Callable[[]
     return partial(confirm, service=session.service, yes=yes or bool(session.access.refusal))
 
 
-def ask(question: str, otherwise: str) -> None:
+def ask(question: str, refusal_message: str) -> None:
     """Return when a question is answered with yes; end the command with the message ``otherwise`` if not."""
     if not sys.stdin.isatty():
-        raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {otherwise} Add --yes to confirm.")
+        raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {refusal_message} Add --yes to confirm.")
     if not click.confirm(question, default=False, err=True):
-        click.echo(otherwise, err=True)
+        click.echo(refusal_message, err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)

@@ -127,7 +127,7 @@ class Ledger:
         """Delete a run that never came to exist."""
         self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, FilingStage.PREPARED)
 
-    def unfiled(self) -> list[LedgerEntry]:
+    def find_unfiled(self) -> list[LedgerEntry]:
         """Return the entries of this inbox whose files are not where they belong, the oldest first."""
         return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, FilingStage.FILED)
 

@@ -87,7 +87,7 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
 def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
     """Continue what is unfinished, then process new files; yield after each."""
     job = sweep_pass.job
-    for entry in job.ledger.unfiled():
+    for entry in job.ledger.find_unfiled():
         yield _catch_errors(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
     ready: list[FileSnapshot] = []
     yield _catch_errors(sweep_pass, "", partial(_find_ready, job, ready))

@@ -85,9 +85,9 @@ def execute(job: RunJob) -> WrittenResults:
                 f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
             ) from None
         except BaseException:
-            _end(job, journal, number, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
+            _end_session(job, journal, number, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
             raise
-        results = _end(job, journal, number, stop_reason)
+        results = _end_session(job, journal, number, stop_reason)
     hint = job.resume_hint
     if not job.sends_rows and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
@@ -110,7 +110,7 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
     return session.call(send_or_watch, folder=journal.folder)
 
 
-def _end(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
+def _end_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
     """Write the files, then record the end of the session: also when they cannot be written."""
     now = iso_milliseconds(job.session.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code

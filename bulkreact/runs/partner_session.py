@@ -52,9 +52,9 @@ class PartnerSession:
 
         The simulator, if it is meant, knows what the run in ``folder`` has sent before.
         """
-        return self.run_async(self.shutdown.guard(self._connected(work, folder)))
+        return self.run_async(self.shutdown.guard(self._work_with_client(work, folder)))
 
-    async def _connected(self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None) -> T:
+    async def _work_with_client(self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None) -> T:
         from bulkreact.partnercenter.client import connect  # noqa: PLC0415 - aiohttp takes 100 ms to import
 
         credentials = self.access.credentials

@@ -36,7 +36,7 @@ def report_of(
         title=f"Retry of {metadata.input_name}" if metadata.retry_of else f"Reactivation of {metadata.input_name}",
         headline=_headline(overview, builder),
         verdict=_verdict(overview, builder),
-        tone=_tone(status.stop_reason.state, builder.needing_attention),
+        severity=_tone(status.stop_reason.state, builder.needing_attention),
         exit_code=overview.exit_code,
         exit_description=_EXIT_MEANINGS.get(overview.exit_code, ""),
         started_at=metadata.created_at,

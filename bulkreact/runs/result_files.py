@@ -31,7 +31,7 @@ class WrittenResults:
     counts: RowCounts
     exit_code: int
     files: dict[str, str]
-    edited: dict[str, Path]
+    moved_edits: dict[str, Path]
     no_workbook: str = ""
 
     @property
@@ -43,7 +43,7 @@ class WrittenResults:
         """Yield what people should know about the files besides the results, line by line."""
         if "results_xlsx" in self.files:
             yield f"Workbook: {self.files['results_xlsx']}"
-        for name, path in self.edited.items():
+        for name, path in self.moved_edits.items():
             yield f"Your edited {name} was kept as {path}"
         if self.no_workbook:
             yield f"There is no {WORKBOOK}: {self.no_workbook}. All of them are in {results_csv.RESULTS}."
@@ -53,7 +53,7 @@ class WrittenResults:
 class OutputPaths:
     """Where the files go: the result files into ``to``, copies of the results and of the summary elsewhere."""
 
-    to: Path
+    folder: Path
     results_copy: Path | None = None
     latest: Path | None = None
 
@@ -91,7 +91,7 @@ class ResultFiles:
             ) from None
 
     def _write(self) -> WrittenResults:
-        to, paths = self.paths.to, self.paths
+        to, paths = self.paths.folder, self.paths
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Before an edited workbook is moved: that there is one asks for another.
             wanted = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
@@ -139,7 +139,7 @@ class ResultFiles:
     @property
     def _in_run_folder(self) -> bool:
         """Return whether the files go into the run's folder, where all files of these names are ours."""
-        return self.paths.to.resolve() == self.folder.resolve()
+        return self.paths.folder.resolve() == self.folder.resolve()
 
     def _report_failure(self) -> None:
         """Write to the newest summary at least that the results could not be written, if there is room for that."""
@@ -153,7 +153,7 @@ class ResultFiles:
             results_csv.write_json(self.paths.latest, summary, private=False)
 
     def _files(self, *, workbook: bool) -> dict[str, str]:
-        to = self.paths.to
+        to = self.paths.folder
         return {
             "results": str((to / results_csv.RESULTS).resolve()),
             "failed": str((to / results_csv.FAILED).resolve()),

@@ -85,7 +85,7 @@ class Paginator(Generic[Entry]):
         self._link = listing.first_page
         self._links = {listing.first_page}
         self._ids: set[str] = set()
-        self._fruitless = 0
+        self._pages_without_new_entries = 0
 
     def request(self, service: Service, *, request_id: str, correlation_id: str) -> Request:
         """Return the call for the next page."""
@@ -107,13 +107,13 @@ class Paginator(Generic[Entry]):
         self._ids.update(new)
         self.entries.extend(reversed(new.values()))
         self.without_id += page.without_id
-        self._fruitless = 0 if new else self._fruitless + 1
+        self._pages_without_new_entries = 0 if new else self._pages_without_new_entries + 1
         if page.next is None:
             self.ended = True
             return ""
         if page.next in self._links:
             return "the list leads back to a page that was read already"
-        if self._fruitless >= _MAX_FRUITLESS_PAGES or len(self._links) >= _MAX_PAGES:
+        if self._pages_without_new_entries >= _MAX_FRUITLESS_PAGES or len(self._links) >= _MAX_PAGES:
             return "the list does not end"
         self._links.add(page.next)
         self._link = page.next

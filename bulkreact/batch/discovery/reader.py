@@ -112,7 +112,7 @@ class _TaskSource(Generic[TaskT]):
         del after, limit
         return [self._task(stream.customer_id)]
 
-    def begun(self, stream: CustomerStream, after: int) -> list[TaskT]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> list[TaskT]:
         """Return nothing."""
         del stream, after
         return []

@@ -67,8 +67,8 @@ class CustomerQueue(Generic[Item]):
     def drop_unsent(self) -> None:
         """Drop the items without calls on record."""
         # An earlier process may have sent some of those that were not read yet.
-        unread = [item for cursor in self._streams for item in self.source.begun(cursor.stream, cursor.read_up_to)]
-        self.returned = deque(item for item in (*self.returned, *self._fresh, *unread) if item.begun)
+        unread = [item for cursor in self._streams for item in self.source.items_with_calls(cursor.stream, cursor.read_up_to)]
+        self.returned = deque(item for item in (*self.returned, *self._fresh, *unread) if item.has_calls)
         self._streams.clear()
         self._fresh.clear()
 

@@ -79,7 +79,7 @@ class Queue(Generic[Item]):
 
     def may_send(self, item: Item) -> bool:
         """Return whether an item taken earlier may still be sent now."""
-        if self._closed or (self.is_dropped(item.customer_id) and not item.begun):
+        if self._closed or (self.is_dropped(item.customer_id) and not item.has_calls):
             return False
         return self._clock() >= max(self._held_until, self._customers[item.customer_id].held_until)
 
@@ -90,7 +90,7 @@ class Queue(Generic[Item]):
     def put_back(self, item: Item) -> None:
         """Take back an item that was not sent; if it was dropped meanwhile, it is settled already."""
         customer = self._customers[item.customer_id]
-        if item.begun or not self.is_dropped(item.customer_id):
+        if item.has_calls or not self.is_dropped(item.customer_id):
             customer.returned.appendleft(item)
         self._return(customer)
 
@@ -181,7 +181,7 @@ class Queue(Generic[Item]):
     def drop_all(self) -> list[Item]:
         """Drop all items that are not in flight; return those with calls on record."""
         upcoming = [self._upcoming, *self._streams] if self._upcoming else []
-        begun = [item for stream in upcoming for item in self._source.begun(stream, 0)]
+        begun = [item for stream in upcoming for item in self._source.items_with_calls(stream, 0)]
         self._upcoming = None
         self._all_dropped = True
         return begun + [item for customer_id in list(self._customers) for item in self.drop(customer_id)]
@@ -256,7 +256,7 @@ class Queue(Generic[Item]):
     def _begin(self, stream: CustomerStream) -> None:
         customer = self._queue_of(stream.customer_id)
         if self.is_dropped(stream.customer_id):
-            customer.returned.extend(self._source.begun(stream, 0))
+            customer.returned.extend(self._source.items_with_calls(stream, 0))
         else:
             customer.begin(stream)
         self._refresh(customer)

@@ -31,8 +31,8 @@ class AdaptiveRate:
 
     def speed_up(self) -> None:
         """Raise the rate after a clean answer."""
-        near = self._throttled_at < self.ceiling and abs(self.rate - self._throttled_at) <= _NEAR * self._throttled_at
-        self.rate = min(self.ceiling, self.rate + self.ceiling * (SPEED_UP_NEAR_LIMIT if near else SPEED_UP))
+        is_near_limit = self._throttled_at < self.ceiling and abs(self.rate - self._throttled_at) <= _NEAR * self._throttled_at
+        self.rate = min(self.ceiling, self.rate + self.ceiling * (SPEED_UP_NEAR_LIMIT if is_near_limit else SPEED_UP))
 
 
 class RateLimiter:
@@ -43,7 +43,7 @@ class RateLimiter:
         self._limiter: AsyncLimiter | None = None
         self._limiter_rate = 0.0
         # One waiter in the limiter at a time, so that a changed rate applies to the next permit.
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._timeout: asyncio.Timeout | None = None
         self._closed = False
 
@@ -55,7 +55,7 @@ class RateLimiter:
         if self.adaptive_rate is None:
             await before()
             return
-        async with self._turn:
+        async with self._lock:
             if not self._closed:
                 await before()
             if self._closed:

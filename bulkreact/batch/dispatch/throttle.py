@@ -39,7 +39,7 @@ class ThrottleEpisode:
 
     since: float
     latest: float
-    held_at: float
+    paused_at: float
     until: float
     count: int = 1
     too_long: bool = False
@@ -50,11 +50,11 @@ class ThrottleEpisode:
         self.latest = now
         if started >= self.until:
             self.count += 1
-            self.held_at = now
+            self.paused_at = now
 
     def is_ended_by(self, *, started: float, write: bool) -> bool:
         """Return whether an answer other than 429 ends the episode."""
-        return started >= self.held_at and write >= self.write
+        return started >= self.paused_at and write >= self.write
 
 
 class Throttle:
@@ -95,14 +95,14 @@ class Throttle:
         if episode:
             episode.extend(started=started, now=now)
         else:
-            episode = self._customers[customer] = ThrottleEpisode(since=now, latest=now, held_at=now, until=now)
+            episode = self._customers[customer] = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now)
         episode.write |= write
         episode.too_long = too_long
         scope, slow_down = ThrottleScope.CUSTOMER, False
         if alone or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
             scope = ThrottleScope.PARTNER
             # A call that was in flight when the partner was paused says nothing new about the rate.
-            slow_down = self._partner is None or started >= self._partner.held_at
+            slow_down = self._partner is None or started >= self._partner.paused_at
             if self._partner:
                 self._partner.extend(started=started, now=now)
                 self._partner.write |= write

@@ -120,7 +120,7 @@ class PendingRow(Struct):
         return self.target.customer_id
 
     @property
-    def begun(self) -> bool:
+    def has_calls(self) -> bool:
         """Return whether a call of the row was made, by this or an earlier process."""
         return self.progress.call is not None
 
@@ -180,7 +180,7 @@ class PendingRows:
         """Return the next open rows of a stream after a position."""
         return self._load(stream, after, limit, only_begun=False)
 
-    def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         """Return the open rows of a stream after a position that an earlier process sent."""
         return self._load(stream, after, _NO_LIMIT, only_begun=True) if self._any_begun else []
 

@@ -74,7 +74,7 @@ class _StoredRow(Struct, frozen=True, gc=False):
     ordinal: int
     number: int
     cells: bytes
-    plain: int | None
+    is_complete: int | None
     overtaken: int
     carried: str
     customer_id: str | None
@@ -158,7 +158,7 @@ def derive(details: RowDetails, outcome: Outcome, *, is_stored: bool) -> Derived
 
 def _result_row(connection: sqlite3.Connection, row: _StoredRow) -> ResultRow:
     outcome = _stored_outcome(row)
-    if outcome is not None and row.plain:
+    if outcome is not None and row.is_complete:
         return ResultRow(
             row.number,
             _decode_cells(row.cells),

@@ -98,7 +98,7 @@ class DependencyTracker:
             executor=executor,
             environment=environment,
             run_uuid=run_uuid,
-            settled=self._on_poll_settled,
+            on_settled=self._on_poll_settled,
             apply=apply,
         )
         self._watched: set[int] = set()
@@ -123,7 +123,7 @@ class DependencyTracker:
     def resolve(self, step: Step, row: PendingRow, verdict: Verdict) -> tuple[Step, ParentSubscription | None]:
         """Return a row's step in view of its parent, with the parent if the row has to wait for it."""
         match step, verdict:
-            case AwaitParent(otherwise=otherwise), _:
+            case AwaitParent(outcome_without_wait=otherwise), _:
                 parent = self._parents.parent_of(row, verdict)
                 may_wait = parent is not None and row.progress.retries.parent_waits <= PARENT_WAITS
                 return (step, parent) if may_wait else (Finish(otherwise), None)
@@ -195,7 +195,7 @@ class DependencyTracker:
 
     async def _on_poll_settled(self, settled: WatchResult) -> None:
         active = {row.ordinal for row, outcome in settled.ended if outcome.status is Status.REACTIVATED}
-        for row in [*(row for row, _ in settled.ended), *settled.unchanged]:
+        for row in [*(row for row, _ in settled.ended), *settled.unwatched]:
             parent = self._parents.of_row(row.ordinal)
             if parent and row.ordinal in active:
                 self._release(parent.ordinal, parent.customer_id)
@@ -235,14 +235,14 @@ class DependencyTracker:
 
     async def _settle_with_children(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
         """End rows without sending them, then the rows that wait for them, and so on."""
-        ending = deque([(rows, outcome)])
-        while ending:
-            rows, outcome = ending.popleft()
-            ends = [(row, unsent_outcome(row.progress, outcome)) for row in rows]
-            await self._recorder.settle(*((row.ordinal, end) for row, end in ends))
-            for row, end in ends:
+        queue = deque([(rows, outcome)])
+        while queue:
+            rows, outcome = queue.popleft()
+            outcomes = [(row, unsent_outcome(row.progress, outcome)) for row in rows]
+            await self._recorder.settle(*((row.ordinal, end) for row, end in outcomes))
+            for row, settled in outcomes:
                 self._waits.pop(row.ordinal, None)
-                self._pool.progress.count(end)
-                self._environment.on_settled(row.number, end)
+                self._pool.progress.count(settled)
+                self._environment.on_settled(row.number, settled)
                 if self._is_awaited(row.ordinal, row.customer_id) and (parent := self._parents.of_row(row.ordinal)):
-                    ending.append(await self._take_children(parent))
+                    queue.append(await self._take_children(parent))

@@ -123,7 +123,7 @@ class Runner:
         elif parent is None:
             raise AssertionError("a row can only wait for a parent of this run")
         else:
-            await self._dependencies.wait(row, parent, step.otherwise)
+            await self._dependencies.wait(row, parent, step.outcome_without_wait)
 
     async def _apply(self, item: Item, reaction: Unanswered, result: CallResult, reason: str) -> None:
         if abandoned := await self.pool.apply(item, reaction, result, abort_reason=reason):

@@ -28,14 +28,14 @@ class ActivationPoller:
         executor: CallExecutor,
         environment: RunEnvironment,
         run_uuid: UUID,
-        settled: Callable[[WatchResult], Awaitable[None]],
+        on_settled: Callable[[WatchResult], Awaitable[None]],
         apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]],
     ) -> None:
         self._pool = pool
         self._executor = executor
         self._environment = environment
         self._run_uuid = run_uuid
-        self._settled = settled
+        self._settled = on_settled
         self._apply = apply
 
     async def call(self, watch: SubscriptionWatch) -> None:

@@ -72,9 +72,9 @@ class _WatchSource:
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[SubscriptionWatch]:
         """Return the next watches of a customer."""
-        return self.begun(stream, after)[:limit]
+        return self.items_with_calls(stream, after)[:limit]
 
-    def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
         """Return all watches of a customer after a position."""
         return [watch for watch in self._by_customer[stream.customer_id] if watch.position > after]
 
@@ -98,7 +98,7 @@ class InMemoryRecorder(Recorder):
         self._calls[call_id] = ordinal
         return call_id
 
-    async def answered(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
+    async def record_answer(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
         """Remember the statuses read."""
         del settled
         number = self._calls.pop(call.id)

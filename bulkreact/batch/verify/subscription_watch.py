@@ -49,7 +49,7 @@ class WatchResult(NamedTuple):
     """The rows of a watch that have ended, with their outcomes, and those that stay as they are, watched no longer."""
 
     ended: Sequence[tuple[WatchedRow, Outcome]] = ()
-    unchanged: Sequence[WatchedRow] = ()
+    unwatched: Sequence[WatchedRow] = ()
 
 
 class WatchCall(NamedTuple):
@@ -86,7 +86,7 @@ class SubscriptionWatch:
     token_refused: bool = False
 
     @property
-    def begun(self) -> bool:
+    def has_calls(self) -> bool:
         """Return true: rows that were accepted are never dropped silently."""
         return True
 
@@ -131,7 +131,7 @@ class SubscriptionWatch:
             time_is_over=started >= self.schedule.deadline,
         )
         late = self.close() if step is WatchStep.GIVE_UP else WatchResult()
-        return WatchResult([*ended, *late.ended], late.unchanged), step
+        return WatchResult([*ended, *late.ended], late.unwatched), step
 
     def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
         """Count a call that must be made again."""

@@ -34,7 +34,7 @@ class Verifier:
             executor=executor,
             environment=environment,
             run_uuid=run_uuid,
-            settled=self._on_settled,
+            on_settled=self._on_settled,
             apply=self._apply,
         )
 
@@ -43,7 +43,7 @@ class Verifier:
         await self._poller.call(watch)
 
     async def _on_settled(self, settled: WatchResult) -> None:
-        self.pool.progress.settled += len(settled.ended) + len(settled.unchanged)
+        self.pool.progress.settled += len(settled.ended) + len(settled.unwatched)
         for row, outcome in settled.ended:
             self.pool.progress.failures += outcome.status is Status.PENDING
             self._environment.on_settled(row.number, outcome)
@@ -59,4 +59,4 @@ class Verifier:
         ended = [end for settled in closed for end in settled.ended]
         await self._executor.recorder.settle(*((row.ordinal, outcome) for row, outcome in ended))
         self.pool.queue.done(watch)
-        await self._on_settled(WatchResult(ended, [row for settled in closed for row in settled.unchanged]))
+        await self._on_settled(WatchResult(ended, [row for settled in closed for row in settled.unwatched]))

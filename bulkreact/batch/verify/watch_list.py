@@ -36,6 +36,6 @@ class WatchList:
         groups = self._selection.groups(stream.customer_id, after, limit)
         return [watch_rows(rows, self._schedule, restoring=self._restoring) for rows in groups]
 
-    def begun(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> list[SubscriptionWatch]:
         """Return all watches of a customer after a position: their rows were all sent."""
         return self.rows(stream, after, _WITHOUT_LIMIT)

@@ -57,9 +57,9 @@ class Completion:
             yield cells
 
     def _row(self, row: CompletionRow) -> tuple[CompletionResult, Sequence[str]]:
-        if row.missing_for is None or self.store is None:
+        if row.parent_ids is None or self.store is None:
             return CompletionResult.UNCHANGED, row.cells
-        customer_id, subscription_id = row.missing_for
+        customer_id, subscription_id = row.parent_ids
         if {(customer_id, ""), (customer_id, subscription_id)} & self.unread:
             return CompletionResult.UNREAD, row.cells
         targets = self.store.find_targets(customer_id, subscription_id)
@@ -91,8 +91,8 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     missing: dict[tuple[str, str], None] = {}
     for row in table.rows():
         count += 1
-        if row.missing_for:
-            missing[row.missing_for] = None
+        if row.parent_ids:
+            missing[row.parent_ids] = None
     if out and (refusal := table_writer.size_error(out, rows=count, columns=len(table.header))):
         raise InputRefusedError(refusal)
     chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in missing)), frozenset(missing))

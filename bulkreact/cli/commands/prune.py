@@ -50,7 +50,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
         unfiled_run_ids(reports),
         before=datetime.now(UTC) - timedelta(seconds=older_than),
     )
-    for reason in plan.kept:
+    for reason in plan.skipped:
         click.echo(f"Kept:  {reason}")
     if not plan.removed:
         click.echo("There is nothing to remove.")
@@ -68,7 +68,7 @@ class PrunePlan:
     """The runs to be removed, the oldest first, and the old ones that are kept, with the reasons."""
 
     removed: list[RunSummary] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: datetime) -> PrunePlan:
@@ -89,7 +89,7 @@ def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: dateti
             continue
         reasons = {run.metadata.id: reason for run in members if (reason := _reason_to_keep(run, unfiled))}
         if reasons:
-            plan.kept.extend(f"{name}: {reason}" for name, reason in reasons.items())
+            plan.skipped.extend(f"{name}: {reason}" for name, reason in reasons.items())
         else:
             plan.removed.extend(summarize(run) for run in members)
     return plan

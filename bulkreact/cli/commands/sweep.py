@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
     A file whose run is complete is moved to DIR/done, next to a copy of its results; one that is refused to DIR/failed,
     with the reason. Runs that were interrupted or killed are continued first.
     """
-    service, params = _checked(ctx, inbox), ctx.params
+    service, params = _read_checked_service(ctx, inbox), ctx.params
     with hold_inbox_lock(inbox):
         output = shared.read_output(ctx)
         reporter = automation.make_reporter(ctx, output)
@@ -93,7 +93,7 @@ def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> 
         raise InputRefusedError("it was not confirmed.") from None
 
 
-def _checked(ctx: click.Context, inbox: Path) -> Service:
+def _read_checked_service(ctx: click.Context, inbox: Path) -> Service:
     """Return the service that the options name; raise InputRefusedError for anything that would fail later."""
     params = ctx.params
     service = shared.read_service(ctx)

@@ -48,7 +48,7 @@ class StaticToken:
     """
 
     def __init__(self, token: str, *, resource: str = "", tenant_id: str = "", now: Callable[[], float]) -> None:
-        self._token = checked_token(token)
+        self._token = validate_token(token)
         self._now = now
         self.claims = read_claims(self._token)
         self._rejection = (
@@ -200,7 +200,7 @@ class RefreshingToken:
         return CachedToken.from_grant(grant, asked_at=asked_at, now=self._clock.monotonic())
 
 
-def checked_token(token: str) -> str:
+def validate_token(token: str) -> str:
     """Return a token that fits in a header, without spaces around it; InputRefusedError, which does not quote it."""
     bare = token.strip()
     if not is_token(bare):

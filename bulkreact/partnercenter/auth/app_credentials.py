@@ -37,7 +37,7 @@ class SecretValue:
 
     def load(self) -> str:
         """Return the secret."""
-        return _checked(self.value, self.origin)
+        return _validate(self.value, self.origin)
 
     def describe(self) -> str:
         """Describe its origin."""
@@ -52,7 +52,7 @@ class SecretFile:
 
     def load(self) -> str:
         """Return the secret that is in the file now."""
-        return _checked(read_secret(self.path), str(self.path))
+        return _validate(read_secret(self.path), str(self.path))
 
     def describe(self) -> str:
         """Name the file."""
@@ -147,7 +147,7 @@ def _content(path: Path) -> bytes:
         raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _checked(secret: str, origin: str) -> str:
+def _validate(secret: str, origin: str) -> str:
     if not secret or len(secret.split()) != 1 or not secret.isprintable():
         raise InputRefusedError(f"The client secret from {origin} is empty, or has spaces or unusual characters in it.")
     return secret

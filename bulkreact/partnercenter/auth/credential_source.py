@@ -125,7 +125,7 @@ def _resolve(
     record = None if options.auth is AuthMethod.APP else matching_sign_in(options, sign_ins)
     if record is None and options.auth is AuthMethod.USER:
         raise InputRefusedError(
-            f"Nobody is signed in{_described(options)} on this machine. Sign in with: bulkreact login"
+            f"Nobody is signed in{_describe(options)} on this machine. Sign in with: bulkreact login"
         )
     secret = app_secret(options, environment)
     if record:
@@ -224,7 +224,7 @@ def _with_tenant(authority: str, tenant: str) -> str:
     return authority if urlsplit(authority).path.strip("/") or not tenant else f"{authority.rstrip('/')}/{tenant}"
 
 
-def _described(options: IdentityOptions) -> str:
+def _describe(options: IdentityOptions) -> str:
     named = {"client id": options.client_id, "tenant id": options.tenant_id}
     filters = [f"{name} {value}" for name, value in named.items() if value]
     return f" for {', '.join(filters)}, cloud {options.cloud}," if filters else ""

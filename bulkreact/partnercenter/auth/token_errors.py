@@ -34,8 +34,8 @@ class TokenAnswer:
         """Return whether asking again may help."""
         server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
         # Success without a token: a torn answer, or a proxy's page.
-        torn = not self.error and self.status == HTTPStatus.OK
-        return server or torn or self.error in _TRANSIENT_ERRORS or self.number in TRANSIENT_NUMBERS
+        is_incomplete_success = not self.error and self.status == HTTPStatus.OK
+        return server or is_incomplete_success or self.error in _TRANSIENT_ERRORS or self.number in TRANSIENT_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

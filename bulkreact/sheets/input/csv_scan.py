@@ -77,7 +77,7 @@ class _Scanner:
             lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
             width = max(map(str.count, lines, repeat(self._delimiter))) + 1
             if width > named:
-                self._note_used((line.split(self._delimiter) for line in lines), named)
+                self._record_used_columns((line.split(self._delimiter) for line in lines), named)
             self.width = max(self.width, width)
             self.records += len(lines)
 
@@ -88,7 +88,7 @@ class _Scanner:
         for record in reader:
             self._count(record)
             if len(record) > named:
-                self._note_used((record,), named)
+                self._record_used_columns((record,), named)
             if reader.line_num >= len(lines):
                 break
 
@@ -96,7 +96,7 @@ class _Scanner:
         self.records += 1
         self.width = max(self.width, len(record))
 
-    def _note_used(self, records: Iterable[Sequence[str]], named: int) -> None:
+    def _record_used_columns(self, records: Iterable[Sequence[str]], named: int) -> None:
         for record in records:
             for column in range(len(record), max(named, self.used), -1):
                 if record[column - 1].strip():

@@ -202,12 +202,12 @@ def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[
     return compressed, ["utf-8", _WESTERN]
 
 
-def _detect_delimiter(head: str, is_header: HeaderTest) -> str:
+def _detect_delimiter(sample: str, is_header: HeaderTest) -> str:
     """Return the delimiter with which some record is a header, else the most frequent one in the first record."""
     for delimiter in DELIMITERS.values():
-        if any(is_header(record) for record in _records(head, delimiter)):
+        if any(is_header(record) for record in _records(sample, delimiter)):
             return delimiter
-    counts = {delimiter: len(next(_records(head, delimiter), [])) for delimiter in DELIMITERS.values()}
+    counts = {delimiter: len(next(_records(sample, delimiter), [])) for delimiter in DELIMITERS.values()}
     return max(counts, key=counts.__getitem__)
 
 

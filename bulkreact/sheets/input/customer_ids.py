@@ -33,7 +33,7 @@ def customer_ids(path: Path, options: InputOptions) -> list[str]:
     ids = guid_cells.normalize(pd.Series(cells, dtype=str)).tolist()
     invalid = [(number, cell) for (number, cell), guid in zip(cells.items(), ids, strict=True) if not guid]
     if invalid:
-        errors = (RowError(number, (guid_cells.explain(_COLUMN, cell),)) for number, cell in invalid)
+        errors = (RowError(number, (guid_cells.guid_error(_COLUMN, cell),)) for number, cell in invalid)
         lines = "".join(f"\n  {line}" for line in format_errors(errors))
         raise InputRefusedError(f"{path} does not name customers by their ids alone:{lines}")
     return list(dict.fromkeys(ids))

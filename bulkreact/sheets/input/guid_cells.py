@@ -17,7 +17,7 @@ _DIGITS = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 _SHAPE = b"00000000-0000-0000-0000-000000000000\n"
 _BARE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 # White space and quotes that copying leaves around an id.
-_AROUND = " \t\r\n\v\f\u00a0\u2007\u202f\"'\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb`"
+_SURROUNDING = " \t\r\n\v\f\u00a0\u2007\u202f\"'\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb`"
 # Invisible characters: soft hyphens, zero-width characters, directions, byte order marks.
 _INVISIBLE = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
@@ -60,10 +60,10 @@ def normalize(cells: "pd.Series[str]") -> "pd.Series[str]":
     return guids.where(~guids.isin(_UNUSABLE), "")
 
 
-def explain(column: str, cell: str) -> CellError:
+def guid_error(column: str, cell: str) -> CellError:
     """Return why a cell of an id column is not usable."""
     name = column.replace("_", "-")
-    bare = cell.translate(_INVISIBLE).strip(_AROUND)
+    bare = cell.translate(_INVISIBLE).strip(_SURROUNDING)
     if not bare:
         return CellError(f"missing-{name}", column, cell, "is empty", "Fill it in.")
     if any(pattern.fullmatch(bare) for pattern in (_DAMAGE, _ROUNDED, _DATE)):
@@ -83,13 +83,13 @@ def explain(column: str, cell: str) -> CellError:
 
 def is_blank(cell: str) -> bool:
     """Return whether a cell has no visible characters."""
-    return not cell.translate(_INVISIBLE).strip(_AROUND)
+    return not cell.translate(_INVISIBLE).strip(_SURROUNDING)
 
 
 def _repair(cell: str) -> str:
     """Return a cell, in lower case, as a GUID with dashes; empty if it is not a GUID even after repair."""
-    plain = unicodedata.normalize("NFKC", cell.translate(_INVISIBLE).translate(_DASHES)).strip(_AROUND)
-    bare = plain.removeprefix(_PREFIX).strip(_AROUND).removeprefix("{").removesuffix("}").strip(_AROUND)
+    plain = unicodedata.normalize("NFKC", cell.translate(_INVISIBLE).translate(_DASHES)).strip(_SURROUNDING)
+    bare = plain.removeprefix(_PREFIX).strip(_SURROUNDING).removeprefix("{").removesuffix("}").strip(_SURROUNDING)
     if _BARE.fullmatch(bare):
         bare = "-".join((bare[:8], bare[8:12], bare[12:16], bare[16:20], bare[20:]))
     return bare if is_guid(bare) else ""

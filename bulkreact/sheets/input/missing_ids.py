@@ -24,7 +24,7 @@ class CompletionRow:
 
     number: int
     cells: tuple[str, ...]
-    missing_for: tuple[str, str] | None
+    parent_ids: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)

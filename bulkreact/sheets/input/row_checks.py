@@ -46,7 +46,7 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
     unclear = any(error.code in UNCLEAR for error in option_errors)
     needs_entitlement = not unclear and reader.kind(cells) is Kind.AZURE
     needed = list(zip(ID_COLUMNS, ids, guids, strict=True))[: None if needs_entitlement else 2]
-    return [*(guid_cells.explain(column, cell) for column, cell, guid in needed if not guid), *option_errors]
+    return [*(guid_cells.guid_error(column, cell) for column, cell, guid in needed if not guid), *option_errors]
 
 
 def earlier_call(layout: ColumnLayout, cells: Sequence[str]) -> EarlierCall:

@@ -16,13 +16,13 @@ COLUMNS = tuple(Discovered.__struct_fields__)
 def write(path: Path, items: Iterable[Discovered]) -> None:
     """Write an input file, as a workbook if ``path`` ends so; raises OSError when it cannot be written."""
     is_text = path.suffix.lower() != table_writer.WORKBOOK
-    table_writer.write(path, COLUMNS, _guarded(items) if is_text else map(astuple, items), title="Subscriptions")
+    table_writer.write(path, COLUMNS, _guard_rows(items) if is_text else map(astuple, items), title="Subscriptions")
 
 
 def write_lines(file: TextIO, items: Iterable[Discovered]) -> None:
     """Write an input file as CSV into a stream that does not translate line ends."""
-    table_writer.write_lines(file, COLUMNS, _guarded(items))
+    table_writer.write_lines(file, COLUMNS, _guard_rows(items))
 
 
-def _guarded(items: Iterable[Discovered]) -> Iterator[list[str]]:
+def _guard_rows(items: Iterable[Discovered]) -> Iterator[list[str]]:
     return (guard_cells(astuple(item)) for item in items)

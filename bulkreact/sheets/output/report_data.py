@@ -117,7 +117,7 @@ class RunReport:
     title: str
     headline: str
     verdict: str
-    tone: str
+    severity: str
     exit_code: int
     exit_description: str
     started_at: str

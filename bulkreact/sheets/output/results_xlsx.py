@@ -38,8 +38,8 @@ def size_error(rows: int, columns: int) -> str:
     most = MOST_ROWS - 1
     if rows > most:
         return f"a workbook has room for {most:,} rows, and these are {rows:,}"
-    room = MOST_COLUMNS - len(RESULT_COLUMNS)
-    return f"a workbook has room for {room:,} columns of an input, and these are {columns:,}" if columns > room else ""
+    max_columns = MOST_COLUMNS - len(RESULT_COLUMNS)
+    return f"a workbook has room for {max_columns:,} columns of an input, and these are {columns:,}" if columns > max_columns else ""
 
 
 def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], details: Sequence[tuple[str, str]]) -> None:

@@ -147,7 +147,7 @@ class Directory:
         """Return an access token of an app itself, as the token endpoint answers."""
         audience, span = self._audience(), self._validity()
         tenant = self.domains.get(tenant, tenant)
-        token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, span=span)
+        token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, validity=span)
         self._access[token] = IssuedAccessToken(audience, span[1], user=False, mfa=False)
         return self._token_answer(token)
 
@@ -183,7 +183,7 @@ class Directory:
             "scope": " ".join(sorted(granted)),
             "refresh_token": self._store_refresh_token(client_id, tenant, user, public=public),
             "id_token": self.signer.id_token(
-                user, issuer=issuer, tenant=home, client_id=client_id, span=span, nonce=nonce
+                user, issuer=issuer, tenant=home, client_id=client_id, validity=span, nonce=nonce
             ),
             "client_info": client_info(user, home),
         }

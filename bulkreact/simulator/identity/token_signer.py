@@ -35,11 +35,11 @@ class TokenSigner:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return {"keys": [{**key, "kid": self._key_id, "use": "sig", "alg": "RS256"}]}
 
-    def app_token(self, *, audience: str, tenant: str, client_id: str, span: Validity) -> str:
+    def app_token(self, *, audience: str, tenant: str, client_id: str, validity: Validity) -> str:
         """Return an access token of an app itself."""
         oid = str(uuid5(NAMESPACE_DNS, client_id))
         return self._sign(
-            {**_claims(audience, tenant, client_id, span), "idtyp": "app", "oid": oid, "roles": [], "sub": oid}
+            {**_claims(audience, tenant, client_id, validity), "idtyp": "app", "oid": oid, "roles": [], "sub": oid}
         )
 
     def user_token(
@@ -59,9 +59,9 @@ class TokenSigner:
             }
         )
 
-    def id_token(self, user: User, *, issuer: str, tenant: str, client_id: str, span: Validity, nonce: str) -> str:
+    def id_token(self, user: User, *, issuer: str, tenant: str, client_id: str, validity: Validity, nonce: str) -> str:
         """Return an id token, which names the user to the app."""
-        begin, end = span
+        begin, end = validity
         return self._sign(
             {
                 "aud": client_id,

@@ -2,20 +2,20 @@
 
 from bulkreact.simulator.partnercenter.answers import HTML, HTML_PAGE, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
-from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, forever, once
+from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, answer_always, answer_once
 
 CUSTOMER_SCENARIOS: dict[int, Scenario] = {
-    20002: Scenario("403, code 20002, for ever", reads=forever(refusal(403, "20002"))),
-    900159: Scenario("403, code 900159, for ever", reads=forever(refusal(403, "900159"))),
-    2032: Scenario("403, code 2032, for ever", reads=forever(refusal(403, "2032"))),
-    404: Scenario("404 without a body, for ever", reads=forever(404)),
-    60003: Scenario("404, code 60003, for ever", reads=forever(refusal(404, "60003"))),
+    20002: Scenario("403, code 20002, for ever", reads=answer_always(refusal(403, "20002"))),
+    900159: Scenario("403, code 900159, for ever", reads=answer_always(refusal(403, "900159"))),
+    2032: Scenario("403, code 2032, for ever", reads=answer_always(refusal(403, "2032"))),
+    404: Scenario("404 without a body, for ever", reads=answer_always(404)),
+    60003: Scenario("404, code 60003, for ever", reads=answer_always(refusal(404, "60003"))),
     429: Scenario("429 with Retry-After twice, then the list", reads=ENTITLEMENT_SCENARIOS[429].writes),
     1429: Scenario("429 with Retry-After, for ever", reads=ENTITLEMENT_SCENARIOS[1429].writes),
-    500: Scenario("500 for ever", reads=forever(500)),
-    503: Scenario("503 twice, then the list", reads=once(503, 503)),
-    597: Scenario("502 with an HTML page once, then the list", reads=once(ScriptedAnswer(502, HTML, HTML_PAGE))),
-    599: Scenario("the connection drops once, then the list", reads=once(ScriptedAnswer(drop=True))),
+    500: Scenario("500 for ever", reads=answer_always(500)),
+    503: Scenario("503 twice, then the list", reads=answer_once(503, 503)),
+    597: Scenario("502 with an HTML page once, then the list", reads=answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))),
+    599: Scenario("the connection drops once, then the list", reads=answer_once(ScriptedAnswer(drop=True))),
 }
 
 

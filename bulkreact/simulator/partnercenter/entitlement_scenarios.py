@@ -15,7 +15,7 @@ from bulkreact.simulator.partnercenter.answers import (
     throttle_answer,
 )
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, forever, once
+from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, answer_always, answer_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def _refusals() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
             f"{status}, code {code}, for ever",
-            forever(refusal(status, code, description)),
+            answer_always(refusal(status, code, description)),
             gone=status == HTTPStatus.NOT_FOUND,
         )
         for status, refusals in REFUSALS.items()
@@ -46,7 +46,7 @@ def _refusals() -> dict[int, EntitlementScenario]:
 def _transient() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
-            f"500, code {code}, once, then accepted", once(ScriptedAnswer(500, error_body(code, description), JSON))
+            f"500, code {code}, once, then accepted", answer_once(ScriptedAnswer(500, error_body(code, description), JSON))
         )
         for code, description in TRANSIENT.items()
     }
@@ -57,7 +57,7 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     **_transient(),
     200: EntitlementScenario(
         "200 instead of 202, with a JSON body behind a BOM",
-        once(ScriptedAnswer(200, b'\xef\xbb\xbf{"ok":true}', effect=True)),
+        answer_once(ScriptedAnswer(200, b'\xef\xbb\xbf{"ok":true}', effect=True)),
     ),
     1202: EntitlementScenario("accepted, and never active", active_within=inf),
     2202: EntitlementScenario(
@@ -69,78 +69,78 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     ),
     4202: EntitlementScenario(
         "accepted, and reading it alone or in the list is answered 503 twice before it is read properly",
-        reads=once(503, 503),
+        reads=answer_once(503, 503),
     ),
     208: EntitlementScenario("was active before: 400, code 900337, and reading it says active", active_before=True),
-    401: EntitlementScenario("401 without a body once, then accepted", once(401)),
-    1401: EntitlementScenario("401 for ever", forever(401)),
+    401: EntitlementScenario("401 without a body once, then accepted", answer_once(401)),
+    1401: EntitlementScenario("401 for ever", answer_always(401)),
     2401: EntitlementScenario(
         "401 with an empty body and WWW-Authenticate: Bearer error=invalid_token, for ever",
-        forever(ScriptedAnswer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})),
+        answer_always(ScriptedAnswer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})),
     ),
-    408: EntitlementScenario("408 once, then accepted", once(408)),
-    409: EntitlementScenario("409 without a code, for ever", forever(409)),
-    429: EntitlementScenario("429 with Retry-After twice, then accepted", once(throttle_answer(), throttle_answer())),
-    1429: EntitlementScenario("429 for ever", forever(throttle_answer())),
-    2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", once(throttle_answer(""))),
-    3429: EntitlementScenario("429 with Retry-After as a date, once", once(throttle_answer("date", seconds=2))),
+    408: EntitlementScenario("408 once, then accepted", answer_once(408)),
+    409: EntitlementScenario("409 without a code, for ever", answer_always(409)),
+    429: EntitlementScenario("429 with Retry-After twice, then accepted", answer_once(throttle_answer(), throttle_answer())),
+    1429: EntitlementScenario("429 for ever", answer_always(throttle_answer())),
+    2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", answer_once(throttle_answer(""))),
+    3429: EntitlementScenario("429 with Retry-After as a date, once", answer_once(throttle_answer("date", seconds=2))),
     4429: EntitlementScenario(
-        "429 for the whole customer, for two seconds", once(throttle_answer("2", scope="customer", seconds=2))
+        "429 for the whole customer, for two seconds", answer_once(throttle_answer("2", scope="customer", seconds=2))
     ),
     5429: EntitlementScenario(
-        "429 for everybody, for two seconds", once(throttle_answer("2", scope="partner", seconds=2))
+        "429 for everybody, for two seconds", answer_once(throttle_answer("2", scope="partner", seconds=2))
     ),
     6429: EntitlementScenario(
-        "429 with a Retry-After of two days, for ever", forever(throttle_answer("172800", seconds=172800))
+        "429 with a Retry-After of two days, for ever", answer_always(throttle_answer("172800", seconds=172800))
     ),
-    500: EntitlementScenario("500 without a body twice, then accepted", once(500, 500)),
-    1500: EntitlementScenario("500 for ever", forever(500)),
+    500: EntitlementScenario("500 without a body twice, then accepted", answer_once(500, 500)),
+    1500: EntitlementScenario("500 for ever", answer_always(500)),
     501: EntitlementScenario(
-        "501, code 0, for ever", forever(ScriptedAnswer(501, error_body("0", "Exception not defined")))
+        "501, code 0, for ever", answer_always(ScriptedAnswer(501, error_body("0", "Exception not defined")))
     ),
-    502: EntitlementScenario("502 twice, then accepted", once(502, 502)),
-    503: EntitlementScenario("503 twice, then accepted", once(503, 503)),
-    1503: EntitlementScenario("503 for ever", forever(503)),
+    502: EntitlementScenario("502 twice, then accepted", answer_once(502, 502)),
+    503: EntitlementScenario("503 twice, then accepted", answer_once(503, 503)),
+    1503: EntitlementScenario("503 for ever", answer_always(503)),
     504: EntitlementScenario(
         "504 once although it took effect, then the answer to the same request id",
-        once(ScriptedAnswer(504, effect=True)),
+        answer_once(ScriptedAnswer(504, effect=True)),
     ),
-    1504: EntitlementScenario("504 for ever, without effect", forever(504)),
+    1504: EntitlementScenario("504 for ever, without effect", answer_always(504)),
     596: EntitlementScenario(
         "404, code 800111, in UTF-16",
-        forever(ScriptedAnswer(404, error_body("800111", "Not found").decode().encode("utf-16"))),
+        answer_always(ScriptedAnswer(404, error_body("800111", "Not found").decode().encode("utf-16"))),
         gone=True,
     ),
-    597: EntitlementScenario("502 with an HTML page once, then accepted", once(ScriptedAnswer(502, HTML, HTML_PAGE))),
+    597: EntitlementScenario("502 with an HTML page once, then accepted", answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))),
     1597: EntitlementScenario(
-        "200 with the HTML page of a proxy once, then accepted", once(ScriptedAnswer(200, HTML, HTML_PAGE))
+        "200 with the HTML page of a proxy once, then accepted", answer_once(ScriptedAnswer(200, HTML, HTML_PAGE))
     ),
     2597: EntitlementScenario(
-        "302 to another address, for ever", forever(ScriptedAnswer(302, headers={"Location": "/elsewhere"}))
+        "302 to another address, for ever", answer_always(ScriptedAnswer(302, headers={"Location": "/elsewhere"}))
     ),
-    598: EntitlementScenario("answers after three seconds", once(ScriptedAnswer(effect=True, delay=3))),
+    598: EntitlementScenario("answers after three seconds", answer_once(ScriptedAnswer(effect=True, delay=3))),
     1598: EntitlementScenario(
-        "takes effect and answers after ten minutes, for ever", forever(ScriptedAnswer(effect=True, delay=600))
+        "takes effect and answers after ten minutes, for ever", answer_always(ScriptedAnswer(effect=True, delay=600))
     ),
     599: EntitlementScenario(
         "takes effect, the connection drops, then the answer to the same request id",
-        once(ScriptedAnswer(effect=True, drop=True)),
+        answer_once(ScriptedAnswer(effect=True, drop=True)),
     ),
     1599: EntitlementScenario(
-        "takes effect, the connection drops, for ever", forever(ScriptedAnswer(effect=True, drop=True))
+        "takes effect, the connection drops, for ever", answer_always(ScriptedAnswer(effect=True, drop=True))
     ),
     2599: EntitlementScenario(
         "takes effect, the connection drops, the request id is forgotten: 900337, and reading it says active",
-        once(ScriptedAnswer(effect=True, drop=True)),
+        answer_once(ScriptedAnswer(effect=True, drop=True)),
         ignores_repeats=True,
         active_within=0,
     ),
     3599: EntitlementScenario(
-        "the connection drops without effect once, then accepted", once(ScriptedAnswer(drop=True))
+        "the connection drops without effect once, then accepted", answer_once(ScriptedAnswer(drop=True))
     ),
     4599: EntitlementScenario(
         "the same as 2599, but reading it says inactive for an hour",
-        once(ScriptedAnswer(effect=True, drop=True)),
+        answer_once(ScriptedAnswer(effect=True, drop=True)),
         ignores_repeats=True,
         active_within=3600,
     ),

@@ -24,14 +24,14 @@ class Script:
 NO_SCRIPT = Script()
 
 
-def once(*answers: ScriptedAnswer | int) -> Script:
+def answer_once(*answers: ScriptedAnswer | int) -> Script:
     """Return a script that gives each answer once; a number is a status without a body."""
     return Script(tuple(ScriptedAnswer(answer) if isinstance(answer, int) else answer for answer in answers))
 
 
-def forever(answer: ScriptedAnswer | int) -> Script:
+def answer_always(answer: ScriptedAnswer | int) -> Script:
     """Return a script that always gives the same answer; a number is a status without a body."""
-    return replace(once(answer), forever=True)
+    return replace(answer_once(answer), forever=True)
 
 
 @dataclass(frozen=True, slots=True)

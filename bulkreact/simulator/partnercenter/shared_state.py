@@ -39,13 +39,13 @@ class SharedState:
         self._answers: dict[str, tuple[TargetKey, ScriptedAnswer]] = {}
         # The method that each request id was used for.
         self._methods: dict[str, str] = {}
-        self._chance = Random(behaviour.seed)  # noqa: S311 - reproducible faults, no secret
+        self._rng = Random(behaviour.seed)  # noqa: S311 - reproducible faults, no secret
         # Separate generator, so that polling does not change which writes fail.
         self._reading_chance = Random(f"readings {behaviour.seed}")  # noqa: S311 - see above
 
     def write_fault(self) -> ScriptedAnswer | None:
         """Return the random fault of a write, if it has one."""
-        return self._chance.choice(_FAULTS) if self._chance.random() < self.behaviour.fault_share else None
+        return self._rng.choice(_FAULTS) if self._rng.random() < self.behaviour.fault_share else None
 
     def read_fault(self) -> ScriptedAnswer | None:
         """Return the random fault of a read, if it has one; it takes no effect."""

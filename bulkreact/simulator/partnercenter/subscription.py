@@ -30,7 +30,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
     version: int = 1
     quantity: int = 7
     has_next_term: bool = True
-    served: tuple[str, ...] = ()
+    served_texts: tuple[str, ...] = ()
 
     @property
     def operation_id(self) -> str:
@@ -61,10 +61,10 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         )
         return format_resource(self.profile, (self.customer_id, self.id), state, today)
 
-    def serve(self, text: str, *, read: bool) -> bytes:
+    def render(self, text: str, *, read: bool) -> bytes:
         """Return the bytes of a resource, and remember what the client has seen."""
-        self.served = (text,) if read else (*self.served, text)
-        return encode(text, self.profile.spelling)
+        self.served_texts = (text,) if read else (*self.served_texts, text)
+        return encode(text, self.profile.style)
 
     def next_answer(self, *, active: bool) -> ScriptedAnswer:
         """Count a reactivation, and return what the scenario answers."""
@@ -101,8 +101,8 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
             violations.append("If-Match is missing")
         if if_match is not None and not (if_match.startswith('"') and if_match.endswith('"')):
             violations.append("If-Match is not quoted")
-        deviations = [describe_deviation(_expected_update(text), body) for text in self.served] or ["it was never read"]
-        if body in [text.encode() for text in self.served]:
+        deviations = [describe_deviation(_expected_update(text), body) for text in self.served_texts] or ["it was never read"]
+        if body in [text.encode() for text in self.served_texts]:
             violations.append("changes nothing")
         elif all(deviations):
             violations.append(deviations[-1])
@@ -110,7 +110,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
 
     def drops_members(self, body: str) -> bool:
         """Return whether a body has fewer members than what was served."""
-        return bool(self.served) and "lost " in describe_deviation(_expected_update(self.served[-1]), body.encode())
+        return bool(self.served_texts) and "lost " in describe_deviation(_expected_update(self.served_texts[-1]), body.encode())
 
     def with_location(self, answer: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
         """Return an answer with the ids and addresses put into its Location."""

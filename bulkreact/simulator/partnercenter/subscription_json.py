@@ -45,7 +45,7 @@ class SubscriptionProfile:
     parent_id: str = ""
     name: str = "Caf\u00e9 Z\u00fcrich / Lager"
     offer: str = "B\u00fcro Plus"
-    spelling: JsonStyle = JsonStyle.TODAY
+    style: JsonStyle = JsonStyle.TODAY
 
     @property
     def offer_id(self) -> str:
@@ -81,7 +81,7 @@ def format_resource(
 ) -> str:
     """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
     text = _text(profile, ids, state, today)
-    match profile.spelling:
+    match profile.style:
         case JsonStyle.PASCAL:
             return _pascal(text)
         case JsonStyle.INDENTED:
@@ -122,7 +122,7 @@ def _text(profile: SubscriptionProfile, ids: tuple[str, str], state: Subscriptio
     pairs = [
         f'"id":{_string(subscription_id.upper())}',
         f'"offerId":{_string(profile.offer_id)}',
-        f'"entitlementId":{_string(_sibling(subscription_id, "E"))}' if not plan else "",
+        f'"entitlementId":{_string(_derived_id(subscription_id, "E"))}' if not plan else "",
         # As UTF-8, where the next is escaped.
         f'"offerName":{json.dumps("Azure plan" if plan else profile.offer, ensure_ascii=False)}',
         f'"friendlyName":{_string(profile.name)}'.replace("/", r"\/"),
@@ -151,7 +151,7 @@ def _text(profile: SubscriptionProfile, ids: tuple[str, str], state: Subscriptio
         _NEXT_TERM if profile.kind is SubscriptionKind.LICENCE and state.has_next_term else "",
         '"nextChargeInstructions":[]' if not plan else "",
         f'"links":{_links(uri, subscription_id, parent)}',
-        f'"orderId":{_string(_sibling(subscription_id, "0")[-17:].replace("-", ""))}',
+        f'"orderId":{_string(_derived_id(subscription_id, "0")[-17:].replace("-", ""))}',
         f'"attributes":{{{attributes}"objectType":"Subscription"}}',
     ]
     return "{" + ",".join(pair for pair in pairs if pair) + "}"
@@ -195,7 +195,7 @@ def _pascal(text: str) -> str:
     return named[:-1] + ',"RefundOptions":null,"PromotionId":null,"CancellationAllowedUntilDate":null}'
 
 
-def _sibling(subscription_id: str, digit: str) -> str:
+def _derived_id(subscription_id: str, digit: str) -> str:
     """Return another id, always the same for this one."""
     return subscription_id[:14].upper() + digit + subscription_id[15:].upper()
 

@@ -15,7 +15,7 @@ from bulkreact.simulator.partnercenter.answers import (
 )
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.scenario import NO_SCRIPT, Scenario, Script, choose_scenario, forever, once
+from bulkreact.simulator.partnercenter.scenario import NO_SCRIPT, Scenario, Script, choose_scenario, answer_always, answer_once
 from bulkreact.simulator.partnercenter.subscription_json import JsonStyle, SubscriptionKind, SubscriptionProfile
 
 LICENCE = SubscriptionProfile()
@@ -37,14 +37,14 @@ class SubscriptionScenario(Scenario):
     auto_renew: Script = NO_SCRIPT
     modified_elsewhere: bool = False
     parent: int | None = None
-    lag: float = 0
+    parent_delay: float = 0
     operation_gone: bool = False
     profile: SubscriptionProfile = LICENCE
 
 
-def _accepted(location: str) -> Script:
+def _acceptance(location: str) -> Script:
     """Return 202 and where to look; the server puts in the ids and its own address."""
-    return once(ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True))
+    return answer_once(ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True))
 
 
 _HERE = "/customers/{customer}/subscriptions/{subscription}"
@@ -82,8 +82,8 @@ def _refusals() -> dict[int, SubscriptionScenario]:
     return {
         int(code): SubscriptionScenario(
             f"{status}, code {code}, for ever",
-            forever(refusal(status, code)),
-            reads=forever(refusal(status, code)) if status == HTTPStatus.NOT_FOUND else NO_SCRIPT,
+            answer_always(refusal(status, code)),
+            reads=answer_always(refusal(status, code)) if status == HTTPStatus.NOT_FOUND else NO_SCRIPT,
             profile=_LEGACY if code in _LEGACY_CODES else LICENCE,
         )
         for status, refusals in REFUSALS.items()
@@ -119,7 +119,7 @@ def _statuses() -> dict[int, SubscriptionScenario]:
     return {
         number: SubscriptionScenario(
             f"reading it says {status}{', an unknown status' if status == 'frozen' else ''}",
-            forever(answer),
+            answer_always(answer),
             profile=SubscriptionProfile(status=status),
         )
         for number, (status, answer) in refusals.items()
@@ -133,44 +133,44 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", once(refusal(500, code, description)))
+        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", answer_once(refusal(500, code, description)))
         for code, description in TRANSIENT.items()
     },
     1_800_094: SubscriptionScenario(
         "500, code 800094, once although it took effect, then the answer to the same request id",
-        once(replace(_UPDATE_FAILED, effect=True)),
+        answer_once(replace(_UPDATE_FAILED, effect=True)),
     ),
     1_800_082: SubscriptionScenario(
-        "409, code 800082, twice, then accepted", once(refusal(409, "800082"), refusal(409, "800082"))
+        "409, code 800082, twice, then accepted", answer_once(refusal(409, "800082"), refusal(409, "800082"))
     ),
-    1409: SubscriptionScenario("409 without a code once, then accepted", once(409)),
+    1409: SubscriptionScenario("409 without a code once, then accepted", answer_once(409)),
     1502: SubscriptionScenario(
         "502 once although it took effect, then the answer to the same request id",
-        once(ScriptedAnswer(502, effect=True)),
+        answer_once(ScriptedAnswer(502, effect=True)),
     ),
     2503: SubscriptionScenario(
         "503 once although it took effect, then the answer to the same request id",
-        once(ScriptedAnswer(503, effect=True)),
+        answer_once(ScriptedAnswer(503, effect=True)),
     ),
-    2504: SubscriptionScenario("504 once, without effect, then accepted", once(504)),
+    2504: SubscriptionScenario("504 once, without effect, then accepted", answer_once(504)),
     596: SubscriptionScenario(
         "400, code 800096, in UTF-16, for ever",
-        forever(ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16"))),
+        answer_always(ScriptedAnswer(400, error_body("800096", "Can't update the status").decode().encode("utf-16"))),
     ),
     2599: SubscriptionScenario(
         "takes effect, the connection drops, the request id is forgotten: 400, code 800040, and reading it says active",
-        once(ScriptedAnswer(200, effect=True, drop=True)),
+        answer_once(ScriptedAnswer(200, effect=True, drop=True)),
         ignores_repeats=True,
     ),
     4599: SubscriptionScenario(
         "the same as 2599, but 409, code 800082, and reading it says suspended for an hour",
-        once(ScriptedAnswer(200, effect=True, drop=True)),
+        answer_once(ScriptedAnswer(200, effect=True, drop=True)),
         ignores_repeats=True,
         active_within=3600,
     ),
     5599: SubscriptionScenario(
         "legacy: the same as 2599, but 412, as its etag has changed",
-        once(ScriptedAnswer(200, effect=True, drop=True)),
+        answer_once(ScriptedAnswer(200, effect=True, drop=True)),
         ignores_repeats=True,
         profile=_LEGACY,
     ),
@@ -178,56 +178,56 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7000: SubscriptionScenario("legacy: has an etag, and 412 without the right If-Match", profile=_LEGACY),
     412: SubscriptionScenario(
         "legacy: 412 once, as another client changed it, then accepted",
-        once(412),
+        answer_once(412),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     1412: SubscriptionScenario(
         "legacy: 412 for ever, as another client changes it each time",
-        forever(412),
+        answer_always(412),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     2055: SubscriptionScenario(
         "legacy: 400, code 2055, for ever, as another client changes it each time",
-        forever(refusal(400, "2055", "The etag is no longer valid.")),
+        answer_always(refusal(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     12055: SubscriptionScenario(
         "legacy: 400, code 2055, once, as another client changed it, then accepted",
-        once(refusal(400, "2055", "The etag is no longer valid.")),
+        answer_once(refusal(400, "2055", "The etag is no longer valid.")),
         modified_elsewhere=True,
         profile=_LEGACY,
     ),
     # Acceptance.
     208: SubscriptionScenario("reading it says active", profile=SubscriptionProfile(status="active", auto_renew=True)),
     200: SubscriptionScenario("200 with the resource still suspended, active two seconds later", active_within=None),
-    202: SubscriptionScenario("202 with a Location, active two seconds later", _accepted(_HERE), active_within=None),
-    1202: SubscriptionScenario("202 with a Location, and never active", _accepted(_HERE), active_within=inf),
+    202: SubscriptionScenario("202 with a Location, active two seconds later", _acceptance(_HERE), active_within=None),
+    1202: SubscriptionScenario("202 with a Location, and never active", _acceptance(_HERE), active_within=inf),
     2202: SubscriptionScenario(
-        "202 with a Location that has no leading slash", _accepted(_HERE[1:]), active_within=None
+        "202 with a Location that has no leading slash", _acceptance(_HERE[1:]), active_within=None
     ),
     3202: SubscriptionScenario(
-        "202 with a whole address on this host as its Location", _accepted("{origin}/v1" + _HERE), active_within=None
+        "202 with a whole address on this host as its Location", _acceptance("{origin}/v1" + _HERE), active_within=None
     ),
     4202: SubscriptionScenario(
         "202 with a Location on another host, which must not be called",
-        _accepted("{elsewhere}/elsewhere/v1" + _HERE),
+        _acceptance("{elsewhere}/elsewhere/v1" + _HERE),
         active_within=None,
     ),
     5202: SubscriptionScenario(
         "202 with the Location of an operation that answers with the resource",
-        _accepted(_HERE + "/operations/{operation}"),
+        _acceptance(_HERE + "/operations/{operation}"),
         active_within=None,
     ),
     6202: SubscriptionScenario(
         "202 with the Location of an operation that answers 404",
-        _accepted(_HERE + "/operations/{operation}"),
+        _acceptance(_HERE + "/operations/{operation}"),
         active_within=None,
         operation_gone=True,
     ),
-    7202: SubscriptionScenario("202 without a Location, active two seconds later", _accepted(""), active_within=None),
+    7202: SubscriptionScenario("202 without a Location, active two seconds later", _acceptance(""), active_within=None),
     8202: SubscriptionScenario("200 with the resource still suspended, and never active", active_within=inf),
     # Auto-renew.
     6000: SubscriptionScenario(
@@ -235,14 +235,14 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     ),
     6001: SubscriptionScenario(
         "accepted, but switching auto-renew on is answered 400, code 3000, for ever",
-        auto_renew=forever(refusal(400, "3000")),
+        auto_renew=answer_always(refusal(400, "3000")),
     ),
     6002: SubscriptionScenario(
-        "accepted, but switching auto-renew on is answered 503 twice, then accepted", auto_renew=once(503, 503)
+        "accepted, but switching auto-renew on is answered 503 twice, then accepted", auto_renew=answer_once(503, 503)
     ),
     6003: SubscriptionScenario(
         "accepted, but switching auto-renew on takes effect, the connection drops, then the answer to the same request id",
-        auto_renew=once(ScriptedAnswer(200, effect=True, drop=True)),
+        auto_renew=answer_once(ScriptedAnswer(200, effect=True, drop=True)),
     ),
     # Parents.
     5000: SubscriptionScenario("accepted, and the parent of others"),
@@ -251,78 +251,78 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
         "add-on of the add-on ending in 5001: 409, code 27009, until that is active", parent=5001
     ),
     5003: SubscriptionScenario(
-        "202 with a Location, active two seconds later, and a parent", _accepted(_HERE), active_within=None
+        "202 with a Location, active two seconds later, and a parent", _acceptance(_HERE), active_within=None
     ),
     5004: SubscriptionScenario("add-on of the id ending in 5003: 409, code 27009, until that is active", parent=5003),
-    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", forever(refusal(400, "800096"))),
+    5005: SubscriptionScenario("a parent: 400, code 800096, for ever", answer_always(refusal(400, "800096"))),
     5006: SubscriptionScenario("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
     5007: SubscriptionScenario(
-        "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, lag=2
+        "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, parent_delay=2
     ),
     7001: SubscriptionScenario("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
     7002: SubscriptionScenario(
-        "an Azure plan: 400, code 800096, for ever", forever(refusal(400, "800096")), profile=_PLAN
+        "an Azure plan: 400, code 800096, for ever", answer_always(refusal(400, "800096")), profile=_PLAN
     ),
     7003: SubscriptionScenario(
         "an Azure plan: 202 with a Location, active two seconds later",
-        _accepted(_HERE),
+        _acceptance(_HERE),
         active_within=None,
         profile=_PLAN,
     ),
     7004: SubscriptionScenario(
-        "an Azure plan: 202 with a Location, and never active", _accepted(_HERE), active_within=inf, profile=_PLAN
+        "an Azure plan: 202 with a Location, and never active", _acceptance(_HERE), active_within=inf, profile=_PLAN
     ),
     7005: SubscriptionScenario(
-        "an Azure plan: below it 409, code 27009, until two seconds after it is active", lag=2, profile=_PLAN
+        "an Azure plan: below it 409, code 27009, until two seconds after it is active", parent_delay=2, profile=_PLAN
     ),
     # Readings.
     9_000_429: SubscriptionScenario(
         "reading it is answered 429 with Retry-After twice", reads=ENTITLEMENT_SCENARIOS[429].writes
     ),
-    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=forever(500)),
+    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=answer_always(500)),
     9_000_503: SubscriptionScenario(
-        "reading it is answered 503 twice before it is read properly", reads=once(503, 503)
+        "reading it is answered 503 twice before it is read properly", reads=answer_once(503, 503)
     ),
-    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=once(ScriptedAnswer(drop=True))),
-    9_000_404: SubscriptionScenario("reading it is answered 404 without a body for ever", reads=forever(404)),
+    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=answer_once(ScriptedAnswer(drop=True))),
+    9_000_404: SubscriptionScenario("reading it is answered 404 without a body for ever", reads=answer_always(404)),
     9_000_597: SubscriptionScenario(
-        "reading it is answered 502 with an HTML page once", reads=once(ScriptedAnswer(502, HTML, HTML_PAGE))
+        "reading it is answered 502 with an HTML page once", reads=answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))
     ),
     9_001_597: SubscriptionScenario(
-        "reading it is answered 200 with an HTML page once", reads=once(ScriptedAnswer(200, HTML, HTML_PAGE))
+        "reading it is answered 200 with an HTML page once", reads=answer_once(ScriptedAnswer(200, HTML, HTML_PAGE))
     ),
     9_000_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, once",
-        reads=once(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
+        reads=answer_once(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
     ),
     9_001_001: SubscriptionScenario(
         "reading it is answered 200 with JSON that ends too soon, for ever",
-        reads=forever(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
+        reads=answer_always(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
     ),
     9_000_002: SubscriptionScenario(
         "reading it is answered 200 with JSON without a status, for ever",
-        reads=forever(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON)),
+        reads=answer_always(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON)),
     ),
     9_000_003: SubscriptionScenario(
-        "reading it is answered 200 with a list, for ever", reads=forever(ScriptedAnswer(200, b"[]", JSON))
+        "reading it is answered 200 with a list, for ever", reads=answer_always(ScriptedAnswer(200, b"[]", JSON))
     ),
     **{
         9_000_000 + int(code): SubscriptionScenario(
-            f"reading it is answered 403, code {code}, for ever", reads=forever(refusal(403, code))
+            f"reading it is answered 403, code {code}, for ever", reads=answer_always(refusal(403, code))
         )
         for code in ("20002", "900159", "900416", "2032", "900329")
     },
     # Spellings.
     9001: SubscriptionScenario(
-        "accepted; names in PascalCase, with nulls", profile=SubscriptionProfile(spelling=JsonStyle.PASCAL)
+        "accepted; names in PascalCase, with nulls", profile=SubscriptionProfile(style=JsonStyle.PASCAL)
     ),
-    9002: SubscriptionScenario("accepted; in UTF-16 with a BOM", profile=SubscriptionProfile(spelling=JsonStyle.UTF16)),
+    9002: SubscriptionScenario("accepted; in UTF-16 with a BOM", profile=SubscriptionProfile(style=JsonStyle.UTF16)),
     9003: SubscriptionScenario(
-        "accepted; indented, without a BOM", profile=SubscriptionProfile(spelling=JsonStyle.INDENTED)
+        "accepted; indented, without a BOM", profile=SubscriptionProfile(style=JsonStyle.INDENTED)
     ),
     9004: SubscriptionScenario(
         "legacy: names in PascalCase, with nulls and an etag",
-        profile=SubscriptionProfile(SubscriptionKind.LEGACY, auto_renew=True, spelling=JsonStyle.PASCAL),
+        profile=SubscriptionProfile(SubscriptionKind.LEGACY, auto_renew=True, style=JsonStyle.PASCAL),
     ),
 }
 PLAIN = SubscriptionScenario("200 with the updated resource, active at once")

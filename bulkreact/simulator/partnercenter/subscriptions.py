@@ -44,7 +44,7 @@ class SimulatedSubscriptions:
         if answer := subscription.read_answer() or self._state.read_fault():
             return answer
         text = subscription.text(self._status(subscription), self._today)
-        return ScriptedAnswer(200, subscription.serve(text, read=True), JSON)
+        return ScriptedAnswer(200, subscription.render(text, read=True), JSON)
 
     def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> ScriptedAnswer:
         """Answer the read of an operation that an update has named: its result is the subscription."""
@@ -110,7 +110,7 @@ class SimulatedSubscriptions:
             return False
         subscription = self._find(customer_id, subscription_id)
         is_plan = subscription.profile.kind is SubscriptionKind.AZURE_PLAN
-        return is_plan and not self._has_been_active(subscription, subscription.scenario.lag)
+        return is_plan and not self._has_been_active(subscription, subscription.scenario.parent_delay)
 
     def _choose_answer(
         self,
@@ -130,7 +130,7 @@ class SimulatedSubscriptions:
         if restores:
             return subscription.next_auto_renew_answer()
         active = self._status(subscription) == "active"
-        if active and requested.text in subscription.served:
+        if active and requested.text in subscription.served_texts:
             return ScriptedAnswer(200)
         return subscription.next_answer(active=active) if requested.status == "active" else refusal(400, "3000")
 
@@ -175,7 +175,7 @@ class SimulatedSubscriptions:
         if answer.drop or answer.status != 200 or answer.body:  # noqa: PLR2004
             return subscription.with_location(answer, self.origin, self._foreign_origin)
         text = subscription.text(self._status(subscription), self._today)
-        return replace(answer, body=subscription.serve(text, read=False), headers=JSON)
+        return replace(answer, body=subscription.render(text, read=False), headers=JSON)
 
     @property
     def _foreign_origin(self) -> str:
@@ -189,7 +189,7 @@ class SimulatedSubscriptions:
         if not subscription.profile.parent_id:
             return False
         parent = self._find(subscription.customer_id, subscription.profile.parent_id)
-        return not self._has_been_active(parent, subscription.scenario.lag)
+        return not self._has_been_active(parent, subscription.scenario.parent_delay)
 
     def _has_been_active(self, subscription: SimulatedSubscription, seconds: float) -> bool:
         since = subscription.active_since(self._delay(subscription))

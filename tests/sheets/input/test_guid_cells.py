@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.sheets.input.guid_cells import EXAMPLES, are_canonical, explain, normalize
+from bulkreact.sheets.input.guid_cells import EXAMPLES, are_canonical, guid_error, normalize
 from tests.support.ids import guid
 
 GOOD = "5eed0000-0000-4000-8000-a0000000002a"
@@ -97,7 +97,7 @@ def test_good_and_bad_cells_keep_their_positions() -> None:
     ],
 )
 def test_an_unusable_cell_is_explained(cell: str, code: str, message: str) -> None:
-    found = explain("customer_id", cell)
+    found = guid_error("customer_id", cell)
     assert found.code == code
     assert message in found.message
     assert len(found.message) < 250
@@ -108,7 +108,7 @@ def test_an_unusable_cell_is_explained(cell: str, code: str, message: str) -> No
 def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None:
     cell = clothes.format(example.upper())
     assert one(cell) == ""
-    found = explain("entitlement_id", cell)
+    found = guid_error("entitlement_id", cell)
     assert found.code == "invalid-entitlement-id"
     assert found.message.startswith("entitlement_id is the template's example, put your own there")
 

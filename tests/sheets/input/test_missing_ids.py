@@ -50,11 +50,11 @@ def test_an_id_is_missing_where_an_azure_row_has_none(
 ) -> None:
     layout = completion_layout(("customer_id", "subscription_id", "entitlement_id", "kind"), {})
     row = layout.complete_row(2, (C, S, entitlement, kind, *surplus), C, S)
-    assert row.missing_for == ((C, S) if missing else None)
+    assert row.parent_ids == ((C, S) if missing else None)
     assert row.cells == (C, S, entitlement, kind, "", *(cell for cell in surplus if cell.strip()))
 
 
 @pytest.mark.parametrize("ids", [("", S), (C, "")])
 def test_without_both_ids_nothing_can_be_looked_up(ids: tuple[str, str]) -> None:
     layout = completion_layout(("customer_id", "subscription_id"), {})
-    assert layout.complete_row(2, ("x", "y"), *ids).missing_for is None
+    assert layout.complete_row(2, ("x", "y"), *ids).parent_ids is None

@@ -1,11 +1,11 @@
 """Problems in message: one by one, or together where the same happens again and again."""
 
-from bulkreact.sheets.input.guid_cells import explain
+from bulkreact.sheets.input.guid_cells import guid_error
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
 
 
 def problem(number: int, cell: str = "4.892E+92") -> RowError:
-    return RowError(number, (explain("entitlement_id", cell),))
+    return RowError(number, (guid_error("entitlement_id", cell),))
 
 
 def test_few_rows_get_a_line_each_in_their_order() -> None:
@@ -33,7 +33,7 @@ def test_a_long_list_of_rows_is_cut() -> None:
 
 def test_the_most_telling_error_gives_the_code_and_all_are_reported() -> None:
     found = RowError(
-        2, (explain("customer_id", ""), explain("subscription_id", "x"), explain("entitlement_id", "1E+9"))
+        2, (guid_error("customer_id", ""), guid_error("subscription_id", "x"), guid_error("entitlement_id", "1E+9"))
     )
     assert found.code == "invalid-subscription-id"
     assert found.message.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
