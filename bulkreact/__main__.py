@@ -1,4 +1,4 @@
-"""Let ``python -m bulkreact`` do what the console script does."""
+"""Entry point of ``python -m bulkreact``, the same as the console script."""
 
 from bulkreact.cli import main
 

@@ -1,4 +1,4 @@
-"""Writes files that appear whole or not at all."""
+"""Writes files atomically."""
 
 import io
 import os
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-# What a process that is killed while it writes leaves behind.
+# Name pattern of the temporary file that a killed process leaves behind.
 PARTIAL = ".*.partial"
 
 
@@ -43,7 +43,7 @@ def replacing_bytes(path: Path, *, private: bool) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, so that renames in it are durable, where the platform can."""
+    """Sync a folder, so that renames in it are durable, if the platform can."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

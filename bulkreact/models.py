@@ -128,7 +128,7 @@ class Answer(Struct, frozen=True, gc=False):
     """The answer to a call, for the journal and the results.
 
     ``business`` is true for 2xx and for 4xx other than 401, 408 and 429: it ends the request id.
-    ``http_status`` is None when there was no answer.
+    ``http_status`` is None if there was no answer.
     """
 
     http_status: int | None
@@ -171,7 +171,7 @@ class InputRow(Struct, frozen=True, gc=False):
     ``problem_code`` and ``problem`` instead. ``request_id`` is carried on from an earlier run's results:
     ``request_id_is_for_read`` says that it belongs to the read before the write, ``outcome_unknown`` that an answer to
     it was lost.
-    ``deadline`` is when the target is deleted for good (UTC, ISO 8601), empty where the input does not say.
+    ``deadline`` is when the target is permanently deleted (UTC, ISO 8601), empty where the input does not say.
     """
 
     number: int
@@ -208,7 +208,7 @@ class ResultRow(Struct, frozen=True, gc=False):
 
     @property
     def needs_attention(self) -> bool:
-        """Return whether the row did not end well; one that only --limit excluded needs no attention."""
+        """Return whether the row did not succeed; one that only --limit excluded needs no attention."""
         return not (self.succeeded or self.excluded_by_limit)
 
     @property
@@ -218,7 +218,7 @@ class ResultRow(Struct, frozen=True, gc=False):
 
 
 class CustomerSummary(Struct, frozen=True):
-    """How many rows a customer has, how many of them did not end well, and how they ended."""
+    """How many rows a customer has, how many of them did not succeed, and how they ended."""
 
     customer_id: str
     rows: int

@@ -79,7 +79,7 @@ class Identity:
     """What tokens are requested with, without the secret.
 
     ``authority`` is a URL with the tenant in it; ``resource`` is the audience that a token for the ``scope`` must have.
-    ``tenant_id`` is a GUID or a domain name, empty when only the authority names the tenant.
+    ``tenant_id`` is a GUID or a domain name, empty if only the authority names the tenant.
     """
 
     authority: str
@@ -89,7 +89,7 @@ class Identity:
     resource: str
 
 
-# A row is urgent when its target is deleted for good within this time.
+# A row is urgent when its target is permanently deleted within this time.
 URGENT_WITHIN = timedelta(days=14)
 
 
@@ -110,8 +110,8 @@ class Verification:
 class Limits:
     """The limits of a run; seconds unless the name says otherwise.
 
-    ``calls_per_second`` is None when the rate is off, ``verify`` when activation is not watched. ``waiting`` says how
-    rows wait for their parent. ``urgent_first`` orders rows by the time at which their targets are deleted for good.
+    ``calls_per_second`` is None if the rate is off, ``verify`` when activation is not watched. ``waiting`` says how
+    rows wait for their parent. ``urgent_first`` orders rows by the time at which their targets are permanently deleted.
     """
 
     calls_per_second: float | None = 5.0
@@ -159,7 +159,7 @@ def parse_threshold(text: str) -> Threshold:
 
 
 def parse_api_version(text: str) -> str:
-    """Return the version segment of the URL; ValueError when it could change the path."""
+    """Return the version segment of the URL; ValueError if it could change the path."""
     if not _API_VERSION.fullmatch(text) or set(text) == {"."}:
         raise ValueError(f"{text!r} is not an API version; the documented one is v1")
     return text
@@ -226,14 +226,14 @@ def parse_authority(text: str) -> str:
 
 
 def parse_scope(text: str) -> str:
-    """Return a scope; ValueError when it is empty or has spaces."""
+    """Return a scope; ValueError if it is empty or has spaces."""
     if not text.isascii() or not text.isprintable() or len(text.strip(" /").split()) != 1:
         raise ValueError(f"{text!r} is not a scope; write it like https://api.partnercenter.microsoft.com/.default")
     return text.strip().rstrip("/")
 
 
 def parse_tenant(text: str) -> str:
-    """Return a tenant's id or domain in lower case; ValueError when it is neither."""
+    """Return a tenant's id or domain in lower case; ValueError if it is neither."""
     if not _TENANT.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is not a tenant; write its GUID, or its domain like contoso.onmicrosoft.com")
     return text.strip().lower()

@@ -1,1 +1,1 @@
-"""One run: its journal, its order, its pace and its workers."""
+"""One run: journal, order of calls, rate and workers."""

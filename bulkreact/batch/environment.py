@@ -11,10 +11,10 @@ from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """Injected dependencies: the network, the token, two clocks, chance and new GUIDs.
+    """Injected dependencies: network, token, two clocks, random numbers and new GUIDs.
 
-    ``ensure_token`` returns why there is no token, empty when there is one; it is not needed while ``is_token_fresh``.
-    ``renew_token`` fetches one unless that happened since a monotonic time. ``now`` is the wall clock (aware, UTC),
+    ``ensure_token`` returns why there is no token, empty if there is one; it is not needed while ``is_token_fresh``.
+    ``renew_token`` fetches one unless one was fetched since a monotonic time. ``now`` is the wall clock (aware, UTC),
     ``chance`` is uniform in [0, 1). ``on_settled`` gets the number and outcome of every row that a call settled.
     """
 
@@ -31,7 +31,7 @@ class RunEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class StopReason:
-    """Why a phase ended; ``exit_code`` is 0 when every row was settled, also if it failed."""
+    """Why a phase ended; ``exit_code`` is 0 if every row was settled, even if it failed."""
 
     state: RunState
     exit_code: int
@@ -43,7 +43,7 @@ COMPLETED = StopReason(RunState.FINISHED, EXIT_SUCCESS, "complete")
 
 @dataclass(slots=True)
 class PhaseProgress:
-    """What a reporter shows during a phase; rows of this process only."""
+    """The progress of a phase as a reporter shows it; counts rows of this process only."""
 
     total: int
     settled: int = 0
@@ -67,18 +67,18 @@ class ThrottleState:
 
 
 class Phase(Protocol):
-    """A part of a run's work that can be watched and interrupted."""
+    """A part of a run that can be watched and interrupted."""
 
     progress: PhaseProgress
 
     @property
     def title(self) -> str:
-        """Return what it does, in a few words."""
+        """Return a short description of the phase."""
         ...
 
     @property
     def stopping(self) -> bool:
-        """Return whether it was stopped."""
+        """Return whether the phase was stopped."""
         ...
 
     def throttle_state(self) -> ThrottleState:

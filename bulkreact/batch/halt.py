@@ -1,4 +1,4 @@
-"""When a run stops by itself: too many failures, or nothing but missing permissions; pure."""
+"""When a run stops by itself: too many failures, or only missing permissions. No I/O."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bulkreact.models import FAILURES, Outcome
 from bulkreact.settings import Threshold
 
-# So many refusals for lack of permission in succession are a fault of the account, not of the rows.
+# This many successive refusals for lack of permission are a fault of the account, not of the rows.
 DENIALS_TO_STOP = 5
 
 
@@ -20,7 +20,7 @@ class DeniedRow:
 
 
 class FailureThreshold:
-    """Counts the rows that this process has settled by calls."""
+    """Counts the rows that calls of this process settled."""
 
     def __init__(self, threshold: Threshold, *, after: int) -> None:
         self._threshold = threshold
@@ -43,7 +43,7 @@ class FailureThreshold:
 
 
 class DenialBreaker:
-    """Detects refusals in succession, before any success, and of more than one customer if the run has more."""
+    """Detects successive refusals before any success, and of more than one customer if the run has more."""
 
     def __init__(self, *, customers: int, succeeded: bool) -> None:
         self._has_several_customers = customers > 1
@@ -52,7 +52,7 @@ class DenialBreaker:
 
     @property
     def is_watching(self) -> bool:
-        """Return whether refusals may still turn out to be a fault of the account."""
+        """Return whether refusals may still be a fault of the account."""
         return not self._succeeded
 
     def record_denial(self, denied: DeniedRow) -> bool:
@@ -65,6 +65,6 @@ class DenialBreaker:
         )
 
     def record_answer(self, *, success: bool) -> None:
-        """Record any other answer: it ends the succession, and a success ends the detection."""
+        """Record any other answer: it ends the series, and a success ends the detection."""
         self._succeeded = self._succeeded or success
         self.denials.clear()

@@ -27,12 +27,12 @@ def partner_lock(
 ) -> Iterator[Callable[[str], None]]:
     """Hold a partner's lock and yield a function that records the run's id; AlreadyRunningError names the holder.
 
-    With ``waiting``, which receives a message, wait for the lock instead. ``state`` is the folder for locks. The system
+    With ``on_wait``, which receives a message, wait for the lock instead. ``state`` is the folder for locks. The system
     releases the lock when the process dies.
     """
     parts = urlsplit(base_url)
     key = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}{parts.path} {tenant_id}"
-    with _lock(state, key, f"Another run against {base_url}", now=now, waiting=on_wait) as record_run:
+    with _lock(state, key, f"Another run against {base_url}", now=now, on_wait=on_wait) as record_run:
         yield record_run
 
 
@@ -40,14 +40,14 @@ def partner_lock(
 def folder_lock(state: Path, folder: Path, *, now: Callable[[], str]) -> Iterator[None]:
     """Hold the lock of a folder that is being swept; AlreadyRunningError names the holder."""
     key = f"sweep {os.path.normcase(folder.resolve())}"
-    with _lock(state, key, f"Another sweep of {folder}", now=now, waiting=None) as record_run:
+    with _lock(state, key, f"Another sweep of {folder}", now=now, on_wait=None) as record_run:
         record_run("a sweep")
         yield
 
 
 @contextmanager
 def _lock(
-    state: Path, key: str, subject: str, *, now: Callable[[], str], waiting: Callable[[str], None] | None
+    state: Path, key: str, subject: str, *, now: Callable[[], str], on_wait: Callable[[str], None] | None
 ) -> Iterator[Callable[[str], None]]:
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     holder = state / f"{name}.json"
@@ -62,10 +62,10 @@ def _lock(
             lock.acquire(blocking=False)
         except Timeout:
             message = f"{subject} is active{_describe(holder)}."
-            if waiting is None:
+            if on_wait is None:
                 hint = "Nothing was sent. Wait until it has ended, then try again."
                 raise AlreadyRunningError(f"{message} {hint}") from None
-            waiting(f"{message} Waiting until it has ended.")
+            on_wait(f"{message} Waiting until it has ended.")
             lock.acquire(poll_interval=_POLL_SECONDS)
         since = now()
         record_run("a run that is being prepared")
@@ -80,7 +80,7 @@ def _lock(
 
 
 def _describe(holder: Path) -> str:
-    """Return who holds a lock, empty when its file does not say."""
+    """Return who holds a lock, empty if its file does not say."""
     try:
         content = json.loads(holder.read_text(encoding="utf-8"))
         return f": process {content['pid']}, {content['run']}, since {content['started_at']}"

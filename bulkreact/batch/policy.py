@@ -1,4 +1,4 @@
-"""What to do next with a row: pure policy over its progress and the verdict on its last call."""
+"""Decides the next step of a row from its progress and the verdict on its last call. No I/O."""
 
 from typing import assert_never
 
@@ -17,7 +17,7 @@ from bulkreact.partnercenter.verdicts import Verdict
 # 409 without a code or with 800082: the service is busy with the target for minutes.
 NOT_READY_SECONDS = 120.0
 NOT_READY_WAITS = 3
-# So often an update is repeated after a conflict with a change from elsewhere.
+# How often an update is repeated after a conflict with another client's change.
 CONFLICTS = 2
 # The service may not know everywhere at once that a parent is active.
 PARENT_WAITS = 3
@@ -36,7 +36,7 @@ class RetryIn(Struct, frozen=True):
 
 
 class AwaitParent(Struct, frozen=True):
-    """The row's parent must be active first; ``otherwise`` is the outcome if the row cannot wait for that."""
+    """The row's parent must be active first; ``outcome_without_wait``: its outcome if it cannot wait."""
 
     outcome_without_wait: Outcome
 
@@ -45,7 +45,7 @@ Step = Finish | RetryIn | AwaitParent
 
 
 def decide(before: RowProgress, after: RowProgress, verdict: Verdict) -> Step:
-    """Return the next step of a row after an answer, or after the last failure that it is allowed."""
+    """Return the next step of a row after an answer, or after the last allowed failure."""
     if before.operation in WRITES:
         return _decide_write(after, verdict)
     if before.operation in STEPS:
@@ -124,7 +124,7 @@ def _not_reactivatable(progress: RowProgress, status: str) -> Outcome:
     code = FINAL_STATUSES.get(status, NOT_REACTIVATABLE)
     description = f"not updated: its status is {status!r}"
     if progress.lost and code == NOT_REACTIVATABLE:
-        # The lost update may be making it active.
+        # The lost update may be activating it.
         return replace(_inconclusive_outcome(progress, Status.UNKNOWN), description=description)
     return Outcome(Status.FAILED, progress.attempts, progress.call, code, description)
 
@@ -152,7 +152,9 @@ def _active_outcome(progress: RowProgress) -> Outcome:
 def _failed_outcome(progress: RowProgress) -> Outcome:
     """Return the outcome of a refused row: a redirect or a refused token does not resolve a lost write."""
     definitive = progress.call is not None and progress.call.answer.business
-    return _definitive_outcome(progress, Status.FAILED) if definitive else _inconclusive_outcome(progress, Status.FAILED)
+    return (
+        _definitive_outcome(progress, Status.FAILED) if definitive else _inconclusive_outcome(progress, Status.FAILED)
+    )
 
 
 def _definitive_outcome(progress: RowProgress, status: Status) -> Outcome:
@@ -165,9 +167,9 @@ def _definitive_outcome(progress: RowProgress, status: Status) -> Outcome:
 
 
 def _inconclusive_outcome(progress: RowProgress, status: Status) -> Outcome:
-    """Return an outcome without a definitive answer: unknown when a write was lost."""
+    """Return an outcome without a definitive answer: unknown if a write was lost."""
     outcome = _definitive_outcome(progress, Status.UNKNOWN if progress.lost else status)
     if progress.lost and isinstance(progress.stage, OnlyRead):
-        # The lost write is an earlier run's, and its request id is the one to report.
+        # The lost write belongs to an earlier run; report its request id.
         return replace(outcome, attempts=0, call=None)
     return outcome

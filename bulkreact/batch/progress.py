@@ -1,4 +1,4 @@
-"""How far a row has come: its calls so far and its next operation; pure."""
+"""The progress of a row: its calls so far and its next operation. No I/O."""
 
 from enum import Enum, auto
 from http import HTTPStatus
@@ -12,14 +12,14 @@ from bulkreact.partnercenter.protocol import FIRST_STEPS, STEPS, WRITES
 from bulkreact.partnercenter.subscription import SUSPENDED
 from bulkreact.partnercenter.verdicts import Verdict
 
-# Answers to a write that may be a consequence of an earlier lost one, and so do not resolve it.
+# Answers to a write that an earlier lost write may have caused, and so do not resolve it.
 _UNRESOLVING: tuple[type[Verdict], ...] = verdicts.AmbiguousRefusal, verdicts.Conflict, verdicts.NotReady
-# An update may also be refused because the subscription is active already.
+# An update may also be refused because the subscription is already active.
 _UNRESOLVING_OF_UPDATE: tuple[type[Verdict], ...] = *_UNRESOLVING, verdicts.Refused
 
 
 class Effect(Enum):
-    """What is known of the writes of a row."""
+    """What is known of a row's writes."""
 
     ANSWERED = auto()
     # The last one got a 408 or 5xx, so it may have taken effect.
@@ -35,7 +35,7 @@ class Unsent(Struct, frozen=True):
 
 
 class OnlyRead(Struct, frozen=True):
-    """Only reads were made: ``call`` is the last one, and ``attempts`` of them were sent."""
+    """Only reads were made: ``call`` is the last one, ``attempts`` is how often it was sent."""
 
     call: Call
     attempts: int
@@ -43,7 +43,7 @@ class OnlyRead(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """Writes were made: ``call`` is the last one, and ``attempts`` of them were sent."""
+    """Writes were made: ``call`` is the last one, ``attempts`` is how often it was sent."""
 
     call: Call
     attempts: int
@@ -54,7 +54,7 @@ Stage = Unsent | OnlyRead | Sent
 
 
 class RetryCounts(Struct, frozen=True):
-    """What this process met while it sent a row; not stored."""
+    """Counters of this process while it sends a row; not stored."""
 
     failures: int = 0
     not_ready: int = 0
@@ -63,14 +63,14 @@ class RetryCounts(Struct, frozen=True):
 
 
 class RowProgress(Struct, frozen=True):
-    """How far a row has come.
+    """The progress of a row.
 
-    ``intent`` counts the business answers to its writes and ``reads`` those to the reads before them: each names a
-    request id. ``update_refused``: an update was refused after an earlier one was lost.
+    ``request_sequence`` counts the business answers to its writes and ``reads`` those to the reads before them: each
+    names a request id. ``update_refused``: an update was refused after an earlier one was lost.
     """
 
     operation: Operation = Operation.REACTIVATE_ENTITLEMENT
-    intent: int = 0
+    request_sequence: int = 0
     reads: int = 0
     stage: Stage = Unsent()
     retries: RetryCounts = RetryCounts()
@@ -79,12 +79,12 @@ class RowProgress(Struct, frozen=True):
 
     @property
     def call(self) -> Call | None:
-        """Return the last write, or the last read where there was none."""
+        """Return the last write, or the last read if there was none."""
         return None if isinstance(self.stage, Unsent) else self.stage.call
 
     @property
     def attempts(self) -> int:
-        """Return how many calls of that kind were sent."""
+        """Return how often calls of that kind were sent."""
         return 0 if isinstance(self.stage, Unsent) else self.stage.attempts
 
     @property
@@ -141,7 +141,7 @@ def _count(retries: RetryCounts, verdict: Verdict) -> RetryCounts:
         case verdicts.Transient():
             return replace(retries, failures=retries.failures + 1)
         case verdicts.AmbiguousRefusal():
-            # The read that follows has attempts of its own.
+            # The following read has separate attempts.
             return replace(retries, failures=0)
         case verdicts.NotReady():
             return replace(retries, not_ready=retries.not_ready + 1)
@@ -154,16 +154,16 @@ def _count(retries: RetryCounts, verdict: Verdict) -> RetryCounts:
 
 
 def after_call(progress: RowProgress, call: Call, *, verdict: str, sent: bool, lost: bool) -> RowProgress:
-    """Return the progress after a call of its operation, as far as it can be derived from the journal.
+    """Return the progress after a call of its operation, derived from the journal.
 
-    | stage           | call                                          | next stage           |
-    |-----------------|-----------------------------------------------|----------------------|
-    | Unsent, Reading | read                                          | Reading              |
-    | Sent            | read                                          | the same             |
-    | any             | write: lost                                   | Sent(LOST)           |
-    | with a loss     | write: its answer does not resolve the loss   | Sent(LOST)           |
-    | any             | write: answered 408 or 5xx                    | Sent(MAY_HAVE_ACTED) |
-    | any             | write: any other answer, or never sent        | Sent(ANSWERED)       |
+    | stage            | call                                         | next stage           |
+    |------------------|----------------------------------------------|----------------------|
+    | Unsent, OnlyRead | read                                         | OnlyRead             |
+    | Sent             | read                                         | the same             |
+    | any              | write: lost                                  | Sent(LOST)           |
+    | with a loss      | write: its answer does not resolve the loss  | Sent(LOST)           |
+    | any              | write: answered 408 or 5xx                   | Sent(MAY_HAVE_ACTED) |
+    | any              | write: any other answer, or never sent       | Sent(ANSWERED)       |
     """
     stage, business = progress.stage, call.answer.business
     if progress.operation not in WRITES:
@@ -177,7 +177,9 @@ def after_call(progress: RowProgress, call: Call, *, verdict: str, sent: bool, l
     else:
         server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
         effect = Effect.MAY_HAVE_ACTED if server_error else Effect.ANSWERED
-    return replace(progress, intent=progress.intent + business, stage=Sent(call, attempts + sent, effect))
+    return replace(
+        progress, request_sequence=progress.request_sequence + business, stage=Sent(call, attempts + sent, effect)
+    )
 
 
 def _resolves_lost_call(verdict: str, answer: Answer, operation: Operation) -> bool:

@@ -1,4 +1,4 @@
-"""The items of a queue, and the source that they are read from."""
+"""The items of a queue, and the source that provides them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 class CustomerStream:
     """Items of one customer, in order.
 
-    Streams of a higher ``band`` begin when nothing of a lower one is ready. A stream with a ``parent`` begins when that
-    is released.
+    Streams of a higher ``band`` start when no item of a lower one is ready. A stream with a ``parent`` starts when the
+    parent is released.
     """
 
     customer_id: str
@@ -19,7 +19,7 @@ class CustomerStream:
 
 
 class _Item(Protocol):
-    """An item is released at ``due``, in order of ``position``; with calls on record (``begun``) it is never dropped."""
+    """An item is released at ``due``, in order of ``position``; one with calls on record is never dropped."""
 
     @property
     def position(self) -> int: ...
@@ -42,7 +42,7 @@ class ItemSource(Protocol[Item_co]):
     """The source of a queue's items, such as the pending rows of a journal."""
 
     def streams(self) -> Iterator[CustomerStream]:
-        """Yield the streams without a parent, in the order in which they begin."""
+        """Yield the streams without a parent, in the order in which they start."""
         ...
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> Sequence[Item_co]:

@@ -119,7 +119,7 @@ def _options_of(command: click.Command) -> dict[str, click.Option]:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
-    """A value as it was written, None when there is none, and where it comes from."""
+    """A value as it was written, None if there is none, and where it comes from."""
 
     text: str | None
     origin: str
@@ -180,7 +180,7 @@ def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> d
 
 
 def _problem(ctx: click.Context, option: click.Option, setting: FileValue) -> str:
-    """Return what is wrong with a value, empty when the option accepts it."""
+    """Return what is wrong with a value, empty if the option accepts it."""
     values = setting.value if option.multiple and isinstance(setting.value, list) else [setting.value]
     problems = (_problem_of_value(ctx, option, value) for value in values)
     return next((f"{setting.origin}: {option.name}{problem}" for problem in problems if problem), "")

@@ -27,7 +27,7 @@ _SECRET_LOCATIONS = {
     "refresh_token": "BULKREACT_REFRESH_TOKEN for one 'bulkreact login', which stores it",
     "certificate_password": "BULKREACT_CERTIFICATE_PASSWORD, or a file that certificate_password_file names",
 }
-# doctor and plan show what run would do, so they use its table as well.
+# doctor and plan show what run would do, so they use its table too.
 INCLUDED_TABLES = {"doctor": "run", "plan": "run"}
 
 # The long options of each command, by its name.
@@ -98,7 +98,7 @@ class Configuration:
 
 
 def read(path: Path | None) -> Configuration | None:
-    """Return the configuration of a file, by default of the working directory's; None when there is none."""
+    """Return the configuration of a file, by default of the working directory's; None if there is none."""
     file = path or Path(CONFIG_FILE_NAME)
     try:
         return Configuration(file, tomllib.loads(file.read_text(encoding="utf-8-sig")))

@@ -43,12 +43,12 @@ def identity_options(ctx: click.Context, cloud: Cloud) -> IdentityOptions:
 
 
 def credential_source(ctx: click.Context, cloud: Cloud, *, run_tenant: str = "") -> CredentialSource:
-    """Return where a command's access tokens come from; InputRefusedError when that is nowhere."""
+    """Return where a command's access tokens come from; InputRefusedError if that is nowhere."""
     return resolve(identity_options(ctx, cloud), os.environ, records(state_folder()), run_tenant=run_tenant)
 
 
 def authorize(ctx: click.Context, service: Service, *, tenant_id: str | None = None) -> AuthorizedAccess:
-    """Return a command's credentials with their first token; InputRefusedError when there are none.
+    """Return a command's credentials with their first token; InputRefusedError if there are none.
 
     ``tenant_id`` is that of the run that is continued, if one is.
     """

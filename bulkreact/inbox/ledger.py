@@ -119,7 +119,7 @@ class Ledger:
         self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
 
     def mark_filed(self, entry: LedgerEntry) -> None:
-        """Record that a run's file is where it belongs, for earlier runs of the same file as well."""
+        """Record that a run's file is where it belongs, for earlier runs of the same file too."""
         sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
         self._write(sql, FilingStage.FILED, entry.inbox, entry.name, entry.sha256, FilingStage.PREPARED)
 
@@ -160,7 +160,7 @@ class Ledger:
 
 @contextmanager
 def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
-    """Open the ledger of a reports folder for one inbox, creating it if needed; InputRefusedError when that fails."""
+    """Open the ledger of a reports folder for one inbox, creating it if needed; InputRefusedError if that fails."""
     path = reports / LEDGER
     try:
         reports.mkdir(parents=True, exist_ok=True)

@@ -111,8 +111,8 @@ class SweepPass:
     def lock(self, access: AuthorizedAccess) -> Callable[[str], None]:
         """Take the partner's lock unless this pass has it; return what names the current run in it."""
         if self._set_run_id is None:
-            waiting = self.reporter.info if self.job.wait else None
-            lock = hold_partner_lock(self.job.service, access.tenant_id, waiting=waiting)
+            on_wait = self.reporter.info if self.job.wait else None
+            lock = hold_partner_lock(self.job.service, access.tenant_id, on_wait=on_wait)
             self._set_run_id = self._stack.enter_context(lock)
         return self._set_run_id
 

@@ -42,7 +42,7 @@ class CommandResult:
 
 
 def write(path: Path, reports: Path, result: CommandResult, extra: tuple[Metric, ...] = ()) -> None:
-    """Write the metrics of a reports folder atomically; raise OSError when that fails."""
+    """Write the metrics of a reports folder atomically; raise OSError if that fails."""
     import prometheus_client as prometheus  # noqa: PLC0415 - most commands write no metrics
 
     registry = prometheus.CollectorRegistry()

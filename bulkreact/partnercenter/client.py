@@ -125,7 +125,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         connector=TCPConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
-        # A session sends its headers to a proxy as well.
+        # A session sends its headers to a proxy too.
         headers=None if proxy else headers,
         request_class=_Request,
         proxy=proxy,

@@ -45,7 +45,7 @@ def _is_usable(proxy: str) -> bool:
 
 
 def check_trust() -> None:
-    """Check that the environment's certificates can be used; InputRefusedError when they cannot."""
+    """Check that the environment's certificates can be used; InputRefusedError if they cannot."""
     if any(os.environ.get(name) for name in CERTIFICATE_VARIABLES):
         tls_context()
 
@@ -53,7 +53,7 @@ def check_trust() -> None:
 def tls_context() -> ssl.SSLContext:
     """Return the context that verifies TLS, with the environment's certificates or else the platform's.
 
-    InputRefusedError when the environment's cannot be read.
+    InputRefusedError if the environment's cannot be read.
     """
     path = next((value for name in CERTIFICATE_VARIABLES if (value := os.environ.get(name))), None)
     folder = path is not None and Path(path).is_dir()

@@ -1,4 +1,4 @@
-"""Builds the calls that read lists page by page, and reads the pages; pure.
+"""Builds the calls that read lists page by page, and reads the pages. No I/O.
 
 Sources: Microsoft's pages *Get a list of customers*, *Get all of a customer's subscriptions* and *Get a list of Azure
 entitlements*. Pages are not trusted: entries without an id are dropped, and a link is followed only within its list.
@@ -168,7 +168,7 @@ def _items(value: object) -> list[object] | None:
 
 
 def _next(page: Fields, path: str, service: Service) -> PageLink | None:
-    """Return the link to the next page, None for the last one; ForeignLinkError when it leaves the list."""
+    """Return the link to the next page, None for the last one; ForeignLinkError if it leaves the list."""
     link = _fields(page.get("links")).get("next")
     fields: Fields = {"uri": link} if isinstance(link, str) else _fields(link)
     uri = fields.get("uri")

@@ -1,4 +1,4 @@
-"""Builds the calls of the API and judges their answers; pure.
+"""Builds the calls of the API and judges their answers. No I/O.
 
 Sources: Microsoft's pages *Reactivate an Azure entitlement*, *Get an Azure entitlement*, *Get a list of Azure
 entitlements*, *Reactivate a suspended subscription* and *Partner Center REST headers*. HTTP statuses and codes are known
@@ -135,7 +135,7 @@ def build_listing_request(
 
 
 def mfa_compliance(response: Response) -> bool | None:
-    """Return whether the service says that the sign-in meets the MFA requirement, None when it does not say."""
+    """Return whether the service says that the sign-in meets the MFA requirement, None if it does not say."""
     return {"true": True, "false": False}.get(response.headers.get("ismfacompliant", "").strip().lower())
 
 

@@ -15,7 +15,7 @@ _WAIT = re.compile(r"(?:again|retry)\D{0,40}?(\d{1,9}(?:\.\d+)?)\s*(second|sec|s
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """The code of an error body, empty when it has none, and its description."""
+    """The code of an error body, empty if it has none, and its description."""
 
     code: str
     description: str
@@ -27,7 +27,7 @@ def decode(body: bytes) -> str:
 
 
 def parse(body: bytes) -> object:
-    """Return the JSON value of a body, or None when it is not JSON."""
+    """Return the JSON value of a body, or None if it is not JSON."""
     try:
         value: object = json.loads(decode(body))
     except (ValueError, RecursionError):
@@ -59,12 +59,12 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
 
 
 def read_status(body: bytes) -> str:
-    """Return the ``status`` of a resource in lower case, empty when there is none."""
+    """Return the ``status`` of a resource in lower case, empty if there is none."""
     return _lower_text(parse(body), "status")
 
 
 def read_statuses(body: bytes) -> dict[str, str] | None:
-    """Return the statuses of a collection's resources by id, both in lower case; None when it is no collection."""
+    """Return the statuses of a collection's resources by id, both in lower case; None if it is no collection."""
     items = field(parse(body), "items")
     if not isinstance(items, list):
         return None

@@ -1,4 +1,4 @@
-"""Reads a subscription, and changes one member in its exact text; pure.
+"""Reads a subscription, and changes one member in its exact text. No I/O.
 
 Sources: the pages *Subscription resources* and *Reactivate a suspended subscription*. A reduced or respelled resource
 would switch auto-renew off and drop next-term instructions, so it is sent back as received.
@@ -34,7 +34,7 @@ _DECODER = json.JSONDecoder(parse_int=_unread, parse_float=_unread, parse_consta
 class Subscription:
     """One subscription; ``text`` is its JSON as received, ``spans`` are the positions of its members' values.
 
-    ``etag`` and ``parent_id`` are empty where it has none. ``auto_renew`` is None when the resource does not say;
+    ``etag`` and ``parent_id`` are empty where it has none. ``auto_renew`` is None if the resource does not say;
     ``deadline`` (UTC, ISO 8601) is when its term ends, empty for never.
     """
 
@@ -156,7 +156,7 @@ def _text(value: object) -> str:
 
 
 def _etag(value: object) -> str:
-    """Return an etag for the header, quoted; empty when there is none that can be sent."""
+    """Return an etag for the header, quoted; empty if there is none that can be sent."""
     if not isinstance(value, str) or not value.strip() or not (value.isascii() and value.isprintable()):
         return ""
     bare = value.strip()

@@ -73,7 +73,7 @@ class Transient(_Judged, frozen=True):
 
 
 class Throttled(_Judged, frozen=True):
-    """Wait; ``retry_after`` in seconds from now, None when the service names no sensible time."""
+    """Wait; ``retry_after`` in seconds from now, None if the service names no sensible time."""
 
     retry_after: float | None
 

@@ -85,7 +85,9 @@ def execute(job: RunJob) -> WrittenResults:
                 f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
             ) from None
         except BaseException:
-            _end_session(job, journal, number, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact"))
+            _end_session(
+                job, journal, number, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
+            )
             raise
         results = _end_session(job, journal, number, stop_reason)
     hint = job.resume_hint

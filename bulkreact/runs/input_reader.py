@@ -47,7 +47,7 @@ def open_input(source: str) -> Iterator[Path]:
 
 
 def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:
-    """Put the rows of an input into the journal of a draft; FileRefusedError when the input is refused as a whole."""
+    """Put the rows of an input into the journal of a draft; FileRefusedError if the input is refused as a whole."""
     name = "standard input" if source == _STANDARD_INPUT else source
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas

@@ -12,17 +12,17 @@ from bulkreact.timestamps import iso_milliseconds, utc_now
 
 @contextmanager
 def hold_partner_lock(
-    service: Service, tenant_id: str, *, waiting: Callable[[str], None] | None = None
+    service: Service, tenant_id: str, *, on_wait: Callable[[str], None] | None = None
 ) -> Iterator[Callable[[str], None]]:
     """Hold the partner's lock, and yield a function that records the run's id in it; a simulated run needs none.
 
-    ``tenant_id`` is empty when it is not known. With ``waiting``, a function that reports so, another run is waited for.
+    ``tenant_id`` is empty if it is not known. With ``on_wait``, a function that reports so, another run is waited for.
     """
     if service.simulated:
         yield lambda _run: None
         return
     names = {"base_url": service.base_url, "tenant_id": tenant_id}
-    with partner_lock(_locks(), **names, now=_now, waiting=waiting) as announce:
+    with partner_lock(_locks(), **names, now=_now, on_wait=on_wait) as announce:
         yield announce
 
 

@@ -54,7 +54,9 @@ class PartnerSession:
         """
         return self.run_async(self.shutdown.guard(self._work_with_client(work, folder)))
 
-    async def _work_with_client(self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None) -> T:
+    async def _work_with_client(
+        self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None
+    ) -> T:
         from bulkreact.partnercenter.client import connect  # noqa: PLC0415 - aiohttp takes 100 ms to import
 
         credentials = self.access.credentials
@@ -98,7 +100,7 @@ def partner_session(
 ) -> Iterator[PartnerSession]:
     """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
     reporter.info_if(access.remark)
-    with hold_partner_lock(service, access.tenant_id, waiting=reporter.info if wait else None) as announce:
+    with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as announce:
         yield PartnerSession(service, limits, access, reporter, shutdown, run_async, announce)
 
 

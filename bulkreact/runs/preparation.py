@@ -105,7 +105,7 @@ def new_metadata(
 
 
 def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
-    """Return the newest unfinished run of the same input, limit and target; InputRefusedError when it is too old."""
+    """Return the newest unfinished run of the same input, limit and target; InputRefusedError if it is too old."""
     listed = list_runs(reports)
     for folder, reason in listed.unreadable.items():
         reporter.info(

@@ -32,7 +32,7 @@ def prepare_retry(
     all_failed: bool,
     row_limit: int | None,
 ) -> Path | None:
-    """Return the folder of a new run over the rows to be retried, None when there are none."""
+    """Return the folder of a new run over the rows to be retried, None if there are none."""
     selection = RetrySelection(run, reports, all_failed=all_failed)
     now = session.now()
     metadata = replace(
@@ -107,7 +107,7 @@ class RetrySelection:
         return self._digest.hexdigest()
 
     def remark(self) -> str:
-        """Return which rows are not taken, and what to do about them; empty when there are none."""
+        """Return which rows are not taken, and what to do about them; empty if there are none."""
         remark = ""
         if self._failed:
             remark += f" Failed for good: {self._failed:,}; --all-failed takes them as well."
@@ -120,7 +120,7 @@ class RetrySelection:
         return remark
 
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:
-        """Follow a row to the run that owns it now; None when that run's folder is missing."""
+        """Follow a row to the run that owns it now; None if that run's folder is missing."""
         owner = self._run.folder
         while run_id := candidate.transferred_to:
             owner = self._run.folder.parent / run_id

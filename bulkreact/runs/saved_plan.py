@@ -36,7 +36,7 @@ class SavedPlan:
 
 
 def load_plan(path: Path) -> SavedPlan:
-    """Return a plan that was saved; InputRefusedError when the file has none."""
+    """Return a plan that was saved; InputRefusedError if the file has none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         targets = [list(target) for target in content["targets"]]

@@ -130,7 +130,7 @@ def find(reports: Path, name: str) -> Run:
 
 
 def latest(reports: Path) -> Run:
-    """Return the newest run of a reports folder; InputRefusedError when there is none."""
+    """Return the newest run of a reports folder; InputRefusedError if there is none."""
     listed = list_runs(reports)
     if listed.runs:
         return listed.runs[0]

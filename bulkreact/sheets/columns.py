@@ -1,4 +1,4 @@
-"""The columns of inputs: their names, and which header each is under; pure."""
+"""The columns of inputs: their names, and which header each is under. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def missing_columns(header: Sequence[str], named: Mapping[str, str], *, entitlem
 
 
 def column_index(header: Sequence[str], column: str, named: str | None = None) -> int | None:
-    """Return the index of a column, None if no header has its name; ColumnError when several do, or none is ``named``."""
+    """Return the index of a column, None if no header has its name; ColumnError if several do, or none is ``named``."""
     if named is None:
         indexes = [index for index, name in enumerate(header) if column_of(name) == column]
         if len(indexes) > 1:

@@ -1,4 +1,4 @@
-"""The formula guard: keeps a spreadsheet from calculating cells of the input when it opens the results; pure."""
+"""The formula guard: keeps a spreadsheet from calculating cells of the input when it opens the results. No I/O."""
 
 import re
 from collections.abc import Iterable

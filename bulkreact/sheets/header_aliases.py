@@ -1,4 +1,4 @@
-"""The names of id columns in Partner Center, its exports and SDKs, and in several languages; pure."""
+"""The names of id columns in Partner Center, its exports and SDKs, and in several languages. No I/O."""
 
 import unicodedata
 from collections.abc import Sequence

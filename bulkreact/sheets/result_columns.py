@@ -1,4 +1,4 @@
-"""The columns that results add to those of the input, and their cells; pure."""
+"""The columns that results add to those of the input, and their cells. No I/O."""
 
 from collections.abc import Iterable
 from functools import lru_cache

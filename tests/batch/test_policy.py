@@ -40,7 +40,9 @@ def call_row(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step | 
     for number, verdict in enumerate(answers, 1):
         assert not isinstance(step, Finish)
         before = progress
-        progress = advance(before, verdict, Call(number, f"id-{before.intent}", "c", "t", "t", verdict.answer))
+        progress = advance(
+            before, verdict, Call(number, f"id-{before.request_sequence}", "c", "t", "t", verdict.answer)
+        )
         failures, refused = before.retries.failures, before.token_refused
         step = react(verdict, failures=failures, token_refused=refused, attempts=attempts, chance=0.5)
         match step:
@@ -132,9 +134,9 @@ def test_the_read_before_an_update_ends_the_row(
 
 def test_the_request_id_stays_until_a_business_answer_came() -> None:
     progress, _ = call_row(LOST, UNAVAILABLE, THROTTLED, TOKEN_REFUSED, LOST, attempts=9)
-    assert progress.intent == 0
+    assert progress.request_sequence == 0
     progress, _ = call_row(LOST, NOT_READY, UNAVAILABLE, attempts=9)
-    assert progress.intent == 1
+    assert progress.request_sequence == 1
 
 
 def test_a_busy_target_is_left_alone_for_two_minutes() -> None:

@@ -1,4 +1,4 @@
-"""What a discovery reads next and what it has found: lists page by page, and customer by customer; pure."""
+"""What a discovery reads next and what it has found, page by page and customer by customer. No I/O."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -14,10 +14,10 @@ from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.settings import Service
 
-# Partner Center has deleted these for good: they cannot be reactivated.
+# Partner Center has permanently deleted these: they cannot be reactivated.
 GONE = frozenset({"deleted", "expired"})
 _TRANSIENT = (verdicts.Transient, verdicts.Throttled, verdicts.NotReady, verdicts.TryLater)
-# A list has no end after so many pages in succession without new entries, or so many pages at all.
+# A list is endless after this many successive pages without new entries, or this many pages in total.
 _MAX_FRUITLESS_PAGES = 20
 _MAX_PAGES = 10_000
 
@@ -51,7 +51,7 @@ class ReadFailure:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryFilter:
-    """What is included: which kinds, also active targets; or everything of the subscriptions ``only``."""
+    """What is included: which kinds, whether active targets too; or all targets of the subscriptions in ``only``."""
 
     subscriptions: bool = True
     entitlements: bool = True
@@ -75,7 +75,7 @@ class DiscoveryFilter:
 
 
 class Paginator(Generic[Entry]):
-    """The reading of one list: its entries so far, each once, and the next page."""
+    """Reads one list: the entries so far, each once, and the next page."""
 
     def __init__(self, listing: Listing[Entry]) -> None:
         self.entries: list[Entry] = []
@@ -102,7 +102,7 @@ class Paginator(Generic[Entry]):
         return paging.broken_paging(verdict.answer.http_status, error) if error else verdict
 
     def _add(self, page: Page[Entry]) -> str:
-        """Add a page; return what is wrong with its link to the next one, empty when nothing is."""
+        """Add a page; return what is wrong with its next-page link, empty if nothing is."""
         new = {entry.id.lower(): entry for entry in reversed(page.entries) if entry.id.lower() not in self._ids}
         self._ids.update(new)
         self.entries.extend(reversed(new.values()))
@@ -121,11 +121,11 @@ class Paginator(Generic[Entry]):
 
 
 class ReadTask(ABC):
-    """Reads by several calls, one after the other: an item of a queue that knows its next call."""
+    """A series of reads: a queue item that knows its next call."""
 
     due = float("-inf")
     # An unfinished task may be dropped: the next process reads it from the start.
-    begun = False
+    has_calls = False
 
     def __init__(self, position: int, customer_id: str) -> None:
         self.position = position
@@ -142,7 +142,7 @@ class ReadTask(ABC):
     @property
     @abstractmethod
     def cursor(self) -> Paginator[CustomerEntry] | Paginator[SubscriptionEntry] | Paginator[EntitlementEntry]:
-        """Return the list that is being read."""
+        """Return the list being read."""
 
     def judge(self, reply: Reply, service: Service, *, now: datetime) -> Verdict:
         """Add the page of a reply, and return the verdict on the reply."""
@@ -154,7 +154,7 @@ class ReadTask(ABC):
 
 
 class CustomerList(ReadTask):
-    """The reading of the list of customers, as the only item of a queue."""
+    """Reads the list of customers, as the only item of a queue."""
 
     def __init__(self) -> None:
         super().__init__(1, "the list of customers")
@@ -184,7 +184,7 @@ class CustomerList(ReadTask):
 
 
 class CustomerTask(ReadTask):
-    """The reading of one customer, as an item of a queue: the subscriptions, then each Azure plan's entitlements."""
+    """Reads one customer, as a queue item: the subscriptions, then the entitlements of each Azure plan."""
 
     def __init__(self, key: int, customer_id: str, criteria: DiscoveryFilter) -> None:
         super().__init__(key, customer_id)
@@ -197,7 +197,7 @@ class CustomerTask(ReadTask):
 
     @property
     def cursor(self) -> Paginator[SubscriptionEntry] | Paginator[EntitlementEntry]:
-        """Return the list that is being read."""
+        """Return the list being read."""
         return self._entitlements[self._plan.id] if self._plan else self._subscriptions
 
     @property
@@ -219,13 +219,13 @@ class CustomerTask(ReadTask):
         return verdict
 
     def fail(self, call: Call, verdict: Verdict) -> None:
-        """Record that the present list cannot be read.
+        """Record that the current list cannot be read.
 
         | failure                                   | then                                        |
         |-------------------------------------------|---------------------------------------------|
         | transient, or of the subscriptions        | the whole customer is unread                |
         | permanent, of a plan's entitlements       | the other plans are read, failure recorded  |
-        | refused, of a plan that is gone           | the other plans are read                    |
+        | refused, of a deleted plan                 | the other plans are read                    |
         """
         failure, plan = _read_failure(call, verdict, self._plan), self._plan
         if plan is None or failure.transient:
@@ -236,7 +236,7 @@ class CustomerTask(ReadTask):
         self._next_plan()
 
     def targets(self) -> Iterator[FoundTarget]:
-        """Yield the included targets, parents before children; none of a customer that is unread."""
+        """Yield the included targets, parents before children; none of an unread customer."""
         for subscription in [] if self._failed else parents_first(self._subscriptions.entries):
             offer = subscription.offer
             if self._criteria.includes(subscription):

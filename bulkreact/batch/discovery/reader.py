@@ -1,4 +1,4 @@
-"""Reads all customers of a discovery, paced like any other calls, and stores each one when it is complete."""
+"""Reads all customers of a discovery at the configured rate, and stores each one when it is complete."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ TaskT = TypeVar("TaskT", bound=ReadTask)
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryJob:
-    """What a discovery works with; ``begin_phase`` is entered before the first call of a phase."""
+    """Dependencies of a discovery; ``begin_phase`` is entered before the first call of a phase."""
 
     store: DiscoveryStore
     criteria: DiscoveryFilter
@@ -38,9 +38,9 @@ class DiscoveryJob:
 
 
 async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
-    """Read the list of customers unless it is complete, then every customer that is unread.
+    """Read the list of customers if it is incomplete, then every unread customer.
 
-    Returns why it stopped, and why the list of customers could not be read, if so.
+    Returns why it stopped and, if the list of customers could not be read, why not.
     """
     budget = call_budget(job.limits, RateLimiter(job.limits.calls_per_second))
     writer = Writer(job.store.path)
@@ -90,14 +90,14 @@ async def _read_customers(job: DiscoveryJob, budget: CallBudget, writer: Writer)
             await writer.commit(*statements)
 
     unread, known = store.unread_count, store.customer_count
-    # What an earlier process could read shows that the account does not lack the permission.
+    # An earlier process has read some customers, so the account has the permission.
     breaker = DenialBreaker(customers=known, succeeded=known > unread)
     source = _TaskSource(store.unread_ids(), task)
     return await _TaskReader("Reading customers", source, job, budget, save, total=unread, breaker=breaker).run()
 
 
 class _TaskSource(Generic[TaskT]):
-    """The tasks of a queue, one a customer; none is begun: what was not read to its end is read from the start."""
+    """The tasks of a queue, one per customer; an unfinished task is read from the start, so none has calls on record."""
 
     def __init__(self, customer_ids: Iterable[str], task: Callable[[str], TaskT]) -> None:
         self._customer_ids = customer_ids
@@ -119,7 +119,7 @@ class _TaskSource(Generic[TaskT]):
 
 
 class _TaskReader(Generic[TaskT]):
-    """Reads the tasks of a queue to their ends and saves what was read after every answer.
+    """Reads the tasks of a queue to the end and saves the result after every answer.
 
     ``breaker`` aborts it after too many missing permissions; without it, the first one does.
     """
@@ -148,7 +148,7 @@ class _TaskReader(Generic[TaskT]):
         )
 
     async def run(self) -> StopReason:
-        """Work until everything is read or the discovery is stopped; calls in flight are always allowed to end."""
+        """Work until everything is read or the discovery is stopped; calls in flight always finish."""
         with self._job.begin_phase(self._pool):
             return await self._pool.run()
 
@@ -182,7 +182,7 @@ class _TaskReader(Generic[TaskT]):
         )
 
     async def _fail(self, task: TaskT, result: CallResult) -> None:
-        """Continue without what a call was to read, or abort for lack of permission."""
+        """Continue without what a call should have read, or abort for lack of permission."""
         task.fail(result.call, result.verdict)
         if isinstance(result.verdict, verdicts.PermissionRefused):
             denied = DeniedRow(task.position, task.customer_id, Outcome(Status.FAILED, 1, result.call))

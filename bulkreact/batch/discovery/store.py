@@ -1,4 +1,4 @@
-"""The durable progress of a discovery: the customers, and what was read of each, completely or not at all."""
+"""The durable progress of a discovery: the customers, and for each either everything read or nothing."""
 
 import os
 import sqlite3
@@ -74,7 +74,7 @@ _DELETE = "DELETE FROM {} WHERE customer IN (SELECT key FROM customers WHERE {})
 
 
 class DiscoveryStore:
-    """An open store of progress, locked by this process; opening it deletes what was read too long ago."""
+    """An open discovery store, locked by this process; opening it deletes outdated reads."""
 
     def __init__(self, path: Path, *, now: datetime, ignore_cache: bool = False) -> None:
         self.path = path
@@ -121,27 +121,27 @@ class DiscoveryStore:
 
     @property
     def unread_count(self) -> int:
-        """Return how many customers were not read, or not completely."""
+        """Return how many customers were not read completely."""
         return self._count("FROM customers WHERE read_at IS NULL")
 
     @property
     def has_transient_failures(self) -> bool:
-        """Return whether a later read may find more: after a transient failure, or of a customer not reached."""
+        """Return whether a later read may find more: there was a transient failure, or a customer was not reached."""
         not_reached = "read_at IS NULL AND key NOT IN (SELECT customer FROM troubles)"
         return bool(self._count(f"FROM customers WHERE {not_reached}") or self._count("FROM troubles WHERE passing"))
 
     @property
     def without_id(self) -> int:
-        """Return how many entries of lists had no usable id."""
+        """Return how many list entries had no usable id."""
         return self._value("SELECT (SELECT nameless FROM listing) + total(nameless) FROM customers")
 
     @property
     def oldest_read_at(self) -> str:
-        """Return when the first of the stored reads was made, empty when none was."""
+        """Return the time of the oldest stored read, empty if there is none."""
         return str(self.connection.execute("SELECT coalesce(min(read_at), '') FROM customers").fetchone()[0])
 
     def set_customers(self, ids: Iterable[str], subscriptions: Iterable[tuple[str, str]], *, now: datetime) -> None:
-        """Set the list of customers, and the only subscriptions of theirs to be read if there are any."""
+        """Set the list of customers and, optionally, the only subscriptions to read for them."""
         entries = [CustomerEntry(customer_id, "") for customer_id in ids]
         statements = [
             *self.page_statements(entries, after=0, without_id=0),
@@ -154,7 +154,7 @@ class DiscoveryStore:
         self.connection.execute("COMMIT")
 
     def unread_ids(self) -> Iterator[str]:
-        """Yield the ids of the customers that are to be read, in the order of the list."""
+        """Yield the ids of the unread customers, in list order."""
         position = 0
         sql = "SELECT id, place FROM customers WHERE read_at IS NULL AND place > ? ORDER BY place LIMIT ?"
         while rows := self.connection.execute(sql, (position, _BATCH)).fetchall():
@@ -166,12 +166,12 @@ class DiscoveryStore:
         return int(self.connection.execute("SELECT key FROM customers WHERE id = ?", (customer_id,)).fetchone()[0])
 
     def selected_subscriptions(self, customer_id: str) -> frozenset[str]:
-        """Return the only subscriptions of a customer that are to be read, in lower case."""
+        """Return the only subscriptions of a customer to read, in lower case."""
         sql = "SELECT lower(subscription_id) FROM wanted WHERE customer_id = ?"
         return frozenset(subscription_id for (subscription_id,) in self.connection.execute(sql, (customer_id,)))
 
     def page_statements(self, entries: Iterable[CustomerEntry], *, after: int, without_id: int) -> list[Statement]:
-        """Return the statements that insert a page of customers, of which so many came before."""
+        """Return the statements that insert a page of customers at a position."""
         statements: list[Statement] = [
             (_INSERT_CUSTOMER, (entry.id, entry.name, position, self._pass_number))
             for position, entry in enumerate(entries, after + 1)
@@ -179,7 +179,7 @@ class DiscoveryStore:
         return [*statements, ("UPDATE listing SET nameless = nameless + ?", (without_id,))]
 
     def listed_statements(self, now: datetime) -> list[Statement]:
-        """Return the statements that complete the list: customers that are no longer in it are deleted."""
+        """Return the statements that complete the list and delete customers that are no longer in it."""
         gone = f"pass <> {self._pass_number}"
         return [
             (_DELETE.format("entries", gone), ()),
@@ -197,7 +197,7 @@ class DiscoveryStore:
         without_id: int,
         now: datetime,
     ) -> list[Statement]:
-        """Return the statements that replace what is stored of a customer by what was read."""
+        """Return the statements that replace what is stored of a customer."""
         statements: list[Statement] = [
             ("DELETE FROM entries WHERE customer = ?", (key,)),
             ("DELETE FROM troubles WHERE customer = ?", (key,)),
@@ -216,7 +216,7 @@ class DiscoveryStore:
         return [*statements, *failed, read]
 
     def rows(self) -> Iterator[Discovered]:
-        """Yield all that was found, customer by customer in the order of the list, parents before children."""
+        """Yield everything found, customer by customer in list order, parents before children."""
         rows = self.connection.execute(
             "SELECT id, subscription_id, entitlement_id, kind, customers.name, entries.name, offer, status, deadline "
             "FROM customers JOIN entries ON customer = key ORDER BY place, position"
@@ -224,7 +224,7 @@ class DiscoveryStore:
         return (Discovered(*row) for row in rows)
 
     def find_targets(self, customer_id: str, subscription_id: str) -> list[FoundTarget]:
-        """Return a subscription of a customer and its entitlements; empty when it was not found."""
+        """Return a subscription of a customer and its entitlements; empty if it was not found."""
         rows = self.connection.execute(
             "SELECT subscription_id, entitlement_id, kind, entries.name, offer, status, deadline, azure_plan "
             "FROM customers JOIN entries ON customer = key WHERE id = ? AND subscription_id = ? ORDER BY position",
@@ -250,7 +250,7 @@ class DiscoveryStore:
         self.path.with_name(f"{self.path.name}.lock").unlink(missing_ok=True)
 
     def _delete_old(self, before: str) -> None:
-        # Customers that could not be read, or not completely, are read again.
+        # Customers that were not read completely are read again.
         old = f"read_at IS NULL OR read_at < '{before}'"
         self.connection.execute("BEGIN IMMEDIATE")
         for table in ("entries", "troubles"):

@@ -1,1 +1,1 @@
-"""Which call is sent when, and what follows from its answer."""
+"""Decides which call is sent when, and how an answer is handled."""

@@ -1,4 +1,4 @@
-"""The items of one customer in a queue: returned, fresh, parked, and those not read yet."""
+"""The items of one customer in a queue: returned, fresh, parked and unread."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,8 +21,7 @@ class _StreamCursor:
 class CustomerQueue(Generic[Item]):
     """The items of one customer: ``returned`` ones were taken before, ``parked`` ones wait for a parent, by its number.
 
-    ``in_flight`` counts the items that workers have and ``waiting`` those that are due later; ``is_ready`` says that the
-    customer is in the queue's ring.
+    ``in_flight`` counts the items that workers have, ``waiting`` those due later; ``is_ready``: the customer is in the ring.
     """
 
     customer_id: str
@@ -43,7 +42,7 @@ class CustomerQueue(Generic[Item]):
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing is left, neither here nor in flight."""
+        """Return whether no item is left, neither here nor in flight."""
         return not (self.has_next or self.in_flight or self.waiting or self.parked)
 
     def begin(self, stream: CustomerStream) -> None:
@@ -67,7 +66,9 @@ class CustomerQueue(Generic[Item]):
     def drop_unsent(self) -> None:
         """Drop the items without calls on record."""
         # An earlier process may have sent some of those that were not read yet.
-        unread = [item for cursor in self._streams for item in self.source.items_with_calls(cursor.stream, cursor.read_up_to)]
+        unread = [
+            item for cursor in self._streams for item in self.source.items_with_calls(cursor.stream, cursor.read_up_to)
+        ]
         self.returned = deque(item for item in (*self.returned, *self._fresh, *unread) if item.has_calls)
         self._streams.clear()
         self._fresh.clear()

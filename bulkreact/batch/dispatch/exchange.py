@@ -1,4 +1,4 @@
-"""Makes one call: first it is durable, then it is sent."""
+"""Records one call durably, then sends it."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from bulkreact.timestamps import iso_milliseconds
 
 
 class CallResult(Struct, frozen=True):
-    """A call that was answered or lost: its record, the verdict, and the monotonic time at which it began."""
+    """An answered or lost call: its record, the verdict, and the monotonic time at which it started."""
 
     operation: Operation
     call: Call
@@ -43,7 +43,7 @@ class CallExecutor:
         request_id: str = "",
         context: CallContext = NO_CONTEXT,
     ) -> CallResult:
-        """Make a call for a row; without a request id it gets a new one."""
+        """Make a call for a row, by default with a new request id."""
         started, started_at = self._environment.monotonic(), iso_milliseconds(self._environment.now())
         request = build_request(
             operation,

@@ -1,4 +1,4 @@
-"""The order of calls: customers take turns, paused and waiting items do not block others, memory stays flat."""
+"""Orders calls: customers take turns, paused and waiting items do not block others, and memory stays flat."""
 
 import asyncio
 from collections import deque
@@ -16,9 +16,9 @@ WAITING_ITEMS = 10_000
 
 
 class Queue(Generic[Item]):
-    """Hands items to workers, which return each by ``done``, ``wait``, ``requeue_first``, ``park`` or ``put_back``.
+    """Hands items to workers, which return each with ``done``, ``wait``, ``requeue_first``, ``park`` or ``put_back``.
 
-    ``active_customers`` limits the customers that are ready at a time.
+    ``active_customers`` limits how many customers are ready at a time.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Queue(Generic[Item]):
         self._closed = False
 
     async def take(self) -> Item | None:
-        """Return the next item that may be sent, waiting for one; None when there will be no more."""
+        """Wait for the next item that may be sent and return it; None if there will be no more."""
         while not self._closed:
             if item := self.take_now():
                 return item
@@ -78,7 +78,7 @@ class Queue(Generic[Item]):
         return item
 
     def may_send(self, item: Item) -> bool:
-        """Return whether an item taken earlier may still be sent now."""
+        """Return whether an item taken earlier may still be sent."""
         if self._closed or (self.is_dropped(item.customer_id) and not item.has_calls):
             return False
         return self._clock() >= max(self._held_until, self._customers[item.customer_id].held_until)
@@ -88,14 +88,14 @@ class Queue(Generic[Item]):
         self._return(self._customers[item.customer_id])
 
     def put_back(self, item: Item) -> None:
-        """Take back an item that was not sent; if it was dropped meanwhile, it is settled already."""
+        """Take back an unsent item; if it was dropped meanwhile, it is already settled."""
         customer = self._customers[item.customer_id]
         if item.has_calls or not self.is_dropped(item.customer_id):
             customer.returned.appendleft(item)
         self._return(customer)
 
     def wait(self, item: Item, until: float) -> None:
-        """Take back an item whose next call is due at a time."""
+        """Take back an item whose next call is due at a given time."""
         customer = self._customers[item.customer_id]
         self._schedule(customer, until, item)
         self._return(customer)
@@ -116,19 +116,19 @@ class Queue(Generic[Item]):
         self._return(customer)
 
     def add(self, item: Item) -> None:
-        """Add an item that comes from no stream."""
+        """Add an item that does not come from a stream."""
         self._schedule(self._queue_of(item.customer_id), item.due, item)
         self._wake_all()
 
     def release(self, customer_id: str, parent: int) -> None:
-        """Hand out the items that wait for a parent: the parked ones, and those of its stream."""
+        """Hand out the items that wait for a parent: the parked ones and those of its stream."""
         customer = self._queue_of(customer_id)
         customer.returned.extend(customer.parked.pop(parent, []))
         self._begin(CustomerStream(customer_id, parent=parent))
         self._wake_all()
 
     def unpark(self, customer_id: str, parent: int) -> list[Item]:
-        """Remove the items that are parked under a parent, and return them."""
+        """Remove and return the items parked under a parent."""
         customer = self._queue_of(customer_id)
         items = customer.parked.pop(parent, [])
         self._refresh(customer)
@@ -136,7 +136,7 @@ class Queue(Generic[Item]):
         return items
 
     def parked_items(self, customer_id: str, parent: int) -> list[Item]:
-        """Return the items that are parked under a parent."""
+        """Return the items parked under a parent."""
         customer = self._customers.get(customer_id)
         return list(customer.parked.get(parent, ())) if customer else []
 
@@ -146,19 +146,19 @@ class Queue(Generic[Item]):
         return [parent for customer in customers if customer for parent in customer.parked]
 
     def hold_customer(self, customer_id: str, until: float) -> None:
-        """Send nothing for a customer before a time."""
+        """Send nothing for a customer before a given time."""
         if customer := self._customers.get(customer_id):
             customer.held_until = max(customer.held_until, until)
             self._schedule(customer, customer.held_until)
             self._set_timer()
 
     def hold_all(self, until: float) -> None:
-        """Send nothing at all before a time."""
+        """Send nothing at all before a given time."""
         self._held_until = max(self._held_until, until)
         self._set_timer()
 
     def drop_unsent(self, customer_id: str) -> None:
-        """Drop the items of a customer without calls on record, also those of streams that begin later."""
+        """Drop the items of a customer without calls on record, also those of streams that start later."""
         self._dropped.add(customer_id)
         if customer := self._customers.get(customer_id):
             customer.drop_unsent()
@@ -169,22 +169,22 @@ class Queue(Generic[Item]):
         """Drop the items of a customer that are not in flight; return those with calls on record."""
         self._dropped.add(customer_id)
         customer = self._queue_of(customer_id)
-        begun = [item for _, _, owner, item in self._due if owner is customer and item]
+        with_calls = [item for _, _, owner, item in self._due if owner is customer and item]
         self._due = sorted(entry for entry in self._due if entry[2] is not customer or entry[3] is None)
         customer.waiting = 0
         customer.drop_unsent()
-        begun.extend(customer.drain())
+        with_calls.extend(customer.drain())
         self._refresh(customer)
         self._wake()
-        return begun
+        return with_calls
 
     def drop_all(self) -> list[Item]:
         """Drop all items that are not in flight; return those with calls on record."""
         upcoming = [self._upcoming, *self._streams] if self._upcoming else []
-        begun = [item for stream in upcoming for item in self._source.items_with_calls(stream, 0)]
+        with_calls = [item for stream in upcoming for item in self._source.items_with_calls(stream, 0)]
         self._upcoming = None
         self._all_dropped = True
-        return begun + [item for customer_id in list(self._customers) for item in self.drop(customer_id)]
+        return with_calls + [item for customer_id in list(self._customers) for item in self.drop(customer_id)]
 
     def is_dropped(self, customer_id: str) -> bool:
         """Return whether the items of a customer without calls on record are dropped."""
@@ -214,8 +214,8 @@ class Queue(Generic[Item]):
         self._wake_all()
 
     def _next_ready(self) -> CustomerQueue[Item] | None:
-        """Remove the next ready customer from the ring, after new ones have joined it."""
-        # Customers whose items all wait do not count: new ones must not wait for them.
+        """Remove the next ready customer from the ring, after adding new ones."""
+        # Customers whose items all wait do not count: new customers must not wait for them.
         while self._upcoming and len(self._ready) < self._active_customers and len(self._due) < WAITING_ITEMS:
             stream = self._upcoming
             if stream.priority > self._band and self._ready:
@@ -241,7 +241,7 @@ class Queue(Generic[Item]):
         self._wake()
 
     def _refresh(self, customer: CustomerQueue[Item]) -> None:
-        """Update a customer's state after any change: ready when it may send an item, forgotten when it has none."""
+        """Update a customer after any change: ready if it may send an item, forgotten if it has none."""
         free = customer.in_flight < self._per_customer and customer.held_until <= self._clock()
         if free and customer.has_next and not customer.is_ready:
             customer.is_ready = True
@@ -267,7 +267,7 @@ class Queue(Generic[Item]):
         return self._customers[customer_id]
 
     def _schedule(self, customer: CustomerQueue[Item], until: float, item: Item | None = None) -> None:
-        """Return to a customer at a time, with an item that is due then."""
+        """Schedule a customer that has an item due at a later time."""
         customer.waiting += item is not None
         heappush(self._due, (until, next(self._sequence), customer, item))
 

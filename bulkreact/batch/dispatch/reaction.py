@@ -1,4 +1,4 @@
-"""What every driver does with a verdict before it looks at what was answered; pure."""
+"""How every driver reacts to a verdict before it looks at the answer's content. No I/O."""
 
 from msgspec import Struct
 
@@ -11,21 +11,21 @@ BACKOFF_CEILING_SECONDS = 60.0
 
 
 class ApplyThrottle(Struct, frozen=True):
-    """The call was throttled: pause its customer or the partner, then make it again."""
+    """The call was throttled: pause its customer or the partner, then repeat it."""
 
     retry_after: float | None
 
 
 class RenewToken(Struct, frozen=True):
-    """Fetch a fresh token, then make the same call again."""
+    """Fetch a new access token, then repeat the call."""
 
 
 class AbortRun(Struct, frozen=True):
-    """No call can succeed: the run ends here."""
+    """No call can succeed: the run ends."""
 
 
 class Answered(Struct, frozen=True):
-    """The driver decides: this is an answer about the target, or the last failure that it is allowed."""
+    """The driver decides: this is an answer about the target, or the last allowed failure."""
 
 
 Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun
@@ -38,7 +38,7 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
     | verdict      | condition                                               | reaction        |
     |--------------|---------------------------------------------------------|-----------------|
     | Throttled    |                                                         | ApplyThrottle   |
-    | TokenRefused | the call before was not refused for its token           | RefreshToken    |
+    | TokenRefused | the call before was not refused for its token           | RenewToken      |
     | TokenRefused | it was                                                  | AbortRun        |
     | Fatal        |                                                         | AbortRun        |
     | Transient    | fewer failures than ``attempts`` (``retry_once``: 2)    | RetryIn backoff |
@@ -62,5 +62,5 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
 
 
 def backoff(failures: int, chance: float) -> float:
-    """Return the seconds to wait after so many failures: exponential with full jitter."""
+    """Return the back-off in seconds after a number of failures: exponential with full jitter."""
     return chance * min(BACKOFF_CEILING_SECONDS, BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16))

@@ -1,15 +1,15 @@
-"""Which calls must wait after a 429, and how long: a customer's, or all of the partner's; pure, times in seconds."""
+"""Which calls must wait after a 429, and how long: a customer's, or all of the partner's. No I/O; times in seconds."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# Throttles of different customers within this time are one throttle of the partner.
+# Customers throttled within this time of each other mean that the partner is throttled.
 WINDOW_SECONDS = 10.0
 WAIT_WITHOUT_HEADER_SECONDS = 10.0
 WAIT_CEILING_SECONDS = 120.0
 _JITTER_SECONDS = 0.25
 _REPEAT_CEILING_SECONDS = 30.0
-# So many throttled customers mean the partner, even with clean answers to others in between.
+# This many throttled customers mean the partner, even with non-429 answers to others in between.
 _CUSTOMERS_FOR_CERTAIN = 3
 
 
@@ -22,7 +22,7 @@ class ThrottleScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThrottleDecision:
-    """What a 429 causes: pause the scope until a time, or abandon it; ``slow_down``: also lower the rate."""
+    """The reaction to a 429: pause the scope until a time, or abandon it; ``slow_down``: also lower the rate."""
 
     scope: ThrottleScope
     until: float
@@ -32,9 +32,9 @@ class ThrottleDecision:
 
 @dataclass(slots=True)
 class ThrottleEpisode:
-    """A scope that has been answered nothing but 429 since ``since``.
+    """A scope that has got only 429 answers since ``since``.
 
-    Reads are throttled later than writes: where a write was throttled (``write``), only a write shows that it is over.
+    Reads are throttled later than writes: if a write was throttled (``write``), only a write shows that it is over.
     """
 
     since: float
@@ -46,7 +46,7 @@ class ThrottleEpisode:
     write: bool = False
 
     def extend(self, *, started: float, now: float) -> None:
-        """Add a 429 to a call that began at ``started``; one that was in flight during the pause is no repetition."""
+        """Add a 429 to a call started at ``started``; a call in flight during the pause is not a repetition."""
         self.latest = now
         if started >= self.until:
             self.count += 1
@@ -58,7 +58,7 @@ class ThrottleEpisode:
 
 
 class Throttle:
-    """Remembers which scopes are throttled, each until its first clean answer."""
+    """Tracks which scopes are throttled, each until its first non-429 answer."""
 
     def __init__(self, *, max_retry_after: float, max_throttle: float) -> None:
         self._max_retry_after = max_retry_after
@@ -78,15 +78,15 @@ class Throttle:
         alone: bool,
         write: bool = True,
     ) -> ThrottleDecision:
-        """Decide on a 429 to a call begun at ``started``; ``alone`` says that no other customer has open rows.
+        """React to a 429 to a call started at ``started``; ``alone``: no other customer has open rows.
 
         | 429                                                                       | scope    |
         |---------------------------------------------------------------------------|----------|
         | no other customer has open rows                                           | partner  |
-        | too long a Retry-After, as for two others and no clean answer since       | partner  |
-        | too long a Retry-After otherwise                                          | customer |
-        | the partner is paused, or was when the call began                         | partner  |
-        | of a second customer within the window, no clean answer since             | partner  |
+        | Retry-After too long, as for two others, and no non-429 answer since      | partner  |
+        | Retry-After too long, otherwise                                         | customer |
+        | the partner is paused, or was when the call started                     | partner  |
+        | of a second customer within the window, no non-429 answer since          | partner  |
         | of a third customer within the window                                     | partner  |
         | any other                                                                 | customer |
         """
@@ -107,8 +107,8 @@ class Throttle:
                 self._partner.extend(started=started, now=now)
                 self._partner.write |= write
             else:
-                # The time that this customer has waited already counts for the partner as well.
-                self._partner = replace(episode, held_at=now)
+                # The time that this customer has already waited counts for the partner too.
+                self._partner = replace(episode, paused_at=now)
             episode = self._partner
         if too_long or now - episode.since >= self._max_throttle:
             return ThrottleDecision(scope, now, abandon=True, slow_down=slow_down)
@@ -116,7 +116,7 @@ class Throttle:
         return ThrottleDecision(scope, episode.until, slow_down=slow_down)
 
     def record_answer(self, customer: str, *, started: float, write: bool = True) -> None:
-        """Record an answer other than 429 to a call begun at ``started``."""
+        """Record a non-429 answer to a call started at ``started``."""
         self._clean_started = max(self._clean_started, started)
         episode = self._customers.get(customer)
         if episode and episode.is_ended_by(started=started, write=write):
@@ -131,11 +131,11 @@ class Throttle:
         return self._is_partner_paused(started, now) or self._is_throttled_together(others, now)
 
     def _is_too_long_for_partner(self, others: list[ThrottleEpisode]) -> bool:
-        """Return whether enough customers got too long a Retry-After: the partner would be abandoned for it."""
+        """Return whether enough customers got a Retry-After that is too long: the partner would be abandoned."""
         return self._count_without_success([other for other in others if other.too_long]) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
     def _is_partner_paused(self, started: float, now: float) -> bool:
-        """Return whether the partner is paused, or was when a call began."""
+        """Return whether the partner is paused, or was when a call started."""
         return self._partner is not None and min(started, now) < self._partner.until
 
     def _is_throttled_together(self, others: list[ThrottleEpisode], now: float) -> bool:
@@ -144,14 +144,14 @@ class Throttle:
         return self._count_without_success(recent) > 0 or len(recent) + 1 >= _CUSTOMERS_FOR_CERTAIN
 
     def _count_without_success(self, episodes: list[ThrottleEpisode]) -> int:
-        # A clean answer to a call begun after a 429 shows that the partner as a whole was not throttled.
+        # A non-429 answer to a call started after a 429 shows that the partner as a whole was not throttled.
         return sum(self._clean_started <= episode.latest for episode in episodes)
 
 
 def wait(retry_after: float | None, count: int, chance: float) -> float:
-    """Return the seconds a scope waits at its ``count``-th 429 in succession.
+    """Return the seconds a scope waits at its ``count``-th successive 429.
 
-    Repeated rejections count against the limit, so repetitions add an exponential back-off to what was asked for.
+    Rejected calls count against the limit too, so repetitions add an exponential back-off to the requested wait.
     """
     doublings = min(count - 1, 16)
     if retry_after is None:

@@ -1,4 +1,4 @@
-"""A pool of workers over one queue: each waits for a permit, makes a call, and acts on the reaction to it."""
+"""A pool of workers over one queue: each waits for a permit, makes a call, and applies the reaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CallBudget:
-    """The limits that all calls of a phase share, and the throttles that it has met."""
+    """The limits that all calls of a phase share, and the throttles of that phase."""
 
     rate_limiter: RateLimiter
     throttle: Throttle
@@ -34,23 +34,23 @@ class CallBudget:
 
 
 def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
-    """Return a budget that remembers no throttle yet: reads are throttled at other times than writes."""
+    """Return a budget without throttles: reads and writes are throttled separately."""
     throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
     return CallBudget(rate_limiter, throttle, limits.concurrency, limits.attempts)
 
 
 @dataclass(frozen=True, slots=True)
 class AbandonedScope(Generic[Item]):
-    """A scope throttled for longer than the run waits: the item in hand, and the others with calls on record."""
+    """A scope throttled for longer than the run waits: the current item, and the others with calls on record."""
 
     scope: ThrottleScope
     items: list[Item]
 
 
 class WorkerPool(Generic[Item]):
-    """Takes items and hands each to ``call``, which returns it to the queue; one phase of a run.
+    """Takes items and passes each to ``call``, which returns it to the queue; one phase of a run.
 
-    ``flush`` waits until what calls have recorded is durable; None where they record nothing.
+    ``flush`` waits until the recorded answers are durable; None if nothing is recorded.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class WorkerPool(Generic[Item]):
         self._stopped = asyncio.Event()
 
     async def run(self) -> StopReason:
-        """Work until the queue is empty or the phase is stopped; calls in flight are always allowed to end."""
+        """Work until the queue is empty or the phase is stopped; calls in flight always finish."""
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._budget.concurrency):
@@ -86,7 +86,7 @@ class WorkerPool(Generic[Item]):
 
     @property
     def stopping(self) -> bool:
-        """Return whether it was stopped."""
+        """Return whether the pool was stopped."""
         return self.stop_reason is not None
 
     def stop(self, stop_reason: StopReason) -> None:
@@ -124,7 +124,7 @@ class WorkerPool(Generic[Item]):
     ) -> AbandonedScope[Item] | None:
         """Return the item to the queue as a reaction requires, or abort the run for ``abort_reason``.
 
-        If the scope is abandoned instead, return it: the caller settles its items and marks the one in hand as done.
+        If the scope is abandoned instead, return it: the caller settles its items and marks the current one as done.
         """
         match reaction:
             case RetryIn(delay=0):
@@ -173,7 +173,7 @@ class WorkerPool(Generic[Item]):
         return self.queue.throttle_state(self._environment.monotonic())
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
-        """Wait for something that is not a call, but only until the pool is stopped."""
+        """Wait for something other than a call, but only until the pool is stopped."""
         if self._stopped.is_set():
             return None
         task = asyncio.ensure_future(wait())
@@ -193,13 +193,13 @@ class WorkerPool(Generic[Item]):
 
     async def _work(self) -> None:
         while item := self.queue.take_now() or await self._take():
-            # Without a ceiling there is no permit to wait for, and nothing can have changed meanwhile.
+            # Without a ceiling there is no permit to wait for, so nothing can have changed meanwhile.
             unlimited = self._budget.rate_limiter.adaptive_rate is None and self._environment.is_token_fresh()
             if candidate := item if unlimited else await self._acquire(item):
                 await self._call(candidate)
 
     async def _acquire(self, item: Item) -> Item | None:
-        """Wait for a permit and return the item to use it for: another one if this may not be sent any more."""
+        """Wait for a permit and return the item to use it for: another one if this one may no longer be sent."""
         await self._budget.rate_limiter.acquire(self._ensure_token)
         candidate: Item | None = item
         while candidate and not self.queue.may_send(candidate):
@@ -209,7 +209,7 @@ class WorkerPool(Generic[Item]):
         return candidate
 
     async def _take(self) -> Item | None:
-        # The wait may be long or the last one: errors of what was recorded must surface before it.
+        # The wait may be long or the last one: errors of recording must surface before it.
         if self._flush:
             await self._flush()
         return await self.queue.take()

@@ -12,22 +12,22 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.writer import Value, multi_row
 from bulkreact.models import InputRow
 
-# As many as take 5 ms, the interval at which the threads exchange the interpreter's lock.
+# This many take 5 ms, the interval at which threads exchange the interpreter's lock.
 _BATCH_ROWS = 2048
 _MAX_WAITING_BATCHES = 4
 _PLAIN = ("", "", "", False, False, False, "")
 _encoded = Encoder().encode
 
-# Consecutive rows that the same statement inserts.
+# Consecutive rows for the same statement.
 _SameStatement = tuple[str, list[tuple[Value, ...]]]
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> None:
-    """Insert rows in their order; an error in either thread ends the insertion and closes the connection."""
+    """Insert rows in order; an error in either thread ends the insertion and closes the connection."""
     waiting: deque[Future[None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
     try:
-        # Start the thread before it writes: a Ctrl-C while it starts would make the pool start a second one for the close.
+        # Start the thread first: a Ctrl-C while it starts would make the pool start a second one for the close.
         thread.submit(int).result()
         for runs in _batches(rows):
             waiting.append(thread.submit(_write, connection, runs))
@@ -64,7 +64,7 @@ def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
 def _write(connection: sqlite3.Connection, runs: list[_SameStatement]) -> None:
     for sql, rows in runs:
         while rows:
-            # Powers of two, so that only few statements are prepared.
+            # Powers of two, so that only a few statements are prepared.
             number = 1 << len(rows).bit_length() - 1
             connection.execute(multi_row(sql, number), list(chain.from_iterable(rows[:number])))
             del rows[:number]

@@ -1,4 +1,4 @@
-"""Reads the calls of a journal's rows: how far each row has come, and under which request ids."""
+"""Reads the calls of a journal's rows: the progress of each row, and its request ids."""
 
 import hashlib
 import sqlite3
@@ -35,10 +35,10 @@ WHERE operation IN ({CHANGE_NAMES}) ORDER BY calls.id
 """  # noqa: S608 - our own names
 
 
-def derive_request_id(run_uuid: UUID, ordinal: int, operation: Operation, intent: int) -> str:
-    """Return a version 5 UUID as the request id of a call; ``intent`` counts the row's business answers of that kind."""
+def derive_request_id(run_uuid: UUID, ordinal: int, operation: Operation, sequence: int) -> str:
+    """Return a version 5 UUID as a call's request id; ``sequence`` counts the row's business answers of that kind."""
     digest = _name_space(run_uuid).copy()
-    digest.update(f"{ordinal}/{operation}/{intent}".encode())
+    digest.update(f"{ordinal}/{operation}/{sequence}".encode())
     return format_guid(digest.hexdigest(), version=5)
 
 
@@ -48,7 +48,7 @@ def _name_space(run_uuid: UUID) -> "hashlib._Hash":
 
 
 def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> RowProgress:
-    """Derive how far a row has come from its calls; ``lost``: the answer to an earlier run's call was lost.
+    """Derive a row's progress from its calls; ``lost``: the answer to an earlier run's call was lost.
 
     Snapshots of subscriptions are not stored: the next step is to read the subscription again.
     """
@@ -80,14 +80,14 @@ def count_answers(connection: sqlite3.Connection, ordinal: int, operation: Opera
 
 
 def load_location(connection: sqlite3.Connection, outcome: Outcome) -> str:
-    """Return the path that the answer to a row's last write call named, empty without one."""
+    """Return the path in the answer to a row's last write call, empty if there is none."""
     row = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
     return str(row[0]) if row else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """A recorded call that changes something, with its target, its request id and its time."""
+    """A recorded write call with its target, request id and time."""
 
     operation: Operation
     target: Target
@@ -96,7 +96,7 @@ class WriteCall:
 
 
 def write_calls(connection: sqlite3.Connection) -> list[WriteCall]:
-    """Return every recorded call that changes something, in the order in which they were made."""
+    """Return every recorded write call, in the order in which they were made."""
     return [
         WriteCall(Operation(operation), Target(*ids), request_id, datetime.fromisoformat(started_at))
         for operation, *ids, request_id, started_at in connection.execute(_WRITE_CALLS)
@@ -104,7 +104,7 @@ def write_calls(connection: sqlite3.Connection) -> list[WriteCall]:
 
 
 class _StoredCall(NamedTuple):
-    """One row of _CALLS_OF_ROW; what belongs to the answer is None without one."""
+    """One row of _CALLS_OF_ROW; the columns of the answer are None if there is none."""
 
     id: int
     operation: str

@@ -8,7 +8,7 @@ from bulkreact.batch.journal.schema import STEP_NAMES
 
 # The calls of a run and its rate, as in the summary.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
-# A read is a repetition when the one before was not answered; polling is none.
+# A read counts as a retry only if the previous one was not answered. Polling never counts.
 # Most rows have one call: sorting only the others takes a sixth of the time.
 _CALLS = f"""
 WITH later AS (
@@ -33,7 +33,7 @@ SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :se
 
 
 def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:
-    """Return the calls of a run, and the rate of the latest session that sent rows, for programs."""
+    """Return the calls of a run, and the rate of the latest session that sent rows, for JSON."""
     sent, retried, throttled = connection.execute(_CALLS).fetchone()
     session = latest_session(connection)
     values = {"session": session.id if session else None}

@@ -1,4 +1,4 @@
-"""Reads from a journal when its calls were made: one timeline per session, in buckets of time."""
+"""Reads the timelines of a run's calls from its journal: one per session, in buckets of time."""
 
 import sqlite3
 from datetime import datetime
@@ -29,7 +29,7 @@ GROUP BY session, bucket ORDER BY session
 
 
 def bucket_seconds(seconds: float) -> int:
-    """Return how long the buckets of a timeline are, so that there are not too many."""
+    """Return the bucket length that keeps the number of buckets small."""
     days = int(seconds // 86400) + 1
     return next((width for width in _WIDTHS if seconds / width < _BUCKETS), 86400 * (days // _BUCKETS + 1))
 
@@ -37,7 +37,7 @@ def bucket_seconds(seconds: float) -> int:
 def session_timelines(connection: sqlite3.Connection, *, limit: int) -> tuple[list[SessionTimeline], int]:
     """Return the timelines of the latest sessions, at most ``limit``, in order, and the number of earlier ones.
 
-    Calls that were never sent do not count. Times are the wall clock's, which may have been set back meanwhile.
+    Unsent calls do not count. Times are wall clock times; the clock may have been set back meanwhile.
     """
     connection.create_function("bucket_seconds", 2, _width, deterministic=True)
     timelines: dict[int, SessionTimeline] = {}

@@ -30,10 +30,10 @@ _STATUSES = "SELECT status, sum(rows) FROM counts WHERE customer = ? GROUP BY st
 
 
 class CustomerCounts:
-    """The customers of a run; memory stays flat however many there are."""
+    """Row counts per customer; memory stays flat however many there are."""
 
     def __init__(self) -> None:
-        # An empty name means a private file that is deleted when it is closed.
+        # An empty name means a private file that is deleted on close.
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(_SETTINGS)
         self._connection.execute(_TABLE)
@@ -55,13 +55,13 @@ class CustomerCounts:
             self._spill()
 
     def totals(self) -> tuple[int, int]:
-        """Return how many customers there are, and how many of them have rows that did not end well."""
+        """Return how many customers there are, and how many of them have rows that did not succeed."""
         self._spill()
         customers, affected = self._connection.execute(_TOTALS).fetchone()
         return int(customers), int(affected)
 
     def most_affected(self, limit: int) -> list[CustomerSummary]:
-        """Return the customers with the most rows that did not end well, these first.
+        """Return the customers with the most rows that did not succeed, the most affected first.
 
         Rows without a readable customer are counted together under an empty id.
         """
@@ -77,7 +77,7 @@ class CustomerCounts:
 
     def _spill(self) -> None:
         self._connection.execute("BEGIN")
-        # Sorted, so that the file is written from its beginning to its end.
+        # Sorted, so that the file is written sequentially.
         self._connection.executemany(_ADD, sorted((*key, rows) for key, rows in self._in_memory.items()))
         self._connection.execute("COMMIT")
         self._in_memory.clear()

@@ -64,7 +64,7 @@ class Journal(JournalReader):
         return connect_sqlite(self.path)
 
     def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
-        """Record that this process works on the run and return the session's number."""
+        """Record that this process works on the run; return the session number."""
         return int(
             self._execute(
                 "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at) "
@@ -74,15 +74,15 @@ class Journal(JournalReader):
         )
 
     def next_call_id(self) -> int:
-        """Return the id of the first call that this process makes."""
+        """Return the id of the first call of this process."""
         return int(self.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()[0])
 
     def has_successes(self) -> bool:
-        """Return whether a row of the run has ever ended well."""
+        """Return whether any row of the run has succeeded."""
         return bool(self.connection.execute(_HAS_SUCCESSES).fetchone()[0])
 
     def customer_count(self, *, at_most: int) -> int:
-        """Return how many customers the rows belong to; counting ends at a limit."""
+        """Return how many customers the rows belong to; counting stops at a limit."""
         return len(self.connection.execute(_CUSTOMERS, (at_most,)).fetchall())
 
     def end_session(self, session: int, *, state: RunState, exit_code: int, reason: str, now: str) -> None:
@@ -93,19 +93,19 @@ class Journal(JournalReader):
         )
 
     def record_tenant(self, tenant_id: str) -> None:
-        """Record the tenant of the run if its GUID was not known when it began."""
+        """Record the tenant of the run if its GUID was unknown when the run started."""
         if is_guid(tenant_id) and not is_guid(self.metadata.tenant_id or ""):
             self._execute("UPDATE run SET tenant_id = ?", (tenant_id,))
             self.metadata = replace(self.metadata, tenant_id=tenant_id)
 
     def lift_row_limit(self) -> None:
-        """Let the rows that a limit excluded be sent as well."""
+        """Let the rows that a limit excluded be sent too."""
         if self.metadata.row_limit is None:
             return
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
 
     def transfer_rows(self, numbers: Iterable[int], run_id: str) -> None:
-        """Transfer rows, by their numbers, to another run: this one no longer sends them."""
+        """Transfer rows, by number, to another run: this run no longer sends them."""
         values = ((run_id, number) for number in numbers)
         with translating_write_errors():
             self.connection.execute("BEGIN IMMEDIATE")
@@ -118,12 +118,12 @@ class Journal(JournalReader):
 
 
 def create(folder: Path, rows: Iterable[InputRow]) -> None:
-    """Create a journal with the rows of an input in a folder; its metadata is still missing."""
+    """Create a journal in a folder, with the rows of an input but no metadata yet."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = connect_sqlite(path)
     try:
-        # WAL would write every page of a new file twice; the commit syncs them all the same.
+        # WAL would write every page of a new file twice; the commit syncs them anyway.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.executescript(f"BEGIN IMMEDIATE; {schema.tables()}")
     except sqlite3.Error:
@@ -135,7 +135,7 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
 
 
 def finalize(folder: Path, metadata: RunMetadata) -> None:
-    """Mark duplicates and what the limit excludes, and store the metadata: the run can begin."""
+    """Mark duplicates and rows beyond the limit, and store the metadata: the run can start."""
     header = json.dumps(metadata.header, ensure_ascii=False)
     values = [header if name == "header" else getattr(metadata, name) for name in RunMetadata.__struct_fields__]
     marks = ", ".join("?" for _ in values)

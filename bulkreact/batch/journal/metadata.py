@@ -1,4 +1,4 @@
-"""What a journal says about the run itself: its metadata, and the sessions in which processes worked on it."""
+"""What a journal records about the run itself: metadata, and the sessions of the processes that worked on it."""
 
 import sqlite3
 
@@ -16,7 +16,7 @@ FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
-    """What is fixed for the whole life of a run; its request ids are derived from ``uuid``.
+    """What never changes during a run; its request ids are derived from ``uuid``.
 
     ``from_spreadsheet``: the input was a workbook, or a text file as spreadsheets save it. ``retry_of`` is the run
     whose rows this one took over.
@@ -43,12 +43,12 @@ class RunMetadata(Struct, frozen=True, array_like=True):
 
     @property
     def target(self) -> tuple[str, str]:
-        """Return what identifies the partner API; all simulators are the same one, whatever their port."""
+        """Return the key of the partner API; all simulators share one, whatever their port."""
         return ("simulated", "") if self.simulated else (self.base_url, self.api_version)
 
 
 class SessionRecord(Struct, frozen=True, array_like=True):
-    """One process's work on a run; what describes its end is None while it works, and after a kill."""
+    """One process's work on a run; the columns of its end are None while it works, and after a kill."""
 
     id: int
     process_id: int
@@ -64,7 +64,7 @@ COLUMNS = ", ".join(RunMetadata.__struct_fields__)
 
 
 def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
-    """Return a run's metadata; JournalUnreadableError when the journal is unfinished or of another version."""
+    """Return a run's metadata; JournalUnreadableError if the journal is unfinished or of another version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != schema.VERSION:
         raise JournalUnreadableError(
@@ -80,6 +80,6 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
 
 
 def latest_session(connection: sqlite3.Connection, *, sending: bool = True) -> SessionRecord | None:
-    """Return the latest session that sent rows, or with ``sending=False`` the latest of any kind; None without one."""
+    """Return the latest session that sent rows (``sending=False``: the latest of any kind); None if there is none."""
     row = connection.execute(_LATEST_SESSION, (VERIFY if sending else "",)).fetchone()
     return convert(row, SessionRecord) if row else None

@@ -1,4 +1,4 @@
-"""Reads from a journal the rows of subscriptions that other rows of the run wait for."""
+"""Reads from a journal the parent rows: subscriptions that other rows of the run wait for."""
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ SELECT DISTINCT parent FROM temp.open_rows WHERE parent IS NOT NULL
 
 
 class ParentRow(Struct, frozen=True):
-    """The row of a subscription; ``status`` and ``session`` are None while it has no outcome.
+    """The row of a subscription; ``status`` and ``session`` are None without an outcome.
 
     ``is_open``: it was open when the pending rows were selected.
     """
@@ -38,22 +38,22 @@ class ParentRow(Struct, frozen=True):
 
 
 class ParentRows:
-    """The subscriptions among the rows of a journal; the pending rows must have been selected before."""
+    """The subscriptions among the rows of a journal; the pending rows must already be selected."""
 
     def __init__(self, journal: JournalReader) -> None:
         self._connection = journal.connection
         self._exist = bool(self._connection.execute(HAS_SUBSCRIPTIONS).fetchone()[0])
 
     def find(self, customer_id: str, subscription_id: str) -> ParentRow | None:
-        """Return the row of a subscription, None when the run has none."""
+        """Return the row of a subscription, None if the run has none."""
         return self._load(_OF_SUBSCRIPTION, customer_id, subscription_id) if self._exist else None
 
     def of_row(self, ordinal: int) -> ParentRow | None:
-        """Return a row by its ordinal, None when it is no subscription's or not to be sent."""
+        """Return a row by its ordinal, None if it is not a subscription's or not to be sent."""
         return self._load(_OF_ORDINAL, ordinal)
 
     def settled_before(self) -> list[int]:
-        """Return the rows that others still wait for although an earlier process has settled them."""
+        """Return the rows that others still wait for although an earlier process settled them."""
         return [ordinal for (ordinal,) in self._connection.execute(_SETTLED_BEFORE)]
 
     def _load(self, sql: str, *key: str | int) -> ParentRow | None:

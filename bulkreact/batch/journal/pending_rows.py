@@ -1,4 +1,4 @@
-"""Selects a journal's open rows and puts them in the order of sending."""
+"""Selects a journal's open rows and orders them for sending."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.subscription import Subscription
 
 _CHUNK = 1000
-# ``sendable``: rows of this run that name a target of their own. ``step_calls``: calls of a row's own, not of watching.
+# ``sendable``: rows of this run with a target, no duplicates. ``step_calls``: calls of a row, without polling.
 # ``unsettled``: never settled, settled by an answer that stopped the run, or with an answer still lost.
 _VIEWS = (
     """
@@ -43,7 +43,7 @@ CREATE TEMP TABLE open_rows AS
 SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent
 FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
 """
-# A row below a subscription of the same run waits for it, unless that was seen active or the row was sent before.
+# A row waits for its parent in the same run, unless the parent was seen active or the row was already sent.
 FIND_PARENTS = f"""
 UPDATE temp.open_rows SET parent = waiting.parent FROM (
     SELECT below.ordinal, above.ordinal AS parent
@@ -55,8 +55,8 @@ UPDATE temp.open_rows SET parent = waiting.parent FROM (
         AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
 ) AS waiting WHERE waiting.ordinal = open_rows.ordinal
 """  # noqa: S608 - our own names
-# In order of deadlines, those before :soon in a band of their own; a parent inherits the deadlines of its children,
-# which have a stream of their own and need no band.
+# By deadline; those before :soon come in a lower band. A parent inherits the deadlines of its children,
+# which form a separate stream and need no band.
 _SORT_BY_DEADLINE = """
 WITH deadlines AS (
     SELECT open_rows.ordinal, nullif(rows.deadline, '') AS own, open_rows.parent
@@ -83,18 +83,18 @@ _CUSTOMERS = "SELECT rowid, customer_id, band FROM temp.customer_order WHERE row
 _NEXT = """
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
     rows.of_read, rows.lost, rows.restore_auto_renew, open_rows.position,
-    CASE WHEN :any_begun THEN EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = rows.ordinal)
-        ELSE 0 END AS begun
+    CASE WHEN :any_calls THEN EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = rows.ordinal)
+        ELSE 0 END AS has_calls
 FROM temp.open_rows CROSS JOIN rows USING (ordinal)
 WHERE open_rows.customer_id = :customer AND open_rows.band = :band AND open_rows.parent IS :parent
-    AND open_rows.position > :after AND (NOT :only_begun OR begun)
+    AND open_rows.position > :after AND (NOT :only_with_calls OR has_calls)
 ORDER BY open_rows.position LIMIT :limit
 """
 _NO_LIMIT = -1
 
 
 class PendingRow(Struct):
-    """One row to be sent, how far it has come, and its position in the order of sending.
+    """One row to be sent, its progress, and its position in the order of sending.
 
     ``request_id`` is carried on from an earlier run, with ``request_id_is_for_read`` from a read there.
     ``subscription`` is the snapshot to be updated, read at the monotonic time ``read_at``; ``read_again``: an earlier
@@ -121,7 +121,7 @@ class PendingRow(Struct):
 
     @property
     def has_calls(self) -> bool:
-        """Return whether a call of the row was made, by this or an earlier process."""
+        """Return whether this or an earlier process made a call for the row."""
         return self.progress.call is not None
 
 
@@ -143,13 +143,13 @@ class PendingRows:
     """The open rows of a journal in the order of sending, by customer.
 
     Child rows form a separate stream, opened when their parent is active. With ``soon`` (UTC, ISO 8601) rows are
-    ordered by their deadlines, and those that are deleted before that time are sent first.
+    ordered by deadline, and those deleted before that time are sent first.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, with_excluded: bool = False, soon: str = "") -> None:
         self._connection = connection
-        # Without any call, as in most runs that begin, no row needs to be looked up.
-        self._any_begun = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
+        # Without any call, as in most new runs, no row needs a lookup.
+        self._any_calls = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
         _create_views(connection)
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -170,7 +170,7 @@ class PendingRows:
         )
 
     def streams(self) -> Iterator[CustomerStream]:
-        """Yield the streams of rows without a parent, in the order in which they are to be sent."""
+        """Yield the streams of rows without a parent, in the order of sending."""
         after = 0
         while chunk := self._connection.execute(_CUSTOMERS, (after, _CHUNK)).fetchall():
             yield from (CustomerStream(customer_id, band) for _, customer_id, band in chunk)
@@ -178,36 +178,36 @@ class PendingRows:
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
         """Return the next open rows of a stream after a position."""
-        return self._load(stream, after, limit, only_begun=False)
+        return self._load(stream, after, limit, only_with_calls=False)
 
     def items_with_calls(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         """Return the open rows of a stream after a position that an earlier process sent."""
-        return self._load(stream, after, _NO_LIMIT, only_begun=True) if self._any_begun else []
+        return self._load(stream, after, _NO_LIMIT, only_with_calls=True) if self._any_calls else []
 
     def is_awaited(self, ordinal: int) -> bool:
-        """Return whether other rows waited for a row when the run began."""
+        """Return whether other rows waited for a row when the run started."""
         sql = "SELECT EXISTS (SELECT 1 FROM temp.open_rows WHERE parent = ?)"
         return bool(self._connection.execute(sql, (ordinal,)).fetchone()[0])
 
-    def _load(self, stream: CustomerStream, after: int, limit: int, *, only_begun: bool) -> list[PendingRow]:
+    def _load(self, stream: CustomerStream, after: int, limit: int, *, only_with_calls: bool) -> list[PendingRow]:
         values = {
             "customer": stream.customer_id,
             "band": stream.priority,
             "parent": stream.parent,
             "after": after,
             "limit": limit,
-            "any_begun": self._any_begun,
-            "only_begun": only_begun,
+            "any_calls": self._any_calls,
+            "only_with_calls": only_with_calls,
         }
         rows = []
-        for ordinal, number, *ids, carried, of_read, lost, restore, position, begun in self._connection.execute(
+        for ordinal, number, *ids, carried, of_read, lost, restore, position, has_calls in self._connection.execute(
             _NEXT, values
         ):
             customer_id, subscription_id, entitlement_id = ids
             target = Target(customer_id, subscription_id, entitlement_id)
             # Only a row that was sent before has calls to look for.
             progress = initial_row_progress(target, lost=bool(lost))
-            if begun:
+            if has_calls:
                 progress = load_progress(self._connection, ordinal, target, lost=bool(lost))
             rows.append(PendingRow(ordinal, number, target, carried, bool(of_read), progress, position, bool(restore)))
         return rows
@@ -220,10 +220,10 @@ def _create_views(connection: sqlite3.Connection) -> None:
 
 
 def next_request_id(run_uuid: UUID, row: PendingRow) -> str:
-    """Return the request id of the row's next step: one per row, operation and intent, the same after any crash."""
+    """Return the request id of the row's next call: one per row, operation and sequence, the same after any crash."""
     operation, progress = row.progress.operation, row.progress
     is_read = operation not in WRITES
-    intent = progress.reads if is_read else progress.intent
-    if row.request_id and row.request_id_is_for_read == is_read and intent == 0:
+    request_sequence = progress.reads if is_read else progress.request_sequence
+    if row.request_id and row.request_id_is_for_read == is_read and request_sequence == 0:
         return row.request_id
-    return derive_request_id(run_uuid, row.ordinal, operation, intent)
+    return derive_request_id(run_uuid, row.ordinal, operation, request_sequence)

@@ -1,4 +1,4 @@
-"""Counts what a run over a journal's rows would send, before the run begins."""
+"""Counts what a run over a journal's rows would send, before the run starts."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ PlannedTarget = tuple[int, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RunPreview:
-    """The rows that would be sent: the number of duplicates, and the rows of each customer, the most first.
+    """The rows that would be sent: the number of duplicates, and the rows of each customer, the largest first.
 
-    ``kinds`` counts the targets; ``deadlines`` says by row number when the target is deleted for good, the soonest
-    first, where the input says so.
+    ``kinds`` counts the targets; ``deadlines`` has by row number when the target is permanently deleted, the soonest
+    first, if the input says so.
     """
 
     duplicate: int
@@ -42,7 +42,7 @@ class RunPreview:
 
     @property
     def calls(self) -> int:
-        """Return how many calls are needed at least: a subscription is read before it is updated."""
+        """Return the least number of calls: a subscription is read before it is updated."""
         return self.valid + self.kinds.get(Kind.SUBSCRIPTION, 0)
 
 
@@ -57,7 +57,7 @@ def preview_run(folder: Path) -> RunPreview:
 
 
 def planned_targets(folder: Path) -> Iterator[PlannedTarget]:
-    """Yield the targets that would be sent, in input order; duplicates must be marked already."""
+    """Yield the targets that would be sent, in input order; duplicates must already be marked."""
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         yield from _targets(connection)
 

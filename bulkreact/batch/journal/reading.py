@@ -1,4 +1,4 @@
-"""Read the journal of a run: the only way in for everything outside this package."""
+"""Reads the journal of a run; everything outside this package uses only this module to read one."""
 
 import os
 import sqlite3
@@ -35,14 +35,14 @@ RowIds = tuple[str | None, str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class UnknownCount:
-    """How many rows have lost answers: of this run, and of those that another run has taken over."""
+    """How many rows have lost answers: of this run, and of rows that another run took over."""
 
     own: int
     transferred: int
 
 
 class JournalReader:
-    """The journal in a run's folder as it is at one instant, also while another process writes to it.
+    """The journal in a run's folder as a snapshot, even while another process writes to it.
 
     Raises JournalUnreadableError.
     """
@@ -65,7 +65,7 @@ class JournalReader:
 
     @cached_property
     def metadata(self) -> RunMetadata:
-        """Return what is fixed about the run."""
+        """Return the metadata of the run."""
         return load_metadata(self.connection)
 
     def latest_session(self, *, sending: bool = True) -> SessionRecord | None:
@@ -93,7 +93,7 @@ class JournalReader:
         return pending_rows.count_open_rows(self.connection, with_excluded=with_excluded)
 
     def pending_rows(self, *, with_excluded: bool = False, soon: str = "") -> PendingRows:
-        """Return the open rows, to be sent in their order; what is deleted before ``soon`` goes first."""
+        """Return the open rows in the order of sending; those deleted before ``soon`` come first."""
         return PendingRows(self.connection, with_excluded=with_excluded, soon=soon)
 
     def unknown_count(self) -> UnknownCount:
@@ -106,11 +106,11 @@ class JournalReader:
         return int(self.connection.execute(_IN_FLIGHT, (session,)).fetchone()[0])
 
     def traffic(self, configured_per_minute: float | None) -> Traffic:
-        """Return the calls of the run and its rate, for programs."""
+        """Return the calls of the run and its rate, for JSON."""
         return call_stats.traffic(self.connection, configured_per_minute)
 
     def write_calls(self) -> list[WriteCall]:
-        """Return every call that changes something, in the order in which they were made."""
+        """Return every write call, in the order in which they were made."""
         return write_calls(self.connection)
 
     def session_timelines(self, *, limit: int) -> tuple[list[SessionTimeline], int]:
@@ -125,7 +125,7 @@ class JournalReader:
 
 
 def read_only(folder: Path) -> sqlite3.Connection:
-    """Open a journal for reading, without disturbing a process that works on it."""
+    """Open a journal for reading without disturbing a process that works on it."""
     path = folder / JOURNAL_NAME
     # In a read-only folder SQLite opens a WAL database without its log only as immutable.
     at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()

@@ -10,7 +10,7 @@ from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, store
 
 
 class Recorder:
-    """Appends the events of one session; each method but ``record_answer_later`` returns when they are durable."""
+    """Appends the events of one session; each method except ``record_answer_later`` returns when they are durable."""
 
     def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
         self._writer = writer
@@ -27,13 +27,13 @@ class Recorder:
         return call
 
     async def record_answer(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
-        """Record an answer, and in the same transaction the outcomes of the rows that it settles."""
+        """Record an answer and, in the same transaction, the outcomes of the rows that it settles."""
         await self._writer.commit(*self._answer(call, verdict, settled))
 
     def record_answer_later(
         self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]], on_durable: OnDurable
     ) -> None:
-        """Record the same; it is durable before any later call is sent, and ``on_durable`` is called then."""
+        """Record an answer without waiting: it is durable before any later call; ``on_durable`` is called then."""
         self._writer.submit(*self._answer(call, verdict, settled), on_durable=on_durable)
 
     async def flush(self) -> None:
@@ -63,12 +63,12 @@ class Recorder:
         await self._writer.commit(*(self._outcome(ordinal, outcome) for ordinal, outcome in settled))
 
     async def settle_unsent(self, customer_id: str | None, outcome: Outcome) -> int:
-        """Give every unsent row of a customer (None: of all customers) the same outcome; return how many there are."""
+        """Give every unsent row of a customer (None: of all customers) the same outcome; return their number."""
         sql = schema.SETTLE_UNSENT if customer_id is None else schema.SETTLE_UNSENT_OF_CUSTOMER
         return await self._writer.commit((sql, self._unsent(outcome, customer=customer_id)))
 
     async def settle_children(self, *settled: tuple[Target, Outcome]) -> int:
-        """Give the unsent rows below subscriptions an outcome; return how many there are."""
+        """Give the unsent children of subscriptions an outcome; return their number."""
         return await self._writer.commit(
             *(
                 (
@@ -90,7 +90,7 @@ class Recorder:
         }
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
-        # SQLite binds plain strings faster than members of an enumeration.
+        # SQLite binds plain strings faster than enumeration members.
         return schema.INSERT_OUTCOME, (
             self._session,
             ordinal,
@@ -105,6 +105,6 @@ class Recorder:
 
 
 def _stored_verdict(verdict: Verdict) -> str:
-    """Return the name under which a verdict is stored; one that is retried only once does not count as transient."""
+    """Return the stored name of a verdict; one that is retried only once does not count as transient."""
     once = isinstance(verdict, Transient) and verdict.retry_once
     return f"{stored_name(type(verdict))}{'Once' if once else ''}"

@@ -1,4 +1,4 @@
-"""Reads the rows of a run for a retry: which are worth it, and which request ids they carry on."""
+"""Reads the rows of a run for a retry: which are worth it, and which request ids they keep."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, d
 class Candidate:
     """A row as a retry would send it, its status, and whether the retry takes it.
 
-    ``transferred_to`` is the run that has taken the row over and knows its present status.
+    ``transferred_to`` is the run that took the row over and knows its current status.
     """
 
     row: InputRow
@@ -31,7 +31,7 @@ class Candidate:
 def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:
     """Yield the rows of a run that are neither invalid nor duplicates, in input order.
 
-    A retry takes those that another attempt may settle, with ``all_failed`` also those that failed permanently.
+    A retry takes those that may now succeed, with ``all_failed`` also those that failed permanently.
     """
     for ordinal, row in enumerate(result_rows(connection), 1):
         if row.outcome.status in _NEVER_SENT:
@@ -46,7 +46,7 @@ def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> 
     target = Target(customer_id, subscription_id, entitlement_id)
     progress = load_progress(connection, ordinal, target, lost=bool(lost))
     call, only_read = progress.call, isinstance(progress.stage, OnlyRead)
-    # The id of an earlier run's write outlives the readings that this one made before its own.
+    # The request id of an earlier run's write outlives the reads that this run made before its write.
     still_carried = only_read and bool(row.request_id)
     unanswered = "" if call is None or call.answer.business else call.request_id
     carried = row.request_id if call is None or still_carried else unanswered

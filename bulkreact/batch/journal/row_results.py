@@ -17,12 +17,12 @@ from bulkreact.partnercenter.verdicts import Transient, stored_name
 
 _CHUNK = 1000
 _decode_cells = Decoder(tuple[str, ...]).decode
-# A dict is three times as fast as calling the enumeration.
+# A dict lookup is three times as fast as calling the enumeration.
 _STATUSES = {status.value: status for status in Status}
 _AUTO_RENEWS = {auto_renew.value: auto_renew for auto_renew in AutoRenew}
 _TRANSIENT = stored_name(Transient)
-# Every column costs as much as finding the row: what only few rows need is a query of its own. The cells go to their
-# decoder as bytes.
+# Every column costs as much as finding the row: what few rows need is a separate query. The cells are decoded
+# from bytes.
 _RESULTS = f"""
 SELECT rows.ordinal, rows.number, CAST(rows.cells AS BLOB),
     rows.problem_code = '' AND rows.duplicate_of IS NULL AND rows.handed_to IS NULL
@@ -64,11 +64,11 @@ def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
 
 
 class _StoredRow(Struct, frozen=True, gc=False):
-    """One row of _RESULTS; what belongs to the outcome and its call is None when there is none.
+    """One row of _RESULTS; the columns of the outcome and its call are None if there is none.
 
-    ``plain``: the stored outcome is the row's own and complete, unless it was ``overtaken`` by a later process that
+    ``is_complete``: the stored outcome is complete and the row's own, unless ``overtaken`` by a later process that
     sent the row again. ``carried`` is the request id carried on from an earlier run, empty for that of a read, which
-    is of no use unless it is known as one.
+    is usable only if it is known as one.
     """
 
     ordinal: int
@@ -93,7 +93,7 @@ class _StoredRow(Struct, frozen=True, gc=False):
 
 
 class RowDetails(Struct, frozen=True):
-    """What else is on record of a row whose result is not simply its stored outcome."""
+    """Further details of a row whose result is not simply its stored outcome."""
 
     problem_code: str = ""
     problem: str = ""
@@ -109,12 +109,12 @@ class RowDetails(Struct, frozen=True):
 
     @property
     def target(self) -> Target:
-        """Return the target of the row; that of an invalid one is empty."""
+        """Return the target of the row, an empty one if the row is invalid."""
         return Target(self.customer_id or "", self.subscription_id or "", self.entitlement_id or "")
 
 
 class DerivedResult(Struct, frozen=True):
-    """How a row is reported; see ResultRow."""
+    """The result of a row; see ResultRow."""
 
     outcome: Outcome
     succeeded: bool
@@ -123,10 +123,10 @@ class DerivedResult(Struct, frozen=True):
 
 
 def derive(details: RowDetails, outcome: Outcome, *, is_stored: bool) -> DerivedResult:
-    """Return how a row is reported whose outcome is not all there is to say.
+    """Return the result of a row that is more than its stored outcome.
 
-    ``outcome`` is the row's, for a duplicate that of the first row with its target: as stored, or as its calls suggest.
-    The first line that applies decides the outcome; a row that another run has taken over says so before its description.
+    ``outcome`` is the row's, for a duplicate that of the first row with its target: stored or derived from calls.
+    The first matching line decides; the description of a row that another run took over begins with that run.
 
     ========================= ====================== ============ =================== ===================
     row                       outcome                succeeded    excluded_by_limit   settled

@@ -13,7 +13,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def tables() -> str:
-    """Return the script that creates the tables of a journal; each enumeration's members are in its CHECKs."""
+    """Return the script that creates the tables of a journal; CHECKs list the members of each enumeration."""
     return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 
 
@@ -21,7 +21,7 @@ INSERT_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
     "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# A row with nothing but cells and ids, as nearly all are.
+# A row with only cells and ids, as nearly all are.
 INSERT_PLAIN_ROW = (
     "INSERT INTO rows (ordinal, number, cells, customer_id, subscription_id, entitlement_id, problem_code, problem, "
     "request_id, of_read, lost, restore_auto_renew, deadline) VALUES (?, ?, ?, ?, ?, ?, '', '', '', 0, 0, 0, '')"
@@ -38,13 +38,13 @@ INSERT_OUTCOME = (
     "INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# What is written while rows are sent, except statements that settle many rows at once.
+# Everything written while rows are sent, except statements that settle many rows at once.
 APPENDS = frozenset({INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME})
 
 CHANGE_NAMES = _quoted(CHANGES)
 STEP_NAMES = _quoted(STEPS)
 LATEST_OUTCOME = "(SELECT max(id) FROM outcomes WHERE outcomes.ordinal = {ordinal})"
-# Polling does not begin a row.
+# Polling does not count as sending a row.
 BEGUN = f"EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal AND calls.operation IN ({STEP_NAMES}))"  # noqa: S608 - our own names
 
 # Rows that could have been sent: without a recorded call, and not settled.
@@ -60,7 +60,7 @@ WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0 AND handed_to 
 SETTLE_UNSENT_OF_CUSTOMER = f"{SETTLE_UNSENT} AND customer_id = :customer"
 SETTLE_UNSENT_BELOW = f"{SETTLE_UNSENT_OF_CUSTOMER} AND subscription_id = :subscription AND entitlement_id <> ''"
 
-# Most files have no entitlement twice: sorting them by that alone takes a third as long as by whole targets.
+# Most files have no entitlement twice: sorting by that column only takes a third as long as by whole targets.
 MARK_DUPLICATES = """
 UPDATE rows SET duplicate_of = firsts.first FROM (
     SELECT ordinal, min(ordinal) OVER (PARTITION BY customer_id, subscription_id, entitlement_id) AS first

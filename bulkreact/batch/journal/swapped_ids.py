@@ -25,7 +25,7 @@ _OCCURRENCES = " UNION ALL ".join(
     f"SELECT {column} AS id, '{column}' AS column, ordinal, number FROM rows WHERE {column} IN (SELECT id FROM mixed)"  # noqa: S608 - our own names
     for column in _COLUMNS
 )
-# The column in which an id occurs most often is the right one; with a tie either may be.
+# The column in which an id occurs most often is the right one; after a tie either may be.
 _SWAPPED = f"""
 WITH occurrences AS ({_OCCURRENCES}),
     counted AS (SELECT id, column, count(*) AS times, min(number) AS first FROM occurrences GROUP BY id, column)
@@ -44,7 +44,7 @@ _VALID = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE pr
 
 @dataclass(frozen=True, slots=True)
 class SwappedId:
-    """A row one of whose ids belongs in another column."""
+    """A row with an id that belongs in another column."""
 
     number: int
     column: str

@@ -9,10 +9,10 @@ from bulkreact.batch.journal.schema import LATEST_OUTCOME
 from bulkreact.models import AutoRenew, Operation, Outcome, Status, Target
 from bulkreact.partnercenter.protocol import STEPS
 
-# A row whose answer was lost may be active as well as one that was accepted.
+# A row whose answer was lost may be active too.
 WATCHED = frozenset({Status.ACCEPTED, Status.PENDING, Status.UNKNOWN})
 
-# Accepted or seen active, and still without the auto-renewal that was asked for.
+# Accepted or seen active, but still without the requested auto-renewal.
 _TO_RESTORE = f"""
 SELECT rows.ordinal FROM rows JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
 WHERE rows.restore_auto_renew AND outcomes.auto_renew = '{AutoRenew.OFF}' AND rows.handed_to IS NULL
@@ -31,7 +31,7 @@ _TARGET = "SELECT customer_id, subscription_id, entitlement_id, restore_auto_ren
 
 @dataclass(frozen=True, slots=True)
 class WatchedRow:
-    """One row whose activation is to be verified, as the journal has it.
+    """One row whose activation is to be verified, from the journal.
 
     ``is_ambiguous``: its last answer leaves open whether the call before it took effect. ``location`` is the path of
     the operation that the service named, ``restore_attempts`` counts the answers to switching auto-renewal on.
@@ -48,7 +48,7 @@ class WatchedRow:
 
 
 class WatchSelection:
-    """The rows to be verified: all that were accepted (``everything``), and with ``restoring`` those to be restored."""
+    """The rows to be verified: all accepted ones (``everything``), and with ``restoring`` those to be restored."""
 
     def __init__(self, journal: JournalReader, *, everything: bool, restoring: bool) -> None:
         self._journal = journal
@@ -75,7 +75,7 @@ class WatchSelection:
         return [customer_id for (customer_id,) in self._connection.execute(_CUSTOMERS)]
 
     def groups(self, customer_id: str, after: int, limit: int) -> list[list[WatchedRow]]:
-        """Return the rows of a customer's next subscriptions, whose first rows follow ``after``; limit -1: all."""
+        """Return the rows of a customer's next subscriptions whose first rows follow ``after``; limit -1: all."""
         firsts = self._connection.execute(_GROUPS, (customer_id, after, limit)).fetchall()
         return [
             [
@@ -87,12 +87,12 @@ class WatchSelection:
 
 
 def to_restore(journal: JournalReader) -> bool:
-    """Return whether there are subscriptions whose auto-renewal is to be switched on again."""
+    """Return whether there are subscriptions whose auto-renewal must be switched on again."""
     return bool(journal.connection.execute(f"SELECT EXISTS ({_TO_RESTORE})").fetchone()[0])
 
 
 def load_watch(journal: JournalReader, ordinal: int) -> WatchedRow:
-    """Return one row to be verified as it is in the journal now."""
+    """Load one row to be verified in its current state."""
     connection = journal.connection
     customer_id, subscription_id, entitlement_id, restore = connection.execute(_TARGET, (ordinal,)).fetchone()
     target = Target(customer_id, subscription_id, entitlement_id)

@@ -1,4 +1,4 @@
-"""Commits statements in one thread: when the wait for a commit ends, they are on disk."""
+"""Commits statements in a thread: when the wait for a commit ends, they are on disk."""
 
 import asyncio
 import sqlite3
@@ -17,7 +17,7 @@ from bulkreact.errors import JournalNotWrittenError
 Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 OnDurable = Callable[[], None]
-# One statement for each number of rows stays prepared.
+# One prepared statement for each number of rows.
 _ROWS_PER_STATEMENT = 32
 
 
@@ -27,14 +27,14 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 30000")
-    # On macOS an ordinary fsync leaves data in the drive's cache; elsewhere this has no effect.
+    # On macOS a plain fsync leaves data in the drive's cache; elsewhere this has no effect.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
 
 
 @contextmanager
 def translating_write_errors() -> Iterator[None]:
-    """Raise JournalNotWrittenError when the disk is full, read-only or failing; any other error is a bug."""
+    """Raise JournalNotWrittenError if the disk is full, read-only or failing; any other error is a bug."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -42,7 +42,7 @@ def translating_write_errors() -> Iterator[None]:
 
 
 class _Entry(Struct):
-    """Statements of one transaction, and what to notify when they are durable."""
+    """Statements of one transaction, and the callbacks to call when they are durable."""
 
     statements: tuple[Statement, ...]
     waiter: asyncio.Future[int] | None
@@ -50,10 +50,10 @@ class _Entry(Struct):
 
 
 class Writer:
-    """Commits in groups: what is submitted during one commit goes into the next, without waiting for more.
+    """Commits in groups: statements submitted during one commit go into the next, without waiting for more.
 
-    ``appends`` are statements that insert one row each: those of a group are made together, table by table. Statements
-    for every row would hand the interpreter's lock to and fro between this thread and the event loop.
+    ``appends`` are statements that insert one row each: those of a group run together, table by table. A statement
+    per row would switch the interpreter's lock between this thread and the event loop each time.
     """
 
     def __init__(self, path: Path, *, appends: AbstractSet[str] = frozenset()) -> None:
@@ -63,7 +63,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Entry] = []
         self._running: asyncio.Future[list[int]] | None = None
-        # After a failed write nothing more is written. After any other failure submitted statements still are, but every
+        # After a failed write nothing more is written. After any other failure submitted statements still are, but each
         # wait raises it.
         self._unwritten: BaseException | None = None
         self._failure: BaseException | None = None
@@ -71,7 +71,7 @@ class Writer:
     async def commit(self, *statements: Statement) -> int:
         """Return how many rows the statements wrote, when they are durable, in the order of the calls.
 
-        Raises JournalNotWrittenError when they, or any before them, cannot be written.
+        Raises JournalNotWrittenError if they, or any before them, cannot be written.
         """
         if self._failure:
             raise self._failure
@@ -87,12 +87,12 @@ class Writer:
         self._add(_Entry(statements, None, on_durable))
 
     async def wait_until_durable(self) -> None:
-        """Wait until everything is durable; raises JournalNotWrittenError when it cannot be."""
+        """Wait until everything is durable; raises JournalNotWrittenError if that fails."""
         if self._running or self._pending or self._failure:
             await self.commit()
 
     async def close(self) -> None:
-        """Wait for the commit that is running and end the thread."""
+        """Wait for the running commit and end the thread."""
         while self._running:
             await asyncio.wait([self._running])
         await asyncio.to_thread(self._executor.shutdown)
@@ -159,7 +159,7 @@ class Writer:
                     rows.setdefault(sql, []).append(values)
                     written[index] += 1
                 else:
-                    # It may read rows that were appended before it.
+                    # It may read rows appended before it.
                     self._append(rows)
                     rows = {}
                     written[index] += self._connection.execute(sql, values).rowcount

@@ -1,1 +1,1 @@
-"""Executing a run: its sessions, its runner, its dependencies between rows."""
+"""Executes a run: its sessions, its runner, the dependencies between its rows."""

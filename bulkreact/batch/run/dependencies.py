@@ -1,4 +1,4 @@
-"""Rows that wait for another row of the run, their parent: when they are sent, and how they end if they cannot be."""
+"""Dependencies between rows: when a row is sent whose parent is in the run, and how it ends if it cannot be sent."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -27,9 +27,9 @@ Item = PendingRow | SubscriptionWatch
 def child_step(
     parent: ParentSubscription, *, otherwise: Outcome, refused_before: bool, is_cycle: bool, retry_after: float
 ) -> Step:
-    """Return what to do with a row whose parent must be active first.
+    """Return the step of a row whose parent must be active first.
 
-    ``refused_before``: the service refused the row because its parent is not active; ``otherwise`` is how it then ends.
+    ``refused_before``: the service refused the row because its parent is not active; ``otherwise`` is its outcome then.
 
     | parent           | refused before | is cycle | step                                                           |
     |------------------|----------------|----------|----------------------------------------------------------------|
@@ -63,7 +63,7 @@ def is_cycle(waits: Mapping[int, int], child: int, parent: int) -> bool:
 
 
 def unsent_outcome(progress: RowProgress, outcome: Outcome) -> Outcome:
-    """Return how a row ends that is not sent: what was sent of it before, or lost, counts more than ``outcome``."""
+    """Return the outcome of a row that will not be sent: an earlier call or loss counts more than ``outcome``."""
     was_sent = progress.lost or isinstance(progress.stage, Sent)
     return replace(outcome_if_deferred(progress), reopen=outcome.reopen) if was_sent else outcome
 
@@ -71,7 +71,7 @@ def unsent_outcome(progress: RowProgress, outcome: Outcome) -> Outcome:
 class DependencyTracker:
     """Lets rows wait for their parents, and polls an accepted parent until it is active.
 
-    ``apply`` acts on a call without an answer.
+    ``apply`` handles a call without an answer.
     """
 
     def __init__(
@@ -105,23 +105,23 @@ class DependencyTracker:
         self._waits: dict[int, int] = {}
 
     async def begin(self) -> None:
-        """Continue where an earlier process has left rows waiting."""
+        """Restore the waiting rows that an earlier process left."""
         for parent in self._parents.settled_before():
             await self._watch_or_fail_children(parent)
 
     async def call(self, watch: SubscriptionWatch) -> None:
-        """Make the next call to see whether a parent is active, unless no row waits for it any more."""
+        """Poll a parent once, unless no row waits for it any more."""
         if self._is_awaited(watch.position, watch.customer_id):
             await self._poller.call(watch)
         else:
             self._queue.done(watch)
 
     def forget(self, watches: Iterable[SubscriptionWatch]) -> None:
-        """Forget watches that the queue has dropped, so that their subscriptions can be watched again."""
+        """Forget watches that the queue dropped, so that their subscriptions can be watched again."""
         self._watched.difference_update(watch.position for watch in watches)
 
     def resolve(self, step: Step, row: PendingRow, verdict: Verdict) -> tuple[Step, ParentSubscription | None]:
-        """Return a row's step in view of its parent, with the parent if the row has to wait for it."""
+        """Return a row's step given its parent, and the parent if the row has to wait for it."""
         match step, verdict:
             case AwaitParent(outcome_without_wait=otherwise), _:
                 parent = self._parents.parent_of(row, verdict)
@@ -134,7 +134,7 @@ class DependencyTracker:
         return step, None
 
     async def wait(self, row: PendingRow, parent: ParentSubscription, otherwise: Outcome) -> None:
-        """Let a row in hand wait for its parent, or do what is possible without waiting."""
+        """Let the current row wait for its parent, or do what is possible without waiting."""
         parent = self._parents.of_row(parent.ordinal) or parent
         step = child_step(
             parent,
@@ -161,11 +161,11 @@ class DependencyTracker:
                 assert_never(step)
 
     async def on_settled(self, row: PendingRow, outcome: Outcome, verdict: Verdict, *, may_reopen: bool) -> None:
-        """Do what the outcome of a row, still in hand, means for the rows that wait for it.
+        """Apply the outcome of the current row to the rows that wait for it.
 
-        ``may_reopen``: the run may yet stop for lack of permission, and the row be sent again.
+        ``may_reopen``: the run may yet stop for lack of permission and the row be sent again.
         """
-        # The unsent rows of a refused customer end with an outcome of their own.
+        # The unsent rows of a refused customer have a different outcome.
         skipped = row.target.entitlement_id or outcome.reopen or isinstance(verdict, CustomerRefused)
         if skipped or not self._is_awaited(row.ordinal, row.customer_id):
             return
@@ -176,14 +176,14 @@ class DependencyTracker:
             await self._watch_or_fail_children(replace(parent, reopen=reopen))
 
     async def on_customer_dropped(self, customer_id: str | None) -> None:
-        """Fail the rows that wait for one that was settled without having been sent."""
+        """Fail the rows that wait for a row that was settled unsent."""
         for ordinal in self._queue.awaited_parents(customer_id):
             parent = self._parents.of_row(ordinal)
             if parent and parent.state is ParentState.ENDED:
                 await self._fail_children(parent)
 
     async def stop(self) -> None:
-        """Record that rows wait for an accepted parent, as the run ends before it is active."""
+        """Record that rows wait for an accepted parent because the run ends before it is active."""
         parents = filter(None, map(self._parents.of_row, self._watched))
         accepted = [parent for parent in parents if parent.state is ParentState.ACCEPTED]
         await self._recorder.settle_children(*((parent.target, parent.deferred_child_outcome()) for parent in accepted))
@@ -203,7 +203,7 @@ class DependencyTracker:
                 await self._fail_children(parent)
 
     def _release(self, ordinal: int, customer_id: str) -> None:
-        """Send the rows that wait for a parent which is active."""
+        """Send the rows that wait for an active parent."""
         self._parents.seen_active(ordinal)
         for row in self._queue.parked_items(customer_id, ordinal):
             if isinstance(row, PendingRow):
@@ -227,14 +227,14 @@ class DependencyTracker:
         await self._settle_with_children(*await self._take_children(parent))
 
     async def _take_children(self, parent: ParentSubscription) -> tuple[list[PendingRow], Outcome]:
-        """Settle the unsent rows that wait for a parent; return those that were begun, and how they end as well."""
+        """Settle the unsent rows that wait for a parent; return those with calls on record, and their outcome."""
         outcome = parent.child_outcome()
         self._pool.progress.count(outcome, rows=await self._recorder.settle_children((parent.target, outcome)))
         parked = self._queue.unpark(parent.customer_id, parent.ordinal)
         return [row for row in parked if isinstance(row, PendingRow)], outcome
 
     async def _settle_with_children(self, rows: Sequence[PendingRow], outcome: Outcome) -> None:
-        """End rows without sending them, then the rows that wait for them, and so on."""
+        """Settle rows without sending them, then the rows that wait for them, and so on."""
         queue = deque([(rows, outcome)])
         while queue:
             rows, outcome = queue.popleft()

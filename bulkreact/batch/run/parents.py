@@ -1,4 +1,4 @@
-"""Reading from a journal the state of the subscriptions that other rows of the run wait for."""
+"""Reads from a journal the state of the parents that other rows of the run wait for."""
 
 from collections.abc import Iterator
 from enum import Enum, auto
@@ -18,7 +18,7 @@ _ACTIVE = frozenset({Status.REACTIVATED, Status.ALREADY_ACTIVE})
 
 
 class ParentState(Enum):
-    """How far a parent has come, as far as the rows that wait for it are concerned."""
+    """The state of a parent, as far as its children are concerned."""
 
     OPEN = auto()
     ACCEPTED = auto()
@@ -33,11 +33,11 @@ class ParentSubscription(ParentRow, frozen=True):
 
     @property
     def target(self) -> Target:
-        """Return it as the target of a call."""
+        """Return the target of a call for the subscription."""
         return Target(self.customer_id, self.subscription_id, "")
 
     def child_outcome(self) -> Outcome:
-        """Return how a row ends that was not sent because this parent did not become active.
+        """Return the outcome of a row that was not sent because this parent did not become active.
 
         | status of parent  | status        | code              | sent again when the run is resumed |
         |-------------------|---------------|-------------------|------------------------------------|
@@ -60,7 +60,7 @@ class ParentSubscription(ParentRow, frozen=True):
 
 
 def parent_state(status: Status | None, *, seen_active: bool, is_open: bool, of_this_session: bool) -> ParentState:
-    """Return the state of a parent from its latest outcome; ``is_open``: the row was open when the session began.
+    """Return the state of a parent from its latest outcome; ``is_open``: the row was open when the session started.
 
     | parent                              | state    |
     |-------------------------------------|----------|
@@ -88,7 +88,7 @@ class ParentSubscriptions:
         self._active: set[int] = set()
 
     def parent_of(self, row: PendingRow, verdict: Verdict) -> ParentSubscription | None:
-        """Return the subscription of the run that must be active before a row is sent, None when there is none."""
+        """Return the subscription of the run that must be active before a row is sent, None if there is none."""
         match verdict:
             case ParentInactive() if row.target.entitlement_id:
                 parent_id = row.target.subscription_id
@@ -99,11 +99,11 @@ class ParentSubscriptions:
         return self._parent(self._rows.find(row.customer_id, parent_id)) if parent_id else None
 
     def of_row(self, ordinal: int) -> ParentSubscription | None:
-        """Return the subscription of a row with its present state."""
+        """Return the subscription of a row with its current state."""
         return self._parent(self._rows.of_row(ordinal))
 
     def settled_before(self) -> Iterator[ParentSubscription]:
-        """Yield the subscriptions that rows still wait for although an earlier process has settled them."""
+        """Yield the subscriptions that rows still wait for although an earlier process settled them."""
         yield from filter(None, map(self.of_row, self._rows.settled_before()))
 
     def watch(self, parent: ParentSubscription, schedule: PollSchedule) -> SubscriptionWatch:
@@ -111,7 +111,7 @@ class ParentSubscriptions:
         return watch_rows([load_watch(self._journal, parent.ordinal)], schedule)
 
     def seen_active(self, ordinal: int) -> None:
-        """Note that the subscription of a row is active."""
+        """Record that the subscription of a row is active."""
         self._active.add(ordinal)
 
     def _parent(self, row: ParentRow | None) -> ParentSubscription | None:

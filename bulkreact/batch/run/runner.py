@@ -1,4 +1,4 @@
-"""The sending of a run: calls each pending row until it is settled, or the run stops."""
+"""Sends a run: calls each pending row until it is settled or the run stops."""
 
 from collections.abc import Awaitable
 from functools import partial
@@ -31,7 +31,7 @@ from bulkreact.settings import Limits
 
 
 class Runner:
-    """Settles every pending row of one journal, or stops and leaves the rest pending."""
+    """Settles every pending row of a journal, or stops and leaves the rest pending."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Runner:
         )
 
     async def run(self) -> StopReason:
-        """Work until every row is settled or the run is stopped; calls in flight are always allowed to end."""
+        """Work until every row is settled or the run is stopped; calls in flight always finish."""
         await self._dependencies.begin()
         stop_reason = await self.pool.run()
         if self.pool.stopping:
             await self._dependencies.stop()
-        # A threshold that only the last row has passed does not halt anything.
+        # If the last row exceeds the threshold there is nothing left to halt.
         return COMPLETED if stop_reason.state is RunState.HALTED and self._queue.empty else stop_reason
 
     def _call(self, item: Item) -> Awaitable[None]:
@@ -86,7 +86,7 @@ class Runner:
         return self._dependencies.call(item) if isinstance(item, SubscriptionWatch) else self._send(item)
 
     async def _send(self, row: PendingRow) -> None:
-        """Make the next call of a row: it is durable before it is sent, and its answer before anything follows from it."""
+        """Make the next call of a row: it is durable before it is sent, and its answer before the next step."""
         before = row.progress = self._up_to_date(row)
         own_id = next_request_id(self._run_uuid, row) if before.operation in STEPS else ""
         context = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
@@ -111,7 +111,7 @@ class Runner:
         await self._apply(row, reaction, result, f"row {row.number}: {result.error}")
 
     async def _follow(self, row: PendingRow, decided: Step, result: CallResult) -> None:
-        """Record an answer, together with the outcome if it settles the row, and act on it."""
+        """Record an answer, with the outcome if it settles the row, and take the next step."""
         step, parent = self._dependencies.resolve(_with_auto_renew(decided, row), row, result.verdict)
         if isinstance(step, Finish):
             await self._settle(row, step.outcome, result)
@@ -130,7 +130,7 @@ class Runner:
             await self._defer(item, abandoned)
 
     async def _settle(self, row: PendingRow, outcome: Outcome, result: CallResult) -> None:
-        """Record the outcome of a row and act on it; it is reported when it is durable."""
+        """Record the outcome of a row and apply it; it is reported when it is durable."""
         call, verdict = result.call, result.verdict
         is_step = result.operation in STEPS
         settled = [(row.ordinal, outcome)]
@@ -138,7 +138,7 @@ class Runner:
             settled.extend(self._check_permissions(row, outcome, verdict))
         report = partial(self._report, row, outcome)
         if row.target.entitlement_id:
-            # No other row depends on it, and it is durable before any call that begins later is sent.
+            # No other row depends on it, and it is durable before any later call is sent.
             self._executor.recorder.record_answer_later(call, verdict, settled=settled, on_durable=report)
         else:
             await self._executor.recorder.record_answer(call, verdict, settled=settled)
@@ -154,10 +154,10 @@ class Runner:
             self._halt()
 
     def _up_to_date(self, row: PendingRow) -> RowProgress:
-        """Return the progress of a row, set back to its read when what was read is missing or too old for an update."""
+        """Return the progress of a row, reset to its read if the snapshot is missing or too old for an update."""
         if row.progress.operation is not Operation.REACTIVATE_SUBSCRIPTION:
             return row.progress
-        # At a low rate every read is too old by then: reading once more is enough.
+        # At a low rate every snapshot is too old by then: one more read is enough.
         old = self._environment.monotonic() - row.read_at > FRESH_SECONDS and not row.read_again
         row.read_again = old
         if row.subscription is None or old:
@@ -165,7 +165,7 @@ class Runner:
         return row.progress
 
     def _check_permissions(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> list[tuple[int, Outcome]]:
-        """Return the outcomes to reopen when missing permissions in succession abort the run.
+        """Return the outcomes to reopen if successive missing permissions abort the run.
 
         They are recorded together with the last of these answers.
         """
@@ -188,7 +188,7 @@ class Runner:
         await self._dependencies.on_customer_dropped(customer_id)
 
     async def _refuse_customer(self, row: PendingRow, outcome: Outcome) -> None:
-        """Settle the unsent rows of a customer like the one that was refused."""
+        """Settle the unsent rows of a customer with the same refusal."""
         customer_id = row.target.customer_id
         self._queue.drop_unsent(customer_id)
         description = f"not sent: row {row.number} of the same customer was answered: {outcome.description}"
@@ -202,7 +202,7 @@ class Runner:
         self.pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
 
     async def _defer(self, item: Item, abandoned: AbandonedScope[Item]) -> None:
-        """Defer the rows of an abandoned scope; those in flight follow when they are throttled too."""
+        """Defer the rows of an abandoned scope; those in flight follow when they too are throttled."""
         scope = abandoned.scope
         customer_id = item.customer_id if scope is ThrottleScope.CUSTOMER else None
         self._dependencies.forget(watch for watch in abandoned.items if isinstance(watch, SubscriptionWatch))
@@ -218,11 +218,11 @@ class Runner:
 
 
 def _with_auto_renew(step: Step, row: PendingRow) -> Step:
-    """Add to a step that reactivates a subscription that its auto-renewal is off."""
+    """Add to the outcome of a reactivated subscription that its auto-renewal is off."""
     if not isinstance(step, Finish) or row.subscription is None or not row.subscription.auto_renew_disabled:
         return step
     statuses = {Status.ACCEPTED, Status.REACTIVATED}
     if row.restore_auto_renew:
-        # An active subscription may be without it on purpose, so this is reported only if it was asked for.
+        # An active subscription may be without it on purpose, so it is reported only on request.
         statuses.add(Status.ALREADY_ACTIVE)
     return Finish(replace(step.outcome, auto_renew=AutoRenew.OFF)) if step.outcome.status in statuses else step

@@ -28,7 +28,7 @@ from bulkreact.timestamps import iso_milliseconds
 
 @dataclass(frozen=True, slots=True)
 class RunSession:
-    """What a process works with; ``begin_phase`` is entered before the first call of each phase and left at its end."""
+    """Dependencies of a process's work on a run; ``begin_phase`` is entered before the first call of each phase."""
 
     journal: Journal
     number: int
@@ -39,7 +39,7 @@ class RunSession:
 
 
 async def work(session: RunSession, *, send: bool) -> StopReason:
-    """Send the pending rows of a journal if asked to, then watch the accepted ones; return why the work stopped."""
+    """Send the pending rows of a journal if ``send``, then watch the accepted ones; return why the work stopped."""
     limits = session.limits
     first_call = session.journal.next_call_id()
     writer = Writer(session.journal.path, appends=schema.APPENDS)
@@ -75,7 +75,7 @@ async def _send(session: RunSession, executor: CallExecutor, budget: CallBudget)
 
 
 async def _watch(session: RunSession, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
-    # When the last row passed the threshold, the run was not halted but the rate limiter is closed.
+    # If the last row exceeded the threshold, the run was not halted but the rate limiter is closed.
     budget.rate_limiter.reopen()
     verification = session.limits.verify
     # In a thread: it reads all results, minutes for millions of rows, and signals must be handled meanwhile.

@@ -1,4 +1,4 @@
-"""What to do next with a subscription that was accepted: read it until it is active, then restore auto-renewal; pure."""
+"""What to do next with a subscription that was accepted: read it until it is active, then restore auto-renewal. No I/O."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,10 +139,10 @@ class AutoRenewRestore(Struct, frozen=True):
     """How far switching the auto-renewal of a subscription on again has come.
 
     ``snapshot`` is the subscription to be sent back, read at the monotonic time ``read_at``; ``read_twice`` says that an
-    earlier snapshot was too old. ``intent`` counts the business answers to the update and names its request id.
+    earlier snapshot was too old. ``request_sequence`` counts the business answers to the update and names its request id.
     """
 
-    intent: int = 0
+    request_sequence: int = 0
     snapshot: Subscription | None = None
     read_at: float = 0.0
     read_twice: bool = False
@@ -152,7 +152,7 @@ class AutoRenewRestore(Struct, frozen=True):
     token_refused: bool = False
 
     def to_send(self, now: float) -> Subscription | None:
-        """Return the subscription to be sent back now, None when it must be read first.
+        """Return the subscription to be sent back now, None if it must be read first.
 
         At a low rate a snapshot is always too old: reading it twice is enough.
         """
@@ -174,7 +174,7 @@ class AutoRenewRestore(Struct, frozen=True):
         return replace(
             self,
             snapshot=None,
-            intent=self.intent + verdict.answer.business,
+            request_sequence=self.request_sequence + verdict.answer.business,
             failures=self.failures + isinstance(verdict, verdicts.Transient),
             conflicts=self.conflicts + isinstance(verdict, verdicts.Conflict | verdicts.NotReady),
             token_refused=isinstance(verdict, verdicts.TokenRefused),

@@ -41,8 +41,12 @@ class ActivationPoller:
     async def call(self, watch: SubscriptionWatch) -> None:
         """Make the next call of a watch; its answer is durable before anything follows from it."""
         call = watch.next_call(self._environment.monotonic())
-        ordinal, intent = call.row.ordinal, call.intent
-        request_id = "" if intent is None else derive_request_id(self._run_uuid, ordinal, call.operation, intent)
+        ordinal, request_sequence = call.row.ordinal, call.request_sequence
+        request_id = (
+            ""
+            if request_sequence is None
+            else derive_request_id(self._run_uuid, ordinal, call.operation, request_sequence)
+        )
         result = await self._executor.call(
             ordinal, call.operation, call.row.target, request_id=request_id, context=call.context
         )

@@ -53,7 +53,7 @@ class WatchResult(NamedTuple):
 
 
 class WatchCall(NamedTuple):
-    """The next call of a watch, made for a row; ``intent`` is None for a read, which has a request id of its own.
+    """The next call of a watch, made for a row; ``request_sequence`` is None for a read, which has a request id of its own.
 
     ``failures`` and ``token_refused`` are those of earlier calls of its kind.
     """
@@ -63,7 +63,7 @@ class WatchCall(NamedTuple):
     context: CallContext
     failures: int
     token_refused: bool
-    intent: int | None = None
+    request_sequence: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class SubscriptionWatch:
     """The watched rows of one subscription by entitlement id; the subscription itself has the empty id.
 
     ``due`` is the monotonic time of the first read, ``seen`` describes what was last read of each member, ``failures``
-    counts the transient ones since the last read that was answered. ``restore`` is None when auto-renewal is left alone.
+    counts the transient ones since the last read that was answered. ``restore`` is None if auto-renewal is left alone.
     """
 
     position: int
@@ -97,7 +97,9 @@ class SubscriptionWatch:
                 operation, context = Operation.RESTORE_AUTO_RENEW, CallContext(subscription=snapshot)
                 # A read in between does not show that the token is good: the update was refused with it.
                 failures, token_refused = self.restore.failures, self.restore.token_refused
-                return WatchCall(self.members[""], operation, context, failures, token_refused, self.restore.intent)
+                return WatchCall(
+                    self.members[""], operation, context, failures, token_refused, self.restore.request_sequence
+                )
             self.restore = self.restore.before_read()
         if not self.activation.unread:
             self.activation = self.activation.start(self.members)
@@ -110,7 +112,7 @@ class SubscriptionWatch:
         self, call: WatchCall, verdict: Verdict, *, at: str, now: float, started: float
     ) -> tuple[WatchResult, Next]:
         """Take in an answer; return the rows that it settles and what follows. ``started`` is when the call was sent."""
-        if self.restore and call.intent is not None:
+        if self.restore and call.request_sequence is not None:
             return self._apply_update(self.restore, verdict)
         self.failures, self.token_refused = 0, False
         self.activation, read = self.activation.apply(verdict, self.members, at=at, restore=self.restore is not None)
@@ -135,7 +137,7 @@ class SubscriptionWatch:
 
     def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
         """Count a call that must be made again."""
-        if self.restore and call.intent is not None:
+        if self.restore and call.request_sequence is not None:
             self.restore = self.restore.apply(verdict)
         self.token_refused = isinstance(verdict, TokenRefused)
         self.failures += isinstance(verdict, Transient)
@@ -183,7 +185,7 @@ def watch_rows(rows: Sequence[WatchedRow], schedule: PollSchedule, *, restoring:
     if subscription:
         location, outcome = subscription.location, subscription.outcome
         if restoring and subscription.restore_auto_renew and outcome.auto_renew in _NOT_RESTORED:
-            restore = AutoRenewRestore(intent=subscription.restore_attempts)
+            restore = AutoRenewRestore(request_sequence=subscription.restore_attempts)
             http_status = outcome.call and outcome.call.answer.http_status
             is_updated = outcome.status is Status.REACTIVATED or http_status == HTTPStatus.OK
     finished = [row.outcome.call.finished_at for row in rows if row.outcome.call]

@@ -138,7 +138,7 @@ def _output_path(out: Path | None, source: Path | None) -> Path | None:
 
 @dataclass(slots=True)
 class DiscoveredCounts:
-    """Rows by kind and status; how many of them are deleted for good soon, and the first of those."""
+    """Rows by kind and status; how many of them are permanently deleted soon, and the first of those."""
 
     now: datetime
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)

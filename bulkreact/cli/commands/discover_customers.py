@@ -66,7 +66,7 @@ def read_customers(
 ) -> Iterator[DiscoveryStore]:
     """Read all customers who have not been read yet, and yield the store when that is done.
 
-    ``chosen`` is None when the partner's own list says who the customers are. Ends the command where the store is of no
+    ``chosen`` is None if the partner's own list says who the customers are. Ends the command where the store is of no
     use: interrupted, refused, no list of customers.
     """
     service, limits = shared.read_service(ctx), shared.read_limits(ctx)
@@ -163,7 +163,7 @@ def _remedy(failure: ReadFailure | None) -> str:
 
 
 def refuse_same_file(out: Path, source: Path, *, name: str) -> None:
-    """Make sure that an output is not an input; InputRefusedError when it is, by whatever name."""
+    """Make sure that an output is not an input; InputRefusedError if it is, by whatever name."""
     if out.exists() and source.exists() and out.samefile(source):
         raise InputRefusedError(f"--out {out} would overwrite {name}: name another file.")
 

@@ -81,7 +81,7 @@ def _interactive_flow(*, browser: bool) -> "SignInFlow":
 
 
 def _refresh_token(*, browser: bool, stdin: bool) -> str:
-    """Return the refresh token to take over, empty when there is none."""
+    """Return the refresh token to take over, empty if there is none."""
     if stdin:
         token = sys.stdin.readline().strip()
         if not token:

@@ -69,7 +69,7 @@ def command(
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return what is needed to serve https, None when it is not asked for."""
+    """Return what is needed to serve https, None if it is not asked for."""
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:

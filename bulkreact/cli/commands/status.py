@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
 class RunSnapshot:
     """A run at one moment.
 
-    ``session`` is the process that sends its rows, None when there is none at present, and ``verified_by`` the id of
+    ``session`` is the process that sends its rows, None if there is none at present, and ``verified_by`` the id of
     one that only verifies them. ``open`` are the rows that are not settled yet; at rest, those a resume would send.
     """
 

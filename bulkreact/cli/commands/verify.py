@@ -23,7 +23,7 @@ from bulkreact.runs.execution import RunJob, execute
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Read the present status of the accepted subscriptions of RUN, and write its results again with that.
 
-    Rows that are pending or whose answer was lost are read as well. Nothing is reactivated; it can be done again
+    Rows that are pending or whose answer was lost are read too. Nothing is reactivated; it can be done again
     days later. Without --verify-timeout every row is read once.
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)

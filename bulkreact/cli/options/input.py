@@ -54,7 +54,7 @@ input_options = combine_options(
 
 
 def read_layout(params: Mapping[str, Any]) -> InputOptions:
-    """Return the layout that the options describe; InputRefusedError when they name a column twice."""
+    """Return the layout that the options describe; InputRefusedError if they name a column twice."""
     columns = dict(params["map"])
     if len(columns) < len(params["map"]):
         raise InputRefusedError("--map names one column twice.")

@@ -170,7 +170,7 @@ def _verification(ctx: click.Context) -> Verification:
 
 
 def read_output(ctx: click.Context) -> Output:
-    """Return the options for results and messages; InputRefusedError when --results cannot be written."""
+    """Return the options for results and messages; InputRefusedError if --results cannot be written."""
     params = ctx.params
     copy: Path | None = params.get("results")
     if copy and copy.exists() and not copy.is_file():

@@ -25,7 +25,7 @@ class LogLevel(StrEnum):
 
 
 def remember_format(ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    """Record the format as soon as it is parsed: errors in other options are written in it as well."""
+    """Record the format as soon as it is parsed: errors in other options are written in it too."""
     invocation_of(ctx).log_format = value
     return value
 

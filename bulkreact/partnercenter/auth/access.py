@@ -18,7 +18,7 @@ from bulkreact.partnercenter.auth.credential_source import AppSource, Credential
 class AuthorizedAccess:
     """Credentials that were checked once: the tenant they are for, and why they are refused, if they are.
 
-    ``tenant_id`` is the token's where the token says so, else the ``named_tenant``; both are empty when no tenant is known.
+    ``tenant_id`` is the token's where the token says so, else the ``named_tenant``; both are empty if no tenant is known.
     """
 
     credentials: Credentials
@@ -29,7 +29,7 @@ class AuthorizedAccess:
     source: CredentialSource | None = None
 
     def matches_tenant(self, tenant_id: str | None) -> bool:
-        """Return whether a run of a tenant (a GUID, a domain, or empty when unknown) may be continued."""
+        """Return whether a run of a tenant (a GUID, a domain, or empty if unknown) may be continued."""
         names = {self.tenant_id, self.named_tenant} - {""}
         if not tenant_id or not names or tenant_id in names:
             return True
@@ -38,7 +38,7 @@ class AuthorizedAccess:
 
 
 def open_credentials(source: CredentialSource, state: Path) -> StaticToken | RefreshingToken:
-    """Build the credentials of a source; InputRefusedError when its secret cannot be used.
+    """Build the credentials of a source; InputRefusedError if its secret cannot be used.
 
     The secret is loaded once here, so that a wrong one is refused before the input is read.
     """
@@ -89,7 +89,7 @@ async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = 
 
 
 def refresh_token_expires_at(source: CredentialSource | None, state: Path) -> datetime | None:
-    """Return when a stored refresh token expires unless it is used, None when there is none."""
+    """Return when a stored refresh token expires unless it is used, None if there is none."""
     if not isinstance(source, UserSource):
         return None
     from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms

@@ -22,11 +22,11 @@ class Credentials(Protocol):
         ...
 
     async def ensure_token(self) -> str:
-        """Get a token for the next calls if needed; return why there is none, empty when there is."""
+        """Get a token for the next calls if needed; return why there is none, empty if there is."""
         ...
 
     async def token(self) -> str:
-        """Return the current access token without waiting; CredentialsRefusedError when there is none."""
+        """Return the current access token without waiting; CredentialsRefusedError if there is none."""
         ...
 
     async def renew(self, since: float) -> None:

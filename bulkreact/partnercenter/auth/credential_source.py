@@ -1,4 +1,4 @@
-"""Decides where access tokens come from, by options, environment and stored sign-ins; pure."""
+"""Decides where access tokens come from, by options, environment and stored sign-ins. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,7 +67,7 @@ class AppSource:
 
 @dataclass(frozen=True, slots=True)
 class UserSource:
-    """A user who signed in through the app, which authenticates itself as well where there is a ``secret``."""
+    """A user who signed in through the app, which authenticates itself too where there is a ``secret``."""
 
     identity: Identity
     record: SignInRecord
@@ -84,7 +84,7 @@ def resolve(
     *,
     run_tenant: str = "",
 ) -> CredentialSource:
-    """Return where access tokens come from; InputRefusedError when that is nowhere, or not clear.
+    """Return where access tokens come from; InputRefusedError if that is nowhere, or not clear.
 
     ``run_tenant`` is the tenant of the run that is continued: tokens must be for it.
 
@@ -150,7 +150,7 @@ def sign_in_identity(options: IdentityOptions, sign_ins: Sequence[SignInRecord])
 
 
 def matching_sign_in(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> SignInRecord | None:
-    """Return the sign-in that matches the options, None when none does; InputRefusedError when several do."""
+    """Return the sign-in that matches the options, None if none does; InputRefusedError if several do."""
     matching = _matching(options, sign_ins)
     if len(matching) > 1:
         names = "; ".join(
@@ -161,7 +161,7 @@ def matching_sign_in(options: IdentityOptions, sign_ins: Sequence[SignInRecord])
 
 
 def app_secret(options: IdentityOptions, environment: Mapping[str, str]) -> AppSecret | None:
-    """Return the app's secret or certificate, None when there is none; InputRefusedError when two are equally strong.
+    """Return the app's secret or certificate, None if there is none; InputRefusedError if two are equally strong.
 
     The command line beats the environment, and that the configuration file.
     """

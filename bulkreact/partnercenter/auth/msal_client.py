@@ -97,7 +97,7 @@ class MsalHttpClient:
         return replace(answer, description=description)
 
     def header(self, name: str) -> str:
-        """Return a header of the last answer, empty when there is none."""
+        """Return a header of the last answer, empty if there is none."""
         return "" if self.last is None else str(self.last.headers.get(name, ""))
 
     @property
@@ -191,7 +191,7 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
 
 
 def grant_of(result: Result | None, http_client: MsalHttpClient) -> Grant:
-    """Return the token in a result; TokenServiceError when there is none."""
+    """Return the token in a result; TokenServiceError if there is none."""
     token = result.get("access_token") if result else None
     if not result or not isinstance(token, str) or not is_token(token):
         raise to_error(http_client.answer(result or {}))

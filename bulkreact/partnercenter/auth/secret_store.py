@@ -23,12 +23,12 @@ class Persistence(Protocol):
         ...
 
     def load(self) -> str:
-        """Return the stored text; FileNotFoundError when there is none."""
+        """Return the stored text; FileNotFoundError if there is none."""
         ...
 
 
 def persistence(store: TokenStorage, file: Path) -> Persistence:
-    """Return the storage for a text; InputRefusedError when no keyring works.
+    """Return the storage for a text; InputRefusedError if no keyring works.
 
     With a keyring, the file only shows when the text was changed.
     """

@@ -21,7 +21,7 @@ class TokenStorage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """What is known of a sign-in besides its tokens; ``confidential`` if the app authenticated itself as well.
+    """What is known of a sign-in besides its tokens; ``confidential`` if the app authenticated itself too.
 
     ``tenant_id`` is as it was named then, ``tid`` as the token had it, or empty; ``signed_in_at`` is UTC, ISO 8601.
     """
@@ -49,7 +49,7 @@ def records(state: Path) -> list[SignInRecord]:
 
 
 def read_record(path: Path) -> SignInRecord | None:
-    """Return the record in a file, None when there is no file; InputRefusedError when it is damaged."""
+    """Return the record in a file, None if there is no file; InputRefusedError if it is damaged."""
     try:
         return _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -50,7 +50,7 @@ class SignIn:
         return self._cache
 
     def record(self) -> SignInRecord | None:
-        """Return the record of the sign-in, None when there is none; InputRefusedError when it is damaged."""
+        """Return the record of the sign-in, None if there is none; InputRefusedError if it is damaged."""
         return read_record(self._record)
 
     @contextmanager
@@ -75,7 +75,7 @@ class SignIn:
     def tokens(self, store: TokenStorage) -> Iterator[SerializableTokenCache]:
         """Yield MSAL's cache of the tokens, and store it atomically if it changes; use it within ``exclusive``.
 
-        InputRefusedError when the keyring cannot be reached.
+        InputRefusedError if the keyring cannot be reached.
         """
         storage = persistence(store, self._cache)
         cache = SerializableTokenCache()
@@ -88,7 +88,7 @@ class SignIn:
                 self._save(storage, cache.serialize())
 
     def refresh_token_expires_at(self, store: TokenStorage) -> datetime | None:
-        """Return when the refresh token expires unless it is used, None when there is none."""
+        """Return when the refresh token expires unless it is used, None if there is none."""
         with self.exclusive(), self.tokens(store) as cache:
             tokens = list(cache.search(cache.CredentialType.REFRESH_TOKEN))
         times = [str(token.get("last_modification_time")) for token in tokens]
@@ -96,7 +96,7 @@ class SignIn:
         return datetime.fromtimestamp(stored, UTC) + timedelta(days=REFRESH_TOKEN_DAYS) if stored is not None else None
 
     def ensure_writable(self, store: TokenStorage) -> None:
-        """Check that tokens can be stored; InputRefusedError when they cannot."""
+        """Check that tokens can be stored; InputRefusedError if they cannot."""
         persistence(store, self._cache)
         size = _GROWTH + (self._cache.stat().st_size if self._cache.exists() else 0)
         try:
@@ -158,7 +158,7 @@ class SignIn:
             return False
 
     def _load(self, storage: Persistence) -> str:
-        """Return the stored cache, empty when there is none; MSAL itself would crash on anything else."""
+        """Return the stored cache, empty if there is none; MSAL itself would crash on anything else."""
         try:
             stored = storage.load()
             content = json.loads(stored)

@@ -31,7 +31,7 @@ class Claims:
 
     @property
     def expiry(self) -> str:
-        """Return the time of expiry for people, empty when it is unknown."""
+        """Return the time of expiry for people, empty if it is unknown."""
         if self.expires_at is None:
             return ""
         return f"{datetime.fromtimestamp(self.expires_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -67,7 +67,7 @@ def read_claims(token: str) -> Claims | None:
 
 
 def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
-    """Return why the service would refuse a token and what to do about it, empty when it would not.
+    """Return why the service would refuse a token and what to do about it, empty if it would not.
 
     A missing claim is no reason.
     """
@@ -91,7 +91,7 @@ def rejection_reason(claims: Claims, *, resource: str, tenant_id: str) -> str:
 
 
 def expiry_reason(claims: Claims, *, now: float) -> str:
-    """Return that a token has expired and what to do, empty when it has not; ``now`` counts seconds since 1970."""
+    """Return that a token has expired and what to do, empty if it has not; ``now`` counts seconds since 1970."""
     if claims.expires_at is None or claims.expires_at > now:
         return ""
     when = f" at {claims.expiry}" if claims.expiry else ""

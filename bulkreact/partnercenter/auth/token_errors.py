@@ -1,4 +1,4 @@
-"""Reads the token service's errors and explains them to people; pure."""
+"""Reads the token service's errors and explains them to people. No I/O."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class TokenAnswer:
 
     @property
     def number(self) -> str:
-        """Return the AADSTS number in the description, empty when there is none."""
+        """Return the AADSTS number in the description, empty if there is none."""
         match = _NUMBER.search(self.description)
         return match[1] if match else ""
 
@@ -89,7 +89,7 @@ def _fallback(answer: TokenAnswer) -> tuple[str, str]:
 
 
 def _quote(description: str) -> str:
-    """Return the service's own message for people, without its number, traces and times; empty when there is none."""
+    """Return the service's own message for people, without its number, traces and times; empty if there is none."""
     text = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
     printable = "".join(char if char.isprintable() else " " for char in text)
     message = " ".join(printable.strip(" :.").split())[:_QUOTE_LENGTH]

@@ -1,4 +1,4 @@
-"""Decides when an access token is renewed, and when a failed fetch is repeated; pure. Times are monotonic seconds."""
+"""Decides when an access token is renewed, and when a failed fetch is repeated. No I/O. Times are monotonic seconds."""
 
 from dataclasses import dataclass, field, replace
 

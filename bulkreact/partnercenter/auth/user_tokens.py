@@ -69,7 +69,7 @@ def sign_in(
 ) -> SignInRecord:
     """Sign a user in and store the sign-in in place of an earlier one.
 
-    CredentialsRefusedError when that fails, or the token would be refused; then nothing has changed.
+    CredentialsRefusedError if that fails, or the token would be refused; then nothing has changed.
     """
     with stored.exclusive():
         # Do not use up a refresh token that cannot be replaced.

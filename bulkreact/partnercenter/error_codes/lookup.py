@@ -43,12 +43,12 @@ def generic_code(http_status: int) -> str:
 
 
 def advice(status: Status, http_status: int | None, code: str) -> str:
-    """Return what to do about a row, empty when there is nothing to do."""
+    """Return what to do about a row, empty if there is nothing to do."""
     return lookup_outcome(status, http_status, code).advice
 
 
 def auto_renew_advice(auto_renew: AutoRenew) -> str:
-    """Return what to do about the auto-renewal of a reactivated subscription, empty when there is nothing to do."""
+    """Return what to do about the auto-renewal of a reactivated subscription, empty if there is nothing to do."""
     return _AUTO_RENEW.get(auto_renew, "")
 
 
@@ -90,7 +90,7 @@ def find_entries(text: str) -> list[ErrorCode]:
 
 
 def http_status_of(text: str) -> int | None:
-    """Read ``404`` or ``http-404`` as an HTTP status, None when it is none."""
+    """Read ``404`` or ``http-404`` as an HTTP status, None if it is none."""
     digits = text.strip().lower().removeprefix(_GENERIC)
     if len(digits) == 3 and digits.isascii() and digits.isdigit() and 200 <= int(digits) <= 599:  # noqa: PLR2004
         return int(digits)

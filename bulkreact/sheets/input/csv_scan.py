@@ -27,7 +27,7 @@ class Scan:
 
 
 def scan_records(file: TextIO, name: str, delimiter: str, is_header: HeaderTest) -> Scan:
-    """Read all records once; InputRefusedError when a quotation mark is not closed or a cell is too long."""
+    """Read all records once; InputRefusedError if a quotation mark is not closed or a cell is too long."""
     scanner = _Scanner(file, delimiter)
     try:
         header, header_index = scanner.scan_to_header(is_header)

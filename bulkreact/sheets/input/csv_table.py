@@ -56,7 +56,7 @@ class CsvDialect:
 
 
 class TextTable:
-    """A table in a text file, below the first row that ``is_header``; InputRefusedError when the file has none.
+    """A table in a text file, below the first row that ``is_header``; InputRefusedError if the file has none.
 
     ``remark`` says what was guessed, empty if nothing that matters to the user.
     """
@@ -91,7 +91,7 @@ class TextTable:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Return the names of the columns, empty when the file has no content."""
+        """Return the names of the columns, empty if the file has no content."""
         return self._scan.header
 
     @property

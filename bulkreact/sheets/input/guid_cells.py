@@ -1,4 +1,4 @@
-"""Normalizes cells that should be GUIDs, and explains those that are not; pure."""
+"""Normalizes cells that should be GUIDs, and explains those that are not. No I/O."""
 
 import re
 import unicodedata

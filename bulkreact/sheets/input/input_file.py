@@ -31,7 +31,7 @@ class Table(Protocol):
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Return the names of the columns, empty when the file has no content."""
+        """Return the names of the columns, empty if the file has no content."""
         ...
 
     @property
@@ -114,7 +114,7 @@ class InputFile:
         self.errors.sort(key=lambda error: error.number)
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield every row with content; InputRefusedError when there are more than allowed."""
+        """Yield every row with content; InputRefusedError if there are more than allowed."""
         for chunk in self._table.chunks():
             for row in self._rows_of(chunk):
                 self.count += 1
@@ -201,7 +201,7 @@ def _cells(chunk: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file; InputRefusedError when it cannot be read."""
+    """Return the SHA-256 of a file; InputRefusedError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

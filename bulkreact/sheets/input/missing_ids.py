@@ -53,7 +53,7 @@ class CompletionLayout:
 
 
 def completion_layout(header: Sequence[str], named: Mapping[str, str]) -> CompletionLayout:
-    """Return where the columns are; ColumnError when customer or subscription is missing or a name is ambiguous."""
+    """Return where the columns are; ColumnError if customer or subscription is missing or a name is ambiguous."""
     customer, subscription, entitlement = (column_index(header, column, named.get(column)) for column in ID_COLUMNS)
     if customer is None or subscription is None:
         names = ", ".join(map(repr, header))[:500]
@@ -77,7 +77,7 @@ def completion_layout(header: Sequence[str], named: Mapping[str, str]) -> Comple
 
 
 class InputWithMissingIds:
-    """A table with customers and subscriptions; InputRefusedError when the file has none.
+    """A table with customers and subscriptions; InputRefusedError if the file has none.
 
     ``text`` is true if it will be written as text: then cells are guarded unless they come from text.
     """

@@ -1,4 +1,4 @@
-"""Decides what is wrong with one row of an input, and what an earlier run left for it; pure."""
+"""Decides what is wrong with one row of an input, and what an earlier run left for it. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

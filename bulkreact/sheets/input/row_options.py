@@ -1,4 +1,4 @@
-"""Reads what a row of an input says besides its ids: what to bring back, what to do then, and how long there is; pure."""
+"""Reads what a row of an input says besides its ids: what to bring back, what to do then, and how long there is. No I/O."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What one row asks for; ``deadline`` (UTC, ISO 8601) is when its target is deleted for good, empty if unknown.
+    """What one row asks for; ``deadline`` (UTC, ISO 8601) is when its target is permanently deleted, empty if unknown.
 
     ``unread_dates`` is how many of its dates could not be read.
     """

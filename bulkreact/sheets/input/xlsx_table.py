@@ -49,7 +49,7 @@ class WorkbookTable:
     """A table in the named sheet of a workbook, or in the first visible sheet with a row that ``is_header``.
 
     ``hidden`` decides about hidden rows with data: ``include`` or ``skip``; without it the workbook is refused.
-    InputRefusedError when there is no such table. Results in a workbook carry no formula guard, and nothing is guessed.
+    InputRefusedError if there is no such table. Results in a workbook carry no formula guard, and nothing is guessed.
     """
 
     remark = ""
@@ -95,7 +95,7 @@ class WorkbookTable:
         return list(range(min(used), max(used) + 1)) if used else []
 
     def _rows_to_skip(self, numbers: set[int], hidden: str | None) -> set[int]:
-        """Return the hidden rows to skip; InputRefusedError when there are some and the user has not decided."""
+        """Return the hidden rows to skip; InputRefusedError if there are some and the user has not decided."""
         if not numbers:
             return set()
         with_data = [number for number, cells in self._data() if number in numbers and any(map(str.strip, cells))]

@@ -1,4 +1,4 @@
-"""Computes the rectangles of the report's charts, in the units of their view boxes; pure."""
+"""Computes the rectangles of the report's charts, in the units of their view boxes. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

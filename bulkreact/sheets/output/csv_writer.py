@@ -1,4 +1,4 @@
-"""Formats lines of CSV: comma, minimal quoting, bare line feeds; pure."""
+"""Formats lines of CSV: comma, minimal quoting, bare line feeds. No I/O."""
 
 import csv
 from collections.abc import Sequence

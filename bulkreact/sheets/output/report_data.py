@@ -1,4 +1,4 @@
-"""The content of a run's report, collected row by row in memory that does not grow with them; pure."""
+"""The content of a run's report, collected row by row in memory that does not grow with them. No I/O."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _DESCRIPTION_SHOWN = 300
 
 @dataclass(slots=True)
 class ErrorGroup:
-    """Rows that did not end well for the same reason.
+    """Rows that did not succeed for the same reason.
 
     ``code`` is the status if there is no code. ``ranges`` are the first rows, as pairs of first and last of consecutive
     ones; ``hidden`` more come after them. ``transferred`` of the rows belong to another run now, and ``example`` is the

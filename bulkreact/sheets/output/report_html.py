@@ -23,7 +23,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def write(folder: Path, report: RunReport) -> None:
-    """Write the report into a folder; raises OSError when that is not possible, an older one is then untouched."""
+    """Write the report into a folder; raises OSError if that is not possible, an older one is then untouched."""
     page = render(report)
     with replacing(folder / REPORT, private=True) as file:
         file.write(page)

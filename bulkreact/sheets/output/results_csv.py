@@ -54,7 +54,7 @@ class RowCounts:
 def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Iterator[RowCounts]:
     """Write results.csv and failed.csv, in input order, in one pass; they replace older ones when the context ends.
 
-    Raises OSError when a file cannot be written. After any error, also one inside the context, older files are untouched.
+    Raises OSError if a file cannot be written. After any error, also one inside the context, older files are untouched.
     """
     counts = RowCounts()
     with ExitStack() as files:
@@ -73,7 +73,7 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy the results of a folder to another file; raises OSError when that is not possible."""
+    """Copy the results of a folder to another file; raises OSError if that is not possible."""
     with (folder / RESULTS).open("rb") as results, replacing_bytes(target, private=False) as file:
         shutil.copyfileobj(results, file)
 
@@ -96,7 +96,7 @@ def set_aside_edited(folder: Path, name: str) -> Path | None:
 
 
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:
-    """Write a JSON file; raises OSError when it cannot be written."""
+    """Write a JSON file; raises OSError if it cannot be written."""
     with replacing(path, private=private) as file:
         json.dump(content, file, ensure_ascii=False, indent=2)
         file.write("\n")

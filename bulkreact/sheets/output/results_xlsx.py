@@ -34,18 +34,22 @@ COLOURS = {
 
 
 def size_error(rows: int, columns: int) -> str:
-    """Return why a workbook cannot hold so many rows and columns of an input; empty when it can."""
+    """Return why a workbook cannot hold so many rows and columns of an input; empty if it can."""
     most = MOST_ROWS - 1
     if rows > most:
         return f"a workbook has room for {most:,} rows, and these are {rows:,}"
     max_columns = MOST_COLUMNS - len(RESULT_COLUMNS)
-    return f"a workbook has room for {max_columns:,} columns of an input, and these are {columns:,}" if columns > max_columns else ""
+    return (
+        f"a workbook has room for {max_columns:,} columns of an input, and these are {columns:,}"
+        if columns > max_columns
+        else ""
+    )
 
 
 def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], details: Sequence[tuple[str, str]]) -> None:
     """Write the workbook, with ``details`` of the run on its second sheet.
 
-    Raises OSError when it cannot be written; an older one is then untouched.
+    Raises OSError if it cannot be written; an older one is then untouched.
     """
     with writing(path, private=True) as book:
         counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows)

@@ -37,7 +37,7 @@ def write_lines(file: TextIO, header: Sequence[str], rows: Rows) -> None:
 
 
 def size_error(path: Path, *, rows: int, columns: int) -> str:
-    """Return why a file of that name cannot hold so many rows and columns; empty when it can."""
+    """Return why a file of that name cannot hold so many rows and columns; empty if it can."""
     if path.suffix.lower() != WORKBOOK or (rows < MOST_ROWS and columns <= MOST_COLUMNS):
         return ""
     return (

@@ -36,13 +36,13 @@ _RULES = (
 
 
 def write_csv(path: Path) -> None:
-    """Write a text file with nothing but the names of the columns; raises OSError when it cannot be written."""
+    """Write a text file with nothing but the names of the columns; raises OSError if it cannot be written."""
     with replacing(path, private=False) as file:
         file.write(csv_line(ID_COLUMNS))
 
 
 def write_xlsx(path: Path, *, command: str) -> None:
-    """Write a workbook that names the ``command`` to run once it is filled in; raises OSError when it cannot be written."""
+    """Write a workbook that names the ``command`` to run once it is filled in; raises OSError if it cannot be written."""
     with writing(path, private=False) as book:
         table = book.add_sheet("Subscriptions", header_rows=1)
         table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=len(ID_COLUMNS))

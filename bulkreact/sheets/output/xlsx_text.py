@@ -1,4 +1,4 @@
-"""Escapes text for the cells of a workbook; pure."""
+"""Escapes text for the cells of a workbook. No I/O."""
 
 import re
 

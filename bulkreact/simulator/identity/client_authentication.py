@@ -27,7 +27,7 @@ def credential_type(form: Mapping[str, str]) -> Credential:
 
 
 def authenticate(app: App, form: Mapping[str, str], audiences: Collection[str], now: float) -> None:
-    """Raise TokenRefusedError when the credential is not this app's; a request without one is accepted.
+    """Raise TokenRefusedError if the credential is not this app's; a request without one is accepted.
 
     ``audiences`` are the audiences that an assertion may have.
     """

@@ -84,7 +84,7 @@ class Directory:
         self._codes: dict[str, AuthorizationCode] = {}
 
     def app(self, client_id: str, tenant: str) -> App | None:
-        """Return a registered app, None when none is registered at all; TokenRefusedError when it is not among them."""
+        """Return a registered app, None if none is registered at all; TokenRefusedError if it is not among them."""
         self.check_tenant(tenant)
         for app in self.apps:
             if (app.client_id.lower(), app.tenant_id.lower()) == (client_id.lower(), tenant.lower()):
@@ -99,7 +99,7 @@ class Directory:
             raise TokenRefusedError(90002)
 
     def valid_access_token(self, token: str) -> IssuedAccessToken | None:
-        """Return the record of an access token, None when it was not issued here or is no longer valid."""
+        """Return the record of an access token, None if it was not issued here or is no longer valid."""
         access = self._access.get(token)
         if access is None or access.revoked or self.clock() >= access.expires_at or access.audience != self.resource:
             return None
@@ -110,11 +110,11 @@ class Directory:
         return self.mfa_required and access.user and not access.mfa
 
     def approve(self, user_code: str) -> None:
-        """Approve a sign-in on another device; KeyError when no sign-in has this code."""
+        """Approve a sign-in on another device; KeyError if no sign-in has this code."""
         self._pending_sign_in(user_code).state = "approved"
 
     def decline(self, user_code: str) -> None:
-        """Decline a sign-in on another device; KeyError when no sign-in has this code."""
+        """Decline a sign-in on another device; KeyError if no sign-in has this code."""
         self._pending_sign_in(user_code).state = "declined"
 
     def begin_device_sign_in(self, client_id: str) -> DeviceSignIn:
@@ -145,10 +145,10 @@ class Directory:
 
     def issue_for_app(self, client_id: str, tenant: str) -> TokenPayload:
         """Return an access token of an app itself, as the token endpoint answers."""
-        audience, span = self._audience(), self._validity()
+        audience, validity = self._audience(), self._validity()
         tenant = self.domains.get(tenant, tenant)
-        token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, validity=span)
-        self._access[token] = IssuedAccessToken(audience, span[1], user=False, mfa=False)
+        token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, validity=validity)
+        self._access[token] = IssuedAccessToken(audience, validity[1], user=False, mfa=False)
         return self._token_answer(token)
 
     def issue_for_user(
@@ -163,17 +163,17 @@ class Directory:
         nonce: str = "",
     ) -> TokenPayload:
         """Return access, refresh and id tokens of a user, as the token endpoint answers."""
-        audience, span = self._audience(), self._validity()
+        audience, validity = self._audience(), self._validity()
         home = self.domains.get(tenant, tenant)
         token = self.signer.user_token(
             user,
             audience=audience,
             tenant=home,
             client_id=client_id,
-            validity=span,
+            validity=validity,
             methods=["pwd", "mfa"] if self.mfa else ["pwd"],
         )
-        self._access[token] = IssuedAccessToken(audience, span[1], user=True, mfa=self.mfa)
+        self._access[token] = IssuedAccessToken(audience, validity[1], user=True, mfa=self.mfa)
         granted = {
             f"{self.resource}/user_impersonation",
             *(scope for scope in scopes if scope.startswith(self.resource)),
@@ -183,7 +183,7 @@ class Directory:
             "scope": " ".join(sorted(granted)),
             "refresh_token": self._store_refresh_token(client_id, tenant, user, public=public),
             "id_token": self.signer.id_token(
-                user, issuer=issuer, tenant=home, client_id=client_id, validity=span, nonce=nonce
+                user, issuer=issuer, tenant=home, client_id=client_id, validity=validity, nonce=nonce
             ),
             "client_info": client_info(user, home),
         }

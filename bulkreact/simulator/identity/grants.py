@@ -37,7 +37,7 @@ class TokenRequest:
         return self.form.get("scope", "").split()
 
     def require(self, name: str) -> str:
-        """Return a parameter; TokenRefusedError when it is missing."""
+        """Return a parameter; TokenRefusedError if it is missing."""
         value = self.form.get(name, "")
         if not value:
             raise TokenRefusedError(900144)
@@ -45,7 +45,7 @@ class TokenRequest:
 
 
 def issue_tokens(directory: Directory, request: TokenRequest) -> TokenPayload:
-    """Return the tokens that a request gets, as the endpoint answers; TokenRefusedError when it gets none."""
+    """Return the tokens that a request gets, as the endpoint answers; TokenRefusedError if it gets none."""
     request.require("client_id")
     if number := error_number_of(request.client_id):
         raise TokenRefusedError(number)
@@ -141,7 +141,7 @@ def _issue_for_user(directory: Directory, request: TokenRequest, nonce: str = ""
 
 
 def _check_user_grant(directory: Directory, request: TokenRequest, app: App | None) -> None:
-    """Raise TokenRefusedError when an app may not act for users in this way."""
+    """Raise TokenRefusedError if an app may not act for users in this way."""
     if app and not app.public and not credential_type(request.form):
         raise TokenRefusedError(7000218)
     if app and not app.consented:

@@ -103,8 +103,8 @@ def tenant_guid(tenant: str) -> str:
         return str(uuid5(NAMESPACE_DNS, tenant.lower()))
 
 
-def _claims(audience: str, tenant: str, client_id: str, span: Validity) -> dict[str, object]:
-    begin, end = span
+def _claims(audience: str, tenant: str, client_id: str, validity: Validity) -> dict[str, object]:
+    begin, end = validity
     return {
         "aud": audience,
         "iss": f"https://sts.windows.net/{tenant_guid(tenant)}/",

@@ -2,7 +2,7 @@
 
 from bulkreact.simulator.partnercenter.answers import HTML, HTML_PAGE, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
-from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, answer_always, answer_once
+from bulkreact.simulator.partnercenter.scenario import Scenario, answer_always, answer_once, choose_scenario
 
 CUSTOMER_SCENARIOS: dict[int, Scenario] = {
     20002: Scenario("403, code 20002, for ever", reads=answer_always(refusal(403, "20002"))),

@@ -15,7 +15,7 @@ from bulkreact.simulator.partnercenter.answers import (
     throttle_answer,
 )
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.scenario import Scenario, choose_scenario, answer_always, answer_once
+from bulkreact.simulator.partnercenter.scenario import Scenario, answer_always, answer_once, choose_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def _refusals() -> dict[int, EntitlementScenario]:
 def _transient() -> dict[int, EntitlementScenario]:
     return {
         int(code): EntitlementScenario(
-            f"500, code {code}, once, then accepted", answer_once(ScriptedAnswer(500, error_body(code, description), JSON))
+            f"500, code {code}, once, then accepted",
+            answer_once(ScriptedAnswer(500, error_body(code, description), JSON)),
         )
         for code, description in TRANSIENT.items()
     }
@@ -80,9 +81,13 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     ),
     408: EntitlementScenario("408 once, then accepted", answer_once(408)),
     409: EntitlementScenario("409 without a code, for ever", answer_always(409)),
-    429: EntitlementScenario("429 with Retry-After twice, then accepted", answer_once(throttle_answer(), throttle_answer())),
+    429: EntitlementScenario(
+        "429 with Retry-After twice, then accepted", answer_once(throttle_answer(), throttle_answer())
+    ),
     1429: EntitlementScenario("429 for ever", answer_always(throttle_answer())),
-    2429: EntitlementScenario("429 without Retry-After, the wait only in the body, once", answer_once(throttle_answer(""))),
+    2429: EntitlementScenario(
+        "429 without Retry-After, the wait only in the body, once", answer_once(throttle_answer(""))
+    ),
     3429: EntitlementScenario("429 with Retry-After as a date, once", answer_once(throttle_answer("date", seconds=2))),
     4429: EntitlementScenario(
         "429 for the whole customer, for two seconds", answer_once(throttle_answer("2", scope="customer", seconds=2))
@@ -111,7 +116,9 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
         answer_always(ScriptedAnswer(404, error_body("800111", "Not found").decode().encode("utf-16"))),
         gone=True,
     ),
-    597: EntitlementScenario("502 with an HTML page once, then accepted", answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))),
+    597: EntitlementScenario(
+        "502 with an HTML page once, then accepted", answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))
+    ),
     1597: EntitlementScenario(
         "200 with the HTML page of a proxy once, then accepted", answer_once(ScriptedAnswer(200, HTML, HTML_PAGE))
     ),

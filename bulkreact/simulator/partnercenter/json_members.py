@@ -19,7 +19,7 @@ class Member:
 
 
 def members(text: str) -> list[Member]:
-    """Return the members of a JSON object in their order; ValueError when the text is none."""
+    """Return the members of a JSON object in their order; ValueError if the text is none."""
     position = _expect(text, 0, "{")
     items: list[Member] = []
     while not text.startswith("}", position):
@@ -37,7 +37,7 @@ def members(text: str) -> list[Member]:
 
 
 def member(text: str, name: str) -> Member | None:
-    """Return the member of a text with that name in any case; None when there is none, or no object."""
+    """Return the member of a text with that name in any case; None if there is none, or no object."""
     try:
         items = members(text)
     except ValueError:
@@ -46,7 +46,7 @@ def member(text: str, name: str) -> Member | None:
 
 
 def value(text: str, name: str) -> object:
-    """Return the value of the member with that name in any case; None when there is none."""
+    """Return the value of the member with that name in any case; None if there is none."""
     found = member(text, name)
     content: object = json.loads(found.raw) if found else None
     return content
@@ -59,7 +59,7 @@ def replace_value(text: str, name: str, raw: str) -> str:
 
 
 def describe_deviation(expected: str, body: bytes) -> str:
-    """Return how a body differs from the expected text in UTF-8; empty when it does not."""
+    """Return how a body differs from the expected text in UTF-8; empty if it does not."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

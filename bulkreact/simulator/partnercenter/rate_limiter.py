@@ -11,7 +11,7 @@ PARTNER = ""
 
 @dataclass(slots=True)
 class _Window:
-    began: float
+    started_at: float
     calls: int = 0
 
 
@@ -41,8 +41,8 @@ class CallLimiter:
     def _count(self, key: str, limit: int, seconds: float, now: float) -> float:
         """Count a call, and return the seconds left of its window when it exceeds the limit, else 0."""
         window = self._windows.get(key)
-        if window is None or now - window.began >= seconds:
+        if window is None or now - window.started_at >= seconds:
             window = self._windows[key] = _Window(now)
-        # Rejected calls count against the limit as well.
+        # Rejected calls count against the limit too.
         window.calls += 1
-        return window.began + seconds - now if limit and window.calls > limit else 0.0
+        return window.started_at + seconds - now if limit and window.calls > limit else 0.0

@@ -9,16 +9,16 @@ from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Answers in their order; after the last one there are no more, or it is repeated ``forever``."""
+    """Answers in their order; after the last one there are no more, or it is repeated ``is_repeated``."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
-    forever: bool = False
+    is_repeated: bool = False
 
     def answer(self, number: int) -> ScriptedAnswer | None:
-        """Return the answer to the n-th call, counted from 0; None when the script has none for it."""
+        """Return the answer to the n-th call, counted from 0; None if the script has none for it."""
         if number < len(self.answers):
             return self.answers[number]
-        return self.answers[-1] if self.forever else None
+        return self.answers[-1] if self.is_repeated else None
 
 
 NO_SCRIPT = Script()
@@ -31,7 +31,7 @@ def answer_once(*answers: ScriptedAnswer | int) -> Script:
 
 def answer_always(answer: ScriptedAnswer | int) -> Script:
     """Return a script that always gives the same answer; a number is a status without a body."""
-    return replace(answer_once(answer), forever=True)
+    return replace(answer_once(answer), is_repeated=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Resource(Generic[ScenarioT]):
         return self.scenario.reads.answer(self.reads - 1)
 
     def answer_to_repeat(self, answer: ScriptedAnswer) -> ScriptedAnswer | None:
-        """Return what the same request id is answered from now on, None when the service will not recognise it."""
-        never_answered = self.scenario.writes.forever and (answer.drop or answer.delay)
+        """Return what the same request id is answered from now on, None if the service will not recognise it."""
+        never_answered = self.scenario.writes.is_repeated and (answer.drop or answer.delay)
         if self.scenario.ignores_repeats or never_answered:
             return None
         if answer.effect:

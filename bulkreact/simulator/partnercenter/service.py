@@ -19,7 +19,7 @@ from bulkreact.simulator.partnercenter.subscriptions import SimulatedSubscriptio
 
 __all__ = ["Behaviour", "CallLog", "PartnerCenter", "Plan", "TargetKey"]
 
-# The ids of a customer and a subscription, in lower case; a target has that of an entitlement below them as well.
+# The ids of a customer and a subscription, in lower case; a target has that of an entitlement below them too.
 Plan: TypeAlias = tuple[str, str]
 
 

@@ -40,10 +40,10 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
     @property
     def listed(self) -> bool:
         """Whether lists show it."""
-        return not self.scenario.reads.forever
+        return not self.scenario.reads.is_repeated
 
     def active_since(self, delay: float) -> float | None:
-        """Return the time since when it is active, None when it was not reactivated."""
+        """Return the time since when it is active, None if it was not reactivated."""
         if self.profile.status == "active":
             return float("-inf")
         within = delay if self.scenario.active_within is None else self.scenario.active_within
@@ -101,7 +101,9 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
             violations.append("If-Match is missing")
         if if_match is not None and not (if_match.startswith('"') and if_match.endswith('"')):
             violations.append("If-Match is not quoted")
-        deviations = [describe_deviation(_expected_update(text), body) for text in self.served_texts] or ["it was never read"]
+        deviations = [describe_deviation(_expected_update(text), body) for text in self.served_texts] or [
+            "it was never read"
+        ]
         if body in [text.encode() for text in self.served_texts]:
             violations.append("changes nothing")
         elif all(deviations):
@@ -110,7 +112,9 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
 
     def drops_members(self, body: str) -> bool:
         """Return whether a body has fewer members than what was served."""
-        return bool(self.served_texts) and "lost " in describe_deviation(_expected_update(self.served_texts[-1]), body.encode())
+        return bool(self.served_texts) and "lost " in describe_deviation(
+            _expected_update(self.served_texts[-1]), body.encode()
+        )
 
     def with_location(self, answer: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
         """Return an answer with the ids and addresses put into its Location."""

@@ -15,7 +15,14 @@ from bulkreact.simulator.partnercenter.answers import (
 )
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from bulkreact.simulator.partnercenter.response_bodies import error_body
-from bulkreact.simulator.partnercenter.scenario import NO_SCRIPT, Scenario, Script, choose_scenario, answer_always, answer_once
+from bulkreact.simulator.partnercenter.scenario import (
+    NO_SCRIPT,
+    Scenario,
+    Script,
+    answer_always,
+    answer_once,
+    choose_scenario,
+)
 from bulkreact.simulator.partnercenter.subscription_json import JsonStyle, SubscriptionKind, SubscriptionProfile
 
 LICENCE = SubscriptionProfile()
@@ -93,7 +100,7 @@ def _refusals() -> dict[int, SubscriptionScenario]:
 
 
 def _same_as_entitlements() -> dict[int, SubscriptionScenario]:
-    """Return the scenarios that entitlements have as well, but that a success is a 200."""
+    """Return the scenarios that entitlements have too, but that a success is a 200."""
     return {
         number: SubscriptionScenario(
             scenario.description, replace(scenario.writes, answers=tuple(map(_as_update, scenario.writes.answers)))
@@ -133,7 +140,9 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_same_as_entitlements(),
     **_statuses(),
     **{
-        int(code): SubscriptionScenario(f"500, code {code}, once, then accepted", answer_once(refusal(500, code, description)))
+        int(code): SubscriptionScenario(
+            f"500, code {code}, once, then accepted", answer_once(refusal(500, code, description))
+        )
         for code, description in TRANSIENT.items()
     },
     1_800_094: SubscriptionScenario(
@@ -257,7 +266,9 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     5005: SubscriptionScenario("a parent: 400, code 800096, for ever", answer_always(refusal(400, "800096"))),
     5006: SubscriptionScenario("add-on of the id ending in 5005: 409, code 27009, for ever", parent=5005),
     5007: SubscriptionScenario(
-        "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active", parent=5000, parent_delay=2
+        "add-on of the id ending in 5000: 409, code 27009, until two seconds after that is active",
+        parent=5000,
+        parent_delay=2,
     ),
     7001: SubscriptionScenario("an Azure plan: below it 409, code 27009, until it is active", profile=_PLAN),
     7002: SubscriptionScenario(
@@ -283,7 +294,9 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     9_000_503: SubscriptionScenario(
         "reading it is answered 503 twice before it is read properly", reads=answer_once(503, 503)
     ),
-    9_000_599: SubscriptionScenario("reading it: the connection drops once", reads=answer_once(ScriptedAnswer(drop=True))),
+    9_000_599: SubscriptionScenario(
+        "reading it: the connection drops once", reads=answer_once(ScriptedAnswer(drop=True))
+    ),
     9_000_404: SubscriptionScenario("reading it is answered 404 without a body for ever", reads=answer_always(404)),
     9_000_597: SubscriptionScenario(
         "reading it is answered 502 with an HTML page once", reads=answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))

@@ -230,7 +230,7 @@ class SimulatedSubscriptions:
 
 
 def _parse_update(body: bytes) -> _RequestedUpdate | None:
-    """Return what a body asks for, None when it is no JSON object."""
+    """Return what a body asks for, None if it is no JSON object."""
     try:
         text = body.decode("utf-8-sig")
         members(text)

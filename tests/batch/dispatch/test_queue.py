@@ -35,7 +35,7 @@ class Rows:
         rows = [row for row in self.all if row.target.customer_id == stream.customer_id and row.position > after]
         return rows[:limit]
 
-    def begun(self, stream: CustomerStream, after: int) -> list[PendingRow]:
+    def items_with_calls(self, stream: CustomerStream, after: int) -> list[PendingRow]:
         return [row for row in self.rows(stream, after, 1000) if row.progress.call]
 
 

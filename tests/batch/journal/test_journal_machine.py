@@ -182,8 +182,8 @@ class JournalMachine(RuleBasedStateMachine):
             connection = journal.connection
             for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
                 found = load_progress(connection, ordinal, target(guid(ordinal)), lost=self.carried)
-                assert (found.intent, found.attempts, found.lost, found.operation) == (
-                    expected.intent,
+                assert (found.request_sequence, found.attempts, found.lost, found.operation) == (
+                    expected.request_sequence,
                     expected.attempts,
                     expected.lost,
                     expected.operation,

@@ -195,10 +195,10 @@ def test_only_an_active_subscription_without_auto_renewal_is_sent_back(
 @pytest.mark.parametrize(
     ("verdict", "changes"),
     [
-        (Accepted(ANSWER), {"intent": 4}),
-        (Refused(ANSWER), {"intent": 4}),
-        (Conflict(ANSWER), {"intent": 4, "conflicts": 1}),
-        (NotReady(ANSWER), {"intent": 4, "conflicts": 1}),
+        (Accepted(ANSWER), {"request_sequence": 4}),
+        (Refused(ANSWER), {"request_sequence": 4}),
+        (Conflict(ANSWER), {"request_sequence": 4, "conflicts": 1}),
+        (NotReady(ANSWER), {"request_sequence": 4, "conflicts": 1}),
         (BROKEN, {"failures": 1}),
         (Throttled(replace(ANSWER, business=False), None), {}),
         (TokenRefused(replace(ANSWER, business=False)), {"token_refused": True}),
@@ -207,7 +207,7 @@ def test_only_an_active_subscription_without_auto_renewal_is_sent_back(
 def test_an_answer_to_the_update_moves_its_counters_and_uses_up_the_snapshot(
     verdict: Verdict, changes: dict[str, int]
 ) -> None:
-    before = AutoRenewRestore(intent=3, snapshot=subscription())
+    before = AutoRenewRestore(request_sequence=3, snapshot=subscription())
     assert before.apply(verdict) == replace(before, snapshot=None, **changes)
 
 

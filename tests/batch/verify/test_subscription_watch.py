@@ -53,7 +53,11 @@ def test_a_watch_restores_auto_renewal_that_is_off_on_request(
     outcome = Outcome(status, 1, call, auto_renew=auto_renew)
     row = WatchedRow(5, 6, Target("customer", "id", ""), outcome, restore_auto_renew=requested, restore_attempts=3)
     watch = watch_rows([row], SCHEDULE, restoring=restoring)
-    assert (watch.position, watch.due, watch.restore) == (5, due, AutoRenewRestore(intent=3) if restores else None)
+    assert (watch.position, watch.due, watch.restore) == (
+        5,
+        due,
+        AutoRenewRestore(request_sequence=3) if restores else None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.support.subscription_client import CUSTOMER, SubscriptionClient, acti
 
 ONE = guid(5)
 READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.answers)
-REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.forever)
+REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.is_repeated)
 UPDATED = sorted(set(SUBSCRIPTION_SCENARIOS) - set(READ_BADLY) - {208})
 LOST = {599, 1599, 2599, 3599, 4599, 5599}
 SLOW = {598, 1598}
