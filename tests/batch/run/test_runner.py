@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.models import Outcome, Target
+from bulkreact.models import Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import of
 from tests.support.ids import guid, target
@@ -55,14 +55,12 @@ def test_an_answer_is_not_recorded_without_the_outcome_that_follows_from_it(kind
 
 
 @KINDS
-def test_a_row_is_reported_once_its_outcome_is_in_the_journal(kind: Target, tmp_path: Path) -> None:
+def test_a_row_is_not_reported_before_its_outcome_is_in_the_journal(kind: Target, tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
     virtual_run.create_journal([kind])
-    journal: list[list[str]] = []
-
-    def report(_number: int, _outcome: Outcome) -> None:
-        journal.append(select(tmp_path, "SELECT status FROM outcomes"))
-
-    virtual_run.on_settled = report
-    virtual_run.work(LIMITS)
-    assert journal == [["accepted"]]
+    refuse_outcomes(tmp_path)
+    reported: list[int] = []
+    virtual_run.on_settled = lambda number, _outcome: reported.append(number)
+    with pytest.raises(sqlite3.IntegrityError, match="an outcome"):
+        virtual_run.work(LIMITS)
+    assert reported == []
