@@ -10,9 +10,10 @@ import click
 
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
+from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.invocation import Invocation
 from bulkreact.cli.output import json_log
-from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
+from bulkreact.errors import BulkreactError
 
 _PROGRAM = "bulkreact"
 
@@ -51,6 +52,17 @@ class _LazyGroup(click.Group):
             raise TypeError(f"bulkreact.cli.commands.{cmd_name}.command is not a command")
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click itself would write an empty line at Ctrl-C, which is no JSON."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+        except BrokenPipeError:
+            # The reader of our output has gone: nothing more can be written, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -75,45 +87,28 @@ def exit_code(signals: list[int] | None = None) -> int:
     invocation = Invocation([] if signals is None else signals)
     try:
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except click.ClickException as error:
-        if _writes_json(invocation):
-            _print(invocation, error.format_message())
-        else:
-            error.show()
-        return error.exit_code
-    except click.Abort as error:
-        _print(invocation, "Nothing was sent.")
-        return EXIT_INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else InputRefusedError.exit_code
-    except KeyboardInterrupt:
-        _print(invocation, "Interrupted. Nothing was sent.")
-        return EXIT_INTERRUPTED
-    except BulkreactError as error:
-        _print(invocation, f"Error: {error}")
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone: nothing more can be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
-        message = (
-            "This is a bug in bulkreact. If there was a run, its journal is intact: the same command continues it."
-        )
-        _print(invocation, message, trace=traceback.format_exc())
-        return BulkreactError.exit_code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
+        ended = ErrorExit.of(error)
+        _print(invocation, error, ended)
+        return ended.code
     return code if isinstance(code, int) else 0
 
 
-def _writes_json(invocation: Invocation) -> bool:
-    return json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
-
-
-def _print(invocation: Invocation, message: str, *, trace: str = "") -> None:
+def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> None:
     """Print why the command ends, for people or as a line for programs."""
-    if _writes_json(invocation):
-        json_log.write(json_log.LogLevel.ERROR, "error", message=message.removeprefix("Error: "), traceback=trace)
-        return
+    as_json = json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
+    trace = "".join(traceback.format_exception(error)) if ended.is_bug else ""
     with suppress(BrokenPipeError):
-        click.echo(f"{trace}{message}", err=True)
+        match error:
+            case click.exceptions.NoArgsIsHelpError():
+                error.show()
+            case _ if as_json:
+                json_log.write(json_log.LogLevel.ERROR, "error", message=ended.message, traceback=trace)
+            case click.ClickException():
+                error.show()
+            case click.Abort():
+                # On a line of its own: before it are a question or what the terminal shows for Ctrl-C.
+                click.echo(f"\n{ended.message}", err=True)
+            case _:
+                prefix = "Error: " if isinstance(error, BulkreactError) else trace
+                click.echo(f"{prefix}{ended.message}", err=True)

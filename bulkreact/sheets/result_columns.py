@@ -6,7 +6,8 @@ from functools import lru_cache
 from bulkreact.models import AutoRenew, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, auto_renew_advice
 
-RESULT_COLUMNS = (
+# The results of every version have these, by which a results file is recognized when it is the input of a run.
+_FIRST_COLUMNS = (
     "row",
     "status",
     "http_status",
@@ -19,9 +20,10 @@ RESULT_COLUMNS = (
     "started_at",
     "finished_at",
 )
+# New columns go behind them.
+RESULT_COLUMNS = (*_FIRST_COLUMNS,)
 NUMERIC_COLUMNS = frozenset({"row", "http_status", "attempts"})
-# What the results of every version have, by which a results file is recognized when it is the input of a run.
-_SIGNATURE = frozenset(RESULT_COLUMNS[:11])
+_SIGNATURE = frozenset(_FIRST_COLUMNS)
 
 
 def result_cells(row: ResultRow) -> list[str]:

@@ -89,7 +89,9 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
 def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> None:
     try:
         confirm(count, service, yes=yes)
-    except click.exceptions.Exit:
+    except (click.Abort, click.exceptions.Exit) as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         raise InputRefusedError("it was not confirmed.") from None
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.command import CommandContext, ConfiguredCommand
+from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
 from bulkreact.cli.options.shared import combine_options, shared
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
-from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError
+from bulkreact.errors import BulkreactError
 from bulkreact.monitoring.monitors import CommandEnd, Notifier
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
@@ -71,7 +72,8 @@ class MonitoredCommand(ConfiguredCommand):
             monitors.notify_start()
             end: CommandEnd = super().invoke(ctx)
         except BaseException as error:
-            end = end_by(error)
+            ended = ErrorExit.of(error)
+            end = CommandEnd(ended.code, ended.message)
             raise
         finally:
             with deferring_signals():
@@ -99,26 +101,6 @@ def monitors_for(ctx: click.Context) -> Notifier:
 def end_of(run: WrittenResults) -> CommandEnd:
     """Return the end of a command that worked on one run."""
     return CommandEnd(run.exit_code, runs=(run,))
-
-
-def end_by(error: BaseException) -> CommandEnd:
-    """Return the end of a command that an exception ends."""
-    match error:
-        case BulkreactError():
-            return CommandEnd(error.exit_code, str(error))
-        case click.exceptions.Exit():
-            return CommandEnd(error.exit_code)
-        case click.ClickException():
-            return CommandEnd(error.exit_code, error.format_message())
-        case click.Abort():
-            interrupted = isinstance(error.__context__, KeyboardInterrupt)
-            return CommandEnd(EXIT_INTERRUPTED if interrupted else InputRefusedError.exit_code, "Nothing was sent.")
-        case KeyboardInterrupt():
-            return CommandEnd(EXIT_INTERRUPTED, "Interrupted. Nothing was sent.")
-        case SystemExit(code=int(code)):
-            return CommandEnd(code, "Interrupted. Nothing was sent.")
-        case _:
-            return CommandEnd(BulkreactError.exit_code, f"a bug in bulkreact ({type(error).__name__})")
 
 
 def make_reporter(ctx: click.Context, output: Output) -> Reporter:

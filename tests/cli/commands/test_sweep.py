@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -553,6 +555,47 @@ def test_with_a_terminal_it_asks_about_each_file(program: Program, partner: Part
     assert ended.err.count("Reactivate 2 subscriptions of 2 customers") == 2
     assert [count_calls(partner, 100), count_calls(partner, 200)] == [[0, 0], [1, 1]]
     assert file_names(inbox_folder(program)) == ["a.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [
+        (None, 2, "b.csv: it was not confirmed."),
+        (signal.SIGINT, 130, "Interrupted between two files: the next sweep takes the others."),
+    ],
+    ids=["end of input", "Ctrl-C"],
+)
+def test_a_question_left_unanswered_ends_only_its_own_file(
+    program: Program, partner: Partner, number: signal.Signals | None, code: int, message: str
+) -> None:
+    drop_file(program, "a.csv", 100, age=7200)
+    drop_file(program, "b.csv", 200)
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        process = program.start("sweep", "--base-url", partner.base_url, "--rate", "off", *NO_SETTLING, stdin=stdin)
+        os.write(keyboard, b"y\n")
+        wait_until((inbox_folder(program) / "done" / "a.csv").exists)
+        assert process.stderr
+        wait_for_question(process.stderr, "b.csv")
+        if number is None:
+            os.write(keyboard, b"\x04")
+        else:
+            process.send_signal(number)
+        ended = program.wait(process)
+    os.close(keyboard)
+    assert ended.code == code
+    assert message in ended.err
+    assert "Nothing was sent" not in ended.err
+    assert [count_calls(partner, 100), count_calls(partner, 200)] == [[1, 1], [0, 0]]
+    assert file_names(inbox_folder(program)) == ["b.csv"]
+
+
+def wait_for_question(stderr: IO[str], file_name: str) -> None:
+    """Read what the program prints until it has asked about a file."""
+    printed = ""
+    while not re.search(rf"{file_name}: run .*Reactivate .*\[y/N\]", printed, re.DOTALL):
+        printed += stderr.read(1)
 
 
 def test_a_journal_that_cannot_be_written_in_mid_run_is_not_reported_as_nothing_sent(

@@ -1,6 +1,7 @@
 """Log lines for programs: one JSON object a line, whatever happens, and nothing of a quiet success."""
 
 import json
+import os
 import signal
 from collections import Counter
 
@@ -102,3 +103,19 @@ def test_the_commands_that_follow_a_run_speak_so_too(program: Program, partner: 
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     again = program(command, process.run.name, *FAST, *AS_JSON)
     assert of(lines(again), "run.ended")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes")
+@pytest.mark.parametrize("form", [(), AS_JSON], ids=["text", "json"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_input_is_read_is_reported_in_the_format_asked_for(
+    program: Program, number: signal.Signals, code: int, form: tuple[str, ...]
+) -> None:
+    os.mkfifo(program.folder / "pipe")
+    process = program.start("run", "pipe", "--simulate", *form)
+    with (program.folder / "pipe").open("wb"):
+        process.send_signal(number)
+        ended = program.wait(process)
+    assert ended.code == code
+    reported = [str(line["message"]) for line in lines(ended)] if form else ended.err.splitlines()
+    assert reported[-1] == "Interrupted. Nothing was sent."
