@@ -86,6 +86,16 @@ def test_a_journal_that_was_changed_is_read_again(tmp_path: Path, opened: list[s
     assert len(opened) == 3
 
 
+def test_a_journal_of_which_only_the_log_has_changed_is_read_again(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, 1)
+    end_session(folder)
+    settle(folder)
+    assert list_runs(tmp_path).runs[0].is_finished
+    with Journal(folder) as journal:
+        journal.begin_session(command="run", version="1", configured_per_minute=None, now=AT)
+        assert not list_runs(tmp_path).runs[0].is_finished
+
+
 def test_what_has_just_been_written_is_not_yet_remembered(tmp_path: Path, opened: list[str]) -> None:
     end_session(make_run(tmp_path, 1))
     list_runs(tmp_path)
