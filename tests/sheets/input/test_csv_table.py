@@ -165,6 +165,14 @@ def test_a_torn_archive_gets_a_sentence(tmp_path: Path) -> None:
         take(path)
 
 
+def test_a_file_that_has_lost_lines_since_they_were_counted_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path, table())
+    input_file = InputFile(path, max_rows=10_000)
+    save(tmp_path, table().rsplit("\n", 2)[0] + "\n")
+    with pytest.raises(InputRefusedError, match="has 4 lines of data but only 3 could be read"):
+        list(input_file.rows())
+
+
 @given(
     cells=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6), min_size=1, max_size=9),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
