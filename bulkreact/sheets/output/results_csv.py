@@ -12,8 +12,7 @@ from pathlib import Path
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
-from bulkreact.sheets.formula_guard import guard_cells
-from bulkreact.sheets.output.csv_writer import csv_line
+from bulkreact.sheets.output.csv_writer import guarded_line
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
 RESULTS = "results.csv"
@@ -60,12 +59,12 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
     with ExitStack() as files:
         results = files.enter_context(replacing(folder / RESULTS, private=True))
         failed = files.enter_context(replacing(folder / FAILED, private=True))
-        names = csv_line(guard_cells((*header, *RESULT_COLUMNS)))
+        names = guarded_line((*header, *RESULT_COLUMNS))
         for file in (results, failed):
             file.write(names)
         for row in rows:
             counts.add(row)
-            line = csv_line(guard_cells(result_cells(row)))
+            line = guarded_line(result_cells(row))
             results.write(line)
             if not row.succeeded:
                 failed.write(line)
