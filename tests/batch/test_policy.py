@@ -54,7 +54,7 @@ def call_row(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step | 
     return progress, step
 
 
-def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
+def run_to_outcome(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
     """Return status, code and attempts of the outcome of a row."""
     step = call_row(*answers, attempts=attempts)[1]
     assert isinstance(step, Finish)
@@ -95,16 +95,16 @@ def ending(*answers: Verdict, attempts: int = 5) -> tuple[Status, str, int]:
     ],
 )
 def test_answers_have_their_outcome(answers: list[Verdict], expected: tuple[Status, str, int]) -> None:
-    assert ending(*answers) == expected
+    assert run_to_outcome(*answers) == expected
 
 
 def test_a_501_ends_after_one_repetition() -> None:
     not_implemented = verdicts.Transient(answer(501, "0"), retry_once=True)
-    assert ending(not_implemented, not_implemented) == (Status.FAILED, "0", 2)
+    assert run_to_outcome(not_implemented, not_implemented) == (Status.FAILED, "0", 2)
 
 
 def test_waiting_out_a_throttle_is_no_failed_attempt() -> None:
-    assert ending(*[THROTTLED] * 50, UNAVAILABLE, ACCEPTED, attempts=2) == (Status.ACCEPTED, "", 52)
+    assert run_to_outcome(*[THROTTLED] * 50, UNAVAILABLE, ACCEPTED, attempts=2) == (Status.ACCEPTED, "", 52)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_busy_target_is_left_alone_for_two_minutes() -> None:
 
 def test_a_refused_token_is_renewed_once_and_again_only_after_another_answer() -> None:
     assert call_row(TOKEN_REFUSED)[1] == RenewToken()
-    assert ending(TOKEN_REFUSED, TOKEN_REFUSED) == (Status.FAILED, "http-401", 2)
+    assert run_to_outcome(TOKEN_REFUSED, TOKEN_REFUSED) == (Status.FAILED, "http-401", 2)
     assert call_row(TOKEN_REFUSED, UNAVAILABLE, TOKEN_REFUSED)[1] == RenewToken()
 
 
@@ -156,7 +156,7 @@ def test_rows_that_stop_the_run_are_sent_again_by_a_resume() -> None:
 
 
 def test_a_fatal_answer_to_a_read_leaves_the_row_where_it_was() -> None:
-    assert ending(AMBIGUOUS, FATAL) == (Status.DEFERRED, "900337", 1)
+    assert run_to_outcome(AMBIGUOUS, FATAL) == (Status.DEFERRED, "900337", 1)
 
 
 def test_the_cells_describe_the_last_write_call_and_not_the_read() -> None:

@@ -16,7 +16,7 @@ def measure(workspace: Workspace) -> Iterator[Row]:
     """Yield both figures of every rate."""
     for name, rate in _RATES.items():
         moments = _moments(workspace, name, rate)
-        steady = [moment for moment in moments if moment >= moments[0] + 1]
+        steady = [time for time in moments if time >= moments[0] + 1]
         achieved = (len(steady) - 1) / (steady[-1] - steady[0])
         yield Row("pace achieved", name, (achieved / rate,), Threshold(least=0.985, most=1.005))
         most = float(_most_in_any_second(moments))
@@ -35,8 +35,8 @@ def _moments(workspace: Workspace, name: str, rate: float) -> list[float]:
 
 def _most_in_any_second(moments: Sequence[float]) -> int:
     most = first = 0
-    for last, moment in enumerate(moments):
-        while moments[first] <= moment - 1:
+    for last, time in enumerate(moments):
+        while moments[first] <= time - 1:
             first += 1
         most = max(most, last - first + 1)
     return most

@@ -110,7 +110,7 @@ def test_the_readme_names_every_status_every_exit_code_and_every_column() -> Non
     assert f"`{', '.join(RESULT_COLUMNS)}`" in README
 
 
-def fate_lines(kind: str, number: int) -> list[str]:
+def scenario_lines(kind: str, number: int) -> list[str]:
     """Return the lines about a number in the README's table of fates for a kind of id."""
     table = README.partition(f"| last digits of {kind} id |")[2].partition("\n\n")[0]
     return [line for line in table.splitlines() if f"`{number}`" in line]
@@ -118,27 +118,28 @@ def fate_lines(kind: str, number: int) -> list[str]:
 
 @pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
 def test_the_readme_tells_every_fate(number: int) -> None:
-    (line,) = fate_lines("an entitlement", number)
-    words = ENTITLEMENT_SCENARIOS[number].description
-    assert words in line or f"{words.partition(',')[0]} with that code" in line
+    (line,) = scenario_lines("an entitlement", number)
+    description = ENTITLEMENT_SCENARIOS[number].description
+    assert description in line or f"{description.partition(',')[0]} with that code" in line
 
 
 @pytest.mark.parametrize("number", sorted(SUBSCRIPTION_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
-    (line,) = fate_lines("a subscription", number)
-    words = SUBSCRIPTION_SCENARIOS[number].description
-    told = [
-        words.removesuffix(", an unknown status").removeprefix("reading it says "),
-        f"{words.partition(',')[0]} with that code",
-        f"{words.partition(',')[0]} with the digits after the 9 as its code",
+    (line,) = scenario_lines("a subscription", number)
+    description = SUBSCRIPTION_SCENARIOS[number].description
+    expected = [
+        description.removesuffix(", an unknown status").removeprefix("reading it says "),
+        f"{description.partition(',')[0]} with that code",
+        f"{description.partition(',')[0]} with the digits after the 9 as its code",
     ]
     same = (
-        words == getattr(ENTITLEMENT_SCENARIOS.get(number), "description", "") and "what an entitlement meets" in line
+        description == getattr(ENTITLEMENT_SCENARIOS.get(number), "description", "")
+        and "what an entitlement meets" in line
     )
-    assert same or [one for one in told if one in line]
+    assert same or [text for text in expected if text in line]
 
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
 def test_the_readme_tells_every_fate_of_a_customer(number: int) -> None:
-    (line,) = fate_lines("a customer", number)
+    (line,) = scenario_lines("a customer", number)
     assert CUSTOMER_SCENARIOS[number].description in line

@@ -380,14 +380,14 @@ def test_tokens_that_are_refused_in_mid_run_are_renewed_once_and_the_calls_repea
     for request_id, answer in calls(authority):
         answers.setdefault(request_id, []).append(answer)
     assert len(answers) == 40
-    assert {tuple(sorted(one)) for one in answers.values()} == {("202",), ("202", "401")}
+    assert {tuple(sorted(statuses)) for statuses in answers.values()} == {("202",), ("202", "401")}
     assert len(authority.directory.requests) == 2
     assert len(authority.service.call_log.effects) == 40
 
 
 def test_a_token_that_is_refused_again_after_its_renewal_stops_the_run(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
-    write_csv(program.folder / "input.csv", [row(scenario_id(1401)), *(row(guid(one)) for one in range(3))])
+    write_csv(program.folder / "input.csv", [row(scenario_id(1401)), *(row(guid(number)) for number in range(3))])
     process = program("run", "input.csv", *FAST, *APP, "--concurrency", "1")
     assert process.code == 3
     assert row_results(process)[0][:2] == ("failed", "401")

@@ -59,14 +59,14 @@ async def listening(talk: Talk) -> AsyncIterator[str]:
 async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[Response | NoResponse]:
     service = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
     async with connect(service, Limits(timeout=seconds), StaticToken(CANARY, now=time.time)) as client:
-        return [await client.send(one) for one in requests]
+        return [await client.send(request) for request in requests]
 
 
-def answering(reply: bytes, heard: list[bytes] | None = None) -> Talk:
+def answering(reply: bytes, received: list[bytes] | None = None) -> Talk:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        if heard is not None:
-            heard.append(head)
+        if received is not None:
+            received.append(head)
         writer.write(reply)
         await writer.drain()
 
@@ -78,12 +78,12 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nMS-RequestId: x\r\n\r
 
 
 async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
-    heard: list[bytes] = []
-    async with listening(answering(ACCEPTED, heard)) as base_url:
+    received: list[bytes] = []
+    async with listening(answering(ACCEPTED, received)) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert (reply.status, reply.body, reply.headers["ms-requestid"]) == (202, b"", "x")
-    first, *lines = heard[0].decode().rstrip("\r\n").split("\r\n")
+    first, *lines = received[0].decode().rstrip("\r\n").split("\r\n")
     assert lines[0] == f"Host: {base_url.removeprefix('http://')}"
     headers = dict(line.split(": ", 1) for line in lines)
     assert first == f"POST {request().path} HTTP/1.1"
@@ -95,22 +95,22 @@ async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
 
 
 async def test_an_address_with_a_path_of_its_own_is_kept() -> None:
-    heard: list[bytes] = []
-    async with listening(answering(ACCEPTED, heard)) as base_url:
+    received: list[bytes] = []
+    async with listening(answering(ACCEPTED, received)) as base_url:
         await send(f"{base_url}/partner/center", request())
         listed = build_customers_request(request_id=guid(1), correlation_id=guid(2), api_version="v1")
         await send(f"{base_url}/partner", listed)
-    assert heard[0].decode().startswith(f"POST /partner/center{request().path} HTTP/1.1\r\n")
-    assert heard[1].startswith(b"GET /partner/v1/customers?size=1 HTTP/1.1\r\n")
+    assert received[0].decode().startswith(f"POST /partner/center{request().path} HTTP/1.1\r\n")
+    assert received[1].startswith(b"GET /partner/v1/customers?size=1 HTTP/1.1\r\n")
 
 
 async def test_a_read_has_neither_body_nor_length() -> None:
-    heard: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", heard)) as base_url:
+    received: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", received)) as base_url:
         await send(base_url, request(Operation.GET_ENTITLEMENT))
-    assert heard[0].startswith(b"GET ")
-    assert b"content-length" not in heard[0].lower()
-    assert b"content-type" not in heard[0].lower()
+    assert received[0].startswith(b"GET ")
+    assert b"content-length" not in received[0].lower()
+    assert b"content-type" not in received[0].lower()
 
 
 async def test_connections_are_kept_and_used_again() -> None:
@@ -133,24 +133,24 @@ async def test_connections_are_kept_and_used_again() -> None:
 
 
 async def test_a_redirect_is_not_followed_and_gets_no_token() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     elsewhere: list[bytes] = []
     async with listening(answering(ACCEPTED, elsewhere)) as other:
         redirect = f"HTTP/1.1 307 Go\r\nLocation: {other}/x\r\nContent-Length: 0\r\n\r\n".encode()
-        async with listening(answering(redirect, heard)) as base_url:
+        async with listening(answering(redirect, received)) as base_url:
             (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert reply.status == 307
-    assert (len(heard), elsewhere) == (1, [])
+    assert (len(received), elsewhere) == (1, [])
 
 
 async def test_cookies_are_not_kept() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     cookie = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: a=b; Path=/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    async with listening(answering(cookie, heard)) as base_url:
+    async with listening(answering(cookie, received)) as base_url:
         # By name: cookies of bare addresses would not be kept anyway.
         await send(base_url.replace("127.0.0.1", "localhost"), request(), request())
-    assert b"cookie" not in heard[1].lower()
+    assert b"cookie" not in received[1].lower()
 
 
 async def test_a_connection_that_closes_without_an_answer_is_a_lost_call() -> None:
@@ -206,16 +206,16 @@ async def test_a_body_that_dribbles_for_ever_is_ended_by_the_same_time_out() -> 
 
 
 async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back() -> None:
-    heard: list[bytes] = []
-    async with listening(answering(b"", heard)) as base_url:
+    received: list[bytes] = []
+    async with listening(answering(b"", received)) as base_url:
         (reply,) = await send(base_url, request(Operation.GET_ENTITLEMENT))
     assert isinstance(reply, NoResponse)
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
+    received: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.replace("://", "://ann:hunter2%21proxy@"))
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
@@ -224,16 +224,16 @@ async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.M
 
 
 async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", heard)) as proxy:
+    received: list[bytes] = []
+    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
         monkeypatch.setenv("https_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
     assert isinstance(reply, NoResponse)
     assert (reply.sent, reply.code) == (False, "unreachable")
     # What is said to Partner Center is none of the proxy's business.
-    assert heard[0].startswith(b"CONNECT partner.example:443 ")
-    assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in heard[0].lower()]
+    assert received[0].startswith(b"CONNECT partner.example:443 ")
+    assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in received[0].lower()]
 
 
 async def test_behind_a_proxy_the_service_hears_what_it_always_hears(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ async def test_behind_a_proxy_the_service_hears_what_it_always_hears(monkeypatch
 
 @pytest.mark.parametrize("challenges", [("Negotiate", BEARER), (BEARER, "Negotiate")])
 async def test_headers_that_come_twice_are_both_heard(challenges: tuple[str, str]) -> None:
-    lines = "".join(f"WWW-Authenticate: {one}\r\n" for one in challenges)
+    lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
     async with listening(answering(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(judge(Operation.REACTIVATE_ENTITLEMENT, reply, now=datetime.now(UTC)), Fatal)
@@ -259,10 +259,10 @@ async def test_passwords_in_a_netrc_file_are_left_alone(tmp_path: Path, monkeypa
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password canary-password\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    heard: list[bytes] = []
-    async with listening(answering(ACCEPTED, heard)) as base_url:
+    received: list[bytes] = []
+    async with listening(answering(ACCEPTED, received)) as base_url:
         await send(base_url, request())
-    assert f"Authorization: Bearer {CANARY}\r\n".encode() in heard[0]
+    assert f"Authorization: Bearer {CANARY}\r\n".encode() in received[0]
 
 
 async def test_a_server_that_is_not_there_was_never_reached() -> None:
@@ -296,12 +296,12 @@ def self_signed(path: Path) -> Path:
 
 
 async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read())
+        received.append(await reader.read())
         writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
@@ -310,7 +310,7 @@ async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_pa
     assert isinstance(reply, NoResponse)
     assert (reply.sent, reply.code) == (False, "unreachable")
     assert "certificate" in reply.description.lower()
-    assert heard == []
+    assert received == []
 
 
 async def test_a_body_beyond_the_cap_is_cut() -> None:

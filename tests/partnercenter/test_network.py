@@ -40,10 +40,10 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
 
 @pytest.fixture
 def tunnels(loop: asyncio.AbstractEventLoop, authority: Authority) -> Iterator[Tunnels]:
-    found = Tunnels(int(authority.base_url.rpartition(":")[2]))
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.connect, "127.0.0.1", 0), loop).result(60)
-    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield found
+    proxy = Tunnels(int(authority.base_url.rpartition(":")[2]))
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.connect, "127.0.0.1", 0), loop).result(60)
+    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield proxy
     loop.call_soon_threadsafe(server.close)
 
 
@@ -82,11 +82,11 @@ def test_the_environments_proxy_is_used_but_never_for_this_machine(monkeypatch: 
     assert proxy_for("https://localhost:8080") is None
 
 
-@pytest.mark.parametrize(("given", "used"), [("proxy.example:3128", "http://proxy.example:3128"), ("", None)])
-def test_a_proxy_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch, given: str, used: str | None) -> None:
+@pytest.mark.parametrize(("setting", "used"), [("proxy.example:3128", "http://proxy.example:3128"), ("", None)])
+def test_a_proxy_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch, setting: str, used: str | None) -> None:
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("https_proxy", given)
+    monkeypatch.setenv("https_proxy", setting)
     assert proxy_for("https://partner.example") == used
 
 

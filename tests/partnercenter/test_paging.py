@@ -190,20 +190,24 @@ def entry(number: int, parent: int | None) -> SubscriptionEntry:
 
 @given(st.lists(st.none() | st.integers(0, 12), max_size=10))
 def test_every_subscription_comes_once_and_after_its_parent(parents: list[int | None]) -> None:
-    given = [entry(number, parent) for number, parent in enumerate(parents)]
-    ordered = parents_first(given)
-    assert sorted(one.id for one in ordered) == sorted(one.id for one in given)
-    places = {one.id: place for place, one in enumerate(ordered)}
-    ancestors = {one.id: one.parent_id for one in given}
+    entries = [entry(number, parent) for number, parent in enumerate(parents)]
+    ordered = parents_first(entries)
+    assert sorted(subscription.id for subscription in ordered) == sorted(subscription.id for subscription in entries)
+    positions = {subscription.id: position for position, subscription in enumerate(ordered)}
+    ancestors = {subscription.id: subscription.parent_id for subscription in entries}
 
-    def has_root(one: str) -> bool:
+    def has_root(entry_id: str) -> bool:
         seen = set()
-        while one in ancestors and one not in seen:
-            seen.add(one)
-            one = ancestors[one]
-        return one not in ancestors
+        while entry_id in ancestors and entry_id not in seen:
+            seen.add(entry_id)
+            entry_id = ancestors[entry_id]
+        return entry_id not in ancestors
 
-    assert all(places[one.parent_id] < places[one.id] for one in given if one.parent_id in places and has_root(one.id))
+    assert all(
+        positions[subscription.parent_id] < positions[subscription.id]
+        for subscription in entries
+        if subscription.parent_id in positions and has_root(subscription.id)
+    )
 
 
 def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
@@ -213,13 +217,13 @@ def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
         link = {"uri": "/customers", "headers": {"MS-ContinuationToken": str(number)}}
         body = json.dumps({"items": [{"id": guid(1)}], "links": {"next": link}}).encode()
         verdicts.append(cursor.judge(Response(200, "", {}, body), SERVICE, now=NOW))
-    assert [isinstance(one, Refused) for one in verdicts].index(True) == 20
+    assert [isinstance(verdict, Refused) for verdict in verdicts].index(True) == 20
     assert len(cursor.entries) == 1
 
 
 def test_only_wanted_subscriptions_are_looked_into() -> None:
-    wanted = DiscoveryFilter(only=frozenset({guid(12)}))
-    reading = CustomerTask(1, guid(1), wanted)
+    discovery_filter = DiscoveryFilter(only=frozenset({guid(12)}))
+    reading = CustomerTask(1, guid(1), discovery_filter)
     plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
     reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
     path = reading.cursor.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path
@@ -227,7 +231,7 @@ def test_only_wanted_subscriptions_are_looked_into() -> None:
     below = [{"id": guid(121), "status": "active"}, {"id": guid(122), "status": "x"}]
     reading.judge(Response(200, "", {}, json.dumps({"items": below}).encode()), SERVICE, now=NOW)
     assert reading.finished
-    assert [(one.subscription_id.lower(), one.entitlement_id) for one in reading.targets()] == [
+    assert [(row_target.subscription_id.lower(), row_target.entitlement_id) for row_target in reading.targets()] == [
         (guid(12), ""),
         (guid(12), guid(122)),
     ]

@@ -34,12 +34,12 @@ def read(status: int, body: bytes | dict[str, object] = b"") -> Verdict:
 
 
 def test_a_reactivation_is_a_bodyless_post_with_every_documented_header() -> None:
-    one = target(scenario_id(1))
-    request = build_request(WRITE, one, request_id=guid(1), correlation_id=guid(2), api_version="v1")
+    row_target = target(scenario_id(1))
+    request = build_request(WRITE, row_target, request_id=guid(1), correlation_id=guid(2), api_version="v1")
     assert request.method == "POST"
     assert request.path == (
-        f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}"
-        f"/azureEntitlements/{one.entitlement_id}/reactivate"
+        f"/v1/customers/{row_target.customer_id}/subscriptions/{row_target.subscription_id}"
+        f"/azureEntitlements/{row_target.entitlement_id}/reactivate"
     )
     assert {**common_headers("v1", "en-US"), **request.headers} == {
         "Accept": "application/json",
@@ -52,25 +52,25 @@ def test_a_reactivation_is_a_bodyless_post_with_every_documented_header() -> Non
 
 
 def test_reading_an_entitlement_is_a_get_of_the_same_resource() -> None:
-    one = target(scenario_id(1))
-    request = build_request(READ, one, request_id=guid(1), correlation_id=guid(2), api_version="v2")
+    row_target = target(scenario_id(1))
+    request = build_request(READ, row_target, request_id=guid(1), correlation_id=guid(2), api_version="v2")
     assert request.method == "GET"
     assert request.path.startswith("/v2/customers/")
-    assert request.path.endswith(f"/azureEntitlements/{one.entitlement_id}")
+    assert request.path.endswith(f"/azureEntitlements/{row_target.entitlement_id}")
     assert common_headers("v2", "en-US")["MS-Contract-Version"] == "v2"
 
 
 def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> None:
-    one = target(scenario_id(1))
-    request = build_request(LIST, one, request_id=guid(1), correlation_id=guid(2))
+    row_target = target(scenario_id(1))
+    request = build_request(LIST, row_target, request_id=guid(1), correlation_id=guid(2))
     assert (request.method, request.path) == (
         "GET",
-        f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}/azureEntitlements",
+        f"/v1/customers/{row_target.customer_id}/subscriptions/{row_target.subscription_id}/azureEntitlements",
     )
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "statuses"),
     [
         (b'\xef\xbb\xbf{"totalCount":1,"items":[{"id":"AB","status":"Active"}]}', {"ab": "active"}),
         (b'{"Items":[{"Id":"a","Status":"inactive"},{"id":"b","status":"x"}]}', {"a": "inactive", "b": "x"}),
@@ -78,10 +78,10 @@ def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> Non
         (b'{"items":[{"id":"a"},{"id":"b","status":null},7,null,{"id":3,"status":"active"}]}', {}),
     ],
 )
-def test_a_list_tells_the_status_of_each_entry_by_its_id(body: bytes, words: dict[str, str]) -> None:
+def test_a_list_tells_the_status_of_each_entry_by_its_id(body: bytes, statuses: dict[str, str]) -> None:
     verdict = judge(LIST, answer(200, body), now=NOW)
     assert isinstance(verdict, verdicts.Listed)
-    assert verdict.statuses == words
+    assert verdict.statuses == statuses
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"items":{}}', b"<html>", b'{"items":null}'])
@@ -192,11 +192,11 @@ def test_a_redirect_is_refused_and_ends_no_request_id(status: int) -> None:
     assert not verdict.answer.business
 
 
-@pytest.mark.parametrize("left", [True, False])
-def test_a_call_without_an_answer_is_lost_exactly_when_it_left(left: bool) -> None:
-    verdict = judge(WRITE, NoResponse(sent=left, code="timed-out", description="words"), now=NOW)
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_call_without_an_answer_is_lost_exactly_when_it_left(sent: bool) -> None:
+    verdict = judge(WRITE, NoResponse(sent=sent, code="timed-out", description="words"), now=NOW)
     assert isinstance(verdict, verdicts.Transient)
-    assert (verdict.lost, verdict.sent) == (left, left)
+    assert (verdict.lost, verdict.sent) == (sent, sent)
     assert verdict.answer.http_status is None
 
 
@@ -253,8 +253,8 @@ def test_an_answer_without_any_words_is_described_by_ours() -> None:
 
 
 def test_a_description_is_cut_and_loses_tokens_and_control_characters() -> None:
-    words = "a\x1b[31m\r\nb\u2028 eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2lnbmF0dXJl " + "x" * 5000
-    description = write(400, {"code": 3000, "description": words}).answer.description
+    text = "a\x1b[31m\r\nb\u2028 eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2lnbmF0dXJl " + "x" * 5000
+    description = write(400, {"code": 3000, "description": text}).answer.description
     assert len(description) == 1024
     assert description.startswith("a [31m b [hidden] xxx")
 

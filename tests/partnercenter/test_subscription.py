@@ -63,17 +63,17 @@ def _resources(draw: st.DrawFn) -> tuple[str, str, str]:
 @given(_resources(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]))
 def test_everything_but_the_one_member_goes_back_byte_for_byte(resource: tuple[str, str, str], encoding: str) -> None:
     text, reactivated, renewing = resource
-    found = read(text.encode(encoding))
-    assert found is not None
-    assert found.status == "suspended"
-    assert found.body_with_status_active == reactivated.encode()
-    assert found.body_with_auto_renew == renewing.encode()
+    subscription = read(text.encode(encoding))
+    assert subscription is not None
+    assert subscription.status == "suspended"
+    assert subscription.body_with_status_active == reactivated.encode()
+    assert subscription.body_with_auto_renew == renewing.encode()
 
 
 @given(st.binary() | st.text().map(str.encode) | st.builds(lambda body: _BOM + b'{"status":' + body, st.binary()))
 def test_any_bytes_are_a_subscription_or_none(body: bytes) -> None:
-    found = read(body)
-    assert found is None or isinstance(found, Subscription)
+    subscription = read(body)
+    assert subscription is None or isinstance(subscription, Subscription)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,12 @@ def test_what_could_not_go_back_whole_is_no_subscription(body: bytes) -> None:
 
 
 def test_of_names_that_differ_in_case_the_documented_one_counts() -> None:
-    found = read(b'{"status":"suspended","Status":"active"}')
-    assert found is not None
-    assert (found.status, found.body_with_status_active) == ("suspended", b'{"status":"active","Status":"active"}')
+    subscription = read(b'{"status":"suspended","Status":"active"}')
+    assert subscription is not None
+    assert (subscription.status, subscription.body_with_status_active) == (
+        "suspended",
+        b'{"status":"active","Status":"active"}',
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,15 +126,15 @@ def test_of_names_that_differ_in_case_the_documented_one_counts() -> None:
     ],
 )
 def test_an_etag_is_quoted_once_and_never_breaks_a_header(etag: str, header: str) -> None:
-    found = read(f'{{"status":"suspended","Attributes":{{"ETag":{etag}}}}}'.encode())
-    assert found is not None
-    assert found.etag == header
+    subscription = read(f'{{"status":"suspended","Attributes":{{"ETag":{etag}}}}}'.encode())
+    assert subscription is not None
+    assert subscription.etag == header
 
 
 def _renewal(members: str) -> bool:
-    found = read(f'{{"status":"suspended",{members}}}'.encode())
-    assert found is not None
-    return found.auto_renew_disabled
+    subscription = read(f'{{"status":"suspended",{members}}}'.encode())
+    assert subscription is not None
+    return subscription.auto_renew_disabled
 
 
 def test_auto_renewal_was_lost_where_new_commerce_says_false() -> None:

@@ -15,7 +15,7 @@ from tests.support.run_commands import FAST, wait_until
 
 def write(program: Program, name: str, first: int, count: int) -> Path:
     """Write an input file."""
-    return write_csv(program.folder / name, [row(guid(first + one), one) for one in range(count)])
+    return write_csv(program.folder / name, [row(guid(first + index), index) for index in range(count)])
 
 
 def hold(program: Program, partner: Partner) -> "subprocess.Popen[str]":
@@ -38,7 +38,7 @@ def run_of(program: Program) -> str:
     return folder.name
 
 
-def told_to_wait(process: "subprocess.Popen[str]") -> str:
+def wait_message(process: "subprocess.Popen[str]") -> str:
     """Return the sentence in which a process says that it waits for another."""
     assert process.stderr
     return next(line for line in process.stderr if "Waiting until it has ended." in line)
@@ -71,11 +71,11 @@ def test_whoever_waits_runs_when_the_other_has_ended(program: Program, partner: 
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")
-    told = told_to_wait(second)
+    message = wait_message(second)
     end(program, first)
     ended = second.wait(120)
     second.communicate()
-    assert f"process {first.pid}" in told
+    assert f"process {first.pid}" in message
     assert ended == 0
     own = [guid(1) in call["path"] for call in partner.requests()]
     assert own[-1]
@@ -86,7 +86,7 @@ def test_whoever_waits_can_be_told_to_stop(program: Program, partner: Partner) -
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")
-    told_to_wait(second)
+    wait_message(second)
     second.send_signal(signal.SIGTERM)
     assert second.wait(120) == 143
     second.communicate()
@@ -99,7 +99,7 @@ def test_waiting_can_be_asked_for_by_the_environment(program: Program, partner: 
     write(program, "short.csv", 1, 1)
     program.environment["BULKREACT_WAIT"] = "1"
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST)
-    told_to_wait(second)
+    wait_message(second)
     end(program, first)
     assert program.wait(second).code == 0
 

@@ -28,26 +28,26 @@ def take(folder: Path, header: Sequence[str], *rows: Sequence[str], **options: o
 
 def kinds(rows: list[InputRow]) -> list[str]:
     """Return what each row wants, or why it is invalid."""
-    return [one.target.kind if one.target else one.problem_code for one in rows]
+    return [input_row.target.kind if input_row.target else input_row.problem_code for input_row in rows]
 
 
 BOTH = ((CUSTOMER, PLAN, ENTITLEMENT), (CUSTOMER, PLAN, ""), (CUSTOMER, PLAN, "x"), ("", "", ""), (CUSTOMER, "", ""))
 
 
 def test_without_being_told_rows_want_azure_subscriptions(tmp_path: Path) -> None:
-    found = kinds(take(tmp_path, HEADER[:3], *BOTH))
-    assert found == ["azure", "missing-entitlement-id", "invalid-entitlement-id", "missing-subscription-id"]
+    row_kinds = kinds(take(tmp_path, HEADER[:3], *BOTH))
+    assert row_kinds == ["azure", "missing-entitlement-id", "invalid-entitlement-id", "missing-subscription-id"]
 
 
 def test_their_ids_tell_what_they_want_if_they_may(tmp_path: Path) -> None:
-    found = kinds(take(tmp_path, HEADER[:3], *BOTH, kind=None))
-    assert found == ["azure", "subscription", "invalid-entitlement-id", "missing-subscription-id"]
+    row_kinds = kinds(take(tmp_path, HEADER[:3], *BOTH, kind=None))
+    assert row_kinds == ["azure", "subscription", "invalid-entitlement-id", "missing-subscription-id"]
 
 
 def test_suspended_subscriptions_need_no_entitlement_and_heed_none(tmp_path: Path) -> None:
     rows = take(tmp_path, HEADER[:3], *BOTH, kind=Kind.SUBSCRIPTION)
     assert kinds(rows) == ["subscription"] * 3 + ["missing-subscription-id"]
-    assert {one.target.entitlement_id for one in rows if one.target} == {""}
+    assert {input_row.target.entitlement_id for input_row in rows if input_row.target} == {""}
 
 
 @pytest.mark.parametrize("kind", [Kind.SUBSCRIPTION, None])
@@ -96,15 +96,15 @@ def test_a_row_with_several_candidates_is_no_row_of_any_kind(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("cell", "wanted"),
+    ("cell", "restored"),
     [("", False), ("true", True), ("YES", True), ("1", True), ("False", False), ("no", False), ("0", False)],
 )
-def test_the_wish_to_restore_auto_renewal_is_read(cell: str, wanted: bool, tmp_path: Path) -> None:
+def test_the_wish_to_restore_auto_renewal_is_read(cell: str, restored: bool, tmp_path: Path) -> None:
     header = (*HEADER, "restore_auto_renew")
-    (one,) = take(tmp_path, header, (CUSTOMER, PLAN, "", "subscription", cell))
-    assert one.restore_auto_renew is wanted
+    (input_row,) = take(tmp_path, header, (CUSTOMER, PLAN, "", "subscription", cell))
+    assert input_row.restore_auto_renew is restored
     (same,) = take(tmp_path, header, (CUSTOMER, PLAN, "", "subscription", cell), restore_auto_renew=True)
-    assert same.restore_auto_renew is (wanted if cell else True)
+    assert same.restore_auto_renew is (restored if cell else True)
 
 
 def test_an_unclear_wish_is_not_guessed(tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_an_unclear_wish_is_not_guessed(tmp_path: Path) -> None:
 )
 def test_the_time_left_is_what_the_file_says_of_it(cancelled: str, deadline: str, soonest: str, tmp_path: Path) -> None:
     header = (*HEADER[:3], "cancelled_on", "deadline")
-    (one,) = take(tmp_path, header, (CUSTOMER, PLAN, ENTITLEMENT, cancelled, deadline))
-    assert one.deadline == soonest
+    (input_row,) = take(tmp_path, header, (CUSTOMER, PLAN, ENTITLEMENT, cancelled, deadline))
+    assert input_row.deadline == soonest
 
 
 def test_dates_that_cannot_be_read_are_counted_once(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_plan_tells_kinds_and_how_long_there_is(program: Program) -> None:
     assert plan["kinds"] == {"azure": 4, "subscription": 2}
     # A subscription is read before it is updated.
     assert plan["estimated_seconds"] == 8.0
-    assert [one[:2] for one in plan["targets"]] == [
+    assert [entry[:2] for entry in plan["targets"]] == [
         [2, "azure"],
         [3, "azure"],
         [4, "subscription"],
@@ -189,12 +189,12 @@ def test_a_plan_tells_kinds_and_how_long_there_is(program: Program) -> None:
         [7, "azure"],
     ]
     assert plan["targets"][2][2:] == [PLAIN.customer_id, PLAIN.subscription_id, ""]
-    assert [one[0] for one in plan["deadlines"]] == [6, 5, 2, 3]
-    told = program("plan", "input.csv")
-    assert "less than 14 days left, row 5 only" in told.out
-    assert "2 rows (2, 5) have" in told.out
-    assert "the deadline of 1 row (6) has passed" in told.out
-    assert "1 date in cancelled_on or deadline could not be read: write them like 2026-03-01." in told.err
+    assert [entry[0] for entry in plan["deadlines"]] == [6, 5, 2, 3]
+    as_text = program("plan", "input.csv")
+    assert "less than 14 days left, row 5 only" in as_text.out
+    assert "2 rows (2, 5) have" in as_text.out
+    assert "the deadline of 1 row (6) has passed" in as_text.out
+    assert "1 date in cancelled_on or deadline could not be read: write them like 2026-03-01." in as_text.err
 
 
 def test_an_online_plan_adds_what_the_service_says(program: Program, partner: Partner) -> None:
@@ -204,7 +204,7 @@ def test_an_online_plan_adds_what_the_service_says(program: Program, partner: Pa
     assert dict(plan["statuses"])[4] == "suspended"
     assert dict(plan["statuses"])[5] == "active"
     # What is active is in no danger; the end of a term comes from the service.
-    assert {one[0] for one in plan["deadlines"]} == {2, 3, 4, 6}
+    assert {entry[0] for entry in plan["deadlines"]} == {2, 3, 4, 6}
     assert {call["method"] for call in partner.service.call_log.calls} == {"GET"}
 
 
@@ -232,13 +232,13 @@ def test_both_kinds_run_from_one_file(program: Program, partner: Partner) -> Non
     )
     assert process.code == 1
     results = read_csv(process.run / "results.csv")
-    assert [(one["status"], one["error_code"]) for one in results] == [
+    assert [(line["status"], line["error_code"]) for line in results] == [
         ("accepted", ""),
         ("reactivated", ""),
         ("accepted", ""),
         ("failed", "subscription-expired"),
     ]
-    assert [tuple(one[name] for name in (*HEADER[:3], "kind", "note")) for one in results] == list(rows)
+    assert [tuple(line[name] for name in (*HEADER[:3], "kind", "note")) for line in results] == list(rows)
     assert results[3]["advice"].startswith("This subscription cannot be brought back")
     assert "Auto-renew is off since the suspension" in results[2]["advice"]
     assert partner.service.call_log.violations == []
@@ -251,12 +251,12 @@ def test_auto_renewal_is_restored_where_a_row_asks_for_it(program: Program, part
     process = run(program, partner, rows, header, "--kind", "subscription", "--verify-after", "0")
     assert process.code == 0
     results = read_csv(process.run / "results.csv")
-    assert [one["status"] for one in results] == ["reactivated", "accepted", "reactivated"]
-    advices = [one["advice"] for one in results]
+    assert [line["status"] for line in results] == ["reactivated", "accepted", "reactivated"]
+    advices = [line["advice"] for line in results]
     assert advices[0] == ""
     assert advices[1].startswith("Auto-renew is off")
     assert advices[2].startswith("Auto-renew is still off")
-    assert [one["subscription_id"] for one in partner.service.call_log.effects if "auto_renew" in one] == [
+    assert [effect["subscription_id"] for effect in partner.service.call_log.effects if "auto_renew" in effect] == [
         of(1).subscription_id
     ]
 
@@ -267,7 +267,7 @@ def test_auto_renewal_is_restored_for_all_rows_if_the_command_says_so(program: P
         program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription", "--restore-auto-renew"
     )
     assert read_csv(process.run / "results.csv")[0]["advice"] == ""
-    assert [one.get("auto_renew") for one in partner.service.call_log.effects] == [None, "restored"]
+    assert [effect.get("auto_renew") for effect in partner.service.call_log.effects] == [None, "restored"]
 
 
 def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
@@ -277,14 +277,14 @@ def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
     process = run(program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription")
     assert process.code == 0
     assert partner.service.call_log.violations == []
-    kept = b"".join(path.read_bytes() for path in process.run.iterdir() if path.is_file())
-    assert b"commitmentEndDate" not in kept
-    assert CANARY.encode() not in kept
+    written = b"".join(path.read_bytes() for path in process.run.iterdir() if path.is_file())
+    assert b"commitmentEndDate" not in written
+    assert CANARY.encode() not in written
 
 
 def test_a_failed_reading_hands_its_request_id_on_to_the_next_reading(program: Program, partner: Partner) -> None:
     reading, update = of(9_000_500), of(1504)
-    rows = [(PLAIN.customer_id, one.subscription_id) for one in (reading, update)]
+    rows = [(PLAIN.customer_id, id_target.subscription_id) for id_target in (reading, update)]
     header = ("customer_id", "subscription_id")
     process = run(
         program, partner, rows, header, "--kind", "subscription", "--attempts", "1", "--halt-on-failures", "off"
@@ -310,7 +310,7 @@ def test_a_retry_takes_a_parent_and_its_children_together(program: Program, part
     rows = [(plan.customer_id, plan.subscription_id, guid(1)), (plan.customer_id, plan.subscription_id, "")]
     process = run(program, partner, rows, HEADER[:3], "--kind", "auto", "--attempts", "1", "--halt-on-failures", "off")
     first = read_csv(process.run / "results.csv")
-    assert [one["status"] for one in first] == ["not_attempted", "failed"]
+    assert [line["status"] for line in first] == ["not_attempted", "failed"]
     assert first[0]["error_code"] == "parent-failed"
     retried = program(
         *("retry", process.run.name, "--attempts", "1", "--halt-on-failures", "off", *FAST),

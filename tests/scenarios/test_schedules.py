@@ -15,8 +15,8 @@ from tests.support.token_authority import SECRET, Authority
 
 README = (PROJECT / "README.md").read_text()
 UNITS = {
-    Path(found[1]).name: found[0]
-    for found in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", README)
+    Path(match[1]).name: match[0]
+    for match in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", README)
 }
 CRONTAB = README.partition("```crontab\n")[2].partition("```")[0].splitlines()
 LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
@@ -24,10 +24,10 @@ LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("B
 
 def arguments_of(command: str, folder: Path) -> list[str]:
     """Return what a command gives the program, with its folders below another one."""
-    given = re.sub(r" > .*", "", command.partition(".venv/bin/bulkreact ")[2])
-    for place in ("/var/lib/prometheus/node-exporter", "%d"):
-        given = given.replace(place, str(folder))
-    return shlex.split(given)
+    arguments = re.sub(r" > .*", "", command.partition(".venv/bin/bulkreact ")[2])
+    for path in ("/var/lib/prometheus/node-exporter", "%d"):
+        arguments = arguments.replace(path, str(folder))
+    return shlex.split(arguments)
 
 
 def test_there_are_schedules_to_be_tested() -> None:

@@ -76,10 +76,10 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
     assert first.code in {1, 3}
     assert not [process for process in (first, *others) if CANARY in process.out + process.err]
     assert not [process for process in (first, *others) if "Traceback" in process.err]
-    left = files(program.folder)
+    paths = files(program.folder)
     names = {"results.csv", "failed.csv", "summary.json", "latest.json", "report.html", "journal.sqlite3"}
-    assert names <= {path.name for path in left}
-    assert not [path for path in left if CANARY.encode() in path.read_bytes()]
+    assert names <= {path.name for path in paths}
+    assert not [path for path in paths if CANARY.encode() in path.read_bytes()]
     assert row_statuses(latest_run(program))
 
 
@@ -128,31 +128,31 @@ def test_no_secret_is_in_what_the_program_leaves_behind(
         (program.folder / "app.pfx").write_bytes(key_pair().pfx(PASSWORD))
         program.environment["BULKREACT_CERTIFICATE_PASSWORD"] = PASSWORD
         options += ("--certificate-file", "app.pfx")
-    said = []
+    processes = []
     if "user" in mode:
         refresh_token = authority.directory.issue_refresh_token(CLIENT, TENANT, public=mode == "user")
         program.environment["BULKREACT_REFRESH_TOKEN"] = refresh_token
-        said.append(program("login"))
+        processes.append(program("login"))
         authority.directory.revoke_access_tokens()
         del program.environment["BULKREACT_REFRESH_TOKEN"]
     authority.directory.faults = [fault] * 99 if fault else []
     write_csv(program.folder / "input.csv", [row(scenario_id(tail, tail), tail) for tail in (202, 401, 1503)])
-    said.append(program("run", "input.csv", *FAST, *options, "--attempts", "1", "-v"))
-    said += [program("doctor", *options), program("doctor", "--json", *options), program("status")]
+    processes.append(program("run", "input.csv", *FAST, *options, "--attempts", "1", "-v"))
+    processes += [program("doctor", *options), program("doctor", "--json", *options), program("status")]
     if fault and "user" in mode:
         program.environment["BULKREACT_REFRESH_TOKEN"] = authority.directory.issue_refresh_token(CLIENT, TENANT)
-        said.append(program("login"))
-    assert said[-1].code == 0 or fault
+        processes.append(program("login"))
+    assert processes[-1].code == 0 or fault
     hidden = secrets_of(authority, refresh_token)
-    words = [(one.out + one.err).encode() for one in said]
+    outputs = [(process.out + process.err).encode() for process in processes]
     # The state folder is where a sign-in belongs, and these files are the test's own.
     own = {"secret.txt", "app.pfx", "ca.pem"}
-    left = [
+    file_contents = [
         path.read_bytes() for path in files(program.folder) if path.name not in own and path.parent.name != "sign-ins"
     ]
-    assert len(left) >= 5
-    assert not [secret for secret in hidden for text in (*words, *left) if secret in text]
-    assert not [one for one in said if "Traceback" in one.err]
+    assert len(file_contents) >= 5
+    assert not [secret for secret in hidden for text in (*outputs, *file_contents) if secret in text]
+    assert not [process for process in processes if "Traceback" in process.err]
 
 
 def test_every_way_a_row_can_end_is_among_them(program: Program, base_url: str) -> None:

@@ -81,8 +81,12 @@ def test_without_a_token_nothing_more_is_sent_and_the_next_session_continues(tmp
     virtual_run.create_journal([target(guid(number), number) for number in range(40)])
     virtual_run.token_refusal = lambda: "the secret has expired" if len(virtual_run.sent) >= 10 else ""
     limits = Limits(calls_per_second=10, concurrency=4, verify=Verification(after=0))
-    ending = virtual_run.work(limits)
-    assert (ending.state, ending.exit_code, ending.reason) == (RunState.ABORTED, 3, "the secret has expired")
+    stop_reason = virtual_run.work(limits)
+    assert (stop_reason.state, stop_reason.exit_code, stop_reason.reason) == (
+        RunState.ABORTED,
+        3,
+        "the secret has expired",
+    )
     # Those whose token was good already when the trouble began are sent, and no other; no turn is spent on waiting.
     assert 10 <= len(virtual_run.sent) <= 14
     assert sum(row.settled for row in virtual_run.rows()) == len(virtual_run.sent)
@@ -114,8 +118,8 @@ def test_a_stopped_run_does_not_wait_for_a_token(tmp_path: Path) -> None:
             loop.call_later(5, lambda: virtual_run.phases[-1].interrupt(terminated=False))
 
     virtual_run.on_call = stop_soon
-    ending = virtual_run.work(Limits(calls_per_second=10, concurrency=4))
-    assert ending.exit_code == 130
+    stop_reason = virtual_run.work(Limits(calls_per_second=10, concurrency=4))
+    assert stop_reason.exit_code == 130
     assert 5 <= virtual_run.now < HANGING_SECONDS
     assert sum(row.settled for row in virtual_run.rows()) == len(virtual_run.sent) < 40
     assert {row.outcome.status for row in virtual_run.rows()} == {Status.ACCEPTED, Status.NOT_ATTEMPTED}
@@ -126,8 +130,8 @@ def test_a_call_that_waits_for_its_turn_is_not_made_when_the_token_is_refused(tm
     virtual_run.create_journal([target(guid(number), number) for number in range(8)])
     virtual_run.answer = lambda _sent: Response(401, "", {}, b"")
     virtual_run.token_refusal = lambda: "the secret has expired" if virtual_run.renewals else ""
-    ending = virtual_run.work(Limits(calls_per_second=1, concurrency=4, attempts=1))
-    assert ending.exit_code == 3
+    stop_reason = virtual_run.work(Limits(calls_per_second=1, concurrency=4, attempts=1))
+    assert stop_reason.exit_code == 3
     assert len(virtual_run.sent) == len(virtual_run.renewals) == 1
     assert {row.outcome.status for row in virtual_run.rows()} == {Status.DEFERRED, Status.NOT_ATTEMPTED}
 

@@ -114,19 +114,19 @@ def damaged(path: Path) -> Path:
 def test_the_same_rows_are_read_whatever_the_table_is_saved_as(saved: Saved) -> None:
     input_file, rows = saved.taken("table")
     assert input_file.header == ("Kunde", *HEADER, "Menge", "Ende", "Betrag", "Notiz")
-    assert [(one.number, one.problem_code) for one in rows] == [
+    assert [(input_row.number, input_row.problem_code) for input_row in rows] == [
         (3, ""),
         (5, ""),
         (6, ""),
         (7, "damaged-by-excel"),
         (8, "no-ids"),
     ]
-    assert [one.target for one in rows[:3]] == [Target(*row(guid(number))) for number in (1, 2, 3)]
+    assert [input_row.target for input_row in rows[:3]] == [Target(*row(guid(number))) for number in (1, 2, 3)]
 
 
 def test_cells_come_back_as_they_are_shown(saved: Saved) -> None:
     _, rows = saved.taken("table")
-    assert [one.cells for one in rows] == [
+    assert [input_row.cells for input_row in rows] == [
         ("Müller & Söhne", *row(guid(1)), "2", saved.form.date, "2.5", NOTE),
         ("Groß", *row(guid(2).replace("-", "").upper()), "0.5", "", "0.625", "007"),
         ("Zürich", *row(guid(3)), "1", "", "", "1e5"),
@@ -147,6 +147,11 @@ def test_what_was_guessed_and_what_is_wrong_is_said(saved: Saved) -> None:
 def test_ids_that_were_taken_for_numbers_are_damage(saved: Saved) -> None:
     _, rows = saved.taken("damaged")
     damage = "damaged-by-excel"
-    assert [(one.number, one.problem_code) for one in rows] == [(2, damage), (3, ""), (4, damage), (5, damage)]
-    assert [one.problem.casefold().count("e+") for one in rows] == [1, 0, 1, 1]
-    assert all("the original is lost" in one.problem for one in rows if not one.target)
+    assert [(input_row.number, input_row.problem_code) for input_row in rows] == [
+        (2, damage),
+        (3, ""),
+        (4, damage),
+        (5, damage),
+    ]
+    assert [input_row.problem.casefold().count("e+") for input_row in rows] == [1, 0, 1, 1]
+    assert all("the original is lost" in input_row.problem for input_row in rows if not input_row.target)

@@ -149,8 +149,8 @@ def test_every_answer_has_its_outcome(tail: int, tmp_path: Path) -> None:
 def test_a_fatal_answer_stops_the_run(tail: int, tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
     virtual_run.create_journal([of(tail), of(PLAIN, customer=2)])
-    ending = virtual_run.work(Limits(calls_per_second=None, concurrency=1))
-    assert (ending.state, ending.exit_code) == (RunState.ABORTED, 3)
+    stop_reason = virtual_run.work(Limits(calls_per_second=None, concurrency=1))
+    assert (stop_reason.state, stop_reason.exit_code) == (RunState.ABORTED, 3)
     assert virtual_run.rows()[0].outcome.status is Status.FAILED
 
 
@@ -478,13 +478,13 @@ def test_a_subscription_activated_by_another_program_is_already_active(
 ) -> None:
     virtual_run = VirtualRun(tmp_path)
     virtual_run.create_journal([of(PLAIN)])
-    words = iter(["suspended", "active"])
+    statuses = iter(["suspended", "active"])
 
     def answer(sent: SentCall) -> Response | NoResponse:
         if sent.method == "PATCH":
             virtual_run.phases[-1].interrupt(terminated=False)
             return nothing
-        return Response(200, "", {}, f'{{"status":"{next(words)}"}}'.encode())
+        return Response(200, "", {}, f'{{"status":"{next(statuses)}"}}'.encode())
 
     virtual_run.answer = answer
     virtual_run.work(LIMITS)

@@ -51,7 +51,7 @@ def test_no_name_belongs_to_two_columns() -> None:
         {header_key(alias) for column, aliases in _ALIASES.items() for alias in (column, *aliases)}
     )
     claims = [(header_key(alias), column) for column, aliases in _ALIASES.items() for alias in (column, *aliases)]
-    assert {_COLUMNS[one] == column for one, column in claims} == {True}
+    assert {_COLUMNS[alias] == column for alias, column in claims} == {True}
 
 
 @pytest.mark.parametrize("name", ["customer", "Customer name", "Subscription", "Offer", "kind", "", "  ", "id"])

@@ -16,17 +16,17 @@ from bulkreact.simulator.server import serve
 from tests.support.ids import guid, row, scenario_id, target
 from tests.support.program import Program
 
-UNTOLD_BY_THE_STATUS = {598, 599, 1598, 1599, 2599, 3599, 4599}
-TOLD_BY_READING = {1202, 2202, 3202, 4202}
+NOT_SHOWN_BY_THE_STATUS = {598, 599, 1598, 1599, 2599, 3599, 4599}
+SHOWN_BY_READING = {1202, 2202, 3202, 4202}
 
 
 class Visitor:
     """Calls the simulator as any client would."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: PartnerCenter) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, service: PartnerCenter) -> None:
         self.session = session
         self.base_url = base_url
-        self.world = world
+        self.service = service
         self._correlations = iter(range(50_000, 60_000))
 
     async def __call__(
@@ -38,10 +38,10 @@ class Visitor:
         customer: int = 1,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, dict[str, str]]:
-        one = target(entitlement, customer)
-        plan = f"/v1/customers/{one.customer_id}/subscriptions/{one.subscription_id}"
+        entitlement_target = target(entitlement, customer)
+        plan = f"/v1/customers/{entitlement_target.customer_id}/subscriptions/{entitlement_target.subscription_id}"
         path = f"{plan}/azureEntitlements/{entitlement}".rstrip("/")
-        given = {
+        sent_headers = {
             "Authorization": "Bearer x",
             "Accept": "application/json",
             "MS-RequestId": guid(request_id),
@@ -53,7 +53,7 @@ class Visitor:
         }
         url = self.base_url + path + ("/reactivate" if method == "POST" else "")
         async with self.session.request(
-            method, url, headers=given, allow_redirects=False, skip_auto_headers=["Content-Type"]
+            method, url, headers=sent_headers, allow_redirects=False, skip_auto_headers=["Content-Type"]
         ) as answer:
             return answer.status, await answer.read(), dict(answer.headers)
 
@@ -70,7 +70,7 @@ class Visitor:
 
     def answers(self) -> list[tuple[object, object]]:
         """Return the answer and the effect of every call in the ledger."""
-        return [(call["answer"], call["effect"]) for call in self.world.call_log.calls]
+        return [(call["answer"], call["effect"]) for call in self.service.call_log.calls]
 
 
 class Clock:
@@ -83,51 +83,51 @@ class Clock:
         return self.now
 
 
-def active(world: PartnerCenter, entitlements: list[str]) -> list[str]:
+def active(service: PartnerCenter, entitlements: list[str]) -> list[str]:
     """Return those that reading says are active."""
-    return [one for one in entitlements if b'"status":"active"' in world.read(row(one)).body]
+    return [entitlement for entitlement in entitlements if b'"status":"active"' in service.read(row(entitlement)).body]
 
 
 def accepted(rules: Behaviour, clock: Clock, entitlements: list[str]) -> PartnerCenter:
     """Return a world in which these were accepted just now."""
-    world = PartnerCenter(rules, clock)
-    for number, one in enumerate(entitlements):
-        world.reactivate(row(one), guid(number))
-    return world
+    service = PartnerCenter(rules, clock)
+    for number, entitlement in enumerate(entitlements):
+        service.reactivate(row(entitlement), guid(number))
+    return service
 
 
 def faults(rules: Behaviour, *, readings: int = 0) -> list[ScriptedAnswer]:
     """Return how thirty reactivations are answered, with so many readings before each."""
-    world = PartnerCenter(rules, Clock())
-    acts = []
+    service = PartnerCenter(rules, Clock())
+    answers = []
     for number in range(30):
         for _ in range(readings):
-            world.read(row(guid(number)))
-            world.read_all(row(guid(number))[:2])
-        acts.append(world.reactivate(row(guid(number)), guid(number)))
-    return acts
+            service.read(row(guid(number)))
+            service.read_all(row(guid(number))[:2])
+        answers.append(service.reactivate(row(guid(number)), guid(number)))
+    return answers
 
 
-def recall(world: PartnerCenter, entitlements: list[str]) -> None:
+def recall(service: PartnerCenter, entitlements: list[str]) -> None:
     """Tell a world that these were asked for before."""
-    for number, one in enumerate(entitlements):
-        world.replay(row(one), guid(number))
+    for number, entitlement in enumerate(entitlements):
+        service.replay(row(entitlement), guid(number))
 
 
 async def readings(seed: int) -> list[tuple[object, object]]:
     """Return how thirty readings over the line, alone and of the list in turn, are answered among many faults."""
     async for visitor in _visit(Behaviour(fault_share=0.7, seed=seed)):
-        for one in [guid(5), ""] * 15:
+        for entitlement in [guid(5), ""] * 15:
             with suppress(aiohttp.ClientError):
-                await visitor.get(one)
+                await visitor.get(entitlement)
     return visitor.answers()
 
 
 async def _visit(rules: Behaviour) -> AsyncIterator[Visitor]:
-    async with serve(rules) as (base_url, world), aiohttp.ClientSession() as session:
+    async with serve(rules) as (base_url, service), aiohttp.ClientSession() as session:
         # A GET on a connection that was dropped would silently be sent again.
         session._retry_connection = False
-        yield Visitor(session, base_url, world)
+        yield Visitor(session, base_url, service)
 
 
 @pytest.fixture
@@ -150,12 +150,12 @@ async def test_a_plain_entitlement_is_accepted_without_a_body_and_then_active(vi
     assert status == 200
     assert body.startswith(b"\xef\xbb\xbf{")
     assert b'"status":"active"' in body
-    assert visit.world.call_log.violations == []
+    assert visit.service.call_log.violations == []
 
 
 async def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(visit: Visitor) -> None:
     assert [await visit.post(guid(5)) for _ in range(3)] == [202, 202, 202]
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
 
 
 async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) -> None:
@@ -165,15 +165,15 @@ async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) 
 async def test_a_request_id_for_two_targets_is_complained_about(visit: Visitor) -> None:
     await visit.post(guid(5))
     await visit.post(guid(6))
-    assert visit.world.call_log.violations == [f"request id {guid(1)} was used for two targets"]
+    assert visit.service.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
 async def test_a_lost_answer_took_effect_and_is_told_to_the_same_request_id(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
         await visit.post(scenario_id(599))
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
     assert await visit.post(scenario_id(599)) == 202
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
 
 
 async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visitor) -> None:
@@ -184,27 +184,27 @@ async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visi
     assert b'"active"' in (await visit("GET", scenario_id(2599)))[1]
 
 
-@pytest.mark.parametrize("number", sorted(set(ENTITLEMENT_SCENARIOS) - UNTOLD_BY_THE_STATUS - TOLD_BY_READING))
+@pytest.mark.parametrize("number", sorted(set(ENTITLEMENT_SCENARIOS) - NOT_SHOWN_BY_THE_STATUS - SHOWN_BY_READING))
 async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
     status, body, _ = await visit("POST", scenario_id(number))
-    words = ENTITLEMENT_SCENARIOS[number].description
-    assert str(status) in words
+    description = ENTITLEMENT_SCENARIOS[number].description
+    assert str(status) in description
     if b'"code":' in body:
-        assert str(number) in words or number in {208, 501, 596}
+        assert str(number) in description or number in {208, 501, 596}
 
 
-@pytest.mark.parametrize("number", sorted(TOLD_BY_READING))
+@pytest.mark.parametrize("number", sorted(SHOWN_BY_READING))
 async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
     assert await visit.post(scenario_id(number)) == 202
     assert ENTITLEMENT_SCENARIOS[number].description.startswith("accepted")
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
 
 
 @pytest.mark.parametrize("number", [408, 429, 2429, 500, 502, 503, 504, 597, 1597, 401, 800003])
 async def test_passing_faults_pass(visit: Visitor, number: int) -> None:
     statuses = [await visit.post(scenario_id(number)) for _ in range(3)]
     assert statuses[-1] == 202
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
 
 
 async def test_a_gateway_throttle_carries_no_ids_and_its_own_words(visit: Visitor) -> None:
@@ -230,24 +230,24 @@ async def test_limits_are_kept_for_a_customer_and_for_the_partner(visit_limited:
 async def test_without_a_token_or_with_bad_ids_nothing_happens(visit: Visitor) -> None:
     assert (await visit("POST", guid(5), headers={"Authorization": "Basic x"}))[0] == 401
     assert await visit.post("not-a-guid") == 400
-    assert visit.world.call_log.effects == []
+    assert visit.service.call_log.effects == []
 
 
 async def test_missing_headers_are_complained_about(visit: Visitor) -> None:
     await visit("POST", guid(5), headers={"Accept": "*/*", "MS-RequestId": "x"})
-    assert visit.world.call_log.violations == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
+    assert visit.service.call_log.violations == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
 
 
 async def test_random_faults_are_the_same_for_the_same_seed() -> None:
     async def statuses(seed: int) -> list[int]:
-        found = []
+        results = []
         async for visitor in _visit(Behaviour(fault_share=0.5, seed=seed)):
             for number in range(30):
                 try:
-                    found.append(await visitor.post(guid(number), number))
+                    results.append(await visitor.post(guid(number), number))
                 except aiohttp.ClientError:
-                    found.append(0)
-        return found
+                    results.append(0)
+        return results
 
     once, again, other = await statuses(1), await statuses(1), await statuses(2)
     assert once == again != other
@@ -262,15 +262,16 @@ async def test_a_list_shows_what_was_asked_for_as_reading_it_alone_does(visit: V
     assert body.startswith(b'\xef\xbb\xbf{"totalCount":2,"items":[{"id":"')
     content = json.loads(body.decode("utf-8-sig"))
     assert list(content) == ["totalCount", "items", "links", "attributes"]
-    assert content["items"] == [json.loads(one.decode("utf-8-sig")) for one in alone]
+    assert content["items"] == [json.loads(body.decode("utf-8-sig")) for body in alone]
     assert [item["status"] for item in content["items"]] == ["active", "inactive"]
     assert content["attributes"] == {"objectType": "Collection"}
-    assert visit.world.call_log.violations == []
+    assert visit.service.call_log.violations == []
 
 
 async def test_a_list_leaves_out_what_is_gone_or_unlisted(visit: Visitor) -> None:
     assert [
-        await visit.post(one, number) for number, one in enumerate([scenario_id(800111), scenario_id(2202), guid(5)])
+        await visit.post(entitlement, number)
+        for number, entitlement in enumerate([scenario_id(800111), scenario_id(2202), guid(5)])
     ] == [
         404,
         202,
@@ -289,10 +290,10 @@ async def test_a_list_shows_only_its_own_subscription_and_is_empty_for_an_unknow
 
 async def test_a_list_is_recorded_and_checked_like_any_call(visit: Visitor) -> None:
     assert (await visit("GET", "", headers={"Authorization": "", "X-Locale": "de", "Accept": "*/*"}))[0] == 401
-    (call,) = visit.world.call_log.calls
+    (call,) = visit.service.call_log.calls
     assert (call["method"], call["request_id"], call["answer"]) == ("GET", guid(1), "401")
     assert str(call["path"]).endswith(f"/subscriptions/{guid(2001)}/azureEntitlements")
-    assert visit.world.call_log.violations == ["Accept is missing or wrong"]
+    assert visit.service.call_log.violations == ["Accept is missing or wrong"]
 
 
 async def test_a_list_of_what_is_no_guid_is_refused(visit: Visitor) -> None:
@@ -302,7 +303,7 @@ async def test_a_list_of_what_is_no_guid_is_refused(visit: Visitor) -> None:
 
 
 async def test_readings_count_against_the_limits_like_writes(visit_limited: Visitor) -> None:
-    assert [await visit_limited.get(one) for one in (guid(5), "", guid(5), "")] == [200, 200, 200, 429]
+    assert [await visit_limited.get(entitlement) for entitlement in (guid(5), "", guid(5), "")] == [200, 200, 200, 429]
     assert await visit_limited.post(guid(5), customer=2) == 202
     assert [await visit_limited.get(customer=number) for number in (3, 4)] == [429, 429]
 
@@ -317,7 +318,7 @@ async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: V
     await visit.get()
     written = [("202", "yes"), ("202", ""), ("400", ""), ("504", "yes"), ("202", "")]
     assert visit.answers() == [*written, ("200", ""), ("200", "")]
-    assert len(visit.world.call_log.effects) == 2
+    assert len(visit.service.call_log.effects) == 2
 
 
 async def test_the_ledger_tells_dropped_lines_and_that_only_the_first_took_effect(visit: Visitor) -> None:
@@ -345,9 +346,9 @@ async def test_the_ledger_is_shown_with_answers_and_effects(visit: Visitor) -> N
 
 def test_what_is_never_active_is_inactive_after_years() -> None:
     clock = Clock()
-    world = accepted(Behaviour(activation_delay=0), clock, [scenario_id(1202), guid(5)])
+    service = accepted(Behaviour(activation_delay=0), clock, [scenario_id(1202), guid(5)])
     clock.now = 1e9
-    assert active(world, [scenario_id(1202), guid(5)]) == [guid(5)]
+    assert active(service, [scenario_id(1202), guid(5)]) == [guid(5)]
 
 
 async def test_a_word_nobody_knows_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
@@ -360,7 +361,7 @@ async def test_a_word_nobody_knows_is_read_alone_and_in_the_list_for_ever(visit:
 @pytest.mark.parametrize("readings", [("", "", ""), ("alone", "alone", "alone"), ("", "alone", ""), ("alone", "", "")])
 async def test_what_is_hard_to_read_is_read_the_third_time(visit: Visitor, readings: tuple[str, ...]) -> None:
     await visit.post(scenario_id(4202))
-    assert [await visit.get(one and scenario_id(4202)) for one in readings] == [503, 503, 200]
+    assert [await visit.get(reading and scenario_id(4202)) for reading in readings] == [503, 503, 200]
     assert await visit.listed() == {scenario_id(4202): "active"}
 
 
@@ -374,45 +375,45 @@ async def test_a_list_with_several_that_are_hard_to_read_counts_for_each_of_them
 
 def test_activations_are_spread_around_their_delay() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    world = accepted(Behaviour(activation_delay=10, activation_spread=4, seed=1), clock, many)
+    service = accepted(Behaviour(activation_delay=10, activation_spread=4, seed=1), clock, many)
     clock.now = 5.9
-    assert active(world, many) == []
+    assert active(service, many) == []
     clock.now = 10
-    assert 60 < len(active(world, many)) < 140
+    assert 60 < len(active(service, many)) < 140
     clock.now = 14
-    assert active(world, many) == many
+    assert active(service, many) == many
 
 
 def test_a_spread_wider_than_the_delay_begins_at_once() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    world = accepted(Behaviour(activation_delay=1, activation_spread=9), clock, many)
+    service = accepted(Behaviour(activation_delay=1, activation_spread=9), clock, many)
     clock.now = 1
-    assert 5 < len(active(world, many)) < 40
+    assert 5 < len(active(service, many)) < 40
     clock.now = 10
-    assert active(world, many) == many
+    assert active(service, many) == many
 
 
 def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> None:
     clock, many = Clock(), [guid(number) for number in range(50)]
-    worlds = [
+    services = [
         accepted(Behaviour(activation_delay=10, activation_spread=10, seed=seed), clock, order)
         for seed, order in ((1, many), (1, many[::-1]), (2, many))
     ]
     clock.now = 10
-    once, again, other = (active(world, many) for world in worlds)
-    assert once == active(worlds[0], many) == again != other
+    once, again, other = (active(service, many) for service in services)
+    assert once == active(services[0], many) == again != other
 
 
 def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
     clock = Clock()
-    world = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
-    world.reactivate(row(scenario_id(2599)), guid(1))
-    world.reactivate(row(scenario_id(4599)), guid(2))
-    assert active(world, [scenario_id(2599), scenario_id(4599)]) == [scenario_id(2599)]
+    service = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
+    service.reactivate(row(scenario_id(2599)), guid(1))
+    service.reactivate(row(scenario_id(4599)), guid(2))
+    assert active(service, [scenario_id(2599), scenario_id(4599)]) == [scenario_id(2599)]
     clock.now = 3599
-    assert active(world, [scenario_id(4599)]) == []
+    assert active(service, [scenario_id(4599)]) == []
     clock.now = 3600
-    assert active(world, [scenario_id(4599)]) == [scenario_id(4599)]
+    assert active(service, [scenario_id(4599)]) == [scenario_id(4599)]
 
 
 def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
@@ -420,22 +421,26 @@ def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
     plain = faults(rules)
     assert faults(replace(rules, activation_spread=2)) == plain
     assert faults(rules, readings=2) == plain
-    assert len({act.status for act in plain}) > 3
+    assert len({answer.status for answer in plain}) > 3
 
 
 def test_readings_meet_faults_by_chance_that_have_no_effect() -> None:
-    world = PartnerCenter(Behaviour(fault_share=1), Clock())
-    alone = [world.read(row(guid(5))) for _ in range(60)]
-    lists = [world.read_all(row(guid(5))[:2]) for _ in range(60)]
+    service = PartnerCenter(Behaviour(fault_share=1), Clock())
+    alone = [service.read(row(guid(5))) for _ in range(60)]
+    lists = [service.read_all(row(guid(5))[:2]) for _ in range(60)]
     expected = {(503, False), (500, False), (504, False), (202, True), (429, False)}
-    assert {(act.status, act.drop) for act in alone} == {(act.status, act.drop) for act in lists} == expected
-    assert {act.headers["Retry-After"] for act in alone if act.status == 429} == {"1"}
-    assert not any(act.effect or act.throttle for act in alone + lists)
+    assert (
+        {(answer.status, answer.drop) for answer in alone}
+        == {(answer.status, answer.drop) for answer in lists}
+        == expected
+    )
+    assert {answer.headers["Retry-After"] for answer in alone if answer.status == 429} == {"1"}
+    assert not any(answer.effect or answer.throttle for answer in alone + lists)
 
 
 def test_the_share_of_faults_is_that_of_readings_too() -> None:
-    world = PartnerCenter(Behaviour(fault_share=0.2, seed=1), Clock())
-    statuses = [world.read(row(guid(5))).status for _ in range(1000)]
+    service = PartnerCenter(Behaviour(fault_share=0.2, seed=1), Clock())
+    statuses = [service.read(row(guid(5))).status for _ in range(1000)]
     assert 750 < statuses.count(200) < 850
 
 
@@ -446,80 +451,86 @@ async def test_readings_over_the_line_meet_faults_that_are_the_same_for_the_same
 
 
 async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
-    visit.world.replay(row(guid(5)), guid(1))
-    assert visit.world.call_log.calls == []
-    assert visit.world.call_log.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
+    visit.service.replay(row(guid(5)), guid(1))
+    assert visit.service.call_log.calls == []
+    assert visit.service.call_log.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
     assert await visit.listed() == {guid(5): "active"}
     assert [await visit.post(guid(5), number) for number in (1, 2)] == [202, 400]
     assert visit.answers()[1:] == [("202", ""), ("400", "")]
-    assert len(visit.world.call_log.effects) == 1
+    assert len(visit.service.call_log.effects) == 1
 
 
 @pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
 def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
-    told, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
-    one, first, second = row(scenario_id(number)), guid(1), guid(2)
-    told.replay(one, first)
-    asked.reactivate(one, first)
-    assert told.call_log == asked.call_log
-    assert told.read(one) == asked.read(one)
-    assert told.reactivate(one, first) == asked.reactivate(one, first)
-    assert told.reactivate(one, second) == asked.reactivate(one, second)
+    replayed, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
+    target_ids, first, second = row(scenario_id(number)), guid(1), guid(2)
+    replayed.replay(target_ids, first)
+    asked.reactivate(target_ids, first)
+    assert replayed.call_log == asked.call_log
+    assert replayed.read(target_ids) == asked.read(target_ids)
+    assert replayed.reactivate(target_ids, first) == asked.reactivate(target_ids, first)
+    assert replayed.reactivate(target_ids, second) == asked.reactivate(target_ids, second)
 
 
 def test_recalled_calls_may_write_their_ids_in_any_case() -> None:
-    world = PartnerCenter(Behaviour(activation_delay=0), Clock())
+    service = PartnerCenter(Behaviour(activation_delay=0), Clock())
     customer, subscription, entitlement = row(guid(5))
-    world.replay((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
-    assert active(world, [guid(5)]) == [guid(5)]
+    service.replay((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
+    assert active(service, [guid(5)]) == [guid(5)]
 
 
 def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
     rules = Behaviour(fault_share=0.9, seed=3)
-    fresh, told = PartnerCenter(rules, Clock()), PartnerCenter(rules, Clock())
-    recall(told, [guid(number) for number in range(20)])
-    assert len(told.call_log.effects) == 20
-    acts = [[world.reactivate(row(guid(90)), guid(90 + number)) for number in range(9)] for world in (fresh, told)]
-    assert acts[0] == acts[1]
+    fresh, replayed = PartnerCenter(rules, Clock()), PartnerCenter(rules, Clock())
+    recall(replayed, [guid(number) for number in range(20)])
+    assert len(replayed.call_log.effects) == 20
+    answers = [
+        [service.reactivate(row(guid(90)), guid(90 + number)) for number in range(9)] for service in (fresh, replayed)
+    ]
+    assert answers[0] == answers[1]
 
 
 async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
-    recall(visit_limited.world, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
-    assert [await visit_limited.post(one, 90) for one in (scenario_id(5429), guid(20), guid(21))] == [202, 202, 202]
+    recall(visit_limited.service, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
+    assert [await visit_limited.post(entitlement, 90) for entitlement in (scenario_id(5429), guid(20), guid(21))] == [
+        202,
+        202,
+        202,
+    ]
 
 
 def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:
-    world = PartnerCenter(Behaviour(), Clock())
-    world.replay(row(guid(5)), guid(1))
-    world.replay(row(guid(6)), guid(1))
-    assert world.call_log.violations == [f"request id {guid(1)} was used for two targets"]
+    service = PartnerCenter(Behaviour(), Clock())
+    service.replay(row(guid(5)), guid(1))
+    service.replay(row(guid(6)), guid(1))
+    assert service.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
 async def test_other_limits_hold_from_the_next_call_on(visit: Visitor) -> None:
     assert [await visit.post(guid(number), number) for number in range(4)] == [202] * 4
-    visit.world.behaviour = replace(visit.world.behaviour, partner_limit=5)
+    visit.service.behaviour = replace(visit.service.behaviour, partner_limit=5)
     assert [await visit.post(guid(number), number) for number in range(4, 6)] == [202, 429]
-    visit.world.behaviour = replace(visit.world.behaviour, partner_limit=0, customer_limit=1)
+    visit.service.behaviour = replace(visit.service.behaviour, partner_limit=0, customer_limit=1)
     assert await visit.post(guid(6), 6) == 429
     assert [await visit.post(guid(number), number, customer=2) for number in (7, 8)] == [202, 429]
-    visit.world.behaviour = Behaviour()
+    visit.service.behaviour = Behaviour()
     assert await visit.post(guid(6), 6) == 202
 
 
 def test_another_share_of_faults_and_another_delay_hold_from_the_next_call_on() -> None:
-    world = PartnerCenter(Behaviour(activation_delay=0), Clock())
-    assert [world.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [
+    service = PartnerCenter(Behaviour(activation_delay=0), Clock())
+    assert [service.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [
         ScriptedAnswer(effect=True)
     ] * 9
-    assert len(active(world, [guid(5)])) == 1
-    world.behaviour = Behaviour(activation_delay=60, fault_share=1)
+    assert len(active(service, [guid(5)])) == 1
+    service.behaviour = Behaviour(activation_delay=60, fault_share=1)
     assert ScriptedAnswer(effect=True) not in [
-        world.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)
+        service.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)
     ]
-    assert 200 not in [world.read(row(guid(5))).status for _ in range(9)]
-    world.behaviour = replace(world.behaviour, fault_share=0)
-    assert active(world, [guid(5)]) == []
-    assert world.reactivate(row(guid(50)), guid(50)) == ScriptedAnswer(effect=True)
+    assert 200 not in [service.read(row(guid(5))).status for _ in range(9)]
+    service.behaviour = replace(service.behaviour, fault_share=0)
+    assert active(service, [guid(5)]) == []
+    assert service.reactivate(row(guid(50)), guid(50)) == ScriptedAnswer(effect=True)
 
 
 async def test_the_command_spreads_activations(program: Program) -> None:

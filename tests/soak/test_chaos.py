@@ -58,7 +58,9 @@ def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: flo
     """Work on a run until it ends, with processes killed at random; return it and the number of kills."""
     chance = Random(chaos.seed)
     virtual_run = VirtualRun(folder, rules, seed=chaos.seed)
-    virtual_run.create_journal([target(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))])
+    virtual_run.create_journal(
+        [target(entitlement, number % 7) for number, entitlement in enumerate(entitlements(chaos.rows, chance))]
+    )
     virtual_run.kills_process = lambda: chance.random() < mortality
     limits = Limits(calls_per_second=20, attempts=1000, verify=Verification(after=1, every=5, timeout=600))
     kills = 0
@@ -96,7 +98,7 @@ def test_killed_between_any_two_steps_in_virtual_time(
         "kills": kills,
         "rows": len(ends),
         "calls": len(virtual_run.sent),
-        "answers": dict(Counter(one.answer for one in seen)),
+        "answers": dict(Counter(call.answer for call in seen)),
         "lost": lost,
         "repeated": count_repeated(virtual_run.folder),
         "second effects": count_second_effects(virtual_run.service.call_log.effects),
@@ -182,7 +184,7 @@ def test_killed_at_any_moment_as_real_processes(
     tmp_path: Path, start_partner: Callable[[Behaviour], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = Random(chaos.seed)
-    ids = [row(one, number % 7) for number, one in enumerate(entitlements(chaos.rows, chance))]
+    ids = [row(entitlement, number % 7) for number, entitlement in enumerate(entitlements(chaos.rows, chance))]
     rows = [*ids, ids[3], ("x", "", "")]
     options = ("--verify", "--verify-after", "0", "--verify-every", "0.3", "--attempts", "1000", "--yes")
     rules = Behaviour(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)

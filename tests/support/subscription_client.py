@@ -49,9 +49,9 @@ class SubscriptionClient:
 
     def text(self, subscription_id: str) -> str:
         """Read a resource that can be read."""
-        act = self.read(subscription_id)
-        assert act.status == 200
-        return text_of(act.body)
+        answer = self.read(subscription_id)
+        assert answer.status == 200
+        return text_of(answer.body)
 
     def status(self, subscription_id: str) -> str:
         """Read the status of a resource that can be read."""
@@ -80,5 +80,5 @@ class SubscriptionClient:
 
     def statuses(self, subscription_id: str, times: int, change: Callable[[str], str] = activate) -> list[int]:
         """Return how so many updates under one request id are answered, 0 for a connection that drops."""
-        acts = [self.patch(subscription_id, change, request_id=guid(99)) for _ in range(times)]
-        return [0 if act.drop else act.status for act in acts]
+        answers = [self.patch(subscription_id, change, request_id=guid(99)) for _ in range(times)]
+        return [0 if answer.drop else answer.status for answer in answers]

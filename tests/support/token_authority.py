@@ -135,9 +135,9 @@ class Authority:
         back, answer = query["redirect_uri"], self.sign_in(url)
         return self.fetch(back, answer) if "response_mode" in query else self.fetch(f"{back}?{urlencode(answer)}")
 
-    def send_code(self, verification_uri: str, user_code: str, *, act: str = "approve") -> int:
+    def send_code(self, verification_uri: str, user_code: str, *, action: str = "approve") -> int:
         """Fill in the page for signing in on another device; return the status of the answer."""
-        return self.fetch(verification_uri, {"user_code": user_code, "act": act}).status
+        return self.fetch(verification_uri, {"user_code": user_code, "act": action}).status
 
     def trust(self) -> ssl.SSLContext:
         """Return a TLS context that trusts this service."""

@@ -171,32 +171,32 @@ class VirtualRun:
     def _reply(self, request: Request) -> Reply:
         _, _, _, customer, _, subscription, *rest = request.path.split("/")
         ours = request.headers["MS-RequestId"]
-        if act := self.service.throttle(customer):
-            return _response(act, self.now)
+        if answer := self.service.throttle(customer):
+            return _response(answer, self.now)
         match request.method, rest:
             case "POST", [_, entitlement, _]:
-                act = self.service.reactivate((customer, subscription, entitlement), ours)
+                answer = self.service.reactivate((customer, subscription, entitlement), ours)
             case "GET", ["azureEntitlements", entitlement]:
-                act = self.service.read((customer, subscription, entitlement))
+                answer = self.service.read((customer, subscription, entitlement))
             case "GET", ["azureEntitlements"]:
-                act = self.service.read_all((customer, subscription))
+                answer = self.service.read_all((customer, subscription))
             case "GET", ["operations", operation]:
-                act = self.service.read_operation(customer, subscription, operation)
+                answer = self.service.read_operation(customer, subscription, operation)
             case "GET", []:
-                act = self.service.read_subscription(customer, subscription, ours)
+                answer = self.service.read_subscription(customer, subscription, ours)
             case _:
                 if_match, content_type = request.headers.get("If-Match"), request.headers["Content-Type"]
-                act = self.service.update_subscription(
+                answer = self.service.update_subscription(
                     customer, subscription, ours, request.body, if_match, content_type
                 )
-        return _response(act, self.now)
+        return _response(answer, self.now)
 
 
-def _response(act: ScriptedAnswer, now: float) -> Reply:
-    if act.drop:
+def _response(answer: ScriptedAnswer, now: float) -> Reply:
+    if answer.drop:
         return NoResponse(sent=True, code="connection-lost", description="the connection was dropped")
-    headers = {name.lower(): value for name, value in act.headers.items()}
+    headers = {name.lower(): value for name, value in answer.headers.items()}
     if headers.get("retry-after") == "date":
-        time = START + timedelta(seconds=now + act.seconds)
+        time = START + timedelta(seconds=now + answer.seconds)
         headers["retry-after"] = format_datetime(time, usegmt=True)
-    return Response(act.status, "", headers, act.body)
+    return Response(answer.status, "", headers, answer.body)

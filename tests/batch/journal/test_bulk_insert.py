@@ -44,7 +44,7 @@ def mixed(number: int) -> InputRow:
 
 def stored(folder: Path) -> list[InputRow]:
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
-        found = connection.execute(
+        cursor = connection.execute(
             "SELECT number, json_extract(cells, '$[0]'), json_extract(cells, '$[1]'), customer_id, subscription_id, "
             "entitlement_id, problem_code, problem, request_id, of_read, lost, restore_auto_renew, deadline "
             "FROM rows ORDER BY ordinal"
@@ -76,7 +76,7 @@ def stored(folder: Path) -> list[InputRow]:
                 lost,
                 restore,
                 deadline,
-            ) in found
+            ) in cursor
         ]
 
 
@@ -89,7 +89,7 @@ def is_empty(folder: Path) -> bool:
 
 
 def threads() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith("filling")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("filling")]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2047, 2048, 2049, 3 * MANY])
@@ -106,10 +106,10 @@ def test_rows_of_all_kinds_arrive_complete_and_in_their_order(tmp_path: Path) ->
     assert stored(tmp_path) == rows
 
 
-@pytest.mark.parametrize("place", [0, 2047, MANY - 1])
-def test_a_row_that_cannot_be_stored_ends_it_and_leaves_nothing(tmp_path: Path, place: int) -> None:
+@pytest.mark.parametrize("index", [0, 2047, MANY - 1])
+def test_a_row_that_cannot_be_stored_ends_it_and_leaves_nothing(tmp_path: Path, index: int) -> None:
     rows = [plain(number) for number in range(MANY)]
-    rows[place] = InputRow(place, ("x",), Target("no guid", guid(2), guid(3)))
+    rows[index] = InputRow(index, ("x",), Target("no guid", guid(2), guid(3)))
     with pytest.raises(sqlite3.IntegrityError, match="customer_id"):
         create(tmp_path, iter(rows))
     assert is_empty(tmp_path)
@@ -117,10 +117,10 @@ def test_a_row_that_cannot_be_stored_ends_it_and_leaves_nothing(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("error", [InputRefusedError("too many"), KeyboardInterrupt()])
-@pytest.mark.parametrize("place", [0, 1, 2048, MANY])
-def test_an_error_while_reading_ends_it_and_leaves_nothing(tmp_path: Path, error: BaseException, place: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 2048, MANY])
+def test_an_error_while_reading_ends_it_and_leaves_nothing(tmp_path: Path, error: BaseException, count: int) -> None:
     def rows() -> Iterator[InputRow]:
-        yield from map(plain, range(place))
+        yield from map(plain, range(count))
         raise error
 
     with pytest.raises(type(error)):

@@ -145,7 +145,7 @@ def test_bad_states_cannot_be_stored(tmp_path: Path, statement: str) -> None:
 def test_every_member_of_an_enumeration_can_be_stored(enumeration: type[StrEnum]) -> None:
     allowed = re.findall(r"IN \(('[^)]*)\)", schema.tables())
     members = sorted(f"'{member}'" for member in enumeration)
-    assert members in [sorted(re.split(r",\s+", words)) for words in allowed]
+    assert members in [sorted(re.split(r",\s+", names)) for names in allowed]
 
 
 def test_a_journal_of_a_later_format_is_refused_with_an_explanation(tmp_path: Path) -> None:
@@ -207,8 +207,8 @@ async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp
     async def begin(ordinal: int) -> int:
         call = await recorder.record_call(ordinal, WRITE, request_id=guid(1), correlation_id=guid(2), started_at=AT)
         with closing(read_only(tmp_path)) as connection:
-            found = connection.execute("SELECT ordinal FROM calls WHERE id = ?", (call,)).fetchone()
-        assert found == (ordinal,)
+            result = connection.execute("SELECT ordinal FROM calls WHERE id = ?", (call,)).fetchone()
+        assert result == (ordinal,)
         return call
 
     calls = await asyncio.gather(*(begin(ordinal) for ordinal in range(1, 51)))
@@ -249,17 +249,17 @@ def call_number(number: int, *, request_id: str = guid(1)) -> tuple[str, tuple[s
 async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_later(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
-    told: list[int] = []
+    rows_at_notice: list[int] = []
     for number in (1, 2, 3):
-        writer.submit(call_number(number), on_durable=lambda: told.append(durable(tmp_path)))
-    assert (told, durable(tmp_path)) == ([], 0)
+        writer.submit(call_number(number), on_durable=lambda: rows_at_notice.append(durable(tmp_path)))
+    assert (rows_at_notice, durable(tmp_path)) == ([], 0)
     await writer.commit(call_number(4))
     assert durable(tmp_path) == 4
-    assert len(told) == 3
-    assert all(seen >= place for place, seen in enumerate(told, 1))
-    writer.submit(call_number(5), on_durable=lambda: told.append(durable(tmp_path)))
+    assert len(rows_at_notice) == 3
+    assert all(seen >= number for number, seen in enumerate(rows_at_notice, 1))
+    writer.submit(call_number(5), on_durable=lambda: rows_at_notice.append(durable(tmp_path)))
     await writer.wait_until_durable()
-    assert told[3:] == [5]
+    assert rows_at_notice[3:] == [5]
     for number in (6, 7):
         writer.submit(call_number(number))
     await writer.close()
@@ -269,15 +269,15 @@ async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_late
 async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
-    told: list[int] = []
-    writer.submit(call_number(1, request_id="no guid"), on_durable=lambda: told.append(1))
+    notified: list[int] = []
+    writer.submit(call_number(1, request_id="no guid"), on_durable=lambda: notified.append(1))
     with pytest.raises(sqlite3.IntegrityError):
         await writer.wait_until_durable()
     for wait in (writer.commit(call_number(2)), writer.wait_until_durable()):
         with pytest.raises(sqlite3.IntegrityError):
             await wait
     await writer.close()
-    assert (told, durable(tmp_path)) == ([], 0)
+    assert (notified, durable(tmp_path)) == ([], 0)
 
 
 async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> None:
@@ -299,20 +299,20 @@ async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> 
 async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
-    told: list[int] = []
+    notified: list[int] = []
 
     def torn() -> None:
         raise BrokenPipeError("nobody listens")
 
     writer.submit(call_number(1), on_durable=torn)
     # These wait for the first one.
-    writer.submit(call_number(2), on_durable=lambda: told.append(2))
+    writer.submit(call_number(2), on_durable=lambda: notified.append(2))
     writer.submit(call_number(3))
     with pytest.raises(BrokenPipeError):
         await writer.wait_until_durable()
     writer.submit(call_number(4))
     await writer.close()
-    assert (durable(tmp_path), told) == (4, [])
+    assert (durable(tmp_path), notified) == (4, [])
 
 
 async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:

@@ -29,31 +29,31 @@ from tests.support.ids import AT, guid, target
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 
 
-def said(status: int | None, code: str = "", *, business: bool) -> Answer:
+def answer_of(status: int | None, code: str = "", *, business: bool) -> Answer:
     """Return an answer as a verdict carries it."""
     return Answer(status, code, "words", business=business)
 
 
-UNAVAILABLE = verdicts.Transient(said(503, "http-503", business=False))
-LOST = verdicts.Transient(said(None, "no-answer", business=False), lost=True)
+UNAVAILABLE = verdicts.Transient(answer_of(503, "http-503", business=False))
+LOST = verdicts.Transient(answer_of(None, "no-answer", business=False), lost=True)
 WRITTEN: dict[str, Verdict] = {
-    "accepted": verdicts.Accepted(said(202, business=True)),
-    "refused": verdicts.Refused(said(404, "800111", business=True)),
-    "redirected": verdicts.Refused(said(302, "unexpected-redirect", business=False)),
-    "busy": verdicts.NotReady(said(409, "800082", business=True)),
-    "postponed": verdicts.TryLater(said(409, "900278", business=True)),
-    "contested": verdicts.AmbiguousRefusal(said(400, "900337", business=True)),
+    "accepted": verdicts.Accepted(answer_of(202, business=True)),
+    "refused": verdicts.Refused(answer_of(404, "800111", business=True)),
+    "redirected": verdicts.Refused(answer_of(302, "unexpected-redirect", business=False)),
+    "busy": verdicts.NotReady(answer_of(409, "800082", business=True)),
+    "postponed": verdicts.TryLater(answer_of(409, "900278", business=True)),
+    "contested": verdicts.AmbiguousRefusal(answer_of(400, "900337", business=True)),
     "unavailable": UNAVAILABLE,
-    "timed out": replace(LOST, answer=said(None, "timed-out", business=False)),
-    "unreachable": verdicts.Transient(said(None, "unreachable", business=False), sent=False),
-    "throttled": verdicts.Throttled(said(429, "http-429", business=False), 1.0),
-    "fatal": verdicts.Fatal(said(403, "900329", business=True)),
+    "timed out": replace(LOST, answer=answer_of(None, "timed-out", business=False)),
+    "unreachable": verdicts.Transient(answer_of(None, "unreachable", business=False), sent=False),
+    "throttled": verdicts.Throttled(answer_of(429, "http-429", business=False), 1.0),
+    "fatal": verdicts.Fatal(answer_of(403, "900329", business=True)),
 }
 READINGS: dict[str, Verdict] = {
-    "active": verdicts.StatusRead(said(200, business=True), "active"),
-    "inactive": verdicts.StatusRead(said(200, business=True), "inactive"),
-    "another word": verdicts.StatusRead(said(200, business=True), "warming"),
-    "refused": verdicts.Refused(said(404, "800111", business=True)),
+    "active": verdicts.StatusRead(answer_of(200, business=True), "active"),
+    "inactive": verdicts.StatusRead(answer_of(200, business=True), "inactive"),
+    "another word": verdicts.StatusRead(answer_of(200, business=True), "warming"),
+    "refused": verdicts.Refused(answer_of(404, "800111", business=True)),
     "unavailable": UNAVAILABLE,
 }
 
@@ -80,7 +80,7 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self, count: int, carried: bool, attempts: int) -> None:
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = make(Path(self.temporary.name), [valid(number, lost=carried) for number in range(2, 2 + count)])
-        self.rows = {one: Model(RowProgress(stage=Unsent(carried))) for one in range(1, count + 1)}
+        self.rows = {ordinal: Model(RowProgress(stage=Unsent(carried))) for ordinal in range(1, count + 1)}
         self.carried = carried
         self.attempts = attempts
         self.calls = 0
@@ -91,7 +91,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.temporary.cleanup()
 
     def _some(self, data: st.DataObject, operation: Operation) -> int | None:
-        ordinals = [one for one, row in self.rows.items() if row.open and row.progress.operation is operation]
+        ordinals = [ordinal for ordinal, row in self.rows.items() if row.open and row.progress.operation is operation]
         return data.draw(st.sampled_from(ordinals)) if ordinals else None
 
     def _commit(self, ordinal: int, operation: Operation, verdict: Verdict | None, outcome: Outcome | None) -> None:
@@ -147,7 +147,7 @@ class JournalMachine(RuleBasedStateMachine):
             self._answer(ordinal, READ, READINGS[name])
 
     @rule(data=st.data())
-    def killed_before_the_answer_to_a_write_was_kept(self, data: st.DataObject) -> None:
+    def killed_before_the_answer_to_a_write_was_stored(self, data: st.DataObject) -> None:
         if ordinal := self._some(data, WRITE):
             row = self.rows[ordinal]
             self._commit(ordinal, WRITE, None, None)
@@ -155,14 +155,14 @@ class JournalMachine(RuleBasedStateMachine):
             row.shown = None
 
     @rule(data=st.data())
-    def killed_before_the_answer_to_a_read_was_kept(self, data: st.DataObject) -> None:
+    def killed_before_the_answer_to_a_read_was_stored(self, data: st.DataObject) -> None:
         if ordinal := self._some(data, READ):
             self._commit(ordinal, READ, None, None)
 
     @precondition(lambda self: any(row.status in WATCHED for row in self.rows.values()))
     @rule(data=st.data(), status=st.sampled_from([Status.REACTIVATED, Status.PENDING]))
     def looked_at(self, data: st.DataObject, status: Status) -> None:
-        ordinal = data.draw(st.sampled_from([one for one, row in self.rows.items() if row.status in WATCHED]))
+        ordinal = data.draw(st.sampled_from([ordinal for ordinal, row in self.rows.items() if row.status in WATCHED]))
 
         async def work() -> None:
             writer = Writer(self.folder / "journal.sqlite3")
@@ -177,19 +177,21 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule()
     def check(self) -> None:
-        assert {row.ordinal for row in open_rows(self.folder)} == {one for one, row in self.rows.items() if row.open}
+        assert {row.ordinal for row in open_rows(self.folder)} == {
+            ordinal for ordinal, row in self.rows.items() if row.open
+        }
         with JournalReader(self.folder) as journal:
             connection = journal.connection
-            for ordinal, expected in ((one, row.progress) for one, row in self.rows.items()):
-                found = load_progress(connection, ordinal, target(guid(ordinal)), lost=self.carried)
-                assert (found.request_sequence, found.attempts, found.lost, found.operation) == (
+            for ordinal, expected in ((number, row.progress) for number, row in self.rows.items()):
+                progress = load_progress(connection, ordinal, target(guid(ordinal)), lost=self.carried)
+                assert (progress.request_sequence, progress.attempts, progress.lost, progress.operation) == (
                     expected.request_sequence,
                     expected.attempts,
                     expected.lost,
                     expected.operation,
                 )
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
-            assert shown == {one: row.status for one, row in self.rows.items()}
+            assert shown == {ordinal: row.status for ordinal, row in self.rows.items()}
             watched = WatchSelection(journal, everything=True, restoring=False)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):

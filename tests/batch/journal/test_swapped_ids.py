@@ -19,18 +19,18 @@ C, S, E = guid(1001), guid(2001), guid(1)
 def flagged(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
     """Make a journal of rows from row 2 on, and flag what is misplaced."""
     rows = [
-        InputRow(number, ("x",), one) if one else InputRow(number, ("x",), None, "no-ids", "no ids")
-        for number, one in enumerate(targets, 2)
+        InputRow(number, ("x",), row_target) if row_target else InputRow(number, ("x",), None, "no-ids", "no ids")
+        for number, row_target in enumerate(targets, 2)
     ]
     create(folder, rows)
-    found = flag_swapped_ids(folder)
+    swapped = flag_swapped_ids(folder)
     # What is left makes a journal that holds.
     finalize(folder, metadata(header=("a",), uuid=guid(77)))
-    return found
+    return swapped
 
 
-def found_in(folder: Path, targets: list[Target | None]) -> list[tuple[int, str]]:
-    return [(one.number, one.column) for one in flagged(folder, targets)]
+def flagged_cells(folder: Path, targets: list[Target | None]) -> list[tuple[int, str]]:
+    return [(swapped.number, swapped.column) for swapped in flagged(folder, targets)]
 
 
 def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
@@ -38,21 +38,21 @@ def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
 
 
 def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path) -> None:
-    (one,) = flagged(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
-    assert (one.number, one.column, one.value) == (3, "entitlement_id", S)
-    assert one.description == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
+    (swapped,) = flagged(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
+    assert (swapped.number, swapped.column, swapped.value) == (3, "entitlement_id", S)
+    assert swapped.description == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
 
 
 def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Path) -> None:
-    targets: list[Target | None] = [Target(C, S, guid(one)) for one in range(5)]
+    targets: list[Target | None] = [Target(C, S, guid(number)) for number in range(5)]
     targets[3] = Target(S, C, guid(3))
-    assert found_in(tmp_path, targets) == [(5, "customer_id")]
+    assert flagged_cells(tmp_path, targets) == [(5, "customer_id")]
 
 
 def test_where_nobody_can_tell_both_are_flagged(tmp_path: Path) -> None:
-    found = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
-    assert [(one.number, one.column) for one in found] == [(2, "customer_id"), (3, "subscription_id")]
-    assert "one of the two is in the wrong column" in found[0].description
+    swapped = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
+    assert [(cell.number, cell.column) for cell in swapped] == [(2, "customer_id"), (3, "subscription_id")]
+    assert "one of the two is in the wrong column" in swapped[0].description
 
 
 def test_rows_that_are_invalid_already_prove_nothing(tmp_path: Path) -> None:
@@ -72,25 +72,26 @@ def test_no_id_is_left_in_two_columns(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, int]]
 ) -> None:
     targets = [Target(*map(guid, ids)) for ids in drawn]
-    bad = {one.number for one in flagged(tmp_path_factory.mktemp("run"), list(targets))}
-    good = [one for number, one in enumerate(targets, 2) if number not in bad]
+    bad = {cell.number for cell in flagged(tmp_path_factory.mktemp("run"), list(targets))}
+    good = [row_target for number, row_target in enumerate(targets, 2) if number not in bad]
     columns = [
-        {one.customer_id for one in good},
-        {one.subscription_id for one in good},
-        {one.entitlement_id for one in good},
+        {row_target.customer_id for row_target in good},
+        {row_target.subscription_id for row_target in good},
+        {row_target.entitlement_id for row_target in good},
     ]
-    left = [first & second for place, first in enumerate(columns) for second in columns[place + 1 :]]
+    shared = [first & second for index, first in enumerate(columns) for second in columns[index + 1 :]]
     # An id that is in its right place may have lost its rows to another reason; it is never left in a wrong one.
-    mixed = set.union(set(), *left)
+    mixed = set.union(set(), *shared)
     assert not mixed
     apart = {
-        len({name for one in targets for name, value in _named(one) if value == each}) for each in map(guid, range(6))
+        len({name for row_target in targets for name, value in _named(row_target) if value == each})
+        for each in map(guid, range(6))
     }
     assert bad if max(apart, default=0) > 1 else not bad
 
 
-def _named(one: Target) -> list[tuple[str, str]]:
-    return [("c", one.customer_id), ("s", one.subscription_id), ("e", one.entitlement_id)]
+def _named(row_target: Target) -> list[tuple[str, str]]:
+    return [("c", row_target.customer_id), ("s", row_target.subscription_id), ("e", row_target.entitlement_id)]
 
 
 def test_a_run_sends_none_of_them_and_says_why(program: Program, partner: Partner) -> None:

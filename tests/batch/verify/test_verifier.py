@@ -58,9 +58,9 @@ def test_rows_that_do_not_become_active_in_time_are_pending(program: Program, pa
     process = run(program, partner, ["a", 1202, 3202], *QUICKLY, "--verify-timeout", "3")
     assert process.code == 1
     assert row_statuses(process.run) == ["reactivated", "pending", "pending"]
-    words = [line["error_description"] for line in read_csv(process.run / "results.csv")]
-    assert "its status was 'inactive'" in words[1]
-    assert "its status was 'warming'" in words[2]
+    messages = [line["error_description"] for line in read_csv(process.run / "results.csv")]
+    assert "its status was 'inactive'" in messages[1]
+    assert "its status was 'warming'" in messages[2]
     assert f"bulkreact verify {process.run.name}" in process.err
     assert [line["status"] for line in read_csv(process.run / "failed.csv")] == ["pending", "pending"]
 

@@ -41,12 +41,12 @@ def timed(source: Path, where: Path) -> float:
 def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
     """Make the journal of a run over a file, of which the last rows are left to be sent."""
     folder.mkdir(parents=True)
-    facts, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
+    run, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
     settled = range(1, rows - left + 1)
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN")
         connection.execute(_SESSION, (__version__, _AT, _AT))
-        connection.executemany(schema.INSERT_CALL, _calls(settled, UUID(facts.uuid)))
+        connection.executemany(schema.INSERT_CALL, _calls(settled, UUID(run.uuid)))
         answer = (_AT, "Accepted", 202, "", "", 1, 1, 0, "")
         connection.executemany(schema.INSERT_ANSWER, ((call, *answer) for call in settled))
         rest = ("", "", 0, "")
@@ -59,12 +59,12 @@ def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple
     input_file = InputFile(source, max_rows=10_000_000)
     create(folder, input_file.rows())
     flag_swapped_ids(folder)
-    facts = _facts(input_file, run_id=run_id, base_url=base_url)
-    finalize(folder, facts)
-    return facts, input_file.count
+    run = _metadata(input_file, run_id=run_id, base_url=base_url)
+    finalize(folder, run)
+    return run, input_file.count
 
 
-def _facts(input_file: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
+def _metadata(input_file: InputFile, *, run_id: str, base_url: str) -> RunMetadata:
     return RunMetadata(
         id=run_id,
         uuid=str(uuid4()),

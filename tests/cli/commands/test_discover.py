@@ -60,14 +60,14 @@ def discover(program: Program, server: DiscoveryServer, *options: str | Path) ->
     return program("discover", "--base-url", server.base_url, "--rate", "off", *options)
 
 
-def found(process: ProgramResult) -> list[dict[str, str]]:
+def read_rows(process: ProgramResult) -> list[dict[str, str]]:
     """Return the rows on standard output."""
     return list(csv.DictReader(io.StringIO(process.out)))
 
 
 def statuses(process: ProgramResult) -> list[tuple[str, str, str]]:
     """Return kind, name and status of every row."""
-    return [(row["kind"], row["subscription_name"], row["status"]) for row in found(process)]
+    return [(row["kind"], row["subscription_name"], row["status"]) for row in read_rows(process)]
 
 
 def stores(program: Program) -> list[Path]:
@@ -82,7 +82,7 @@ def test_everything_that_is_not_active_is_found_and_nothing_is_written_to_the_pa
     process = discover(program, server)
     assert process.code == 0, process.err
     assert process.out.splitlines()[0] == ",".join(COLUMNS)
-    assert [list(row.values()) for row in found(process)] == [
+    assert [list(row.values()) for row in read_rows(process)] == [
         [guid(1), guid(11).upper(), guid(111).upper(), "azure", "Contoso", "Azure 111", "Azure plan", "inactive", ""],
         [guid(1), guid(11).upper(), guid(113).upper(), "azure", "Contoso", "Azure 113", "Azure plan", "Warming", ""],
         [guid(1), guid(12).upper(), "", "subscription", "Contoso", "Licences 12", OFFER, "suspended", ""],
@@ -102,7 +102,7 @@ def test_the_list_of_customers_is_read_page_by_page(program: Program, server: Di
         server.add(number, subscription(100 + number))
     process = discover(program, server)
     assert process.code == 0, process.err
-    assert [row["customer_id"] for row in found(process)] == [guid(number) for number in range(1, 8)]
+    assert [row["customer_id"] for row in read_rows(process)] == [guid(number) for number in range(1, 8)]
     lists = [call for call in server.calls if call.path == "/v1/customers"]
     assert [call.token for call in lists] == ["", "token-2", "token-4", "token-6"]
     assert lists[0].query == "size=500"
@@ -122,7 +122,7 @@ def test_links_are_followed_in_whatever_form_they_come(program: Program, server:
         server.add(number, subscription(100 + number))
     process = discover(program, server)
     assert process.code == 0, process.err
-    assert len(found(process)) == 6
+    assert len(read_rows(process)) == 6
 
 
 def test_a_link_that_leads_elsewhere_is_not_followed(program: Program, server: DiscoveryServer) -> None:
@@ -172,7 +172,7 @@ def test_a_link_without_headers_goes_on_with_the_token_of_the_page(program: Prog
     server.add(1, subscription(11))
     server.add(2, subscription(21))
     server.answers["/customers"] = [Answer.json(first)]
-    assert [row["customer_id"] for row in found(discover(program, server))] == [guid(1), guid(2)]
+    assert [row["customer_id"] for row in read_rows(discover(program, server))] == [guid(1), guid(2)]
 
 
 def test_a_link_can_set_no_header_of_ours(program: Program, server: DiscoveryServer) -> None:
@@ -203,7 +203,7 @@ def test_a_customer_on_two_pages_is_one_customer(program: Program, server: Disco
     again = page([{"id": guid(1).upper()}], headers={"MS-ContinuationToken": "token-1"})
     server.answers["/customers"] = [page([{"id": guid(1)}, {"id": guid(2)}]), again]
     process = discover(program, server)
-    assert [row["customer_id"] for row in found(process)] == [guid(1), guid(2)]
+    assert [row["customer_id"] for row in read_rows(process)] == [guid(1), guid(2)]
     assert len(server.call_paths("/subscriptions")) == 2
 
 
@@ -222,14 +222,14 @@ def test_kinds_and_statuses_can_be_chosen(
     portfolio(server)
     process = discover(program, server, *options)
     assert process.code == 0, process.err
-    assert [row["status"] for row in found(process)] == expected
+    assert [row["status"] for row in read_rows(process)] == expected
     assert bool(server.call_paths("/azureEntitlements")) is (options != ("--kind", "subscription"))
 
 
 def test_single_customers_are_read_without_the_list(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     process = discover(program, server, "--customer", guid(2).upper(), "--customer", guid(2))
-    assert {row["customer_id"] for row in found(process)} == {guid(2)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(2)}
     assert server.call_paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
     assert discover(program, server, "--customer", "Contoso").code == 2
 
@@ -247,12 +247,12 @@ def test_customers_come_from_a_file(program: Program, server: DiscoveryServer, c
     (program.folder / "customers.csv").write_text(content, encoding="utf-8")
     process = discover(program, server, "--customers", "customers.csv")
     assert process.code == 0, process.err
-    assert {row["customer_id"] for row in found(process)} == {guid(2)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(2)}
     assert len(server.call_paths("/subscriptions")) == 1
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         ("", "names no customers"),
         (f"{guid(1)}\nContoso\n4.89E+11\n", "row 2: customer_id is not a GUID: 'Contoso'"),
@@ -261,12 +261,12 @@ def test_customers_come_from_a_file(program: Program, server: DiscoveryServer, c
     ],
 )
 def test_a_file_that_names_no_customers_is_refused_before_any_call(
-    program: Program, server: DiscoveryServer, content: str, words: str
+    program: Program, server: DiscoveryServer, content: str, message: str
 ) -> None:
     (program.folder / "customers.csv").write_text(content)
     process = discover(program, server, "--customers", "customers.csv")
     assert process.code == 2
-    assert words in process.err
+    assert message in process.err
     assert server.calls == []
 
 
@@ -276,7 +276,7 @@ def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Prog
     server.fixed_answers[f"{guid(1)}/subscriptions"] = Answer.error(403, 20002)
     process = discover(program, server)
     assert process.code == 1
-    assert {row["customer_id"] for row in found(process)} == {guid(2), guid(3)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(2), guid(3)}
     assert f"Contoso ({guid(1)})" in process.err
     assert "HTTP 403, 20002: description of 20002" in process.err
     assert "reseller relationship" in process.err
@@ -293,7 +293,7 @@ def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command
     server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     process = discover(program, server, "--attempts", "5")
     assert process.code == 1
-    assert {row["customer_id"] for row in found(process)} == {guid(1)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(1)}
     assert len(server.call_paths(f"{guid(1)}/subscriptions")) == len(server.call_paths(f"{guid(2)}/subscriptions")) == 5
     assert "Give the same command again" in process.err
     server.fixed_answers.clear()
@@ -302,7 +302,7 @@ def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command
     assert again.code == 0, again.err
     assert "1 customer of 2 had been read" in again.err
     assert server.call_paths() == [f"/v1/customers/{guid(2)}/subscriptions"]
-    assert {row["customer_id"] for row in found(again)} == {guid(1), guid(2)}
+    assert {row["customer_id"] for row in read_rows(again)} == {guid(1), guid(2)}
     assert stores(program) == []
 
 
@@ -314,7 +314,7 @@ def test_a_plan_that_is_refused_for_good_is_named_and_the_rest_of_the_customer_i
     server.fixed_answers[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
     process = discover(program, server)
     assert process.code == 1
-    assert [row["status"] for row in found(process)] == ["inactive", "suspended"]
+    assert [row["status"] for row in read_rows(process)] == ["inactive", "suspended"]
     assert f"Contoso ({guid(1)}), Azure plan {guid(11).upper()}" in process.err
 
 
@@ -323,7 +323,7 @@ def test_a_deleted_plan_whose_entitlements_are_refused_is_no_trouble(program: Pr
     server.fixed_answers["/azureEntitlements"] = Answer.error(404, 20003)
     process = discover(program, server)
     assert process.code == 0, process.err
-    assert [row["status"] for row in found(process)] == ["deleted"]
+    assert [row["status"] for row in read_rows(process)] == ["deleted"]
 
 
 def test_a_customer_whose_plan_cannot_be_read_at_present_gives_no_rows_at_all(
@@ -333,10 +333,10 @@ def test_a_customer_whose_plan_cannot_be_read_at_present_gives_no_rows_at_all(
     server.fixed_answers["/azureEntitlements"] = Answer(500)
     process = discover(program, server, "--attempts", "2")
     assert process.code == 1
-    assert found(process) == []
+    assert read_rows(process) == []
     server.fixed_answers.clear()
     server.entitlements[11] = [entitlement(111)]
-    assert len(found(discover(program, server))) == 2
+    assert len(read_rows(discover(program, server))) == 2
 
 
 def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, server: DiscoveryServer) -> None:
@@ -347,7 +347,7 @@ def test_an_azure_plan_is_known_by_its_offer_or_by_its_names(program: Program, s
         {"offerName": "Microsoft azure plan"},
         {"offerName": "Azure reservation"},
     ]
-    server.add(1, *(subscription(10 + place, "active", **given) for place, given in enumerate(of_plans)))
+    server.add(1, *(subscription(10 + number, "active", **members) for number, members in enumerate(of_plans)))
     discover(program, server)
     asked = [path.split("/")[-2].lower() for path in server.call_paths("/azureEntitlements")]
     assert asked == [guid(number) for number in (10, 11, 12, 13)]
@@ -366,7 +366,7 @@ def test_parents_come_before_their_children(program: Program, server: DiscoveryS
     )
     server.entitlements[14] = [entitlement(141), entitlement(142, "suspended")]
     process = discover(program, server)
-    ids = [(row["entitlement_id"] or row["subscription_id"]).lower() for row in found(process)]
+    ids = [(row["entitlement_id"] or row["subscription_id"]).lower() for row in read_rows(process)]
     assert ids == [guid(number) for number in (14, 141, 142, 11, 12, 13, 15, 16, 17)]
 
 
@@ -381,17 +381,24 @@ def test_deadlines_are_told_where_there_is_one(program: Program, server: Discove
         subscription(16, commitmentEndDateTime="2031-03-05"),
     )
     process = discover(program, server)
-    assert [row["deadline"] for row in found(process)] == ["", "2031-03-05T10:00:00.1234567Z", "", "", "", "2031-03-05"]
+    assert [row["deadline"] for row in read_rows(process)] == [
+        "",
+        "2031-03-05T10:00:00.1234567Z",
+        "",
+        "",
+        "",
+        "2031-03-05",
+    ]
     assert "for good" not in process.err
 
 
 def test_what_is_soon_deleted_for_good_is_warned_of(program: Program, server: DiscoveryServer) -> None:
     now = datetime.now(UTC)
     dates = [(now + timedelta(days=days)).isoformat() for days in (13, 3, 15, -1, 2, 1)]
-    stands = ["suspended", "suspended", "suspended", "suspended", "deleted", "expired"]
+    states = ["suspended", "suspended", "suspended", "suspended", "deleted", "expired"]
     listed = [
-        subscription(10 + place, status, commitmentEndDateTime=date)
-        for place, (status, date) in enumerate(zip(stands, dates, strict=True))
+        subscription(10 + number, status, commitmentEndDateTime=date)
+        for number, (status, date) in enumerate(zip(states, dates, strict=True))
     ]
     server.add(1, *listed, name="Contoso")
     process = discover(program, server)
@@ -458,7 +465,7 @@ def test_throttling_is_waited_out(program: Program, server: DiscoveryServer) -> 
     server.answers["/azureEntitlements"] = [throttle]
     process = discover(program, server, "--attempts", "1")
     assert process.code == 0, process.err
-    assert len(found(process)) == 5
+    assert len(read_rows(process)) == 5
 
 
 def test_who_is_asked_to_wait_for_too_long_is_left_for_later(program: Program, server: DiscoveryServer) -> None:
@@ -466,7 +473,7 @@ def test_who_is_asked_to_wait_for_too_long_is_left_for_later(program: Program, s
     server.fixed_answers[f"{guid(1)}/subscriptions"] = Answer(429, b"", {"Retry-After": "90000"})
     process = discover(program, server)
     assert process.code == 1
-    assert {row["customer_id"] for row in found(process)} == {guid(2)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(2)}
     assert "HTTP 429" in process.err
     assert len(stores(program)) > 0
 
@@ -481,7 +488,7 @@ def test_it_keeps_to_the_pace(program: Program, server: DiscoveryServer) -> None
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (Answer(401), "HTTP 401"),
         (Answer.error(401, 900421), "900421"),
@@ -489,11 +496,11 @@ def test_it_keeps_to_the_pace(program: Program, server: DiscoveryServer) -> None
         (Answer.error(403, 2032), "2032"),
     ],
 )
-def test_refused_credentials_end_it(program: Program, server: DiscoveryServer, answer: Answer, words: str) -> None:
+def test_refused_credentials_end_it(program: Program, server: DiscoveryServer, answer: Answer, message: str) -> None:
     server.fixed_answers["/customers"] = answer
     process = discover(program, server, "--out", "found.csv")
     assert process.code == 3
-    assert words in process.err
+    assert message in process.err
     assert not (program.folder / "found.csv").exists()
 
 
@@ -527,8 +534,8 @@ def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, s
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServer, number: int, code: int) -> None:
-    for one in range(1, 9):
-        server.add(one, subscription(100 + one))
+    for customer in range(1, 9):
+        server.add(customer, subscription(100 + customer))
     server.blocked.add(f"{guid(5)}/subscriptions")
     (program.folder / "found.csv").write_text("old")
     command = ("discover", "--base-url", server.base_url, "--rate", "off", "--concurrency", "1", "--out", "found.csv")
@@ -550,7 +557,9 @@ def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServ
     assert "had been read since" in again.err
     assert guid(4) not in "".join(server.call_paths())
     assert "/v1/customers" not in server.call_paths()
-    assert [row["customer_id"] for row in read_csv(program.folder / "found.csv")] == [guid(one) for one in range(1, 9)]
+    assert [row["customer_id"] for row in read_csv(program.folder / "found.csv")] == [
+        guid(number) for number in range(1, 9)
+    ]
     assert stores(program) == []
 
 
@@ -562,8 +571,8 @@ def test_a_second_signal_stops_at_once(program: Program, server: DiscoveryServer
     process.send_signal(signal.SIGINT)
     assert process.stderr
     # Two signals of a kind that come too soon after each other are one.
-    said = [process.stderr.readline() for _ in range(2)]
-    assert "allowed to end" in said[1]
+    messages = [process.stderr.readline() for _ in range(2)]
+    assert "allowed to end" in messages[1]
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
     server.blocked.clear()
@@ -585,7 +594,7 @@ def test_new_begins_anew(program: Program, server: DiscoveryServer) -> None:
     server.calls.clear()
     process = discover(program, server, "--new")
     assert process.code == 0
-    assert {row["customer_id"] for row in found(process)} == {guid(2)}
+    assert {row["customer_id"] for row in read_rows(process)} == {guid(2)}
     assert len(server.call_paths("/subscriptions")) == 2
 
 
@@ -634,9 +643,9 @@ def test_the_token_is_nowhere(program: Program, server: DiscoveryServer) -> None
     process = discover(program, server, "--attempts", "1", "--out", "found.csv")
     assert process.code == 1
     assert CANARY not in process.out + process.err
-    kept = [file for file in program.folder.rglob("*") if file.is_file()]
-    assert len(kept) > 2
-    assert not [file for file in kept if CANARY.encode() in file.read_bytes()]
+    written = [file for file in program.folder.rglob("*") if file.is_file()]
+    assert len(written) > 2
+    assert not [file for file in written if CANARY.encode() in file.read_bytes()]
 
 
 def test_odd_answers_break_nothing(program: Program, server: DiscoveryServer) -> None:
@@ -656,7 +665,10 @@ def test_odd_answers_break_nothing(program: Program, server: DiscoveryServer) ->
         server.fixed_answers[f"{guid(number)}/subscriptions"] = Answer(200, body)
     process = discover(program, server, "--attempts", "1")
     assert process.code == 1
-    assert [(row["customer_id"], row["status"]) for row in found(process)] == [(guid(6), "Suspended"), (guid(7), "")]
+    assert [(row["customer_id"], row["status"]) for row in read_rows(process)] == [
+        (guid(6), "Suspended"),
+        (guid(7), ""),
+    ]
     unreadable = [line for line in process.err.splitlines() if line.startswith("  Customer")]
     assert unreadable == [f"  Customer {number} ({guid(number)})" for number in range(4)]
     assert "without a usable id: 6" in process.err
@@ -667,7 +679,7 @@ def test_long_lists_are_read_to_their_end(program: Program, server: DiscoverySer
     server.add(1, *(subscription(number, "active", note="x" * 1000) for number in range(2000)), subscription(2000))
     process = discover(program, server)
     assert process.code == 0, process.err
-    assert [row["subscription_id"] for row in found(process)] == [guid(2000).upper()]
+    assert [row["subscription_id"] for row in read_rows(process)] == [guid(2000).upper()]
 
 
 def test_few_customers_are_under_way_at_a_time(program: Program, server: DiscoveryServer) -> None:
@@ -675,7 +687,7 @@ def test_few_customers_are_under_way_at_a_time(program: Program, server: Discove
         server.add(number, plan(10 * number))
     assert discover(program, server, "--concurrency", "1").code == 0
     order = [path.split("/")[3] for path in server.call_paths()[1:]]
-    last = {customer: place for place, customer in enumerate(order)}
+    last = {customer: index for index, customer in enumerate(order)}
     assert all(last[guid(number)] < order.index(guid(number + 2)) for number in range(1, 7))
 
 
@@ -694,12 +706,12 @@ def test_what_was_discovered_runs_and_is_not_discovered_again(program: Program, 
     where = ("--base-url", partner.base_url, "--rate", "off")
     assert program("discover", *where, "--out", "found.csv").code == 0
     rows = read_csv(program.folder / "found.csv")
-    wanted = [row for row in rows if row["status"] in {"suspended", "inactive"}]
+    inactive = [row for row in rows if row["status"] in {"suspended", "inactive"}]
     process = program("run", "found.csv", *where, "--yes", "--verify", "--verify-after", "0", "--verify-every", "0.2s")
     ended = {row["row"]: row["status"] for row in read_csv(process.run / "results.csv")}
-    assert sum(status == "reactivated" for status in ended.values()) == len(wanted) > 8
-    left = found(program("discover", *where))
-    assert {row["status"] for row in left} == {row["status"] for row in rows} - {"suspended", "inactive"}
+    assert sum(status == "reactivated" for status in ended.values()) == len(inactive) > 8
+    remaining = read_rows(program("discover", *where))
+    assert {row["status"] for row in remaining} == {row["status"] for row in rows} - {"suspended", "inactive"}
     assert partner.service.call_log.violations == []
 
 
@@ -711,7 +723,7 @@ def test_a_large_portfolio_with_faults_is_read_completely(
     expected = program("discover", "--base-url", usual.base_url, "--rate", "off")
     process = program("discover", "--base-url", faulty.base_url, "--rate", "off", "--attempts", "9", "--timeout", "5")
     assert (expected.code, process.code) == (0, 0), process.err
-    assert len({row["customer_id"] for row in found(process)}) == 520
+    assert len({row["customer_id"] for row in read_rows(process)}) == 520
     assert process.out == expected.out
     for partner in (usual, faulty):
         assert partner.service.call_log.violations == []
@@ -739,4 +751,4 @@ def test_a_token_that_is_refused_is_renewed(program: Program, authority: Authori
     authority.directory.revoke_access_tokens()
     ended = program.wait(process)
     assert ended.code == 0, ended.err
-    assert len({row["customer_id"] for row in found(ended)}) == 3
+    assert len({row["customer_id"] for row in read_rows(ended)}) == 3

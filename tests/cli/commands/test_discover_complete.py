@@ -63,19 +63,19 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
     write_csv(program.folder / "in.csv", rows, HEADER)
     process = complete(program, server, "--out", "out.csv")
     assert process.code == 0, process.err
-    found = read_csv(program.folder / "out.csv")
-    assert list(found[0]) == [*HEADER, "candidates"]
-    assert [[*list(one.values())[:3], one["name"]] for one in found] == [[*one[:3], one[4]] for one in rows]
-    assert [one["entitlement_id"] for one in found] == [
+    lines = read_csv(program.folder / "out.csv")
+    assert list(lines[0]) == [*HEADER, "candidates"]
+    assert [[*list(line.values())[:3], line["name"]] for line in lines] == [[*line[:3], line[4]] for line in rows]
+    assert [line["entitlement_id"] for line in lines] == [
         *(guid(111).upper(), "", "", "", "", guid(7).upper(), "", guid(211).upper())
     ]
-    candidates = [one["candidates"] for one in found]
+    candidates = [line["candidates"] for line in lines]
     assert candidates[1] == (
         f"{guid(141).upper()} (A, b, inactive); {guid(142).upper()} (Azure 142, suspended); "
         f"{guid(143).upper()} (Azure 143, inactive)"
     )
-    assert [bool(one) for one in candidates] == [False, True, False, False, False, False, False, False]
-    for words in (
+    assert [bool(candidate) for candidate in candidates] == [False, True, False, False, False, False, False, False]
+    for message in (
         "2  Filled in",
         "choose one, and put it into entitlement_id (row 3)",
         "nothing below this Azure plan is other than active (row 4)",
@@ -83,7 +83,7 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
         "the customer has none with this id (row 6)",
         "2  Left as they were",
     ):
-        assert words in process.err
+        assert message in process.err
     assert {call.method for call in server.calls} == {"GET"}
     asked = [path.split("/")[-2].lower() for path in server.call_paths("/azureEntitlements")]
     assert sorted(asked) == [guid(number) for number in (11, 14, 15, 21)]
@@ -124,10 +124,10 @@ def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, 
         assert complete(program, server, "--out", out, source="in.xlsx").code == 0
     table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", lambda header: "customer_id" in header)
     assert table.header == (*HEADER, "candidates")
-    ((one, two),) = [chunk.to_numpy().tolist() for chunk in table.chunks()]
-    assert one[0] == "=1+1"
-    assert (one[3], two[3]) == (guid(111).upper(), "")
-    assert guid(143).upper() in two[5]
+    ((first, second),) = [chunk.to_numpy().tolist() for chunk in table.chunks()]
+    assert first[0] == "=1+1"
+    assert (first[3], second[3]) == (guid(111).upper(), "")
+    assert guid(143).upper() in second[5]
     lines = read_csv(program.folder / "out.csv")
     assert [line["Note"] for line in lines] == ["'=1+1", ""]
     assert (program.folder / "in.xlsx").read_bytes() == before
@@ -139,12 +139,12 @@ def test_a_results_file_stays_one_and_a_second_completion_changes_nothing(
     write_csv(program.folder / "in.csv", [row(1, 11, guid(5), note="=1"), row(1, 14, note="x\r\ny")], HEADER)
     ran = program("run", "in.csv", "--base-url", server.base_url, "--rate", "off", "--yes", "--results", "results.csv")
     assert ran.code == 1
-    given = (program.folder / "results.csv").read_bytes()
+    before = (program.folder / "results.csv").read_bytes()
     assert complete(program, server, "--out", "once.csv", source="results.csv").code == 0
     assert complete(program, server, "--out", "twice.csv", source="once.csv").code == 0
     once = (program.folder / "once.csv").read_bytes()
     assert once == (program.folder / "twice.csv").read_bytes()
-    assert once.split(b"\n")[1] == given.split(b"\n")[1] + b","
+    assert once.split(b"\n")[1] == before.split(b"\n")[1] + b","
     assert b"'=1" in once
 
 
@@ -170,9 +170,9 @@ def test_what_cannot_be_read_is_left_as_it_is_and_named(program: Program, server
     server.fixed_answers[f"{guid(11).upper()}/azureEntitlements"] = Answer.error(404, 20003)
     process = complete(program, server, "--out", "out.csv")
     assert process.code == 1
-    found = read_csv(program.folder / "out.csv")
-    assert [bool(one["candidates"]) for one in found] == [False, False, True]
-    assert [one["entitlement_id"] for one in found] == ["", "", ""]
+    lines = read_csv(program.folder / "out.csv")
+    assert [bool(line["candidates"]) for line in lines] == [False, False, True]
+    assert [line["entitlement_id"] for line in lines] == ["", "", ""]
     assert "could not be read (rows 2-3)" in process.err
     assert "20002" in process.err
     assert f"Azure plan {guid(11).upper()}" in process.err
@@ -225,7 +225,7 @@ def test_it_goes_on_after_a_kill(program: Program, server: DiscoveryServer) -> N
     again = program(*command)
     assert again.code == 0, again.err
     assert server.call_paths(f"{guid(1)}/subscriptions") == []
-    assert [one["entitlement_id"] for one in read_csv(program.folder / "out.csv")] == [
+    assert [line["entitlement_id"] for line in read_csv(program.folder / "out.csv")] == [
         guid(111).upper(),
         guid(211).upper(),
     ]

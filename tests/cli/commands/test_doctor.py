@@ -49,7 +49,7 @@ def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None
     assert abs(content["clock_skew_seconds"]) < 60
     assert content["settings"]["tenant_id"] == {"value": TENANT, "origin": "BULKREACT_TENANT_ID"}
     assert content["settings"]["auth"] == {"value": "user", "origin": "what is given"}
-    (call,) = [one for one in authority.service.call_log.calls if one["method"] == "GET"]
+    (call,) = [call for call in authority.service.call_log.calls if call["method"] == "GET"]
     assert str(call["path"]).endswith("/customers")
     assert authority.service.call_log.violations == []
 
@@ -96,7 +96,7 @@ def test_without_credentials_the_rest_is_examined_all_the_same(program: Program,
 
 
 @pytest.mark.parametrize(
-    ("token", "check", "told"),
+    ("token", "check", "message"),
     [
         ("two words", "credentials", "is not a token"),
         ("eyJhbGciOiJub25lIn0.eyJhdWQiOiJodHRwczovL2EuZXhhbXBsZSJ9.x", "token", "is for https://a.example"),
@@ -104,13 +104,13 @@ def test_without_credentials_the_rest_is_examined_all_the_same(program: Program,
     ],
 )
 def test_a_ready_token_that_is_no_good_is_not_tried(
-    program: Program, partner: Partner, token: str, check: str, told: str
+    program: Program, partner: Partner, token: str, check: str, message: str
 ) -> None:
     program.environment["BULKREACT_ACCESS_TOKEN"] = token
     process, content = run_doctor(program, "--base-url", partner.base_url)
     assert process.code == 3
     assert results(content)[check] == "failed"
-    assert told in message_of(content, check)
+    assert message in message_of(content, check)
     assert partner.service.call_log.calls == []
     assert token not in process.out
 
@@ -133,13 +133,13 @@ def test_a_sign_in_without_mfa_is_told_by_its_claims(program: Program, authority
     assert results(content)["sign-in"] == "ok"
 
 
-@pytest.mark.parametrize(("said", "result"), [("false", "failed"), ("True", "ok"), ("perhaps", "skipped")])
+@pytest.mark.parametrize(("claim", "result"), [("false", "failed"), ("True", "ok"), ("perhaps", "skipped")])
 def test_what_partner_center_says_of_mfa_counts(
-    program: Program, loop: asyncio.AbstractEventLoop, said: str, result: str
+    program: Program, loop: asyncio.AbstractEventLoop, claim: str, result: str
 ) -> None:
     async def customers(request: web.Request) -> web.Response:
         assert request.headers["ValidateMfa"] == "true"
-        return web.json_response({"items": []}, headers={"isMfaCompliant": said})
+        return web.json_response({"items": []}, headers={"isMfaCompliant": claim})
 
     app = web.Application()
     app.router.add_get("/v1/customers", customers)
@@ -168,9 +168,9 @@ def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, auth
     for access in content["AccessToken"].values():
         access.update({name: str(int(access[name]) - 80 * 86_400) for name in ("cached_at", "expires_on")})
     cache.write_text(json.dumps(content))
-    _, told = run_doctor(program)
-    assert results(told)["sign-in"] == "warning"
-    assert told["refresh_token"] == {"age_days": pytest.approx(80, abs=0.1), "days_left": pytest.approx(10, abs=0.1)}
+    _, output = run_doctor(program)
+    assert results(output)["sign-in"] == "warning"
+    assert output["refresh_token"] == {"age_days": pytest.approx(80, abs=0.1), "days_left": pytest.approx(10, abs=0.1)}
     # Doctor has used it.
     assert len(authority.directory.requests) == 2
     _, again = run_doctor(program)

@@ -45,12 +45,12 @@ def test_everything_is_counted_and_adds_up(program: Program) -> None:
 
 def test_every_problem_has_its_place_and_its_remedy(program: Program) -> None:
     _, plan = planned(program)
-    assert [(one["row"], one["column"], one["value"], one["code"]) for one in plan["problems"]] == [
+    assert [(problem["row"], problem["column"], problem["value"], problem["code"]) for problem in plan["problems"]] == [
         (6, "customer_id", "x", "invalid-customer-id"),
         (6, "subscription_id", "", "missing-subscription-id"),
         (6, "entitlement_id", "4.892E+92", "damaged-by-excel"),
     ]
-    assert all(one["reason"] and one["remedy"] for one in plan["problems"])
+    assert all(problem["reason"] and problem["remedy"] for problem in plan["problems"])
 
 
 def test_it_is_told_to_people(program: Program) -> None:
@@ -79,7 +79,7 @@ def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "rows", "words"),
+    ("options", "rows", "message"),
     [
         ((), [], "has no rows"),
         (("--max-rows", "3"), ROWS, "more than the 3 that --max-rows allows"),
@@ -88,11 +88,11 @@ def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> 
     ],
 )
 def test_what_run_would_refuse_plan_refuses(
-    program: Program, options: tuple[str, ...], rows: list[tuple[str, ...]], words: str
+    program: Program, options: tuple[str, ...], rows: list[tuple[str, ...]], message: str
 ) -> None:
     process, _ = planned(program, *options, rows=rows)
     assert process.code == 2
-    assert words in process.err
+    assert message in process.err
 
 
 def test_it_reads_as_run_would(program: Program, partner: Partner) -> None:
@@ -111,7 +111,7 @@ def test_a_run_holds_itself_to_its_plan(program: Program, partner: Partner) -> N
     target = ("--base-url", partner.base_url, *FAST, "--plan", "plan.json")
     planned(program, "--out", "plan.json")
     # Names, case and order of columns may change; what is sent may not.
-    rows = [("Ann", *(cell.upper() for cell in reversed(one))) for one in ROWS]
+    rows = [("Ann", *(cell.upper() for cell in reversed(ids))) for ids in ROWS]
     write_csv(program.folder / "input.csv", rows, ("name", *reversed(IDS)))
     process = program("run", "input.csv", *target)
     assert process.code == 1, process.err
@@ -123,11 +123,11 @@ def test_a_run_holds_itself_to_its_plan(program: Program, partner: Partner) -> N
         f"planned is nothing more, and there is row 8 with {' / '.join(row(guid(9), 1))}": [*ROWS, row(guid(9), 1)],
     }
     before = len(partner.requests())
-    for words, changed in changes.items():
+    for message, changed in changes.items():
         write_csv(program.folder / "input.csv", changed)
         refused = program("run", "input.csv", *target)
         assert refused.code == 2
-        assert words in refused.err
+        assert message in refused.err
     assert len(partner.requests()) == before
     assert len(list(process.reports.glob("*/journal.sqlite3"))) == 1
 
@@ -186,9 +186,9 @@ def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Progr
     # Entitlements of one subscription are read by one call.
     paths = [str(call["path"]) for call in partner.service.call_log.calls]
     assert sum(path.endswith("/azureEntitlements") for path in paths) == 1
-    told_to_people = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off").out
-    assert "At present: inactive 3, active 1" in told_to_people
-    assert "Active, and in need of nothing: 1 row (2)" in told_to_people
+    text = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off").out
+    assert "At present: inactive 3, active 1" in text
+    assert "Active, and in need of nothing: 1 row (2)" in text
     assert not (program.folder / "reports").exists()
 
 
@@ -229,9 +229,9 @@ def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner:
 def test_rows_with_ids_in_the_wrong_column_do_not_count_for_the_digest(program: Program) -> None:
     good = [row(guid(1), 1), row(guid(2), 1)]
     customer, subscription, _ = good[0]
-    _, with_one = planned(program, rows=[*good, (customer, subscription, subscription)])
+    _, invalid_plan = planned(program, rows=[*good, (customer, subscription, subscription)])
     _, without = planned(program, rows=good)
-    assert (with_one["invalid"], with_one["problems"][0]["code"]) == (1, "swapped-ids")
-    assert with_one["problems"][0]["column"] == "entitlement_id"
-    assert with_one["digest"] == without["digest"]
-    assert with_one["targets"] == without["targets"]
+    assert (invalid_plan["invalid"], invalid_plan["problems"][0]["code"]) == (1, "swapped-ids")
+    assert invalid_plan["problems"][0]["column"] == "entitlement_id"
+    assert invalid_plan["digest"] == without["digest"]
+    assert invalid_plan["targets"] == without["targets"]

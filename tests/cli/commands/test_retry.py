@@ -66,10 +66,10 @@ def test_a_retry_tells_of_the_original_and_counts_its_own_rows(program: Program,
     retried = latest_run(program)
     assert list(lines(retried)[0]) == list(lines(original)[0])
     assert (lines(retried)[0]["comment"], lines(retried)[0]["row"]) == ("'=1+1", "3")
-    told_once, told_again = summary(original), summary(retried)
-    assert told_again["input"] == {**told_once["input"], "rows": 1}  # type: ignore[dict-item]
-    assert told_again["target"] == told_once["target"]
-    assert (told_again["command"], told_again["retry_of"]) == ("retry", original.name)
+    first_summary, retry_summary = summary(original), summary(retried)
+    assert retry_summary["input"] == {**first_summary["input"], "rows": 1}  # type: ignore[dict-item]
+    assert retry_summary["target"] == first_summary["target"]
+    assert (retry_summary["command"], retry_summary["retry_of"]) == ("retry", original.name)
     assert "finance" in retried.name
 
 
@@ -233,12 +233,16 @@ def test_a_row_is_followed_to_the_run_that_has_it_now_whatever_the_clock_said(
     first = latest_run(program)
     program("retry", original.name, *FAST, *ONCE)
     second = latest_run(program)
-    assert [row_statuses(one) for one in (original, first, second)] == [["failed"], ["failed"], ["accepted"]]
+    assert [row_statuses(run_folder) for run_folder in (original, first, second)] == [
+        ["failed"],
+        ["failed"],
+        ["accepted"],
+    ]
     with closing(sqlite3.connect(second / "journal.sqlite3")) as journal:
         journal.execute("UPDATE run SET created_at = '2001-01-01T00:00:00.000Z'")
         journal.commit()
-    for one in (original, first, second):
-        assert "no rows to retry" in program("retry", one.name, *FAST, *ONCE).err
+    for run_folder in (original, first, second):
+        assert "no rows to retry" in program("retry", run_folder.name, *FAST, *ONCE).err
     assert calls(partner) == [3]
 
 

@@ -21,7 +21,7 @@ from tests.support.program import CANARY, PROJECT, Partner, Program, file_size_l
 from tests.support.run_commands import FAST, ids_by_path, row_results, row_statuses, run, wait_until
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def test_the_readmes_main_command_ends_well(program: Program) -> None:
@@ -29,9 +29,9 @@ def test_the_readmes_main_command_ends_well(program: Program) -> None:
     assert process.code == 0, process.err
     assert process.out == ""
     lines = read_csv(process.run / "results.csv")
-    given = read_csv(PROJECT / "inputs" / "sample.csv")
-    assert [{name: line[name] for name in given[0]} for line in lines] == given
-    assert [line["row"] for line in lines] == [str(number) for number in range(2, 2 + len(given))]
+    input_rows = read_csv(PROJECT / "inputs" / "sample.csv")
+    assert [{name: line[name] for name in input_rows[0]} for line in lines] == input_rows
+    assert [line["row"] for line in lines] == [str(number) for number in range(2, 2 + len(input_rows))]
     assert {line["status"] for line in lines} == {"accepted", "already_active"}
     summary = process.summary
     assert (summary["state"], summary["exit_code"]) == ("finished", 0)
@@ -64,7 +64,7 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
     for line in read_csv(process.run / "results.csv"):
         assert GUID.fullmatch(line["request_id"])
         assert GUID.fullmatch(line["correlation_id"])
-        assert MOMENT.fullmatch(line["started_at"])
+        assert TIMESTAMP.fullmatch(line["started_at"])
         assert line["started_at"] <= line["finished_at"]
     summary = process.summary
     assert summary["run_id"] == process.run.name
@@ -265,7 +265,7 @@ def test_rows_that_are_all_invalid_are_written_without_a_call(program: Program, 
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "words"),
+    ("content", "options", "message"),
     [
         ("", (), "has no rows. If that is as it should be, add --allow-empty"),
         ("customer_id,subscription_id,entitlement_id\n", (), "has no rows"),
@@ -290,13 +290,13 @@ def test_rows_that_are_all_invalid_are_written_without_a_call(program: Program, 
     ],
 )
 def test_what_is_refused_gets_a_sentence_and_leaves_nothing_behind(
-    program: Program, content: str | None, options: tuple[str, ...], words: str
+    program: Program, content: str | None, options: tuple[str, ...], message: str
 ) -> None:
     if content is not None:
         (program.folder / "input.csv").write_text(content)
     process = program("run", "input.csv", "--yes", *options)
     assert process.code == 2
-    assert words in " ".join(process.err.split())
+    assert message in " ".join(process.err.split())
     assert "Traceback" not in process.err
     assert not [path for path in process.reports.glob("**/*") if path.is_file()]
     assert not list(process.reports.glob("*"))
@@ -493,7 +493,9 @@ def test_a_killed_run_is_continued_by_the_same_command(program: Program, partner
 def test_a_signal_lets_calls_in_flight_end_and_writes_the_results(
     program: Program, partner: Partner, number: signal.Signals, code: int
 ) -> None:
-    write_csv(program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(30))])
+    write_csv(
+        program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(number), number) for number in range(30))]
+    )
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 5)
     process.send_signal(number)
@@ -510,7 +512,9 @@ def test_a_signal_lets_calls_in_flight_end_and_writes_the_results(
 
 
 def test_a_second_signal_stops_at_once_and_the_run_can_still_be_resumed(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(scenario_id(1598, 1)), *(row(guid(one), one) for one in range(3))])
+    write_csv(
+        program.folder / "input.csv", [row(scenario_id(1598, 1)), *(row(guid(number), number) for number in range(3))]
+    )
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "off")
     wait_until(lambda: len(partner.requests()) == 4)
     process.send_signal(signal.SIGINT)
@@ -540,7 +544,9 @@ def test_a_copy_that_cannot_be_written_keeps_nothing_from_the_runs_own_folder(
 
 
 def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(300))])
+    write_csv(
+        program.folder / "input.csv", [row(scenario_id(598, 1)), *(row(guid(number), number) for number in range(300))]
+    )
     command = ("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     first = program.start(*command)
     wait_until(lambda: len(partner.requests()) >= 2)
@@ -551,7 +557,9 @@ def test_two_processes_do_not_work_on_the_same_run(program: Program, partner: Pa
 
 
 def test_two_runs_against_one_partner_exclude_each_other(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "a.csv", [row(scenario_id(598, 1)), *(row(guid(one), one) for one in range(600))])
+    write_csv(
+        program.folder / "a.csv", [row(scenario_id(598, 1)), *(row(guid(number), number) for number in range(600))]
+    )
     write_csv(program.folder / "b.csv", [row(guid(99))])
     first = program.start("run", "a.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     wait_until(lambda: len(partner.requests()) >= 2)
@@ -742,10 +750,10 @@ def test_a_stopped_run_keeps_its_code_although_its_results_could_not_be_written(
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1504], "--attempts", "1")
-    left = process.run / ".results.csv.0000.partial"
-    left.write_text("half")
+    partial = process.run / ".results.csv.0000.partial"
+    partial.write_text("half")
     assert program("resume", *FAST, "--attempts", "1").code == 1
-    assert not left.exists()
+    assert not partial.exists()
 
 
 def test_an_older_run_that_is_resumed_does_not_become_the_heartbeat(program: Program, partner: Partner) -> None:
@@ -818,25 +826,25 @@ def test_standard_input_is_read(program: Program, partner: Partner) -> None:
 
 
 def test_the_pace_is_kept_on_the_wire(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(30)])
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(30)])
     program("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s")
     moments = [float(call["at"]) for call in partner.requests()]
     assert len(moments) == 30
     # The bucket holds two calls; a server on a busy machine may see both of them late.
-    assert max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments) <= 12
+    assert max(sum(begin <= time < begin + 1 for time in moments) for begin in moments) <= 12
 
 
 def test_a_throttled_customer_does_not_hold_the_others_back(program: Program, partner: Partner) -> None:
     rows = [
         row(scenario_id(4429), 1),
-        *(row(guid(one), 1) for one in range(3)),
-        *(row(guid(one), 2) for one in range(10, 20)),
+        *(row(guid(number), 1) for number in range(3)),
+        *(row(guid(number), 2) for number in range(10, 20)),
     ]
     write_csv(program.folder / "input.csv", rows)
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--concurrency", "1")
     assert process.code == 0
-    others = [place for place, call in enumerate(partner.requests()) if rows[-1][0] in call["path"]]
-    throttled = [place for place, call in enumerate(partner.requests()) if rows[0][0] in call["path"]]
+    others = [index for index, call in enumerate(partner.requests()) if rows[-1][0] in call["path"]]
+    throttled = [index for index, call in enumerate(partner.requests()) if rows[0][0] in call["path"]]
     assert throttled[0] < others[-1] < throttled[1]
 
 

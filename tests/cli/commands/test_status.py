@@ -22,8 +22,8 @@ from tests.support.run_commands import FAST, read_calls, row_statuses, run, wait
 def content(process: ProgramResult) -> dict[str, object]:
     """Return what status says to programs."""
     assert process.code == 0, process.err
-    found: dict[str, object] = json.loads(process.out)
-    return found
+    status: dict[str, object] = json.loads(process.out)
+    return status
 
 
 ROWS = 600
@@ -31,7 +31,7 @@ ROWS = 600
 
 def start(program: Program, partner: Partner) -> "subprocess.Popen[str]":
     """Start a run that takes half a minute, and wait until it is well under way."""
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(ROWS)])
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(ROWS)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 10)
     return process
@@ -39,32 +39,32 @@ def start(program: Program, partner: Partner) -> "subprocess.Popen[str]":
 
 def test_a_running_run_is_shown_and_not_disturbed(program: Program, partner: Partner) -> None:
     process = start(program, partner)
-    told_to_programs = content(program("status", "--json"))
-    told_to_people = program("status")
+    as_json = content(program("status", "--json"))
+    as_text = program("status")
     process.send_signal(signal.SIGTERM)
     ended = program.wait(process)
     assert ended.code == 143, ended.err
-    assert told_to_programs["state"] == "running"
-    assert told_to_programs["run_id"] == ended.run.name
-    assert told_to_programs["process_id"] == process.pid
-    assert told_to_programs["exit_code"] is None
-    counts, open_rows = told_to_programs["counts"], told_to_programs["open"]
+    assert as_json["state"] == "running"
+    assert as_json["run_id"] == ended.run.name
+    assert as_json["process_id"] == process.pid
+    assert as_json["exit_code"] is None
+    counts, open_rows = as_json["counts"], as_json["open"]
     assert isinstance(counts, dict)
     assert isinstance(open_rows, int)
     assert counts["accepted"] >= 9
     assert counts["unknown"] == counts["not_attempted"] == 0
     assert sum(counts.values()) + open_rows == ROWS
-    assert f"Run {ended.run.name}: running, process {process.pid}" in told_to_people.out
-    assert told_to_people.err == ""
+    assert f"Run {ended.run.name}: running, process {process.pid}" in as_text.out
+    assert as_text.err == ""
     assert len(partner.service.call_log.effects) == row_statuses(ended.run).count("accepted") >= counts["accepted"]
 
 
 def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111, 1503], "--attempts", "1")
-    found = content(program("status", process.run.name, "--json"))
+    status = content(program("status", process.run.name, "--json"))
     shown = {name: value for name, value in process.summary.items() if name != "files"}
-    assert {name: found[name] for name in shown} == shown
-    assert (found["open"], found["in_flight"], found["process_id"]) == (0, 0, None)
+    assert {name: status[name] for name in shown} == shown
+    assert (status["open"], status["in_flight"], status["process_id"]) == (0, 0, None)
     assert f"bulkreact retry {process.run.name}" in program("status").out
 
 
@@ -72,12 +72,12 @@ def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, 
     process = start(program, partner)
     process.kill()
     ended = program.wait(process)
-    found = content(program("status", "--json"))
-    assert (found["state"], found["exit_code"]) == ("interrupted", 130)
-    counts = found["counts"]
+    status = content(program("status", "--json"))
+    assert (status["state"], status["exit_code"]) == ("interrupted", 130)
+    counts = status["counts"]
     assert isinstance(counts, dict)
     assert sum(counts.values()) == ROWS
-    assert found["open"] == ROWS - counts["accepted"]
+    assert status["open"] == ROWS - counts["accepted"]
     assert f"bulkreact resume {ended.run.name}" in program("status").out
     program("results", ended.run.name)
     assert counts["not_attempted"] == row_statuses(ended.run).count("not_attempted")
@@ -87,9 +87,9 @@ def test_an_interrupted_run_names_the_command_that_continues_it(program: Program
     process = start(program, partner)
     process.send_signal(signal.SIGINT)
     ended = program.wait(process)
-    found = program("status", ended.run)
-    assert f"Run {ended.run.name}: interrupted" in found.out
-    assert f"bulkreact resume {ended.run.name}" in found.out
+    shown = program("status", ended.run)
+    assert f"Run {ended.run.name}: interrupted" in shown.out
+    assert f"bulkreact resume {ended.run.name}" in shown.out
 
 
 def test_without_any_run_there_is_nothing_to_show(program: Program) -> None:
@@ -110,12 +110,12 @@ def test_a_run_that_was_killed_and_is_being_verified_is_not_running(program: Pro
     ended = program.wait(process)
     verify = program.start("verify", ended.run.name, *FAST, "--verify-timeout", "60", "--verify-every", "1")
     wait_until(lambda: len(read_calls(partner, "")) >= 5)
-    found = content(program("status", "--json"))
+    status = content(program("status", "--json"))
     shown = program("status").out
     refused = program("results", ended.run.name)
     verify.send_signal(signal.SIGINT)
     assert program.wait(verify).code == 130
-    assert (found["state"], found["process_id"]) == ("interrupted", verify.pid)
+    assert (status["state"], status["process_id"]) == ("interrupted", verify.pid)
     assert f"Process {verify.pid} is reading the present status of accepted subscriptions" in shown
     assert refused.code == 5
 
@@ -172,7 +172,7 @@ def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written
         "os.setgid(65534); os.setuid(65534); main()"
     )
 
-    def as_nobody(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    def run_as_another_user(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
             cwd=program.folder,
@@ -182,12 +182,12 @@ def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written
             check=False,
         )
 
-    shown = as_nobody("status", "--json")
+    shown = run_as_another_user("status", "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["counts"]["accepted"] == 1
-    assert as_nobody("results", process.run.name).returncode == 74
-    assert as_nobody("resume", process.run.name).returncode == 0
-    assert as_nobody("verify", process.run.name).returncode == 2
-    written = as_nobody("results", process.run.name, "--to", elsewhere / "results")
+    assert run_as_another_user("results", process.run.name).returncode == 74
+    assert run_as_another_user("resume", process.run.name).returncode == 0
+    assert run_as_another_user("verify", process.run.name).returncode == 2
+    written = run_as_another_user("results", process.run.name, "--to", elsewhere / "results")
     assert written.returncode == 0, written.stderr
     assert (elsewhere / "results" / "results.csv").read_bytes() == (process.run / "results.csv").read_bytes()

@@ -16,38 +16,38 @@ AS_JSON = ("--log-format", "json")
 
 def lines(process: ProgramResult) -> list[dict[str, object]]:
     """Return the log lines of a process; each of them must be one."""
-    found: list[dict[str, object]] = [json.loads(line) for line in process.err.splitlines()]
-    assert all({"time", "level", "event"} <= set(line) for line in found)
-    return found
+    log: list[dict[str, object]] = [json.loads(line) for line in process.err.splitlines()]
+    assert all({"time", "level", "event"} <= set(line) for line in log)
+    return log
 
 
-def of(found: list[dict[str, object]], event: str) -> list[dict[str, object]]:
+def of(log: list[dict[str, object]], event: str) -> list[dict[str, object]]:
     """Return the lines of one event."""
-    return [line for line in found if line["event"] == event]
+    return [line for line in log if line["event"] == event]
 
 
 def test_every_row_and_every_step_is_one_object_a_line(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111, 1599], "--attempts", "1", *AS_JSON, "--progress")
     assert (process.code, process.out) == (1, "")
-    found = lines(process)
-    rows = {line["row"]: line for line in of(found, "row.settled")}
+    log = lines(process)
+    rows = {line["row"]: line for line in of(log, "row.settled")}
     results = read_csv(process.run / "results.csv")
     for name in ("request_id", "correlation_id", "status"):
         assert [str(rows[number][name]) for number in (2, 3, 4)] == [line[name] for line in results]
     assert [rows[number].get("http_status") for number in (2, 3, 4)] == [202, 404, None]
     assert [rows[number].get("error_code") for number in (2, 3, 4)] == [None, "800111", "connection-lost"]
     assert {line["run_id"] for line in rows.values()} == {process.run.name}
-    (end,) = of(found, "run.ended")
+    (end,) = of(log, "run.ended")
     assert (end["level"], end["exit_code"], end["state"]) == ("warning", 1, "finished")
     assert end["counts"] == process.summary["counts"]
-    assert [len(of(found, event)) for event in ("run.began", "phase.began", "phase.ended")] == [1, 1, 1]
+    assert [len(of(log, event)) for event in ("run.began", "phase.began", "phase.ended")] == [1, 1, 1]
     assert CANARY not in process.err
 
 
 def test_invalid_rows_are_lines_as_well(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1)), ("x", *row(guid(2))[1:])])
-    found = lines(program("run", "input.csv", "--base-url", partner.base_url, *FAST, *AS_JSON))
-    (line,) = of(found, "row.invalid")
+    log = lines(program("run", "input.csv", "--base-url", partner.base_url, *FAST, *AS_JSON))
+    (line,) = of(log, "row.invalid")
     assert (line["row"], line["error_code"]) == (3, "invalid-customer-id")
 
 
@@ -57,7 +57,7 @@ def test_a_quiet_success_writes_nothing_and_a_quiet_failure_its_end(program: Pro
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (("no-such-file.csv", *AS_JSON), "does not exist"),
         (("--log-format=json", "x.csv", "--rate", "fast"), "is not a rate"),
@@ -65,12 +65,12 @@ def test_a_quiet_success_writes_nothing_and_a_quiet_failure_its_end(program: Pro
         ((*AS_JSON,), "Missing argument"),
     ],
 )
-def test_what_is_refused_is_one_line_as_well(program: Program, options: tuple[str, ...], words: str) -> None:
+def test_what_is_refused_is_one_line_as_well(program: Program, options: tuple[str, ...], message: str) -> None:
     process = program("run", *options)
     assert process.code == 2
     *_, line = lines(process)
     assert (line["level"], line["event"]) == ("error", "error")
-    assert words in str(line["message"])
+    assert message in str(line["message"])
 
 
 @pytest.mark.parametrize("variable", ["BULKREACT_LOG_FORMAT", "BULKREACT_RUN_LOG_FORMAT"])
@@ -85,16 +85,16 @@ def test_the_format_can_come_from_the_configuration_file(program: Program) -> No
 
 
 def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner) -> None:
-    write_csv(program.folder / "input.csv", [row(guid(one), one) for one in range(100)])
+    write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(100)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "10/s", *AS_JSON)
     wait_until(lambda: len(partner.requests()) >= 3)
     process.send_signal(signal.SIGTERM)
     ended = program.wait(process)
-    found = lines(ended)
+    log = lines(ended)
     assert ended.code == 143
-    assert found[-1]["event"] == "run.ended"
-    assert (found[-1]["exit_code"], found[-1]["state"], found[-1]["level"]) == (143, "interrupted", "error")
-    assert Counter(str(line["status"]) for line in of(found, "row.settled"))["accepted"] >= 3
+    assert log[-1]["event"] == "run.ended"
+    assert (log[-1]["exit_code"], log[-1]["state"], log[-1]["level"]) == (143, "interrupted", "error")
+    assert Counter(str(line["status"]) for line in of(log, "row.settled"))["accepted"] >= 3
 
 
 @pytest.mark.parametrize("command", ["resume", "retry", "verify"])

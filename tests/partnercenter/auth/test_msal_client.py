@@ -195,10 +195,10 @@ async def test_a_secret_does_not_follow_a_redirect(
 async def test_a_token_service_that_names_an_unencrypted_url_is_sent_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = []
+    requests = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(1))
+        requests.append(await reader.read(1))
         writer.close()
 
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as plain:
@@ -210,7 +210,7 @@ async def test_a_token_service_that_names_an_unencrypted_url_is_sent_nothing(
 
         async with serving(tmp_path, monkeypatch, token=unencrypted, discovery=unencrypted) as (base, arrived):
             assert "does not come from a token service" in str(await asyncio.to_thread(fetch_error, identity(base)))
-    assert (heard, arrived) == ([], [])
+    assert (requests, arrived) == ([], [])
 
 
 def test_msal_logs_no_secret(service: Authority, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,9 +104,9 @@ def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.Mo
 def test_trouble_with_a_keyring_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", lambda location: Keyring(location, locked=True))
     storage = persistence(TokenStorage.KEYRING, tmp_path / "one.cache")
-    for act in (storage.load, lambda: storage.save("token")):
+    for access in (storage.load, lambda: storage.save("token")):
         with pytest.raises(OSError, match=r"keyring refused it \(RuntimeError\)"):
-            act()
+            access()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
@@ -125,11 +125,11 @@ CONTENT = '{"RefreshToken": {"a": {"secret": "the only one that is left"}}}'
 
 def test_a_sign_in_that_cannot_be_cleared_up_does_not_stay_locked(tmp_path: Path) -> None:
     sign_in = sign_in_for(tmp_path, IDENTITY)
-    in_the_way = sign_in.file.with_name(f"{sign_in.file.name}.1.partial")
-    in_the_way.mkdir(parents=True)
+    obstacle = sign_in.file.with_name(f"{sign_in.file.name}.1.partial")
+    obstacle.mkdir(parents=True)
     with pytest.raises(InputRefusedError), sign_in.exclusive():
         pytest.fail("it was not clear")
-    in_the_way.rmdir()
+    obstacle.rmdir()
     with ThreadPoolExecutor(1) as pool:
         # In another thread, as runs do it: a lock that is held would be held against it.
         pool.submit(_enter, sign_in_for(tmp_path, IDENTITY)).result(60)

@@ -413,8 +413,8 @@ def test_damage_within_the_tokens_is_not_blamed_on_the_network(
     assert sign_in(program, authority, "--store", "file").code == 0
     (cache,) = (program.folder / "state" / "sign-ins").glob("*.cache")
     content = json.loads(cache.read_text())
-    for one in content[entry].values():
-        one[name] = value
+    for token in content[entry].values():
+        token[name] = value
     cache.write_text(json.dumps(content))
     process = run(program, *USER)
     assert process.code == 3

@@ -29,9 +29,9 @@ def token(claims: object) -> str:
 
 
 def refused(claims: dict[str, Any], *, resource: str = RESOURCE, tenant_id: str = TENANT) -> str:
-    found = read_claims(token(claims))
-    assert found
-    return rejection_reason(found, resource=resource, tenant_id=tenant_id)
+    claim_set = read_claims(token(claims))
+    assert claim_set
+    return rejection_reason(claim_set, resource=resource, tenant_id=tenant_id)
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def test_a_tenant_that_is_named_by_its_domain_cannot_be_compared() -> None:
     ],
 )
 def test_a_token_is_good_until_the_moment_at_which_it_expires(exp: object, now: float, is_refused: bool) -> None:
-    found = read_claims(token({"exp": exp}))
-    assert found
-    assert bool(expiry_reason(found, now=now)) is is_refused
+    claims = read_claims(token({"exp": exp}))
+    assert claims
+    assert bool(expiry_reason(claims, now=now)) is is_refused
 
 
 def test_an_expired_token_is_refused_with_its_time_and_the_remedy() -> None:
-    found = read_claims(token({"exp": 1_700_000_000}))
-    assert found
-    reason = expiry_reason(found, now=1_800_000_000)
+    claims = read_claims(token({"exp": 1_700_000_000}))
+    assert claims
+    reason = expiry_reason(claims, now=1_800_000_000)
     assert "2023-11-14 22:13:20 UTC" in reason
     assert "BULKREACT_ACCESS_TOKEN" in reason
 
@@ -123,8 +123,8 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["aud", "exp", "tid", "idtyp", "scp", "amr", "appid", "upn", "azp"]), JSON))
 def test_no_claim_is_too_strange_to_be_judged(claims: dict[str, object]) -> None:
-    found = read_claims(token(claims))
-    assert found
-    assert isinstance(rejection_reason(found, resource=RESOURCE, tenant_id=TENANT), str)
-    assert isinstance(expiry_reason(found, now=0.0), str)
-    assert isinstance(found.expiry, str)
+    claim_set = read_claims(token(claims))
+    assert claim_set
+    assert isinstance(rejection_reason(claim_set, resource=RESOURCE, tenant_id=TENANT), str)
+    assert isinstance(expiry_reason(claim_set, now=0.0), str)
+    assert isinstance(claim_set.expiry, str)

@@ -32,9 +32,9 @@ def test_it_finds_what_csv_finds_wherever_a_part_ends(
     records: list[list[str]], end: str, last: bool, part: int
 ) -> None:
     text = end.join(["title", "", "a,b,,,", *map(",".join, records)]) + end * last
-    found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    used = max(place for record in found[2:] for place, cell in enumerate(record, 1) if cell.strip())
-    assert scan(text, part) == Scan(("a", "b", "", "", "")[: max(2, used)], 2, max(map(len, found)), len(found))
+    parsed = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    used = max(width for record in parsed[2:] for width, cell in enumerate(record, 1) if cell.strip())
+    assert scan(text, part) == Scan(("a", "b", "", "", "")[: max(2, used)], 2, max(map(len, parsed)), len(parsed))
 
 
 @pytest.mark.parametrize("part", [1, 7, 1 << 16])

@@ -43,7 +43,7 @@ def table(delimiter: str = ",", end: str = "\n") -> str:
 
 
 def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
-    return [(one.number, one.problem_code) for one in rows]
+    return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -52,9 +52,9 @@ def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
 def test_the_same_rows_are_read_however_they_are_saved(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
     input_file, rows = take(save(tmp_path, table(delimiter, end), encoding))
     assert input_file.header == (*IDS, "Name")
-    assert [one.cells[3] for one in rows] == ["Zürich", f'a{delimiter} "b"{end}c', ""]
+    assert [input_row.cells[3] for input_row in rows] == ["Zürich", f'a{delimiter} "b"{end}c', ""]
     assert numbered(rows) == [(2, ""), (3, ""), (4, "")]
-    assert [one.target.entitlement_id for one in rows if one.target] == [guid(1), guid(2), guid(3)]
+    assert [input_row.target.entitlement_id for input_row in rows if input_row.target] == [guid(1), guid(2), guid(3)]
     assert bool(input_file.remark) is (encoding == "cp1252")
 
 
@@ -159,7 +159,7 @@ def test_encoding_and_delimiter_can_be_said(tmp_path: Path) -> None:
 
 def test_a_torn_archive_gets_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "input.csv.gz"
-    lines = "".join(",".join((*row(guid(one)), guid(one * 7))) + "\n" for one in range(9000))
+    lines = "".join(",".join((*row(guid(number)), guid(number * 7))) + "\n" for number in range(9000))
     path.write_bytes(gzip.compress((table() + lines).encode())[:-200])
     with pytest.raises(InputRefusedError, match="cannot be unpacked"):
         take(path)
@@ -188,7 +188,7 @@ def test_every_cell_comes_back_whatever_the_form(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_module, "_CHUNK_CELLS", chunk)
         rows = take(path)[1]
-    assert [one.cells[3] for one in rows] == cells
+    assert [input_row.cells[3] for input_row in rows] == cells
 
 
 def test_a_file_out_of_a_spreadsheet_is_run_and_its_columns_come_back(program: Program, partner: Partner) -> None:

@@ -29,7 +29,7 @@ def write_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def numbers(folder: Path, text: str) -> list[tuple[int, str]]:
-    return [(one.number, one.problem_code) for one in take(write_file(folder, text))[1]]
+    return [(input_row.number, input_row.problem_code) for input_row in take(write_file(folder, text))[1]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -38,7 +38,7 @@ def test_a_plain_file_is_read_with_and_without_a_mark_and_with_any_line_ends(
     tmp_path: Path, encoding: str, end: str
 ) -> None:
     _, rows = take(write_file(tmp_path, f"name,{IDS}{end}Zürich,{LINE}{end}", encoding))
-    assert [(one.number, one.cells[0]) for one in rows] == [(2, "Zürich")]
+    assert [(input_row.number, input_row.cells[0]) for input_row in rows] == [(2, "Zürich")]
     assert rows[0].target is not None
 
 
@@ -66,7 +66,7 @@ def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
 
 def test_a_trailing_comma_shifts_nothing(tmp_path: Path) -> None:
     _, rows = take(write_file(tmp_path, f"{IDS}\n{LINE},\n{LINE}\n"))
-    assert [one.cells for one in rows] == [row(guid(1)), row(guid(1))]
+    assert [input_row.cells for input_row in rows] == [row(guid(1)), row(guid(1))]
 
 
 def test_a_row_with_more_cells_than_the_header_is_invalid(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_rows_are_the_same_however_the_file_is_cut_into_chunks(tmp_path: Path, m
     rows = [(*row(guid(number)), "a\nb", f"00{number}") for number in range(50)]
     path = write_csv(tmp_path / "input.csv", rows, (*IDS.split(","), "note", "number"))
     whole = take(path)[1]
-    assert [one.cells for one in whole] == rows
+    assert [input_row.cells for input_row in whole] == rows
     monkeypatch.setattr(text_module, "_CHUNK_CELLS", 12)
     assert take(path)[1] == whole
 
@@ -238,9 +238,9 @@ def test_every_cell_of_any_table_is_read_back_as_it_was_written(
     path = tmp_path_factory.mktemp("table") / "input.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(f"{IDS},one,two\n")
-        for one in rows:
-            quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in one)
+        for cells in rows:
+            quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
             file.write(f"{LINE},{quoted}\n")
     taken = take(path)[1]
-    assert [one.cells[3:] for one in taken] == [tuple(one) for one in rows]
-    assert [one.number for one in taken] == list(range(2, 2 + len(rows)))
+    assert [input_row.cells[3:] for input_row in taken] == [tuple(cells) for cells in rows]
+    assert [input_row.number for input_row in taken] == list(range(2, 2 + len(rows)))

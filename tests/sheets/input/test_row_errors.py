@@ -9,9 +9,9 @@ def problem(number: int, cell: str = "4.892E+92") -> RowError:
 
 
 def test_few_rows_get_a_line_each_in_their_order() -> None:
-    found = list(format_errors([problem(9), problem(3, "abc"), problem(7)]))
-    assert [line.partition(":")[0] for line in found] == ["row 3", "row 7", "row 9"]
-    assert found[1] == (
+    lines = list(format_errors([problem(9), problem(3, "abc"), problem(7)]))
+    assert [line.partition(":")[0] for line in lines] == ["row 3", "row 7", "row 9"]
+    assert lines[1] == (
         "row 7: entitlement_id is not a GUID: '4.892E+92' (Excel changed this cell; the original is lost. "
         "Format the column as text and paste it again)"
     )
@@ -19,10 +19,10 @@ def test_few_rows_get_a_line_each_in_their_order() -> None:
 
 def test_an_error_of_many_rows_gets_one_line() -> None:
     damaged = [problem(number, f"{number}.5E+10") for number in (2, 3, 4, 9)]
-    found = list(format_errors([*damaged, problem(5, "abc")]))
-    assert len(found) == 2
-    assert found[0].startswith("rows 2-4, 9 (4 rows, for example 2): entitlement_id is not a GUID: '2.5E+10' (Excel")
-    assert found[1] == "row 5: entitlement_id is not a GUID: 'abc'"
+    lines = list(format_errors([*damaged, problem(5, "abc")]))
+    assert len(lines) == 2
+    assert lines[0].startswith("rows 2-4, 9 (4 rows, for example 2): entitlement_id is not a GUID: '2.5E+10' (Excel")
+    assert lines[1] == "row 5: entitlement_id is not a GUID: 'abc'"
 
 
 def test_a_long_list_of_rows_is_cut() -> None:
@@ -32,11 +32,11 @@ def test_a_long_list_of_rows_is_cut() -> None:
 
 
 def test_the_most_telling_error_gives_the_code_and_all_are_reported() -> None:
-    found = RowError(
+    error = RowError(
         2, (guid_error("customer_id", ""), guid_error("subscription_id", "x"), guid_error("entitlement_id", "1E+9"))
     )
-    assert found.code == "invalid-subscription-id"
-    assert found.message.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
+    assert error.code == "invalid-subscription-id"
+    assert error.message.startswith("customer_id is empty; subscription_id is not a GUID: 'x'; entitlement_id is not")
 
 
 def test_an_error_of_the_whole_row_is_reported_by_its_reason() -> None:

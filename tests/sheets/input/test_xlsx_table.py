@@ -40,7 +40,7 @@ def table(book: Workbook, at: tuple[int, int] = (1, 1), header: tuple[str, ...] 
 
 
 def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
-    return [(one.number, one.problem_code) for one in rows]
+    return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
 @pytest.mark.parametrize("at", [(1, 1), (4, 3), (20, 26)])
@@ -53,7 +53,7 @@ def test_a_table_is_found_anywhere_in_a_sheet(tmp_path: Path, at: tuple[int, int
     input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == (*IDS, "Name")
     assert numbered(rows) == [(at[0] + number, "") for number in (1, 2, 3)]
-    assert [one.cells for one in rows] == [(*row(guid(number)), f"Zürich {number}") for number in (1, 2, 3)]
+    assert [input_row.cells for input_row in rows] == [(*row(guid(number)), f"Zürich {number}") for number in (1, 2, 3)]
 
 
 def test_the_first_visible_sheet_with_the_columns_is_taken_unless_another_is_named(tmp_path: Path) -> None:
@@ -97,13 +97,13 @@ def test_cells_are_read_as_they_would_be_typed(tmp_path: Path) -> None:
 
     def fill(book: Workbook) -> None:
         table(book)
-        for place, value in enumerate(values):
-            book.active.cell(1, 5 + place, f"column {place}")
-            book.active.cell(2, 5 + place, value)
+        for offset, value in enumerate(values):
+            book.active.cell(1, 5 + offset, f"column {offset}")
+            book.active.cell(2, 5 + offset, value)
 
     _, rows = take(write_file(tmp_path, fill))
-    found = rows[0].cells[4:]
-    assert found == (
+    cells = rows[0].cells[4:]
+    assert cells == (
         "7",
         "7",
         "2.5",
@@ -131,8 +131,8 @@ def test_an_error_that_a_formula_came_to_is_damage_and_no_empty_cell(tmp_path: P
     def fill(book: Workbook) -> None:
         table(book, (3, 25))
         book.active["AA4"] = "#N/A"
-        for place, error in enumerate(("#REF!", "#VALUE!", "#N/A", "#DIV/0!")):
-            book.active.cell(8, 25 + place, error)
+        for offset, error in enumerate(("#REF!", "#VALUE!", "#N/A", "#DIV/0!")):
+            book.active.cell(8, 25 + offset, error)
 
     _, rows = take(write_file(tmp_path, fill))
     assert numbered(rows) == [(4, "damaged-by-excel"), (5, ""), (6, ""), (8, "damaged-by-excel")]
@@ -183,7 +183,11 @@ def test_a_column_without_a_name_but_with_cells_is_kept(tmp_path: Path) -> None:
 
     input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == ("", *IDS, "Name", "", "")
-    assert [(one.cells[0], one.cells[-1]) for one in rows] == [("", ""), ("before", ""), ("", "behind")]
+    assert [(input_row.cells[0], input_row.cells[-1]) for input_row in rows] == [
+        ("", ""),
+        ("before", ""),
+        ("", "behind"),
+    ]
 
 
 def test_an_empty_workbook_has_no_rows(tmp_path: Path) -> None:
@@ -256,7 +260,9 @@ def test_a_workbook_is_run_and_its_columns_come_back(program: Program, partner: 
     assert process.code == 0, process.err
     assert row_statuses(process.run) == ["accepted"] * 3
     lines = read_csv(process.run / "results.csv")
-    assert [(line["row"], line["Name"]) for line in lines] == [(str(3 + one), f"Zürich {one}") for one in (1, 2, 3)]
+    assert [(line["row"], line["Name"]) for line in lines] == [
+        (str(3 + number), f"Zürich {number}") for number in (1, 2, 3)
+    ]
     refused = program("run", "input.xlsx", *target, "--sheet", "Nobody")
     assert refused.code == 2
     assert "has no sheet 'Nobody'" in refused.err

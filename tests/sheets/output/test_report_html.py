@@ -61,11 +61,11 @@ def test_a_run_leaves_a_whole_private_report_that_the_summary_names(program: Pro
 
 def test_its_numbers_are_those_of_the_results(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [*MIXED, *range(300, 320), "a"], "--attempts", "1", "--halt-on-failures", "off")
-    lines, told = read_csv(ended.run / "results.csv"), summary(ended.run)
+    lines, counts = read_csv(ended.run / "results.csv"), summary(ended.run)
     read = report(ended.run)
     statuses = Counter(line["status"] for line in lines)
-    assert {status: read.numbers().get(status, 0) for status in Status} == told["counts"]
-    assert statuses == {status: number for status, number in told["counts"].items() if number}
+    assert {status: read.numbers().get(status, 0) for status in Status} == counts["counts"]
+    assert statuses == {status: number for status, number in counts["counts"].items() if number}
     well = sum(statuses[status] for status in ("reactivated", "accepted", "already_active"))
     assert f"{well} of {len(lines)} rows ended well" in read.text
     failed = len(read_csv(ended.run / "failed.csv"))
@@ -85,10 +85,10 @@ def test_every_row_that_did_not_end_well_is_listed_under_its_code_with_its_advic
 ) -> None:
     ended = run(program, partner, MIXED, "--attempts", "1", "--halt-on-failures", "off")
     errors = report(ended.run).articles
-    found = {(texts[0], row) for texts in errors for row in texts[texts.index("Rows") + 1].split(", ")}
+    listed = {(texts[0], row) for texts in errors for row in texts[texts.index("Rows") + 1].split(", ")}
     advised = {(texts[0], texts[texts.index("What to do") + 1]) for texts in errors}
     lines = read_csv(ended.run / "failed.csv")
-    assert found == {(line["error_code"] or line["status"], line["row"]) for line in lines}
+    assert listed == {(line["error_code"] or line["status"], line["row"]) for line in lines}
     assert advised == {(line["error_code"] or line["status"], line["advice"]) for line in lines}
     counted = Counter((line["error_code"] or line["status"], line["advice"]) for line in lines)
     shown = [(texts[1].split(" row")[0], len(texts[texts.index("Rows") + 1].split(", "))) for texts in errors]
@@ -219,9 +219,11 @@ def made_up(text: str, number: int = 1) -> RunReport:
     """Return a report in which whatever can come from outside is this text."""
     gathering = ReportBuilder()
     call = Call(1, text, text, AT, AT, Answer(404, text, text, business=True))
-    for one in range(number):
+    for row_number in range(number):
         gathering.add(
-            ResultRow(one, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, excluded_by_limit=False)
+            ResultRow(
+                row_number, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, excluded_by_limit=False
+            )
         )
     return RunReport(
         title=text,
@@ -253,7 +255,9 @@ def made_up(text: str, number: int = 1) -> RunReport:
 _characters = st.characters(codec="utf-8") | st.sampled_from("<>&'\"/=-!{}%#\x00\r\u202e\u2028") | st.just("\ud800")
 
 
-@given(st.text(_characters, max_size=30).map(lambda text: f"x{text}") | st.sampled_from([f"x{one}" for one in HOSTILE]))
+@given(
+    st.text(_characters, max_size=30).map(lambda text: f"x{text}") | st.sampled_from([f"x{text}" for text in HOSTILE])
+)
 def test_no_text_changes_the_shape_of_the_page(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("page")
     report_html.write(folder, made_up(text))
@@ -323,15 +327,15 @@ def test_rows_that_follow_each_other_take_no_room() -> None:
 
 def test_customers_without_end_are_counted_in_a_file() -> None:
     untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
-    with CustomerCounts() as tally:
+    with CustomerCounts() as counts:
         for number in range(90_000):
             bad = number % 40_000 == 7
-            tally.add(
+            counts.add(
                 ResultRow(number, (), untouched, not bad, excluded_by_limit=False, customer_id=guid(number % 40_000))
             )
-        assert len(tally._in_memory) < 20_000
-        assert tally.totals() == (40_000, 1)
-        worst, second = tally.most_affected(2)
+        assert len(counts._in_memory) < 20_000
+        assert counts.totals() == (40_000, 1)
+        worst, second = counts.most_affected(2)
     assert (worst.customer_id, worst.rows, worst.needing_attention) == (guid(7), 3, 3)
     assert (second.rows, second.needing_attention) == (3, 0)
     assert worst.statuses == ((Status.NOT_ATTEMPTED, 3),)

@@ -28,9 +28,9 @@ def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> r
 
 
 def result(
-    cells: tuple[str, ...] = (), outcome: Outcome = ACCEPTED, *, number: int = 2, left_out: bool = False
+    cells: tuple[str, ...] = (), outcome: Outcome = ACCEPTED, *, number: int = 2, excluded: bool = False
 ) -> ResultRow:
-    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, excluded_by_limit=left_out)
+    return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, excluded_by_limit=excluded)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_without_failures_failed_csv_has_a_header_only(tmp_path: Path) -> None:
 
 def test_what_only_the_limit_left_out_is_no_failure(tmp_path: Path) -> None:
     untouched = Outcome(Status.NOT_ATTEMPTED, 0, None)
-    assert write(tmp_path, ("a",), [result(("1",), untouched, left_out=True)]).exit_code == 0
+    assert write(tmp_path, ("a",), [result(("1",), untouched, excluded=True)]).exit_code == 0
     assert write(tmp_path, ("a",), [result(("1",), untouched)]).exit_code == 1
 
 
@@ -167,8 +167,8 @@ def test_a_results_file_is_a_valid_input_with_every_cell_as_it_was(
 ) -> None:
     folder = tmp_path_factory.mktemp("round")
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
-    given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
-    write(folder, header, [result(cells, FAILED) for cells in given_rows])
+    input_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
+    write(folder, header, [result(cells, FAILED) for cells in input_rows])
     input_file = InputFile(folder / "failed.csv", max_rows=100)
-    assert [one.cells for one in input_file.rows()] == given_rows
+    assert [input_row.cells for input_row in input_file.rows()] == input_rows
     assert input_file.header == header

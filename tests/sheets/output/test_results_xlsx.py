@@ -129,9 +129,9 @@ def test_the_second_sheet_sums_up(tmp_path: Path) -> None:
     assert ["Run", "=1"] in lines
     assert ["accepted", 1, "Partner Center took the request; the subscription becomes active within minutes"] in lines
     assert ["all", 4] in lines
-    (found,) = (line for line in lines if line[:2] == ["800111", 2])
-    assert found[2] == "Partner Center finds no Azure subscription with this entitlement id"
-    assert found[3].startswith("Check the ids of this row")
+    (error_line,) = (line for line in lines if line[:2] == ["800111", 2])
+    assert error_line[2] == "Partner Center finds no Azure subscription with this entitlement id"
+    assert error_line[3].startswith("Check the ids of this row")
     assert ["=new", 1, "not in the catalogue; see error_description"] in lines
 
 
@@ -191,12 +191,12 @@ def test_any_table_comes_back_from_the_workbook_as_it_was(
 ) -> None:
     folder = tmp_path_factory.mktemp("round")
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
-    given_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
-    path = written(folder, header, [result(cells, number=7) for cells in given_rows])
-    input_file, found = take(path)
+    input_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
+    path = written(folder, header, [result(cells, number=7) for cells in input_rows])
+    input_file, rows_read = take(path)
     assert input_file.header == header
-    assert [one.cells for one in found] == given_rows
-    assert [one.problem_code for one in found] == [""] * len(rows)
+    assert [input_row.cells for input_row in rows_read] == input_rows
+    assert [input_row.problem_code for input_row in rows_read] == [""] * len(rows)
     results = CalamineWorkbook.from_path(path).get_sheet_by_name("Results").to_python()[1:]
     ours = [[str(cell).removesuffix(".0") for cell in line[len(header) :]] for line in results]
     assert ours == [list(result_cells(result((), number=7)))] * len(rows)
@@ -213,7 +213,7 @@ def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) 
 
     with pytest.raises(OSError, match="No space"):
         results_xlsx.write(path, ("a",), breaking(), [])
-    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("results.xlsx", before)]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("results.xlsx", before)]
 
 
 @pytest.mark.parametrize(
@@ -247,9 +247,9 @@ def test_it_is_written_where_the_input_came_out_of_a_spreadsheet(
 
 
 def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(program: Program, partner: Partner) -> None:
-    given_rows = [("=1+1", *row(guid(1))), ("'=1", *row(scenario_id(800111))), ("", *row("no id"))]
+    input_rows = [("=1+1", *row(guid(1))), ("'=1", *row(scenario_id(800111))), ("", *row("no id"))]
     header = ("'note", *HEADER)
-    source = written(program.folder, header, [result(cells) for cells in given_rows])
+    source = written(program.folder, header, [result(cells) for cells in input_rows])
     target = ("--base-url", partner.base_url, *FAST)
     process = program("run", source, *target)
     assert process.code == 1, process.err
@@ -258,16 +258,16 @@ def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(progra
     assert not list(process.run.glob("*.partial"))
     input_file, rows = take(path)
     assert input_file.header == header
-    assert [one.cells for one in rows] == given_rows
+    assert [input_row.cells for input_row in rows] == input_rows
     lines = load_workbook(path)["Results"].values
     names = next(lines)
-    found = [dict(zip(names, line, strict=True)) for line in lines]
-    assert [(one["row"], one["status"]) for one in found] == [(2, "accepted"), (3, "failed"), (4, "invalid")]
+    results = [dict(zip(names, line, strict=True)) for line in lines]
+    assert [(line["row"], line["status"]) for line in results] == [(2, "accepted"), (3, "failed"), (4, "invalid")]
     in_csv = [line["request_id"] for line in read_csv(process.run / "results.csv")]
-    assert [one["request_id"] or "" for one in found] == in_csv
+    assert [line["request_id"] or "" for line in results] == in_csv
     again = program("run", path, *target, "--new")
     assert again.code == 1, again.err
-    assert take(latest_run(program) / "results.xlsx")[1][0].cells == given_rows[0]
+    assert take(latest_run(program) / "results.xlsx")[1][0].cells == input_rows[0]
     assert list(read_csv(latest_run(program) / "failed.csv")[0]) == ["'note", *HEADER, *RESULT_COLUMNS]
 
 
@@ -289,7 +289,7 @@ def test_later_commands_know_from_the_run_whether_to_write_it(program: Program, 
     path = process.run / "results.xlsx"
     assert not path.exists()
     assert program("resume", *FAST, "--halt-on-failures", "off").code == 1
-    assert [one["status"] for one in statuses(path)] == ["accepted", "failed"]
+    assert [line["status"] for line in statuses(path)] == ["accepted", "failed"]
     path.unlink()
     assert program("verify", process.run.name, "--rate", "off").code == 1
     assert path.is_file()
@@ -298,7 +298,7 @@ def test_later_commands_know_from_the_run_whether_to_write_it(program: Program, 
     assert program("results", process.run.name, "--to", "elsewhere").code == 0
     assert (program.folder / "elsewhere" / "results.xlsx").stat().st_mode & 0o777 == 0o600
     assert program("retry", process.run.name, "--all-failed", *FAST).code == 1
-    assert [one["status"] for one in statuses(latest_run(program) / "results.xlsx")] == ["failed"]
+    assert [line["status"] for line in statuses(latest_run(program) / "results.xlsx")] == ["failed"]
 
 
 def test_a_workbook_that_is_there_does_not_go_stale_and_an_edited_one_is_kept(
@@ -311,12 +311,12 @@ def test_a_workbook_that_is_there_does_not_go_stale_and_an_edited_one_is_kept(
         program("verify", process.run.name, "--rate", "off", "--verify-timeout", "30s", "--verify-every", "0.2s").code
         == 0
     )
-    assert [one["status"] for one in statuses(path)] == ["reactivated"]
+    assert [line["status"] for line in statuses(path)] == ["reactivated"]
     path.write_bytes(b"my notes")
     again = program("results", process.run.name)
     assert "Your edited results.xlsx was kept as" in again.err
     assert (process.run / "results.edited-1.xlsx").read_bytes() == b"my notes"
-    assert [one["status"] for one in statuses(path)] == ["reactivated"]
+    assert [line["status"] for line in statuses(path)] == ["reactivated"]
 
 
 def test_results_elsewhere_leave_a_workbook_of_somebody_elses_alone(program: Program, partner: Partner) -> None:
@@ -336,14 +336,14 @@ def test_a_workbook_that_cannot_be_written_ends_like_results_that_cannot(program
     write_csv(program.folder / "input.csv", [(*row(guid(1)), *notes)], header=(*HEADER, *map(str, range(10))))
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
     path = process.run / "results.xlsx"
-    before = {one.name: one.read_bytes() for one in process.run.glob("[!j]*")}
+    before = {path.name: path.read_bytes() for path in process.run.glob("[!j]*")}
     with file_size_limit(100_000):
         ended = program("results", process.run.name, "--xlsx")
     assert ended.code == 74, ended.err
     assert re.search(r"File too large.*\n?.*bulkreact results", ended.err)
     assert "Exception ignored" not in ended.err
     assert "Traceback" not in ended.err
-    assert {one.name: one.read_bytes() for one in process.run.glob("[!j]*")} == before
+    assert {path.name: path.read_bytes() for path in process.run.glob("[!j]*")} == before
     path.unlink()
     path.mkdir()
     assert program("results", process.run.name, "--xlsx").code == 74

@@ -92,7 +92,7 @@ def test_excel_keeps_the_ids_as_text(tmp_path: Path) -> None:
     assert [list(line) for line in sheet.values] == [list(ID_COLUMNS)]
     assert sheet.freeze_panes == "A2"
     columns = [sheet.column_dimensions[name] for name in "ABC"]
-    assert [(one.number_format, one.width >= 38) for one in columns] == [("@", True)] * 3
+    assert [(column.number_format, column.width >= 38) for column in columns] == [("@", True)] * 3
 
 
 def test_the_second_sheet_explains_every_column_and_what_to_do_next(tmp_path: Path) -> None:
@@ -118,13 +118,15 @@ def test_the_explanation_is_never_taken_for_a_table(tmp_path: Path) -> None:
 
 def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
     assert len(EXAMPLES) == len(set(EXAMPLES)) == len(ID_COLUMNS)
-    assert all(one.startswith("e8a3f1c0-") for one in EXAMPLES)
-    assert not [one for one in EXAMPLES for number in ENTITLEMENT_SCENARIOS if one.endswith(f"{number:012d}")]
+    assert all(example.startswith("e8a3f1c0-") for example in EXAMPLES)
+    assert not [
+        example for example in EXAMPLES for number in ENTITLEMENT_SCENARIOS if example.endswith(f"{number:012d}")
+    ]
     template.write_xlsx(tmp_path / "t.xlsx", command="")
     input_file = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
-    left, own = input_file.rows()
-    assert left.problem_code == "invalid-customer-id"
-    assert left.problem.count("is the template's example, put your own there") == 3
+    example, own = input_file.rows()
+    assert example.problem_code == "invalid-customer-id"
+    assert example.problem.count("is the template's example, put your own there") == 3
     assert own.target is not None
 
 
@@ -146,7 +148,7 @@ def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Prog
     filled(program.folder / "t.xlsx", ids)
     input_file = InputFile(converted(program.folder / "t.xlsx", suffix), max_rows=10)
     assert input_file.header == HEADER
-    assert [one.cells for one in input_file.rows()] == ids
+    assert [input_row.cells for input_row in input_file.rows()] == ids
 
 
 @pytest.mark.office
@@ -156,7 +158,7 @@ def test_libreoffice_leaves_results_as_they_are(program: Program, partner: Partn
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
     input_file = InputFile(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
-    given = [("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))]
-    assert [one.cells for one in input_file.rows()] == given
+    input_rows = [("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))]
+    assert [input_row.cells for input_row in input_file.rows()] == input_rows
     saved = converted(process.run / "results.xlsx", "csv")
     assert [line["note"] for line in read_csv(saved)] == ["=1+1", "_x0041_"]

@@ -110,8 +110,8 @@ def confidential(authority: Authority) -> Iterator[Confidential]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.http_client.close()
+    for client in made:
+        client.http_client.close()
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ def public(authority: Authority) -> Iterator[Public]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.http_client.close()
+    for client in made:
+        client.http_client.close()
 
 
 def for_app(client: msal.ConfidentialClientApplication) -> Tokens:
@@ -242,12 +242,12 @@ def credentials(folder: Path) -> dict[str, dict[str, object]]:
     }
 
 
-@pytest.mark.parametrize("way", ["certificate", "thumbprint", "both", "passphrase", "pfx", "pfx with chain"])
+@pytest.mark.parametrize("kind", ["certificate", "thumbprint", "both", "passphrase", "pfx", "pfx with chain"])
 @pytest.mark.usefixtures("app")
 def test_a_certificate_gets_a_token(
-    directory: ControlledDirectory, confidential: Confidential, tmp_path: Path, way: str
+    directory: ControlledDirectory, confidential: Confidential, tmp_path: Path, kind: str
 ) -> None:
-    tokens = for_app(confidential(credentials(tmp_path)[way]))
+    tokens = for_app(confidential(credentials(tmp_path)[kind]))
     assert directory.accepts(tokens["access_token"])
     assert [request.credential for request in directory.requests] == ["assertion"]
 
@@ -265,10 +265,10 @@ def test_an_app_may_have_several_certificates(
     first, second = key_pair(), key_pair("another")
     app.certificates.append(second.certificate_pem)
     tokens = [
-        for_app(confidential({"private_key": one.key_pem, "thumbprint": other.thumbprint}))
-        for one, other in ((first, first), (second, second), (first, second))
+        for_app(confidential({"private_key": signer.key_pem, "thumbprint": other.thumbprint}))
+        for signer, other in ((first, first), (second, second), (first, second))
     ]
-    assert [directory.accepts(one.get("access_token", "")) for one in tokens] == [True, True, False]
+    assert [directory.accepts(token.get("access_token", "")) for token in tokens] == [True, True, False]
     assert number(tokens[2]) == 700027
 
 
@@ -404,10 +404,10 @@ def test_what_a_user_token_says_can_be_changed_from_now_on(
 def test_a_refresh_token_that_was_revoked_or_not_used_for_long_is_refused(
     directory: ControlledDirectory, confidential: Confidential, clock: Clock
 ) -> None:
-    revoked, kept, late = (directory.issue_refresh_token(CLIENT, TENANT) for _ in range(3))
+    revoked, used, late = (directory.issue_refresh_token(CLIENT, TENANT) for _ in range(3))
     directory.revoke(revoked)
     assert number(refreshed(confidential(), revoked)) == 50173
-    assert "access_token" in refreshed(confidential(), kept)
+    assert "access_token" in refreshed(confidential(), used)
     clock.ahead += directory.refresh_lifetime
     assert number(refreshed(confidential(), late)) == 700082
     fresh = directory.issue_refresh_token(CLIENT, TENANT)
@@ -553,17 +553,17 @@ def test_a_device_gets_its_tokens_once(directory: ControlledDirectory, clock: Cl
     assert polled(client, flow)["error"] == "bad_verification_code"
 
 
-@pytest.mark.parametrize(("act", "expected"), [("approve", ""), ("decline", "authorization_declined")])
+@pytest.mark.parametrize(("action", "expected"), [("approve", ""), ("decline", "authorization_declined")])
 def test_a_person_signs_in_or_declines_on_the_page(
-    authority: Authority, public: Public, act: str, expected: str
+    authority: Authority, public: Public, action: str, expected: str
 ) -> None:
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     page = authority.fetch(flow["verification_uri"] + '?otc="><b>')
     assert page.headers["Content-Type"].startswith("text/html")
     assert b'name="user_code" value="&quot;&gt;&lt;b&gt;"' in page.body
-    assert authority.send_code(flow["verification_uri"], "WRONG", act=act) == 400
-    assert authority.send_code(flow["verification_uri"], flow["user_code"], act=act) == 200
+    assert authority.send_code(flow["verification_uri"], "WRONG", action=action) == 400
+    assert authority.send_code(flow["verification_uri"], flow["user_code"], action=action) == 200
     assert polled(client, flow).get("error", "") == expected
 
 
@@ -639,10 +639,10 @@ def test_the_id_token_tells_who_signed_in(authority: Authority, directory: Contr
 
 def test_tokens_can_be_verified_with_the_published_keys(authority: Authority, public: Public) -> None:
     tokens = signed_in(authority, public())
-    found = authority.fetch(f"{authority.authority_url}/{TENANT}/v2.0/.well-known/openid-configuration").content
-    (key,) = jwt.PyJWKSet.from_dict(authority.fetch(str(found["jwks_uri"])).content).keys
+    configuration = authority.fetch(f"{authority.authority_url}/{TENANT}/v2.0/.well-known/openid-configuration").content
+    (key,) = jwt.PyJWKSet.from_dict(authority.fetch(str(configuration["jwks_uri"])).content).keys
     assert key.key_id == jwt.get_unverified_header(tokens["id_token"])["kid"]
-    assert jwt.decode(tokens["id_token"], key, audience=CLIENT, issuer=str(found["issuer"]))["ver"] == "2.0"
+    assert jwt.decode(tokens["id_token"], key, audience=CLIENT, issuer=str(configuration["issuer"]))["ver"] == "2.0"
     assert jwt.decode(tokens["access_token"], key, audience=RESOURCE)["ver"] == "1.0"
 
 
@@ -778,7 +778,7 @@ def test_scripted_faults_come_in_their_order_and_then_all_is_well(
         for_app(confidential())
     assert number(for_app(confidential())) == 50076
     assert "access_token" in for_app(confidential())
-    assert [one for _, one in authority.outcomes] == [outcome, "50076", "issued"]
+    assert [result for _, result in authority.outcomes] == [outcome, "50076", "issued"]
 
 
 def test_a_throttle_may_tell_how_long(authority: Authority, directory: ControlledDirectory) -> None:
@@ -813,8 +813,8 @@ def test_the_endpoint_takes_its_time_when_told_to(directory: ControlledDirectory
 def refused(authority: Authority, token: str) -> bool:
     """Tell whether the API refuses a token without a word."""
     answer = authority.customers(token)
-    words = (answer.status, answer.body, answer.headers.get("WWW-Authenticate"))
-    return words[0] == 401 and b"800001" in words[1]
+    reply = (answer.status, answer.body, answer.headers.get("WWW-Authenticate"))
+    return reply[0] == 401 and b"800001" in reply[1]
 
 
 def test_a_token_is_good_until_it_expires(

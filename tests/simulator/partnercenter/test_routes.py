@@ -18,10 +18,10 @@ PATH = f"/v1/customers/{CUSTOMER}/subscriptions"
 class Caller:
     """Calls the simulator as any client would; answers are kept as status, body and headers."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, world: PartnerCenter) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, service: PartnerCenter) -> None:
         self.session = session
         self.base_url = base_url
-        self.world = world
+        self.service = service
         self._numbers = iter(range(50_000, 60_000))
 
     async def __call__(
@@ -33,7 +33,7 @@ class Caller:
         headers: dict[str, str] | None = None,
         request_id: str | None = None,
     ) -> tuple[int, bytes, dict[str, str]]:
-        given = {
+        sent_headers = {
             "Authorization": "Bearer x",
             "Accept": "application/json",
             "MS-RequestId": request_id or guid(next(self._numbers)),
@@ -46,7 +46,7 @@ class Caller:
         }
         data = None if body is None else body.encode()
         url = path if path.startswith("http") else self.base_url + path
-        async with self.session.request(method, url, headers=given, data=data, allow_redirects=False) as answer:
+        async with self.session.request(method, url, headers=sent_headers, data=data, allow_redirects=False) as answer:
             return answer.status, await answer.read(), dict(answer.headers)
 
     async def text(self, subscription_id: str) -> str:
@@ -62,9 +62,9 @@ class Caller:
 
 
 async def _call(rules: Behaviour) -> AsyncIterator[Caller]:
-    async with serve(rules) as (base_url, world), aiohttp.ClientSession() as session:
+    async with serve(rules) as (base_url, service), aiohttp.ClientSession() as session:
         session._retry_connection = False
-        yield Caller(session, base_url, world)
+        yield Caller(session, base_url, service)
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ async def test_a_subscription_is_read_updated_and_renews_again(call: Caller) -> 
     assert (await call.update(guid(5), activate(text_of(body)), guid(1)))[0] == 200
     assert (await call.update(guid(5), enable_auto_renew(await call.text(guid(5))), guid(2)))[0] == 200
     assert '"autoRenewEnabled":true' in await call.text(guid(5))
-    assert call.world.call_log.violations == []
-    assert [one["request_id"] for one in call.world.call_log.effects] == [guid(1), guid(2)]
+    assert call.service.call_log.violations == []
+    assert [effect["request_id"] for effect in call.service.call_log.effects] == [guid(1), guid(2)]
 
 
 async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller) -> None:
@@ -96,16 +96,16 @@ async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller)
     await call.update(guid(5), activate(text), guid(1))
     await call("GET", PATH)
     await call("GET", "/v1/customers?size=2")
-    calls = call.world.call_log.calls
-    assert [(one["method"], one["answer"], one["effect"]) for one in calls] == [
+    calls = call.service.call_log.calls
+    assert [(call["method"], call["answer"], call["effect"]) for call in calls] == [
         ("GET", "200", ""),
         ("PATCH", "200", "yes"),
         ("PATCH", "200", ""),
         ("GET", "200", ""),
         ("GET", "200", ""),
     ]
-    assert [str(one["path"]) for one in calls] == [*[f"{PATH}/{guid(5)}"] * 3, PATH, "/v1/customers"]
-    assert [one.get("query") for one in calls] == [None, None, None, None, "size=2"]
+    assert [str(call["path"]) for call in calls] == [*[f"{PATH}/{guid(5)}"] * 3, PATH, "/v1/customers"]
+    assert [call.get("query") for call in calls] == [None, None, None, None, "size=2"]
 
 
 async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
@@ -113,7 +113,7 @@ async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call
     with pytest.raises(aiohttp.ClientError):
         await call.update(scenario_id(599), text, guid(1))
     assert (await call.update(scenario_id(599), text, guid(1)))[0] == 200
-    assert (len(call.world.call_log.effects), call.world.call_log.violations) == (1, [])
+    assert (len(call.service.call_log.effects), call.service.call_log.violations) == (1, [])
 
 
 async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
@@ -122,7 +122,7 @@ async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id
     with pytest.raises(aiohttp.ClientError):
         await call.update(scenario_id(6003), text, guid(1))
     assert (await call.update(scenario_id(6003), text, guid(1)))[0] == 200
-    assert (len(call.world.call_log.effects), call.world.call_log.violations) == (2, [])
+    assert (len(call.service.call_log.effects), call.service.call_log.violations) == (2, [])
 
 
 async def test_a_dropped_reading_is_read_the_next_time(call: Caller) -> None:
@@ -134,10 +134,10 @@ async def test_a_dropped_reading_is_read_the_next_time(call: Caller) -> None:
 async def test_what_is_said_of_a_legacy_subscription_needs_its_etag(call: Caller) -> None:
     text = await call.text(scenario_id(7000))
     assert (await call.update(scenario_id(7000), activate(text)))[0] == 412
-    given = {"If-Match": f'"{json.loads(text)["attributes"]["etag"]}"'}
-    answer = await call("PATCH", f"{PATH}/{scenario_id(7000)}", body=activate(text), headers=given)
+    if_match = {"If-Match": f'"{json.loads(text)["attributes"]["etag"]}"'}
+    answer = await call("PATCH", f"{PATH}/{scenario_id(7000)}", body=activate(text), headers=if_match)
     assert answer[0] == 200
-    assert call.world.call_log.violations == [f"PATCH of {scenario_id(7000)}: If-Match is missing"]
+    assert call.service.call_log.violations == [f"PATCH of {scenario_id(7000)}: If-Match is missing"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -159,7 +159,7 @@ async def test_tokens_and_ids_are_checked(
 @pytest.mark.parametrize("path", [f"{PATH}/{guid(5)}", PATH, "/v1/customers", f"{PATH}/{guid(5)}/operations/{guid(6)}"])
 async def test_missing_headers_are_complained_about(call: Caller, path: str) -> None:
     await call("GET", path, headers={"Accept": "*/*"})
-    assert call.world.call_log.violations == ["Accept is missing or wrong"]
+    assert call.service.call_log.violations == ["Accept is missing or wrong"]
 
 
 async def test_all_calls_count_against_the_limits(call_limited: Caller) -> None:
@@ -177,7 +177,7 @@ async def test_a_location_of_this_host_leads_to_the_resource(
 ) -> None:
     accepted, headers = await call.update(scenario_id(number), activate(await call.text(scenario_id(number))))
     assert (accepted, (await call("GET", prefix + headers["Location"]))[0]) == (202, status)
-    assert call.world.call_log.violations == []
+    assert call.service.call_log.violations == []
 
 
 async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Caller) -> None:
@@ -185,17 +185,17 @@ async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Ca
     location = headers["Location"]
     assert location.startswith("http://localhost:")
     assert (await call("GET", location))[0] == 404
-    assert call.world.call_log.violations == ["a Location on another host was called"]
+    assert call.service.call_log.violations == ["a Location on another host was called"]
 
 
 async def test_pages_are_turned_with_token_and_seek_operation(call: Caller) -> None:
     _, body, _ = await call("GET", "/v1/customers?size=2")
     following = json.loads(text_of(body))["links"]["next"]
-    headers = {one["key"]: one["value"] for one in following["headers"]}
+    headers = {header["key"]: header["value"] for header in following["headers"]}
     status, body, _ = await call("GET", "/v1" + following["uri"], headers=headers)
     content = json.loads(text_of(body))
     assert (status, len(content["items"]), list(content["links"])) == (200, 1, ["self"])
-    assert call.world.call_log.violations == []
+    assert call.service.call_log.violations == []
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_pages_are_turned_with_token_and_seek_operation(call: Caller) -> N
 )
 async def test_pages_without_the_right_token_are_refused(call: Caller, query: str, headers: dict[str, str]) -> None:
     assert (await call("GET", f"/v1/customers?{query}", headers=headers))[0] == 400
-    (complaint,) = call.world.call_log.violations
+    (complaint,) = call.service.call_log.violations
     assert "MS-ContinuationToken" in complaint
 
 

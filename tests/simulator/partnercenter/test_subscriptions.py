@@ -11,14 +11,14 @@ from bulkreact.simulator.partnercenter.subscription_scenarios import SUBSCRIPTIO
 from tests.support.ids import guid, row, scenario_id
 from tests.support.subscription_client import CUSTOMER, SubscriptionClient, activate, enable_auto_renew, text_of
 
-ONE = guid(5)
-READ_BADLY = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.answers)
-REFUSED_BY_READING = sorted(number for number, fate in SUBSCRIPTION_SCENARIOS.items() if fate.reads.is_repeated)
+PLAIN = guid(5)
+READ_BADLY = sorted(number for number, scenario in SUBSCRIPTION_SCENARIOS.items() if scenario.reads.answers)
+REFUSED_BY_READING = sorted(number for number, scenario in SUBSCRIPTION_SCENARIOS.items() if scenario.reads.is_repeated)
 UPDATED = sorted(set(SUBSCRIPTION_SCENARIOS) - set(READ_BADLY) - {208})
 LOST = {599, 1599, 2599, 3599, 4599, 5599}
 SLOW = {598, 1598}
 # Answered at first with a status that their words name.
-TOLD = sorted(
+ANSWERED_AS_DESCRIBED = sorted(
     number
     for number in set(UPDATED) - LOST - SLOW
     if re.search(r"\b[2345]\d\d\b", SUBSCRIPTION_SCENARIOS[number].description)
@@ -32,19 +32,19 @@ def client() -> SubscriptionClient:
 
 
 def test_a_plain_subscription_is_suspended_until_it_is_updated(client: SubscriptionClient) -> None:
-    assert client.status(ONE) == "suspended"
-    act = client.patch(ONE)
-    assert (act.status, act.effect) == (200, True)
-    assert act.body.startswith(b"\xef\xbb\xbf{")
-    assert json.loads(text_of(act.body))["status"] == "active"
-    assert client.status(ONE) == "active"
+    assert client.status(PLAIN) == "suspended"
+    answer = client.patch(PLAIN)
+    assert (answer.status, answer.effect) == (200, True)
+    assert answer.body.startswith(b"\xef\xbb\xbf{")
+    assert json.loads(text_of(answer.body))["status"] == "active"
+    assert client.status(PLAIN) == "active"
     assert (client.violations, len(client.effects)) == ([], 1)
 
 
 def test_what_took_effect_is_told_with_all_ids(client: SubscriptionClient) -> None:
-    client.patch(ONE, request_id=guid(1))
-    client.patch(ONE, enable_auto_renew, request_id=guid(2))
-    ids = {"subscription_id": ONE, "customer_id": CUSTOMER}
+    client.patch(PLAIN, request_id=guid(1))
+    client.patch(PLAIN, enable_auto_renew, request_id=guid(2))
+    ids = {"subscription_id": PLAIN, "customer_id": CUSTOMER}
     assert client.effects == [
         {**ids, "request_id": guid(1)},
         {**ids, "request_id": guid(2), "auto_renew": "restored"},
@@ -52,7 +52,7 @@ def test_what_took_effect_is_told_with_all_ids(client: SubscriptionClient) -> No
 
 
 def test_a_resource_has_everything_and_what_nobody_expects(client: SubscriptionClient) -> None:
-    text = client.text(ONE)
+    text = client.text(PLAIN)
     names = set(json.loads(text))
     assert names >= {
         *("id", "offerId", "entitlementId", "offerName", "friendlyName", "productType", "quantity", "unitType"),
@@ -61,7 +61,7 @@ def test_a_resource_has_everything_and_what_nobody_expects(client: SubscriptionC
         *("contractType", "scheduledNextTermInstructions", "nextChargeInstructions", "links", "orderId", "attributes"),
     }
     spelled = ["1.10", "1E2", "12345678901234567890", "0.30000000000000004", r"\u00fc", r"\/", ".1234567Z", "ü", "null"]
-    assert [one for one in spelled if one not in text] == []
+    assert [spelling for spelling in spelled if spelling not in text] == []
     assert "etag" not in text
     assert '"autoRenewEnabled":false' in text
     assert json.loads(client.text(scenario_id(5001)))["parentSubscriptionId"] == scenario_id(5000).upper()
@@ -74,30 +74,30 @@ def test_ends_of_terms_are_near_far_and_never(client: SubscriptionClient) -> Non
 
 
 def test_the_same_subscription_is_read_the_same(client: SubscriptionClient) -> None:
-    assert client.read(ONE) == client.read(ONE.upper())
+    assert client.read(PLAIN) == client.read(PLAIN.upper())
 
 
 @pytest.mark.parametrize("number", UPDATED)
 def test_every_fate_bears_a_careful_client(client: SubscriptionClient, number: int) -> None:
-    acts = [client.patch(scenario_id(number)) for _ in range(2)]
-    assert all(act.status >= 200 for act in acts)
-    assert [one for one in client.violations if "changes nothing" not in one] == []
+    answers = [client.patch(scenario_id(number)) for _ in range(2)]
+    assert all(answer.status >= 200 for answer in answers)
+    assert [violation for violation in client.violations if "changes nothing" not in violation] == []
 
 
-@pytest.mark.parametrize("number", TOLD)
+@pytest.mark.parametrize("number", ANSWERED_AS_DESCRIBED)
 def test_every_fate_answers_updates_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
-    fate = SUBSCRIPTION_SCENARIOS[number]
-    act = client.patch(scenario_id(number))
-    assert str(act.status) in fate.description or number in {6001, 6002, 7001, 7000, 7005}
-    code = re.search(rb'"code":(\d+)', act.body)
-    assert code is None or code[1].decode() in fate.description
+    scenario = SUBSCRIPTION_SCENARIOS[number]
+    answer = client.patch(scenario_id(number))
+    assert str(answer.status) in scenario.description or number in {6001, 6002, 7001, 7000, 7005}
+    code = re.search(rb'"code":(\d+)', answer.body)
+    assert code is None or code[1].decode() in scenario.description
 
 
 @pytest.mark.parametrize("number", READ_BADLY)
 def test_every_fate_answers_readings_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
-    act = client.read(scenario_id(number))
-    assert act.drop or str(act.status) in SUBSCRIPTION_SCENARIOS[number].description
-    assert not act.effect
+    answer = client.read(scenario_id(number))
+    assert answer.drop or str(answer.status) in SUBSCRIPTION_SCENARIOS[number].description
+    assert not answer.effect
 
 
 @pytest.mark.parametrize("number", sorted(set(READ_BADLY) - set(REFUSED_BY_READING)))
@@ -115,9 +115,11 @@ def test_what_is_never_read_is_answered_the_same_for_ever(client: SubscriptionCl
 
 def test_a_status_may_be_any_word(client: SubscriptionClient) -> None:
     numbers = [208, *range(8001, 8007)]
-    words = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
-    assert [client.status(scenario_id(number)) for number in numbers] == words
-    assert all(word in SUBSCRIPTION_SCENARIOS[number].description for number, word in zip(numbers, words, strict=True))
+    statuses = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
+    assert [client.status(scenario_id(number)) for number in numbers] == statuses
+    assert all(
+        word in SUBSCRIPTION_SCENARIOS[number].description for number, word in zip(numbers, statuses, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_lost_and_passing_answers_take_effect_once(
     client: SubscriptionClient, number: int, statuses: list[int]
 ) -> None:
     text = client.text(scenario_id(number))
-    acts = [client.send(scenario_id(number), activate(text), request_id=guid(1)) for _ in statuses]
-    assert [0 if act.drop else act.status for act in acts] == statuses
+    answers = [client.send(scenario_id(number), activate(text), request_id=guid(1)) for _ in statuses]
+    assert [0 if answer.drop else answer.status for answer in answers] == statuses
     assert len(client.effects) == 1
     assert client.violations == []
     assert client.status(scenario_id(number)) == "active"
@@ -167,16 +169,16 @@ def test_a_forgotten_request_id_is_answered_like_a_second_update(
     client: SubscriptionClient, number: int, status: int, code: bytes
 ) -> None:
     text = activate(client.text(scenario_id(number)))
-    acts = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in range(2)]
-    assert (acts[0].drop, acts[0].effect) == (True, True)
-    assert (acts[1].status, code in acts[1].body) == (status, True)
+    answers = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in range(2)]
+    assert (answers[0].drop, answers[0].effect) == (True, True)
+    assert (answers[1].status, code in answers[1].body) == (status, True)
     assert (len(client.effects), client.violations) == (1, [])
 
 
 @pytest.mark.parametrize(("number", "delay"), [(598, 3), (1598, 600)])
 def test_slow_answers_took_effect_before(client: SubscriptionClient, number: int, delay: float) -> None:
-    act = client.patch(scenario_id(number))
-    assert (act.status, act.delay, act.effect) == (200, delay, True)
+    answer = client.patch(scenario_id(number))
+    assert (answer.status, answer.delay, answer.effect) == (200, delay, True)
     assert client.status(scenario_id(number)) == "active"
 
 
@@ -197,33 +199,33 @@ def test_what_is_never_active_is_suspended_after_years(client: SubscriptionClien
 
 
 def test_locations_are_written_in_many_ways(client: SubscriptionClient) -> None:
-    acts = {number: client.patch(scenario_id(number)) for number in (202, 2202, 3202, 4202, 5202, 6202, 7202)}
-    assert {act.status for act in acts.values()} == {202}
-    assert {act.body for act in acts.values()} == {b""}
-    found = {number: act.headers.get("Location", "") for number, act in acts.items()}
+    answers = {number: client.patch(scenario_id(number)) for number in (202, 2202, 3202, 4202, 5202, 6202, 7202)}
+    assert {answer.status for answer in answers.values()} == {202}
+    assert {answer.body for answer in answers.values()} == {b""}
+    locations = {number: answer.headers.get("Location", "") for number, answer in answers.items()}
     path = f"customers/{CUSTOMER}/subscriptions/"
-    assert found[202] == f"/{path}{scenario_id(202)}"
-    assert found[2202] == f"{path}{scenario_id(2202)}"
-    assert found[3202] == f"https://partner.example/v1/{path}{scenario_id(3202)}"
-    assert found[4202].startswith("https://elsewhere.example/")
-    assert found[5202].startswith(f"/{path}{scenario_id(5202)}/operations/")
-    assert found[6202].startswith(f"/{path}{scenario_id(6202)}/operations/")
-    assert found[7202] == ""
+    assert locations[202] == f"/{path}{scenario_id(202)}"
+    assert locations[2202] == f"{path}{scenario_id(2202)}"
+    assert locations[3202] == f"https://partner.example/v1/{path}{scenario_id(3202)}"
+    assert locations[4202].startswith("https://elsewhere.example/")
+    assert locations[5202].startswith(f"/{path}{scenario_id(5202)}/operations/")
+    assert locations[6202].startswith(f"/{path}{scenario_id(6202)}/operations/")
+    assert locations[7202] == ""
 
 
 def test_an_operation_answers_with_the_resource_or_is_gone(client: SubscriptionClient) -> None:
     here, gone = (client.patch(scenario_id(number)).headers["Location"].rpartition("/")[2] for number in (5202, 6202))
-    act = client.service.read_operation(CUSTOMER, scenario_id(5202), here)
-    assert (act.status, act.body) == (200, client.read(scenario_id(5202)).body)
+    answer = client.service.read_operation(CUSTOMER, scenario_id(5202), here)
+    assert (answer.status, answer.body) == (200, client.read(scenario_id(5202)).body)
     assert client.service.read_operation(CUSTOMER, scenario_id(6202), gone).status == 404
     assert client.service.read_operation(CUSTOMER, scenario_id(5202), guid(1)).status == 404
-    assert client.service.read_operation(CUSTOMER, ONE, here).status == 404
+    assert client.service.read_operation(CUSTOMER, PLAIN, here).status == 404
 
 
 def test_what_was_accepted_but_is_not_active_yet_is_not_ready(client: SubscriptionClient) -> None:
     client.patch(scenario_id(202))
-    act = client.patch(scenario_id(202))
-    assert (act.status, b"800082" in act.body) == (409, True)
+    answer = client.patch(scenario_id(202))
+    assert (answer.status, b"800082" in answer.body) == (409, True)
 
 
 # Etags.
@@ -232,10 +234,10 @@ def test_what_was_accepted_but_is_not_active_yet_is_not_ready(client: Subscripti
 @pytest.mark.parametrize("if_match", [None, '"x"', ""])
 def test_a_legacy_subscription_needs_the_right_if_match(client: SubscriptionClient, if_match: str | None) -> None:
     text = activate(client.text(scenario_id(7000)))
-    act = client.service.update_subscription(
+    answer = client.service.update_subscription(
         CUSTOMER, scenario_id(7000), guid(1), text.encode(), if_match, "application/json"
     )
-    assert (act.status, client.effects) == (412, [])
+    assert (answer.status, client.effects) == (412, [])
     assert client.patch(scenario_id(7000)).status == 200
 
 
@@ -246,11 +248,11 @@ def test_a_missing_if_match_is_complained_about(client: SubscriptionClient) -> N
 
 
 def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(client: SubscriptionClient) -> None:
-    text = activate(client.text(ONE)).encode()
-    assert client.service.update_subscription(CUSTOMER, ONE, guid(1), text, "x", "application/json").status == 200
+    text = activate(client.text(PLAIN)).encode()
+    assert client.service.update_subscription(CUSTOMER, PLAIN, guid(1), text, "x", "application/json").status == 200
     assert client.violations == [
-        f"PATCH of {ONE}: If-Match, but it has no etag",
-        f"PATCH of {ONE}: If-Match is not quoted",
+        f"PATCH of {PLAIN}: If-Match, but it has no etag",
+        f"PATCH of {PLAIN}: If-Match is not quoted",
     ]
 
 
@@ -284,17 +286,17 @@ def test_every_legacy_fate_has_an_etag_and_no_other_has(client: SubscriptionClie
 
 
 def test_auto_renew_is_off_after_the_suspension_and_can_be_restored(client: SubscriptionClient) -> None:
-    client.patch(ONE)
-    assert json.loads(client.text(ONE))["autoRenewEnabled"] is False
-    act = client.patch(ONE, enable_auto_renew)
-    assert (act.status, act.effect, json.loads(text_of(act.body))["autoRenewEnabled"]) == (200, True, True)
-    assert json.loads(client.text(ONE))["autoRenewEnabled"] is True
+    client.patch(PLAIN)
+    assert json.loads(client.text(PLAIN))["autoRenewEnabled"] is False
+    answer = client.patch(PLAIN, enable_auto_renew)
+    assert (answer.status, answer.effect, json.loads(text_of(answer.body))["autoRenewEnabled"]) == (200, True, True)
+    assert json.loads(client.text(PLAIN))["autoRenewEnabled"] is True
     assert client.violations == []
 
 
 def test_auto_renew_can_be_restored_with_what_the_update_answered(client: SubscriptionClient) -> None:
-    answered = text_of(client.patch(ONE).body)
-    assert client.send(ONE, enable_auto_renew(answered)).effect
+    answered = text_of(client.patch(PLAIN).body)
+    assert client.send(PLAIN, enable_auto_renew(answered)).effect
     assert client.violations == []
 
 
@@ -306,9 +308,9 @@ def test_restoring_auto_renew_has_fates_of_its_own(
 ) -> None:
     assert client.patch(scenario_id(number)).status == 200
     text = enable_auto_renew(client.text(scenario_id(number)))
-    acts = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in statuses]
-    assert [0 if act.drop else act.status for act in acts] == statuses
-    assert len([one for one in client.effects if "auto_renew" in one]) == restored
+    answers = [client.send(scenario_id(number), text, request_id=guid(1)) for _ in statuses]
+    assert [0 if answer.drop else answer.status for answer in answers] == statuses
+    assert len([effect for effect in client.effects if "auto_renew" in effect]) == restored
     assert client.violations == []
 
 
@@ -349,7 +351,7 @@ def test_spellings_differ_as_their_words_say(client: SubscriptionClient) -> None
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "complaint"),
     [
         ('"isTrial":false,', "", "lost isTrial"),
         ('"elasticity":1.10', '"elasticity":1.1', "changed elasticity"),
@@ -367,55 +369,55 @@ def test_spellings_differ_as_their_words_say(client: SubscriptionClient) -> None
         ('"autoRenewEnabled":false', '"autoRenewEnabled":true', "changed autoRenewEnabled"),
     ],
 )
-def test_a_changed_body_is_complained_about(client: SubscriptionClient, old: str, new: str, told: str) -> None:
-    text = client.text(ONE)
+def test_a_changed_body_is_complained_about(client: SubscriptionClient, old: str, new: str, complaint: str) -> None:
+    text = client.text(PLAIN)
     assert old in text
-    client.send(ONE, activate(text.replace(old, new, 1)))
-    assert client.violations == [f"PATCH of {ONE}: {told}"]
+    client.send(PLAIN, activate(text.replace(old, new, 1)))
+    assert client.violations == [f"PATCH of {PLAIN}: {complaint}"]
 
 
 def test_a_body_that_was_parsed_and_written_again_is_complained_about(client: SubscriptionClient) -> None:
-    client.send(ONE, json.dumps(json.loads(activate(client.text(ONE))), separators=(",", ":")))
+    client.send(PLAIN, json.dumps(json.loads(activate(client.text(PLAIN))), separators=(",", ":")))
     (complaint,) = client.violations
     assert {"creationDate", "usage", "elasticity"} - set(re.findall(r"\w+", complaint)) == {"creationDate"}
 
 
 def test_another_order_is_complained_about(client: SubscriptionClient) -> None:
-    content = activate(client.text(ONE))
+    content = activate(client.text(PLAIN))
     trial = '"isTrial":false,'
-    client.send(ONE, "{" + trial + content.replace(trial, "")[1:])
-    assert client.violations == [f"PATCH of {ONE}: differs in spelling or order"]
+    client.send(PLAIN, "{" + trial + content.replace(trial, "")[1:])
+    assert client.violations == [f"PATCH of {PLAIN}: differs in spelling or order"]
 
 
 @pytest.mark.parametrize(
-    ("prefix", "encoding", "told"),
+    ("prefix", "encoding", "complaint"),
     [("\ufeff", "utf-8", "begins with a BOM"), ("", "utf-16", "is not UTF-8"), ("x", "utf-8", "is not a JSON object")],
 )
 def test_a_body_in_another_encoding_is_complained_about(
-    client: SubscriptionClient, prefix: str, encoding: str, told: str
+    client: SubscriptionClient, prefix: str, encoding: str, complaint: str
 ) -> None:
-    body = (prefix + activate(client.text(ONE))).encode(encoding)
-    client.service.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
-    assert client.violations == [f"PATCH of {ONE}: {told}"]
+    body = (prefix + activate(client.text(PLAIN))).encode(encoding)
+    client.service.update_subscription(CUSTOMER, PLAIN, guid(1), body, None, "application/json")
+    assert client.violations == [f"PATCH of {PLAIN}: {complaint}"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a":1,}', b'{"a":1}x', b"{1:2}", b"[" * 100_000, b"null"])
 def test_a_body_that_is_no_object_is_refused(client: SubscriptionClient, body: bytes) -> None:
-    client.read(ONE)
-    act = client.service.update_subscription(CUSTOMER, ONE, guid(1), body, None, "application/json")
-    assert (act.status, client.effects) == (400, [])
-    assert client.violations == [f"PATCH of {ONE}: is not a JSON object"]
+    client.read(PLAIN)
+    answer = client.service.update_subscription(CUSTOMER, PLAIN, guid(1), body, None, "application/json")
+    assert (answer.status, client.effects) == (400, [])
+    assert client.violations == [f"PATCH of {PLAIN}: is not a JSON object"]
 
 
 def test_another_content_type_is_complained_about(client: SubscriptionClient) -> None:
-    text = activate(client.text(ONE)).encode()
-    client.service.update_subscription(CUSTOMER, ONE, guid(1), text, None, "text/plain")
-    assert client.violations == [f"PATCH of {ONE}: its Content-Type is not application/json"]
+    text = activate(client.text(PLAIN)).encode()
+    client.service.update_subscription(CUSTOMER, PLAIN, guid(1), text, None, "text/plain")
+    assert client.violations == [f"PATCH of {PLAIN}: its Content-Type is not application/json"]
 
 
 def test_an_update_of_what_was_never_read_is_complained_about(client: SubscriptionClient) -> None:
-    client.send(ONE, activate(SubscriptionClient().text(ONE)))
-    assert client.violations == [f"PATCH of {ONE}: it was never read"]
+    client.send(PLAIN, activate(SubscriptionClient().text(PLAIN)))
+    assert client.violations == [f"PATCH of {PLAIN}: it was never read"]
 
 
 def test_an_update_that_changes_nothing_is_complained_about(client: SubscriptionClient) -> None:
@@ -425,9 +427,9 @@ def test_an_update_that_changes_nothing_is_complained_about(client: Subscription
 
 
 def test_an_update_that_asks_for_another_status_is_refused(client: SubscriptionClient) -> None:
-    act = client.send(ONE, client.text(ONE))
-    assert (act.status, client.effects) == (400, [])
-    assert client.violations == [f"PATCH of {ONE}: changes nothing"]
+    answer = client.send(PLAIN, client.text(PLAIN))
+    assert (answer.status, client.effects) == (400, [])
+    assert client.violations == [f"PATCH of {PLAIN}: changes nothing"]
 
 
 # Parents.
@@ -435,8 +437,8 @@ def test_an_update_that_asks_for_another_status_is_refused(client: SubscriptionC
 
 @pytest.mark.parametrize(("parent", "child"), [(5000, 5001), (5003, 5004)])
 def test_an_add_on_waits_for_its_parent(client: SubscriptionClient, parent: int, child: int) -> None:
-    act = client.patch(scenario_id(child))
-    assert (act.status, b"27009" in act.body) == (409, True)
+    answer = client.patch(scenario_id(child))
+    assert (answer.status, b"27009" in answer.body) == (409, True)
     client.patch(scenario_id(parent))
     client.now = 2
     assert client.patch(scenario_id(child)).effect
@@ -469,12 +471,12 @@ def test_a_parent_may_be_taken_for_inactive_after_it_says_active(client: Subscri
 
 
 def below(plan: int) -> tuple[str, str, str]:
-    return CUSTOMER, scenario_id(plan), ONE
+    return CUSTOMER, scenario_id(plan), PLAIN
 
 
 def test_an_azure_subscription_waits_for_its_plan(client: SubscriptionClient) -> None:
-    act = client.service.reactivate(below(7001), guid(1))
-    assert (act.status, b"27009" in act.body) == (409, True)
+    answer = client.service.reactivate(below(7001), guid(1))
+    assert (answer.status, b"27009" in answer.body) == (409, True)
     client.patch(scenario_id(7001))
     assert client.service.reactivate(below(7001), guid(1)).status == 409
     assert client.service.reactivate(below(7001), guid(2)).status == 202
@@ -495,7 +497,7 @@ def test_an_azure_subscription_waits_for_ever_when_its_plan_does(client: Subscri
     client.now = 1e9
     assert client.service.reactivate(below(plan), guid(1)).status == 409
     client.service.replay(below(plan), guid(2))
-    assert [one for one in client.effects if "entitlement_id" in one] == []
+    assert [effect for effect in client.effects if "entitlement_id" in effect] == []
 
 
 def test_an_azure_plan_says_so(client: SubscriptionClient) -> None:
@@ -505,18 +507,18 @@ def test_an_azure_plan_says_so(client: SubscriptionClient) -> None:
 
 
 def test_below_any_other_subscription_nothing_waits(client: SubscriptionClient) -> None:
-    client.read(row(ONE)[1])
-    assert client.service.reactivate(row(ONE), guid(1)).status == 202
+    client.read(row(PLAIN)[1])
+    assert client.service.reactivate(row(PLAIN), guid(1)).status == 202
 
 
 # Request ids.
 
 
 def test_a_repeated_request_id_takes_effect_once_and_gets_the_same_answer(client: SubscriptionClient) -> None:
-    text = activate(client.text(ONE))
-    acts = [client.send(ONE, text, request_id=guid(1)) for _ in range(3)]
-    assert [act.effect for act in acts] == [True, False, False]
-    assert len({act.body for act in acts}) == len(client.effects) == 1
+    text = activate(client.text(PLAIN))
+    answers = [client.send(PLAIN, text, request_id=guid(1)) for _ in range(3)]
+    assert [answer.effect for answer in answers] == [True, False, False]
+    assert len({answer.body for answer in answers}) == len(client.effects) == 1
     assert client.violations == []
 
 
@@ -527,7 +529,7 @@ def test_a_refusal_is_repeated_under_its_request_id(client: SubscriptionClient) 
 
 @pytest.mark.parametrize("other", [guid(6), scenario_id(202)])
 def test_a_request_id_for_two_subscriptions_is_complained_about(client: SubscriptionClient, other: str) -> None:
-    client.patch(ONE, request_id=guid(1))
+    client.patch(PLAIN, request_id=guid(1))
     client.patch(other, request_id=guid(1))
     assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
@@ -539,15 +541,15 @@ def test_a_request_id_for_an_entitlement_and_its_plan_is_complained_about(client
 
 
 def test_a_request_id_for_reading_and_updating_is_complained_about(client: SubscriptionClient) -> None:
-    body = client.service.read_subscription(CUSTOMER, ONE, guid(1)).body
-    client.send(ONE, activate(text_of(body)), request_id=guid(1))
+    body = client.service.read_subscription(CUSTOMER, PLAIN, guid(1)).body
+    client.send(PLAIN, activate(text_of(body)), request_id=guid(1))
     assert client.violations == [f"request id {guid(1)} was used for GET and PATCH"]
 
 
 def test_another_update_of_what_is_active_is_refused(client: SubscriptionClient) -> None:
-    text = activate(client.text(ONE))
-    acts = [client.send(ONE, text) for _ in range(2)]
-    assert (acts[0].status, acts[1].status, b"800040" in acts[1].body) == (200, 400, True)
+    text = activate(client.text(PLAIN))
+    answers = [client.send(PLAIN, text) for _ in range(2)]
+    assert (answers[0].status, answers[1].status, b"800040" in answers[1].body) == (200, 400, True)
     assert len(client.effects) == 1
 
 
@@ -556,13 +558,13 @@ def test_another_update_of_what_is_active_is_refused(client: SubscriptionClient)
 
 @pytest.mark.parametrize("number", [*UPDATED, 1])
 def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: int) -> None:
-    told, asked = SubscriptionClient(), SubscriptionClient()
-    told.service.replay_update(CUSTOMER.upper(), scenario_id(number).upper(), guid(1))
+    replayed, asked = SubscriptionClient(), SubscriptionClient()
+    replayed.service.replay_update(CUSTOMER.upper(), scenario_id(number).upper(), guid(1))
     asked.patch(scenario_id(number), request_id=guid(1))
-    assert told.effects == asked.effects
-    texts = [client.text(scenario_id(number)) for client in (told, asked)]
+    assert replayed.effects == asked.effects
+    texts = [client.text(scenario_id(number)) for client in (replayed, asked)]
     assert texts[0] == texts[1]
-    assert told.service.call_log.calls == []
+    assert replayed.service.call_log.calls == []
 
 
 def test_a_recalled_update_was_long_ago(client: SubscriptionClient) -> None:
@@ -573,17 +575,17 @@ def test_a_recalled_update_was_long_ago(client: SubscriptionClient) -> None:
 
 
 def test_a_recalled_restoration_switched_auto_renew_on(client: SubscriptionClient) -> None:
-    client.service.replay_update(CUSTOMER, ONE, guid(1))
-    client.service.replay_update(CUSTOMER, ONE, guid(2), restores_auto_renew=True)
-    assert '"autoRenewEnabled":true' in client.text(ONE)
-    assert [one.get("auto_renew") for one in client.effects] == [None, "restored"]
+    client.service.replay_update(CUSTOMER, PLAIN, guid(1))
+    client.service.replay_update(CUSTOMER, PLAIN, guid(2), restores_auto_renew=True)
+    assert '"autoRenewEnabled":true' in client.text(PLAIN)
+    assert [effect.get("auto_renew") for effect in client.effects] == [None, "restored"]
 
 
 def test_recalled_updates_wait_for_parents(client: SubscriptionClient) -> None:
     client.service.replay_update(CUSTOMER, scenario_id(5001), guid(1))
     client.service.replay_update(CUSTOMER, scenario_id(5000), guid(2))
     client.service.replay_update(CUSTOMER, scenario_id(5001), guid(3))
-    assert [one["request_id"] for one in client.effects] == [guid(2), guid(3)]
+    assert [effect["request_id"] for effect in client.effects] == [guid(2), guid(3)]
 
 
 def test_updates_and_readings_meet_faults_by_chance() -> None:
@@ -593,9 +595,12 @@ def test_updates_and_readings_meet_faults_by_chance() -> None:
         client.service.update_subscription(CUSTOMER, guid(number), guid(number), b'{"status":"active"}', None, "")
         for number in range(60)
     ]
-    assert 200 not in {act.status for act in reads}
-    assert not any(act.effect for act in reads)
-    assert {(act.status, act.drop, act.effect) for act in updates} >= {(504, False, True), (202, True, True)}
+    assert 200 not in {answer.status for answer in reads}
+    assert not any(answer.effect for answer in reads)
+    assert {(answer.status, answer.drop, answer.effect) for answer in updates} >= {
+        (504, False, True),
+        (202, True, True),
+    }
     assert client.service.list_subscriptions(CUSTOMER).status != 200
     assert client.service.list_customers(10).status != 200
 
