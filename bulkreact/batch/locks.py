@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +16,6 @@ _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
 
 
-@contextmanager
 def partner_lock(
     state: Path,
     *,
@@ -24,7 +23,7 @@ def partner_lock(
     tenant_id: str,
     now: Callable[[], str],
     on_wait: Callable[[str], None] | None = None,
-) -> Iterator[Callable[[str], None]]:
+) -> AbstractContextManager[Callable[[str], None]]:
     """Hold a partner's lock and yield a function that records the run's id; AlreadyRunningError names the holder.
 
     With ``on_wait``, which receives a message, wait for the lock instead. ``state`` is the folder for locks. The system
@@ -32,8 +31,7 @@ def partner_lock(
     """
     parts = urlsplit(base_url)
     key = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}{parts.path} {tenant_id}"
-    with _lock(state, key, f"Another run against {base_url}", now=now, on_wait=on_wait) as record_run:
-        yield record_run
+    return _lock(state, key, f"Another run against {base_url}", now=now, on_wait=on_wait)
 
 
 @contextmanager

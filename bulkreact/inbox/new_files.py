@@ -165,7 +165,7 @@ class NewFileProcessor:
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
         reporter.info(f"{entry.file_name}: run {entry.run_id}.")
-        reporter.info_if(file.loaded.input_file.remark)
+        reporter.info(file.loaded.input_file.remark)
         reporter.problems(file.loaded.input_file)
         job.environment.confirm(lambda: store.open_count(draft))
         job.ledger.prepare(entry)
@@ -208,7 +208,7 @@ class NewFileProcessor:
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
         if earlier.stage not in {FilingStage.ENDED, FilingStage.FILED} or (run and not run.is_finished):
-            command = f"bulkreact resume {store.cli_name(folder, job.output.reports)}"
+            command = store.resume_command(folder, job.output.reports)
             message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
             code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
             return self.sweep.leave_waiting(name, earlier.run_id, code, message)

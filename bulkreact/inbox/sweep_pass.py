@@ -125,10 +125,18 @@ class SweepPass:
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
         """Work on a run, and file its input if the run is complete."""
         job = self.job
-        self.lock(access)(entry.run_id)
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
-        session = PartnerSession(job.service, job.limits, access, self.reporter, shutdown, job.environment.run_async)
+        session = PartnerSession(
+            job.service,
+            job.limits,
+            access,
+            self.reporter,
+            shutdown,
+            job.environment.run_async,
+            self.lock(access),
+            job.environment.now,
+        )
         with preserving_handlers():
             written = execute(RunJob(folder, COMMAND, session, job.output))
         self.stop_code = shutdown.exit_code

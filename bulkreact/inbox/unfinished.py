@@ -70,7 +70,7 @@ class UnfinishedRuns:
 
     def _resume_run(self, entry: LedgerEntry, run: Run) -> FileResult | None:
         job = self.sweep.job
-        command = f"bulkreact resume {store.cli_name(run.folder, job.output.reports)}"
+        command = store.resume_command(run.folder, job.output.reports)
         if run.session and is_halted(run):
             if self.sweep.mover.find_input(entry) is None:
                 # Its file was taken away, so a person is dealing with it.

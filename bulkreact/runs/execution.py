@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL
-from bulkreact.batch.environment import RunEnvironment, StopReason
+from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.batch.run.session import RunSession, work
@@ -17,9 +17,8 @@ from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_session import PartnerSession
-from bulkreact.runs.result_files import OutputPaths, ResultFiles, ResumeHint, WrittenResults
+from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_status import RunStatus, latest_run_status
-from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import shell_quote
 
@@ -45,10 +44,14 @@ class RunJob:
         return f"bulkreact resume {run}{' --verify' if self.session.limits.verify else ''}"
 
     @property
-    def resume_hint(self) -> ResumeHint:
-        """Return how the sending of the run is continued; verifying does not change that."""
-        name = store.cli_name(self.folder, self.output.reports)
-        return ResumeHint(name, self.resume_command(name) if self.sends_rows else f"bulkreact resume {name}")
+    def run_name(self) -> str:
+        """Return what the run is called on the command line."""
+        return store.cli_name(self.folder, self.output.reports)
+
+    @property
+    def send_command(self) -> str:
+        """Return the command that continues the sending of the run; verifying does not change that."""
+        return self.resume_command(self.run_name) if self.sends_rows else f"bulkreact resume {self.run_name}"
 
     @property
     def configured_per_minute(self) -> float | None:
@@ -90,13 +93,12 @@ def execute(job: RunJob) -> WrittenResults:
             )
             raise
         results = _end_session(job, journal, number, stop_reason)
-    hint = job.resume_hint
     if not job.sends_rows and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
         sending = latest_run_status(job.folder, now=iso_milliseconds(session.now())).stop_reason
-        session.reporter.finished(hint.run, results, sending, resume_command=hint.resume_command)
+        session.reporter.finished(job.run_name, results, sending, resume_command=job.send_command)
     else:
-        session.reporter.finished(hint.run, results, stop_reason, resume_command=job.resume_command(hint.run))
+        session.reporter.finished(job.run_name, results, stop_reason, resume_command=job.resume_command(job.run_name))
     return results
 
 
@@ -104,12 +106,12 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
     session = job.session
     if session.access.refusal:
         return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, session.access.refusal)
-
-    async def send_or_watch(environment: RunEnvironment, service: Service) -> StopReason:
-        limits = session.limits
-        return await work(RunSession(journal, number, environment, service, limits, session.phase), send=job.sends_rows)
-
-    return session.call(send_or_watch, folder=journal.folder)
+    return session.call(
+        lambda environment, service: work(
+            RunSession(journal, number, environment, service, session.limits, session.phase), send=job.sends_rows
+        ),
+        folder=journal.folder,
+    )
 
 
 def _end_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
@@ -134,8 +136,16 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     for partial_file in job.folder.glob(PARTIAL):
         # A process was killed while it wrote this one.
         partial_file.unlink(missing_ok=True)
-    paths = OutputPaths(job.folder, job.output.results, store.latest_summary_path(job.folder))
-    results = ResultFiles(job.folder, status, paths, job.resume_hint, xlsx=job.output.xlsx).write()
+    results = ResultFiles(
+        job.folder,
+        status,
+        job.run_name,
+        job.send_command,
+        to=job.folder,
+        results_copy=job.output.results,
+        latest=store.latest_summary_path(job.folder),
+        xlsx=job.output.xlsx,
+    ).write()
     return results if job.sends_rows else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
 
 
@@ -143,9 +153,12 @@ def write_again(
     run: Run, reports: Path, *, now: datetime, to: Path | None = None, xlsx: bool | None = None
 ) -> WrittenResults:
     """Write a run's result files from its journal; into another folder without the copy of the newest summary."""
-    paths = OutputPaths(to or run.folder, latest=None if to else store.latest_summary_path(run.folder))
-    name = store.cli_name(run.folder, reports)
-    hint = ResumeHint(name, f"bulkreact resume {name}")
     return ResultFiles(
-        run.folder, latest_run_status(run.folder, now=iso_milliseconds(now)), paths, hint, xlsx=xlsx
+        run.folder,
+        latest_run_status(run.folder, now=iso_milliseconds(now)),
+        store.cli_name(run.folder, reports),
+        store.resume_command(run.folder, reports),
+        to=to or run.folder,
+        latest=None if to else store.latest_summary_path(run.folder),
+        xlsx=xlsx,
     ).write()

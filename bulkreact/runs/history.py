@@ -59,7 +59,7 @@ class RunSummary:
 
 def summarize(run: Run) -> RunSummary:
     """Summarize a run; its rows are counted if they were not before."""
-    counts = run.counts or read_run(run.folder, counting=True).counts or RunCounts({}, EXIT_SUCCESS)
+    counts = run.record.counts or read_run(run.folder, counting=True).record.counts or RunCounts({}, EXIT_SUCCESS)
     status = run_status(run.session, now=iso_milliseconds(datetime.now(UTC)))
     if not status.end_recorded:
         state = RUNNING if is_locked(run.folder) else status.stop_reason.state.value

@@ -98,21 +98,6 @@ class Run(Struct, frozen=True, dict=True):
         return self.record.session
 
     @property
-    def has_unknown(self) -> bool:
-        """Return whether answers are still lost."""
-        return self.record.has_unknown
-
-    @property
-    def has_transferred(self) -> bool:
-        """Return whether another run has taken over rows whose answers were lost."""
-        return self.record.has_transferred
-
-    @property
-    def counts(self) -> RunCounts | None:
-        """Return how the rows ended, None unless that was asked for."""
-        return self.record.counts
-
-    @property
     def folder(self) -> Path:
         """Return the folder of the run."""
         return self.reports / self.name
@@ -125,7 +110,7 @@ class Run(Struct, frozen=True, dict=True):
     @property
     def can_be_resumed(self) -> bool:
         """Return whether there is something left to send: the run did not end, or an answer is still lost."""
-        return not self.is_finished or self.has_unknown
+        return not self.is_finished or self.record.has_unknown
 
     @property
     def age(self) -> timedelta:

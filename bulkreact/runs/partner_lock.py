@@ -1,7 +1,7 @@
 """Takes the locks of a command: of the partner that it calls, or of the folder that it sweeps."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bulkreact.batch.locks import folder_lock, partner_lock
@@ -10,27 +10,22 @@ from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds, utc_now
 
 
-@contextmanager
 def hold_partner_lock(
     service: Service, tenant_id: str, *, on_wait: Callable[[str], None] | None = None
-) -> Iterator[Callable[[str], None]]:
+) -> AbstractContextManager[Callable[[str], None]]:
     """Hold the partner's lock, and yield a function that records the run's id in it; a simulated run needs none.
 
     ``tenant_id`` is empty if it is not known. With ``on_wait``, a function that reports so, another run is waited for.
     """
     if service.simulated:
-        yield lambda _run: None
-        return
+        return nullcontext(lambda _run: None)
     names = {"base_url": service.base_url, "tenant_id": tenant_id}
-    with partner_lock(_locks(), **names, now=_now, on_wait=on_wait) as announce:
-        yield announce
+    return partner_lock(_locks(), **names, now=_now, on_wait=on_wait)
 
 
-@contextmanager
-def hold_inbox_lock(folder: Path) -> Iterator[None]:
+def hold_inbox_lock(folder: Path) -> AbstractContextManager[None]:
     """Hold the lock of a folder that is being swept."""
-    with folder_lock(_locks(), folder, now=_now):
-        yield
+    return folder_lock(_locks(), folder, now=_now)
 
 
 def _locks() -> Path:

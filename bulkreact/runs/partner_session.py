@@ -42,7 +42,7 @@ class PartnerSession:
     reporter: Reporter
     shutdown: ShutdownRequest
     run_async: RunAsync
-    announce: Callable[[str], None] = lambda _run: None
+    announce: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
 
     def call(
@@ -99,7 +99,7 @@ def partner_session(
     wait: bool = False,
 ) -> Iterator[PartnerSession]:
     """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
-    reporter.info_if(access.remark)
+    reporter.info(access.remark)
     with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as announce:
         yield PartnerSession(service, limits, access, reporter, shutdown, run_async, announce)
 

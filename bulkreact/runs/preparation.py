@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -58,7 +58,7 @@ def prepare_run(
         finalize(draft, metadata)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
-        reporter.info_if(input_file.remark)
+        reporter.info(input_file.remark)
         reporter.problems(input_file)
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
@@ -115,15 +115,13 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     if run and run.age > CONTINUED_WITHIN:
         raise InputRefusedError(
             f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
-            f"bulkreact resume {store.cli_name(run.folder, reports)}, or begin anew with --new."
+            f"{store.resume_command(run.folder, reports)}, or begin anew with --new."
         )
-    reporter.info_if(remark)
+    reporter.info(remark)
     return run
 
 
-def choose_unfinished(
-    runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess, *, recent: timedelta = CONTINUED_WITHIN
-) -> tuple[Run | None, str]:
+def choose_unfinished(runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess) -> tuple[Run | None, str]:
     """Return the run that a new run of an input would repeat, or None and a remark about the newest related run.
 
     Of the runs for the same target, the newest first:
@@ -142,10 +140,10 @@ def choose_unfinished(
         same_rows = run.metadata.digest == metadata.digest
         if access.matches_tenant(run.metadata.tenant_id):
             # A run whose rows were all taken by a retry sends nothing more, but must not be repeated either.
-            is_open = run.can_be_resumed or run.has_transferred
+            is_open = run.can_be_resumed or run.record.has_transferred
             if is_open and same_rows and run.metadata.row_limit == metadata.row_limit:
                 return run, ""
-            remark = remark or _remark(run, metadata, same_rows=same_rows, recent=run.age < recent)
+            remark = remark or _remark(run, metadata, same_rows=same_rows, recent=run.age < CONTINUED_WITHIN)
         elif same_rows and run.can_be_resumed:
             tenants = f"is for the tenant {run.metadata.tenant_id}: this is a new run, for {access.tenant_id}."
             remark = remark or f"The unfinished run {run.metadata.id} of the same rows {tenants}"

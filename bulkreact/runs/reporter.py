@@ -20,11 +20,7 @@ class Reporter(Protocol):
         ...
 
     def info(self, message: str) -> None:
-        """Report a message that a quiet program leaves out."""
-        ...
-
-    def info_if(self, message: str) -> None:
-        """Report a message, unless it is empty."""
+        """Report a message that a quiet program leaves out; an empty one is ignored."""
         ...
 
     def warning(self, message: str) -> None:

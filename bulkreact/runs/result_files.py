@@ -27,7 +27,6 @@ class WrittenResults:
     none although there should be.
     """
 
-    folder: Path
     counts: RowCounts
     exit_code: int
     files: dict[str, str]
@@ -50,33 +49,20 @@ class WrittenResults:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputPaths:
-    """Where the files go: the result files into ``to``, copies of the results and of the summary elsewhere."""
-
-    folder: Path
-    results_copy: Path | None = None
-    latest: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeHint:
-    """What a run is called on the command line, and the command that continues it if it was stopped."""
-
-    run: str
-    resume_command: str
-
-
-@dataclass(frozen=True, slots=True)
 class ResultFiles:
-    """The files of a run: in which state it is, where they go, and how people continue.
+    """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
-    ``xlsx`` says whether there is to be a workbook; None leaves that to the input, and to one that is there already.
+    ``run_name`` is the run's on the command line, ``resume_command`` continues it if it was stopped. ``xlsx`` says
+    whether there is to be a workbook; None leaves that to the input, and to one that is there already.
     """
 
     folder: Path
     status: RunStatus
-    paths: OutputPaths
-    hint: ResumeHint
+    run_name: str
+    resume_command: str
+    to: Path
+    results_copy: Path | None = None
+    latest: Path | None = None
     xlsx: bool | None = None
 
     def write(self) -> WrittenResults:
@@ -91,7 +77,7 @@ class ResultFiles:
             ) from None
 
     def _write(self) -> WrittenResults:
-        to, paths = self.paths.folder, self.paths
+        to = self.to
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Before an edited workbook is moved: that there is one asks for another.
             wanted = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
@@ -111,8 +97,8 @@ class ResultFiles:
             next_steps = steps(
                 counts,
                 self.status.stop_reason.state,
-                self.hint.run,
-                resume_command=self.hint.resume_command,
+                self.run_name,
+                resume_command=self.resume_command,
                 failed=files["failed"],
             )
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
@@ -120,12 +106,12 @@ class ResultFiles:
         summary = overview.to_dict() | {"files": files}
         # The last one: what is younger than the summary was edited.
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
-        if paths.latest:
-            results_csv.write_json(paths.latest, summary, private=False)
-        if paths.results_copy:
-            results_csv.copy(to, paths.results_copy)
+        if self.latest:
+            results_csv.write_json(self.latest, summary, private=False)
+        if self.results_copy:
+            results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved.items() if path}
-        return WrittenResults(to, counts, overview.exit_code, files, edited, no_workbook)
+        return WrittenResults(counts, overview.exit_code, files, edited, no_workbook)
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)
@@ -139,21 +125,21 @@ class ResultFiles:
     @property
     def _in_run_folder(self) -> bool:
         """Return whether the files go into the run's folder, where all files of these names are ours."""
-        return self.paths.folder.resolve() == self.folder.resolve()
+        return self.to.resolve() == self.folder.resolve()
 
     def _report_failure(self) -> None:
         """Write to the newest summary at least that the results could not be written, if there is room for that."""
-        if not self.paths.latest:
+        if not self.latest:
             return
         with suppress(OSError, JournalUnreadableError), JournalReader(self.folder) as journal:
             overview = self._overview(journal, results_csv.count_rows(journal.result_rows()))
             # A run that was stopped has its own code; one that was complete has failed only at this.
             code = self.status.stop_reason.exit_code or ResultsNotWrittenError.exit_code
             summary = overview.to_dict() | {"exit_code": code, "files": self._files(workbook=False)}
-            results_csv.write_json(self.paths.latest, summary, private=False)
+            results_csv.write_json(self.latest, summary, private=False)
 
     def _files(self, *, workbook: bool) -> dict[str, str]:
-        to = self.paths.folder
+        to = self.to
         return {
             "results": str((to / results_csv.RESULTS).resolve()),
             "failed": str((to / results_csv.FAILED).resolve()),

@@ -135,10 +135,8 @@ class RetrySelection:
     def _refuse_unfinished(self, run: Run) -> None:
         if not run.is_finished:
             which = "" if run is self._run else f", which took rows of run {self._run.metadata.id} over,"
-            name = store.cli_name(run.folder, self._reports)
-            raise InputRefusedError(
-                f"Run {run.metadata.id}{which} is unfinished. Continue it with: bulkreact resume {name}"
-            )
+            command = store.resume_command(run.folder, self._reports)
+            raise InputRefusedError(f"Run {run.metadata.id}{which} is unfinished. Continue it with: {command}")
 
     def _candidates(self, folder: Path) -> Iterator[Candidate]:
         with JournalReader(folder) as journal:

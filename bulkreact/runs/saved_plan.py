@@ -9,7 +9,8 @@ from pathlib import Path
 from bulkreact.batch.journal.preview import PlannedTarget
 from bulkreact.errors import InputRefusedError
 
-_TARGET_FIELDS = ("row", "kind", "customer", "subscription", "entitlement")
+# Row, kind, customer, subscription and entitlement.
+_TARGET_LENGTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def load_plan(path: Path) -> SavedPlan:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         targets = [list(target) for target in content["targets"]]
-        if {len(target) for target in targets} - {len(_TARGET_FIELDS)}:
+        if {len(target) for target in targets} - {_TARGET_LENGTH}:
             raise ValueError("not targets")  # noqa: TRY301 - refused like everything else that is not a plan
         return SavedPlan(path, str(content["digest"]), targets)
     except OSError as error:

@@ -143,6 +143,11 @@ def _unreadable(folder: Path, reason: str) -> InputRefusedError:
     return InputRefusedError(f"The run in {folder} cannot be read: {reason}")
 
 
+def resume_command(folder: Path, reports: Path) -> str:
+    """Return the command that continues a run with this reports folder."""
+    return f"bulkreact resume {cli_name(folder, reports)}"
+
+
 def cli_name(folder: Path, reports: Path) -> str:
     """Return how a run is named on the command line with this reports folder."""
     if folder.resolve().parent != reports.resolve():

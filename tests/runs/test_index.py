@@ -105,9 +105,9 @@ def test_what_has_just_been_written_is_not_yet_remembered(tmp_path: Path, opened
 
 def test_rows_are_counted_when_that_is_asked_for_and_then_remembered(tmp_path: Path, opened: list[str]) -> None:
     make_run(tmp_path, 1)
-    assert list_runs(tmp_path).runs[0].counts is None
+    assert list_runs(tmp_path).runs[0].record.counts is None
     for _ in range(2):
-        counts = list_runs(tmp_path, counting=True).runs[0].counts
+        counts = list_runs(tmp_path, counting=True).runs[0].record.counts
         assert counts is not None
         assert (sum(counts.statuses.values()), counts.statuses["not_attempted"], counts.exit_code) == (1, 1, 1)
     assert len(opened) == 2

@@ -41,7 +41,7 @@ SELECT count(*), count(DISTINCT customer_id) FROM temp.unsettled WHERE left_out 
 _SELECT_OPEN = """
 CREATE TEMP TABLE open_rows AS
 SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent
-FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
+FROM temp.unsettled WHERE left_out = 0
 """
 # A row waits for its parent in the same run, unless the parent was seen active or the row was already sent.
 FIND_PARENTS = f"""
@@ -50,7 +50,7 @@ UPDATE temp.open_rows SET parent = waiting.parent FROM (
     FROM rows AS below JOIN temp.sendable AS above ON above.customer_id = below.customer_id
         AND above.subscription_id = below.subscription_id AND above.entitlement_id = ''
     LEFT JOIN outcomes ON outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = above.ordinal)
-    WHERE below.entitlement_id <> '' AND (above.left_out = 0 OR :with_excluded)
+    WHERE below.entitlement_id <> '' AND above.left_out = 0
         AND coalesce(outcomes.status, '') NOT IN ('{Status.REACTIVATED}', '{Status.ALREADY_ACTIVE}')
         AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
 ) AS waiting WHERE waiting.ordinal = open_rows.ordinal
@@ -146,17 +146,17 @@ class PendingRows:
     ordered by deadline, and those deleted before that time are sent first.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, with_excluded: bool = False, soon: str = "") -> None:
+    def __init__(self, connection: sqlite3.Connection, *, soon: str = "") -> None:
         self._connection = connection
         # Without any call, as in most new runs, no row needs a lookup.
         self._any_calls = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM calls)").fetchone()[0])
         _create_views(connection)
         for table in ("open_rows", "customer_order"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        connection.execute(_SELECT_OPEN, {"with_excluded": with_excluded})
+        connection.execute(_SELECT_OPEN)
         if connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
             connection.execute("CREATE INDEX temp.open_rows_by_ordinal ON open_rows (ordinal)")
-            connection.execute(FIND_PARENTS, {"with_excluded": with_excluded})
+            connection.execute(FIND_PARENTS)
             connection.execute("CREATE INDEX temp.open_rows_by_parent ON open_rows (parent)")
         if soon:
             connection.execute(_SORT_BY_DEADLINE, {"soon": soon})

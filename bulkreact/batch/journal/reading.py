@@ -72,10 +72,6 @@ class JournalReader:
         """Return the latest session that sent rows, or with ``sending=False`` the latest of any kind."""
         return latest_session(self.connection, sending=sending)
 
-    def row_count(self) -> int:
-        """Return how many rows the input has."""
-        return int(self.connection.execute("SELECT count(*) FROM rows").fetchone()[0])
-
     def row_ids(self) -> Iterator[RowIds]:
         """Yield the customer, subscription and entitlement of every row, in input order; None for an invalid one."""
         yield from self.connection.execute(_IDS)
@@ -92,9 +88,9 @@ class JournalReader:
         """Return how many rows of how many customers are still to be sent."""
         return pending_rows.count_open_rows(self.connection, with_excluded=with_excluded)
 
-    def pending_rows(self, *, with_excluded: bool = False, soon: str = "") -> PendingRows:
+    def pending_rows(self, *, soon: str = "") -> PendingRows:
         """Return the open rows in the order of sending; those deleted before ``soon`` come first."""
-        return PendingRows(self.connection, with_excluded=with_excluded, soon=soon)
+        return PendingRows(self.connection, soon=soon)
 
     def unknown_count(self) -> UnknownCount:
         """Return how many rows ended with a lost answer."""

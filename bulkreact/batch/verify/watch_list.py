@@ -16,9 +16,7 @@ class WatchList:
     ``everything`` watches all accepted rows, ``restoring`` at least those whose auto-renewal is to be switched on again.
     """
 
-    def __init__(
-        self, journal: JournalReader, schedule: PollSchedule, *, everything: bool = True, restoring: bool = False
-    ) -> None:
+    def __init__(self, journal: JournalReader, schedule: PollSchedule, *, everything: bool, restoring: bool) -> None:
         self._schedule = schedule
         self._restoring = restoring
         self._selection = WatchSelection(journal, everything=everything, restoring=restoring)

@@ -86,7 +86,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
     table = InputWithMissingIds(path, name, read_layout(params), text=text)
-    reporter.info_if(table.remark)
+    reporter.info(table.remark)
     count = 0
     missing: dict[tuple[str, str], None] = {}
     for row in table.rows():

@@ -36,5 +36,5 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     for line in results.remarks():
         click.echo(line, err=True)
     if run.can_be_resumed:
-        resume = f"bulkreact resume {store.cli_name(run.folder, reports)}"
-        click.echo(f"The run is not finished. Continue it with: {resume}", err=True)
+        command_line = store.resume_command(run.folder, reports)
+        click.echo(f"The run is not finished. Continue it with: {command_line}", err=True)

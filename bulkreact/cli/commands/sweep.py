@@ -26,7 +26,8 @@ from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.input_reader import load_input
 from bulkreact.runs.partner_lock import hold_inbox_lock
-from bulkreact.settings import Service
+from bulkreact.settings import Limits, Service
+from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.timestamps import utc_now
 
 _FILE_OPTIONS = ("keep", "again", "allow_empty", "wait", "settle", "expect_within")
@@ -59,19 +60,19 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
     A file whose run is complete is moved to DIR/done, next to a copy of its results; one that is refused to DIR/failed,
     with the reason. Runs that were interrupted or killed are continued first.
     """
-    service, params = _read_checked_service(ctx, inbox), ctx.params
+    (service, limits, load_options), params = _read_options(ctx, inbox), ctx.params
     with hold_inbox_lock(inbox):
         output = shared.read_output(ctx)
         reporter = automation.make_reporter(ctx, output)
         access = AccessSource(partial(credentials.authorize, ctx, service))
-        reporter.info_if(access.get().remark)
+        reporter.info(access.get().remark)
         if service.simulated and not params["keep"]:
             reporter.info("This is practice, and files are moved all the same: --keep leaves them where they are.")
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
             confirm=partial(_confirm, service, yes=output.yes),
-            read_input=lambda draft, path: load_input(draft, str(path), path, read_load_options(params)),
+            read_input=lambda draft, path: load_input(draft, str(path), path, load_options),
             signals=invocation_of(ctx).signals,
             run_async=run_async,
             now=utc_now,
@@ -80,7 +81,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         with open_ledger(output.reports, inbox) as ledger:
             ledger.record_first_sweep(utc_now())
             options = {name: params[name] for name in _FILE_OPTIONS}
-            job = SweepJob(inbox, service, shared.read_limits(ctx), output, ledger, environment, **options)
+            job = SweepJob(inbox, service, limits, output, ledger, environment, **options)
             if params["watch"]:
                 return watch(job, every=params["every"], notify=automation.monitors_for(ctx).notify_end)
             return sweep(job)
@@ -95,12 +96,10 @@ def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> 
         raise InputRefusedError("it was not confirmed.") from None
 
 
-def _read_checked_service(ctx: click.Context, inbox: Path) -> Service:
-    """Return the service that the options name; raise InputRefusedError for anything that would fail later."""
+def _read_options(ctx: click.Context, inbox: Path) -> tuple[Service, Limits, LoadOptions]:
+    """Return what the options say; raise InputRefusedError for anything that would fail later."""
     params = ctx.params
-    service = shared.read_service(ctx)
-    shared.read_limits(ctx)
-    read_load_options(params)
+    service, limits, load_options = shared.read_service(ctx), shared.read_limits(ctx), read_load_options(params)
     if params["watch"] and params["again"] and params["keep"]:
         raise InputRefusedError("--watch --again would run the same files in every pass: leave one of them out.")
     if params["every"] <= 0:
@@ -115,4 +114,4 @@ def _read_checked_service(ctx: click.Context, inbox: Path) -> Service:
         raise InputRefusedError(
             "Not a terminal, so I cannot ask before sending. Nothing was sent. Add --yes to confirm."
         )
-    return service
+    return service, limits, load_options

@@ -61,14 +61,9 @@ class ConsoleReporter:
         """Report nothing: people know what they started."""
 
     def info(self, message: str) -> None:
-        """Print a message, unless quiet."""
-        if not self._output.quiet:
-            self._wrap(message)
-
-    def info_if(self, message: str) -> None:
         """Print a message, unless quiet or empty."""
-        if message:
-            self.info(message)
+        if message and not self._output.quiet:
+            self._wrap(message)
 
     def warning(self, message: str) -> None:
         """Print a warning, even when quiet."""

@@ -29,13 +29,9 @@ class JsonReporter:
         self._write(LogLevel.INFO, "run.began")
 
     def info(self, message: str) -> None:
-        """Write a message, unless quiet."""
-        self._write(LogLevel.INFO, "note", message=message)
-
-    def info_if(self, message: str) -> None:
         """Write a message, unless quiet or empty."""
         if message:
-            self.info(message)
+            self._write(LogLevel.INFO, "note", message=message)
 
     def warning(self, message: str) -> None:
         """Write a warning, even when quiet."""

@@ -470,7 +470,7 @@ def test_one_row_of_a_dependency_cycle_is_tried_once(tmp_path: Path) -> None:
 def test_the_rows_of_a_plan_are_found_by_an_index(sql: str, tmp_path: Path) -> None:
     VirtualRun(tmp_path).create_journal([of(PLAN), below(PLAN, 1)])
     values = {
-        **dict.fromkeys(("with_excluded", "session", "reopen"), 0),
+        **dict.fromkeys(("session", "reopen"), 0),
         **dict.fromkeys(("status", "code", "description", "customer", "subscription"), ""),
     }
     with Journal(tmp_path) as journal:
