@@ -1,4 +1,4 @@
-"""The errors that end a command: each has a message for people and an exit code."""
+"""The errors that end a command: each has a message and an exit code."""
 
 from collections.abc import Iterable
 
@@ -47,18 +47,18 @@ class AlreadyRunningError(BulkreactError):
 
 
 class ResultsNotWrittenError(BulkreactError):
-    """The result files could not be written; the journal holds the truth."""
+    """The result files could not be written; the journal still has every outcome."""
 
     exit_code = 74
 
 
 class JournalNotWrittenError(BulkreactError):
-    """The journal could not be written, so nothing more may be sent; what was sent is repeated under its old ids."""
+    """The journal could not be written, so nothing more may be sent; sent calls are repeated under the same ids."""
 
     exit_code = 74
 
 
-# The most severe first; the first five stop everything.
+# The most severe first; after the first five nothing more is attempted.
 SEVERITY = (
     EXIT_TERMINATED,
     EXIT_INTERRUPTED,

@@ -6,11 +6,11 @@ _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 def format_guid(digits: str, *, version: int) -> str:
-    """Return a GUID of a version (RFC 9562) made of 32 or more hexadecimal digits, at a third of what UUID objects cost."""
+    """Return a GUID of a version (RFC 9562) from 32 or more hexadecimal digits, at a third of the cost of UUID."""
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def is_guid(text: str) -> bool:
-    """Return whether a text is a GUID with its dashes."""
+    """Return whether a text is a GUID with dashes."""
     return bool(_GUID.fullmatch(text))

@@ -1,4 +1,4 @@
-"""The values that the packages pass to each other; they have data and decide nothing.
+"""The values that the packages pass to each other; data without decisions.
 
 Those made for every row are not tracked by the garbage collector: they cannot be part of a cycle.
 """
@@ -54,7 +54,7 @@ RETRYABLE = frozenset({Status.UNKNOWN, Status.DEFERRED, Status.NOT_ATTEMPTED})
 
 
 class AutoRenew(StrEnum):
-    """The auto-renewal of a reactivated subscription; empty where it needs no attention."""
+    """The auto-renewal of a reactivated subscription; empty if it needs no attention."""
 
     UNTOUCHED = ""
     OFF = "off"
@@ -63,7 +63,7 @@ class AutoRenew(StrEnum):
 
 
 class RunState(StrEnum):
-    """How a run ended; a run that was killed has none."""
+    """How a run ended; a killed run has no state."""
 
     FINISHED = "finished"
     HALTED = "halted"
@@ -95,7 +95,7 @@ class Target(Struct, frozen=True, gc=False):
 
 
 class Request(Struct, frozen=True):
-    """One call, without base URL, credentials and common headers: the client adds those. ``body`` is JSON or empty."""
+    """One call, without base URL, credentials and common headers, which the client adds. ``body`` is JSON or empty."""
 
     operation: Operation
     method: str
@@ -105,7 +105,7 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """An answer: look headers up in lower case; the body is cut to the client's cap."""
+    """A response: header names are in lower case; the body is cut to the client's limit."""
 
     status: int
     reason: str
@@ -218,7 +218,7 @@ class ResultRow(Struct, frozen=True, gc=False):
 
 
 class CustomerSummary(Struct, frozen=True):
-    """How many rows a customer has, how many of them did not succeed, and how they ended."""
+    """How many rows a customer has, how many of them did not succeed, and their statuses."""
 
     customer_id: str
     rows: int
@@ -227,7 +227,7 @@ class CustomerSummary(Struct, frozen=True):
 
 
 class SessionTimeline(Struct, frozen=True):
-    """The calls of one process of a run, in buckets of equal length from the first call (``began``) on.
+    """The calls of one process of a run, in buckets of equal length from the first call (``started_at``) on.
 
     A bucket has the number of its calls, and of those that were throttled.
     """
@@ -239,7 +239,7 @@ class SessionTimeline(Struct, frozen=True):
 
 
 class Discovered(Struct, frozen=True):
-    """A subscription, or an Azure subscription below a plan, that discovery has read.
+    """A subscription, or an Azure subscription of a plan, that discovery has read.
 
     The fields are the columns of the discovery file. Ids and status are as received; ``entitlement_id`` is empty for a
     subscription.

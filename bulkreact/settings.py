@@ -89,7 +89,7 @@ class Identity:
     resource: str
 
 
-# A row is urgent when its target is permanently deleted within this time.
+# A row is urgent if its target will be permanently deleted within this time.
 URGENT_WITHIN = timedelta(days=14)
 
 
@@ -97,8 +97,8 @@ URGENT_WITHIN = timedelta(days=14)
 class Verification:
     """How accepted rows are watched until they are active, in seconds.
 
-    A row is read for the first time ``after`` its acceptance, then once in ``every``, until the watch has lasted for
-    ``timeout``; each row is read at least once, unless its customer is throttled for too long.
+    A row is first read ``after`` its acceptance, then once per ``every``, until the watch has lasted for ``timeout``;
+    each row is read at least once, unless its customer is throttled for too long.
     """
 
     after: float = 60.0
@@ -110,8 +110,8 @@ class Verification:
 class Limits:
     """The limits of a run; seconds unless the name says otherwise.
 
-    ``calls_per_second`` is None if the rate is off, ``verify`` when activation is not watched. ``waiting`` says how
-    rows wait for their parent. ``urgent_first`` orders rows by the time at which their targets are permanently deleted.
+    ``calls_per_second`` is None if the rate is off, ``verify`` if activation is not watched. ``waiting`` is the polling
+    of rows that wait for their parent. ``urgent_first`` orders rows by the time at which their targets are deleted.
     """
 
     calls_per_second: float | None = 5.0
@@ -187,7 +187,7 @@ def parse_base_url(text: str) -> str:
 def parse_webhook_url(text: str) -> str:
     """Return the URL of a webhook; ValueError, which does not quote it, unless it is https, or http to a loopback address.
 
-    Such a URL is a secret: anyone who knows it can use it.
+    The URL is a secret: anyone who knows it can use it.
     """
     parts = _split_url(text)
     if parts is None or not text.strip().isascii():
@@ -205,7 +205,7 @@ def _split_url(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
-        # Raises for a name that can never be looked up, like a..b.
+        # Raises for a name that cannot be looked up, like a..b.
         (host or "").encode("idna")
     except ValueError:
         return None
@@ -247,7 +247,7 @@ def parse_client_id(text: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL for people, without user and password."""
+    """Return a URL without user and password."""
     return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
 
 

@@ -31,5 +31,5 @@ def parse_time(text: str) -> datetime | None:
 
 
 def utc_now() -> datetime:
-    """Return the time of the wall clock."""
+    """Return the wall clock time."""
     return datetime.now(UTC)

@@ -61,7 +61,7 @@ def _lock(
         except Timeout:
             message = f"{subject} is active{_describe(holder)}."
             if on_wait is None:
-                hint = "Nothing was sent. Wait until it has ended, then try again."
+                hint = "Nothing was sent. Wait until it ends, then try again."
                 raise AlreadyRunningError(f"{message} {hint}") from None
             on_wait(f"{message} Waiting until it has ended.")
             lock.acquire(poll_interval=_POLL_SECONDS)

@@ -7,20 +7,20 @@ from types import FrameType
 
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 
-# Calls leave hardly any reference cycles behind: so many new objects are a few MiB.
+# Calls create hardly any reference cycles: this many new objects are a few MiB.
 _GC_THRESHOLD = 20_000
 
 
 def main(signals: list[int] | None = None) -> None:
-    """Run the program and exit with the code of the documentation's table.
+    """Run the program and exit with the documented code.
 
-    Every signal is appended to ``signals``: an exception that is raised while a module is being loaded may be lost.
+    Every signal is appended to ``signals``: an exception that is raised while a module loads may be lost.
     """
     received = [] if signals is None else signals
 
-    # Until a run begins a signal simply ends the program, also while it is being loaded, and what was being prepared is
-    # removed. Both raise instances: compiled code that is interrupted turns what sys.exit and Python's own handler for
-    # SIGINT raise into an error of its own.
+    # Until a run begins a signal ends the program at once, even while modules load, and temporary files are removed.
+    # Both raise instances: interrupted compiled code turns what sys.exit and Python's own handler for SIGINT raise
+    # into a different error.
     def interrupt(number: int, _frame: FrameType | None) -> None:
         received.append(number)
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The program's entry: imports a command only when it is run, and turns every error into its exit code."""
+"""The program's entry point: imports a command only when it is run, and turns every error into its exit code."""
 
 import os
 import sys
@@ -39,7 +39,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module when the command is asked for; help is printed without that."""
+    """Imports a command's module when the command is used; help is printed without that."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -53,13 +53,13 @@ class _LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; click itself would write an empty line at Ctrl-C, which is no JSON."""
+        """Run the command; click itself would write an empty line at Ctrl-C, which is not JSON."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise click.Abort from error
         except BrokenPipeError:
-            # The reader of our output has gone: nothing more can be written, not even at exit.
+            # The reader of our output is gone: nothing more can be written, not even at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
 
@@ -83,7 +83,7 @@ _bulkreact.params.extend(configuration_options(expose=True))
 
 
 def exit_code(signals: list[int] | None = None) -> int:
-    """Run the command that was asked for; every error becomes a message and its exit code here."""
+    """Run the command of the command line; turn every error into a message and its exit code."""
     invocation = Invocation([] if signals is None else signals)
     try:
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
@@ -95,7 +95,7 @@ def exit_code(signals: list[int] | None = None) -> int:
 
 
 def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> None:
-    """Print why the command ends, for people or as a line for programs."""
+    """Print why the command ends, as text or as a JSON line."""
     as_json = json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
     trace = "".join(traceback.format_exception(error)) if ended.is_bug else ""
     with suppress(BrokenPipeError):
@@ -107,7 +107,7 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
             case click.ClickException():
                 error.show()
             case click.Abort():
-                # On a line of its own: before it are a question or what the terminal shows for Ctrl-C.
+                # On a new line: a question or the terminal's ^C stands before it.
                 click.echo(f"\n{ended.message}", err=True)
             case _:
                 prefix = "Error: " if isinstance(error, BulkreactError) else trace

@@ -1,4 +1,4 @@
-"""Commands whose options also come from the environment and from the configuration file."""
+"""Commands whose options also come from the environment and the configuration file."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ def configuration_options(*, expose: bool) -> list[click.Parameter]:
 
 
 class SharedOption(click.Option):
-    """An option of several commands: besides ``BULKREACT_<COMMAND>_<OPTION>`` there is ``BULKREACT_<OPTION>``."""
+    """An option of several commands: besides ``BULKREACT_<COMMAND>_<OPTION>`` it reads ``BULKREACT_<OPTION>``."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the most specific variable that is set."""
@@ -50,7 +50,7 @@ class SharedOption(click.Option):
 
 
 class CommandContext(click.Context):
-    """The context of a command, with its options as they were written, and the access it obtained."""
+    """The context of a command, with its options as given, and its authorized access."""
 
     file_values: Mapping[str, FileValue] = {}
     command_line: Mapping[str, object] = {}
@@ -67,7 +67,7 @@ class ConfiguredCommand(click.Command):
         self.params = [*self.params, *configuration_options(expose=False)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Use the file's values where neither the command line nor the environment has one."""
+        """Use the file's values for options given neither on the command line nor in the environment."""
         reads_file = not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names)
         if reads_file and isinstance(ctx, CommandContext):
             ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
@@ -87,7 +87,7 @@ class ConfiguredCommand(click.Command):
 
 
 class _CommandOptions(Options):
-    """The options of all commands of a group, this one first; each other is imported only when it is looked up."""
+    """The options of all commands of a group, this one first; other commands are imported only when looked up."""
 
     def __init__(self, ctx: click.Context) -> None:
         group = ctx.parent.command if ctx.parent else None
@@ -119,7 +119,7 @@ def _options_of(command: click.Command) -> dict[str, click.Option]:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
-    """A value as it was written, None if there is none, and where it comes from."""
+    """A value as given, None if there is none, and its source."""
 
     text: str | None
     origin: str
@@ -154,7 +154,7 @@ def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
 
 
 def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:
-    """Return the file's values for a command; InputRefusedError lists everything that is wrong with the file."""
+    """Return the file's values for a command; InputRefusedError lists everything wrong with the file."""
     file = config_file.read(Path(path) if path else None)
     if file is None:
         if profile:
@@ -164,7 +164,7 @@ def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> d
         return {}
     own = _options_of(ctx.command)
     if own.keys() <= NOT_IN_FILES:
-        # Nothing in the file is for this command: checking it would import all others, for half a second.
+        # The file has nothing for this command: checking it would import all others, for half a second.
         return {}
     problems = file.problems(_CommandOptions(ctx))
     values: dict[str, FileValue] = {}

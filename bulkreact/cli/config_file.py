@@ -50,7 +50,7 @@ class Configuration:
     content: Mapping[str, object]
 
     def profile(self, name: str | None) -> str | None:
-        """Return the profile to use: the named one, else the file's own choice."""
+        """Return the profile to use: the named one, else the file's default."""
         chosen = name or self.content.get(_PROFILE)
         profiles = _table(self.content.get(_PROFILES))
         if chosen is None:
@@ -67,7 +67,7 @@ class Configuration:
         values: dict[str, FileValue] = {}
         for origin, table in self._tables(command, profile):
             for key, value in table.items():
-                # A table may be that of a command with the name of an option.
+                # A table may belong to a command with the name of an option.
                 if _is_option(key, options) and not isinstance(value, dict):
                     values[key] = FileValue(value, f"{self.path.name} [{origin}]" if origin else self.path.name)
         return values
@@ -98,7 +98,7 @@ class Configuration:
 
 
 def read(path: Path | None) -> Configuration | None:
-    """Return the configuration of a file, by default of the working directory's; None if there is none."""
+    """Read a configuration file, by default the working directory's; None if there is none."""
     file = path or Path(CONFIG_FILE_NAME)
     try:
         return Configuration(file, tomllib.loads(file.read_text(encoding="utf-8-sig")))
@@ -113,9 +113,9 @@ def read(path: Path | None) -> Configuration | None:
 
 
 def _problems(table: Mapping[str, object], origin: str, commands: Options, *, extra: set[str]) -> Iterator[str]:
-    """Yield what is wrong with a table of keys for all commands, and of tables for single ones.
+    """Yield what is wrong with a table of keys for all commands, and with the tables of single commands.
 
-    Commands are looked at one after the other, until one has the key: each is imported for that.
+    Commands are checked one by one until one has the key: each is imported for that.
     """
     for key, value in table.items():
         if key in extra:

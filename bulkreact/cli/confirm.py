@@ -14,9 +14,9 @@ from bulkreact.wording import plural
 
 
 def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
-    """Return when sending is confirmed; end the command otherwise.
+    """Return if sending is confirmed; end the command otherwise.
 
-    ``count_open`` counts what is to be sent; that takes a while and is done only when there is a question to ask.
+    ``count_open`` counts what would be sent; it is slow and called only before a question.
     """
     if yes or service.simulated:
         return
@@ -28,12 +28,12 @@ def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool)
 
 
 def confirmation(session: PartnerSession, *, yes: bool) -> Callable[[Callable[[], OpenCount]], None]:
-    """Return what asks before a session sends; without a token nothing is sent, so there is nothing to confirm."""
+    """Return the function that asks before a session sends; without a token nothing is sent, so it does not ask."""
     return partial(confirm, service=session.service, yes=yes or bool(session.access.refusal))
 
 
 def ask(question: str, refusal_message: str) -> None:
-    """Return when a question is answered with yes; end the command with the message ``otherwise`` if not."""
+    """Return if the question is answered with yes; else end the command with ``refusal_message``."""
     if not sys.stdin.isatty():
         raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {refusal_message} Add --yes to confirm.")
     if not click.confirm(question, default=False, err=True):

@@ -25,7 +25,7 @@ _ORIGINS = {
 
 
 def identity_options(ctx: click.Context, cloud: Cloud) -> IdentityOptions:
-    """Return what a command's options say about credentials."""
+    """Return the credential options of a command."""
     params = ctx.params
     sources = {name: ctx.get_parameter_source(name) for name in _FILES}
     return IdentityOptions(
@@ -43,18 +43,18 @@ def identity_options(ctx: click.Context, cloud: Cloud) -> IdentityOptions:
 
 
 def credential_source(ctx: click.Context, cloud: Cloud, *, run_tenant: str = "") -> CredentialSource:
-    """Return where a command's access tokens come from; InputRefusedError if that is nowhere."""
+    """Return where a command's access tokens come from; InputRefusedError if there is no source."""
     return resolve(identity_options(ctx, cloud), os.environ, records(state_folder()), run_tenant=run_tenant)
 
 
 def authorize(ctx: click.Context, service: Service, *, tenant_id: str | None = None) -> AuthorizedAccess:
     """Return a command's credentials with their first token; InputRefusedError if there are none.
 
-    ``tenant_id`` is that of the run that is continued, if one is.
+    ``tenant_id`` is that of the run to be continued, if any.
     """
     if service.simulated:
         return AuthorizedAccess(StaticToken("simulated", now=time.time))
-    # Refuse unusable certificates and proxies of the environment now, and not in the middle of the run.
+    # Refuse unusable certificates and proxies of the environment now, not in the middle of the run.
     check_trust()
     proxy_for(service.base_url)
     source = credential_source(ctx, service.cloud, run_tenant=tenant_id or "")

@@ -8,5 +8,5 @@ T = TypeVar("T")
 
 
 def run_async(main: Coroutine[object, object, T], /) -> T:
-    """Run a coroutine to its end in an event loop of its own."""
+    """Run a coroutine to completion in a new event loop."""
     return asyncio.run(main)

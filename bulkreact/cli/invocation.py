@@ -1,4 +1,4 @@
-"""What one invocation of the program has learned before its command runs."""
+"""What is known about a program invocation before its command runs."""
 
 from dataclasses import dataclass, field
 

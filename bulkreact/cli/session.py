@@ -1,4 +1,4 @@
-"""Sessions with the partner API as the options of a command describe them."""
+"""Opens a session with the partner API from a command's options."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +25,9 @@ def open_session(
     tenant_id: str | None = None,
     token_needed: bool = False,
 ) -> Iterator[PartnerSession]:
-    """Yield a session with the credentials of the options; ``tenant_id`` is that of the run, where there is one.
+    """Yield a session with the credentials of the options; ``tenant_id`` is that of the run, if any.
 
-    Without a token a run still ends in a journal that says so; ``token_needed`` raises CredentialsRefusedError instead.
+    Without a token a run still ends with a journal that says so; ``token_needed`` raises CredentialsRefusedError.
     """
     access = credentials.authorize(ctx, service, tenant_id=tenant_id)
     if token_needed and access.refusal:

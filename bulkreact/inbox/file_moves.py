@@ -1,4 +1,4 @@
-"""Moves the files of an inbox to ``done`` or ``failed``: nothing is ever overwritten, and a crash loses nothing."""
+"""Moves the files of an inbox to ``done`` or ``failed``: nothing is overwritten, and a crash loses nothing."""
 
 import errno
 import filecmp
@@ -35,19 +35,19 @@ class FileMover:
     keep: bool
 
     def remove_partial_files(self) -> None:
-        """Remove what a killed process left half-written."""
+        """Remove partial files of a killed process."""
         if not self.keep:
             for name in (_DONE, _FAILED):
                 for partial in (self.inbox / name).glob(PARTIAL):
                     partial.unlink(missing_ok=True)
 
     def find_input(self, entry: LedgerEntry) -> Path | None:
-        """Return a run's input file if it is still in the inbox, with unchanged content."""
+        """Return a run's input file if it is still in the inbox with unchanged content."""
         path = self.inbox / entry.file_name
         return path if file_sha256(path) == entry.sha256 else None
 
     def archive_run(self, entry: LedgerEntry, run: Path) -> Path | None:
-        """Copy a run's results to ``done``, then move its input file beside them; return its new path."""
+        """Copy a run's results to ``done``, then move its input file next to them; return its new path."""
         if self.keep:
             return None
         with _as_results_error(entry.file_name):
@@ -66,7 +66,7 @@ class FileMover:
                 move(path, self.inbox / _DONE)
 
     def refuse(self, path: Path, reason: str) -> Path | None:
-        """Move a file that cannot be run to ``failed``, beside a note with the reason; return its new path."""
+        """Move a file that cannot be run to ``failed``, next to a note with the reason; return its new path."""
         if self.keep:
             return None
         with _as_results_error(path.name):
@@ -102,7 +102,7 @@ def move(file: Path, folder: Path) -> Path:
 
 
 def move_with_note(file: Path, folder: Path, text: str) -> Path:
-    """Move a file into a folder, beside a text file that says why; return its new path."""
+    """Move a file into a folder, next to a text file with the reason; return its new path."""
     folder.mkdir(exist_ok=True)
     # File names in it need not be valid text.
     note = text.encode("utf-8", "replace") + b"\n"
@@ -110,13 +110,13 @@ def move_with_note(file: Path, folder: Path, text: str) -> Path:
 
 
 def copy(file: Path, path: Path) -> Path:
-    """Copy a file to a path, or to one beside it if another file is there; return the copy's path."""
+    """Copy a file to a path, or to a numbered one if another file is there; return the copy's path."""
     path.parent.mkdir(exist_ok=True)
     return next(candidate for candidate in _candidates(path) if _copy_to(file, candidate))
 
 
 def _candidates(first: Path) -> Iterator[Path]:
-    """Yield paths without end, the first as it is, then with a number: ``x.csv``, ``x-2.csv``."""
+    """Yield candidate paths: the given one, then numbered ones, ``x.csv``, ``x-2.csv``."""
     yield first
     for number in count(2):
         end = f"-{number}{first.suffix}"
@@ -126,7 +126,7 @@ def _candidates(first: Path) -> Iterator[Path]:
 def _move_to(file: Path, path: Path) -> bool:
     """Move a file unless the path is taken; return whether it was moved.
 
-    A hard link and then the removal of the old name never replace a file, as renaming would.
+    A hard link and then the removal of the old name never replace a file, unlike a rename.
     """
     try:
         os.link(file, path, follow_symlinks=False)
@@ -153,7 +153,7 @@ def _rename(file: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # Another disk: complete there before it is removed here.
+        # Another disk: complete the copy before the removal.
         with file.open("rb") as source:
             _write(source, _partial_path(path)).replace(path)
         file.unlink()
@@ -163,7 +163,7 @@ def _move_beside_note(file: Path, path: Path, text: bytes) -> bool:
     note = path.with_name(f"{truncate_name(path.name, spare=4)}.txt")
     if (path.exists() and not _is_same(file, path)) or (note.exists() and note.read_bytes() != text):
         return False
-    # The note first: after a crash, a file without one would not say why it is there.
+    # The note first: after a crash, a file without one would have no explanation.
     if not note.exists():
         _write_note(note, text)
     return _move_to(file, path)
@@ -174,7 +174,7 @@ def _write_note(path: Path, text: bytes) -> None:
 
 
 def _copy_to(file: Path, path: Path) -> bool:
-    """Copy a file unless the path is taken by another content; return whether the content is there now."""
+    """Copy a file unless the path has other content; return whether the content is there now."""
     if path.exists():
         return filecmp.cmp(file, path, shallow=False)
     with file.open("rb") as source:

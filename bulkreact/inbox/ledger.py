@@ -1,6 +1,6 @@
-"""The ledger of sweeps, kept beside the runs: which contents had a run, and how far their input files have been filed.
+"""The ledger of sweeps, next to the runs: which contents had a run, and whether their input files were moved.
 
-Every step is durable before the next one is taken, so that after a crash the next sweep knows what is left to do.
+Every step is durable before the next one, so that after a crash the next sweep knows what is left to do.
 """
 
 import os
@@ -23,10 +23,10 @@ SIMULATED = "simulated"
 
 
 class FilingStage(StrEnum):
-    """How far a content has come; a stage is recorded once what it says is durable.
+    """The progress of a content; a stage is recorded once it is durable.
 
-    ``PREPARED``: its run is about to exist. ``STARTED``: the run exists. ``ENDED``: its results are written. ``FILED``:
-    its input file is where it belongs.
+    ``PREPARED``: its run is about to be created. ``STARTED``: the run exists. ``ENDED``: its results are written.
+    ``FILED``: its input file was moved.
     """
 
     PREPARED = "prepared"
@@ -69,7 +69,7 @@ _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A content that had a run: where it was sent, and which file of which folder it came from.
+    """A content that had a run: its target, its inbox and its file name.
 
     ``content`` is the digest of what was sent. ``inbox`` and ``name`` are bytes because paths need not be valid text.
     """
@@ -97,42 +97,42 @@ class Ledger:
         self.inbox = os.fsencode(inbox.resolve())
 
     def record_first_sweep(self, now: datetime) -> None:
-        """Record when this inbox was first swept, unless that is recorded already."""
+        """Record when this inbox was first swept, unless already recorded."""
         sql = "INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING"
         self._write(sql, self.inbox, iso_milliseconds(now))
 
     def record_activity(self, now: datetime) -> None:
-        """Record that there was something new in the inbox."""
+        """Record that the inbox had something new."""
         self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", iso_milliseconds(now), self.inbox)
 
     def last_activity(self) -> datetime:
-        """Return when there was last something new, else when the inbox was first swept."""
+        """Return when the inbox last had something new, else when it was first swept."""
         sql = "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?"
         return datetime.fromisoformat(self._connection.execute(sql, (self.inbox,)).fetchone()[0])
 
     def prepare(self, entry: LedgerEntry) -> None:
-        """Record a run that is about to exist, unless it is recorded already."""
+        """Record a run that is about to be created, unless already recorded."""
         self._write(_INSERT, *astuple(entry))
 
     def set_stage(self, run_id: str, stage: FilingStage) -> None:
-        """Record how far a run's file has come."""
+        """Record the stage of a run's file."""
         self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
 
     def mark_filed(self, entry: LedgerEntry) -> None:
-        """Record that a run's file is where it belongs, for earlier runs of the same file too."""
+        """Record that a run's file was moved, for earlier runs of the same file too."""
         sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
         self._write(sql, FilingStage.FILED, entry.inbox, entry.name, entry.sha256, FilingStage.PREPARED)
 
     def delete_prepared(self, run_id: str) -> None:
-        """Delete a run that never came to exist."""
+        """Delete a run that was never created."""
         self._write("DELETE FROM entries WHERE run_id = ? AND stage = ?", run_id, FilingStage.PREPARED)
 
     def find_unfiled(self) -> list[LedgerEntry]:
-        """Return the entries of this inbox whose files are not where they belong, the oldest first."""
+        """Return the entries of this inbox whose files were not moved yet, oldest first."""
         return self._entries("WHERE inbox = ? AND stage <> ? ORDER BY rowid", self.inbox, FilingStage.FILED)
 
     def runs_of(self, content: str, target: str) -> list[LedgerEntry]:
-        """Return the runs that a content had at a target, the newest first."""
+        """Return the runs of a content at a target, newest first."""
         where = "WHERE content = ? AND target = ? AND stage <> ? ORDER BY rowid DESC"
         return self._entries(where, content, target, FilingStage.PREPARED)
 
@@ -192,7 +192,7 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def unfiled_run_ids(reports: Path) -> frozenset[str]:
-    """Return the runs whose input files a sweep has yet to file."""
+    """Return the runs whose input files a sweep has not moved yet."""
     path = reports / LEDGER
     if not path.is_file():
         return frozenset()

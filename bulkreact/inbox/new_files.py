@@ -1,4 +1,4 @@
-"""Handles the files of an inbox: each new content is run, a known one is not, and an unreadable file is refused."""
+"""Processes the files of an inbox: a new content is run, a known one is not, an unreadable file is refused."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ class RefusedFile:
 class NewFile:
     """A file whose rows are in a draft; ``entry`` and ``metadata`` are for its run, unless its content is known.
 
-    ``earlier`` is a run that its content had, ``unfinished`` one of the same rows that was made outside the inbox.
+    ``earlier`` is a run of the same content, ``unfinished`` a run of the same rows that was started outside the inbox.
     """
 
     loaded: LoadedInput
@@ -67,13 +67,13 @@ class ContinuedFile:
 def classify(
     file: RefusedFile | NewFile, *, changed: bool
 ) -> IgnoredFile | RefusedFile | DuplicateFile | ContinuedFile | NewFile:
-    """Decide what happens to a file; ``changed`` says that it was written to while it was read.
+    """Decide what happens to a file; ``changed``: it was written to while it was read.
 
     ======= ======= =========== ============== =========
     changed file    earlier run unfinished run decision
     yes     any     any         any            ignored
     no      refused                            refused
-    no      new     yes         any            copied
+    no      new     yes         any            duplicate
     no      new     no          yes            continued
     no      new     no          no             new
     ======= ======= =========== ============== =========
@@ -96,7 +96,7 @@ class NewFileProcessor:
     sweep: SweepPass
 
     def process(self, snapshot: FileSnapshot) -> FileResult | None:
-        """Process one file; None if there is nothing to report about it."""
+        """Process one file; None if there is nothing to report."""
         job, path = self.sweep.job, snapshot.path
         name, sha256 = os.fsencode(path.name), file_sha256(path)
         if not job.again and (
@@ -151,7 +151,7 @@ class NewFileProcessor:
         return NewFile(loaded, entry, metadata)
 
     def _with_runs(self, file: NewFile, access: AuthorizedAccess) -> NewFile:
-        """Add the runs that the file's content had before."""
+        """Add the earlier runs of the file's content."""
         job = self.sweep.job
         runs = job.ledger.runs_of(file.entry.content, job.target)
         earlier = next((entry for entry in runs if access.matches_tenant(entry.tenant_id or None)), None)
@@ -174,7 +174,7 @@ class NewFileProcessor:
         job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
 
     def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
-        """Continue a run that was made outside the inbox."""
+        """Continue a run that was started outside the inbox."""
         job = self.sweep.job
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
@@ -185,7 +185,7 @@ class NewFileProcessor:
         return self.sweep.confirm_and_run(entry, run.folder, access)
 
     def _has_changed(self, snapshot: FileSnapshot) -> bool:
-        """Return whether a file was written to or removed since the snapshot."""
+        """Return whether a file was modified or removed since the snapshot."""
         if take_snapshot(snapshot.path) == snapshot:
             return False
         self.sweep.reporter.info(f"Left alone for now: {snapshot.path.name} changed while it was read.")
@@ -203,7 +203,7 @@ class NewFileProcessor:
         return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=reason)
 
     def _file_copy(self, snapshot: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
-        """File a copy of a content that had a run, and report it; it stays if that run is unfinished."""
+        """Move a duplicate away and report it; it stays if its run is unfinished."""
         job, name = self.sweep.job, snapshot.path.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None

@@ -1,4 +1,4 @@
-"""What a sweep did with each file, as values for people, webhooks and metrics."""
+"""What a sweep did with each file, for text output, webhooks and metrics."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 class FileOutcome(StrEnum):
     """What a sweep did with a file.
 
-    ``WAITING``: it stays in the inbox, for another sweep or for a person. ``SILENT`` is about the inbox itself: nothing
-    new came for too long.
+    ``WAITING``: it stays in the inbox, for another sweep or for the user. ``INACTIVE`` is about the inbox: no new
+    file for too long.
     """
 
     RUN = "run"
@@ -41,7 +41,7 @@ class FileResult:
     written: WrittenResults | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, object]:
-        """Return it as webhooks get it."""
+        """Return it for webhooks."""
         return {
             "name": self.name,
             "outcome": self.outcome.value,
@@ -52,21 +52,23 @@ class FileResult:
 
     @property
     def line(self) -> str:
-        """Return it on one line, for people."""
+        """Return it as one line of text."""
         return ": ".join(part for part in (self.name, self.message or f"exit code {self.exit_code}") if part)
 
 
 def ends_sweep(code: int) -> bool:
-    """Return whether no more files are taken after an exit code: it is fatal, or another run has the partner."""
+    """Return whether an exit code ends the sweep: it is fatal, or another run has the partner's lock."""
     return is_fatal(code) or code == AlreadyRunningError.exit_code
 
 
 def inactivity_message(last_activity: datetime, now: datetime, allowed: float | None) -> str:
-    """Report that nothing new came for longer than ``allowed`` seconds; empty if that is not so."""
+    """Return a message if the last new file is older than ``allowed`` seconds, else an empty text."""
     seconds = (now - last_activity).total_seconds()
     if allowed is None or seconds <= allowed:
         return ""
-    return f"nothing new has come since {iso_milliseconds(last_activity)}, for {_duration(seconds)}, and {_duration(allowed)} are allowed"
+    return (
+        f"no new file since {iso_milliseconds(last_activity)} ({_duration(seconds)} ago; limit: {_duration(allowed)})"
+    )
 
 
 def _duration(seconds: float) -> str:

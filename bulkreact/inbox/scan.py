@@ -1,4 +1,4 @@
-"""Scans an inbox: which of its files are ready to be run, and which are ignored."""
+"""Scans an inbox: which files are ready to be run, and which are ignored."""
 
 import hashlib
 import stat
@@ -39,7 +39,7 @@ class FileSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InboxScan:
-    """The files of an inbox, the oldest first: those that are ready, and those that changed just now."""
+    """The files of an inbox, oldest first: ready ones, and those that changed just now."""
 
     ready: tuple[FileSnapshot, ...]
     settling: tuple[FileSnapshot, ...]
@@ -65,7 +65,7 @@ def take_snapshot(path: Path) -> FileSnapshot | None:
     try:
         status = path.stat()
     except OSError:
-        # A link to nowhere: reading it will fail with the reason.
+        # A broken link: reading it will fail with the reason.
         return FileSnapshot(path, -1, 0) if path.is_symlink() else None
     hidden = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
     if not stat.S_ISREG(status.st_mode) or hidden:
@@ -74,7 +74,7 @@ def take_snapshot(path: Path) -> FileSnapshot | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Return whether a name shows that the file is no input, or still incomplete."""
+    """Return whether a file name marks no input or an incomplete file."""
     name = name.casefold()
     return name.startswith(_HIDDEN) or name.endswith(_INCOMPLETE) or name in _NOT_INPUT
 

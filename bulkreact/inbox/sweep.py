@@ -1,4 +1,4 @@
-"""Sweeps an inbox, once or again and again: first what is unfinished, then new files."""
+"""Sweeps an inbox, once or repeatedly: first unfinished runs, then new files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ def sweep(job: SweepJob) -> CommandEnd:
 
 
 def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) -> CommandEnd:
-    """Sweep again and again; a signal ends this with exit code 0, unless it interrupted a run."""
+    """Sweep repeatedly; a signal ends this with exit code 0, unless it interrupted a run."""
     previous: list[FileResult] = []
     environment = job.environment
     environment.reporter.info(f"Watching {job.inbox}, every {every:g} s.")
@@ -85,7 +85,7 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
 
 
 def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
-    """Continue what is unfinished, then process new files; yield after each."""
+    """Continue unfinished runs, then process new files; yield after each."""
     job = sweep_pass.job
     for entry in job.ledger.find_unfiled():
         yield _catch_errors(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
@@ -96,7 +96,7 @@ def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
 
 
 def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
-    """Take a step; an error of one file does not affect the others."""
+    """Run a step; an error of one file does not affect the others."""
     try:
         return step()
     except BulkreactError as error:
@@ -106,7 +106,7 @@ def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResul
 
 
 def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
-    """Find the files that are ready, and wait a moment: files that change meanwhile are ignored when they are read."""
+    """Find the files that are ready, and wait: files that change meanwhile are ignored when they are read."""
     settle = job.settle
     files = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
     for snapshot in files.settling:

@@ -1,4 +1,4 @@
-"""One pass over an inbox: the partner's lock, one run after the other, and filing their input files."""
+"""One pass over an inbox: the partner's lock, one run after the other, and moving their input files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,14 +28,14 @@ _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 
 
 class AccessSource:
-    """Provides each run with credentials of its own, fetched when they are needed."""
+    """Provides each run with new credentials, fetched when needed."""
 
     def __init__(self, authorize: Callable[[], AuthorizedAccess]) -> None:
         self._authorize = authorize
         self._unused: AuthorizedAccess | None = None
 
     def get(self) -> AuthorizedAccess:
-        """Return credentials that no run has used; raise CredentialsRefusedError if they were refused."""
+        """Return credentials that no run has used; CredentialsRefusedError if they were refused."""
         if self._unused is None:
             self._unused = self._authorize()
         if self._unused.refusal:
@@ -51,8 +51,8 @@ class AccessSource:
 class SweepEnvironment:
     """Dependencies injected into a sweep.
 
-    ``confirm`` asks before sending and raises InputRefusedError unless the answer is yes. ``read_input`` loads a file into
-    a draft's journal. ``signals`` are those that came while no run received them.
+    ``confirm`` asks before sending and raises InputRefusedError unless the answer is yes. ``read_input`` loads a file
+    into a draft's journal. ``signals`` are those that came while no run received them.
     """
 
     reporter: Reporter
@@ -67,7 +67,7 @@ class SweepEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class SweepJob:
-    """What a sweep is to do; ``settle`` and ``expect_within`` are seconds."""
+    """The options of a sweep; ``settle`` and ``expect_within`` are seconds."""
 
     inbox: Path
     service: Service
@@ -88,15 +88,15 @@ class SweepJob:
         return SIMULATED if self.service.simulated else f"{self.service.base_url} {self.service.api_version}"
 
     def dedup_key(self, sha256: str) -> str:
-        """Return the key of a file that stays in the inbox; simulated sweeps have keys of their own."""
+        """Return the key of a file that stays in the inbox; simulated sweeps have separate keys."""
         return f"{SIMULATED} {sha256}" if self.service.simulated else sha256
 
 
 class SweepPass:
-    """Works on the files of one pass; the partner's lock is taken with the first run and released with the ``stack``.
+    """Processes the files of one pass; the partner's lock is taken with the first run and released with the ``stack``.
 
-    ``stop_code`` is the exit code of a signal, or 0. ``already_reported`` are files, by name and digest, whose unfinished
-    run was handled in this pass.
+    ``stop_code`` is the exit code of a signal, or 0. ``already_reported`` are files, by name and digest, whose
+    unfinished run was handled in this pass.
     """
 
     def __init__(self, job: SweepJob, stack: ExitStack) -> None:
@@ -109,7 +109,7 @@ class SweepPass:
         self._set_run_id: Callable[[str], None] | None = None
 
     def lock(self, access: AuthorizedAccess) -> Callable[[str], None]:
-        """Take the partner's lock unless this pass has it; return what names the current run in it."""
+        """Take the partner's lock unless this pass has it; return the function that records the current run in it."""
         if self._set_run_id is None:
             on_wait = self.reporter.info if self.job.wait else None
             lock = hold_partner_lock(self.job.service, access.tenant_id, on_wait=on_wait)
@@ -117,13 +117,13 @@ class SweepPass:
         return self._set_run_id
 
     def confirm_and_run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
-        """Continue a run, if that is confirmed."""
+        """Continue a run, if confirmed."""
         self.lock(access)
         self.job.environment.confirm(lambda: store.open_count(folder))
         return self.run(entry, folder, access)
 
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
-        """Work on a run, and file its input if the run is complete."""
+        """Work on a run, and move its input if the run is complete."""
         job = self.job
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
@@ -147,7 +147,7 @@ class SweepPass:
     def file_run(
         self, entry: LedgerEntry, folder: Path, exit_code: int, written: WrittenResults | None = None
     ) -> FileResult:
-        """File the input of a complete run: first the results, then the file, then the ledger."""
+        """Move the input of a complete run: first its results, then the file, then the ledger entry."""
         with self.deferring_signals():
             self.job.ledger.set_stage(entry.run_id, FilingStage.ENDED)
             path = self.mover.archive_run(entry, folder)

@@ -1,4 +1,4 @@
-"""Continues what earlier sweeps left unfinished: runs killed, interrupted or halted, and files not yet filed."""
+"""Continues what earlier sweeps left unfinished: killed, interrupted or halted runs, and files not yet moved."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,12 @@ from bulkreact.sheets.output.results_csv import RESULTS
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRuns:
-    """Continues the entries of the ledger that are not filed."""
+    """Continues the ledger entries whose files were not moved."""
 
     sweep: SweepPass
 
     def resume(self, entry: LedgerEntry) -> FileResult | None:
-        """Continue one entry; None if there is nothing to report about it."""
+        """Continue one entry; None if there is nothing to report."""
         job = self.sweep.job
         if (entry.target == SIMULATED) != job.service.simulated:
             return None
@@ -47,14 +47,14 @@ class UnfinishedRuns:
             return self._leave_waiting(entry, AlreadyRunningError.exit_code, message)
         if not run.is_finished:
             return self._resume_run(entry, run)
-        # A run can end without its results, if the disk is full.
+        # A run can end without its results if the disk is full.
         missing = run.session is not None and run.session.exit_code == ResultsNotWrittenError.exit_code
         if missing or not (folder / RESULTS).is_file():
             write_again(run, reports, now=job.environment.now())
         return self.sweep.file_run(entry, folder, summarize(run).exit_code or EXIT_SUCCESS)
 
     def _resume_without_run(self, entry: LedgerEntry) -> FileResult | None:
-        """Handle an entry without a run's folder: it never existed, or was removed."""
+        """Handle an entry without a run folder: it was never created, or was removed."""
         ledger = self.sweep.job.ledger
         if entry.stage is FilingStage.PREPARED:
             ledger.delete_prepared(entry.run_id)
@@ -73,7 +73,7 @@ class UnfinishedRuns:
         command = store.resume_command(run.folder, job.output.reports)
         if run.session and is_halted(run):
             if self.sweep.mover.find_input(entry) is None:
-                # Its file was taken away, so a person is dealing with it.
+                # Its file was removed, so a user is dealing with it.
                 job.ledger.mark_filed(entry)
                 return None
             message = f"its run {entry.run_id} was halted: {run.session.reason}. Look at it, then: {command}"
@@ -101,5 +101,5 @@ def _obstacle(entry: LedgerEntry, run: Run, job: SweepJob, access: AuthorizedAcc
 
 
 def is_halted(run: Run) -> bool:
-    """Return whether the failure threshold halted a run, and it was not continued since."""
+    """Return whether the failure threshold halted a run that was not continued since."""
     return run.session is not None and run.session.state is RunState.HALTED

@@ -23,7 +23,7 @@ _MAX_MESSAGE = 1000
 
 
 class ReportState(Enum):
-    """What monitors know of a command's end already.
+    """What monitors already know of a command's end.
 
     ``UNCHANGED``: skip the webhook, it got the same report last time. ``ALREADY_REPORTED``: send nothing.
     """
@@ -47,9 +47,9 @@ class CommandEnd:
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """The monitors that a command's options name, and what they need to know about the command.
+    """Notifies the monitors of a command's options.
 
-    ``refresh_token_expiry`` is asked at the end of the command: only then are the credentials known.
+    ``refresh_token_expiry`` is called at the end of the command: only then are the credentials known.
     """
 
     command: str
@@ -102,7 +102,7 @@ class Notifier:
         return {**content, "runs": runs} if end.content else content
 
     def _rows(self, run: WrittenResults) -> dict[str, object]:
-        """Return the rows that need attention, or all of them if asked for, up to the maximum."""
+        """Return the rows that need attention, or all if requested, up to the maximum."""
         with JournalReader(run.run_folder) as journal:
             rows = zip(journal.result_rows(), journal.row_ids(), strict=True)
             chosen = (_row_to_dict(row, ids) for row, ids in rows if self.all_rows or row.needs_attention)
@@ -138,7 +138,7 @@ def _row_to_dict(row: ResultRow, ids: RowIds) -> dict[str, object]:
 
 
 def _summary_line(command: str, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:
-    """Return the end of a command on one line, without the ids of any row."""
+    """Return the end of a command as one line, without row ids."""
     parts = [f"bulkreact {command}: exit code {end.exit_code}"]
     for summary in summaries:
         counts, source = summary.get("counts"), summary.get("input")

@@ -47,7 +47,7 @@ def write(path: Path, reports: Path, result: CommandResult, extra: tuple[Metric,
 
     registry = prometheus.CollectorRegistry()
     gauges: dict[str, prometheus.Gauge] = {}
-    # The label keeps apart the files of several reports folders.
+    # The label distinguishes the files of several reports folders.
     folder = {"reports": folder_label(reports)}
     for metric in (*_metrics(reports, result, _previous_success(path)), *extra):
         labels = {**folder, **metric.labels}
@@ -111,7 +111,7 @@ def _is_success(summary: Mapping[str, object], *, simulated: bool) -> bool:
 
 
 def _previous_success(path: Path) -> float | None:
-    """Return the last success that the file already has: its run may have been removed since."""
+    """Return the last success recorded in the file: its run may have been removed since."""
     with suppress(OSError, ValueError):
         if match := _PREVIOUS_SUCCESS.search(path.read_text(encoding="utf-8")):
             return float(match[1])

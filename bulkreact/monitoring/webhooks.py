@@ -1,4 +1,4 @@
-"""Sends a command's start and end to a dead-man's switch and a webhook; what fails here is only a warning."""
+"""Sends a command's start and end to a dead-man's switch and a webhook; a failure is only a warning."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class Notification:
 
 
 async def notify_start(targets: NotifyTargets) -> list[str]:
-    """Ping the dead-man's switch that work starts, in one attempt only: the work waits for it. Return warnings."""
+    """Ping the dead-man's switch at the start, in one attempt only: the work waits for it. Return warnings."""
     if not targets.ping:
         return []
     return await _send("--ping", url_with_path(targets.ping, "start"), b"", "text/plain", attempts=1)
@@ -90,7 +90,7 @@ def url_with_path(url: str, name: str) -> str:
 
 
 async def _send(option: str, url: str, body: bytes, content_type: str, *, attempts: int = _ATTEMPTS) -> list[str]:
-    """Post to a URL; a warning names only its host, because the rest of it is a secret."""
+    """Post to a URL; a warning names only its host, because the rest is a secret."""
     try:
         failure = await _post(url, body, content_type, attempts)
     except BulkreactError as error:

@@ -1,1 +1,1 @@
-"""What we know of the Partner Center API: requests, answers, codes, tokens and the wire."""
+"""The Partner Center API: requests, answers, error codes, tokens and the HTTP client."""

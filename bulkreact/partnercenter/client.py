@@ -1,4 +1,4 @@
-"""Sends requests through aiohttp and returns the replies; it does not judge them."""
+"""Sends requests through aiohttp and returns the responses without judging them."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -79,7 +79,7 @@ class Client:
                 try:
                     body = await _read(response, cap)
                 finally:
-                    # A response that was read to its end has released its connection already.
+                    # A fully read response has already released its connection.
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
@@ -87,7 +87,7 @@ class Client:
         except TimeoutError:
             return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
         except (ClientError, OSError) as error:
-            # Also when a kept-alive connection was dead: the server may have acted.
+            # Also if a kept-alive connection was dead: the server may have acted.
             return NoResponse(sent=True, code="connection-lost", description=_describe(error, token))
         # Names are case-insensitive; repeated headers matter only in errors.
         received = response.headers if response.ok else _join_headers(response.headers)
@@ -101,7 +101,7 @@ class Client:
 
 
 class _Request(ClientRequest):
-    """A request with exactly its own headers: aiohttp would add some for a missing body."""
+    """A request with exactly the given headers: aiohttp would add some for a missing body."""
 
     POST_METHODS = set()  # noqa: RUF012 - as aiohttp declares it
 
@@ -116,7 +116,7 @@ class _Request(ClientRequest):
 @asynccontextmanager
 async def connect(service: Service, limits: Limits, credentials: Credentials) -> AsyncIterator[Client]:
     """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
-    # Each call has its own limit on the whole of it.
+    # Each call has a separate limit on its whole duration.
     timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
     address = URL(service.base_url)
     headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
@@ -144,7 +144,7 @@ def redact(text: str, token: str) -> str:
 async def _read(response: ClientResponse, cap: int) -> bytes:
     length = response.content_length
     if length == 0:
-        # It is complete already, and its connection released.
+        # It is complete, and its connection is released.
         return b""
     if length is not None and length < cap and "Content-Encoding" not in response.headers:
         return await response.read()
@@ -167,13 +167,13 @@ def _redact_body(body: bytes, token: str) -> bytes:
 
 
 def _join_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
-    """Return headers by their names in lower case; repeated ones are joined with commas."""
+    """Return headers by lower-case name; repeated ones are joined with commas."""
     return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
 
 
 def _describe(error: Exception, token: str) -> str:
     description = str(error) or type(error).__name__
     if isinstance(error, ClientHttpProxyError):
-        # aiohttp's own message quotes the proxy's URL, which may have a password in it.
+        # aiohttp's message quotes the proxy's URL, which may contain a password.
         description = f"the proxy answered {error.status} {error.message}"
     return " ".join(redact(description, token).split())[:1024]

@@ -9,14 +9,14 @@ from urllib.request import getproxies, proxy_bypass
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import is_loopback
 
-# As companies set them for Python programs; the first that is set counts.
+# The usual variables of Python programs; the first one set counts.
 CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a URL, never one for this machine itself.
 
-    InputRefusedError for a proxy that cannot be used. aiohttp's own ``trust_env`` would also read passwords from ``.netrc``.
+    InputRefusedError for an unusable proxy. aiohttp's own ``trust_env`` would also read passwords from ``.netrc``.
     """
     parts = urlsplit(url)
     if is_loopback(parts.hostname or "") or proxy_bypass(parts.netloc):
@@ -28,7 +28,7 @@ def proxy_for(url: str) -> str | None:
     # Often written without a scheme.
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_usable(proxy):
-        # Do not quote it: it may have a password in it.
+        # Do not quote it: it may contain a password.
         raise InputRefusedError(
             f"The proxy for {parts.hostname} that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be used: "
             "write it like http://proxy.example:3128."
@@ -45,7 +45,7 @@ def _is_usable(proxy: str) -> bool:
 
 
 def check_trust() -> None:
-    """Check that the environment's certificates can be used; InputRefusedError if they cannot."""
+    """Check that the environment's certificates can be used; InputRefusedError if not."""
     if any(os.environ.get(name) for name in CERTIFICATE_VARIABLES):
         tls_context()
 

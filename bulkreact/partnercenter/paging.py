@@ -45,9 +45,9 @@ class CustomerEntry:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionEntry:
-    """A subscription in a customer's list; status and ids as received, empty where there are none.
+    """A subscription in a customer's list; status and ids as received, empty if absent.
 
-    ``deadline`` is the end of its commitment, an ISO 8601 date or date-time, empty where it has none.
+    ``deadline`` is the end of its commitment, an ISO 8601 date or date-time, empty if it has none.
     """
 
     id: str
@@ -73,7 +73,7 @@ Entry = TypeVar("Entry", CustomerEntry, SubscriptionEntry, EntitlementEntry)
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """Where a page of a list is: the query of its URL, and the headers to send."""
+    """The location of a list's page: the query of its URL, and the headers to send."""
 
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
@@ -99,7 +99,7 @@ class Page(Generic[Entry]):
 
 
 class ForeignLinkError(Exception):
-    """A link that leads out of its list; the message says where."""
+    """A link that leaves its list; the message says where it leads."""
 
 
 def customers() -> Listing[CustomerEntry]:
@@ -135,7 +135,7 @@ def build_page_request(
 def judge_page(
     listing: Listing[Entry], reply: Reply, service: Service, *, now: datetime
 ) -> tuple[Verdict, Page[Entry] | None]:
-    """Return the verdict on a reply with a page, and the page if there is one."""
+    """Return the verdict on a response with a page, and the page if there is one."""
     if not isinstance(reply, Response) or not 200 <= reply.status < 300:  # noqa: PLR2004
         return judge(listing.operation, reply, now=now), None
     value = response_bodies.parse(reply.body)
@@ -152,7 +152,7 @@ def judge_page(
 
 
 def broken_paging(status: int | None, description: str) -> Verdict:
-    """Return the verdict on a list whose links leave it, or never end."""
+    """Return the verdict on a list whose links leave it or never end."""
     return Refused(Answer(status, BROKEN_PAGING, description, business=False))
 
 
@@ -249,7 +249,7 @@ def _entitlement(item: Fields) -> EntitlementEntry | None:
 
 
 def _fields(value: object) -> Fields:
-    """Return the fields of an object by their names in lower case; older documentation prints PascalCase."""
+    """Return the fields of an object by lower-case name; older documentation prints PascalCase."""
     return {str(key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 

@@ -42,9 +42,9 @@ from bulkreact.partnercenter.verdicts import (
 APPLICATION = "bulkreact"
 # The calls that reactivate a target.
 WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.REACTIVATE_SUBSCRIPTION})
-# All calls that change something at the service.
+# All write calls.
 CHANGES = WRITES | {Operation.RESTORE_AUTO_RENEW}
-# The calls that settle a row: the writes, and the read that precedes one of them.
+# The calls that settle a row: the writes, and the read before an update.
 STEPS = WRITES | {Operation.GET_SUBSCRIPTION}
 _UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
 _READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
@@ -59,7 +59,7 @@ _CUSTOMERS = "/customers/"
 
 
 class CallContext(Struct, frozen=True):
-    """What some calls need besides their target: the resource as it was read, or the path of an operation."""
+    """What some calls need besides their target: the resource as read, or the path of an operation."""
 
     subscription: Subscription | None = None
     location: str = ""
@@ -69,7 +69,7 @@ NO_CONTEXT = CallContext()
 
 
 def common_headers(api_version: str, locale: str) -> dict[str, str]:
-    """Return the headers that all calls have in common."""
+    """Return the headers common to all calls."""
     return {
         "Accept": "application/json",
         "MS-Contract-Version": api_version,
@@ -117,7 +117,7 @@ def build_request(
 
 
 def build_customers_request(*, request_id: str, correlation_id: str, api_version: str) -> Request:
-    """Return the call that reads one customer, and asks whether the sign-in meets the MFA requirement."""
+    """Return the call that reads one customer and asks whether the sign-in meets the MFA requirement."""
     headers = {**_headers(request_id, correlation_id), "ValidateMfa": "true"}
     return Request(Operation.LIST_CUSTOMERS, "GET", f"/{api_version}/customers?size=1", headers)
 
@@ -135,12 +135,12 @@ def build_listing_request(
 
 
 def mfa_compliance(response: Response) -> bool | None:
-    """Return whether the service says that the sign-in meets the MFA requirement, None if it does not say."""
+    """Return whether the service reports that the sign-in meets the MFA requirement, None if it does not say."""
     return {"true": True, "false": False}.get(response.headers.get("ismfacompliant", "").strip().lower())
 
 
 def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
-    """Return the verdict on a reply; there is one for every status and any bytes.
+    """Return the verdict on a response, for every status and any bytes.
 
     ``now`` is the aware time against which a ``Retry-After`` date is read.
     """

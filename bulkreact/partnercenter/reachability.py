@@ -15,7 +15,7 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """The result of an attempt, for people, and what to do when it failed."""
+    """The result of an attempt as text, and what to do if it failed."""
 
     reachable: bool
     description: str
@@ -30,7 +30,7 @@ async def check_reachability(url: str) -> Reachability:
         proxy_parts = urlsplit(proxy)
         proxy_host = proxy_parts.hostname or ""
         result = await _connect(proxy_host, proxy_parts.port or _PORTS.get(proxy_parts.scheme, 80), tls=None)
-        # Not the whole URL of the proxy: it may have a password in it.
+        # Not the proxy's whole URL: it may contain a password.
         return replace(result, description=f"through the proxy {proxy_host}: {result.description}")
     return await _connect(host, port, tls=tls_context() if parts.scheme == "https" else None)
 

@@ -1,4 +1,4 @@
-"""Reads any body of the service, whatever its encoding, also a broken one; pure and total.
+"""Reads any body of the service, in any encoding and even if broken. No I/O; never raises.
 
 Sources: the error shapes recorded on the API page (*Bodies*). Success bodies begin with a UTF-8 BOM.
 """
@@ -64,7 +64,7 @@ def read_status(body: bytes) -> str:
 
 
 def read_statuses(body: bytes) -> dict[str, str] | None:
-    """Return the statuses of a collection's resources by id, both in lower case; None if it is no collection."""
+    """Return the statuses of a collection's resources by id, both in lower case; None if it is not a collection."""
     items = field(parse(body), "items")
     if not isinstance(items, list):
         return None

@@ -14,7 +14,7 @@ from bulkreact.timestamps import iso_seconds, parse_time
 
 ACTIVE = "active"
 SUSPENDED = "suspended"
-# The service writes years outside of these for never, and for no date at all.
+# The service writes years outside this range for never, and for no date at all.
 FIRST_YEAR, NEVER = 2000, 9999
 _AZURE_PLAN_OFFER = "dzh318z0bps6"
 _TEXT_LENGTH = 64
@@ -50,7 +50,7 @@ class Subscription:
 
     @property
     def auto_renew_disabled(self) -> bool:
-        """Return whether its suspension has switched auto-renew off, which only happens in new commerce."""
+        """Return whether its suspension switched auto-renew off, which only happens in new commerce."""
         return self.auto_renew is False and not self.etag and not self.azure_plan
 
     @property
@@ -94,7 +94,7 @@ def read(body: bytes) -> Subscription | None:
 
 
 def is_azure_plan(members: Mapping[str, object]) -> bool:
-    """Return whether a subscription is an Azure plan; ``members`` are by their names in lower case."""
+    """Return whether a subscription is an Azure plan; ``members`` are by lower-case name."""
     product = members.get("producttype")
     names = (members.get("offername"), members.get("friendlyname"), field(product, "id"), field(product, "displayname"))
     plain = ["".join(name.split()).lower() for name in names if isinstance(name, str)]
@@ -105,13 +105,13 @@ def is_azure_plan(members: Mapping[str, object]) -> bool:
 
 
 def parse_deadline(value: object) -> datetime | None:
-    """Return a time of the service in UTC, None for never and for what is no time."""
+    """Return a time of the service in UTC, None for never and for an invalid time."""
     time = parse_time(value) if isinstance(value, str) else None
     return time if time and FIRST_YEAR <= time.year < NEVER else None
 
 
 def _member_positions(text: str) -> dict[str, _Span]:
-    """Return the positions of an object's values, by their names in lower case.
+    """Return the positions of an object's values, by lower-case name.
 
     Of names that differ only in case the documented spelling counts, else the last one. Raises ValueError.
     """

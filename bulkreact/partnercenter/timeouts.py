@@ -1,4 +1,4 @@
-"""A time limit that all calls of a client share: one timer instead of one per call.
+"""A time limit shared by all calls of a client: one timer instead of one per call.
 
 ``asyncio.timeout`` takes 12 microseconds longer per call, a twentieth of a run without a rate.
 """
@@ -17,7 +17,7 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        # When each task is due; tasks that have been cancelled are removed.
+        # When each task is due; cancelled tasks are removed.
         self._due: dict[asyncio.Task[object] | None, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 

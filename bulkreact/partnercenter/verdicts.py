@@ -15,7 +15,7 @@ class _Judged(Struct, frozen=True):
 class Accepted(_Judged, frozen=True):
     """The service accepted the request.
 
-    ``active``: the answer shows the subscription active already. ``location``: where the outcome can be read, or empty.
+    ``active``: the answer shows that the subscription is active. ``location``: where to read the outcome, or empty.
     """
 
     active: bool = False
@@ -40,7 +40,7 @@ class Refused(_Judged, frozen=True):
 
 
 class AmbiguousRefusal(_Judged, frozen=True):
-    """Refused, perhaps because the target is active already: read it."""
+    """Refused, perhaps because the target is already active: read it."""
 
 
 class Conflict(_Judged, frozen=True):
@@ -52,18 +52,18 @@ class ParentInactive(_Judged, frozen=True):
 
 
 class CustomerRefused(_Judged, frozen=True):
-    """The row fails, and all other rows of the customer will."""
+    """The row fails, and so will all other rows of the customer."""
 
 
 class PermissionRefused(_Judged, frozen=True):
-    """The row fails; several in succession stop the run."""
+    """The row fails; several successive refusals stop the run."""
 
 
 class Transient(_Judged, frozen=True):
     """Try again under the same request id.
 
-    ``lost``: no answer came, so the service may have acted. ``sent``: the request left. ``retry_once``: repeat it only
-    once. ``read_first``: read the target before that.
+    ``lost``: no answer came, so the service may have acted. ``sent``: the request was sent. ``retry_once``: repeat it
+    only once. ``read_first``: read the target before that.
     """
 
     lost: bool = False
@@ -117,5 +117,5 @@ _STORED_NAMES: dict[type, str] = {AmbiguousRefusal: "Contested", StatusRead: "Fo
 
 
 def stored_name(verdict: type[Verdict]) -> str:
-    """Return the name under which a journal keeps a kind of verdict; it never changes."""
+    """Return the name under which a journal stores a kind of verdict; it never changes."""
     return _STORED_NAMES.get(verdict, verdict.__name__)

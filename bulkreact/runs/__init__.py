@@ -1,1 +1,1 @@
-"""The application: preparing, executing, reporting and listing runs."""
+"""The application: prepares, executes, reports and lists runs."""

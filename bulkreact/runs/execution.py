@@ -34,11 +34,11 @@ class RunJob:
 
     @property
     def sends_rows(self) -> bool:
-        """Return whether rows are sent, and not only watched."""
+        """Return whether rows are sent, not only watched."""
         return self.command != VERIFY
 
     def resume_command(self, run: object) -> str:
-        """Return the command that continues this work, for a run as the command line names it."""
+        """Return the command that continues this work, for a run as named on the command line."""
         if not self.sends_rows:
             return f"bulkreact verify {run}"
         return f"bulkreact resume {run}{' --verify' if self.session.limits.verify else ''}"
@@ -55,7 +55,7 @@ class RunJob:
 
     @property
     def configured_per_minute(self) -> float | None:
-        """Return the ceiling as the summary shows it."""
+        """Return the ceiling as shown in the summary."""
         rate = self.session.limits.calls_per_second
         return None if rate is None else round(rate * 60, 3)
 
@@ -66,7 +66,7 @@ def execute(job: RunJob) -> WrittenResults:
     session.shutdown.install()
     session.reporter.started(job.folder.name)
     with Journal(job.folder) as journal:
-        session.announce(journal.metadata.id)
+        session.record_run(journal.metadata.id)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         number = journal.begin_session(
@@ -78,7 +78,7 @@ def execute(job: RunJob) -> WrittenResults:
         try:
             stop_reason = _work(job, journal, number)
         except JournalNotWrittenError as error:
-            # The session stays open, as after a kill; what is known is written if there is room for it.
+            # The session stays open, as after a kill; what is known is written if there is room.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
                 _write(job, stop_reason, iso_milliseconds(session.now()))
@@ -115,7 +115,7 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
 
 
 def _end_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
-    """Write the files, then record the end of the session: also when they cannot be written."""
+    """Write the files, then record the end of the session, even if writing fails."""
     now = iso_milliseconds(job.session.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
@@ -134,7 +134,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         else latest_run_status(job.folder, now=now)
     )
     for partial_file in job.folder.glob(PARTIAL):
-        # A process was killed while it wrote this one.
+        # A killed process left this partial file.
         partial_file.unlink(missing_ok=True)
     results = ResultFiles(
         job.folder,

@@ -1,4 +1,4 @@
-"""Summarizes runs of a reports folder: their state, times, exit codes and how their rows ended."""
+"""Summarizes runs of a reports folder: their state, times, exit codes and row counts."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,14 +28,14 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        """Return how long the run took, None where no end is recorded."""
+        """Return how long the run took, None if no end is recorded."""
         if self.finished_at is None:
             return None
         started_at = datetime.fromisoformat(self.run.metadata.created_at)
         return round((datetime.fromisoformat(self.finished_at) - started_at).total_seconds(), 3)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the summary for programs, with the names of summary.json."""
+        """Return the summary for JSON, with the names of summary.json."""
         metadata = self.run.metadata
         return {
             "run_id": metadata.id,
@@ -51,7 +51,7 @@ class RunSummary:
         }
 
     def one_line(self) -> str:
-        """Return the summary on one line, for people."""
+        """Return the summary as one line of text."""
         return (
             f"{self.run.metadata.id}  {self.state}, {plural(self.rows, 'row')}, {self.finished_at or 'no end recorded'}"
         )

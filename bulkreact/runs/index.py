@@ -1,7 +1,7 @@
-"""Lists the runs of a reports folder, and remembers in an index file what their journals say.
+"""Lists the runs of a reports folder, and caches their journals' metadata in an index file.
 
-The index is a cache: an entry counts only while its journal is unchanged, and the file is written anew when it is
-missing, damaged or of another version. Without write access to the folder it is left out.
+An entry counts only while its journal is unchanged; the file is rewritten if it is missing, damaged or of another
+version. Without write access to the folder there is no index.
 """
 
 import os
@@ -42,14 +42,14 @@ _RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
 
 
 class RunCounts(Struct, frozen=True, array_like=True):
-    """How the rows of a run ended: the number for every status, and the exit code that follows from them."""
+    """How the rows of a run ended: the number of each status, and the resulting exit code."""
 
     statuses: dict[str, int]
     exit_code: int
 
 
 class RunRecord(Struct, frozen=True, array_like=True):
-    """What the journal of a run says; ``session`` is the latest that sent rows, ``counts`` is None unless asked for.
+    """What a run's journal records; ``session`` is the latest that sent rows, ``counts`` is None unless requested.
 
     ``has_unknown``: answers are still lost. ``has_transferred``: another run has taken over such rows.
     """
@@ -65,7 +65,7 @@ _decode = msgpack.Decoder(RunRecord).decode
 
 
 class Run(Struct, frozen=True, dict=True):
-    """A run in a reports folder; its record is decoded only when it is needed: of thousands a command needs a few."""
+    """A run in a reports folder; its record is decoded on demand: of thousands a command needs a few."""
 
     reports: Path
     name: str
@@ -81,7 +81,7 @@ class Run(Struct, frozen=True, dict=True):
 
     @cached_property
     def record(self) -> RunRecord:
-        """Return what the journal says; it is read if the index has it wrong."""
+        """Return the journal's record; it is read if the index has a bad one."""
         try:
             return _decode(self.stored)
         except (DecodeError, ValidationError):
@@ -89,7 +89,7 @@ class Run(Struct, frozen=True, dict=True):
 
     @property
     def metadata(self) -> RunMetadata:
-        """Return what is fixed about the run."""
+        """Return the run's metadata."""
         return self.record.metadata
 
     @property
@@ -104,7 +104,7 @@ class Run(Struct, frozen=True, dict=True):
 
     @property
     def is_finished(self) -> bool:
-        """Return whether the run came to its end; a run that was stopped or killed did not."""
+        """Return whether the run finished; a stopped or killed run did not."""
         return self.session is not None and self.session.state is RunState.FINISHED
 
     @property
@@ -114,13 +114,13 @@ class Run(Struct, frozen=True, dict=True):
 
     @property
     def age(self) -> timedelta:
-        """Return how long ago the run was made."""
+        """Return how long ago the run was created."""
         return datetime.now(UTC) - datetime.fromisoformat(self.created_at)
 
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """The runs of a reports folder, the newest first, and why other folders that look like runs cannot be read."""
+    """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read."""
 
     runs: list[Run] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
@@ -153,7 +153,7 @@ def list_runs(reports: Path, *, counting: bool = False) -> RunList:
                 listed.unreadable[reports / name] = str(error)
     if changed or entries:
         _save(reports, changed, removed=entries)
-    # Not by id: that has whole seconds only.
+    # Not by id: that has only whole seconds.
     listed.runs.sort(key=attrgetter("created_at"), reverse=True)
     return listed
 
@@ -177,7 +177,7 @@ def _folder_names(reports: Path) -> Iterator[str]:
 
 
 def _signature(journal: str) -> _Signature | None:
-    """Return what changes whenever a journal does, None where there is none."""
+    """Return a signature that changes whenever a journal does, None if there is none."""
     file = _stat(journal)
     if file is None:
         return None
@@ -201,7 +201,7 @@ def _is_settled(signature: _Signature, before: int) -> bool:
 
 
 def _load(reports: Path) -> dict[str, _Entry]:
-    """Return the entries of the index by the names of their folders, none when it cannot be used."""
+    """Return the index entries by folder name, none if the index cannot be used."""
     path = reports / INDEX_NAME
     with suppress(sqlite3.Error, OSError), closing(_connect(path, "ro")) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
@@ -211,14 +211,14 @@ def _load(reports: Path) -> dict[str, _Entry]:
 
 
 def _save(reports: Path, changed: list[_Entry], *, removed: Mapping[str, object]) -> None:
-    """Write entries into the index; one that is damaged is written anew, and one that cannot be written is left."""
+    """Write entries into the index; a damaged index is replaced, an unwritable one is left as it is."""
     path = reports / INDEX_NAME
     for _ in range(2):
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             _write(path, changed, removed)
         except sqlite3.OperationalError:
-            # In use, on a full disk, or in a folder that cannot be written.
+            # In use, on a full disk, or in a read-only folder.
             return
         except sqlite3.DatabaseError:
             path.unlink(missing_ok=True)

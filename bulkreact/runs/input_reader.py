@@ -1,4 +1,4 @@
-"""Reads an input file into the journal of a run that has not begun."""
+"""Reads an input file into the journal of a run that has not started."""
 
 import gc
 import os
@@ -33,7 +33,7 @@ class LoadedInput:
 
 @contextmanager
 def open_input(source: str) -> Iterator[Path]:
-    """Yield the path of the input; a stream is copied into a temporary file first, since it is read twice."""
+    """Yield the path of the input; a stream is copied into a temporary file first, because it is read twice."""
     path = Path(source)
     if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
         yield path
@@ -47,7 +47,7 @@ def open_input(source: str) -> Iterator[Path]:
 
 
 def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:
-    """Put the rows of an input into the journal of a draft; FileRefusedError if the input is refused as a whole."""
+    """Put the rows of an input into a draft's journal; FileRefusedError if the whole input is refused."""
     name = "standard input" if source == _STANDARD_INPUT else source
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
@@ -68,7 +68,7 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
 
 @contextmanager
 def _fast_import() -> Iterator[None]:
-    """Import without garbage collection, which takes a sixth of the time, and without threads for numpy's mathematics."""
+    """Import without garbage collection, which takes a sixth of the time, and without threads for numpy."""
     enabled, threads = gc.isenabled(), os.environ.get(_THREADS)
     gc.disable()
     os.environ[_THREADS] = threads or "1"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets calls in flight end, the second stops at once, and results are written whole."""
+"""Ctrl-C and SIGTERM: the first lets calls in flight finish, the second stops at once; results are complete files."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ _STOP_SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREA
 
 
 class ShutdownRequest:
-    """The signals that asked a command to end: those ``received`` before it began, and those that come."""
+    """The signals that asked a command to stop: those ``received`` before it started, and later ones."""
 
     def __init__(self, report: Callable[[str], None], received: Sequence[int] = ()) -> None:
         self._report = report
@@ -31,7 +31,7 @@ class ShutdownRequest:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of the signal that came, 0 when none did."""
+        """Return the exit code of the received signal, 0 if there was none."""
         if self._pending_signal is not None:
             return exit_code_of(self._pending_signal)
         if self._terminated is None:
@@ -39,7 +39,7 @@ class ShutdownRequest:
         return EXIT_TERMINATED if self._terminated else EXIT_INTERRUPTED
 
     def install(self) -> None:
-        """Receive signals from now on, and those received before."""
+        """Install the handlers, and handle the signals received before."""
         for number in _STOP_SIGNALS:
             signal.signal(number, self.receive)
         if self._received:
@@ -47,13 +47,13 @@ class ShutdownRequest:
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Receive signals while the context lasts."""
+        """Handle signals within the context."""
         with preserving_handlers():
             self.install()
             yield
 
     async def guard(self, work: Coroutine[object, object, T]) -> T | StopReason:
-        """Await work that signals may stop, also one that came earlier; the second one cancels it."""
+        """Await work that signals may stop, even earlier ones; the second signal cancels it."""
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         if self._pending_signal is not None:
             self._act(self._pending_signal)
@@ -94,7 +94,7 @@ class ShutdownRequest:
 
 
 def exit_code_of(number: int) -> int:
-    """Return the exit code of a program that a signal has ended."""
+    """Return the exit code of a program that a signal ended."""
     return EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED
 
 

@@ -1,4 +1,4 @@
-"""The commands that are still useful for a run, for everything that shows them."""
+"""The useful next commands for a run, for every output that shows them."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from bulkreact.sheets.output.results_csv import RowCounts
 
 
 def steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, failed: str) -> Iterator[NextStep]:
-    """Yield what can be done when the files of a run have been written.
+    """Yield the next steps after the files of a run were written.
 
-    ``run`` names it on the command line, ``resume_command`` continues what was stopped, ``failed`` is the file of the
-    rows that did not succeed.
+    ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``failed`` is the file of the rows
+    that did not succeed.
     """
     ended = state is RunState.FINISHED
     if not ended:
@@ -22,7 +22,7 @@ def steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, 
 
 
 def next_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep]:
-    """Yield the commands for a run that no process works on, apart from continuing what was stopped."""
+    """Yield the next commands for an idle run, except continuing a stopped one."""
     if counts.excluded_by_limit:
         yield NextStep(f"Left out by --limit: {counts.excluded_by_limit:,}. Send them with:", f"bulkreact resume {run}")
     if ended and counts.worth_retrying > counts.excluded_by_limit:
@@ -31,4 +31,6 @@ def next_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep
     if counts.statuses[Status.PENDING]:
         yield NextStep("Look at what is pending once more with:", f"bulkreact verify {run}")
     elif ended and counts.statuses[Status.ACCEPTED]:
-        yield NextStep("Accepted is not yet active. In a few minutes look with:", f"bulkreact verify {run}")
+        yield NextStep(
+            "Accepted subscriptions are not active yet. Check again in a few minutes with:", f"bulkreact verify {run}"
+        )

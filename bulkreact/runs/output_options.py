@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go and how much is reported; ``xlsx`` is None where the input decides about the workbook."""
+    """Where results go and how much is reported; ``xlsx`` is None if the input decides about the workbook."""
 
     reports: Path
     results: Path | None = None

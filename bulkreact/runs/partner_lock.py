@@ -1,4 +1,4 @@
-"""Takes the locks of a command: of the partner that it calls, or of the folder that it sweeps."""
+"""Takes the locks of a command: for the partner that it calls, or the folder that it sweeps."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +15,7 @@ def hold_partner_lock(
 ) -> AbstractContextManager[Callable[[str], None]]:
     """Hold the partner's lock, and yield a function that records the run's id in it; a simulated run needs none.
 
-    ``tenant_id`` is empty if it is not known. With ``on_wait``, a function that reports so, another run is waited for.
+    ``tenant_id`` is empty if unknown. With ``on_wait``, which receives a message, wait for another run.
     """
     if service.simulated:
         return nullcontext(lambda _run: None)

@@ -1,4 +1,4 @@
-"""What every command that calls the partner needs: the lock, credentials, a connected client, and signals."""
+"""What every command that calls the partner needs: lock, credentials, client and signals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class RunAsync(Protocol):
-    """Runs a coroutine to its end in an event loop of its own, like ``asyncio.run``."""
+    """Runs a coroutine to completion in a new event loop, like ``asyncio.run``."""
 
     def __call__(self, main: Coroutine[object, object, T], /) -> T:
         """Return the coroutine's result."""
@@ -31,9 +31,9 @@ class RunAsync(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartnerSession:
-    """One command's dealings with the partner API.
+    """A command's session with the partner API.
 
-    ``announce`` tells those who wait for the partner's lock which run has it.
+    ``record_run`` records in the partner's lock which run has it.
     """
 
     service: Service
@@ -48,9 +48,9 @@ class PartnerSession:
     def call(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None
     ) -> T | StopReason:
-        """Connect and do async work; a second signal cancels it, and the reason is returned in place of its result.
+        """Connect and do async work; a second signal cancels it, and the reason is returned instead of its result.
 
-        The simulator, if it is meant, knows what the run in ``folder`` has sent before.
+        A simulator is given what the run in ``folder`` has sent before.
         """
         return self.run_async(self.shutdown.guard(self._work_with_client(work, folder)))
 
@@ -81,7 +81,7 @@ class PartnerSession:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Show a phase and let signals stop it while the context lasts."""
+        """Show a phase and let signals stop it within the context."""
         self.shutdown.attach(phase)
         with self.reporter.phase(phase):
             yield
@@ -106,7 +106,7 @@ def partner_session(
 
 @asynccontextmanager
 async def start_simulator_if_needed(service: Service, folder: Path | None = None) -> AsyncIterator[Service]:
-    """Yield the service that calls go to: the one that is named, or a simulator that is started for the occasion."""
+    """Yield the service to call: the named one, or a simulator started for this."""
     if not service.simulated:
         yield service
         return

@@ -1,4 +1,4 @@
-"""Prepares a run of an input: a new one, or the unfinished one that it continues."""
+"""Prepares a run of an input: a new one, or the unfinished one to be continued."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def prepare_run(
 ) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input.
 
-    ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless what is to be sent is confirmed.
+    ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless the sending is confirmed.
     """
     reporter, access, reports = session.reporter, session.access, options.reports
     now = session.now()
@@ -81,7 +81,7 @@ def new_metadata(
     row_limit: int | None,
     now: datetime,
 ) -> RunMetadata:
-    """Describe a new run over an input that has been read."""
+    """Return the metadata of a new run over a loaded input."""
     input_file = loaded.input_file
     return RunMetadata(
         id=run_id,

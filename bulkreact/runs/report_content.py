@@ -1,4 +1,4 @@
-"""Makes the content of a run's report from what the journal says."""
+"""Builds the content of a run's report from its journal."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, Repor
 from bulkreact.wording import plural
 
 _EXIT_MEANINGS = {
-    0: "nothing is left to be done about the rows that were sent",
+    0: "all rows that were sent succeeded",
     1: "the run is complete; some rows did not end well",
     3: "credentials or permissions were refused; the run can be continued",
     4: "too many rows failed; the run can be continued",
@@ -60,7 +60,7 @@ def report_of(
 
 
 def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
-    """Return name and value of what is fixed about a run and how it ended, without what is not known."""
+    """Return the known details of a run and its end, as names and values."""
     metadata, status, calls = overview.metadata, overview.status, overview.calls
     achieved, configured = overview.pace["achieved_per_minute"], overview.pace["configured_per_minute"]
     ceiling = f"at most {configured:g}/min" if configured else "not limited"

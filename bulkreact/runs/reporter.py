@@ -8,15 +8,15 @@ from bulkreact.models import Outcome
 from bulkreact.runs.result_files import WrittenResults
 
 if TYPE_CHECKING:
-    # Reading tables takes long to import, and few commands need it.
+    # The table readers take long to import, and few commands need them.
     from bulkreact.sheets.input.input_file import InputFile
 
 
 class Reporter(Protocol):
-    """Reports the progress and the end of runs; nothing that it does changes them."""
+    """Reports the progress and the end of runs, without influence on them."""
 
     def started(self, run_id: str) -> None:
-        """Report that work on a run begins; what follows belongs to it, until ``finished``."""
+        """Report that work on a run starts; later reports belong to it, until ``finished``."""
         ...
 
     def info(self, message: str) -> None:
@@ -24,7 +24,7 @@ class Reporter(Protocol):
         ...
 
     def warning(self, message: str) -> None:
-        """Report something that went wrong beside the work itself, even when quiet."""
+        """Report a problem besides the work itself, even when quiet."""
         ...
 
     def error(self, message: str) -> None:
@@ -40,12 +40,12 @@ class Reporter(Protocol):
         ...
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
-        """Show the progress of a phase while the context lasts."""
+        """Show the progress of a phase within the context."""
         ...
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
         """Report how a run ended, where its files are, and what to do next.
 
-        ``run`` names it on the command line; ``resume_command`` continues what was stopped.
+        ``run`` names it on the command line; ``resume_command`` continues a stopped run.
         """
         ...

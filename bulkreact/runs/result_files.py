@@ -1,4 +1,4 @@
-"""Writes the files of a run when it ends: results, report and summaries, all of them views of the journal."""
+"""Writes the files of a run when it ends: results, report and summaries, all from the journal."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,8 +23,8 @@ from bulkreact.wording import shell_quote
 class WrittenResults:
     """A run whose files are written.
 
-    ``edited`` are files that people had edited, by name, and where they were moved to; ``no_workbook`` is why there is
-    none although there should be.
+    ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
+    workbook is missing.
     """
 
     counts: RowCounts
@@ -39,7 +39,7 @@ class WrittenResults:
         return Path(self.files["journal"]).parent
 
     def remarks(self) -> Iterator[str]:
-        """Yield what people should know about the files besides the results, line by line."""
+        """Yield remarks about the files besides the results, line by line."""
         if "results_xlsx" in self.files:
             yield f"Workbook: {self.files['results_xlsx']}"
         for name, path in self.moved_edits.items():
@@ -66,7 +66,7 @@ class ResultFiles:
     xlsx: bool | None = None
 
     def write(self) -> WrittenResults:
-        """Write all result files; ResultsNotWrittenError names what to do when that fails."""
+        """Write all result files; ResultsNotWrittenError names what to do if that fails."""
         try:
             return self._write()
         except (OSError, JournalUnreadableError) as error:
@@ -79,12 +79,12 @@ class ResultFiles:
     def _write(self) -> WrittenResults:
         to = self.to
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
-            # Before an edited workbook is moved: that there is one asks for another.
+            # Decide this before an edited workbook is moved away: an existing workbook means that one is wanted.
             wanted = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
             moved = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             builder, header = ReportBuilder(), journal.metadata.header
             rows = _collect(journal.result_rows(), builder, customers)
-            # The workbook is the likeliest to fail, and comes first: then the older files stay as they are.
+            # The workbook first: it is the most likely to fail, and the older files then stay unchanged.
             with results_csv.writing(to, header, rows) as counts:
                 overview = self._overview(journal, counts)
                 no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wanted else ""
@@ -104,7 +104,7 @@ class ResultFiles:
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(overview, next_steps, timelines, builder, customers))
         summary = overview.to_dict() | {"files": files}
-        # The last one: what is younger than the summary was edited.
+        # Write the summary last: a file newer than it was edited by the user.
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
         if self.latest:
             results_csv.write_json(self.latest, summary, private=False)
@@ -133,7 +133,7 @@ class ResultFiles:
             return
         with suppress(OSError, JournalUnreadableError), JournalReader(self.folder) as journal:
             overview = self._overview(journal, results_csv.count_rows(journal.result_rows()))
-            # A run that was stopped has its own code; one that was complete has failed only at this.
+            # A stopped run has an exit code; a complete one failed only to write results.
             code = self.status.stop_reason.exit_code or ResultsNotWrittenError.exit_code
             summary = overview.to_dict() | {"exit_code": code, "files": self._files(workbook=False)}
             results_csv.write_json(self.latest, summary, private=False)
@@ -151,7 +151,7 @@ class ResultFiles:
 
 
 def _collect(rows: Iterator[ResultRow], builder: ReportBuilder, customers: CustomerCounts) -> Iterator[ResultRow]:
-    """Pass rows on, and count them for the report on the way."""
+    """Yield rows and count them for the report on the way."""
     for row in rows:
         builder.add(row)
         customers.add(row)

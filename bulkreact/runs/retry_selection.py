@@ -1,4 +1,4 @@
-"""Prepares a retry: a new run over the rows of a finished one that another attempt may settle."""
+"""Prepares a retry: a new run over those rows of a finished one that may now succeed."""
 
 import hashlib
 from collections import Counter
@@ -47,7 +47,7 @@ def prepare_retry(
         retry_of=run.metadata.id,
         tenant_id=session.access.tenant_id or run.metadata.tenant_id,
     )
-    # Beside the run whose rows are taken: runs find each other there.
+    # Next to the run whose rows are taken: runs find each other there.
     with store.draft(run.folder.parent, metadata.id) as draft:
         create(draft, selection.rows())
         finalize(draft, replace(metadata, digest=selection.digest))
@@ -67,7 +67,7 @@ def prepare_retry(
 
 
 class RetrySelection:
-    """The rows that a retry takes, each from the run that owns it: the one asked for, or an earlier retry of it.
+    """The rows that a retry takes, each from the run that owns it: the requested one, or an earlier retry of it.
 
     ``owners`` are the folders of those runs, with the numbers of the rows taken from each.
     """
@@ -86,7 +86,7 @@ class RetrySelection:
         self._refuse_unfinished(run)
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield the rows to be sent, in the order of the input."""
+        """Yield the rows to be sent, in input order."""
         for candidate in self._candidates(self._run.folder):
             owner, newest = self._newest(candidate)
             if owner is None:

@@ -1,4 +1,4 @@
-"""The state of a run as its journal has it: how its sending ended, and all of it for programs."""
+"""The status of a run from its journal: how its sending ended, and an overview for JSON."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ _KILLED = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was ki
 class RunStatus:
     """How and when the sending of a run ended, and at which ceiling.
 
-    Where the process recorded no end, ``end_recorded`` is false and ``finished_at`` is the present time.
+    If no end was recorded, ``end_recorded`` is false and ``finished_at`` is the current time.
     """
 
     stop_reason: StopReason
@@ -30,7 +30,7 @@ class RunStatus:
 
 
 def latest_run_status(folder: Path, *, now: str) -> RunStatus:
-    """Return the status of a run by its journal."""
+    """Return the status of a run from its journal."""
     with JournalReader(folder) as journal:
         return run_status(journal.latest_session(), now=now)
 
@@ -39,7 +39,7 @@ def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
     """Return a run's status from its latest session; no recorded end means that it was killed."""
     if session is None or session.state is None or session.exit_code is None:
         return RunStatus(_KILLED, session.configured_per_minute if session else None, now, end_recorded=False)
-    # The code of a completed run follows from its rows, and so it does when only its files were not written.
+    # The exit code of a complete run follows from its rows, also if only its files were not written.
     from_rows = session.state is RunState.FINISHED or session.exit_code == ResultsNotWrittenError.exit_code
     exit_code = EXIT_SUCCESS if from_rows else session.exit_code
     stop_reason = StopReason(session.state, exit_code, session.reason or "")
@@ -48,9 +48,9 @@ def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunOverview:
-    """All that is known of a run as a whole at one moment; ``running``: a process sends its rows at present.
+    """A run as a whole at one moment; ``running``: a process is sending its rows.
 
-    ``rows`` are those of the input; while a run is running, ``counts`` are of the settled ones alone.
+    ``rows`` are those of the input; while a run is running, ``counts`` covers only the settled ones.
     """
 
     metadata: RunMetadata
@@ -67,7 +67,7 @@ class RunOverview:
         return self.status.stop_reason.exit_code or self.counts.exit_code
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for programs, as in summary.json."""
+        """Return it for JSON, as in summary.json."""
         metadata, stop_reason = self.metadata, self.status.stop_reason
         return {
             "run_id": metadata.id,

@@ -1,4 +1,4 @@
-"""Compares an input with the plan of it that was saved in a file."""
+"""Compares an input with its saved plan."""
 
 import json
 from collections.abc import Iterable
@@ -15,18 +15,18 @@ _TARGET_LENGTH = 5
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan that was saved in a file."""
+    """A saved plan."""
 
     path: Path
     digest: str
     targets: list[list[object]]
 
     def compare(self, digest: str, targets: Iterable[PlannedTarget], *, name: str) -> None:
-        """Make sure that an input has the planned targets; InputRefusedError names the first difference."""
+        """Check that an input has the planned targets; InputRefusedError names the first difference."""
         if digest == self.digest:
             return
         for before, now in zip_longest(self.targets, targets):
-            # Rows may have moved; what is sent, and in which order, counts.
+            # Rows may have moved; only what is sent, and in which order, counts.
             if before is None or now is None or list(before)[1:] != list(now)[1:]:
                 raise InputRefusedError(
                     f"{name} is not what {self.path} was made from. The first difference: planned is "
@@ -37,7 +37,7 @@ class SavedPlan:
 
 
 def load_plan(path: Path) -> SavedPlan:
-    """Return a plan that was saved; InputRefusedError if the file has none."""
+    """Return a saved plan; InputRefusedError if the file has none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         targets = [list(target) for target in content["targets"]]

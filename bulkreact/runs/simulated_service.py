@@ -1,4 +1,4 @@
-"""Starts the simulator for a command that only practises."""
+"""Starts the simulator for a simulated command."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from bulkreact.timestamps import utc_now
 
 @asynccontextmanager
 async def simulator(run: Path | None) -> AsyncIterator[str]:
-    """Serve a simulated partner that remembers what a run and those it retries have sent; yield its base URL."""
+    """Serve a simulated partner that replays what a run and those it retries have sent; yield its base URL."""
     async with serve(Behaviour()) as (base_url, service):
         now = utc_now()
         for folder in store.retry_lineage(run) if run else []:

@@ -1,4 +1,4 @@
-"""Creates run folders, and finds the run that a name or a command refers to."""
+"""Creates run folders, and finds the run for a name or a command."""
 
 import getpass
 import re
@@ -40,7 +40,7 @@ def new_id(input_name: str, now: datetime) -> str:
 
 @contextmanager
 def draft(reports: Path, run_id: str) -> Iterator[Path]:
-    """Yield a hidden folder for a run that has not begun; it is removed afterwards unless it was published."""
+    """Yield a hidden folder for a run that has not started; it is removed afterwards unless it was published."""
     folder = reports / f".{run_id}.draft"
     try:
         reports.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def publish(folder: Path, run_id: str) -> Path:
 
 
 def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
-    """Return how much of a run is still to be sent, optionally with the rows that a limit excludes."""
+    """Return how many rows of a run are open, optionally with the rows that a limit excludes."""
     with JournalReader(folder) as journal:
         return journal.open_count(with_excluded=with_excluded)
 
@@ -90,7 +90,7 @@ def to_resume(runs: Sequence[Run]) -> Run | None:
 
 
 def latest_summary_path(folder: Path) -> Path | None:
-    """Return where the newest run's summary is copied to, None for any older run's folder."""
+    """Return the path of the copy of the newest run's summary, None for an older run's folder."""
     folder = folder.resolve()
     newest = next(iter(list_runs(folder.parent).runs), None)
     return folder.parent / LATEST if newest and newest.folder == folder else None
@@ -149,7 +149,7 @@ def resume_command(folder: Path, reports: Path) -> str:
 
 
 def cli_name(folder: Path, reports: Path) -> str:
-    """Return how a run is named on the command line with this reports folder."""
+    """Return a run's name on the command line with this reports folder."""
     if folder.resolve().parent != reports.resolve():
         return shell_quote(folder)
     return folder.name if reports == Path("reports") else f"{folder.name} --reports {shell_quote(reports)}"

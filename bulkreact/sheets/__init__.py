@@ -1,1 +1,1 @@
-"""The files people make and read: inputs, identifiers, results."""
+"""Input files and result files: tables, ids, checks, reports."""

@@ -1,4 +1,4 @@
-"""The columns of inputs: their names, and which header each is under. No I/O."""
+"""The columns of inputs: their names, and the header of each. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _ENTITLEMENT = ID_COLUMNS[2]
 class ColumnLayout:
     """The indexes of a table's columns.
 
-    The last of ``ids`` is None if there is no entitlement column. ``carried_columns`` go into the results, under the
-    names in ``header``. ``results`` are the result columns of a results file, empty for any other.
+    The last of ``ids`` is None if there is no entitlement column. ``carried_columns`` are copied into the results,
+    under the names in ``header``. ``results`` are the result columns of a results file, empty for any other.
     """
 
     ids: tuple[int, int, int | None]
@@ -35,16 +35,16 @@ class ColumnLayout:
 
 
 class ColumnError(Exception):
-    """The header does not say where the ids are; the message says what is missing or ambiguous."""
+    """The header does not name the id columns; the message says what is missing or ambiguous."""
 
 
 def find_layout(
     header: Sequence[str], named: Mapping[str, str] | None = None, *, guarded: bool = True, entitlements: bool = True
 ) -> ColumnLayout:
-    """Return where the columns are, by their usual names or by the headers ``named`` with --map.
+    """Return the columns, by their usual names or by the headers ``named`` with --map.
 
     ``entitlements``: rows need an entitlement unless they have a kind. ``guarded``: the cells of a results file, its
-    header included, carry the formula guard; it is removed from the header here.
+    header included, have the formula guard; it is removed from the header here.
     """
     named = named or {}
     if missing := missing_columns(header, named, entitlements=entitlements):
@@ -63,16 +63,16 @@ def find_layout(
 
 
 def is_header(record: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> bool:
-    """Return whether a record names every id column that is needed."""
+    """Return whether a record names every required id column."""
     keys = {header_key(name) for name in record}
     mapped = all(header_key(named[column]) in keys for column in MAPPED_COLUMNS if column in named)
     return mapped and not missing_columns(record, named, entitlements=entitlements)
 
 
 def missing_columns(header: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> list[str]:
-    """Return the id columns that neither a header nor ``named`` has; entitlements only if they are needed."""
+    """Return the id columns that neither a header nor ``named`` has; entitlements only if required."""
     present = {column_of(name) for name in header} | set(named)
-    # With a column for the kind there may be no Azure subscription at all.
+    # With a kind column there may be no Azure subscription at all.
     needed = entitlements and KIND not in named and KIND not in {header_key(name) for name in header}
     return [column for column in ID_COLUMNS if column not in present and (needed or column != _ENTITLEMENT)]
 
@@ -116,7 +116,7 @@ def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]
 
 
 def _carried_names(header: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of input columns in the results; one with a result column's name gets a prefix."""
+    """Return the names of carried columns in the results; one with a result column's name gets a prefix."""
     taken = {name.casefold() for name in (*header, *RESULT_COLUMNS)}
     names = []
     for name in header:

@@ -1,4 +1,4 @@
-"""The formula guard: keeps a spreadsheet from calculating cells of the input when it opens the results. No I/O."""
+"""The formula guard: keeps a spreadsheet from calculating input cells when it opens the results. No I/O."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+-]?[0-9
 
 
 def guard(cell: str) -> str:
-    """Put ``'`` before a cell that a spreadsheet would calculate; numbers are left alone."""
+    """Put ``'`` before a cell that a spreadsheet would calculate; numbers are unchanged."""
     return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def guard_cells(cells: Iterable[str]) -> list[str]:
-    """Return the cells of a row guarded; looking at the first character decides for most."""
+    """Guard the cells of a row; the first character decides for most."""
     return [guard(cell) if cell[:1] in _FIRST_CHARACTERS else cell for cell in cells]
 
 

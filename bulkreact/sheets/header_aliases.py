@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-# The least similarity of a header to a known name for it to be suggested.
+# The minimum similarity to a known name at which a header is suggested.
 _SIMILARITY = 0.75
 # Letters that do not decompose into a base letter and an accent.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})

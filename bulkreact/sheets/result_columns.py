@@ -47,16 +47,16 @@ def result_cells(row: ResultRow) -> list[str]:
 
 
 def find_result_columns(header: Iterable[str]) -> dict[str, int]:
-    """Return the indexes of the result columns in the header of a results file; empty for any other file.
+    """Return the indexes of the result columns in a results file's header; empty for any other file.
 
-    Only exact names count: a column of the user's like 'Request ID' is not ours. Ours are the last of their name.
+    Only exact names count: a user's column like 'Request ID' is not ours. Ours are the last of their name.
     """
     indexes = {name.strip().casefold(): index for index, name in enumerate(header)}
     return {name: indexes[name] for name in RESULT_COLUMNS if name in indexes} if indexes.keys() >= _SIGNATURE else {}
 
 
-# Thousands of rows end alike; codes of the service are unbounded, the cache is not.
+# Thousands of rows end alike; the service's codes are unbounded, the cache is not.
 @lru_cache(maxsize=1024)
 def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
-    """Return what to do about a row, and about the auto-renewal of a subscription that is active again."""
+    """Return what to do about a row, and about the auto-renewal of a reactivated subscription."""
     return " ".join(filter(None, [advice(status, http_status, code), auto_renew_advice(auto_renew)]))

@@ -1,1 +1,1 @@
-"""A Partner Center of our own to practise and test against; it knows nothing of the client."""
+"""A simulated Partner Center for practice and tests; it does not depend on the client."""

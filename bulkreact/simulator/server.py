@@ -30,7 +30,7 @@ async def serve(
 ) -> AsyncIterator[tuple[str, PartnerCenter]]:
     """Serve on a loopback port (0: a free one) and yield the base URL and the service behind it.
 
-    With a directory the same port is its token service too, and the API accepts only tokens of that directory.
+    With a directory the same port is also its token service, and the API accepts only tokens of that directory.
     """
     partner_center = PartnerCenter(behaviour, monotonic)
     app, connections = application(partner_center, directory), WeakSet[asyncio.Transport]()

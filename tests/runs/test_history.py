@@ -103,7 +103,7 @@ def test_prune_removes_old_finished_runs_alone(program: Program, partner: Partne
     assert process.code == 0, process.err
     assert not old.exists()
     assert [folder.exists() for folder in (young, unknown, halted)] == [True, True, True]
-    assert f"To go: {old.name}" in process.out
+    assert f"Will be removed: {old.name}" in process.out
     assert f"Kept:  {unknown.name}: it is unfinished" in process.out
     assert f"Kept:  {halted.name}: it is unfinished" in process.out
     assert young.name not in process.out
@@ -115,7 +115,7 @@ def test_prune_asks_and_without_a_terminal_removes_nothing(program: Program, par
     make_older(old, 91)
     process = prune(program)
     assert process.code == 2
-    assert f"To go: {old.name}" in process.out
+    assert f"Will be removed: {old.name}" in process.out
     assert "--yes" in process.err
     assert old.exists()
 

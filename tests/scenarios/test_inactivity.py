@@ -114,7 +114,7 @@ def test_an_inbox_without_anything_new_is_reported_after_a_while(
     assert sweep_here(partner) == 0
     assert capsys.readouterr().err == ""
     assert sweep_here(partner, *expecting) == 1
-    assert re.search("inputs: nothing new has come since .*, for 8 days, and 7 days are", capsys.readouterr().err)
+    assert re.search("inputs: no new file since .* \\(8 days ago; limit: 7 days\\)", capsys.readouterr().err)
     drop_file(program, "a.csv", 100)
     assert sweep_here(partner, *expecting) == 0
     assert capsys.readouterr().err == ""
@@ -144,7 +144,7 @@ def test_silence_is_a_failure_for_monitors(partner: Partner, clock: Clock, recei
         == 1
     )
     assert receiver.paths == ["/start", "/fail", "/hook"]
-    assert "nothing new has come" in receiver.body("/fail")
+    assert "no new file since" in receiver.body("/fail")
     files = receiver.content("/hook")["files"]
     assert isinstance(files, list)
     assert [file["outcome"] for file in files] == ["silent"]

@@ -345,7 +345,7 @@ def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Progra
     drop_file(program, "a.csv", 100)
     kill_at(program, ("bulkreact.inbox.file_moves.copy", 0, 1), "sweep", *sweep_options(partner))
     pruned = program("prune", "--older-than", "0", "--yes")
-    assert "a sweep has still to put its input file aside" in pruned.out
+    assert "a sweep has not moved its input file yet" in pruned.out
     assert len(run_journals(program)) == 1
 
 

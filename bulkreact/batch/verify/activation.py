@@ -1,4 +1,4 @@
-"""What to do next with a subscription that was accepted: read it until it is active, then restore auto-renewal. No I/O."""
+"""What to do next with an accepted subscription: read it until it is active, then restore auto-renewal. No I/O."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ FRESH_SECONDS = 60.0
 
 
 class WatchStep(Enum):
-    """What follows an answer, unless the next call is made after a delay."""
+    """The step after an answer, unless the next call is made after a delay."""
 
     # Switch auto-renewal on before any other call: the ETag just read expires soon.
     RESTORE_NOW = auto()
-    # Read the remaining members again when the schedule says so.
+    # Read the remaining members again according to the schedule.
     POLL_NEXT_ROUND = auto()
-    # The time is over: the remaining members end as they were last seen.
+    # The deadline has passed: the remaining members end as last seen.
     GIVE_UP = auto()
     # No member is left.
     ALL_ACTIVE = auto()
@@ -35,7 +35,7 @@ Next = RetryIn | WatchStep
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """What a read shows: the active members, what was seen of each member read, and the subscription if it was read."""
+    """The result of a read: the active members, what was seen of each member, and the subscription if it was read."""
 
     active: Sequence[str] = ()
     seen: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class ReadResult:
 
 
 class ActivationWatch(Struct, frozen=True):
-    """The reads that the present round over a subscription's members still has to make.
+    """The reads that the current round over a subscription's members still has to make.
 
     A member is an entitlement's id, or "" for the subscription itself; None in ``unread`` is the list of all
     entitlements, which ``use_list`` allows. ``location`` is the path of the operation that the service named for the
@@ -56,7 +56,7 @@ class ActivationWatch(Struct, frozen=True):
     unread: tuple[str | None, ...] = ()
 
     def start(self, members: Collection[str]) -> "ActivationWatch":
-        """Return the beginning of a round: the subscription, then its entitlements, in one call if possible."""
+        """Return the start of a round: the subscription, then its entitlements, in one call if possible."""
         subscription = [""] if "" in members else []
         entitlements = _entitlements(members)
         unread = [*subscription, None] if self.use_list and len(entitlements) > 1 else [*subscription, *entitlements]
@@ -76,7 +76,7 @@ class ActivationWatch(Struct, frozen=True):
     def apply(
         self, verdict: Verdict, members: Collection[str], *, at: str, restore: bool
     ) -> tuple["ActivationWatch", ReadResult]:
-        """Return the state after the next read was answered at ``at``, and what the answer shows.
+        """Return the state after an answer to the next read at time ``at``, and the result.
 
         | read      | answer                                     | effect                                                |
         |-----------|--------------------------------------------|-------------------------------------------------------|
@@ -109,9 +109,9 @@ class ActivationWatch(Struct, frozen=True):
         return after, ReadResult(active, seen, subscription)
 
     def next(self, *, members_left: bool, restore_is_due: bool, time_is_over: bool) -> Next:
-        """Return what follows a read that was answered.
+        """Return the step after an answered read.
 
-        | members left | restore is due | round unread | time is over | next            |
+        | members left | restore is due | round unread | time is up   | next            |
         |--------------|----------------|--------------|--------------|-----------------|
         | yes          | yes            | any          | any          | RESTORE_NOW     |
         | no           | -              | -            | -            | ALL_ACTIVE      |
@@ -136,10 +136,10 @@ class ActivationWatch(Struct, frozen=True):
 
 
 class AutoRenewRestore(Struct, frozen=True):
-    """How far switching the auto-renewal of a subscription on again has come.
+    """The state of switching a subscription's auto-renewal on again.
 
-    ``snapshot`` is the subscription to be sent back, read at the monotonic time ``read_at``; ``read_twice`` says that an
-    earlier snapshot was too old. ``request_sequence`` counts the business answers to the update and names its request id.
+    ``snapshot`` is the subscription to send back, read at the monotonic time ``read_at``; ``read_twice``: an earlier
+    snapshot was too old. ``request_sequence`` counts the business answers to the update and names its request id.
     """
 
     request_sequence: int = 0
@@ -152,7 +152,7 @@ class AutoRenewRestore(Struct, frozen=True):
     token_refused: bool = False
 
     def to_send(self, now: float) -> Subscription | None:
-        """Return the subscription to be sent back now, None if it must be read first.
+        """Return the subscription to send back now, None if it must be read first.
 
         At a low rate a snapshot is always too old: reading it twice is enough.
         """
@@ -160,11 +160,11 @@ class AutoRenewRestore(Struct, frozen=True):
         return None if is_old else self.snapshot
 
     def before_read(self) -> "AutoRenewRestore":
-        """Return the state before a read: what was read earlier is not sent any more."""
+        """Return the state before a read: an earlier snapshot will not be sent."""
         return replace(self, snapshot=None, read_twice=self.snapshot is not None)
 
     def after_read(self, subscription: Subscription | None, *, now: float) -> "AutoRenewRestore":
-        """Return the state after a read: an active subscription without auto-renewal is to be sent back."""
+        """Return the state after a read: an active subscription without auto-renewal will be sent back."""
         if subscription and subscription.status == ACTIVE and subscription.auto_renew_disabled:
             return replace(self, snapshot=subscription, read_at=now, seen_active=True)
         return self
@@ -181,7 +181,7 @@ class AutoRenewRestore(Struct, frozen=True):
         )
 
     def next(self, verdict: Verdict) -> RetryIn | AutoRenew:
-        """Return what follows an answer to the update: another call, or the auto-renewal that the row ends with.
+        """Return the step after an answer to the update: another call, or the row's final auto-renewal.
 
         | answer        | conflicts       | next                       |
         |---------------|-----------------|----------------------------|

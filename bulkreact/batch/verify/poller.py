@@ -1,4 +1,4 @@
-"""Polling accepted subscriptions: makes each call of a watch, records its answer and hands the watch back to the queue."""
+"""Polls accepted subscriptions: makes each call of a watch, records the answer and returns the watch to the queue."""
 
 from collections.abc import Awaitable, Callable
 from typing import assert_never
@@ -16,9 +16,9 @@ from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchRe
 
 
 class ActivationPoller:
-    """Makes the calls of watches, one at a time for each, and records their answers with the outcomes.
+    """Makes the calls of watches, one at a time for each, and records answers with outcomes.
 
-    ``settled`` receives the rows that each answer settles, ``apply`` acts on a call without an answer.
+    ``on_settled`` receives the rows that each answer settles, ``apply`` handles a call without an answer.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ActivationPoller:
         self._apply = apply
 
     async def call(self, watch: SubscriptionWatch) -> None:
-        """Make the next call of a watch; its answer is durable before anything follows from it."""
+        """Make the next call of a watch; its answer is durable before the next step."""
         call = watch.next_call(self._environment.monotonic())
         ordinal, request_sequence = call.row.ordinal, call.request_sequence
         request_id = (
@@ -73,7 +73,7 @@ class ActivationPoller:
         self._pool.record_answer(watch, result)
 
     def _follow(self, watch: SubscriptionWatch, step: Next) -> None:
-        """Hand a watch back to the queue."""
+        """Return a watch to the queue."""
         now = self._environment.monotonic()
         match step:
             case WatchStep.RESTORE_NOW:

@@ -1,4 +1,4 @@
-"""Reading the present status of targets once, at the rate of any other call and without a journal."""
+"""Reads the current status of targets once, at the configured rate and without a journal."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -53,7 +53,7 @@ async def spot_check(
 
 
 class _WatchSource:
-    """The watches of targets, as the queue reads them: by customer, in the order of their first rows."""
+    """The watches of targets as a queue source: by customer, in the order of their first rows."""
 
     def __init__(self, targets: Mapping[int, Target], schedule: PollSchedule) -> None:
         # As accepted rows: those read as active are done, the others are not read a second time.
@@ -80,7 +80,7 @@ class _WatchSource:
 
 
 class InMemoryRecorder(Recorder):
-    """Remembers in memory which target each call is for, and the status that was read."""
+    """Keeps in memory which target each call is for, and the status that was read."""
 
     def __init__(self, targets: Mapping[int, Target]) -> None:
         self.statuses: dict[int, StatusRead] = {}
@@ -92,14 +92,14 @@ class InMemoryRecorder(Recorder):
     async def record_call(
         self, ordinal: int, operation: Operation, *, request_id: str, correlation_id: str, started_at: str
     ) -> int:
-        """Remember a call that is about to leave; reads need not be durable."""
+        """Remember a call before it is sent; reads need not be durable."""
         del operation, request_id, correlation_id, started_at
         call_id = next(self._call_ids)
         self._calls[call_id] = ordinal
         return call_id
 
     async def record_answer(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
-        """Remember the statuses read."""
+        """Remember the statuses that were read."""
         del settled
         number = self._calls.pop(call.id)
         match verdict:

@@ -1,4 +1,4 @@
-"""The watched rows of one subscription as an item of the queue: what was seen of them, and how they end."""
+"""The watched rows of a subscription as a queue item: what was seen of them, and their outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class PollSchedule:
 
     @property
     def deadline(self) -> float:
-        """Return when the time is over."""
+        """Return when the watch ends."""
         return self.started + self.verification.timeout
 
     def first(self, accepted: datetime | None) -> float:
-        """Return when to read a row first; ``accepted`` is None where no answer is known."""
+        """Return when to read a row first; ``accepted`` is None if no answer is known."""
         after = self.verification.after
         elapsed = (self.started_at - accepted).total_seconds() if accepted else after
         return min(self.deadline, self.started + max(0.0, after - max(0.0, elapsed)))
@@ -46,14 +46,14 @@ _NOT_RESTORED = frozenset({AutoRenew.OFF, AutoRenew.UNTOUCHED})
 
 
 class WatchResult(NamedTuple):
-    """The rows of a watch that have ended, with their outcomes, and those that stay as they are, watched no longer."""
+    """The settled rows of a watch with their outcomes, and those that stay as they are and are no longer watched."""
 
     ended: Sequence[tuple[WatchedRow, Outcome]] = ()
     unwatched: Sequence[WatchedRow] = ()
 
 
 class WatchCall(NamedTuple):
-    """The next call of a watch, made for a row; ``request_sequence`` is None for a read, which has a request id of its own.
+    """The next call of a watch, made for a row; ``request_sequence`` is None for a read, which gets a new request id.
 
     ``failures`` and ``token_refused`` are those of earlier calls of its kind.
     """
@@ -71,7 +71,7 @@ class SubscriptionWatch:
     """The watched rows of one subscription by entitlement id; the subscription itself has the empty id.
 
     ``due`` is the monotonic time of the first read, ``seen`` describes what was last read of each member, ``failures``
-    counts the transient ones since the last read that was answered. ``restore`` is None if auto-renewal is left alone.
+    counts the transient ones since the last answered read. ``restore`` is None if auto-renewal is not restored.
     """
 
     position: int
@@ -87,7 +87,7 @@ class SubscriptionWatch:
 
     @property
     def has_calls(self) -> bool:
-        """Return true: rows that were accepted are never dropped silently."""
+        """Return true: accepted rows are never dropped silently."""
         return True
 
     def next_call(self, now: float) -> WatchCall:
@@ -111,7 +111,7 @@ class SubscriptionWatch:
     def apply(
         self, call: WatchCall, verdict: Verdict, *, at: str, now: float, started: float
     ) -> tuple[WatchResult, Next]:
-        """Take in an answer; return the rows that it settles and what follows. ``started`` is when the call was sent."""
+        """Apply an answer; return the rows that it settles and the next step. ``started`` is when the call was sent."""
         if self.restore and call.request_sequence is not None:
             return self._apply_update(self.restore, verdict)
         self.failures, self.token_refused = 0, False
@@ -136,7 +136,7 @@ class SubscriptionWatch:
         return WatchResult([*ended, *late.ended], late.unwatched), step
 
     def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
-        """Count a call that must be made again."""
+        """Count a call that must be repeated."""
         if self.restore and call.request_sequence is not None:
             self.restore = self.restore.apply(verdict)
         self.token_refused = isinstance(verdict, TokenRefused)
@@ -178,7 +178,7 @@ class SubscriptionWatch:
 
 
 def watch_rows(rows: Sequence[WatchedRow], schedule: PollSchedule, *, restoring: bool = False) -> SubscriptionWatch:
-    """Return the watch of one subscription's rows, in the position of the first."""
+    """Return the watch of one subscription's rows, at the position of the first."""
     first, members = rows[0], {row.target.entitlement_id: row for row in rows}
     subscription = members.get("")
     location, restore, is_updated = "", None, False

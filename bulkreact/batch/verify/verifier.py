@@ -1,4 +1,4 @@
-"""The verification of a run: reads accepted rows until they are active or the time is over."""
+"""Verifies a run: reads accepted rows until they are active or the time is up."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from bulkreact.models import Status
 
 
 class Verifier:
-    """Reads every watched row until it is active or the time is over; if stopped, leaves the others as they were."""
+    """Reads every watched row until it is active or the time is up; if stopped, the others stay as they were."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Verifier:
     async def _apply(
         self, watch: SubscriptionWatch, reaction: Unanswered, result: CallResult, abort_reason: str
     ) -> None:
-        """Act on a call without an answer; close the watches of a scope that is throttled for too long."""
+        """Handle a call without an answer; close the watches of a scope that is throttled for too long."""
         abandoned = await self.pool.apply(watch, reaction, result, abort_reason=abort_reason)
         if abandoned is None:
             return

@@ -1,4 +1,4 @@
-"""The watches of a journal's accepted rows, as the queue reads them."""
+"""The watches of a journal's accepted rows, as a queue source."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _WITHOUT_LIMIT = -1
 class WatchList:
     """The rows of a journal to be watched, by customer and subscription.
 
-    ``everything`` watches all accepted rows, ``restoring`` at least those whose auto-renewal is to be switched on again.
+    ``everything`` watches all accepted rows, ``restoring`` at least those whose auto-renewal is to be restored.
     """
 
     def __init__(self, journal: JournalReader, schedule: PollSchedule, *, everything: bool, restoring: bool) -> None:

@@ -1,4 +1,4 @@
-"""``bulkreact discover``: an input file of what could be reactivated, or the entitlement ids that a file lacks."""
+"""``bulkreact discover``: writes an input file of what could be reactivated, or adds missing entitlement ids to one."""
 
 import os
 from collections import Counter
@@ -76,7 +76,7 @@ def _customer(text: str) -> str:
 @click.option(
     "--complete",
     metavar="INPUT",
-    help="Instead: copy this file to --out, with the entitlement ids filled in where there is no doubt.",
+    help="Copy this file to --out and fill in each missing entitlement id that has exactly one candidate.",
 )
 @click.option("--new", is_flag=True, help="Read everything again, also what an earlier, unfinished discovery has read.")
 @layout_options
@@ -106,7 +106,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
 
 def _check(params: Mapping[str, Any]) -> None:
-    """Make sure that the options make sense together."""
+    """Check that the options are consistent."""
     if params["customer"] and params["customers"]:
         raise InputRefusedError("--customer and --customers exclude each other: leave one of them out.")
     if params["complete"] is None:
@@ -121,7 +121,7 @@ def _check(params: Mapping[str, Any]) -> None:
 
 
 def _output_path(out: Path | None, source: Path | None) -> Path | None:
-    """Return where the file goes; a path that cannot be written, or is an input, is refused."""
+    """Return the output path; refuse one that cannot be written or is an input."""
     if out is None:
         return None
     if out.suffix.lower() not in _SUFFIXES:
@@ -132,13 +132,13 @@ def _output_path(out: Path | None, source: Path | None) -> Path | None:
         raise InputRefusedError(f"--out {out}: there is no folder {out.parent} that can be written.")
     if source:
         refuse_same_file(out, source, name=f"the list of customers {source}")
-    # The target of a link is replaced, not the link.
+    # Replace the target of a link, not the link.
     return out.resolve()
 
 
 @dataclass(slots=True)
 class DiscoveredCounts:
-    """Rows by kind and status; how many of them are permanently deleted soon, and the first of those."""
+    """Rows by kind and status; how many of them are permanently deleted soon, and the first deadline."""
 
     now: datetime
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -157,7 +157,7 @@ class DiscoveredCounts:
 
     @property
     def deleted_count(self) -> int:
-        """Return how many rows cannot be reactivated any more."""
+        """Return how many rows can no longer be reactivated."""
         return sum(rows for (_, status), rows in self.counts.items() if status.lower() in GONE)
 
     @property
@@ -216,12 +216,12 @@ def _lines(found: DiscoveredCounts, store: DiscoveryStore, shown: Path | None) -
         _, row = found.nearest
         name = " of ".join(filter(None, (row.subscription_name or row.offer or row.subscription_id, row.customer_name)))
         yield (
-            f"Warning: {found.soon:,} will be deleted for good within {URGENT_WITHIN.days} days; "
+            f"Warning: {found.soon:,} will be permanently deleted within {URGENT_WITHIN.days} days; "
             f"the next on {row.deadline[:10]}: {name}."
         )
     if found.deleted_count:
         others = " ".join(f"--status {shell_quote(Path(status))}" for status in found.reactivatable_statuses)
-        yield f"Deleted or expired, and not to be brought back: {found.deleted_count:,}. Leave them out with {others}"
+        yield f"Deleted or expired, cannot be reactivated: {found.deleted_count:,}. Exclude them with {others}"
     if without_id := store.without_id:
         yield f"Left out, because they came without a usable id: {without_id:,}"
     if shown:

@@ -1,4 +1,4 @@
-"""``bulkreact discover --complete``: fills in the entitlement ids that an input lacks, where there is no doubt."""
+"""``bulkreact discover --complete``: fills in missing entitlement ids that have exactly one candidate."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -29,20 +29,20 @@ from bulkreact.wording import shell_quote
 
 
 class CompletionResult(StrEnum):
-    """What became of a row, as people read it."""
+    """The result of completing a row, as shown to the user."""
 
     UNCHANGED = "Left as they were"
     FILLED = "Filled in"
     SEVERAL = f"Several candidates, listed in the column {CANDIDATES}: choose one, and put it into entitlement_id"
-    NONE = "No candidate: nothing below this Azure plan is other than active"
-    NO_PLAN = "No Azure plan, so that there is no entitlement to be found"
+    NONE = "No candidate: every Azure subscription of this plan is already active"
+    NO_PLAN = "Not an Azure plan, so it has no entitlements"
     UNKNOWN = "No such subscription: the customer has none with this id"
     UNREAD = "Not looked up: the customer, or the Azure plan, could not be read"
 
 
 @dataclass(slots=True)
 class Completion:
-    """The rows of an input as they are written, and what became of each, by row number."""
+    """The rows of an input as written, and the result of each, by row number."""
 
     table: InputWithMissingIds
     store: DiscoveryStore | None
@@ -50,7 +50,7 @@ class Completion:
     ends: dict[CompletionResult, list[int]] = field(default_factory=lambda: {end: [] for end in CompletionResult})
 
     def rows(self) -> Iterator[Sequence[str]]:
-        """Yield every row, completed where there is no doubt."""
+        """Yield every row, completed if there is exactly one candidate."""
         for row in self.table.rows():
             end, cells = self._row(row)
             self.ends[end].append(row.number)
@@ -113,7 +113,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
 
 
 def _unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
-    """Return what could not be read: a customer with one of their subscriptions, or with all where that is empty."""
+    """Return what could not be read: a customer and one of their subscriptions, or all if that is empty."""
     return frozenset(
         (customer_id.lower(), failure.subscription_id.lower() if failure and not failure.transient else "")
         for customer_id, _, failure in store.unread_customers()
@@ -133,6 +133,6 @@ def _lines(completion: Completion, shown: Path | None) -> Iterator[str]:
 
 
 def _describe(candidate: FoundTarget) -> str:
-    """Return a candidate as people choose by it: id, name and status."""
+    """Return a candidate for the user to choose from: id, name and status."""
     name = candidate.name.replace(";", ",") or "no name"
     return f"{candidate.entitlement_id} ({name}, {candidate.status or 'no status'})"

@@ -1,4 +1,4 @@
-"""Reads customers for a discovery, with what an earlier process has read of them, and reports what could not be read."""
+"""Reads customers for a discovery, continuing an earlier process's reads, and reports what could not be read."""
 
 import hashlib
 import io
@@ -45,7 +45,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class ChosenCustomers:
-    """The customers that are named beforehand, and the only subscriptions of theirs to be read, if named."""
+    """The customers that the user selected and, optionally, the only subscriptions to read for them."""
 
     customers: tuple[str, ...]
     subscriptions: frozenset[tuple[str, str]] = frozenset()
@@ -54,7 +54,7 @@ class ChosenCustomers:
 def store_path(
     reports: Path, service: Service, tenant_id: str, criteria: DiscoveryFilter, chosen: ChosenCustomers | None
 ) -> Path:
-    """Return where progress is stored: the same file for all commands that read the same."""
+    """Return where progress is stored: the same file for all commands that read the same customers."""
     target = ("simulated",) if service.simulated else (service.base_url, service.api_version, tenant_id)
     key = repr((target, criteria, (chosen.customers, sorted(chosen.subscriptions)) if chosen else None))
     return reports / f"discover-{hashlib.sha256(key.encode()).hexdigest()[:12]}.sqlite3"
@@ -64,14 +64,14 @@ def store_path(
 def read_customers(
     ctx: click.Context, criteria: DiscoveryFilter, chosen: ChosenCustomers | None, reporter: Reporter
 ) -> Iterator[DiscoveryStore]:
-    """Read all customers who have not been read yet, and yield the store when that is done.
+    """Read all unread customers, then yield the store.
 
-    ``chosen`` is None if the partner's own list says who the customers are. Ends the command where the store is of no
-    use: interrupted, refused, no list of customers.
+    ``chosen`` is None if the partner's list names the customers. Ends the command if the store is of no use:
+    interrupted, refused, no list of customers.
     """
     service, limits = shared.read_service(ctx), shared.read_limits(ctx)
     with open_session(ctx, service, limits, reporter, token_needed=True) as session:
-        session.announce("a discovery")
+        session.record_run("a discovery")
         path = store_path(ctx.params["reports"], service, session.access.tenant_id, criteria, chosen)
         now = session.now()
         with DiscoveryStore(path, now=now, ignore_cache=ctx.params["new"]) as store:
@@ -105,7 +105,7 @@ def _read(
 
 
 def _check(stop_reason: StopReason, failure: ReadFailure | None, store: DiscoveryStore) -> None:
-    """End the command unless all customers have been gone through."""
+    """End the command unless all customers were processed."""
     read = f"{store.customer_count - store.unread_count:,} of {plural(store.customer_count, 'customer')} read so far"
     so_far = read if store.is_listed else "the list of customers was not complete yet"
     if stop_reason.state is RunState.INTERRUPTED:
@@ -122,7 +122,7 @@ def _check(stop_reason: StopReason, failure: ReadFailure | None, store: Discover
 
 
 def describe(failure: ReadFailure) -> str:
-    """Return a failure for people: HTTP status, code, description, and the ids that Microsoft support asks for."""
+    """Describe a failure: HTTP status, code, description, and the ids that Microsoft support asks for."""
     status = f"HTTP {failure.http_status}, " if failure.http_status else ""
     message = f"{status}{failure.code}: {failure.description.rstrip('.')}"
     return f"{message} (request_id {failure.request_id}, correlation_id {failure.correlation_id})"
@@ -156,20 +156,20 @@ def report_unread(store: DiscoveryStore) -> int:
 
 def _remedy(failure: ReadFailure | None) -> str:
     if failure is None or failure.transient:
-        return "This may pass: give the same command again."
+        return "This may be temporary. Run the same command again."
     meaning = lookup(failure.http_status, failure.code).answer_class if failure.http_status else None
     explain = f"More: bulkreact explain {failure.code}"
     return f"{_REMEDIES[meaning]} {explain}" if meaning in _REMEDIES else explain
 
 
 def refuse_same_file(out: Path, source: Path, *, name: str) -> None:
-    """Make sure that an output is not an input; InputRefusedError if it is, by whatever name."""
+    """Check that an output is not an input, by whatever name; InputRefusedError if it is."""
     if out.exists() and source.exists() and out.samefile(source):
         raise InputRefusedError(f"--out {out} would overwrite {name}: name another file.")
 
 
 def write_output(out: Path | None, write: Callable[[Path], None], write_lines: Callable[[TextIO], None]) -> None:
-    """Write a file whole or not at all, or lines to standard output; what was read is kept for another try."""
+    """Write a file atomically, or lines to standard output; what was read is kept for another try."""
     try:
         if out:
             write(out)
@@ -187,7 +187,7 @@ def write_output(out: Path | None, write: Callable[[Path], None], write_lines: C
 
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
-    """Yield standard output as a file that is UTF-8 everywhere and leaves line ends as they are."""
+    """Yield standard output as UTF-8 on every platform, without translating line ends."""
     file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         yield file

@@ -1,4 +1,4 @@
-"""``bulkreact doctor``: proves that a run could work, before one is needed at night."""
+"""``bulkreact doctor``: checks everything that a run needs, without sending anything."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
 
 
 def _settings(ctx: click.Context, source: CredentialSource | None) -> dict[str, EffectiveValue]:
-    """Return the effective settings and where they come from; of secrets, only whether they are set."""
+    """Return the effective settings and their sources; of secrets, only whether they are set."""
     settings = {name: value for name, value in effective(ctx).items() if name != "json"}
     cloud = Cloud(ctx.params["cloud"])
     implied = {} if ctx.params["simulate"] else {"base_url": EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")}
@@ -80,7 +80,7 @@ def _derived_settings(source: CredentialSource, cloud: Cloud) -> dict[str, Effec
     """Return the settings that follow from the source of the credentials."""
     methods = {TokenSource: AuthMethod.TOKEN, AppSource: AuthMethod.APP, UserSource: AuthMethod.USER}
     origin = "stored sign-in" if isinstance(source, UserSource) else f"cloud {cloud}"
-    # A ready token was not asked for by app, tenant and authority.
+    # A given token was not requested with app, tenant and authority.
     names = ("scope",) if isinstance(source, TokenSource) else ("tenant_id", "client_id", "authority", "scope")
     implied = {name: EffectiveValue(getattr(source.identity, name), origin) for name in names}
     return {"auth": EffectiveValue(methods[type(source)].value, "what is given"), **implied}

@@ -46,7 +46,7 @@ _DAY_SECONDS = 86_400
 
 
 class CheckResult(StrEnum):
-    """How a check ended; only ``failed`` keeps a run from working."""
+    """The result of a check; only ``failed`` prevents a run."""
 
     OK = "ok"
     WARNING = "warning"
@@ -56,7 +56,7 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was checked, and what to do about it."""
+    """One check, its result, and what to do about it."""
 
     name: str
     result: CheckResult
@@ -70,7 +70,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTokenAge:
-    """How old a sign-in's refresh token is, and how long it stays valid unless it is used."""
+    """The age of a sign-in's refresh token, and how long it stays valid if unused."""
 
     age_days: float
     days_left: float
@@ -78,7 +78,7 @@ class RefreshTokenAge:
 
 @dataclass(slots=True)
 class Findings:
-    """The results of all checks; figures for monitors are None where nothing could be measured."""
+    """The results of all checks; metrics are None if nothing could be measured."""
 
     checks: list[Check] = field(default_factory=list)
     source: CredentialSource | None = None
@@ -165,7 +165,7 @@ async def _check_token(findings: Findings, tokens: StaticToken | RefreshingToken
 
 
 def describe_claims(claims: Claims, *, now: float) -> str:
-    """Return what a token says about itself, for people; ``now`` counts seconds since 1970."""
+    """Return a token's claims as text; ``now`` counts seconds since 1970."""
     subject = "the app alone" if claims.app_only else f"{claims.user or 'a user'} through the app"
     mfa = "" if claims.app_only or claims.methods is None else ", signed in by " + " and ".join(claims.methods)
     parts = [f"{subject} {claims.client_id}".strip() + mfa]
@@ -208,7 +208,7 @@ async def _check_read(findings: Findings, service: Service, tokens: StaticToken 
         findings.add("harmless read", CheckResult.FAILED, str(error))
         return
     except AlreadyRunningError as error:
-        # Another run has the partner's call budget: make no call beside it.
+        # Another run uses the partner's call budget: make no call meanwhile.
         findings.add("harmless read", CheckResult.SKIPPED, str(error))
         return
     verdict = judge(Operation.LIST_CUSTOMERS, reply, now=utc_now())
@@ -302,7 +302,7 @@ def _check_certificate(findings: Findings, source: CredentialSource) -> None:
 
 
 def _check_folder(findings: Findings, name: str, folder: Path, advice: str) -> None:
-    """Create and remove a file in the folder, or where the folder would be created."""
+    """Create and remove a file in the folder, or in the folder where it would be created."""
     path = folder.absolute()
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
     try:

@@ -1,4 +1,4 @@
-"""``bulkreact explain``: what error codes and statuses mean."""
+"""``bulkreact explain``: explains error codes and statuses."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""``bulkreact plan``: previews what a run of an input would do, and everything that is wrong with it; nothing is sent."""
+"""``bulkreact plan``: previews a run of an input, with everything that is wrong with it; nothing is sent."""
 
 import json
 import tempfile
@@ -84,7 +84,7 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
 
 @dataclass(frozen=True, slots=True)
 class _PresentState:
-    """The targets, their present statuses by row number (None if they were not read), and their deadlines."""
+    """The targets, their current statuses by row number (None if they were not read), and their deadlines."""
 
     targets: list[PlannedTarget]
     statuses: dict[int, str] | None
@@ -92,7 +92,7 @@ class _PresentState:
 
 
 def _present_state(plan: RunPreview, listed: list[PlannedTarget], reads: dict[int, StatusRead] | None) -> _PresentState:
-    """Combine the deadlines of the input with what was read."""
+    """Combine the deadlines of the input with those that were read."""
     if reads is None:
         return _PresentState(listed, None, plan.deadlines)
     statuses = {number: read.status for number, read in reads.items()}
@@ -100,7 +100,7 @@ def _present_state(plan: RunPreview, listed: list[PlannedTarget], reads: dict[in
     both = [*plan.deadlines.items(), *((number, deadline) for number, deadline in read.items() if deadline)]
     soonest: dict[int, str] = {}
     for number, deadline in sorted(both, key=itemgetter(1, 0)):
-        # What is active is not deleted.
+        # An active subscription is not deleted.
         if statuses.get(number) != ACTIVE:
             soonest.setdefault(number, deadline)
     return _PresentState(listed, statuses, soonest)
@@ -178,19 +178,19 @@ def _status_lines(present: _PresentState) -> Iterator[str]:
 
 
 def _days_left(deadline: str, now: datetime) -> float:
-    """Return the days until a deadline (UTC, ISO 8601), negative when it has passed."""
+    """Return the days until a deadline (UTC, ISO 8601), negative if it has passed."""
     return round((datetime.fromisoformat(deadline) - now) / timedelta(days=1), 1)
 
 
 def _deadline_lines(present: _PresentState, now: datetime) -> Iterator[str]:
-    """Yield how much time there is, and a warning about rows with little time left; deadlines come soonest first."""
+    """Yield how much time is left, and a warning about rows with little time; deadlines come soonest first."""
     deadlines = present.deadlines
     left = {number: _days_left(deadline, now) for number, deadline in deadlines.items()}
     coming = [number for number, days in left.items() if days > 0]
     if coming:
         date, last = deadlines[coming[0]][:10], deadlines[coming[-1]][:10]
         until = f", the last on {last}" if last != date else ""
-        yield f"Time left: known of {plural(len(left), 'row')}; the first target is deleted for good on {date}{until}"
+        yield f"Time left: known of {plural(len(left), 'row')}; the first target is permanently deleted on {date}{until}"
     if soon := [number for number in coming if left[number] < URGENT_WITHIN.days]:
         days = left[soon[0]]
         duration = f"only {plural(round(days), 'day')}" if days >= 1 else "less than a day"
@@ -202,5 +202,5 @@ def _deadline_lines(present: _PresentState, now: datetime) -> Iterator[str]:
     if past := [number for number, days in left.items() if days <= 0]:
         yield (
             f"Warning:   the deadline of {plural(len(past), 'row')} ({format_ranges(sorted(past))}) has passed: "
-            "what they name may be deleted for good"
+            "what they name may be permanently deleted"
         )

@@ -1,4 +1,4 @@
-"""Reads the present status of a plan's targets; nothing is reactivated."""
+"""Reads the current status of a plan's targets; nothing is reactivated."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +19,7 @@ from bulkreact.settings import Service
 
 
 def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[int, StatusRead]:
-    """Return what was read of targets by their row numbers; what could not be read is missing."""
+    """Return what was read of targets by row number; what could not be read is missing."""
     limits = shared.read_limits(ctx)
     # Nothing is written: no folder is needed.
     reporter = ConsoleReporter(Output(Path(), progress=False))
@@ -31,7 +31,7 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
         )
 
     with open_session(ctx, shared.read_service(ctx), limits, reporter, token_needed=True) as session:
-        session.announce("plan")
+        session.record_run("plan")
         with session.shutdown.handling_signals():
             result = session.call(work)
     stop_reason, statuses = (result, {}) if isinstance(result, StopReason) else result

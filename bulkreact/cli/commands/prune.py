@@ -1,4 +1,4 @@
-"""``bulkreact prune``: removes the folders of old finished runs after showing them, and nothing else."""
+"""``bulkreact prune``: removes the folders of old finished runs after showing them."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ from bulkreact.wording import plural
 
 _OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
 _OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
-# A run is renamed before it is removed, so that a kill leaves no half of it.
+# A run is renamed before it is removed, so that a kill leaves no partial run.
 _REMOVING = ".{}.pruned"
 _HALF_REMOVED = ".[0-9]*T[0-9]*Z-*.pruned"
 
@@ -56,7 +56,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
         click.echo("There is nothing to remove.")
         return
     for summary in plan.removed:
-        click.echo(f"To go: {summary.one_line()}")
+        click.echo(f"Will be removed: {summary.one_line()}")
     if not yes:
         ask(f"Remove {plural(len(plan.removed), 'run')} from {reports}?", "Nothing was removed.")
     count = sum(_remove(summary.run.folder) for summary in plan.removed)
@@ -65,7 +65,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
 
 @dataclass(slots=True)
 class PrunePlan:
-    """The runs to be removed, the oldest first, and the old ones that are kept, with the reasons."""
+    """The runs to remove, oldest first, and the old ones to keep, with the reasons."""
 
     removed: list[RunSummary] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -74,11 +74,11 @@ class PrunePlan:
 def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: datetime) -> PrunePlan:
     """Plan the removal of runs that ended before a time; a run and its retries are removed together or not at all.
 
-    ``unfiled`` are the runs whose input files a sweep has still to file.
+    ``unfiled`` are the runs whose input files a sweep has not moved yet.
     """
     lineages: dict[str, list[Run]] = defaultdict(list)
     first_runs: dict[str | None, str] = {}
-    # A retry is younger than the run that it took rows from.
+    # A retry is younger than the run whose rows it took.
     for run in sorted(runs, key=attrgetter("created_at")):
         first = first_runs.get(run.metadata.retry_of, run.metadata.id)
         first_runs[run.metadata.id] = first
@@ -96,7 +96,7 @@ def plan_removal(runs: Iterable[Run], unfiled: frozenset[str], *, before: dateti
 
 
 def _last_seen(run: Run) -> datetime:
-    """Return when a run ended, else when it was begun."""
+    """Return when a run ended, or else started."""
     return datetime.fromisoformat((run.session and run.session.ended_at) or run.metadata.created_at)
 
 
@@ -114,14 +114,14 @@ def _reason_to_keep(run: Run, unfiled: frozenset[str]) -> str:
     if foreign:
         return f"there are files in it that are not bulkreact's: {', '.join(foreign[:3])}"
     if run.metadata.id in unfiled:
-        return "a sweep has still to put its input file aside"
+        return "a sweep has not moved its input file yet"
     if is_locked(folder):
         return "a process is working on it"
     return ""
 
 
 def _remove(folder: Path) -> bool:
-    """Remove a run's folder in one step for other processes; return false if one is working on it."""
+    """Remove a run's folder, atomically for other processes; return false if a process works on it."""
     if is_locked(folder):
         click.echo(f"Kept:  {folder.name}: a process is working on it", err=True)
         return False

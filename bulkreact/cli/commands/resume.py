@@ -1,4 +1,4 @@
-"""``bulkreact resume``: continues an unfinished run, from its journal alone."""
+"""``bulkreact resume``: continues an unfinished run from its journal."""
 
 import click
 

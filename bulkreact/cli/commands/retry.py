@@ -1,4 +1,4 @@
-"""``bulkreact retry``: a new run over the rows of a finished one that another attempt may settle."""
+"""``bulkreact retry``: a new run over those rows of a finished one that may now succeed."""
 
 import click
 

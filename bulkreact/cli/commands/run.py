@@ -1,4 +1,4 @@
-"""``bulkreact run``: the main job, from a file to its results."""
+"""``bulkreact run``: reactivates the subscriptions of an input file."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from bulkreact.runs.saved_plan import load_plan
 @click.option(
     "--plan",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Refuse the input unless it comes to what this file says, which 'bulkreact plan --out' has written.",
+    help="Refuse the input unless it matches this plan, saved by 'bulkreact plan --out'.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @click.pass_context

@@ -1,4 +1,4 @@
-"""``bulkreact simulator``: the simulated service alone, until Ctrl-C."""
+"""``bulkreact simulator``: runs the simulated service until Ctrl-C."""
 
 import asyncio
 import ssl
@@ -27,18 +27,20 @@ _option = partial(click.option, show_default=True)
 @click.command("simulator", cls=ConfiguredCommand)
 @_option("--port", type=click.IntRange(0, 65535), default=8080, help="0 takes a free port.")
 @_option("--activation-delay", type=DURATION, default="2s", help="From accepted to active.")
-@_option("--activation-spread", type=DURATION, default="0s", help="So much sooner or later, drawn for each one.")
+@_option(
+    "--activation-spread", type=DURATION, default="0s", help="Random variation of the activation delay, plus or minus."
+)
 @_option("--partner-limit", type=click.IntRange(0), default=500, help="Calls per window; 0: no limit.")
 @_option("--customer-limit", type=click.IntRange(0), default=0, help="Calls per window; 0: no limit.")
 @_option("--window", type=DURATION, default="60s", help="The window of the limits.")
-@_option("--faults", type=click.FloatRange(0, 1), default=0.0, help="Share of calls that meet a random fault.")
-@_option("--seed", type=int, default=0, help="Chooses what is random.")
-@_option("--customers", type=click.IntRange(0), default=3, help="So many are listed.")
+@_option("--faults", type=click.FloatRange(0, 1), default=0.0, help="Share of calls that get a random fault.")
+@_option("--seed", type=int, default=0, help="Seed of the random numbers.")
+@_option("--customers", type=click.IntRange(0), default=3, help="Number of customers.")
 @_option(
     "--broken-customers",
     type=click.IntRange(0),
     default=0,
-    help="So many more, whose subscriptions are hard to list.",
+    help="Number of additional customers whose subscription list returns errors first.",
 )
 @click.option(
     "--tls-certificate",
@@ -69,7 +71,7 @@ def command(
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return what is needed to serve https, None if it is not asked for."""
+    """Return the TLS context for https, None if it was not requested."""
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
@@ -98,7 +100,7 @@ async def _serve(behaviour: Behaviour, port: int, tls: ssl.SSLContext | None, st
 
 
 def _advice(base_url: str, *, tokens: bool) -> str:
-    """Say how to try what is served."""
+    """Print how to try the simulator."""
     command = f"bulkreact run inputs/sample.csv --base-url {base_url}"
     if not tokens:
         return f"Try: {command} (any BULKREACT_ACCESS_TOKEN will do)"

@@ -54,10 +54,10 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """A run at one moment.
+    """The state of a run at one moment.
 
-    ``session`` is the process that sends its rows, None if there is none at present, and ``verified_by`` the id of
-    one that only verifies them. ``open`` are the rows that are not settled yet; at rest, those a resume would send.
+    ``session`` is the process that is sending its rows, None if there is none, and ``verified_by`` the id of one that
+    only verifies them. ``open`` are the rows that are not settled yet; without a process, those a resume would send.
     """
 
     overview: RunOverview
@@ -67,12 +67,12 @@ class RunSnapshot:
     in_flight: int
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for programs, named as in summary.json."""
+        """Return it for JSON, with the names of summary.json."""
         process_id = self.session.process_id if self.session else self.verified_by
         return {**self.overview.to_dict(), "process_id": process_id, "open": self.open, "in_flight": self.in_flight}
 
     def lines(self, name: str) -> Iterator[str]:
-        """Yield it for people, without the table of statuses; ``name`` is the run's on the command line."""
+        """Yield it as text, without the table of statuses; ``name`` is the run's on the command line."""
         overview, metadata, status = self.overview, self.overview.metadata, self.overview.status
         if self.session:
             yield f"Run {metadata.id}: running, process {self.session.process_id}, since {self.session.started_at}"
@@ -99,7 +99,7 @@ class RunSnapshot:
 
 
 def _read(folder: Path) -> RunSnapshot:
-    """Read the state of a run from its journal, all of it at one moment."""
+    """Read the state of a run from its journal in one snapshot."""
     locked = is_locked(folder)
     with JournalReader(folder) as journal:
         latest, newest = journal.latest_session(), journal.latest_session(sending=False)

@@ -50,12 +50,12 @@ _FILE_OPTIONS = ("keep", "again", "allow_empty", "wait", "settle", "expect_withi
 )
 @click.option("--keep", is_flag=True, help="Leave the folder as it is: nothing is moved or written there.")
 @click.option("--again", is_flag=True, help="Also run contents that had a run before.")
-@click.option("--expect-within", type=DURATION, help="Exit code 1 when nothing new has come for so long, like 7d.")
+@click.option("--expect-within", type=DURATION, help="Exit code 1 if no new file came for this long, like 7d.")
 @click.option("--watch", is_flag=True, help="Keep running and sweep again and again, until SIGTERM or Ctrl-C.")
 @click.option("--every", type=DURATION, default="60s", show_default=True, help="How often --watch sweeps.")
 @click.pass_context
 def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
-    """Run every new file of DIR (inputs/, unless named), the oldest first, each content once ever.
+    """Run every new file in DIR (inputs/, unless named), oldest first. A file whose content was run before is skipped.
 
     A file whose run is complete is moved to DIR/done, next to a copy of its results; one that is refused to DIR/failed,
     with the reason. Runs that were interrupted or killed are continued first.

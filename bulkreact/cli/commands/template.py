@@ -1,4 +1,4 @@
-"""``bulkreact template``: an empty input file."""
+"""``bulkreact template``: writes an empty input file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``bulkreact verify``: reads the present status of accepted subscriptions, and finishes the results with it."""
+"""``bulkreact verify``: reads the current status of accepted subscriptions, and updates the results."""
 
 import click
 

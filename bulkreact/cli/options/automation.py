@@ -53,7 +53,7 @@ unattended_options = combine_options(
         type=click.Choice(["json", TEAMS]),
         default="json",
         show_default=True,
-        help="How: as JSON, or as a card for a Teams channel.",
+        help="Format of the notification: JSON, or a card for a Teams channel.",
     ),
     shared(
         "--notify-rows", is_flag=True, help="Post the ids of all rows, and not only of those that did not end well."
@@ -65,7 +65,7 @@ class MonitoredCommand(ConfiguredCommand):
     """A command whose function returns a CommandEnd; its monitors are notified of its start and its end."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command and exit with its code, whatever becomes of the notifications."""
+        """Run the command and exit with its code, even if notifications fail."""
         monitors = monitors_for(ctx)
         try:
             monitors.check()
@@ -82,7 +82,7 @@ class MonitoredCommand(ConfiguredCommand):
 
 
 def monitors_for(ctx: click.Context) -> Notifier:
-    """Return the monitors that a command's options name."""
+    """Return the notifier for a command's options."""
     params = ctx.params
     return Notifier(
         command=str(ctx.info_name),
@@ -104,7 +104,7 @@ def end_of(run: WrittenResults) -> CommandEnd:
 
 
 def make_reporter(ctx: click.Context, output: Output) -> Reporter:
-    """Return the reporter that --log-format asks for."""
+    """Return the reporter for --log-format."""
     return JsonReporter(output) if ctx.params["log_format"] == json_log.JSON else ConsoleReporter(output)
 
 

@@ -1,4 +1,4 @@
-"""The options that commands share, and the settings that they make up."""
+"""The options that commands share, and the settings built from them."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Option = Callable[[Decorated], Decorated]
 
 
 def combine_options(*options: Option[Decorated]) -> Option[Decorated]:
-    """Return a decorator that adds options to a command, in the order in which help shows them."""
+    """Return a decorator that adds options to a command, in the order of the help."""
 
     def add(function: Decorated) -> Decorated:
         for option in reversed(options):
@@ -56,25 +56,27 @@ limit_options = combine_options(
     _shown("--per-customer", type=click.IntRange(1), default=4, help="Calls in flight for one customer."),
     _shown("--timeout", type=DURATION, default="60s", help="For each attempt."),
     _shown("--attempts", type=click.IntRange(1), default=5, help="Attempts per row for transient failures."),
-    _shown("--max-throttle", type=DURATION, default="30m", help="Defer rows answered nothing but 429 for so long."),
+    _shown("--max-throttle", type=DURATION, default="30m", help="Defer rows that get only 429 answers for this long."),
     _shown("--max-retry-after", type=DURATION, default="300s", help="Defer rows that are asked to wait longer."),
 )
 halt_options = combine_options(
     _shown("--halt-on-failures", type=THRESHOLD, default="50%", help="Stop when failures pass this: P%, N or off."),
-    _shown("--halt-after", type=click.IntRange(1), default=20, help="Answered rows before that is checked."),
+    _shown(
+        "--halt-after", type=click.IntRange(1), default=20, help="Check the failure limit only after this many rows."
+    ),
     _shown(
         "--order",
         type=click.Choice(["input", "urgent"]),
         default="input",
-        help="urgent: first what is deleted for good within 14 days, by the columns deadline and cancelled_on.",
+        help="urgent: send rows first that will be permanently deleted within 14 days (columns deadline, cancelled_on).",
     ),
 )
 
 
 def _verify_times(after: str, timeout: str) -> Option[Callable[..., object]]:
     return combine_options(
-        _shown("--verify-after", type=DURATION, default=after, help="From acceptance to the first look."),
-        _shown("--verify-every", type=DURATION, default="60s", help="From one look to the next."),
+        _shown("--verify-after", type=DURATION, default=after, help="Delay before the first status check."),
+        _shown("--verify-every", type=DURATION, default="60s", help="Interval between status checks."),
         _shown(
             "--verify-timeout",
             type=DURATION,
@@ -152,7 +154,7 @@ def read_limits(ctx: click.Context) -> Limits:
         attempts=params["attempts"],
         max_throttle=params["max_throttle"],
         max_retry_after=params["max_retry_after"],
-        # Without --verify, a command with --verify-after exists to verify.
+        # Even without --verify, a command with --verify-after verifies.
         verify=_verification(ctx) if params.get("verify", "verify_after" in params) else None,
         waiting=_verification(ctx) if "verify_after" in params else Verification(),
         urgent_first=params.get("order") == "urgent",

@@ -1,4 +1,4 @@
-"""Reports to people on stderr: messages and a summary, and a progress bar on a terminal."""
+"""Reports as text on stderr: messages, a summary, and a progress bar on a terminal."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -23,13 +23,13 @@ from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
 
 if TYPE_CHECKING:
-    # What reads tables takes long to import, and only two commands read any.
+    # The table readers take long to import, and only two commands need them.
     from bulkreact.sheets.input.input_file import InputFile
 
 _REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 5
-# Where no terminal limits the width.
+# The width without a terminal.
 _WIDTH = 200
 
 
@@ -42,15 +42,15 @@ def stdout_console() -> Console:
 
 
 class PipeSafeConsole(Console):
-    """A console that goes quiet when its reader has gone; the run continues."""
+    """A console that goes silent after a broken pipe; the run continues."""
 
     def on_broken_pipe(self) -> None:
-        """Go quiet."""
+        """Write no more."""
         self.quiet = True
 
 
 class ConsoleReporter:
-    """Reports to people; when quiet only warnings, errors and a run that did not succeed."""
+    """Reports as text; when quiet only warnings, errors and a run that did not succeed."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -58,7 +58,7 @@ class ConsoleReporter:
         self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def started(self, run_id: str) -> None:
-        """Report nothing: people know what they started."""
+        """Report nothing: the user knows what they started."""
 
     def info(self, message: str) -> None:
         """Print a message, unless quiet or empty."""
@@ -97,7 +97,7 @@ class ConsoleReporter:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Show a progress bar while the context lasts."""
+        """Show a progress bar within the context."""
         if self._output.quiet or not self._bar or not phase.progress.total:
             yield
             return
@@ -119,7 +119,7 @@ class ConsoleReporter:
                 ticker.stop()
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
-        """Print how a run ended: rows by status, the commonest errors with advice, the files, and what to do next."""
+        """Print how a run ended: rows by status, the most frequent errors with advice, the files, the next steps."""
         if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
         counts, state = results.counts, stop_reason.state
@@ -151,7 +151,7 @@ class ConsoleReporter:
             self._wrap(f"  … and {len(codes) - _CODES_SHOWN} other codes")
 
     def _wrap(self, message: str) -> None:
-        """Print a message, wrapped between its words if this is a terminal."""
+        """Print a message, wrapped between words on a terminal."""
         if self._console.is_terminal:
             text = message.lstrip()
             self._console.print(Padding(Text(text), (0, 0, 0, len(message) - len(text))))
@@ -159,7 +159,7 @@ class ConsoleReporter:
             self._line(message)
 
     def _line(self, line: str) -> None:
-        """Print a line unwrapped: paths and commands are to be copied."""
+        """Print a line unwrapped: paths and commands must be copyable."""
         self._console.print(line, soft_wrap=True)
 
 
@@ -174,7 +174,7 @@ class ProgressBarUpdater:
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self) -> None:
-        """Draw the present state, now and periodically."""
+        """Draw the current state, now and periodically."""
         self._draw()
         self._timer = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self.show)
 

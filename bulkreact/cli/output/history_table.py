@@ -15,7 +15,7 @@ from bulkreact.runs.index import list_runs
 
 
 def show(reports: Path, *, as_json: bool) -> None:
-    """Write the runs to standard output, for programs or for people, with the folders that cannot be read."""
+    """Write the runs to standard output, as JSON or text, with the folders that cannot be read."""
     listed = list_runs(reports, counting=True)
     summaries = [summarize(run) for run in listed.runs]
     if as_json:

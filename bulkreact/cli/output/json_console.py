@@ -1,4 +1,4 @@
-"""Reports to programs: the same as to people, as log lines."""
+"""Reports as JSON log lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class JsonReporter:
         self._run_id = ""
 
     def started(self, run_id: str) -> None:
-        """Write a line; what follows has the run's id, until ``finished``."""
+        """Write a line; later lines have the run's id, until ``finished``."""
         self._run_id = run_id
         self._write(LogLevel.INFO, "run.began")
 
@@ -42,7 +42,7 @@ class JsonReporter:
         write(LogLevel.ERROR, "error", message=message)
 
     def problems(self, input_file: "InputFile") -> None:
-        """Write a line for each invalid row that the input keeps in full."""
+        """Write a line for each invalid row that the input stores in full."""
         for error in input_file.errors:
             self._write(LogLevel.WARNING, "row.invalid", row=error.number, error_code=error.code, message=error.message)
 

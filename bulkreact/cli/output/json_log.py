@@ -1,4 +1,4 @@
-"""Log lines for programs: one JSON object a line on stderr, and whether they were requested."""
+"""JSON log lines: one object per line on stderr, and whether they were requested."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"BULKREACT_([A-Z]+_)?LOG_FORMAT")
 
 
 class LogLevel(StrEnum):
-    """How important a line is."""
+    """The level of a line."""
 
     INFO = "info"
     WARNING = "warning"
@@ -49,7 +49,7 @@ def write(level: LogLevel, event: str, **fields: object) -> None:
 
 
 def warn(log_format: str, message: str) -> None:
-    """Write a warning, even when quiet, for people or as a line for programs."""
+    """Write a warning, even when quiet, as text or as a JSON line."""
     if log_format == JSON:
         write(LogLevel.WARNING, "warning", message=message)
         return

@@ -21,7 +21,7 @@ AADSTS_ERRORS: dict[str, tuple[str, str]] = {
     ),
     "700025": (
         "this sign-in belongs to an app without a secret, and one was presented",
-        "Sign in again as things are now: bulkreact login",
+        "Sign in again with the current settings: bulkreact login",
     ),
     "700016": ("the app is not known in this tenant", "Check --client-id and --tenant-id."),
     "90002": ("the tenant is not known", "Check --tenant-id and --cloud."),

@@ -16,9 +16,9 @@ from bulkreact.partnercenter.auth.credential_source import AppSource, Credential
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedAccess:
-    """Credentials that were checked once: the tenant they are for, and why they are refused, if they are.
+    """Credentials that were checked once: their tenant and, if they are refused, why.
 
-    ``tenant_id`` is the token's where the token says so, else the ``named_tenant``; both are empty if no tenant is known.
+    ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown.
     """
 
     credentials: Credentials
@@ -33,7 +33,7 @@ class AuthorizedAccess:
         names = {self.tenant_id, self.named_tenant} - {""}
         if not tenant_id or not names or tenant_id in names:
             return True
-        # Without a token nothing is sent, and a GUID cannot be compared with a domain: refuse only what surely differs.
+        # Without a token nothing is sent, and a GUID cannot be compared with a domain: refuse only certain mismatches.
         return bool(self.refusal) and not any(is_guid(name) is is_guid(tenant_id) for name in names)
 
 
@@ -65,7 +65,7 @@ def open_credentials(source: CredentialSource, state: Path) -> StaticToken | Ref
 
 
 async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = "") -> AuthorizedAccess:
-    """Build the credentials of a source and get their first token; InputRefusedError unless they are for the run's tenant."""
+    """Build the credentials of a source and get their first token; InputRefusedError if it is for another tenant."""
     credentials = open_credentials(source, state)
     refusal = await credentials.ensure_token()
     claims = credentials.claims
@@ -89,7 +89,7 @@ async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = 
 
 
 def refresh_token_expires_at(source: CredentialSource | None, state: Path) -> datetime | None:
-    """Return when a stored refresh token expires unless it is used, None if there is none."""
+    """Return when a stored refresh token expires if unused, None if there is none."""
     if not isinstance(source, UserSource):
         return None
     from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - MSAL takes 100 ms

@@ -1,4 +1,4 @@
-"""Access tokens, whatever their source: a ready one, or one that is fetched and renewed in time."""
+"""Access tokens of any source: a given one, or one that is fetched and renewed in time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,11 @@ class Credentials(Protocol):
     """A source of access tokens."""
 
     def is_fresh(self) -> bool:
-        """Return whether the next call can go without ``ensure_token``."""
+        """Return whether the next call can be made without ``ensure_token``."""
         ...
 
     async def ensure_token(self) -> str:
-        """Get a token for the next calls if needed; return why there is none, empty if there is."""
+        """Get a token for the next calls if needed; return why there is none, empty if there is one."""
         ...
 
     async def token(self) -> str:
@@ -30,21 +30,21 @@ class Credentials(Protocol):
         ...
 
     async def renew(self, since: float) -> None:
-        """Replace a refused token, unless that has happened since a monotonic time.
+        """Replace a refused token, unless it was replaced since a monotonic time.
 
-        When that fails, ``ensure_token`` says why.
+        If that fails, ``ensure_token`` returns why.
         """
         ...
 
     async def close(self) -> None:
-        """Stop fetching, when no more calls will be made."""
+        """Stop fetching; no more calls will be made."""
         ...
 
 
 class StaticToken:
-    """A ready token; it cannot be renewed, so a refused one is simply tried once more.
+    """A given token; it cannot be renewed, so a refused one is simply tried once more.
 
-    ``now`` is the wall clock, in seconds since 1970; ``resource`` is what the token must be for, empty to accept any.
+    ``now`` is the wall clock, in seconds since 1970; ``resource`` is the required audience, empty to accept any.
     """
 
     def __init__(self, token: str, *, resource: str = "", tenant_id: str = "", now: Callable[[], float]) -> None:
@@ -82,7 +82,7 @@ class StaticToken:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance for renewals: monotonic seconds, a pause in seconds, and a draw from [0, 1)."""
+    """Time and random numbers for renewals: monotonic seconds, a sleep in seconds, and a number in [0, 1)."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
@@ -92,8 +92,8 @@ class Clock:
 class RefreshingToken:
     """Tokens that are fetched, and renewed in the background before they expire; one fetch serves all waiters.
 
-    ``fetch`` blocks; it gets the token to be replaced, empty for none, and raises TokenServiceError. ``rotating`` says
-    that it uses up a refresh token each time. A valid token is used even if its renewal fails.
+    ``fetch`` blocks; it gets the token to replace, empty for none, and raises TokenServiceError. ``rotating``: it uses up a
+    refresh token. A valid token is used even if its renewal fails.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class RefreshingToken:
         return ""
 
     async def token(self) -> str:
-        """Return the current token; it never waits, because the call is in the journal already."""
+        """Return the current token; it never waits, because the call is already in the journal."""
         if self._error:
             raise self._error
         if self._cached is None:
@@ -156,7 +156,7 @@ class RefreshingToken:
 
     async def _fetch_once(self) -> None:
         async with self._lock:
-            # Another task may have fetched, or failed to, while this one waited for the lock.
+            # Another task may have fetched a token, or failed to, while this one waited for the lock.
             if self._error:
                 raise self._error
             if not self._is_valid():
@@ -173,7 +173,7 @@ class RefreshingToken:
                 self._cached = cached.with_postponed_renewal(error, self._clock.monotonic())
 
     async def _fetch_with_retry(self, *, stale: str = "") -> CachedToken:
-        """Fetch a token, repeatedly while failures are transient; the last error is every waiter's."""
+        """Fetch a token, repeatedly while failures are transient; every waiter gets the last error."""
         failures = 0
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Loads the secret or certificate with which an app authenticates itself; each time again, because both get replaced."""
+"""Loads the secret or certificate of an app; each time again, because both get replaced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class AppSecret(Protocol):
     """A client secret or certificate of an app."""
 
     def load(self) -> str | Mapping[str, str]:
-        """Return it in the form that MSAL takes; InputRefusedError, which does not quote it, when it cannot be used."""
+        """Return it in MSAL's form; InputRefusedError, which does not quote it, if it cannot be used."""
         ...
 
     def describe(self) -> str:
@@ -30,7 +30,7 @@ class AppSecret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
-    """A client secret, from the variable ``origin``."""
+    """A client secret from the environment variable ``origin``."""
 
     value: str = field(repr=False)
     origin: str
@@ -46,12 +46,12 @@ class SecretValue:
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A file with a client secret and nothing else."""
+    """A file with only a client secret."""
 
     path: Path
 
     def load(self) -> str:
-        """Return the secret that is in the file now."""
+        """Return the current secret in the file."""
         return _validate(read_secret(self.path), str(self.path))
 
     def describe(self) -> str:
@@ -61,14 +61,14 @@ class SecretFile:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate with its private key in one file, PEM or PFX; the password, or its file, is for an encrypted key."""
+    """A certificate with its private key in one file, PEM or PFX; the password, or its file, is for the key."""
 
     path: Path
     password: str = field(repr=False, default="")
     password_file: Path | None = None
 
     def load(self) -> Mapping[str, str]:
-        """Return key and certificate as PEM; only RSA keys are understood by the token service."""
+        """Return key and certificate as PEM; the token service accepts only RSA keys."""
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - costs 50 ms
             Encoding,
             NoEncryption,
@@ -94,11 +94,11 @@ class Certificate:
         return own.not_valid_before_utc, own.not_valid_after_utc
 
     def describe(self) -> str:
-        """Name the file, and how long it is valid."""
+        """Name the file and how long it is valid."""
         return f"certificate {self.path}, valid until {self.validity()[1]:%Y-%m-%d}"
 
     def _parse(self) -> "tuple[RSAPrivateKey, list[x509.Certificate]]":
-        """Return the key, and the certificates, its own first."""
+        """Return the key and the certificates, its own first."""
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
         from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12  # noqa: PLC0415
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
@@ -133,7 +133,7 @@ class Certificate:
 
 
 def read_secret(path: Path) -> str:
-    """Return the text of a file with a secret and nothing else; InputRefusedError names only the file."""
+    """Return the text of a file with only a secret; InputRefusedError names only the file."""
     try:
         return _content(path)[:_SECRET_CAP].decode("utf-8-sig").strip()
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate,
 from bulkreact.partnercenter.auth.sign_in_records import SignInRecord
 from bulkreact.settings import AUTHORITIES, RESOURCES, AuthMethod, Cloud, Identity, resource_of, scope_for
 
-# Names, and no secrets.
+# Names, not secrets.
 TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105
 SECRET_VARIABLE = "BULKREACT_CLIENT_SECRET"  # noqa: S105
 PASSWORD_VARIABLE = "BULKREACT_CERTIFICATE_PASSWORD"  # noqa: S105
@@ -25,7 +25,7 @@ _NO_CREDENTIALS = (
 
 
 class OptionSource(IntEnum):
-    """Where an option's value comes from, the strongest first."""
+    """The source of an option's value, the strongest first."""
 
     COMMAND_LINE = 0
     ENVIRONMENT = 1
@@ -34,7 +34,7 @@ class OptionSource(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdentityOptions:
-    """What the options say about credentials, empty or None where they say nothing; ``origins`` is for the files."""
+    """The options about credentials, empty or None if not given; ``origins`` has the sources of the files."""
 
     cloud: Cloud = Cloud.GLOBAL
     auth: AuthMethod | None = None
@@ -50,7 +50,7 @@ class IdentityOptions:
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """A ready access token; ``named_tenant`` is the tenant that the options name, empty for none."""
+    """A given access token; ``named_tenant`` is the tenant that the options name, empty for none."""
 
     identity: Identity
     token: str = field(repr=False)
@@ -59,7 +59,7 @@ class TokenSource:
 
 @dataclass(frozen=True, slots=True)
 class AppSource:
-    """The app alone, with its secret or certificate."""
+    """The app itself, with its secret or certificate."""
 
     identity: Identity
     secret: AppSecret
@@ -67,7 +67,7 @@ class AppSource:
 
 @dataclass(frozen=True, slots=True)
 class UserSource:
-    """A user who signed in through the app, which authenticates itself too where there is a ``secret``."""
+    """A user who signed in through the app, which also authenticates itself if there is a ``secret``."""
 
     identity: Identity
     record: SignInRecord
@@ -84,9 +84,9 @@ def resolve(
     *,
     run_tenant: str = "",
 ) -> CredentialSource:
-    """Return where access tokens come from; InputRefusedError if that is nowhere, or not clear.
+    """Return where access tokens come from; InputRefusedError if there is no source or no unique one.
 
-    ``run_tenant`` is the tenant of the run that is continued: tokens must be for it.
+    ``run_tenant`` is the tenant of the continued run: tokens must be for it.
 
     ======  ==========  =================  ======  ===========
     --auth  token set   matching sign-ins  secret  result
@@ -142,7 +142,7 @@ def _resolve(
 
 
 def sign_in_identity(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> Identity:
-    """Return the identity to sign in with; what the options leave out is taken from the only matching sign-in."""
+    """Return the identity to sign in with; missing options are taken from the only matching sign-in."""
     matching = _matching(options, sign_ins)
     if len(matching) == 1:
         return _user_identity(options, matching[0])
@@ -163,7 +163,7 @@ def matching_sign_in(options: IdentityOptions, sign_ins: Sequence[SignInRecord])
 def app_secret(options: IdentityOptions, environment: Mapping[str, str]) -> AppSecret | None:
     """Return the app's secret or certificate, None if there is none; InputRefusedError if two are equally strong.
 
-    The command line beats the environment, and that the configuration file.
+    The command line beats the environment, the environment beats the configuration file.
     """
     secrets: list[tuple[OptionSource, str, AppSecret]] = []
     if file := options.client_secret_file:
@@ -211,7 +211,7 @@ def _identity(options: IdentityOptions, suffix: str = "") -> Identity:
 
 
 def _complete(identity: Identity, *, what: str) -> Identity:
-    """Return an identity that has all it needs; InputRefusedError names what is missing."""
+    """Return a complete identity; InputRefusedError names what is missing."""
     has_tenant = identity.tenant_id or urlsplit(identity.authority).path.strip("/")
     present = {"--tenant-id": has_tenant, "--client-id": identity.client_id}
     if missing := [name for name, value in present.items() if not value]:
@@ -220,7 +220,7 @@ def _complete(identity: Identity, *, what: str) -> Identity:
 
 
 def _with_tenant(authority: str, tenant: str) -> str:
-    """Return a token service's URL with the tenant appended, unless it has a path already."""
+    """Return a token service's URL with the tenant appended, unless it already has a path."""
     return authority if urlsplit(authority).path.strip("/") or not tenant else f"{authority.rstrip('/')}/{tenant}"
 
 

@@ -1,4 +1,4 @@
-"""Runs a blocking token fetch in a thread of its own."""
+"""Runs a blocking token fetch in a separate thread."""
 
 import asyncio
 import threading
@@ -10,14 +10,14 @@ from bulkreact.partnercenter.auth.token_errors import Grant, TokenServiceError
 
 # requests' read timeout restarts with every byte, so cap the whole fetch.
 _LONGEST_FETCH_SECONDS = 90.0
-# How long a cancelled fetch may still take to store what it was answered.
+# How long a cancelled fetch may still take to store its answer.
 _STORING_SECONDS = 2.0
 
 
 class FetchThread:
-    """Runs ``fetch`` in a daemon thread: unlike asyncio's pool, it does not keep the program from ending.
+    """Runs ``fetch`` in a daemon thread: unlike asyncio's pool, it does not keep the program from exiting.
 
-    With ``rotating`` each fetch uses up the refresh token, so its answer must be stored even when nothing waits for it.
+    With ``rotating`` each fetch uses up the refresh token, so its answer must be stored even if nothing waits for it.
     """
 
     def __init__(self, fetch: Callable[[str], Grant], *, rotating: bool) -> None:
@@ -26,7 +26,7 @@ class FetchThread:
         self._latest: Future[Grant] | None = None
 
     async def run(self, stale: str) -> Grant:
-        """Fetch a token; ``stale`` is the one to be replaced, empty for none. Raises what ``fetch`` raises."""
+        """Fetch a token; ``stale`` is the one to replace, empty for none. Raises what ``fetch`` raises."""
         self._latest = future = Future[Grant]()
         # Cancelling the wait must not cancel the fetch.
         future.set_running_or_notify_cancel()
@@ -44,7 +44,7 @@ class FetchThread:
             ) from None
         except asyncio.CancelledError:
             if self._rotating:
-                # The program ends at once: what has been answered already must be stored.
+                # The program exits at once: an answer that has arrived must be stored.
                 with suppress(KeyboardInterrupt, SystemExit):
                     thread.join(_STORING_SECONDS)
             raise

@@ -1,4 +1,4 @@
-"""Asks the token service for tokens through MSAL: blocking, one attempt at a time; every failure has a message for people."""
+"""Requests tokens from the token service through MSAL: blocking, one attempt at a time, with readable errors."""
 
 import logging
 import re
@@ -23,14 +23,14 @@ from bulkreact.settings import Identity
 
 # To connect, and between two bytes: a blocked thread cannot be stopped, so it must end by itself.
 _TIMEOUT = (5.0, 20.0)
-# When the answer does not say how long its token lives.
+# If the answer does not say how long its token is valid.
 _USUAL_LIFETIME = 3600.0
 # Fields of a request that must not appear in messages.
 _SECRET_FIELDS = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
 _SECRET_LENGTH = 8
 _OBJECT = re.compile(r"^<?[\w.]*Connection[\w.]*\([^)]*\)(?: at 0x\w+>)?: ")
 
-# MSAL logs what it cannot read, whole, and without a handler that would go to stderr.
+# MSAL logs unreadable answers whole; without a handler that would go to stderr.
 logging.getLogger("msal").addHandler(logging.NullHandler())
 logging.getLogger("msal").propagate = False
 
@@ -38,28 +38,28 @@ Result: TypeAlias = Mapping[str, object]
 
 
 class _TlsAdapter(HTTPAdapter):
-    """Verifies TLS as all other connections of this program do, not with the certificates of requests."""
+    """Verifies TLS like all other connections of this program, not with the certificates of requests."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as it is handed on
-        """Make the pool for connections without a proxy."""
+        """Create the pool for connections without a proxy."""
         super().init_poolmanager(*arguments, ssl_context=self._context, **options)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: ANN401 - as it is handed on
-        """Make the pool for connections through a proxy."""
+        """Create the pool for connections through a proxy."""
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
     def cert_verify(self, *_: object, **__: object) -> None:
-        """Load no more certificates: the context has them all, and verifies."""
+        """Load no more certificates: the context has them all and verifies."""
 
 
 class MsalHttpClient:
-    """The HTTP client that MSAL uses, with time-outs; it remembers the last answer.
+    """The HTTP client that MSAL uses, with time-outs; it keeps the last answer.
 
-    Of the environment it uses only proxies and certificates. It follows no redirect, which could leak a secret.
+    From the environment it uses only proxies and certificates. It follows no redirect, which could leak a secret.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class MsalHttpClient:
         self._session.mount("https://", _TlsAdapter(tls_context()))
         self._secrets: set[str] = set()
         self.last: requests.Response | None = None
-        # MSAL does not pass on every exception that is raised here.
+        # MSAL does not propagate every exception raised here.
         self.error: OSError | None = None
 
     def get(self, url: str, **options: object) -> requests.Response:
@@ -89,7 +89,7 @@ class MsalHttpClient:
             self._secrets.add(secret)
 
     def answer(self, result: Result) -> TokenAnswer:
-        """Return an answer without a token; its description shows none of the secrets that were sent."""
+        """Return an answer without a token; its description shows none of the sent secrets."""
         answer = answer_of(result, status=self.status, retry_after=self.header("Retry-After"))
         description = answer.description
         for secret in self._secrets:
@@ -139,7 +139,7 @@ def application(
 ) -> msal.ClientApplication:
     """Return MSAL's application, which reads the tenant's configuration at once.
 
-    Make a new one for each attempt: it caches answers, and would repeat a transient error for a minute without asking.
+    Make a new one for each attempt: it caches answers, and would repeat a transient error for a minute.
     """
     kind = msal.ConfidentialClientApplication if secret else msal.PublicClientApplication
     credential = secret.load() if secret else None
@@ -184,7 +184,7 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
             raise
         raise TokenServiceError(f"The credentials could not be used: {_message(error)}.", transient=True) from None
     except InputRefusedError as error:
-        # The file of the secret was replaced since the program started, and cannot be used now.
+        # The secret's file was replaced since the program started, and is now unusable.
         raise TokenServiceError(str(error), transient=False) from None
     finally:
         http_client.close()
@@ -205,7 +205,7 @@ def app_tokens(identity: Identity, secret: AppSecret) -> Callable[[str], Grant]:
 
     def fetch(_stale: str) -> Grant:
         with msal_session(identity) as http_client:
-            # A new application has an empty cache, so this always asks the service.
+            # A new application has an empty cache, so this always calls the service.
             result = application(identity, secret, http_client).acquire_token_for_client([identity.scope])
             return grant_of(result, http_client)
 
@@ -227,7 +227,7 @@ def _unreachable(identity: Identity, error: OSError) -> TokenServiceError:
 
 
 def _innermost(error: Exception) -> OSError:
-    """Return the cause that requests and urllib3 have wrapped."""
+    """Return the root cause wrapped by requests and urllib3."""
     cause: Exception = error
     while inner := next(
         (arg for arg in (getattr(cause, "reason", None), *cause.args) if isinstance(arg, Exception)), None

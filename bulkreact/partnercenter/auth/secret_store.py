@@ -1,4 +1,4 @@
-"""Stores refresh tokens through msal-extensions: encrypted by the platform, or in a file that only its owner can read."""
+"""Stores refresh tokens through msal-extensions: encrypted by the platform, or in a file only its owner can read."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ class Persistence(Protocol):
     """Stores one text; every failure is an OSError."""
 
     def save(self, content: str) -> None:
-        """Store a text in place of the earlier one."""
+        """Store a text, replacing the earlier one."""
         ...
 
     def load(self) -> str:
@@ -46,7 +46,7 @@ def persistence(store: TokenStorage, file: Path) -> Persistence:
 
 
 def replace(path: Path, write: Callable[[FilePersistence], None]) -> None:
-    """Replace a file by a draft that ``write`` writes beside it, readable by its owner alone."""
+    """Replace a file with a draft that ``write`` writes next to it, readable only by its owner."""
     _replace(path, lambda draft: write(FilePersistence(str(draft))))
 
 

@@ -1,4 +1,4 @@
-"""What is known of the stored sign-ins besides their tokens; reads without MSAL, which takes 100 ms to import."""
+"""The records of stored sign-ins, without their tokens; reads without MSAL, which takes 100 ms to import."""
 
 import json
 from contextlib import suppress
@@ -21,9 +21,9 @@ class TokenStorage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """What is known of a sign-in besides its tokens; ``confidential`` if the app authenticated itself too.
+    """A sign-in without its tokens; ``confidential`` if the app also authenticated itself.
 
-    ``tenant_id`` is as it was named then, ``tid`` as the token had it, or empty; ``signed_in_at`` is UTC, ISO 8601.
+    ``tenant_id`` is as named then, ``tid`` as in the token, or empty; ``signed_in_at`` is UTC, ISO 8601.
     """
 
     user: str
@@ -39,7 +39,7 @@ class SignInRecord:
 
 
 def records(state: Path) -> list[SignInRecord]:
-    """Return the records of all sign-ins on this machine, without those that cannot be read."""
+    """Return the readable records of all sign-ins on this machine."""
     readable = []
     for path in sorted((state / FOLDER).glob("*.json")):
         with suppress(InputRefusedError):

@@ -1,4 +1,4 @@
-"""Stores the sign-ins of users: a refresh token each, encrypted where the platform can, never lost by a rotation."""
+"""Stores the sign-ins of users: a refresh token each, encrypted if the platform can, never lost by a rotation."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ from bulkreact.partnercenter.auth.sign_in_records import (
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
 
-# How much the tokens grow at most in one rotation, in bytes.
+# The most that the tokens grow in one rotation, in bytes.
 _GROWTH = 1 << 16
 _TIMES = frozenset({"cached_at", "expires_on", "extended_expires_on", "refresh_on", "last_modification_time"})
-# How long another process asks the token service at most; shorter than the cap of a whole fetch.
+# The most that another process takes at the token service; shorter than the cap of a whole fetch.
 _LOCK_SECONDS = 60.0
 
 
@@ -46,7 +46,7 @@ class SignIn:
 
     @property
     def file(self) -> Path:
-        """Return the file of the refresh token; with a keyring, a file without any secret."""
+        """Return the file of the refresh token; with a keyring, a file without a secret."""
         return self._cache
 
     def record(self) -> SignInRecord | None:
@@ -88,7 +88,7 @@ class SignIn:
                 self._save(storage, cache.serialize())
 
     def refresh_token_expires_at(self, store: TokenStorage) -> datetime | None:
-        """Return when the refresh token expires unless it is used, None if there is none."""
+        """Return when the refresh token expires if unused, None if there is none."""
         with self.exclusive(), self.tokens(store) as cache:
             tokens = list(cache.search(cache.CredentialType.REFRESH_TOKEN))
         times = [str(token.get("last_modification_time")) for token in tokens]
@@ -118,7 +118,7 @@ class SignIn:
 
     @property
     def is_damaged(self) -> bool:
-        """Return whether files exist that are no complete sign-in."""
+        """Return whether there are files that are not a complete sign-in."""
         try:
             return self.record() is None and self._cache.exists()
         except InputRefusedError:
@@ -158,7 +158,7 @@ class SignIn:
             return False
 
     def _load(self, storage: Persistence) -> str:
-        """Return the stored cache, empty if there is none; MSAL itself would crash on anything else."""
+        """Return the stored cache, empty if there is none; MSAL would crash on anything else."""
         try:
             stored = storage.load()
             content = json.loads(stored)
@@ -196,7 +196,7 @@ class SignIn:
 
 
 def best_store(state: Path) -> TokenStorage:
-    """Return the keyring where the platform has one that works, else a file."""
+    """Return the keyring if the platform has a working one, else a file."""
     try:
         persistence(TokenStorage.KEYRING, state / FOLDER / "probe.cache")
     except InputRefusedError:
@@ -205,7 +205,7 @@ def best_store(state: Path) -> TokenStorage:
 
 
 def find_damaged(state: Path) -> list[SignIn]:
-    """Return the sign-ins on this machine that cannot be read."""
+    """Return the unreadable sign-ins on this machine."""
     stems = {path.with_suffix("") for kind in ("json", "cache") for path in (state / FOLDER).glob(f"*.{kind}")}
     return [sign_in for stem in sorted(stems) if (sign_in := SignIn(stem)).is_damaged]
 

@@ -1,4 +1,4 @@
-"""Reads the claims of an access token, without verifying the signature: the service does that. Pure."""
+"""Reads the claims of an access token, without verifying the signature: the service does that. No I/O."""
 
 import base64
 import binascii
@@ -16,9 +16,9 @@ _END_OF_TIME = 253_402_300_800
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims that this program uses; None or empty where they are absent or unreadable.
+    """The claims that this program uses; None or empty if absent or unreadable.
 
-    ``expires_at`` counts seconds since 1970; ``methods`` (amr) say how a user signed in.
+    ``expires_at`` counts seconds since 1970; ``methods`` (amr) are how a user signed in.
     """
 
     audiences: tuple[str, ...]
@@ -31,7 +31,7 @@ class Claims:
 
     @property
     def expiry(self) -> str:
-        """Return the time of expiry for people, empty if it is unknown."""
+        """Return the time of expiry as text, empty if unknown."""
         if self.expires_at is None:
             return ""
         return f"{datetime.fromtimestamp(self.expires_at, UTC):%Y-%m-%d %H:%M:%S} UTC"

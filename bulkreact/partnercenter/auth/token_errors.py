@@ -1,4 +1,4 @@
-"""Reads the token service's errors and explains them to people. No I/O."""
+"""Reads and explains the token service's errors. No I/O."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _QUOTE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """An answer without a token: OAuth's ``error``, its description, and the status (None without any answer)."""
+    """An answer without a token: OAuth's ``error``, its description, and the status (None without an answer)."""
 
     status: int | None
     error: str
@@ -31,9 +31,9 @@ class TokenAnswer:
 
     @property
     def transient(self) -> bool:
-        """Return whether asking again may help."""
+        """Return whether another attempt may help."""
         server = self.status is not None and (self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER)
-        # Success without a token: a torn answer, or a proxy's page.
+        # Success without a token: a truncated answer, or a proxy's page.
         is_incomplete_success = not self.error and self.status == HTTPStatus.OK
         return server or is_incomplete_success or self.error in _TRANSIENT_ERRORS or self.number in TRANSIENT_NUMBERS
 
@@ -47,7 +47,7 @@ class Grant:
 
 
 class TokenServiceError(CredentialsRefusedError):
-    """The token service gave no token; a ``transient`` error may be tried again, after ``retry_after`` seconds."""
+    """The token service gave no token; a ``transient`` error may be retried after ``retry_after`` seconds."""
 
     def __init__(self, message: str, *, transient: bool, retry_after: float | None = None, number: str = "") -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ def _fallback(answer: TokenAnswer) -> tuple[str, str]:
 
 
 def _quote(description: str) -> str:
-    """Return the service's own message for people, without its number, traces and times; empty if there is none."""
+    """Return the service's message, without its number, traces and times; empty if there is none."""
     text = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
     printable = "".join(char if char.isprintable() else " " for char in text)
     message = " ".join(printable.strip(" :.").split())[:_QUOTE_LENGTH]

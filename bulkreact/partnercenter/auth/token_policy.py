@@ -8,13 +8,13 @@ ATTEMPTS = 5
 LONGEST_WAIT_SECONDS = 120.0
 _RENEW_BEFORE_SECONDS = 300.0
 _BACKOFF_CEILING_SECONDS = 30.0
-# How long a failed renewal is put off while the token is still valid.
+# How long a failed renewal is postponed while the token is still valid.
 _POSTPONED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class CachedToken:
-    """An access token and what its age means.
+    """An access token and its validity over time.
 
     ==========================  ========  ========  =======================
     time                        is_fresh  is_valid  next call
@@ -32,7 +32,7 @@ class CachedToken:
 
     @classmethod
     def from_grant(cls, grant: Grant, *, asked_at: float, now: float) -> "CachedToken":
-        """Plan the renewal: five minutes before the token expires, or after half of a shorter life."""
+        """Schedule the renewal: five minutes before the token expires, or after half of a shorter life."""
         expires_at = asked_at + grant.lifetime
         return cls(grant.token, now, expires_at - min(_RENEW_BEFORE_SECONDS, grant.lifetime / 2), expires_at)
 
@@ -54,7 +54,7 @@ class CachedToken:
 
 
 def retry_delay(error: Exception, *, failures: int, chance: float = 1.0) -> float | None:
-    """Return the seconds until a failed fetch is repeated, None to give up; ``chance`` is a draw from [0, 1).
+    """Return the seconds until a failed fetch is repeated, None to give up; ``chance`` is random in [0, 1).
 
     ==================================================  =========================================
     error                                               result

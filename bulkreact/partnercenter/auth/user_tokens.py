@@ -1,4 +1,4 @@
-"""Fetches tokens of a signed-in user, whose refresh token changes with every use; and signs users in."""
+"""Fetches tokens of a signed-in user, whose refresh token changes with every use; also signs users in."""
 
 import time
 from collections.abc import Callable
@@ -35,8 +35,8 @@ Show: TypeAlias = Callable[[str], None]
 def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -> Callable[[str], Grant]:
     """Return the function that fetches tokens of the signed-in user.
 
-    The refresh token is used and replaced under the sign-in's lock: another process waits, and then finds the
-    new one, or an access token that is still valid.
+    The refresh token is used and replaced under the sign-in's lock: another process waits, then finds the new one, or
+    an access token that is still valid.
     """
 
     def fetch(stale: str) -> Grant:
@@ -67,7 +67,7 @@ def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -
 def sign_in(
     identity: Identity, cloud: Cloud, secret: AppSecret | None, stored: SignIn, store: TokenStorage, flow: SignInFlow
 ) -> SignInRecord:
-    """Sign a user in and store the sign-in in place of an earlier one.
+    """Sign a user in and replace an earlier sign-in.
 
     CredentialsRefusedError if that fails, or the token would be refused; then nothing has changed.
     """
@@ -80,7 +80,7 @@ def sign_in(
         with msal_session(identity) as http_client:
             return grant_of(ask(application(identity, secret, http_client, tokens)), http_client)
 
-    # Not under the lock: people take minutes, and runs must be able to use the old sign-in meanwhile.
+    # Without the lock: users take minutes, and runs must be able to use the old sign-in meanwhile.
     grant = flow(attempt, identity.scope)
     claims = read_claims(grant.token)
     if claims and (reason := rejection_reason(claims, resource=identity.resource, tenant_id=identity.tenant_id)):
@@ -104,7 +104,7 @@ def sign_in(
 
 
 def device_code_flow(show: Show) -> SignInFlow:
-    """Return the flow for machines without a browser: a code that is entered on another one."""
+    """Return the flow for machines without a browser: a code is entered on another device."""
     flow: dict[str, Any] = {}
 
     def ask(app: msal.PublicClientApplication, scope: str) -> Result:
@@ -122,7 +122,7 @@ def device_code_flow(show: Show) -> SignInFlow:
             try:
                 return _with_retries(attempt, lambda app: ask(app, scope))
             except TokenServiceError as error:
-                # The code stays valid until it expires, so go on through transient failures.
+                # The code stays valid until it expires, so continue after transient failures.
                 if not (flow and error.transient and time.time() < flow["expires_at"]):
                     raise
                 wait = max(flow["interval"], error.retry_after or 0.0)
@@ -132,7 +132,7 @@ def device_code_flow(show: Show) -> SignInFlow:
 
 
 def browser_flow(show: Show) -> SignInFlow:
-    """Return the flow through this machine's browser, which is redirected to a port that is open meanwhile."""
+    """Return the flow through this machine's browser, which is redirected to a temporarily open port."""
     flow: dict[str, Any] = {}
     response: dict[str, Any] = {}
 
@@ -162,14 +162,14 @@ def browser_flow(show: Show) -> SignInFlow:
 
 
 def refresh_token_flow(refresh_token: str) -> SignInFlow:
-    """Return the flow that takes over a refresh token, which this uses up."""
+    """Return the flow that takes over a refresh token and uses it up."""
     return lambda attempt, scope: _with_retries(
         attempt, lambda app: app.acquire_token_by_refresh_token(refresh_token, [scope])
     )
 
 
 def _with_retries(attempt: Attempt, ask: Callable[[msal.ClientApplication], Result]) -> Grant:
-    """Ask through a new application each time, repeatedly while failures are transient."""
+    """Try with a new application each time, repeatedly while failures are transient."""
     failures = 0
     while True:
         try:

@@ -1,1 +1,1 @@
-"""What Partner Center's error codes mean, who must act and how."""
+"""Partner Center's error codes: what they mean, who must act and how."""

@@ -52,7 +52,7 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What several codes have in common: their class, who must act, and what to do."""
+    """What several codes share: their class, who must act, and what to do."""
 
     answer_class: AnswerClass | None
     responsible: Responsible

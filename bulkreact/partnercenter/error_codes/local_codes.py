@@ -6,14 +6,14 @@ from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, 
 
 UNREADABLE = "unreadable-answer"
 BROKEN_PAGING = "broken-paging"
-# Statuses from which no subscription comes back.
+# A subscription with one of these statuses cannot be reactivated.
 FINAL_STATUSES = {status: f"subscription-{status}" for status in ("expired", "disabled", "deleted")}
 NOT_REACTIVATABLE = "not-reactivatable"
-# A 429 has no code of its own.
+# A 429 has no error code.
 THROTTLED = "http-429"
 PARENT_FAILED = "parent-failed"
 PARENT_NOT_ACTIVE = "parent-not-active"
-# Begins the description when the call before the reactivation failed.
+# Begins the description if the call before the reactivation failed.
 READING = "while reading the subscription: "
 CHECK_LATER = "It may have worked: run the same command again in a few minutes, it reads the subscription's status."
 _SELL_ANEW = "This subscription cannot be brought back; sell the customer a new one."
@@ -82,7 +82,7 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         Responsible.ADMIN,
         "Ask Microsoft support at once, with request_id and correlation_id; otherwise sell the customer a new one.",
     ),
-    _entry(FINAL_STATUSES["deleted"], "the subscription is deleted for good", Responsible.CUSTOMER, _SELL_ANEW),
+    _entry(FINAL_STATUSES["deleted"], "the subscription is permanently deleted", Responsible.CUSTOMER, _SELL_ANEW),
     _entry(
         NOT_REACTIVATABLE,
         "the subscription is neither suspended nor active, so nothing was tried; error_description has its status",
@@ -91,7 +91,7 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     ),
     _entry(
         PARENT_FAILED,
-        "the Azure plan or subscription above it did not come back, so it was not sent",
+        "not sent, because its parent (Azure plan or subscription) was not reactivated",
         Responsible.OPERATOR,
         "Fix the row that error_description names first, then: bulkreact retry, or run failed.csv.",
     ),
@@ -118,14 +118,14 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     _LOST.entry(None, "no-answer", "the program ended before the answer was recorded: the call may have worked"),
     _entry(
         UNREADABLE,
-        "success was announced, but by a page that is not Partner Center's: the call may have worked",
+        "a success status came with a page that is not from Partner Center (a proxy?); the call may have worked",
         Responsible.OPERATOR,
         "Check the proxy between here and Partner Center, then run the same command again.",
     ),
     _entry(UNEXPECTED_REDIRECT, DEFAULT_BY_CLASS[3].description, Responsible.OPERATOR, DEFAULT_BY_CLASS[3].advice),
     _entry(
         BROKEN_PAGING,
-        "a list goes on at an address that is not its own, or never ends",
+        "the next-page link of a list points elsewhere, or the list never ends",
         Responsible.OPERATOR,
         "Check --base-url and the proxy between here and Partner Center, then run the same command again.",
     ),
@@ -136,7 +136,7 @@ STATUS_ENTRIES: tuple[ErrorCode, ...] = (
     _DONE.entry(
         None, Status.ACCEPTED, "Partner Center took the request; the subscription becomes active within minutes"
     ),
-    _DONE.entry(None, Status.ALREADY_ACTIVE, "the subscription was active before it was asked for"),
+    _DONE.entry(None, Status.ALREADY_ACTIVE, "the subscription was already active"),
     _entry(
         Status.DUPLICATE,
         "the same target as in an earlier row, which has the outcome",
@@ -151,7 +151,7 @@ STATUS_ENTRIES: tuple[ErrorCode, ...] = (
     ),
     _entry(Status.FAILED, "refused for good, or every attempt failed", Responsible.OPERATOR, "Read error_description."),
     _entry(Status.UNKNOWN, "an answer was lost: the call may have worked", Responsible.OPERATOR, _REPEAT),
-    _entry(Status.DEFERRED, "not now: a later run may succeed", Responsible.OPERATOR, LATER_ADVICE),
+    _entry(Status.DEFERRED, "postponed: a later run may succeed", Responsible.OPERATOR, LATER_ADVICE),
     _entry(
         Status.INVALID,
         "never sent: the row itself is wrong",
@@ -160,7 +160,7 @@ STATUS_ENTRIES: tuple[ErrorCode, ...] = (
     ),
     _entry(
         Status.NOT_ATTEMPTED,
-        "never sent: the run ended before it, its parent did not come back, or --limit left it out",
+        "never sent: the run ended before it, its parent was not reactivated, or --limit left it out",
         Responsible.OPERATOR,
         "Continue the run with: bulkreact resume",
     ),

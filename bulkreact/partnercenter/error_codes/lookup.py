@@ -1,4 +1,4 @@
-"""Looks error codes up: what they mean, who must act and what to do.
+"""Looks up error codes: what they mean, who must act and what to do.
 
 Codes repeat across HTTP statuses and new ones appear, so a lookup falls back from (status, code) to the status and
 then to its class.
@@ -43,17 +43,17 @@ def generic_code(http_status: int) -> str:
 
 
 def advice(status: Status, http_status: int | None, code: str) -> str:
-    """Return what to do about a row, empty if there is nothing to do."""
+    """Return what to do about a row, empty if nothing."""
     return lookup_outcome(status, http_status, code).advice
 
 
 def auto_renew_advice(auto_renew: AutoRenew) -> str:
-    """Return what to do about the auto-renewal of a reactivated subscription, empty if there is nothing to do."""
+    """Return what to do about the auto-renewal of a reactivated subscription, empty if nothing."""
     return _AUTO_RENEW.get(auto_renew, "")
 
 
 def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorCode:
-    """Return the entry for the outcome of a row."""
+    """Return the entry for a row's outcome."""
     if code in _LOCAL:
         return _LOCAL[code]
     if (
@@ -66,7 +66,7 @@ def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorC
         return _STATUSES[status]
     if http_status is not None:
         return lookup(http_status, code)
-    # A row that was not sent has the code of the row whose answer ended it.
+    # An unsent row has the code of the row whose answer ended it.
     return _BY_CODE.get(code) or lookup(http_status_of(code) or 0, "")
 
 
@@ -90,7 +90,7 @@ def find_entries(text: str) -> list[ErrorCode]:
 
 
 def http_status_of(text: str) -> int | None:
-    """Read ``404`` or ``http-404`` as an HTTP status, None if it is none."""
+    """Read ``404`` or ``http-404`` as an HTTP status, None for anything else."""
     digits = text.strip().lower().removeprefix(_GENERIC)
     if len(digits) == 3 and digits.isascii() and digits.isdigit() and 200 <= int(digits) <= 599:  # noqa: PLR2004
         return int(digits)

@@ -19,7 +19,7 @@ _WRONG_IDS = Guidance(AnswerClass.PERMANENT, Responsible.FILE_AUTHOR, _CHECK_IDS
 _AMBIGUOUS = Guidance(
     AnswerClass.CHECK,
     Responsible.ADMIN,
-    "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is deleted for good; before that, ask Microsoft support with request_id and correlation_id.",
+    "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is permanently deleted; before that, ask Microsoft support with request_id and correlation_id.",
 )
 _CHANGED_MEANWHILE = Guidance(
     AnswerClass.CONFLICT, Responsible.NOBODY, "Run failed.csv: it starts from how the subscription is now."
@@ -85,7 +85,7 @@ _FORBIDDEN = Guidance(AnswerClass.PERMANENT, Responsible.ADMIN, _ADMIN_ROLE)
 _NOT_FOUND = Guidance(
     AnswerClass.PERMANENT,
     Responsible.FILE_AUTHOR,
-    _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is deleted for good.",
+    _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is permanently deleted.",
 )
 _SERVER_ERROR = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE)
 _PARENT_FIRST = Guidance(
@@ -113,7 +113,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     _AMBIGUOUS.entry(
         400,
         "900337",
-        "the partner cannot reactivate this Azure subscription: it is active already, deleted for good, or not yours to reactivate",
+        "the partner cannot reactivate this Azure subscription: it is already active, permanently deleted, or the partner may not reactivate it",
     ),
     _CHANGED_MEANWHILE.entry(
         400, "2055", "the subscription changed while it was being updated (its etag is no longer valid)"
@@ -179,7 +179,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     _SERVER_ERROR.entry(500, "900192", "something went wrong inside Partner Center"),
     _SERVER_ERROR.entry(500, "", "an error inside Partner Center"),
     _UPDATE_FAILED.entry(500, "800094", "Partner Center did not manage to update the subscription"),
-    _UNSUPPORTED.entry(501, "0", "Partner Center knows no name for this error"),
+    _UNSUPPORTED.entry(501, "0", "Partner Center returned an unspecified error"),
     _UNSUPPORTED.entry(501, "", "Partner Center does not implement this"),
     _SERVER_ERROR.entry(502, "", "the gateway before Partner Center got no proper answer"),
     _SERVER_ERROR.entry(503, "", "Partner Center is not available at present"),

@@ -1,1 +1,1 @@
-"""Reading input files: text and workbooks become checked rows."""
+"""Reads input files: text and workbooks become checked rows."""

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from bulkreact.errors import InputRefusedError
 
-# The header is looked for below at most this many rows with content.
+# The header is within at most this many rows with content.
 TITLE_LINES = 20
 _CHUNK = 1 << 16
 
@@ -18,7 +18,7 @@ HeaderTest = Callable[[Sequence[str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The result of a scan; records are counted from 0, blank ones included."""
+    """The result of a scan; records are counted from 0, including blank ones."""
 
     header: tuple[str, ...]
     header_index: int
@@ -43,7 +43,7 @@ def scan_records(file: TextIO, name: str, delimiter: str, is_header: HeaderTest)
 
 
 class _Scanner:
-    """Counts records, and records the widest one and the number of columns in use."""
+    """Counts records, and tracks the widest one and the number of columns in use."""
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self.records = self.width = self.used = 0
@@ -67,13 +67,13 @@ class _Scanner:
         return first
 
     def scan_to_end(self, named: int) -> None:
-        """Read all other records, noting which columns behind the ``named`` ones are used."""
+        """Read all other records; note which columns after the ``named`` ones are used."""
         while chunk := self._file.read(_CHUNK):
             text = chunk + self._file.readline()
             if '"' in text or len(text) > csv.field_size_limit():
                 self._scan_quoted(text, named)
                 continue
-            # Without quotes a line is a record, and need not be parsed.
+            # Without quotes a line is a record and need not be parsed.
             lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
             width = max(map(str.count, lines, repeat(self._delimiter))) + 1
             if width > named:
@@ -82,7 +82,7 @@ class _Scanner:
             self.records += len(lines)
 
     def _scan_quoted(self, text: str, named: int) -> None:
-        """Read the records in a text; the last one may end in the file behind it."""
+        """Read the records in a text; the last one may end in the file after it."""
         lines = list(io.StringIO(text, newline=""))
         reader = csv.reader(chain(lines, self._file), delimiter=self._delimiter, strict=True)
         for record in reader:

@@ -1,4 +1,4 @@
-"""Reads text tables in chunks, everything as text, after detecting their encoding, delimiter and header."""
+"""Reads text tables in chunks, all cells as text, after detecting encoding, delimiter and header."""
 
 import codecs
 import csv
@@ -37,7 +37,7 @@ _OTHER_FORMATS = {
 _PLAIN = {"utf-8", "ascii"}
 _SPREADSHEET_DELIMITERS = {";", "\t"}
 _SEP = re.compile(r'"?sep=([^\w\r\n"])"?[;,\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
-# Characters that occur in binary formats and in no table.
+# Characters that occur in binary formats but in no table.
 _BINARY = re.compile(r"[\0-\x08\x0e-\x1a]")
 # UTF-16 text without a byte order mark has at least this share of zeros among its even, or odd, bytes.
 _ZEROS = 0.4
@@ -47,7 +47,7 @@ _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error)
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How a text file is written; ``has_sep_line`` if it begins with Excel's ``sep=``."""
+    """The format of a text file; ``has_sep_line`` if it begins with Excel's ``sep=``."""
 
     encoding: str
     delimiter: str
@@ -135,7 +135,7 @@ class TextTable:
         dialect = CsvDialect(encoding, delimiter or ",", compressed)
         with _open_text(self._path, dialect) as text:
             head = text.read(_HEAD_LENGTH)
-        # Valid UTF-8 is text in practice; any bytes at all are valid in the Western encoding.
+        # Valid UTF-8 is text in practice; any bytes are valid in the Western encoding.
         if encoding == _WESTERN and _BINARY.search(head):
             raise InputRefusedError(f"{self._name} is not a text file, so it has no table that could be read.")
         if mark := _SEP.match(head):
@@ -203,7 +203,7 @@ def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[
 
 
 def _detect_delimiter(sample: str, is_header: HeaderTest) -> str:
-    """Return the delimiter with which some record is a header, else the most frequent one in the first record."""
+    """Return the delimiter with which a record is a header, else the most frequent one in the first record."""
     for delimiter in DELIMITERS.values():
         if any(is_header(record) for record in _records(sample, delimiter)):
             return delimiter

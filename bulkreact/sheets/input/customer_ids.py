@@ -1,4 +1,4 @@
-"""Reads which customers a file names: in its customer column, or one id a line."""
+"""Reads which customers a file names: in its customer column, or one id per line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,9 +48,9 @@ def _cells(path: Path, table: Table, named: str | None) -> Iterator[tuple[int, s
             f"{path} has no column {_COLUMN}, and more than one id a line. Name the column with --map {_COLUMN}=HEADER."
         )
     if index is None and names:
-        # The first row is an id instead of a header.
+        # The first row is an id, not a header.
         yield 1, names[0]
-    # Files that were put together repeat their header.
+    # Concatenated files repeat their header.
     header = table.header[index].strip() if index is not None else ""
     for chunk in table.chunks():
         for number, cell in chunk[index or 0].items():

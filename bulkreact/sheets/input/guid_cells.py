@@ -38,7 +38,7 @@ _MONTH = r"[^\W\d_]{3,9}\.?"
 _DATE = re.compile(
     rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}(?:[ T]\d{{1,2}}:\d{{2}}.*)?|\d{{1,2}}[. -]{_MONTH}(?:[. -]\d{{2,4}})?|{_MONTH}[ -]\d{{2,4}}"
 )
-# An id whose beginning or end is cut off.
+# A truncated id.
 _HEX = re.compile(r"[0-9a-f-]{16,35}", re.ASCII)
 
 
@@ -50,7 +50,7 @@ def are_canonical(cells: Sequence[str]) -> bool:
 
 
 def normalize(cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Return the cells in lower case with dashes, empty strings for those that are not usable GUIDs."""
+    """Return the cells in lower case with dashes, empty for those that are not usable GUIDs."""
     guids, valid = cells, cells.str.fullmatch(_CANONICAL)
     if not valid.all():
         guids = cells.str.strip().str.lower()

@@ -1,4 +1,4 @@
-"""Reads an input file in chunks, everything as text, and checks every row; it sends and stores nothing."""
+"""Reads an input file in chunks, all cells as text, and checks every row; sends and stores nothing."""
 
 import hashlib
 import sys
@@ -41,7 +41,7 @@ class Table(Protocol):
 
     @property
     def guarded(self) -> bool:
-        """Return whether results files of this type carry the formula guard."""
+        """Return whether results files of this type have the formula guard."""
         ...
 
     @property
@@ -55,10 +55,10 @@ class Table(Protocol):
 
 
 class InputFile:
-    """One input file; the counts are complete once ``rows`` has been read.
+    """One input file; the counts are complete after ``rows`` has been read.
 
-    ``errors`` are the first 1,000, or all with ``all_errors``. ``sha256`` is of the file's bytes; ``digest`` of the kinds and
-    normalized ids of the valid rows, in order.
+    ``errors`` are the first 1,000, or all with ``all_errors``. ``sha256`` is of the file's bytes; ``digest`` of the
+    kinds and normalized ids of the valid rows, in order.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class InputFile:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Return the names of the columns that are carried into the results."""
+        """Return the names of the columns carried into the results."""
         return self._layout.header
 
     @property
@@ -114,7 +114,7 @@ class InputFile:
         self.errors.sort(key=lambda error: error.number)
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield every row with content; InputRefusedError if there are more than allowed."""
+        """Yield every row with content; InputRefusedError if there are too many."""
         for chunk in self._table.chunks():
             for row in self._rows_of(chunk):
                 self.count += 1
@@ -127,7 +127,7 @@ class InputFile:
             )
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
-        # Most files have nothing but valid ids and cells that stay as they are: a whole chunk then costs a third.
+        # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
         if self._ids_only and len(chunk.columns) == len(self._layout.carried_columns):
             ids = [chunk[index].tolist() for index in self._layout.ids]
             if all(map(guid_cells.are_canonical, ids)):
@@ -148,7 +148,7 @@ class InputFile:
         return map(self._checked_row, (chunk.index + 1).tolist(), _cells(chunk), zip(*ids, strict=True))
 
     def _repeated_headers(self, chunk: pd.DataFrame, indexes: list[int]) -> "pd.Series[bool]":
-        """Return which rows are the header again, as in files that were put together."""
+        """Return which rows repeat the header, as in concatenated files."""
         repeated = pd.Series(data=True, index=chunk.index)
         for index in indexes:
             name = self._table.header[index].strip().casefold()
@@ -187,7 +187,7 @@ class InputFile:
 
 
 def blank_rows(chunk: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows have only white space in them."""
+    """Return which rows contain only white space."""
     blank = pd.Series(data=True, index=chunk.index)
     for column in chunk.columns:
         blank &= chunk[column].str.strip() == ""
@@ -220,7 +220,7 @@ def _open(path: Path, name: str, options: InputOptions) -> Table:
 
 
 def open_table(path: Path, name: str, options: InputOptions, is_header: HeaderTest) -> Table:
-    """Return the table in a text file or workbook, below the first row that ``is_header``; InputRefusedError if none."""
+    """Return the table in a file, below the first row that ``is_header``; InputRefusedError if there is none."""
     with path.open("rb") as file:
         start = file.read(len(_ZIP))
     if start.startswith(_OLD_WORKBOOK):

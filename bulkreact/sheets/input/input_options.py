@@ -1,4 +1,4 @@
-"""What the user says of an input: how it is written, what its rows ask for, and when it is refused."""
+"""The user's options for an input: its format, its rows, and when it is refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from bulkreact.models import Kind
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """How a file is written, instead of detecting it, and what its rows ask for unless they say so themselves.
+    """A file's format, instead of detecting it, and the defaults of its rows.
 
-    ``columns`` maps our columns to headers of other names. ``kind`` None means that the ids of a row decide.
+    ``columns`` maps our columns to other headers. ``kind`` None means that the ids of a row decide.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Reads an input whose entitlement ids are to be filled in: its rows as they are, and which of them lack an id."""
+"""Reads an input whose entitlement ids are to be filled in: its rows unchanged, and which of them lack an id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _CUSTOMER, _SUBSCRIPTION, _ENTITLEMENT = ID_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class CompletionRow:
-    """A row with its cells; ``missing_for`` are customer and Azure plan if it has no entitlement id and needs one."""
+    """A row with its cells; ``parent_ids`` are customer and Azure plan if it lacks a required entitlement id."""
 
     number: int
     cells: tuple[str, ...]
@@ -29,7 +29,7 @@ class CompletionRow:
 
 @dataclass(frozen=True, slots=True)
 class CompletionLayout:
-    """The column indexes of a table of ``width`` columns; ``added`` columns, which it lacks, come behind those."""
+    """The column indexes of a table of ``width`` columns; ``added`` columns, which it lacks, come after those."""
 
     customer: int
     subscription: int
@@ -40,11 +40,11 @@ class CompletionLayout:
     added: tuple[str, ...]
 
     def complete_row(self, number: int, cells: Sequence[str], customer_id: str, subscription_id: str) -> CompletionRow:
-        """Return a row with cells for the added columns; the ids are normalized, and empty where unusable."""
+        """Return a row with cells for the added columns; ids are normalized, and empty if unusable."""
         surplus = list(cells[self.width :])
         while surplus and not surplus[-1].strip():
             surplus.pop()
-        # Behind all columns, surplus cells are reported when the file is read again.
+        # After all columns, surplus cells are reported when the file is read again.
         whole = (*cells[: self.width], *([""] * len(self.added)), *surplus)
         kind = "" if self.kind is None else cells[self.kind].strip().casefold()
         lacks_id = guid_cells.is_blank(whole[self.entitlement]) and kind in _AZURE and not surplus
@@ -53,7 +53,7 @@ class CompletionLayout:
 
 
 def completion_layout(header: Sequence[str], named: Mapping[str, str]) -> CompletionLayout:
-    """Return where the columns are; ColumnError if customer or subscription is missing or a name is ambiguous."""
+    """Return the columns; ColumnError if customer or subscription is missing or a name is ambiguous."""
     customer, subscription, entitlement = (column_index(header, column, named.get(column)) for column in ID_COLUMNS)
     if customer is None or subscription is None:
         names = ", ".join(map(repr, header))[:500]
@@ -106,7 +106,7 @@ class InputWithMissingIds:
                 yield self._layout.complete_row(int(number) + 1, list(map(self._convert, cells)), *pair)
 
     def fill(self, row: CompletionRow, entitlement_id: str, candidates: str) -> list[str]:
-        """Return the cells of a row that lacked an id, with what was found."""
+        """Return the cells of a row that lacked an id, with the id found."""
         cells = list(row.cells)
         cells[self._layout.entitlement] = entitlement_id
         cells[self._layout.candidates] = guard(candidates) if self._text else candidates
@@ -114,9 +114,9 @@ class InputWithMissingIds:
 
 
 def _conversion(table: Table, *, text: bool) -> Callable[[str], str]:
-    """Return what happens to cells between files: the guard is put on for text, and taken off results for a workbook.
+    """Return the conversion of cells between files: add the guard for text, remove it from results for a workbook.
 
-    From text to text cells stay as they are: a results file stays one, with its guard.
+    From text to text cells are unchanged: a results file keeps its guard.
     """
     if text and not table.guarded:
         return guard

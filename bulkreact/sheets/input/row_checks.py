@@ -1,4 +1,4 @@
-"""Decides what is wrong with one row of an input, and what an earlier run left for it. No I/O."""
+"""Decides what is wrong with one row of an input, and what an earlier run recorded for it. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _NOT_BUSINESS = {"", "401", "408", "429"}
 
 @dataclass(frozen=True, slots=True)
 class EarlierCall:
-    """The last call of a row in the results file that it comes from; ``request_id`` is empty if it must not be reused."""
+    """The last call of a row in its results file; ``request_id`` is empty if it must not be reused."""
 
     request_id: str = ""
     is_read: bool = False
@@ -27,7 +27,7 @@ _NO_CALL = EarlierCall()
 
 
 def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsReader, *, width: int) -> list[CellError]:
-    """Return what is wrong with a row; ``guids`` are its ids normalized, empty where unusable.
+    """Return what is wrong with a row; ``guids`` are its ids normalized, empty if unusable.
 
     | the row | is refused for |
     |---|---|
@@ -50,7 +50,7 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
 
 
 def earlier_call(layout: ColumnLayout, cells: Sequence[str]) -> EarlierCall:
-    """Return what a results file says of a row's last call; its request id is reused unless a business answer ended it."""
+    """Return a row's last call from a results file; its request id is reused unless a business answer ended it."""
     if not layout.results:
         return _NO_CALL
     request_id, status, http_status, code, description = (

@@ -1,4 +1,4 @@
-"""Formats what is wrong with the rows of an input: row by row, or together where many rows share an error."""
+"""Formats what is wrong with the rows of an input: row by row, or together if many rows share an error."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _CELL_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """What is wrong with a cell, or with a row as a whole if ``column`` is empty; ``remedy`` may be empty."""
+    """What is wrong with a cell, or with a whole row if ``column`` is empty; ``remedy`` may be empty."""
 
     code: str
     column: str
@@ -32,7 +32,7 @@ class CellError:
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row is invalid; the first of its errors gives the row its code."""
+    """Why a row is invalid; its first error gives the row's code."""
 
     number: int
     errors: tuple[CellError, ...]
@@ -49,7 +49,7 @@ class RowError:
 
 
 def format_errors(errors: Iterable[RowError]) -> Iterator[str]:
-    """Yield a line for each row, in their order; rows that share their errors with many others get one line together."""
+    """Yield a line for each row, in order; rows that share their errors with many others get one line together."""
     groups: dict[tuple[tuple[str, str, str], ...], list[RowError]] = {}
     for error in errors:
         key = tuple((cell.code, cell.column, cell.reason) for cell in error.errors)
@@ -66,7 +66,7 @@ def format_errors(errors: Iterable[RowError]) -> Iterator[str]:
 
 
 def quote_cell(cell: str) -> str:
-    """Return a cell in quotes, cut, with ``?`` for characters that cannot be printed."""
+    """Return a cell in quotes, cut, with ``?`` for unprintable characters."""
     printable = "".join(char if char.isprintable() else "?" for char in cell)
     return f"'{printable}'" if len(printable) <= _CELL_LENGTH else f"'{printable[:_CELL_LENGTH]}…'"
 

@@ -1,4 +1,4 @@
-"""Reads what a row of an input says besides its ids: what to bring back, what to do then, and how long there is. No I/O."""
+"""Reads the optional columns of an input row: kind, auto-renew, deadlines. No I/O."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from bulkreact.timestamps import iso_seconds, parse_time
 
 _AMBIGUOUS = "ambiguous-row"
 _INVALID_KIND = "invalid-kind"
-# With these it is not known which ids the row needs.
+# With these it is unknown which ids the row needs.
 UNCLEAR = frozenset({_AMBIGUOUS, _INVALID_KIND})
 # How long after the date in a column the target is deleted (page *Cancel an Azure subscription*).
 _DATES = {DEADLINE: timedelta(), CANCELLED_ON: timedelta(days=90)}
@@ -26,7 +26,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What one row asks for; ``deadline`` (UTC, ISO 8601) is when its target is permanently deleted, empty if unknown.
+    """The options of one row; ``deadline`` (UTC, ISO 8601) is when its target is permanently deleted, empty if unknown.
 
     ``unread_dates`` is how many of its dates could not be read.
     """
@@ -46,7 +46,7 @@ class RowOptionsReader:
     restore_auto_renew: bool
 
     def read(self, cells: Sequence[str]) -> RowOptions:
-        """Return the options of a row without errors."""
+        """Return the options of a valid row."""
         kind = self.kind(cells)
         restore = self._cell(cells, RESTORE_AUTO_RENEW).lower()
         return RowOptions(
@@ -83,7 +83,7 @@ class RowOptionsReader:
         return errors
 
     def _deadline(self, cells: Sequence[str]) -> tuple[str, int]:
-        """Return the earliest deadline that a row names, and how many of its dates could not be read."""
+        """Return the earliest deadline of a row, and how many of its dates could not be read."""
         dates = [(cell, delay) for column, delay in _DATES.items() if (cell := self._cell(cells, column))]
         deadlines = [date + delay for cell, delay in dates if (date := _parse_date(cell))]
         return iso_seconds(min(deadlines)) if deadlines else "", len(dates) - len(deadlines)
@@ -98,6 +98,6 @@ class RowOptionsReader:
 
 
 def _parse_date(cell: str) -> datetime | None:
-    """Return an ISO 8601 date in UTC; any other notation could be read in two ways."""
+    """Return an ISO 8601 date in UTC; any other format would be ambiguous."""
     date = parse_time(cell) if _DATE.fullmatch(cell) else None
     return date if date and FIRST_YEAR <= date.year < NEVER else None

@@ -1,4 +1,4 @@
-"""Reads tables in Excel workbooks in chunks, everything as text."""
+"""Reads tables in Excel workbooks in chunks, all cells as text."""
 
 import posixpath
 import sys
@@ -49,7 +49,7 @@ class WorkbookTable:
     """A table in the named sheet of a workbook, or in the first visible sheet with a row that ``is_header``.
 
     ``hidden`` decides about hidden rows with data: ``include`` or ``skip``; without it the workbook is refused.
-    InputRefusedError if there is no such table. Results in a workbook carry no formula guard, and nothing is guessed.
+    InputRefusedError if there is no such table. Results in a workbook have no formula guard, and nothing is guessed.
     """
 
     remark = ""
@@ -159,7 +159,7 @@ def _text(cell: Cell) -> str:
 
 
 class _SheetDetails(ContentHandler):
-    """Collects from the XML of a sheet what calamine does not report; rows and columns are counted from 0.
+    """Collects from a sheet's XML what calamine does not report; rows and columns are counted from 0.
 
     These are hidden rows and, by row and column, error values like ``#N/A``: calamine reads those as empty, so that a
     failed look-up would look like a cell that was never filled in.
@@ -176,7 +176,7 @@ class _SheetDetails(ContentHandler):
 
     @property
     def cells(self) -> int:
-        """Return how many cells the smallest rectangle around all values has."""
+        """Return the number of cells in the smallest rectangle around all values."""
         if self.last_row < 0:
             return 0
         return (self.last_row - self._first_row + 1) * (self.last_column - self._first_column + 1)

@@ -1,1 +1,1 @@
-"""Writing result files: CSV, workbook, HTML report, template."""
+"""Writes result files: CSV, workbook, HTML report, template."""

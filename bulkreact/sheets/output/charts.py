@@ -1,4 +1,4 @@
-"""Computes the rectangles of the report's charts, in the units of their view boxes. No I/O."""
+"""Computes the rectangles of the report's charts, in view box units. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from bulkreact.models import SessionTimeline
 
 WIDTH = 1000
 HEIGHT = 100
-# One row of a million must be visible too.
+# One row of a million must still be visible.
 _NARROWEST = 6
 _LOWEST = 2
-# The share of its bucket that a bar takes.
+# The share of its bucket that a bar fills.
 _BAR_WIDTH = 0.86
 
 

@@ -7,13 +7,13 @@ from bulkreact.sheets.formula_guard import guard_cells
 
 
 class _Echo:
-    """A file for csv.writer whose write returns the line, as ``writerow`` then does too."""
+    """A file for csv.writer whose write returns the line, so that ``writerow`` returns it too."""
 
     def write(self, line: str) -> str:
         return f"{line[:-2]}\n"
 
 
-# csv.writer quotes a carriage return only where it is part of the line terminator.
+# csv.writer quotes a carriage return only if it is part of the line terminator.
 _writerow = csv.writer(_Echo(), lineterminator="\r\n").writerow
 
 

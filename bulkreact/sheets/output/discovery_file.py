@@ -14,7 +14,7 @@ COLUMNS = tuple(Discovered.__struct_fields__)
 
 
 def write(path: Path, items: Iterable[Discovered]) -> None:
-    """Write an input file, as a workbook if ``path`` ends so; raises OSError if it cannot be written."""
+    """Write an input file, as a workbook if ``path`` ends in .xlsx; raises OSError if it cannot be written."""
     is_text = path.suffix.lower() != table_writer.WORKBOOK
     table_writer.write(path, COLUMNS, _guard_rows(items) if is_text else map(astuple, items), title="Subscriptions")
 

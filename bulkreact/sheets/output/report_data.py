@@ -1,4 +1,4 @@
-"""The content of a run's report, collected row by row in memory that does not grow with them. No I/O."""
+"""The content of a run's report, collected row by row in constant memory. No I/O."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class ErrorGroup:
     """Rows that did not succeed for the same reason.
 
     ``code`` is the status if there is no code. ``ranges`` are the first rows, as pairs of first and last of consecutive
-    ones; ``hidden`` more come after them. ``transferred`` of the rows belong to another run now, and ``example`` is the
+    ones; ``hidden`` more come after them. ``transferred`` of the rows now belong to another run, and ``example`` is the
     description of the first row.
     """
 
@@ -35,7 +35,7 @@ class ErrorGroup:
     statuses: Counter[Status] = field(default_factory=Counter)
 
     def add(self, row: ResultRow) -> None:
-        """Count one row; rows come in the order of the input."""
+        """Count one row; rows come in input order."""
         self.rows += 1
         self.statuses[row.outcome.status] += 1
         self.transferred += bool(row.transferred_to)
@@ -48,7 +48,7 @@ class ErrorGroup:
 
 
 class ReportBuilder:
-    """Groups the rows of a run by how they ended."""
+    """Groups the rows of a run by outcome."""
 
     def __init__(self) -> None:
         self.succeeded = 0
@@ -84,7 +84,7 @@ class ReportBuilder:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """How many rows have a status; ``is_success`` is None for duplicates, which share the end of another row."""
+    """How many rows have a status; ``is_success`` is None for duplicates, which share another row's outcome."""
 
     status: Status
     description: str
@@ -94,7 +94,7 @@ class StatusSummary:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What can be done next, with the command or file as it must be typed."""
+    """A next step, with the command or file to type."""
 
     description: str
     command: str
@@ -108,10 +108,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """Everything that the report says; times are UTC, ISO 8601 with ``Z``.
+    """The whole content of the report; times are UTC, ISO 8601 with ``Z``.
 
-    ``ended_at`` is None if no end was recorded. ``tone`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did not
-    end well for reasons that are not among ``groups``; ``earlier_sessions`` are not among ``sessions``.
+    ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
+    not succeed for reasons outside ``groups``; ``earlier_sessions`` are not among ``sessions``.
     """
 
     title: str

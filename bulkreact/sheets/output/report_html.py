@@ -23,7 +23,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def write(folder: Path, report: RunReport) -> None:
-    """Write the report into a folder; raises OSError if that is not possible, an older one is then untouched."""
+    """Write the report into a folder; raises OSError if that fails, leaving an older one untouched."""
     page = render(report)
     with replacing(folder / REPORT, private=True) as file:
         file.write(page)
@@ -58,7 +58,7 @@ def template() -> "Template":
 
 
 def strip_control_characters(text: str) -> str:
-    """Return text with spaces for line breaks, and a replacement for characters that are invisible or reorder others."""
+    """Return text with spaces for line breaks, and a replacement for characters that are invisible or reorder text."""
     return "".join(map(_visible, text))
 
 
@@ -70,7 +70,7 @@ def _visible(character: str) -> str:
 
 
 def _finalize(value: object) -> object:
-    """Strip control characters from every value in the template, except from its own markup."""
+    """Strip control characters from every value in the template, except its own markup."""
     return strip_control_characters(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -84,7 +84,7 @@ def _format_time(value: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Return a description as a sentence; the name of a column at its beginning stays in lower case."""
+    """Return a description as a sentence; a column name at its beginning stays in lower case."""
     first = text.split(" ", 1)[0]
     return f"{text}." if "_" in first else f"{text[:1].upper()}{text[1:]}."
 

@@ -1,4 +1,4 @@
-"""Writes results.csv, failed.csv and JSON files, and counts how the rows ended."""
+"""Writes results.csv, failed.csv and JSON files, and counts the rows by outcome."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ LATEST = "latest.json"
 
 @dataclass(slots=True)
 class RowCounts:
-    """How the rows ended: by status, and by error code where they have one."""
+    """Row counts by status, and by error code if there is one."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class RowCounts:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of a run that was completed."""
+        """Return the exit code of a complete run."""
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
 
 
@@ -53,7 +53,7 @@ class RowCounts:
 def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Iterator[RowCounts]:
     """Write results.csv and failed.csv, in input order, in one pass; they replace older ones when the context ends.
 
-    Raises OSError if a file cannot be written. After any error, also one inside the context, older files are untouched.
+    Raises OSError if a file cannot be written. After any error, also inside the context, older files are untouched.
     """
     counts = RowCounts()
     with ExitStack() as files:
@@ -72,7 +72,7 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy the results of a folder to another file; raises OSError if that is not possible."""
+    """Copy the results of a folder to another file; raises OSError if that fails."""
     with (folder / RESULTS).open("rb") as results, replacing_bytes(target, private=False) as file:
         shutil.copyfileobj(results, file)
 
@@ -86,7 +86,7 @@ def count_rows(rows: Iterable[ResultRow]) -> RowCounts:
 
 
 def set_aside_edited(folder: Path, name: str) -> Path | None:
-    """Rename a file that was edited since the summary was written, and return its new path; None if it was not."""
+    """Rename a file that was edited since the summary was written, and return its new path; None if unedited."""
     file, summary = folder / name, folder / SUMMARY
     if not file.is_file() or not summary.is_file() or file.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
         return None
@@ -102,5 +102,5 @@ def write_json(path: Path, content: dict[str, object], *, private: bool) -> None
 
 
 def counts_by_status(counts: RowCounts) -> dict[str, int]:
-    """Return the counts of all statuses, zeros included, in the order of the documentation."""
+    """Return the counts of all statuses, including zeros, in the order of the documentation."""
     return {status.value: counts.statuses[status] for status in Status}

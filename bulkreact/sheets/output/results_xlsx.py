@@ -1,4 +1,4 @@
-"""Writes results.xlsx: the results for people who filter and sort, and a summary on a second sheet."""
+"""Writes results.xlsx: the results for filtering and sorting, and a summary on a second sheet."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from bulkreact.sheets.result_columns import NUMERIC_COLUMNS, RESULT_COLUMNS, res
 WORKBOOK = "results.xlsx"
 _NUMBERS = {RESULT_COLUMNS.index(name) for name in NUMERIC_COLUMNS}
 _STATUS = RESULT_COLUMNS.index("status")
-# Light enough for black letters; no colour says anything that the cell does not say in text.
+# Light enough for black letters; the cell's text says everything that its colour says.
 _GREEN, _YELLOW, _ORANGE, _VIOLET, _GREY = "D5EBD1", "FFF2C2", "FAD4C0", "E3D9EF", "E8E8E8"
 COLOURS = {
     **dict.fromkeys(SUCCESSES, _GREEN),
@@ -34,7 +34,7 @@ COLOURS = {
 
 
 def size_error(rows: int, columns: int) -> str:
-    """Return why a workbook cannot hold so many rows and columns of an input; empty if it can."""
+    """Return why a workbook cannot hold this many rows and columns of an input; empty if it can."""
     most = MOST_ROWS - 1
     if rows > most:
         return f"a workbook has room for {most:,} rows, and these are {rows:,}"
@@ -49,7 +49,7 @@ def size_error(rows: int, columns: int) -> str:
 def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], details: Sequence[tuple[str, str]]) -> None:
     """Write the workbook, with ``details`` of the run on its second sheet.
 
-    Raises OSError if it cannot be written; an older one is then untouched.
+    Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing(path, private=True) as book:
         counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows)
@@ -66,7 +66,7 @@ def _write_results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[R
     for row in rows:
         counts.add(row)
         colour = COLOURS[row.outcome.status]
-        # A row that ended well is coloured at its status alone.
+        # Of a row that succeeded only the status is coloured.
         others = "" if row.succeeded else colour
         cells = (int(cell) if cell and i in numbers else cell for i, cell in enumerate(result_cells(row)))
         sheet.add_row(cells, colours=(*[others] * (len(header) + _STATUS), colour, others))

@@ -1,4 +1,4 @@
-"""Writes tables of text as files, CSV or workbook, and as CSV into a stream; cells stay as they are."""
+"""Writes tables of text as files, CSV or workbook, and as CSV into a stream; cells are unchanged."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -16,7 +16,7 @@ Rows = Iterable[Sequence[str]]
 
 
 def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
-    """Write a table, as a workbook if ``path`` ends so; raises OSError, leaving an older file untouched."""
+    """Write a table, as a workbook if ``path`` ends in .xlsx; raises OSError, leaving an older file untouched."""
     if path.suffix.lower() != WORKBOOK:
         with replacing(path, private=False) as file:
             write_lines(file, header, rows)
@@ -37,7 +37,7 @@ def write_lines(file: TextIO, header: Sequence[str], rows: Rows) -> None:
 
 
 def size_error(path: Path, *, rows: int, columns: int) -> str:
-    """Return why a file of that name cannot hold so many rows and columns; empty if it can."""
+    """Return why a file of that name cannot hold this many rows and columns; empty if it can."""
     if path.suffix.lower() != WORKBOOK or (rows < MOST_ROWS and columns <= MOST_COLUMNS):
         return ""
     return (

@@ -21,7 +21,7 @@ _COLUMNS = {
         "Customers > the customer > Subscriptions > the Azure plan. In usage and reconciliation files: SubscriptionId.",
     ),
     "entitlement_id": (
-        "The Azure subscription that is to come back to life.",
+        "The Azure subscription to reactivate.",
         "In the Azure plan's list of Azure subscriptions; Subscription ID in the Azure portal. In files: EntitlementId.",
     ),
 }
@@ -29,20 +29,20 @@ _RULES = (
     "Fill in the first sheet, one row for each Azure subscription, from row 2 on. Leave the names in row 1 as they are.",
     "An id is 32 digits (0-9, a-f) in five groups, with dashes between them. Copy it, do not type it.",
     "The columns are formatted as text, so that Excel leaves ids alone. In a column of your own with ids do the same.",
-    "More columns of any name (customer name, ticket, note) may stand beside them: they come back with the results.",
+    "You may add other columns (customer name, ticket, note). They are copied into the results.",
     "A suspended subscription needs no entitlement_id: leave that cell empty, and write subscription into a column kind.",
     "The example below is no subscription: a row with its ids is not sent.",
 )
 
 
 def write_csv(path: Path) -> None:
-    """Write a text file with nothing but the names of the columns; raises OSError if it cannot be written."""
+    """Write a text file with only the column names; raises OSError if it cannot be written."""
     with replacing(path, private=False) as file:
         file.write(csv_line(ID_COLUMNS))
 
 
 def write_xlsx(path: Path, *, command: str) -> None:
-    """Write a workbook that names the ``command`` to run once it is filled in; raises OSError if it cannot be written."""
+    """Write a workbook that names the ``command`` to run once filled in; raises OSError if it cannot be written."""
     with writing(path, private=False) as book:
         table = book.add_sheet("Subscriptions", header_rows=1)
         table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=len(ID_COLUMNS))

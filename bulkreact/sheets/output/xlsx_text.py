@@ -5,7 +5,7 @@ import re
 # Excel reports a workbook with a longer cell as damaged.
 CELL_LENGTH = 32_767
 _CUT = "…"
-# XML cannot contain these. Carriage returns, and underscores that would begin an escape, are escaped as Excel does.
+# XML cannot contain these. Carriage returns, and underscores that would begin an escape, are escaped as in Excel.
 _UNSAFE = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4})")
 _HALF_ESCAPE = re.compile("_x?[0-9A-F]{0,4}$")
 _PICTURES = 0x2400
@@ -17,7 +17,7 @@ def escape(text: str) -> str:
     """Return a text for a cell: impossible characters visibly replaced, and cut with ``…`` if it is too long."""
     safe = _UNSAFE.sub(_replace_unsafe, text)
     if not safe.strip():
-        # Readers drop cells of white space alone unless it is escaped; they know no escapes of other white space.
+        # Readers drop cells of only white space unless it is escaped; they know no escapes of other white space.
         safe = "".join(_escape_character(char) if char in _XML_SPACE else char for char in safe)
     return safe if len(safe) <= CELL_LENGTH // 2 else _cut(safe)
 

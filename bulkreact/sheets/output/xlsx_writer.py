@@ -1,4 +1,4 @@
-"""Writes workbooks row by row: text stays text whatever it looks like, and the file appears whole or not at all."""
+"""Writes workbooks row by row and atomically: text stays text whatever it looks like."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from bulkreact.atomic_write import replacing_bytes
 from bulkreact.sheets.output.xlsx_text import escape
 
-# The most that a sheet can have.
+# The maximum of a sheet.
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
 _TEXT_FORMAT = "@"
 _HEADER_COLOUR = "D9E2EC"
 # In points.
 _LINE_HEIGHT = 15
-# Column widths are taken from this many rows.
+# Column widths are computed from this many rows.
 _SAMPLE = 200
 _NARROWEST, _WIDEST = 8, 60
 # For the filter's button.
@@ -28,7 +28,7 @@ _RowT = TypeVar("_RowT")
 
 
 def take_sample(rows: Iterable[_RowT]) -> tuple[list[_RowT], Iterator[_RowT]]:
-    """Return the first rows, from which column widths are taken, and an iterator over all of them."""
+    """Return the first rows, for the column widths, and an iterator over all of them."""
     rest = iter(rows)
     sample = list(islice(rest, _SAMPLE))
     return sample, chain(sample, rest)
@@ -42,7 +42,7 @@ def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
 
 
 class SheetWriter:
-    """One sheet of a workbook that is being written; its columns must be set before the first row."""
+    """One sheet of a workbook being written; its columns must be set before the first row."""
 
     def __init__(self, sheet: Any, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - loaded only to write workbooks
@@ -84,7 +84,7 @@ class SheetWriter:
     ) -> None:
         """Write a row: text as text, numbers as numbers, each in its colour; the last colour is used for the rest.
 
-        With ``wrap`` text is wrapped, and the row is as high as that needs.
+        With ``wrap`` text is wrapped, and the row is as high as needed.
         """
         self.rows += 1
         if wrap:
@@ -127,14 +127,14 @@ class SheetWriter:
         return cell
 
     def _styled_cell(self, colour: str, bold: bool, wrap: bool, text: bool) -> Any:  # noqa: ANN401 - see above
-        """Return the one cell of a style; it can be reused because each cell is written before the next is made."""
+        """Return the cell of a style; it is reused because each cell is written before the next is made."""
         key = colour, bold, wrap, text
         if key not in self._cells:
             from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415 - see above
 
             cell = self._cells[key] = self._cell(self._sheet)
             cell.font = Font(bold=bold)
-            # Numbers keep a distance from the text at their right.
+            # Numbers keep a distance from the text to their right.
             across = {} if text else {"horizontal": "right", "indent": 1}
             cell.alignment = Alignment(vertical="top", wrap_text=wrap, **across)
             if text:
@@ -150,7 +150,7 @@ def _line_count(text: str, width: int) -> int:
 
 
 class WorkbookWriter:
-    """A workbook that is being written."""
+    """A workbook being written."""
 
     def __init__(self) -> None:
         from openpyxl import Workbook  # noqa: PLC0415 - loaded only to write workbooks

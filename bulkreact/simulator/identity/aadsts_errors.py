@@ -1,4 +1,4 @@
-"""The token service's errors by their AADSTS numbers; the last digits of a client id may choose one."""
+"""The token service's errors by AADSTS number; the last digits of a client id may choose one."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ class TokenRefusedError(Exception):
 
 @dataclass(slots=True)
 class Fault:
-    """One scripted answer to a token request; with ``effect`` the request is fulfilled first, and its answer lost.
+    """One scripted answer to a token request; with ``effect`` the request takes effect first, and its answer is lost.
 
     ``status`` with an HTML page (``html``), or with an OAuth ``error`` and ``number``, or with an empty body; ``drop``
     cuts the connection instead.
@@ -84,7 +84,7 @@ class Fault:
 
 
 def error_number_of(client_id: str) -> int:
-    """Return the error number in the last twelve digits of a client id, which it always gets; 0 for most."""
+    """Return the error number in the last twelve digits of a client id, which always gets it; 0 for most."""
     digits = client_id[-12:]
     if not (digits.isascii() and digits.isdigit()):
         return 0

@@ -14,13 +14,13 @@ from bulkreact.simulator.identity.directory import App
 
 Credential: TypeAlias = Literal["", "secret", "assertion"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-# MSAL signs RS256 and sends x5t when it is given a thumbprint, PS256 with x5t#S256 when it is given the certificate.
+# MSAL signs RS256 and sends x5t if it has a thumbprint, PS256 with x5t#S256 if it has the certificate.
 _ALGORITHMS = ["RS256", "PS256"]
 _THUMBPRINTS: dict[str, type[hashes.HashAlgorithm]] = {"x5t": hashes.SHA1, "x5t#S256": hashes.SHA256}
 
 
 def credential_type(form: Mapping[str, str]) -> Credential:
-    """Return which kind of credential a request presents."""
+    """Return the type of a request's credential."""
     if form.get("client_assertion"):
         return "assertion"
     return "secret" if form.get("client_secret") else ""
@@ -29,7 +29,7 @@ def credential_type(form: Mapping[str, str]) -> Credential:
 def authenticate(app: App, form: Mapping[str, str], audiences: Collection[str], now: float) -> None:
     """Raise TokenRefusedError if the credential is not this app's; a request without one is accepted.
 
-    ``audiences`` are the audiences that an assertion may have.
+    ``audiences`` are the allowed audiences of an assertion.
     """
     match credential_type(form):
         case "secret":

@@ -1,4 +1,4 @@
-"""The state of the token service: apps, sign-ins, issued tokens, and how it behaves."""
+"""The state of the token service: apps, sign-ins, issued tokens, and settings."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from bulkreact.simulator.identity.token_signer import TokenSigner, User, client_
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
 _CODE_LIFETIME = 600
-# Entra tells clients when to renew a token that lives so long, or longer.
+# Entra tells clients when to renew a token with at least this lifetime.
 _LONG_LIFETIME = 7200
 TokenPayload: TypeAlias = dict[str, object]
 
@@ -38,10 +38,10 @@ class App:
 
 @dataclass(slots=True)
 class LoggedTokenRequest:
-    """One request to the token endpoint, logged so that clients can be checked.
+    """One request to the token endpoint, logged to check clients.
 
-    ``credential`` is what was presented: ``secret``, ``assertion`` or nothing. ``outcome`` is ``issued``, the number of
-    the error, ``dropped``, an HTTP status for an answer without a number, or empty while it is being answered.
+    ``credential`` is its type: ``secret``, ``assertion`` or nothing. ``outcome`` is ``issued``, an error number,
+    ``dropped``, an HTTP status for an answer without a number, or empty while it is being answered.
     """
 
     grant_type: str
@@ -94,7 +94,7 @@ class Directory:
         return None
 
     def check_tenant(self, tenant: str) -> None:
-        """Raise TokenRefusedError for a tenant without any app, when there are apps."""
+        """Raise TokenRefusedError for a tenant without any app, if there are apps."""
         if self.apps and tenant.lower() not in {app.tenant_id.lower() for app in self.apps}:
             raise TokenRefusedError(90002)
 
@@ -106,7 +106,7 @@ class Directory:
         return access
 
     def lacks_mfa(self, access: IssuedAccessToken) -> bool:
-        """Return whether the API refuses a token because its user signed in with a password only."""
+        """Return whether the API refuses a token because its user signed in with only a password."""
         return self.mfa_required and access.user and not access.mfa
 
     def approve(self, user_code: str) -> None:
@@ -144,7 +144,7 @@ class Directory:
         return self._refresh.get(token)
 
     def issue_for_app(self, client_id: str, tenant: str) -> TokenPayload:
-        """Return an access token of an app itself, as the token endpoint answers."""
+        """Return an access token of an app itself, as the token endpoint does."""
         audience, validity = self._audience(), self._validity()
         tenant = self.domains.get(tenant, tenant)
         token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, validity=validity)
@@ -162,7 +162,7 @@ class Directory:
         public: bool,
         nonce: str = "",
     ) -> TokenPayload:
-        """Return access, refresh and id tokens of a user, as the token endpoint answers."""
+        """Return access, refresh and id tokens of a user, as the token endpoint does."""
         audience, validity = self._audience(), self._validity()
         home = self.domains.get(tenant, tenant)
         token = self.signer.user_token(

@@ -1,4 +1,4 @@
-"""Which tokens, or which error, a request to the token endpoint gets."""
+"""Decides which tokens, or which error, a request to the token endpoint gets."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ class TokenRequest:
 
     @property
     def client_id(self) -> str:
-        """The app that asks."""
+        """The requesting app."""
         return self.form.get("client_id", "")
 
     @property
@@ -45,7 +45,7 @@ class TokenRequest:
 
 
 def issue_tokens(directory: Directory, request: TokenRequest) -> TokenPayload:
-    """Return the tokens that a request gets, as the endpoint answers; TokenRefusedError if it gets none."""
+    """Return the tokens for a request, as the endpoint does; TokenRefusedError if it gets none."""
     request.require("client_id")
     if number := error_number_of(request.client_id):
         raise TokenRefusedError(number)
@@ -99,7 +99,7 @@ def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App 
     if sign_in.expires_at <= now:
         raise TokenRefusedError(70019)
     last, sign_in.polled_at = sign_in.polled_at, now
-    # Half the interval: a client on a fast network is not too early.
+    # Half the interval: a client on a fast network does not poll too early.
     too_soon = last is not None and now - last < directory.interval / 2
     match sign_in.state:
         case "pending":
@@ -157,5 +157,5 @@ def check_scopes(directory: Directory, scopes: list[str]) -> None:
 
 
 def _challenge(verifier: str) -> str:
-    """Return the challenge that a verifier answers (PKCE, S256)."""
+    """Return the challenge of a verifier (PKCE, S256)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

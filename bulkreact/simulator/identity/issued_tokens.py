@@ -19,7 +19,7 @@ class IssuedAccessToken:
 
 @dataclass(slots=True)
 class IssuedRefreshToken:
-    """An issued refresh token; ``public`` when no secret or assertion was presented for it."""
+    """An issued refresh token; ``public`` if the request had no secret or assertion."""
 
     client_id: str
     tenant: str

@@ -18,7 +18,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def add_routes(app: web.Application, directory: Directory) -> None:
-    """Let an application serve the token service of a directory too."""
+    """Add the token service of a directory to an application."""
     app[_DIRECTORY] = directory
     app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", _discovery)
     app.router.add_get("/{tenant}/discovery/v2.0/keys", _keys)

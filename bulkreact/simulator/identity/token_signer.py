@@ -25,7 +25,7 @@ class User:
 
 
 class TokenSigner:
-    """Signs tokens with an RSA key that every process makes for itself."""
+    """Signs tokens with an RSA key that each process generates."""
 
     def __init__(self) -> None:
         self._key, self._key_id = _make_key()

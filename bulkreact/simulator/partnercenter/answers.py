@@ -1,4 +1,4 @@
-"""What the simulated service can answer: the documented refusals, the gateway's throttle, a proxy's page."""
+"""The possible answers of the simulated service: the documented refusals, the gateway's throttle, a proxy's page."""
 
 from dataclasses import dataclass, field
 

@@ -1,14 +1,14 @@
-"""How the simulated service behaves: delays, limits, faults, and how many customers there are."""
+"""The settings of the simulated service: delays, limits, faults, and the number of customers."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the simulated service behaves; limits are calls per window, 0 for none, times are seconds.
+    """The settings of the simulated service; limits are calls per window, 0 for none, times are seconds.
 
     An accepted target becomes active after ``activation_delay``, plus or minus at most ``activation_spread``.
-    The list has ``customers``, and after them ``broken_customers`` whose subscriptions cannot be read at once.
+    The list has ``customers``, and after them ``broken_customers`` whose subscription list returns errors first.
     """
 
     activation_delay: float = 2.0

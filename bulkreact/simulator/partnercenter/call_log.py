@@ -1,14 +1,14 @@
-"""The log of what happened at the simulated service, from which clients are checked."""
+"""The log of the simulated service, for checking clients."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class CallLog:
-    """Calls, effects and violations, each in the order in which they happened.
+    """Calls, effects and violations, each in chronological order.
 
     A call's ``answer`` is its HTTP status, ``dropped``, or empty while it is being answered; its ``effect`` is ``yes``
-    when this very call made what it asks for take effect.
+    if this call itself took effect.
     """
 
     calls: list[dict[str, object]] = field(default_factory=list)

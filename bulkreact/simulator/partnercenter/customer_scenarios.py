@@ -1,4 +1,4 @@
-"""What reading the list of a customer's subscriptions meets, chosen by the digits that the customer's id ends with."""
+"""Scenarios for reading a customer's subscription list, chosen by the last digits of the customer id."""
 
 from bulkreact.simulator.partnercenter.answers import HTML, HTML_PAGE, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
@@ -20,5 +20,5 @@ CUSTOMER_SCENARIOS: dict[int, Scenario] = {
 
 
 def customer_scenario_of(customer_id: str) -> Scenario | None:
-    """Return the scenario that the last twelve digits of a customer id choose; most choose none."""
+    """Return the scenario for the last twelve digits of a customer id; most have none."""
     return choose_scenario(CUSTOMER_SCENARIOS, customer_id)

@@ -1,4 +1,4 @@
-"""One simulated Azure subscription: how its scenario answers the calls it has met so far."""
+"""One simulated Azure subscription: its scenario's answers to the calls so far."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from bulkreact.simulator.partnercenter.scenario import Resource
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedEntitlement(Resource[EntitlementScenario]):
-    """An Azure subscription below an Azure plan."""
+    """An Azure subscription of an Azure plan."""
 
     name: str = "Azure subscription"
 
@@ -19,7 +19,7 @@ class SimulatedEntitlement(Resource[EntitlementScenario]):
         return not (self.scenario.gone or self.scenario.unlisted)
 
     def next_answer(self) -> ScriptedAnswer:
-        """Count a reactivation, and return what the scenario answers."""
+        """Count a reactivation, and return the scenario's answer."""
         answer = self.scenario.writes.answer(self.writes) or ACCEPT
         self.writes += 1
         accepted = self.accepted_at is not None
@@ -28,7 +28,7 @@ class SimulatedEntitlement(Resource[EntitlementScenario]):
         return answer
 
     def status(self, now: float, delay: float) -> str:
-        """Return the status that a read shows; ``delay`` is from accepted to active, where the scenario has none."""
+        """Return the status that a read shows; ``delay`` is from accepted to active, if the scenario has none."""
         if self.scenario.fixed_status:
             return self.scenario.fixed_status
         if self.scenario.active_within is not None:

@@ -1,4 +1,4 @@
-"""What an entitlement meets, chosen by the digits that its id ends with."""
+"""Scenarios of an entitlement, chosen by the last digits of its id."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -155,7 +155,7 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
 
 
 def entitlement_scenario_of(entitlement_id: str) -> EntitlementScenario:
-    """Return the scenario that the last twelve digits of an entitlement id choose; most are simply accepted."""
+    """Return the scenario for the last twelve digits of an entitlement id; most are simply accepted."""
     return choose_scenario(ENTITLEMENT_SCENARIOS, entitlement_id) or _PLAIN
 
 

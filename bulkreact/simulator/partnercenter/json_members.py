@@ -1,4 +1,4 @@
-"""The members of a JSON object with their exact spelling, and how one object differs from another."""
+"""The members of a JSON object with their exact spelling, and the differences between two objects."""
 
 import json
 import re
@@ -19,7 +19,7 @@ class Member:
 
 
 def members(text: str) -> list[Member]:
-    """Return the members of a JSON object in their order; ValueError if the text is none."""
+    """Return the members of a JSON object in order; ValueError if the text is not one."""
     position = _expect(text, 0, "{")
     items: list[Member] = []
     while not text.startswith("}", position):

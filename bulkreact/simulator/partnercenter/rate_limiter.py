@@ -24,7 +24,7 @@ class CallLimiter:
         self._blocked_until: dict[str, float] = {}
 
     def throttle(self, limits: Mapping[str, int], window: float) -> ScriptedAnswer | None:
-        """Return the 429 for a call that counts against these limits (0: none) per window of seconds, if one is due."""
+        """Return the 429 for a call that counts against these limits (0: none) per window of seconds, if exceeded."""
         now = self._clock()
         for key, limit in limits.items():
             remaining = max(self._blocked_until.get(key, 0.0) - now, self._count(key, limit, window, now))
@@ -35,11 +35,11 @@ class CallLimiter:
         return None
 
     def block(self, key: str, seconds: float) -> None:
-        """Answer 429 for so many seconds, whatever the limits."""
+        """Answer 429 for a number of seconds, whatever the limits."""
         self._blocked_until[key] = max(self._blocked_until.get(key, 0.0), self._clock() + seconds)
 
     def _count(self, key: str, limit: int, seconds: float, now: float) -> float:
-        """Count a call, and return the seconds left of its window when it exceeds the limit, else 0."""
+        """Count a call, and return the seconds left of its window if it exceeds the limit, else 0."""
         window = self._windows.get(key)
         if window is None or now - window.started_at >= seconds:
             window = self._windows[key] = _Window(now)

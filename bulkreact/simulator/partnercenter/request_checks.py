@@ -29,7 +29,7 @@ _REQUIRED = {
 
 
 def record_call(request: web.Request) -> dict[str, object]:
-    """Log a request and return its entry; what is wrong with its headers is logged as a violation."""
+    """Log a request and return its entry; faulty headers are logged as a violation."""
     headers, call_log = request.headers, request.app[PARTNER_CENTER].call_log
     call: dict[str, object] = {
         "method": request.method,
@@ -54,7 +54,7 @@ def record_call(request: web.Request) -> dict[str, object]:
 
 
 def check_request(request: web.Request, ids: list[str], *, scope: str) -> ScriptedAnswer | None:
-    """Return the answer to a request without a good token, with bad ids, or above the limits of a scope."""
+    """Return the answer to a request without a valid token, with bad ids, or above the limits of a scope."""
     token = _token(request)
     if not token:
         return refusal(401, "800001", "Partner token missing in request context")
@@ -97,7 +97,7 @@ def _token(request: web.Request) -> str:
 
 
 def _compliance(request: web.Request) -> dict[str, str]:
-    """Return the header that reports multi-factor authentication, when the request asks for it."""
+    """Return the header that reports multi-factor authentication, if the request asks for it."""
     if request.headers.get("ValidateMfa", "").lower() != "true":
         return {}
     directory = request.app.get(DIRECTORY)

@@ -10,7 +10,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def error_body(code: str, description: str) -> bytes:
-    """Return the documented error shape; the code is a number on the wire, as the real service sends it."""
+    """Return the documented error shape; the code is a number on the wire, as from the real service."""
     return _compact({"code": int(code), "description": description, "data": [], "source": "PartnerFD"})
 
 
@@ -29,7 +29,7 @@ def entitlements_body(
     customer_id: str, subscription_id: str, statuses: Mapping[str, str], names: Mapping[str, str]
 ) -> bytes:
     """Return the collection of a subscription's entitlements, given as ids with their statuses and names."""
-    # Links come without the version in them, as on the real service.
+    # Links come without the version, as from the real service.
     uri = f"/customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements"
     content = {
         "totalCount": len(statuses),
@@ -52,7 +52,7 @@ def customers_body(customers: Sequence[Customer], links: Mapping[str, object]) -
 
 
 def link(uri: str, headers: Mapping[str, str]) -> dict[str, object]:
-    """Return a link as resources carry it, without the version."""
+    """Return a link as in a resource, without the version."""
     return {"uri": uri, "method": "GET", "headers": [{"key": key, "value": value} for key, value in headers.items()]}
 
 

@@ -1,4 +1,4 @@
-"""The partner API over HTTP: its routes, each with the operation that answers it."""
+"""The partner API over HTTP: its routes, each with its handler."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ RequestHandler: TypeAlias = Callable[[web.Request, bytes, list[str]], ScriptedAn
 
 
 def add_routes(app: web.Application) -> None:
-    """Let an application serve the partner API."""
+    """Add the partner API to an application."""
     for method, path, operation in (
         ("POST", _ENTITLEMENT + "/reactivate", _reactivate),
         ("GET", _ENTITLEMENT, _read_entitlement),
@@ -45,7 +45,7 @@ def _handler(operation: RequestHandler) -> Handler:
         if request.method == "POST" and (body or request.headers.get("Content-Type")):
             request.app[PARTNER_CENTER].call_log.violations.append("a reactivation carries no body and no Content-Type")
         ids = [request.match_info[name].lower() for name in _IDS if name in request.match_info]
-        # The list of customers is limited as if it were a customer of its own.
+        # The list of customers is limited as if it were a separate customer.
         rejection = check_request(request, ids, scope=ids[0] if ids else "customers")
         return await respond(request, call, rejection or operation(request, body, ids))
 

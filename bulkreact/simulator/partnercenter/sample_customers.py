@@ -30,7 +30,7 @@ class SampleEntitlement:
 
 
 class SampleCustomers:
-    """The pages of the list of customers, and the subscriptions that each has from the beginning."""
+    """The pages of the list of customers, and the initial subscriptions of each."""
 
     def __init__(self, state: SharedState) -> None:
         self._state = state
@@ -42,18 +42,18 @@ class SampleCustomers:
         return _profiles(customer_id) if self._is_sample(customer_id) else {}
 
     def entitlements(self, customer_id: str, subscription_id: str) -> dict[str, SampleEntitlement]:
-        """Return the Azure subscriptions below a subscription by their ids."""
+        """Return the Azure subscriptions of a subscription by id."""
         profile = self.profiles(customer_id).get(subscription_id)
         return _entitlements(subscription_id) if profile and profile.kind is SubscriptionKind.AZURE_PLAN else {}
 
     def list_answer(self, customer_id: str) -> ScriptedAnswer | None:
-        """Count a read of a customer's list, and return what the scenario answers instead."""
+        """Count a read of a customer's list, and return the scenario's answer instead, if any."""
         scenario = customer_scenario_of(customer_id)
         self._readings[customer_id] = self._readings.get(customer_id, 0) + 1
         return scenario.reads.answer(self._readings[customer_id] - 1) if scenario else None
 
     def page(self, size: int, token: str | None) -> ScriptedAnswer:
-        """Return a page of the list of customers: the first one, or the one that a token names."""
+        """Return a page of the list of customers: the first one, or the one for a token."""
         if token is not None and token not in self._tokens:
             self._state.add_violation("MS-ContinuationToken is wrong")
             return refusal(400, "800002")
@@ -68,7 +68,7 @@ class SampleCustomers:
         return ScriptedAnswer(200, customers_body(customers, links), JSON)
 
     def _continuation_token(self, begin: int) -> str:
-        # Characters that break when a client does not escape the token.
+        # Characters that break if a client does not escape the token.
         token = base64.b64encode(b"\xfb\xef\xbe\xff\xff\xff" + f"{begin:07d}".encode()).decode()
         self._tokens[token] = begin
         return token
@@ -133,7 +133,7 @@ def _profiles(customer_id: str) -> dict[str, SubscriptionProfile]:
 
 @cache
 def _entitlements(subscription_id: str) -> dict[str, SampleEntitlement]:
-    """Return two to four Azure subscriptions below a plan; the first one is inactive."""
+    """Return two to four Azure subscriptions of a plan; the first one is inactive."""
     names = ("Production", "Test", "Archive", "Sandbox")[: 2 + int(subscription_id[-2:], 16) % 3]
     return {
         _id(subscription_id, name): SampleEntitlement(name, _ACTIVE if number % 2 else _INACTIVE)

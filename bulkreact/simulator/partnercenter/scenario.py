@@ -1,4 +1,4 @@
-"""What a resource of the simulated service meets: scripts of answers to its writes and reads."""
+"""Scripts of answers to the writes and reads of a resource of the simulated service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Answers in their order; after the last one there are no more, or it is repeated ``is_repeated``."""
+    """Answers in order; after the last one there are no more, or it is repeated (``is_repeated``)."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
     is_repeated: bool = False
@@ -38,8 +38,8 @@ def answer_always(answer: ScriptedAnswer | int) -> Script:
 class Scenario:
     """Scripts for the writes and reads of a resource: after them writes are accepted and reads show the resource.
 
-    ``active_within`` are the seconds from accepted to active, None for the simulator's own delay. A service that
-    ``forgets`` does not recognise a repeated request id.
+    ``active_within`` are the seconds from accepted to active, None for the simulator's default. A service that
+    ``ignores_repeats`` does not recognise a repeated request id.
     """
 
     description: str
@@ -53,14 +53,14 @@ ScenarioT = TypeVar("ScenarioT", bound=Scenario)
 
 
 def choose_scenario(scenarios: Mapping[int, ScenarioT], resource_id: str) -> ScenarioT | None:
-    """Return the scenario that the last twelve digits of an id choose, as test card numbers do; most choose none."""
+    """Return the scenario for the last twelve digits of an id, as with test card numbers; most have none."""
     digits = resource_id[-12:]
     return scenarios.get(int(digits)) if digits.isdigit() else None
 
 
 @dataclass(slots=True, kw_only=True)
 class Resource(Generic[ScenarioT]):
-    """What every resource counts: writes and reads so far, and when its reactivation was accepted.
+    """The counters of a resource: writes and reads so far, and when its reactivation was accepted.
 
     ``activation_jitter``, in [0, 1), is its position within the spread of all activations.
     """
@@ -72,12 +72,12 @@ class Resource(Generic[ScenarioT]):
     reads: int = 0
 
     def read_answer(self) -> ScriptedAnswer | None:
-        """Count a read, and return what the scenario answers instead of the resource."""
+        """Count a read, and return the scenario's answer instead of the resource, if any."""
         self.reads += 1
         return self.scenario.reads.answer(self.reads - 1)
 
     def answer_to_repeat(self, answer: ScriptedAnswer) -> ScriptedAnswer | None:
-        """Return what the same request id is answered from now on, None if the service will not recognise it."""
+        """Return the answer to later calls with the same request id, None if the service will not recognise it."""
         never_answered = self.scenario.writes.is_repeated and (answer.drop or answer.delay)
         if self.scenario.ignores_repeats or never_answered:
             return None
@@ -91,7 +91,7 @@ class Resource(Generic[ScenarioT]):
 
 
 def _is_definitive(answer: ScriptedAnswer) -> bool:
-    """Return whether an answer is the service's last word, which a repeated request id gets again."""
+    """Return whether an answer is final, so that a repeated request id gets it again."""
     from_proxy = answer.headers.get("Content-Type") == "text/html"
     status = answer.status
     final = 200 <= status < 300 or (400 <= status < 500 and status not in {401, 408, 429})  # noqa: PLR2004

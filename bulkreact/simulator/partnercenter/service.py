@@ -1,4 +1,4 @@
-"""The simulated service: entitlements, subscriptions, customers, and what each call does to them."""
+"""The simulated service: entitlements, subscriptions, customers, and the effect of each call."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from bulkreact.simulator.partnercenter.subscriptions import SimulatedSubscriptio
 
 __all__ = ["Behaviour", "CallLog", "PartnerCenter", "Plan", "TargetKey"]
 
-# The ids of a customer and a subscription, in lower case; a target has that of an entitlement below them too.
+# The ids of a customer and a subscription, in lower case; a target also has that of an entitlement.
 Plan: TypeAlias = tuple[str, str]
 
 
@@ -37,7 +37,7 @@ class PartnerCenter:
 
     @property
     def behaviour(self) -> Behaviour:
-        """How the service behaves from the next call on."""
+        """The settings from the next call on."""
         return self._state.behaviour
 
     @behaviour.setter
@@ -46,12 +46,12 @@ class PartnerCenter:
 
     @property
     def call_log(self) -> CallLog:
-        """What happened so far."""
+        """The log so far."""
         return self._state.call_log
 
     @property
     def origin(self) -> str:
-        """The address that the service itself is known by."""
+        """The service's own address."""
         return self._subscriptions.origin
 
     @origin.setter
@@ -59,14 +59,14 @@ class PartnerCenter:
         self._subscriptions.origin = origin
 
     def throttle(self, customer_id: str) -> ScriptedAnswer | None:
-        """Return the gateway's 429 when the partner or the customer has used up a limit."""
+        """Return the gateway's 429 if the partner or the customer has used up a limit."""
         limits = {PARTNER: self.behaviour.partner_limit, customer_id: self.behaviour.customer_limit}
         return self._state.limiter.throttle(limits, self.behaviour.window)
 
     def reactivate(self, target: TargetKey, request_id: str) -> ScriptedAnswer:
         """Answer one reactivation of an entitlement; a repeated request id gets the same answer again.
 
-        The answer's ``effect`` says whether this very call made the reactivation take effect.
+        The answer's ``effect`` says whether this call itself took effect.
         """
         entitlement = self._find(target)
         if recorded := self._state.recorded_answer(target, request_id):
@@ -129,8 +129,8 @@ class PartnerCenter:
     ) -> ScriptedAnswer:
         """Answer one update: a reactivation, or auto-renew switched on again.
 
-        A repeated request id gets the same answer again. What the body lost or changed is logged as a violation. The
-        answer's ``effect`` says whether this very call made the update take effect.
+        A repeated request id gets the same answer again. Members that the body lost or changed are logged as a
+        violation. The answer's ``effect`` says whether this call itself took effect.
         """
         self._state.check_method(request_id, "PATCH")
         return self._subscriptions.update(
@@ -151,13 +151,13 @@ class PartnerCenter:
         ago: float = 0.0,
         restores_auto_renew: bool = False,
     ) -> None:
-        """Repeat the effect of an update that was sent to an earlier process, as ``replay`` does."""
+        """Repeat the effect of an update that was sent to an earlier process, like ``replay``."""
         self._subscriptions.replay(
             customer_id.lower(), subscription_id.lower(), request_id, ago=ago, restores=restores_auto_renew
         )
 
     def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> ScriptedAnswer:
-        """Answer the read of an operation that the answer to an update has named."""
+        """Answer the read of an operation that the answer to an update named."""
         return self._subscriptions.read_operation(customer_id.lower(), subscription_id.lower(), operation_id)
 
     def list_subscriptions(self, customer_id: str) -> ScriptedAnswer:
@@ -167,20 +167,20 @@ class PartnerCenter:
         return answer or self._subscriptions.list_all(customer_id)
 
     def list_customers(self, size: int, token: str | None = None) -> ScriptedAnswer:
-        """Answer a page of customers: the first one, or the one that a token names."""
+        """Answer a page of customers: the first one, or the one for a token."""
         return self._customers.page(size, token)
 
     def _status(self, entitlement: SimulatedEntitlement) -> str:
         return entitlement.status(self._state.clock(), self.behaviour.delay(entitlement.activation_jitter))
 
     def _read_answer(self, entitlements: Iterable[SimulatedEntitlement]) -> ScriptedAnswer | None:
-        """Return what is answered instead of these entitlements: by a scenario, else a random fault."""
+        """Return the answer instead of these entitlements: a scenario's, else a random fault."""
         # A read of several counts for each of them.
         answers = [answer for entitlement in entitlements if (answer := entitlement.read_answer())]
         return answers[0] if answers else self._state.read_fault()
 
     def _settle(self, target: TargetKey, request_id: str, answer: ScriptedAnswer) -> ScriptedAnswer:
-        """Let a reactivation take its effect, and return its answer."""
+        """Apply the effect of a reactivation, and return its answer."""
         entitlement = self._find(target)
         self._state.record_answer(target, request_id, entitlement.answer_to_repeat(answer))
         if not answer.effect or entitlement.accepted_at is not None:

@@ -1,4 +1,4 @@
-"""One simulated subscription: how its scenario answers the updates and reads it has met so far."""
+"""One simulated subscription: its scenario's answers to the updates and reads so far."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, S
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedSubscription(Resource[SubscriptionScenario]):
-    """A subscription, and every text of it that the client was ``served`` since it last read it."""
+    """A subscription, and every text of it sent to the client (``served_texts``) since it last read it."""
 
     customer_id: str
     id: str
@@ -50,7 +50,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return None if self.accepted_at is None else self.accepted_at + within
 
     def status(self, now: float, delay: float) -> str:
-        """Return the status that a read shows; ``delay`` is from accepted to active, where the scenario has none."""
+        """Return the status that a read shows; ``delay`` is from accepted to active, if the scenario has none."""
         since = self.active_since(delay)
         return "active" if since is not None and since <= now else self.profile.status
 
@@ -67,7 +67,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return encode(text, self.profile.style)
 
     def next_answer(self, *, active: bool) -> ScriptedAnswer:
-        """Count a reactivation, and return what the scenario answers."""
+        """Count a reactivation, and return the scenario's answer."""
         answer = self.scenario.writes.answer(self.writes) or ACCEPTED
         self.writes += 1
         if (active or self.accepted_at is not None) and (self.scenario.ignores_repeats or answer is ACCEPTED):
@@ -80,7 +80,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return answer
 
     def next_auto_renew_answer(self) -> ScriptedAnswer:
-        """Count an attempt to switch auto-renew on, and return what the scenario answers."""
+        """Count an attempt to switch auto-renew on, and return the scenario's answer."""
         self.auto_renew_calls += 1
         return self.scenario.auto_renew.answer(self.auto_renew_calls - 1) or ACCEPTED
 
@@ -91,7 +91,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return if_match is not None and if_match.strip('"') == etag(self.id, self.version)
 
     def update_violations(self, body: bytes, if_match: str | None, content_type: str) -> list[str]:
-        """Return what is wrong with an update: only the status, or later auto-renew, may differ from what was served."""
+        """Return what is wrong with an update: only the status, or later auto-renew, may differ from the sent text."""
         violations = []
         if content_type.partition(";")[0].strip().lower() != "application/json":
             violations.append("its Content-Type is not application/json")
@@ -111,13 +111,13 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
         return violations
 
     def drops_members(self, body: str) -> bool:
-        """Return whether a body has fewer members than what was served."""
+        """Return whether a body has fewer members than the sent text."""
         return bool(self.served_texts) and "lost " in describe_deviation(
             _expected_update(self.served_texts[-1]), body.encode()
         )
 
     def with_location(self, answer: ScriptedAnswer, origin: str, elsewhere: str) -> ScriptedAnswer:
-        """Return an answer with the ids and addresses put into its Location."""
+        """Return an answer with ids and addresses filled into its Location."""
         if "Location" not in answer.headers:
             return answer
         location = answer.headers["Location"].format(
@@ -131,7 +131,7 @@ class SimulatedSubscription(Resource[SubscriptionScenario]):
 
 
 def _expected_update(text: str) -> str:
-    """Return the only correct update of what was served: status active, or else auto-renew on."""
+    """Return the only correct update of a sent text: status active, or else auto-renew on."""
     if str(value(text, "status")).lower() != "active":
         return replace_value(text, "status", '"active"')
     return replace_value(text, "autoRenewEnabled", "true")

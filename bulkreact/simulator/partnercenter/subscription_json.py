@@ -1,4 +1,4 @@
-"""A subscription as JSON: every member that the real service has, and some that clients do not expect."""
+"""A subscription as JSON: every member of the real service, and some that clients do not expect."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from bulkreact.simulator.partnercenter.json_members import members
 
 _NEVER = "9999-12-31T23:59:59.9999999Z"
-# Spelled so that parsing and writing them again would change them.
+# Spelled so that parsing and rewriting would change them.
 _DELICATE = (
     r'"usage":{"share":0.30000000000000004,"weight":1.10,"scale":1E2,"serial":12345678901234567890,'
     r'"deep":[[],{},[{"when":"2024-02-29T23:59:59.1234567Z","path":"a\/b","none":null}],-0.0,1e-7]}'
@@ -37,7 +37,7 @@ class JsonStyle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionProfile:
-    """A subscription at the beginning; ``parent_id`` is empty without a parent."""
+    """A subscription's initial state; ``parent_id`` is empty without a parent."""
 
     kind: SubscriptionKind = SubscriptionKind.LICENCE
     status: str = "suspended"
@@ -61,7 +61,7 @@ class SubscriptionProfile:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """What may change about a subscription, and its position in the term, from 0 to 1."""
+    """The changeable state of a subscription, and its position in the term, from 0 to 1."""
 
     status: str
     auto_renew: bool
@@ -72,14 +72,14 @@ class SubscriptionState:
 
 
 def etag(subscription_id: str, version: int) -> str:
-    """Return the etag of a legacy subscription after so many changes."""
+    """Return the etag of a legacy subscription after a number of changes."""
     return base64.b64encode(f'{{"id":"{subscription_id[-12:]}","version":{version}}}'.encode()).decode()
 
 
 def format_resource(
     profile: SubscriptionProfile, ids: tuple[str, str], state: SubscriptionState, today: datetime
 ) -> str:
-    """Return a subscription in its spelling; ``ids`` are the customer's and its own."""
+    """Return a subscription in its style; ``ids`` are the customer's and its own."""
     text = _text(profile, ids, state, today)
     match profile.style:
         case JsonStyle.PASCAL:
@@ -91,7 +91,7 @@ def format_resource(
 
 
 def encode(text: str, spelling: JsonStyle) -> bytes:
-    """Encode a text as its spelling asks."""
+    """Encode a text in its style."""
     match spelling:
         case JsonStyle.UTF16:
             return b"\xff\xfe" + text.encode("utf-16-le")
@@ -123,7 +123,7 @@ def _text(profile: SubscriptionProfile, ids: tuple[str, str], state: Subscriptio
         f'"id":{_string(subscription_id.upper())}',
         f'"offerId":{_string(profile.offer_id)}',
         f'"entitlementId":{_string(_derived_id(subscription_id, "E"))}' if not plan else "",
-        # As UTF-8, where the next is escaped.
+        # As UTF-8, with the next one escaped.
         f'"offerName":{json.dumps("Azure plan" if plan else profile.offer, ensure_ascii=False)}',
         f'"friendlyName":{_string(profile.name)}'.replace("/", r"\/"),
         f'"productType":{_product_type(profile.kind)}',
@@ -189,7 +189,7 @@ def _links(uri: str, subscription_id: str, parent_id: str) -> str:
 
 
 def _pascal(text: str) -> str:
-    """Return a text with names in PascalCase, as older documentation prints them, and with nulls."""
+    """Return a text with names in PascalCase, as in older documentation, and with nulls."""
     # No string in a resource looks like a name with its colon.
     named = re.sub(r'"([a-z])(\w*)":', lambda match: f'"{match[1].upper()}{match[2]}":', text)
     return named[:-1] + ',"RefundOptions":null,"PromotionId":null,"CancellationAllowedUntilDate":null}'

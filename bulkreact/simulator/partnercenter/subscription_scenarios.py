@@ -1,4 +1,4 @@
-"""What a subscription meets, chosen by the digits that its id ends with."""
+"""Scenarios of a subscription, chosen by the last digits of its id."""
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -26,7 +26,7 @@ from bulkreact.simulator.partnercenter.scenario import (
 from bulkreact.simulator.partnercenter.subscription_json import JsonStyle, SubscriptionKind, SubscriptionProfile
 
 LICENCE = SubscriptionProfile()
-# A success without a body is answered with the resource as it is then.
+# A success without a body is answered with the current resource.
 ACCEPTED = ScriptedAnswer(200, effect=True)
 PARENT_INACTIVE = refusal(409, "27009")
 
@@ -36,8 +36,8 @@ class SubscriptionScenario(Scenario):
     """A scenario of a subscription, by default active as soon as it is accepted.
 
     ``auto_renew`` is the script for updates that switch auto-renew on again. ``parent`` are the last digits of the
-    parent's id, None without one; for ``lag`` seconds more its parent (or for Azure subscriptions this plan) counts as
-    inactive. ``modified_elsewhere``: another client changes the resource with each answer of the script.
+    parent's id, None without one; for ``parent_delay`` seconds more its parent (or for Azure subscriptions this plan)
+    counts as inactive. ``modified_elsewhere``: another client changes the resource with each answer of the script.
     """
 
     active_within: float | None = 0
@@ -50,7 +50,7 @@ class SubscriptionScenario(Scenario):
 
 
 def _acceptance(location: str) -> Script:
-    """Return 202 and where to look; the server puts in the ids and its own address."""
+    """Return 202 and a Location; the server fills in the ids and its own address."""
     return answer_once(ScriptedAnswer(202, headers={"Location": location} if location else {}, effect=True))
 
 
@@ -58,7 +58,7 @@ _HERE = "/customers/{customer}/subscriptions/{subscription}"
 _LEGACY = SubscriptionProfile(SubscriptionKind.LEGACY, auto_renew=True)
 _PLAN = SubscriptionProfile(SubscriptionKind.AZURE_PLAN, name="Azure plan")
 _LEGACY_CODES = {"2001", "2002", "2054", "3000", "800040"}
-# Codes that only entitlements are answered.
+# Codes that only entitlements get.
 _OF_ENTITLEMENTS = {"900337", "900335", "900307", "800111"}
 _SHARED = {
     401,
@@ -100,7 +100,7 @@ def _refusals() -> dict[int, SubscriptionScenario]:
 
 
 def _same_as_entitlements() -> dict[int, SubscriptionScenario]:
-    """Return the scenarios that entitlements have too, but that a success is a 200."""
+    """Return the scenarios that entitlements have too, but with 200 for a success."""
     return {
         number: SubscriptionScenario(
             scenario.description, replace(scenario.writes, answers=tuple(map(_as_update, scenario.writes.answers)))
@@ -286,7 +286,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7005: SubscriptionScenario(
         "an Azure plan: below it 409, code 27009, until two seconds after it is active", parent_delay=2, profile=_PLAN
     ),
-    # Readings.
+    # Reads.
     9_000_429: SubscriptionScenario(
         "reading it is answered 429 with Retry-After twice", reads=ENTITLEMENT_SCENARIOS[429].writes
     ),

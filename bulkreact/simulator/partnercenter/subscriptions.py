@@ -16,7 +16,7 @@ ORIGIN = "https://partner.example"
 
 @dataclass(frozen=True, slots=True)
 class _RequestedUpdate:
-    """What an update's body asks for."""
+    """What an update's body requests."""
 
     status: str
     auto_renew: bool
@@ -24,9 +24,9 @@ class _RequestedUpdate:
 
 
 class SimulatedSubscriptions:
-    """Every subscription that is asked for exists; whole Locations begin with ``origin``.
+    """Every requested subscription exists; whole Locations begin with ``origin``.
 
-    ``sample_profiles`` returns the subscriptions that a customer has from the beginning, by id.
+    ``sample_profiles`` returns a customer's initial subscriptions, by id.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class SimulatedSubscriptions:
         return ScriptedAnswer(200, subscription.render(text, read=True), JSON)
 
     def read_operation(self, customer_id: str, subscription_id: str, operation_id: str) -> ScriptedAnswer:
-        """Answer the read of an operation that an update has named: its result is the subscription."""
+        """Answer the read of an operation that an update named: its result is the subscription."""
         subscription = self._find(customer_id, subscription_id)
         named = subscription.accepted_at is not None and operation_id.lower() == subscription.operation_id
         if subscription.scenario.operation_gone or not named:
@@ -103,7 +103,7 @@ class SimulatedSubscriptions:
             subscription.accepted_at -= ago
 
     def blocks_children(self, customer_id: str, subscription_id: str) -> bool:
-        """Return whether this is an Azure plan that is not active, so that nothing below it can be reactivated."""
+        """Return whether this is an inactive Azure plan, so that nothing in it can be reactivated."""
         sample = subscription_id in self._all(customer_id)
         plan_by_id = subscription_scenario_of(subscription_id).profile.kind is SubscriptionKind.AZURE_PLAN
         if not (sample or plan_by_id):
@@ -120,7 +120,7 @@ class SimulatedSubscriptions:
         *,
         restores: bool,
     ) -> ScriptedAnswer:
-        """Return the answer to an update, random faults apart."""
+        """Return the answer to an update, apart from random faults."""
         if requested is None:
             return refusal(400, "800002")
         if self._waits_for_parent(subscription):
@@ -147,7 +147,7 @@ class SimulatedSubscriptions:
         restores: bool,
         reduced: bool,
     ) -> ScriptedAnswer:
-        """Let an update take its effect, and return its answer."""
+        """Apply the effect of an update, and return its answer."""
         target = subscription.customer_id, subscription.id, ""
         self._state.record_answer(target, request_id, subscription.answer_to_repeat(answer))
         done = subscription.auto_renew if restores else subscription.accepted_at is not None
@@ -166,7 +166,7 @@ class SimulatedSubscriptions:
         subscription.accepted_at = self._state.clock()
         self._state.call_log.effects.append(ids)
         if reduced:
-            # The real service drops what the body does not repeat.
+            # The real service drops members that the body does not repeat.
             subscription.auto_renew = subscription.has_next_term = False
         return answer
 
@@ -179,7 +179,7 @@ class SimulatedSubscriptions:
 
     @property
     def _foreign_origin(self) -> str:
-        """Return the address of another host, which is this one by another name where there are two."""
+        """Return the address of another host: this host by another name, if there are two."""
         names = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
         scheme, _, authority = self.origin.partition("://")
         host, _, port = authority.partition(":")
@@ -230,7 +230,7 @@ class SimulatedSubscriptions:
 
 
 def _parse_update(body: bytes) -> _RequestedUpdate | None:
-    """Return what a body asks for, None if it is no JSON object."""
+    """Return what a body requests, None if it is not a JSON object."""
     try:
         text = body.decode("utf-8-sig")
         members(text)

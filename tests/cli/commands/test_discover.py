@@ -91,7 +91,7 @@ def test_everything_that_is_not_active_is_found_and_nothing_is_written_to_the_pa
     ]
     assert {call.method for call in server.calls} == {"GET"}
     assert len(server.call_paths("/azureEntitlements")) == 1
-    assert "Deleted or expired, and not to be brought back: 1" in process.err
+    assert "Deleted or expired, cannot be reactivated: 1" in process.err
     assert "--status suspended" in process.err
     assert stores(program) == []
 
@@ -402,7 +402,7 @@ def test_what_is_soon_deleted_for_good_is_warned_of(program: Program, server: Di
     ]
     server.add(1, *listed, name="Contoso")
     process = discover(program, server)
-    expected = f"2 will be deleted for good within 14 days; the next on {dates[1][:10]}: Licences 11 of Contoso."
+    expected = f"2 will be permanently deleted within 14 days; the next on {dates[1][:10]}: Licences 11 of Contoso."
     assert expected in process.err
 
 

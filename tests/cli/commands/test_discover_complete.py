@@ -78,8 +78,8 @@ def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
     for message in (
         "2  Filled in",
         "choose one, and put it into entitlement_id (row 3)",
-        "nothing below this Azure plan is other than active (row 4)",
-        "No Azure plan, so that there is no entitlement to be found (row 5)",
+        "every Azure subscription of this plan is already active (row 4)",
+        "Not an Azure plan, so it has no entitlements (row 5)",
         "the customer has none with this id (row 6)",
         "2  Left as they were",
     ):
