@@ -42,7 +42,7 @@ class PartnerSession:
     reporter: Reporter
     shutdown: ShutdownRequest
     run_async: RunAsync
-    announce: Callable[[str], None]
+    record_run: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
 
     def call(
@@ -100,8 +100,8 @@ def partner_session(
 ) -> Iterator[PartnerSession]:
     """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
     reporter.info(access.remark)
-    with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as announce:
-        yield PartnerSession(service, limits, access, reporter, shutdown, run_async, announce)
+    with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as record_run:
+        yield PartnerSession(service, limits, access, reporter, shutdown, run_async, record_run)
 
 
 @asynccontextmanager
