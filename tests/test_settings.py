@@ -155,6 +155,6 @@ def test_another_host_is_not_this_machine() -> None:
         ("api://0000/.default", "api://0000/.default", "api://0000"),
     ],
 )
-def test_a_scope_tells_what_a_token_is_for(scope: str, asked: str, resource: str) -> None:
+def test_the_resource_is_read_from_the_scope(scope: str, asked: str, resource: str) -> None:
     assert scope_for(scope, "/.default") == asked
     assert resource_of(asked) == resource

@@ -21,7 +21,7 @@ README = (PROJECT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("explain", "404")])
-def test_help_and_words_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
     code = (
         "import sys; sys.argv[1:] = " + repr(list(arguments)) + "\n"
         "from bulkreact.cli import main\n"
@@ -117,14 +117,14 @@ def scenario_lines(kind: str, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
-def test_the_readme_tells_every_fate(number: int) -> None:
+def test_the_readme_describes_every_entitlement_scenario(number: int) -> None:
     (line,) = scenario_lines("an entitlement", number)
     description = ENTITLEMENT_SCENARIOS[number].description
     assert description in line or f"{description.partition(',')[0]} with that code" in line
 
 
 @pytest.mark.parametrize("number", sorted(SUBSCRIPTION_SCENARIOS))
-def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
+def test_the_readme_describes_every_subscription_scenario(number: int) -> None:
     (line,) = scenario_lines("a subscription", number)
     description = SUBSCRIPTION_SCENARIOS[number].description
     expected = [
@@ -140,6 +140,6 @@ def test_the_readme_tells_every_fate_of_a_subscription(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
-def test_the_readme_tells_every_fate_of_a_customer(number: int) -> None:
+def test_the_readme_describes_every_customer_scenario(number: int) -> None:
     (line,) = scenario_lines("a customer", number)
     assert CUSTOMER_SCENARIOS[number].description in line

@@ -213,7 +213,7 @@ async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back(
     assert len(received) == 1
 
 
-async def test_the_password_of_a_proxy_is_in_nobodys_words(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_password_of_a_proxy_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[bytes] = []
     async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.replace("://", "://ann:hunter2%21proxy@"))
@@ -295,7 +295,7 @@ def self_signed(path: Path) -> Path:
     return path
 
 
-async def test_a_certificate_of_nobody_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     received: list[bytes] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))

@@ -83,7 +83,7 @@ def test_there_is_a_verdict_for_every_status_and_any_bytes(status: int, body: by
     st.text(max_size=60)
     | st.sampled_from(["http://[", "//x", "\\\\x\\y", "https://partner.example:99999/v1/customers"])
 )
-def test_no_link_leads_out_of_its_list(uri: str) -> None:
+def test_no_link_is_followed_out_of_its_list(uri: str) -> None:
     verdict, page = following(uri)
     if page and page.next:
         request = build_page_request(CUSTOMERS, page.next, SERVICE, request_id=guid(1), correlation_id=guid(2))
@@ -109,7 +109,7 @@ def test_no_link_leads_out_of_its_list(uri: str) -> None:
         "?a=b",
     ],
 )
-def test_a_link_that_leads_elsewhere_is_refused(uri: str) -> None:
+def test_a_link_to_elsewhere_is_refused(uri: str) -> None:
     verdict, page = following(uri)
     assert page is None
     assert isinstance(verdict, Refused)
@@ -175,7 +175,7 @@ def test_a_subscription_is_read_in_older_spelling_too() -> None:
 
 
 @given(st.text(max_size=40))
-def test_a_deadline_is_a_moment_or_nothing(text: str) -> None:
+def test_a_deadline_is_a_time_or_nothing(text: str) -> None:
     content = {"items": [{"id": guid(1), "commitmentEndDateTime": text}]}
     _, page = judge_page(SUBSCRIPTIONS, answered(content), SERVICE, now=NOW)
     assert page

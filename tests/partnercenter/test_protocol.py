@@ -78,7 +78,7 @@ def test_a_subscriptions_entitlements_are_read_by_one_get_of_their_list() -> Non
         (b'{"items":[{"id":"a"},{"id":"b","status":null},7,null,{"id":3,"status":"active"}]}', {}),
     ],
 )
-def test_a_list_tells_the_status_of_each_entry_by_its_id(body: bytes, statuses: dict[str, str]) -> None:
+def test_a_list_has_the_status_of_each_entry_by_its_id(body: bytes, statuses: dict[str, str]) -> None:
     verdict = judge(LIST, answer(200, body), now=NOW)
     assert isinstance(verdict, verdicts.Listed)
     assert verdict.statuses == statuses
@@ -100,7 +100,7 @@ def test_a_success_without_a_body_or_with_json_is_accepted(status: int, body: by
 
 
 @pytest.mark.parametrize("body", [b"<html></html>", b"Please sign in", "<html>".encode("utf-16")])
-def test_a_success_with_a_page_of_somebody_else_is_no_answer(body: bytes) -> None:
+def test_a_success_with_a_foreign_page_is_no_answer(body: bytes) -> None:
     verdict = write(200, body)
     assert isinstance(verdict, verdicts.Transient)
     assert verdict.lost
@@ -248,7 +248,7 @@ def test_an_empty_body_is_described_by_its_reason_phrase() -> None:
     assert verdict.answer.description == "Customer went away"
 
 
-def test_an_answer_without_any_words_is_described_by_ours() -> None:
+def test_an_answer_without_a_description_gets_ours() -> None:
     assert write(503).answer.description == "Partner Center is not available at present"
 
 
@@ -293,7 +293,7 @@ def test_any_json_in_any_encoding_has_a_verdict(status: int, fields: dict[str, o
 
 
 @pytest.mark.parametrize("depth", [100_000])
-def test_a_body_nested_too_deeply_is_only_words(depth: int) -> None:
+def test_a_body_nested_too_deeply_is_only_text(depth: int) -> None:
     assert write(400, b"[" * depth).answer.code == "http-400"
 
 
@@ -317,7 +317,7 @@ def test_a_body_nested_too_deeply_is_only_words(depth: int) -> None:
         ("", b'{"message":"Try again in 0 seconds."}', None),
     ],
 )
-def test_the_wait_is_read_from_the_header_else_from_the_words(header: str, body: bytes, seconds: float | None) -> None:
+def test_the_wait_is_read_from_the_header_else_from_the_body(header: str, body: bytes, seconds: float | None) -> None:
     verdict = write(429, body, {"retry-after": header} if header else {})
     assert isinstance(verdict, verdicts.Throttled)
     assert verdict.retry_after == seconds
@@ -345,5 +345,5 @@ def test_a_read_without_a_status_is_tried_again(body: bytes) -> None:
     assert not verdict.lost
 
 
-def test_a_read_that_is_refused_with_900337_does_not_lead_to_another_read() -> None:
+def test_a_read_that_is_refused_with_900337_causes_no_other_read() -> None:
     assert isinstance(read(400, {"code": 900337, "description": "no"}), verdicts.Refused)

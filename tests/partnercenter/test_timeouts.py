@@ -44,7 +44,7 @@ def test_every_block_ends_at_its_own_time_and_those_that_are_faster_are_left_alo
     }
 
 
-def test_a_task_that_timed_out_goes_on_and_may_time_out_again() -> None:
+def test_a_task_that_timed_out_continues_and_may_time_out_again() -> None:
     async def work() -> int:
         limit, times = TimeLimit(5), 0
         for _ in range(3):

@@ -134,7 +134,7 @@ def test_a_run_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     ],
     ids=["no database", "cut off", "empty", "missing", "another version", "no table"],
 )
-def test_an_index_that_is_of_no_use_is_written_anew(tmp_path: Path, spoil: object, opened: list[str]) -> None:
+def test_an_unusable_index_is_rebuilt(tmp_path: Path, spoil: object, opened: list[str]) -> None:
     for number in range(1, 4):
         make_run(tmp_path, number)
     before = list_runs(tmp_path)

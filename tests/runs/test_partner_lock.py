@@ -44,7 +44,7 @@ def wait_message(process: "subprocess.Popen[str]") -> str:
     return next(line for line in process.stderr if "Waiting until it has ended." in line)
 
 
-def test_a_second_run_is_told_who_has_the_partner_and_sends_nothing(program: Program, partner: Partner) -> None:
+def test_a_second_run_names_the_first_and_sends_nothing(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)
     second = program("run", "short.csv", "--base-url", partner.base_url, *FAST)
@@ -67,7 +67,7 @@ def test_every_command_that_calls_the_partner_comes_second(program: Program, par
     assert f"process {first.pid}" in second.err
 
 
-def test_whoever_waits_runs_when_the_other_has_ended(program: Program, partner: Partner) -> None:
+def test_a_waiting_run_starts_when_the_other_has_ended(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")
@@ -82,7 +82,7 @@ def test_whoever_waits_runs_when_the_other_has_ended(program: Program, partner: 
     assert own.count(True) == 1
 
 
-def test_whoever_waits_can_be_told_to_stop(program: Program, partner: Partner) -> None:
+def test_a_waiting_run_can_be_stopped(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)
     second = program.start("run", "short.csv", "--base-url", partner.base_url, *FAST, "--wait")

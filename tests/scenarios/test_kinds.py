@@ -34,17 +34,17 @@ def kinds(rows: list[InputRow]) -> list[str]:
 BOTH = ((CUSTOMER, PLAN, ENTITLEMENT), (CUSTOMER, PLAN, ""), (CUSTOMER, PLAN, "x"), ("", "", ""), (CUSTOMER, "", ""))
 
 
-def test_without_being_told_rows_want_azure_subscriptions(tmp_path: Path) -> None:
+def test_rows_name_azure_subscriptions_by_default(tmp_path: Path) -> None:
     row_kinds = kinds(take(tmp_path, HEADER[:3], *BOTH))
     assert row_kinds == ["azure", "missing-entitlement-id", "invalid-entitlement-id", "missing-subscription-id"]
 
 
-def test_their_ids_tell_what_they_want_if_they_may(tmp_path: Path) -> None:
+def test_ids_decide_the_kind_if_it_is_open(tmp_path: Path) -> None:
     row_kinds = kinds(take(tmp_path, HEADER[:3], *BOTH, kind=None))
     assert row_kinds == ["azure", "subscription", "invalid-entitlement-id", "missing-subscription-id"]
 
 
-def test_suspended_subscriptions_need_no_entitlement_and_heed_none(tmp_path: Path) -> None:
+def test_suspended_subscriptions_need_no_entitlement_and_ignore_it(tmp_path: Path) -> None:
     rows = take(tmp_path, HEADER[:3], *BOTH, kind=Kind.SUBSCRIPTION)
     assert kinds(rows) == ["subscription"] * 3 + ["missing-subscription-id"]
     assert {input_row.target.entitlement_id for input_row in rows if input_row.target} == {""}
@@ -99,7 +99,7 @@ def test_a_row_with_several_candidates_is_no_row_of_any_kind(tmp_path: Path) -> 
     ("cell", "restored"),
     [("", False), ("true", True), ("YES", True), ("1", True), ("False", False), ("no", False), ("0", False)],
 )
-def test_the_wish_to_restore_auto_renewal_is_read(cell: str, restored: bool, tmp_path: Path) -> None:
+def test_the_auto_renew_cell_is_read(cell: str, restored: bool, tmp_path: Path) -> None:
     header = (*HEADER, "restore_auto_renew")
     (input_row,) = take(tmp_path, header, (CUSTOMER, PLAN, "", "subscription", cell))
     assert input_row.restore_auto_renew is restored
@@ -107,7 +107,7 @@ def test_the_wish_to_restore_auto_renewal_is_read(cell: str, restored: bool, tmp
     assert same.restore_auto_renew is (restored if cell else True)
 
 
-def test_an_unclear_wish_is_not_guessed(tmp_path: Path) -> None:
+def test_an_unclear_auto_renew_cell_is_not_guessed(tmp_path: Path) -> None:
     header = (*HEADER, "restore_auto_renew")
     assert kinds(take(tmp_path, header, (CUSTOMER, PLAN, "", "subscription", "perhaps"))) == [
         "invalid-restore-auto-renew"
@@ -146,7 +146,7 @@ def test_dates_that_cannot_be_read_are_counted_once(tmp_path: Path) -> None:
     assert input_file.unread_dates == 1
 
 
-def test_the_digest_tells_kinds_apart_and_nothing_else(tmp_path: Path) -> None:
+def test_the_digest_distinguishes_kinds_and_nothing_else(tmp_path: Path) -> None:
     def digest(header: Sequence[str], cells: Sequence[str], **options: object) -> str:
         path = write_csv(tmp_path / "input.csv", [cells], header)
         input_file = InputFile(path, max_rows=100, options=InputOptions(**options))  # type: ignore[arg-type]
@@ -174,7 +174,7 @@ MIXED = (
 )
 
 
-def test_a_plan_tells_kinds_and_how_long_there_is(program: Program) -> None:
+def test_a_plan_shows_kinds_and_deadlines(program: Program) -> None:
     write_csv(program.folder / "input.csv", MIXED, (*HEADER, "cancelled_on"))
     plan = json.loads(program("plan", "input.csv", "--json", "--rate", "1/s").out)
     assert plan["kinds"] == {"azure": 4, "subscription": 2}

@@ -184,7 +184,7 @@ def test_files_dropped_while_it_sweeps_are_taken_by_the_next(program: Program, p
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_interrupts_a_sweep_and_the_next_one_goes_on(
+def test_a_signal_interrupts_a_sweep_and_the_next_one_continues(
     program: Program, partner: Partner, number: signal.Signals, code: int
 ) -> None:
     drop_file(program, "a.csv", 100, 60)
@@ -281,7 +281,7 @@ def test_watching_takes_what_is_dropped_and_ends_cleanly_when_idle(
     assert [count_calls(partner, 100), count_calls(partner, 200)] == [[1, 1], [1, 1]]
 
 
-def test_watching_that_is_ended_in_mid_run_says_so_and_the_next_goes_on(program: Program, partner: Partner) -> None:
+def test_a_watch_that_is_interrupted_says_so_and_the_next_continues(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100, 60)
     process = start_watch(program, partner, "--rate", "20/s")
     wait_until(lambda: len(partner.requests()) >= 3)
@@ -291,7 +291,7 @@ def test_watching_that_is_ended_in_mid_run_says_so_and_the_next_goes_on(program:
     assert count_calls(partner, 100, 60) == [1] * 60
 
 
-def test_watching_goes_on_after_a_file_that_is_refused(program: Program, partner: Partner) -> None:
+def test_watching_continues_after_a_file_that_is_refused(program: Program, partner: Partner) -> None:
     (inbox_folder(program) / "bad.csv").write_text("a,b\nx,y\n")
     process = start_watch(program, partner, "-q")
     wait_until(lambda: "bad.csv" in file_names(inbox_folder(program) / "failed"))
@@ -362,9 +362,7 @@ def test_an_unfinished_run_for_another_partner_is_not_continued_here(
     assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
-def test_a_run_made_by_hand_and_not_finished_is_continued_and_not_begun_anew(
-    program: Program, partner: Partner
-) -> None:
+def test_an_unfinished_run_made_by_hand_is_continued(program: Program, partner: Partner) -> None:
     path = drop_file(program, "a.csv", 100, 60)
     process = program.start("run", path, "--base-url", partner.base_url, "--yes", "--rate", "30/s")
     wait_until(lambda: len(partner.requests()) >= 10)

@@ -162,13 +162,13 @@ async def test_another_request_id_for_what_is_active_is_refused(visit: Visitor) 
     assert [await visit.post(guid(5), request_id=number) for number in (1, 2)] == [202, 400]
 
 
-async def test_a_request_id_for_two_targets_is_complained_about(visit: Visitor) -> None:
+async def test_a_request_id_for_two_targets_is_a_violation(visit: Visitor) -> None:
     await visit.post(guid(5))
     await visit.post(guid(6))
     assert visit.service.call_log.violations == [f"request id {guid(1)} was used for two targets"]
 
 
-async def test_a_lost_answer_took_effect_and_is_told_to_the_same_request_id(visit: Visitor) -> None:
+async def test_a_lost_answer_took_effect_and_is_replayed_to_the_same_request_id(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
         await visit.post(scenario_id(599))
     assert len(visit.service.call_log.effects) == 1
@@ -185,7 +185,7 @@ async def test_a_forgotten_request_id_is_answered_like_a_second_call(visit: Visi
 
 
 @pytest.mark.parametrize("number", sorted(set(ENTITLEMENT_SCENARIOS) - NOT_SHOWN_BY_THE_STATUS - SHOWN_BY_READING))
-async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number: int) -> None:
+async def test_every_scenario_answers_as_described(visit: Visitor, number: int) -> None:
     status, body, _ = await visit("POST", scenario_id(number))
     description = ENTITLEMENT_SCENARIOS[number].description
     assert str(status) in description
@@ -194,20 +194,20 @@ async def test_every_fate_answers_with_what_its_words_say(visit: Visitor, number
 
 
 @pytest.mark.parametrize("number", sorted(SHOWN_BY_READING))
-async def test_fates_that_only_reading_tells_are_accepted(visit: Visitor, number: int) -> None:
+async def test_scenarios_that_only_reading_shows_are_accepted(visit: Visitor, number: int) -> None:
     assert await visit.post(scenario_id(number)) == 202
     assert ENTITLEMENT_SCENARIOS[number].description.startswith("accepted")
     assert len(visit.service.call_log.effects) == 1
 
 
 @pytest.mark.parametrize("number", [408, 429, 2429, 500, 502, 503, 504, 597, 1597, 401, 800003])
-async def test_passing_faults_pass(visit: Visitor, number: int) -> None:
+async def test_transient_faults_end(visit: Visitor, number: int) -> None:
     statuses = [await visit.post(scenario_id(number)) for _ in range(3)]
     assert statuses[-1] == 202
     assert len(visit.service.call_log.effects) == 1
 
 
-async def test_a_gateway_throttle_carries_no_ids_and_its_own_words(visit: Visitor) -> None:
+async def test_a_gateway_throttle_carries_no_ids_and_its_own_message(visit: Visitor) -> None:
     status, body, headers = await visit("POST", scenario_id(429))
     assert (status, headers["Retry-After"]) == (429, "1")
     assert b"Rate limit is exceeded. Try again in 1 seconds." in body
@@ -233,7 +233,7 @@ async def test_without_a_token_or_with_bad_ids_nothing_happens(visit: Visitor) -
     assert visit.service.call_log.effects == []
 
 
-async def test_missing_headers_are_complained_about(visit: Visitor) -> None:
+async def test_missing_headers_are_a_violation(visit: Visitor) -> None:
     await visit("POST", guid(5), headers={"Accept": "*/*", "MS-RequestId": "x"})
     assert visit.service.call_log.violations == ["MS-RequestId is not a GUID", "Accept is missing or wrong"]
 
@@ -308,7 +308,7 @@ async def test_readings_count_against_the_limits_like_writes(visit_limited: Visi
     assert [await visit_limited.get(customer=number) for number in (3, 4)] == [429, 429]
 
 
-async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: Visitor) -> None:
+async def test_the_call_log_shows_every_answer_and_which_call_took_effect(visit: Visitor) -> None:
     await visit.post(guid(5), 1)
     await visit.post(guid(5), 1)
     await visit.post(guid(5), 2)
@@ -321,7 +321,7 @@ async def test_the_ledger_tells_every_answer_and_which_call_took_effect(visit: V
     assert len(visit.service.call_log.effects) == 2
 
 
-async def test_the_ledger_tells_dropped_lines_and_that_only_the_first_took_effect(visit: Visitor) -> None:
+async def test_the_call_log_shows_dropped_connections_and_that_only_the_first_took_effect(visit: Visitor) -> None:
     with pytest.raises(aiohttp.ClientError):
         await visit.post(scenario_id(1599))
     with pytest.raises(aiohttp.ClientError):
@@ -337,7 +337,7 @@ async def test_a_call_that_is_being_answered_has_no_answer_but_its_effect(visit:
     assert visit.answers() == [("", "yes")]
 
 
-async def test_the_ledger_is_shown_with_answers_and_effects(visit: Visitor) -> None:
+async def test_the_call_log_is_shown_with_answers_and_effects(visit: Visitor) -> None:
     await visit.post(guid(5))
     async with visit.session.get(f"{visit.base_url}/simulator/ledger") as answer:
         (call,) = (await answer.json())["calls"]
@@ -351,7 +351,7 @@ def test_what_is_never_active_is_inactive_after_years() -> None:
     assert active(service, [scenario_id(1202), guid(5)]) == [guid(5)]
 
 
-async def test_a_word_nobody_knows_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
+async def test_an_unknown_status_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
     await visit.post(scenario_id(3202))
     bodies = [(await visit("GET", scenario_id(3202)))[1] for _ in range(3)]
     assert [b'"status":"warming"' in body for body in bodies] == [True, True, True]
@@ -404,7 +404,7 @@ def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> 
     assert once == active(services[0], many) == again != other
 
 
-def test_fates_with_a_time_of_their_own_ignore_the_spread() -> None:
+def test_scenarios_with_a_delay_of_their_own_ignore_the_spread() -> None:
     clock = Clock()
     service = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
     service.reactivate(row(scenario_id(2599)), guid(1))
@@ -450,7 +450,7 @@ async def test_readings_over_the_line_meet_faults_that_are_the_same_for_the_same
     assert {("200", ""), ("dropped", ""), ("503", ""), ("429", "")} < set(once)
 
 
-async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
+async def test_a_replayed_call_took_effect_and_is_answered_again_without_a_record(visit: Visitor) -> None:
     visit.service.replay(row(guid(5)), guid(1))
     assert visit.service.call_log.calls == []
     assert visit.service.call_log.effects == [{"entitlement_id": guid(5), "request_id": guid(1)}]
@@ -461,7 +461,7 @@ async def test_a_recalled_call_took_effect_and_is_answered_again_without_a_recor
 
 
 @pytest.mark.parametrize("number", sorted(ENTITLEMENT_SCENARIOS))
-def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int) -> None:
+def test_a_replayed_call_has_the_effects_of_a_sent_one(number: int) -> None:
     replayed, asked = (PartnerCenter(Behaviour(activation_delay=0), Clock()) for _ in range(2))
     target_ids, first, second = row(scenario_id(number)), guid(1), guid(2)
     replayed.replay(target_ids, first)
@@ -472,14 +472,14 @@ def test_a_recalled_call_has_the_consequences_that_it_would_have_had(number: int
     assert replayed.reactivate(target_ids, second) == asked.reactivate(target_ids, second)
 
 
-def test_recalled_calls_may_write_their_ids_in_any_case() -> None:
+def test_replayed_calls_may_write_their_ids_in_any_case() -> None:
     service = PartnerCenter(Behaviour(activation_delay=0), Clock())
     customer, subscription, entitlement = row(guid(5))
     service.replay((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
     assert active(service, [guid(5)]) == [guid(5)]
 
 
-def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
+def test_replayed_calls_meet_no_random_fault_and_draw_none() -> None:
     rules = Behaviour(fault_share=0.9, seed=3)
     fresh, replayed = PartnerCenter(rules, Clock()), PartnerCenter(rules, Clock())
     recall(replayed, [guid(number) for number in range(20)])
@@ -490,7 +490,7 @@ def test_recalled_calls_meet_no_fault_by_chance_and_draw_none() -> None:
     assert answers[0] == answers[1]
 
 
-async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
+async def test_replayed_calls_throttle_no_customer(visit_limited: Visitor) -> None:
     recall(visit_limited.service, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
     assert [await visit_limited.post(entitlement, 90) for entitlement in (scenario_id(5429), guid(20), guid(21))] == [
         202,
@@ -499,7 +499,7 @@ async def test_recalled_calls_throttle_nobody(visit_limited: Visitor) -> None:
     ]
 
 
-def test_a_call_recalled_under_the_id_of_another_is_complained_about() -> None:
+def test_a_call_replayed_under_the_id_of_another_is_a_violation() -> None:
     service = PartnerCenter(Behaviour(), Clock())
     service.replay(row(guid(5)), guid(1))
     service.replay(row(guid(6)), guid(1))

@@ -180,7 +180,7 @@ def whole(path: Path) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_killed_at_any_moment_as_real_processes(
+def test_killed_at_any_time_as_real_processes(
     tmp_path: Path, start_partner: Callable[[Behaviour], Partner], chaos: Chaos, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = Random(chaos.seed)

@@ -64,7 +64,7 @@ def test_two_days_are_not_waited_for(tmp_path: Path) -> None:
     assert virtual_run.now < 5
 
 
-def test_an_endless_429_is_given_up_after_half_an_hour(tmp_path: Path) -> None:
+def test_an_endless_429_is_abandoned_after_half_an_hour(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
     virtual_run.answer = lambda _sent: Response(429, "", {"retry-after": "60"}, b"")
     virtual_run.create_journal([target(guid(number), number % 5) for number in range(50)])
@@ -74,7 +74,7 @@ def test_an_endless_429_is_given_up_after_half_an_hour(tmp_path: Path) -> None:
     assert throttled(virtual_run) < 150
 
 
-def test_a_throttled_customer_holds_nobody_else_back(tmp_path: Path) -> None:
+def test_a_throttled_customer_delays_no_other(tmp_path: Path) -> None:
     def others_done(folder: Path, *, storm: bool) -> float:
         virtual_run = VirtualRun(folder)
         folder.mkdir()

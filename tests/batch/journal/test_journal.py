@@ -174,7 +174,7 @@ def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
         assert journal.metadata == metadata()
 
 
-def test_whoever_only_asks_who_works_on_a_run_keeps_nobody_from_it(tmp_path: Path) -> None:
+def test_asking_who_works_on_a_run_locks_nobody_out(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     asking = FileLock(tmp_path / LOCK_NAME, thread_local=False)
     asking.acquire()
@@ -216,7 +216,7 @@ async def test_what_was_committed_can_be_read_by_others_at_once_and_in_order(tmp
     assert calls == list(range(1, 51))
 
 
-async def test_a_journal_that_cannot_be_written_stops_whoever_waits_for_it(tmp_path: Path) -> None:
+async def test_a_journal_that_cannot_be_written_fails_what_waits_for_it(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as other:
@@ -246,7 +246,7 @@ def call_number(number: int, *, request_id: str = guid(1)) -> tuple[str, tuple[s
     return schema.INSERT_CALL, (number, 1, 1, WRITE, request_id, guid(2), AT)
 
 
-async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_later(tmp_path: Path) -> None:
+async def test_a_submission_is_durable_before_later_ones(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     rows_at_notice: list[int] = []
@@ -266,7 +266,7 @@ async def test_what_nobody_waited_for_is_durable_before_anything_that_comes_late
     assert durable(tmp_path) == 7
 
 
-async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(tmp_path: Path) -> None:
+async def test_nothing_is_written_after_a_submission_that_failed(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     notified: list[int] = []
@@ -280,7 +280,7 @@ async def test_nothing_follows_what_nobody_waited_for_and_could_not_be_written(t
     assert (notified, durable(tmp_path)) == ([], 0)
 
 
-async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> None:
+async def test_a_callback_that_fails_stops_later_commits(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
 
@@ -296,7 +296,7 @@ async def test_whoever_cannot_be_told_stops_what_comes_later(tmp_path: Path) -> 
     assert durable(tmp_path) == 1
 
 
-async def test_what_has_come_is_kept_though_somebody_cannot_be_told(tmp_path: Path) -> None:
+async def test_submissions_are_stored_although_a_callback_fails(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     notified: list[int] = []

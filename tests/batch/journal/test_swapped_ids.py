@@ -49,7 +49,7 @@ def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Pat
     assert flagged_cells(tmp_path, targets) == [(5, "customer_id")]
 
 
-def test_where_nobody_can_tell_both_are_flagged(tmp_path: Path) -> None:
+def test_both_rows_are_flagged_if_either_could_be_wrong(tmp_path: Path) -> None:
     swapped = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
     assert [(cell.number, cell.column) for cell in swapped] == [(2, "customer_id"), (3, "subscription_id")]
     assert "one of the two is in the wrong column" in swapped[0].description

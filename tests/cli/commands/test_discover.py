@@ -125,7 +125,7 @@ def test_links_are_followed_in_whatever_form_they_come(program: Program, server:
     assert len(read_rows(process)) == 6
 
 
-def test_a_link_that_leads_elsewhere_is_not_followed(program: Program, server: DiscoveryServer) -> None:
+def test_a_link_to_another_host_is_not_followed(program: Program, server: DiscoveryServer) -> None:
     server.page, server.uris = 1, ["https://elsewhere.example/v1/customers?seekOperation=Next"]
     server.add(1, subscription(11))
     server.add(2, subscription(21))
@@ -142,7 +142,7 @@ def page(items: list[dict[str, object]], **link: object) -> Answer:
     return Answer.json(content)
 
 
-def test_a_list_that_leads_back_to_itself_ends_with_an_error(program: Program, server: DiscoveryServer) -> None:
+def test_a_list_that_links_to_itself_ends_with_an_error(program: Program, server: DiscoveryServer) -> None:
     server.fixed_answers["/customers"] = page([{"id": guid(1)}])
     process = discover(program, server)
     assert process.code == 1
@@ -163,7 +163,7 @@ def test_a_list_of_ever_new_pages_without_anything_new_ends_with_an_error(
     assert len(server.calls) == 21
 
 
-def test_a_link_without_headers_goes_on_with_the_token_of_the_page(program: Program, server: DiscoveryServer) -> None:
+def test_a_link_without_headers_continues_with_the_token_of_the_page(program: Program, server: DiscoveryServer) -> None:
     first = {
         "items": [{"id": guid(1)}],
         "continuationToken": "token-1",
@@ -318,7 +318,7 @@ def test_a_plan_that_is_refused_for_good_is_named_and_the_rest_of_the_customer_i
     assert f"Contoso ({guid(1)}), Azure plan {guid(11).upper()}" in process.err
 
 
-def test_a_deleted_plan_whose_entitlements_are_refused_is_no_trouble(program: Program, server: DiscoveryServer) -> None:
+def test_a_deleted_plan_whose_entitlements_are_refused_is_no_error(program: Program, server: DiscoveryServer) -> None:
     server.add(1, plan(11, "deleted"))
     server.fixed_answers["/azureEntitlements"] = Answer.error(404, 20003)
     process = discover(program, server)
@@ -370,7 +370,7 @@ def test_parents_come_before_their_children(program: Program, server: DiscoveryS
     assert ids == [guid(number) for number in (14, 141, 142, 11, 12, 13, 15, 16, 17)]
 
 
-def test_deadlines_are_told_where_there_is_one(program: Program, server: DiscoveryServer) -> None:
+def test_deadlines_are_shown_where_there_is_one(program: Program, server: DiscoveryServer) -> None:
     server.add(
         1,
         subscription(11, commitmentEndDateTime="9999-12-31T00:00:00Z"),
@@ -533,7 +533,7 @@ def test_a_fatal_answer_in_the_middle_leaves_progress_behind(program: Program, s
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
-def test_it_goes_on_where_it_was_stopped(program: Program, server: DiscoveryServer, number: int, code: int) -> None:
+def test_it_continues_where_it_was_stopped(program: Program, server: DiscoveryServer, number: int, code: int) -> None:
     for customer in range(1, 9):
         server.add(customer, subscription(100 + customer))
     server.blocked.add(f"{guid(5)}/subscriptions")
@@ -585,7 +585,7 @@ def test_a_partner_without_customers_gets_a_header_only(program: Program, server
     assert (process.code, process.out) == (0, ",".join(COLUMNS) + "\n")
 
 
-def test_new_begins_anew(program: Program, server: DiscoveryServer) -> None:
+def test_new_starts_from_the_beginning(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     assert discover(program, server, "--attempts", "1").code == 1
@@ -598,7 +598,7 @@ def test_new_begins_anew(program: Program, server: DiscoveryServer) -> None:
     assert len(server.call_paths("/subscriptions")) == 2
 
 
-def test_a_damaged_store_is_told_and_can_be_begun_anew(program: Program, server: DiscoveryServer) -> None:
+def test_a_damaged_store_is_reported_and_can_be_replaced(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
     discover(program, server, "--attempts", "1")
@@ -691,7 +691,7 @@ def test_few_customers_are_under_way_at_a_time(program: Program, server: Discove
     assert all(last[guid(number)] < order.index(guid(number + 2)) for number in range(1, 7))
 
 
-def test_a_simulated_portfolio_becomes_an_input_that_can_be_planned(program: Program) -> None:
+def test_simulated_customers_become_an_input_that_can_be_planned(program: Program) -> None:
     process = program("discover", "--simulate", "--out", "found.csv")
     assert process.code == 0, process.err
     planned = program("plan", "found.csv", "--json")
@@ -716,7 +716,7 @@ def test_what_was_discovered_runs_and_is_not_discovered_again(program: Program, 
 
 
 @pytest.mark.soak
-def test_a_large_portfolio_with_faults_is_read_completely(
+def test_many_customers_with_faults_are_read_completely(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     usual, faulty = start_partner(Behaviour(customers=520)), start_partner(Behaviour(customers=520, fault_share=0.05))

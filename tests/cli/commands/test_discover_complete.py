@@ -46,9 +46,7 @@ def complete(program: Program, server: DiscoveryServer, *options: str | Path, so
     return program("discover", "--base-url", server.base_url, "--rate", "off", "--complete", source, *options)
 
 
-def test_one_candidate_is_filled_in_several_are_listed_and_nobody_guesses(
-    program: Program, server: DiscoveryServer
-) -> None:
+def test_one_candidate_is_filled_in_and_several_are_listed(program: Program, server: DiscoveryServer) -> None:
     rows = [
         row(1, 11, note="=1+1", name="x"),
         # Its name is that of a candidate, which proves nothing.
@@ -209,7 +207,7 @@ def test_a_file_that_lacks_nothing_needs_no_call(program: Program, server: Disco
     assert process.out.splitlines()[1] == f",{guid(1)},{guid(11)},{guid(5)},,"
 
 
-def test_it_goes_on_after_a_kill(program: Program, server: DiscoveryServer) -> None:
+def test_it_continues_after_a_kill(program: Program, server: DiscoveryServer) -> None:
     write_csv(program.folder / "in.csv", [row(1, 11), row(2, 21)], HEADER)
     last = f"{guid(21).upper()}/azureEntitlements"
     server.blocked.add(last)

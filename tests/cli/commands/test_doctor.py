@@ -54,7 +54,7 @@ def test_all_is_well_with_a_user(program: Program, authority: Authority) -> None
     assert authority.service.call_log.violations == []
 
 
-def test_the_same_is_told_to_people_in_a_table(program: Program, authority: Authority) -> None:
+def test_people_see_the_same_in_a_table(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
     process = program("doctor", "--rate", "2/s")
     assert process.code == 0
@@ -78,7 +78,7 @@ def test_an_apps_own_token_may_be_refused_for_reactivations(program: Program, au
     assert authority.outcomes == [("client_credentials", "issued")]
 
 
-def test_a_certificate_is_told_with_the_days_it_has_left(program: Program, authority: Authority) -> None:
+def test_a_certificate_is_shown_with_the_days_it_has_left(program: Program, authority: Authority) -> None:
     (program.folder / "app.pem").write_text(key_pair().pem)
     _, content = run_doctor(program, "--auth", "app", "--certificate-file", "app.pem")
     assert results(content)["certificate"] == "warning"
@@ -123,7 +123,7 @@ def test_an_opaque_token_is_proven_by_the_read(program: Program, partner: Partne
     assert CANARY not in process.out
 
 
-def test_a_sign_in_without_mfa_is_told_by_its_claims(program: Program, authority: Authority) -> None:
+def test_a_sign_in_without_mfa_is_recognized_by_its_claims(program: Program, authority: Authority) -> None:
     authority.directory.token_lifetime = 2
     assert sign_in(program, authority).code == 0
     authority.directory.mfa = False
@@ -149,7 +149,7 @@ def test_what_partner_center_says_of_mfa_counts(
     assert process.code == (3 if result == "failed" else 0)
 
 
-def test_a_token_service_that_refuses_is_told_in_words(program: Program, authority: Authority) -> None:
+def test_a_refusal_by_the_token_service_is_described(program: Program, authority: Authority) -> None:
     program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_CLIENT_ID": CLIENT[:24] + "000007000222"}
     process, content = run_doctor(program)
     assert process.code == 3
@@ -177,7 +177,7 @@ def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, auth
     assert results(again)["sign-in"] == "ok"
 
 
-def test_hosts_that_cannot_be_reached_are_told_apart(program: Program, authority: Authority) -> None:
+def test_hosts_that_cannot_be_reached_are_distinguished(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     process, content = run_doctor(
         program, "--base-url", "https://127.0.0.1:1", "--authority", "https://no-such-host.invalid"
@@ -210,13 +210,13 @@ def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(program:
 
 
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else False, reason="root may write everywhere")
-def test_a_folder_without_permission_is_told(program: Program, partner: Partner) -> None:
+def test_a_folder_without_permission_is_reported(program: Program, partner: Partner) -> None:
     (program.folder / "locked").mkdir(mode=0o500)
     _, content = run_doctor(program, "--base-url", partner.base_url, "--reports", "locked/reports")
     assert results(content)["reports folder"] == "failed"
 
 
-def test_a_folder_that_cannot_be_written_is_told(program: Program, partner: Partner) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(program: Program, partner: Partner) -> None:
     (program.folder / "file").write_text("no folder")
     process, content = run_doctor(program, "--base-url", partner.base_url, "--reports", "file/reports")
     assert process.code == 3
@@ -269,7 +269,7 @@ def test_an_odd_date_is_no_crash(program: Program, loop: asyncio.AbstractEventLo
 
 
 @pytest.mark.usefixtures("authority")
-def test_a_certificate_that_is_not_good_yet_is_told(program: Program) -> None:
+def test_a_certificate_that_is_not_valid_yet_is_reported(program: Program) -> None:
     (program.folder / "app.pem").write_text(key_pair("early", begins_in_days=1).pem)
     _, content = run_doctor(program, "--auth", "app", "--certificate-file", "app.pem")
     assert results(content)["certificate"] == "warning"
@@ -292,7 +292,7 @@ def test_it_can_be_practised(program: Program) -> None:
         Fault(drop=True),
     ],
 )
-def test_a_token_service_in_trouble_is_no_crash(program: Program, authority: Authority, fault: Fault) -> None:
+def test_a_failing_token_service_is_no_crash(program: Program, authority: Authority, fault: Fault) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     authority.directory.faults = [fault] * 99
     process, content = run_doctor(program)

@@ -43,7 +43,7 @@ def test_everything_is_counted_and_adds_up(program: Program) -> None:
     assert not (program.folder / "reports").exists()
 
 
-def test_every_problem_has_its_place_and_its_remedy(program: Program) -> None:
+def test_every_problem_has_its_row_and_column_and_its_remedy(program: Program) -> None:
     _, plan = planned(program)
     assert [(problem["row"], problem["column"], problem["value"], problem["code"]) for problem in plan["problems"]] == [
         (6, "customer_id", "x", "invalid-customer-id"),
@@ -53,7 +53,7 @@ def test_every_problem_has_its_place_and_its_remedy(program: Program) -> None:
     assert all(problem["reason"] and problem["remedy"] for problem in plan["problems"])
 
 
-def test_it_is_told_to_people(program: Program) -> None:
+def test_it_is_shown_to_people(program: Program) -> None:
     write_csv(program.folder / "input.csv", [*ROWS, *((f"{number}E+10", "a", "b") for number in range(10, 40))])
     process = program("plan", "input.csv")
     assert process.code == 1
@@ -154,7 +154,7 @@ def test_what_is_no_plan_is_refused(program: Program, content: str | None) -> No
     assert "Traceback" not in process.err
 
 
-def test_a_plan_that_cannot_be_kept_is_told(program: Program) -> None:
+def test_a_plan_that_cannot_be_saved_is_reported(program: Program) -> None:
     (program.folder / "plan.json").mkdir()
     write_csv(program.folder / "input.csv", ROWS)
     process = program("plan", "input.csv", "--out", "nowhere/plan.json")
@@ -177,7 +177,7 @@ def online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], 
     return plan
 
 
-def test_it_reads_how_every_target_stands_and_reactivates_nothing(program: Program, partner: Partner) -> None:
+def test_it_reads_the_status_of_every_target_and_reactivates_nothing(program: Program, partner: Partner) -> None:
     rows = [row(scenario_id(208), 1), row(guid(1), 1), row(guid(2), 2), row(guid(2), 2), ("x", "", ""), row(guid(3), 3)]
     plan = online(program, partner, rows)
     assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]

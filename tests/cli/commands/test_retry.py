@@ -57,7 +57,7 @@ def test_all_failed_takes_those_as_well_that_failed_for_good(program: Program, p
     assert [line["row"] for line in lines(latest_run(program))] == ["3", "4", "5", "6", "9", "10", "11", "12"]
 
 
-def test_a_retry_tells_of_the_original_and_counts_its_own_rows(program: Program, partner: Partner) -> None:
+def test_a_retry_names_the_original_and_counts_its_own_rows(program: Program, partner: Partner) -> None:
     rows = [("note", *row(guid(1))), ("=1+1", *row(scenario_id(1503)))]
     write_csv(program.folder / "finance.csv", rows, header=("comment", *HEADER))
     process = program("run", "finance.csv", "--base-url", partner.base_url, *FAST, *ONCE)
@@ -202,7 +202,7 @@ def calls(partner: Partner) -> list[int]:
     return [len(ids) for ids in ids_by_path(partner).values()]
 
 
-def test_rows_that_a_retry_has_taken_over_are_sent_by_nobody_else(program: Program, partner: Partner) -> None:
+def test_rows_that_a_retry_has_taken_over_are_sent_by_no_other_run(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 2599], *ONCE)
     original = process.run
     assert program("retry", original.name, *FAST).code == 0
@@ -266,9 +266,7 @@ def test_a_row_whose_retry_is_not_here_is_left_alone(program: Program, partner: 
     assert calls(partner) == [2]
 
 
-def test_what_is_refused_for_good_after_one_repetition_is_no_passing_trouble(
-    program: Program, partner: Partner
-) -> None:
+def test_what_is_refused_for_good_after_one_repetition_is_not_transient(program: Program, partner: Partner) -> None:
     process = run(program, partner, [501])
     assert "no rows to retry" in program("retry", process.run.name, *FAST).err
 

@@ -144,7 +144,7 @@ def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
         (200, ("accepted", "200", "", "1")),
     ],
 )
-def test_every_ending_is_told_as_it_is(
+def test_every_outcome_is_reported_as_it_is(
     program: Program, partner: Partner, tail: int, expected: tuple[str, str, str, str]
 ) -> None:
     process = run(program, partner, [tail], "--attempts", "2")
@@ -336,7 +336,7 @@ def test_an_empty_input_is_a_success_when_that_is_allowed(program: Program, part
     assert process.summary["counts"] == dict.fromkeys(Status, 0)
 
 
-def test_a_signal_while_everything_is_in_flight_is_no_trouble(program: Program, partner: Partner) -> None:
+def test_a_signal_while_everything_is_in_flight_loses_nothing(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(scenario_id(598, number), number) for number in range(3)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes")
     wait_until(lambda: len(partner.requests()) == 3)
@@ -347,7 +347,7 @@ def test_a_signal_while_everything_is_in_flight_is_no_trouble(program: Program, 
     assert {status for status, *_ in row_results(ended)} == {"accepted"}
 
 
-def test_a_failed_csv_that_somebody_has_worked_on_is_kept(program: Program, partner: Partner) -> None:
+def test_an_edited_failed_csv_is_set_aside(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1599, 800111], "--attempts", "1")
     (process.run / "failed.csv").write_text("my corrections")
     again = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--attempts", "1")
@@ -433,7 +433,7 @@ def test_quiet_says_nothing_when_all_is_well_and_something_when_not(program: Pro
     assert "failed" in bad.err
 
 
-def test_verbose_tells_how_every_row_ended(program: Program, partner: Partner) -> None:
+def test_verbose_shows_how_every_row_ended(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111], "-v")
     assert "row 2: accepted HTTP 202" in process.err
     assert "row 3: failed HTTP 404 800111" in process.err
@@ -610,7 +610,7 @@ def test_any_number_of_signals_ends_without_a_traceback(program: Program, partne
     assert row_results(ended) == [("unknown", "", "no-answer", "1"), ("accepted", "202", "", "1")]
 
 
-def test_the_run_goes_on_when_nobody_reads_its_words_any_more(program: Program, partner: Partner) -> None:
+def test_the_run_continues_when_its_output_is_closed(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(40)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes", "--rate", "50/s", "-v")
     assert process.stderr

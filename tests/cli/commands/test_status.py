@@ -68,7 +68,7 @@ def test_a_finished_run_is_shown_as_its_summary_has_it(program: Program, partner
     assert f"bulkreact retry {process.run.name}" in program("status").out
 
 
-def test_a_killed_run_is_shown_as_what_it_is_and_how_to_go_on(program: Program, partner: Partner) -> None:
+def test_a_killed_run_is_shown_with_the_command_that_continues_it(program: Program, partner: Partner) -> None:
     process = start(program, partner)
     process.kill()
     ended = program.wait(process)
@@ -153,9 +153,7 @@ def public_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_run_in_somebody_elses_folder_can_be_looked_at_and_its_results_written_elsewhere(
-    partner: Partner, public_folder: Path
-) -> None:
+def test_another_users_run_can_be_read_and_its_results_written_elsewhere(partner: Partner, public_folder: Path) -> None:
     program = Program(public_folder)
     process = run(program, partner, ["a", 800111])
     for folder in (program.folder, program.folder / "reports", process.run):

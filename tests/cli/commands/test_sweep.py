@@ -94,7 +94,7 @@ def test_a_renamed_copy_is_reported_and_not_run_again(program: Program, partner:
     assert "copy.csv" in file_names(inbox_folder(program) / "done")
 
 
-def test_a_copy_is_no_trouble_where_that_is_allowed(program: Program, partner: Partner) -> None:
+def test_a_copy_is_accepted_where_that_is_allowed(program: Program, partner: Partner) -> None:
     content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
     (inbox_folder(program) / "copy.csv").write_bytes(content)
@@ -131,7 +131,7 @@ def test_practice_does_not_count_as_a_run(program: Program, partner: Partner) ->
     assert count_calls(partner, 100) == [1, 1]
 
 
-def test_a_file_that_cannot_be_read_is_put_aside_with_the_reason_and_the_others_go_on(
+def test_an_unreadable_file_is_put_aside_with_the_reason_and_the_others_are_run(
     program: Program, partner: Partner
 ) -> None:
     set_age(inbox_folder(program), 0)

@@ -62,7 +62,7 @@ async def test_all_who_ask_at_once_cause_one_fetch() -> None:
     assert len(service.fetches) == 1
 
 
-async def test_the_event_loop_goes_on_while_the_token_service_takes_its_time() -> None:
+async def test_the_event_loop_runs_while_the_token_service_is_slow() -> None:
     release = threading.Event()
     service = Service(before=lambda: release.wait(60))
     asking = asyncio.ensure_future(service.tokens.ensure_token())
@@ -251,7 +251,7 @@ async def test_tokens_are_not_shown_by_accident() -> None:
     assert "secret" not in repr(Grant("secret", 1))
 
 
-async def test_a_fetch_that_is_given_up_may_still_store_what_was_answered() -> None:
+async def test_an_abandoned_fetch_may_still_store_what_was_answered() -> None:
     answered, stored = threading.Event(), threading.Event()
 
     def fetch(_stale: str) -> Grant:

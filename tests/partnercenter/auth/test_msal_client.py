@@ -80,7 +80,7 @@ def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error:
         (Fault(drop=True), True),
     ],
 )
-def test_transient_and_permanent_failures_are_told_apart(service: Authority, fault: Fault, transient: bool) -> None:
+def test_transient_and_permanent_failures_are_distinguished(service: Authority, fault: Fault, transient: bool) -> None:
     # MSAL's session tries a broken line once more by itself.
     service.directory.faults = [fault] * 2
     error = fetch_error(identity(service.authority_url))
@@ -88,7 +88,7 @@ def test_transient_and_permanent_failures_are_told_apart(service: Authority, fau
     assert error.retry_after == (7 if fault.retry_after else None)
 
 
-def test_each_attempt_asks_anew_and_is_not_answered_from_memory(service: Authority) -> None:
+def test_each_attempt_asks_the_service_and_no_cache(service: Authority) -> None:
     service.directory.faults = [Fault(503), Fault(429, retry_after="60"), Fault(400, "invalid_request")]
     fetch = app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"))
     for _ in range(3):

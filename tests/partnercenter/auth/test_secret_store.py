@@ -51,7 +51,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's; Windows encrypts instead")
-def test_a_file_is_its_owners_alone_at_every_moment(tmp_path: Path) -> None:
+def test_a_file_is_private_at_all_times(tmp_path: Path) -> None:
     modes = []
 
     def write(draft: FilePersistence) -> None:
@@ -76,7 +76,7 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
 
 
-def test_whoever_reads_meanwhile_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
+def test_a_concurrent_reader_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
     storage = persistence(TokenStorage.FILE, tmp_path / "one.cache")
     storage.save("old")
     before = (tmp_path / "one.cache").open()
@@ -101,7 +101,7 @@ def test_a_keyring_keeps_what_it_is_given(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows encrypts the file itself")
-def test_trouble_with_a_keyring_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_keyring_failure_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "build_encrypted_persistence", lambda location: Keyring(location, locked=True))
     storage = persistence(TokenStorage.KEYRING, tmp_path / "one.cache")
     for access in (storage.load, lambda: storage.save("token")):
@@ -140,7 +140,9 @@ def _enter(sign_in: SignIn) -> None:
         assert not list(sign_in.file.parent.glob("*.partial"))
 
 
-def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_draft_is_taken_by_a_process_that_can_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Encrypted:
         def __init__(self, store: TokenStorage, file: Path) -> None:
             self.store, self.file = store, file
@@ -162,7 +164,7 @@ def test_an_encrypted_draft_is_taken_by_whoever_can_read_it(tmp_path: Path, monk
         assert sign_in.file.read_text() == CONTENT[::-1]
 
 
-def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     sign_in = sign_in_for(tmp_path, IDENTITY)
     sign_in.file.with_suffix(".json").mkdir(parents=True)
     with pytest.raises(TokenServiceError, match="could not be stored"):

@@ -345,9 +345,7 @@ def test_a_signal_before_the_first_token_ends_the_program_at_once(program: Progr
     assert not list(ended.reports.glob("*"))
 
 
-def test_a_sign_in_that_will_not_do_does_not_take_the_place_of_one_that_does(
-    program: Program, authority: Authority
-) -> None:
+def test_an_unusable_sign_in_does_not_replace_a_usable_one(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
     authority.directory.mfa = False
     refused = sign_in(program, authority)

@@ -89,7 +89,7 @@ def test_a_tenant_that_is_named_by_its_domain_cannot_be_compared() -> None:
         (None, 200, False),
     ],
 )
-def test_a_token_is_good_until_the_moment_at_which_it_expires(exp: object, now: float, is_refused: bool) -> None:
+def test_a_token_is_valid_until_it_expires(exp: object, now: float, is_refused: bool) -> None:
     claims = read_claims(token({"exp": exp}))
     assert claims
     assert bool(expiry_reason(claims, now=now)) is is_refused

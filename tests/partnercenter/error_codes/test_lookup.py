@@ -25,7 +25,7 @@ def test_every_number_of_the_token_service_is_explained(number: str, spelling: s
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_every_status_word_is_explained(status: Status) -> None:
+def test_every_status_is_explained(status: Status) -> None:
     assert [entry.code for entry in find_entries(status)] == [status]
 
 
@@ -40,7 +40,7 @@ def test_a_code_that_is_also_a_status_is_explained_both_ways() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "nonsense", "12345678", "http-", "http-999", "🙂"])
-def test_an_unknown_word_is_not_explained(word: str) -> None:
+def test_an_unknown_status_is_not_explained(word: str) -> None:
     assert find_entries(word) == []
 
 
@@ -67,5 +67,5 @@ def test_an_unknown_row_that_was_ambiguously_refused_gets_the_advice_to_check_la
     assert "reads the subscription's status" in advice(Status.UNKNOWN, 400, "900337")
 
 
-def test_an_unknown_row_is_told_how_to_settle_it_whatever_the_last_answer_was() -> None:
+def test_an_unknown_row_is_explained_the_same_whatever_the_last_answer_was() -> None:
     assert "same request id" in advice(Status.UNKNOWN, 503, "http-503")

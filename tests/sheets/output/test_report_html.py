@@ -122,7 +122,7 @@ def test_the_ways_to_continue_are_those_that_the_terminal_names(program: Program
     assert str((ended.run / "failed.csv").resolve()) in ways
 
 
-def test_a_halted_run_says_so_and_how_it_goes_on(program: Program, partner: Partner) -> None:
+def test_a_halted_run_says_so_and_how_to_continue(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [800111] * 30, "--halt-after", "5", "--verify", "--verify-after", "0")
     assert ended.code == 4
     read = report(ended.run)

@@ -319,7 +319,7 @@ def test_a_workbook_that_is_there_does_not_go_stale_and_an_edited_one_is_kept(
     assert [line["status"] for line in statuses(path)] == ["reactivated"]
 
 
-def test_results_elsewhere_leave_a_workbook_of_somebody_elses_alone(program: Program, partner: Partner) -> None:
+def test_results_elsewhere_leave_a_foreign_workbook_alone(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     theirs = program.folder / "elsewhere" / "results.xlsx"

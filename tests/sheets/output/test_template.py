@@ -116,7 +116,7 @@ def test_the_explanation_is_never_taken_for_a_table(tmp_path: Path) -> None:
         InputFile(tmp_path / "t.xlsx", max_rows=10)
 
 
-def test_no_example_is_an_id_of_anybody(tmp_path: Path) -> None:
+def test_no_example_is_a_real_id(tmp_path: Path) -> None:
     assert len(EXAMPLES) == len(set(EXAMPLES)) == len(ID_COLUMNS)
     assert all(example.startswith("e8a3f1c0-") for example in EXAMPLES)
     assert not [

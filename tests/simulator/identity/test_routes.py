@@ -209,7 +209,7 @@ def test_an_app_token_has_the_claims_of_one(confidential: Confidential) -> None:
     assert not {"scp", "amr", "upn"} & set(content)
 
 
-def test_tokens_of_the_same_moment_are_two() -> None:
+def test_tokens_of_the_same_second_differ() -> None:
     directory = ControlledDirectory(lambda: 0.0)
     first, second = (directory.issue_for_app(CLIENT, TENANT)["access_token"] for _ in range(2))
     assert first != second
@@ -317,7 +317,7 @@ def test_an_assertion_without_a_thumbprint_is_refused(authority: Authority) -> N
 
 @pytest.mark.parametrize(("secret", "expected"), [("wrong", 7000215), ("old", 7000222)])
 @pytest.mark.usefixtures("app")
-def test_a_wrong_secret_is_told_from_an_expired_one(
+def test_a_wrong_secret_is_distinguished_from_an_expired_one(
     authority: Authority, confidential: Confidential, secret: str, expected: int
 ) -> None:
     tokens = for_app(confidential(secret))
@@ -471,16 +471,14 @@ def test_msal_keeps_the_account_and_refreshes_in_silence(
     assert authority.outcomes == [("refresh_token", "issued")] * 2
 
 
-def test_msal_is_told_when_to_renew_a_token_that_lives_long(
-    directory: ControlledDirectory, confidential: Confidential
-) -> None:
+def test_a_long_lived_token_says_when_to_renew_it(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.token_lifetime = 7200
     tokens = for_app(confidential())
     assert tokens["expires_in"] == 7200
     assert int(tokens["refresh_on"]) - time() == pytest.approx(3600, abs=5)
 
 
-def test_a_lifetime_below_a_second_is_told_as_one(directory: ControlledDirectory, confidential: Confidential) -> None:
+def test_a_lifetime_below_a_second_is_given_as_one(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.token_lifetime = 0.5
     assert for_app(confidential())["expires_in"] == 1
 
@@ -488,7 +486,7 @@ def test_a_lifetime_below_a_second_is_told_as_one(directory: ControlledDirectory
 # Signing in on another device.
 
 
-def test_a_device_waits_until_somebody_signs_in(
+def test_a_device_waits_until_a_user_signs_in(
     authority: Authority, directory: ControlledDirectory, clock: Clock, public: Public
 ) -> None:
     client = public()
@@ -533,7 +531,7 @@ def test_a_sign_in_waits_for_some_time_only(directory: ControlledDirectory, cloc
     assert directory.user_codes == []
 
 
-def test_who_polls_too_often_is_told_to_slow_down(
+def test_a_client_that_polls_too_often_must_slow_down(
     authority: Authority, directory: ControlledDirectory, public: Public
 ) -> None:
     directory.interval = 3600
@@ -630,7 +628,7 @@ def test_a_confidential_client_proves_itself_when_it_redeems_a_code(
     assert number(signed_in(authority, confidential("wrong"))) == 7000215
 
 
-def test_the_id_token_tells_who_signed_in(authority: Authority, directory: ControlledDirectory, public: Public) -> None:
+def test_the_id_token_names_the_user(authority: Authority, directory: ControlledDirectory, public: Public) -> None:
     content = signed_in(authority, public())["id_token_claims"]
     assert (content["aud"], content["tid"], content["oid"]) == (CLIENT, TENANT, directory.user.oid)
     assert content["preferred_username"] == "ann@fabrikam.example"
@@ -723,13 +721,13 @@ def test_a_client_id_that_ends_in_the_number_of_an_error_meets_it(
 
 
 @pytest.mark.parametrize("expected", [50033, 90033, 90006, 90012, 90024, 90090])
-def test_a_fate_may_be_a_passing_error(confidential: Confidential, expected: int) -> None:
+def test_a_scenario_may_be_a_transient_error(confidential: Confidential, expected: int) -> None:
     with pytest.raises(msal.exceptions.MsalServiceError, match="503"):
         for_app(confidential(client_id=f"c11e4700-0000-4000-8000-{expected:012d}"))
 
 
 @pytest.mark.parametrize("tail", ["000000000000", "123456789012", "a00000000001"])
-def test_other_client_ids_have_no_fate(confidential: Confidential, tail: str) -> None:
+def test_other_client_ids_have_no_scenario(confidential: Confidential, tail: str) -> None:
     assert "access_token" in for_app(confidential(client_id=f"c11e4700-0000-4000-8000-{tail}"))
 
 
@@ -781,7 +779,7 @@ def test_scripted_faults_come_in_their_order_and_then_all_is_well(
     assert [result for _, result in authority.outcomes] == [outcome, "50076", "issued"]
 
 
-def test_a_throttle_may_tell_how_long(authority: Authority, directory: ControlledDirectory) -> None:
+def test_a_throttle_may_say_how_long(authority: Authority, directory: ControlledDirectory) -> None:
     directory.faults = [Fault(429, "temporarily_unavailable", 90055, retry_after="7")]
     answer = authority.ask("client_credentials")
     assert (answer.status, answer.headers["Retry-After"], answer.number) == (429, "7", 90055)
@@ -800,7 +798,7 @@ def test_an_answer_may_be_lost_although_the_refresh_token_was_used(
     assert [outcome for _, outcome in authority.outcomes] == ["dropped", "dropped", "70000"]
 
 
-def test_the_endpoint_takes_its_time_when_told_to(directory: ControlledDirectory, confidential: Confidential) -> None:
+def test_the_endpoint_can_be_slow(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.latency = 0.1
     began = monotonic()
     for_app(confidential())
@@ -839,7 +837,7 @@ def test_tokens_can_be_revoked(
     assert authority.customers(for_app(confidential())["access_token"]).status == 200
 
 
-def test_a_token_of_somebody_else_is_refused(
+def test_a_foreign_token_is_refused(
     authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     token = for_app(confidential())["access_token"]
@@ -849,7 +847,7 @@ def test_a_token_of_somebody_else_is_refused(
     assert refused(authority, for_app(confidential())["access_token"])
 
 
-def test_a_call_without_a_token_is_told_so(authority: Authority) -> None:
+def test_a_call_without_a_token_is_refused(authority: Authority) -> None:
     answer = authority.customers("")
     assert (answer.status, answer.content["code"]) == (401, 800001)
 
@@ -903,7 +901,7 @@ def test_a_page_has_a_reasonable_size(authority: Authority, confidential: Confid
     assert (answer.status, answer.content["code"]) == (400, 800002)
 
 
-def test_multi_factor_authentication_is_told_of_users_who_ask(
+def test_tokens_of_users_show_multi_factor_authentication(
     authority: Authority, confidential: Confidential, public: Public
 ) -> None:
     user = signed_in(authority, public())["access_token"]

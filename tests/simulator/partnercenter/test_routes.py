@@ -108,7 +108,7 @@ async def test_calls_are_recorded_with_answers_effects_and_queries(call: Caller)
     assert [call.get("query") for call in calls] == [None, None, None, None, "size=2"]
 
 
-async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
+async def test_a_lost_update_took_effect_and_is_replayed_to_the_same_request_id(call: Caller) -> None:
     text = activate(await call.text(scenario_id(599)))
     with pytest.raises(aiohttp.ClientError):
         await call.update(scenario_id(599), text, guid(1))
@@ -116,7 +116,7 @@ async def test_a_lost_update_took_effect_and_is_told_to_the_same_request_id(call
     assert (len(call.service.call_log.effects), call.service.call_log.violations) == (1, [])
 
 
-async def test_a_lost_restoration_took_effect_and_is_told_to_the_same_request_id(call: Caller) -> None:
+async def test_a_lost_restoration_took_effect_and_is_replayed_to_the_same_request_id(call: Caller) -> None:
     await call.update(scenario_id(6003), activate(await call.text(scenario_id(6003))))
     text = enable_auto_renew(await call.text(scenario_id(6003)))
     with pytest.raises(aiohttp.ClientError):
@@ -157,7 +157,7 @@ async def test_tokens_and_ids_are_checked(
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/{guid(5)}", PATH, "/v1/customers", f"{PATH}/{guid(5)}/operations/{guid(6)}"])
-async def test_missing_headers_are_complained_about(call: Caller, path: str) -> None:
+async def test_missing_headers_are_a_violation(call: Caller, path: str) -> None:
     await call("GET", path, headers={"Accept": "*/*"})
     assert call.service.call_log.violations == ["Accept is missing or wrong"]
 
@@ -172,15 +172,13 @@ async def test_all_calls_count_against_the_limits(call_limited: Caller) -> None:
     ("number", "prefix", "status"),
     [(202, "/v1", 200), (2202, "/v1/", 200), (3202, "", 200), (5202, "/v1", 200), (6202, "/v1", 404)],
 )
-async def test_a_location_of_this_host_leads_to_the_resource(
-    call: Caller, number: int, prefix: str, status: int
-) -> None:
+async def test_a_location_of_this_host_is_the_resource(call: Caller, number: int, prefix: str, status: int) -> None:
     accepted, headers = await call.update(scenario_id(number), activate(await call.text(scenario_id(number))))
     assert (accepted, (await call("GET", prefix + headers["Location"]))[0]) == (202, status)
     assert call.service.call_log.violations == []
 
 
-async def test_a_call_of_a_location_on_another_host_is_complained_about(call: Caller) -> None:
+async def test_a_call_of_a_location_on_another_host_is_a_violation(call: Caller) -> None:
     _, headers = await call.update(scenario_id(4202), activate(await call.text(scenario_id(4202))))
     location = headers["Location"]
     assert location.startswith("http://localhost:")
@@ -226,7 +224,7 @@ async def test_the_list_of_a_broken_customer_is_refused(call: Caller) -> None:
     assert (status, b"20002" in body) == (403, True)
 
 
-async def test_the_command_lists_as_many_customers_as_it_is_told(program: Program) -> None:
+async def test_the_command_lists_as_many_customers_as_the_option_says(program: Program) -> None:
     process = program.start("simulator", "--port", "0", "--customers", "5", "--broken-customers", "2")
     assert process.stdout
     base_url = process.stdout.readline().strip()

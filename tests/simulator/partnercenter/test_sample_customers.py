@@ -113,7 +113,7 @@ def test_a_page_is_given_again_for_the_same_token() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "++++"])
-def test_a_wrong_token_is_refused_and_complained_about(token: str) -> None:
+def test_a_wrong_token_is_refused_and_a_violation(token: str) -> None:
     service = PartnerCenter(Behaviour(), clock)
     assert service.list_customers(2, token).status == 400
     assert service.call_log.violations == ["MS-ContinuationToken is wrong"]
@@ -128,7 +128,7 @@ def test_the_present_three_come_first_and_all_have_names(service: PartnerCenter)
     assert items[0]["id"] == FIRST
 
 
-def test_a_customer_has_the_same_whatever_world_it_is(service: PartnerCenter) -> None:
+def test_a_customer_has_the_same_in_every_simulator(service: PartnerCenter) -> None:
     other = PartnerCenter(Behaviour(), clock)
     assert subscriptions(service, FIRST).keys() == subscriptions(other, FIRST.upper()).keys()
 
@@ -148,7 +148,7 @@ def test_all_conditions_can_be_found(service: PartnerCenter) -> None:
     assert below == {"active", "inactive"}
 
 
-def test_no_id_in_the_portfolio_has_a_fate(service: PartnerCenter) -> None:
+def test_no_sample_id_has_a_scenario(service: PartnerCenter) -> None:
     ids = [
         listed_id for customer in customer_ids(service) for listed_id in (customer, *subscriptions(service, customer))
     ]
@@ -210,7 +210,7 @@ def test_what_was_asked_for_is_listed_besides(service: PartnerCenter) -> None:
     assert set(subscriptions(service, FIRST)) == set(subscriptions(PartnerCenter(Behaviour(), clock), FIRST))
 
 
-def test_below_a_suspended_plan_of_the_portfolio_everything_waits(service: PartnerCenter) -> None:
+def test_below_a_suspended_sample_plan_everything_waits(service: PartnerCenter) -> None:
     customer = next(
         candidate
         for candidate in customer_ids(service)
@@ -224,7 +224,7 @@ def test_below_a_suspended_plan_of_the_portfolio_everything_waits(service: Partn
     assert service.reactivate((customer, plan, entitlement), guid(3)).status == 202
 
 
-def test_an_add_on_of_the_portfolio_waits_for_its_parent(service: PartnerCenter) -> None:
+def test_a_sample_add_on_waits_for_its_parent(service: PartnerCenter) -> None:
     customer, add_on, item = next(
         (customer_id, subscription, item)
         for customer_id in customer_ids(service)
@@ -240,7 +240,7 @@ def test_an_add_on_of_the_portfolio_waits_for_its_parent(service: PartnerCenter)
     assert statuses == [409, 200, 200]
 
 
-def test_outside_of_the_portfolio_a_list_shows_what_was_asked_for(service: PartnerCenter) -> None:
+def test_a_list_of_another_customer_shows_what_was_asked_for(service: PartnerCenter) -> None:
     assert subscriptions(service, CUSTOMER) == {}
     numbers = [5000, 9001, 9002, 9003, 20003]
     statuses = [service.read_subscription(CUSTOMER, scenario_id(number)).status for number in numbers]
@@ -252,7 +252,7 @@ def test_outside_of_the_portfolio_a_list_shows_what_was_asked_for(service: Partn
 
 
 @pytest.mark.parametrize("number", sorted(CUSTOMER_SCENARIOS))
-def test_every_fate_of_a_customer_answers_with_what_its_words_say(service: PartnerCenter, number: int) -> None:
+def test_every_customer_scenario_answers_as_described(service: PartnerCenter, number: int) -> None:
     description = CUSTOMER_SCENARIOS[number].description
     answers = [service.list_subscriptions(scenario_id(number)) for _ in range(3)]
     assert answers[0].drop or str(answers[0].status) in description

@@ -41,7 +41,7 @@ def test_a_plain_subscription_is_suspended_until_it_is_updated(client: Subscript
     assert (client.violations, len(client.effects)) == ([], 1)
 
 
-def test_what_took_effect_is_told_with_all_ids(client: SubscriptionClient) -> None:
+def test_effects_are_recorded_with_all_ids(client: SubscriptionClient) -> None:
     client.patch(PLAIN, request_id=guid(1))
     client.patch(PLAIN, enable_auto_renew, request_id=guid(2))
     ids = {"subscription_id": PLAIN, "customer_id": CUSTOMER}
@@ -51,7 +51,7 @@ def test_what_took_effect_is_told_with_all_ids(client: SubscriptionClient) -> No
     ]
 
 
-def test_a_resource_has_everything_and_what_nobody_expects(client: SubscriptionClient) -> None:
+def test_a_resource_has_every_documented_member_and_odd_values(client: SubscriptionClient) -> None:
     text = client.text(PLAIN)
     names = set(json.loads(text))
     assert names >= {
@@ -78,14 +78,14 @@ def test_the_same_subscription_is_read_the_same(client: SubscriptionClient) -> N
 
 
 @pytest.mark.parametrize("number", UPDATED)
-def test_every_fate_bears_a_careful_client(client: SubscriptionClient, number: int) -> None:
+def test_every_scenario_tolerates_a_careful_client(client: SubscriptionClient, number: int) -> None:
     answers = [client.patch(scenario_id(number)) for _ in range(2)]
     assert all(answer.status >= 200 for answer in answers)
     assert [violation for violation in client.violations if "changes nothing" not in violation] == []
 
 
 @pytest.mark.parametrize("number", ANSWERED_AS_DESCRIBED)
-def test_every_fate_answers_updates_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
+def test_every_scenario_answers_updates_as_described(client: SubscriptionClient, number: int) -> None:
     scenario = SUBSCRIPTION_SCENARIOS[number]
     answer = client.patch(scenario_id(number))
     assert str(answer.status) in scenario.description or number in {6001, 6002, 7001, 7000, 7005}
@@ -94,7 +94,7 @@ def test_every_fate_answers_updates_with_what_its_words_say(client: Subscription
 
 
 @pytest.mark.parametrize("number", READ_BADLY)
-def test_every_fate_answers_readings_with_what_its_words_say(client: SubscriptionClient, number: int) -> None:
+def test_every_scenario_answers_reads_as_described(client: SubscriptionClient, number: int) -> None:
     answer = client.read(scenario_id(number))
     assert answer.drop or str(answer.status) in SUBSCRIPTION_SCENARIOS[number].description
     assert not answer.effect
@@ -113,7 +113,7 @@ def test_what_is_never_read_is_answered_the_same_for_ever(client: SubscriptionCl
     assert len({client.read(scenario_id(number)).body for _ in range(5)}) == 1
 
 
-def test_a_status_may_be_any_word(client: SubscriptionClient) -> None:
+def test_a_status_may_be_any_text(client: SubscriptionClient) -> None:
     numbers = [208, *range(8001, 8007)]
     statuses = ["active", "expired", "disabled", "deleted", "pending", "none", "frozen"]
     assert [client.status(scenario_id(number)) for number in numbers] == statuses
@@ -143,7 +143,7 @@ def test_a_status_may_be_any_word(client: SubscriptionClient) -> None:
         (1599, [0, 0, 0]),
     ],
 )
-def test_lost_and_passing_answers_take_effect_once(
+def test_lost_and_transient_answers_take_effect_once(
     client: SubscriptionClient, number: int, statuses: list[int]
 ) -> None:
     text = client.text(scenario_id(number))
@@ -241,13 +241,13 @@ def test_a_legacy_subscription_needs_the_right_if_match(client: SubscriptionClie
     assert client.patch(scenario_id(7000)).status == 200
 
 
-def test_a_missing_if_match_is_complained_about(client: SubscriptionClient) -> None:
+def test_a_missing_if_match_is_a_violation(client: SubscriptionClient) -> None:
     text = activate(client.text(scenario_id(7000)))
     client.service.update_subscription(CUSTOMER, scenario_id(7000), guid(1), text.encode(), None, "application/json")
     assert client.violations == [f"PATCH of {scenario_id(7000)}: If-Match is missing"]
 
 
-def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(client: SubscriptionClient) -> None:
+def test_an_if_match_without_an_etag_or_without_quotes_is_a_violation(client: SubscriptionClient) -> None:
     text = activate(client.text(PLAIN)).encode()
     assert client.service.update_subscription(CUSTOMER, PLAIN, guid(1), text, "x", "application/json").status == 200
     assert client.violations == [
@@ -257,7 +257,7 @@ def test_an_if_match_without_an_etag_or_without_quotes_is_complained_about(clien
 
 
 @pytest.mark.parametrize(("number", "status"), [(412, 412), (12055, 400)])
-def test_somebody_else_changes_etag_and_quantity_meanwhile(
+def test_another_program_changes_etag_and_quantity_meanwhile(
     client: SubscriptionClient, number: int, status: int
 ) -> None:
     before = client.text(scenario_id(number))
@@ -271,13 +271,13 @@ def test_somebody_else_changes_etag_and_quantity_meanwhile(
 
 
 @pytest.mark.parametrize(("number", "status"), [(1412, 412), (2055, 400)])
-def test_somebody_else_changes_it_each_time(client: SubscriptionClient, number: int, status: int) -> None:
+def test_another_program_changes_it_each_time(client: SubscriptionClient, number: int, status: int) -> None:
     assert [client.patch(scenario_id(number)).status for _ in range(4)] == [status] * 4
     assert client.effects == []
 
 
 @pytest.mark.parametrize("number", UPDATED)
-def test_every_legacy_fate_has_an_etag_and_no_other_has(client: SubscriptionClient, number: int) -> None:
+def test_every_legacy_scenario_has_an_etag_and_no_other_has(client: SubscriptionClient, number: int) -> None:
     legacy = SUBSCRIPTION_SCENARIOS[number].profile.kind is SubscriptionKind.LEGACY
     assert ('"etag":' in client.text(scenario_id(number)).lower()) is legacy
 
@@ -303,7 +303,7 @@ def test_auto_renew_can_be_restored_with_what_the_update_answered(client: Subscr
 @pytest.mark.parametrize(
     ("number", "statuses", "restored"), [(6001, [400, 400], 0), (6002, [503, 503, 200], 1), (6003, [0, 200], 1)]
 )
-def test_restoring_auto_renew_has_fates_of_its_own(
+def test_restoring_auto_renew_has_scenarios_of_its_own(
     client: SubscriptionClient, number: int, statuses: list[int], restored: int
 ) -> None:
     assert client.patch(scenario_id(number)).status == 200
@@ -341,7 +341,7 @@ def test_every_spelling_can_be_read_and_updated(client: SubscriptionClient, numb
     assert client.violations == []
 
 
-def test_spellings_differ_as_their_words_say(client: SubscriptionClient) -> None:
+def test_spellings_differ_as_described(client: SubscriptionClient) -> None:
     pascal, utf16, indented, legacy = (client.read(scenario_id(number)).body for number in SPELLED)
     assert all(key[0].isupper() for key in json.loads(text_of(pascal)))
     assert b":null" in pascal
@@ -369,20 +369,20 @@ def test_spellings_differ_as_their_words_say(client: SubscriptionClient) -> None
         ('"autoRenewEnabled":false', '"autoRenewEnabled":true', "changed autoRenewEnabled"),
     ],
 )
-def test_a_changed_body_is_complained_about(client: SubscriptionClient, old: str, new: str, complaint: str) -> None:
+def test_a_changed_body_is_a_violation(client: SubscriptionClient, old: str, new: str, complaint: str) -> None:
     text = client.text(PLAIN)
     assert old in text
     client.send(PLAIN, activate(text.replace(old, new, 1)))
     assert client.violations == [f"PATCH of {PLAIN}: {complaint}"]
 
 
-def test_a_body_that_was_parsed_and_written_again_is_complained_about(client: SubscriptionClient) -> None:
+def test_a_body_that_was_parsed_and_written_again_is_a_violation(client: SubscriptionClient) -> None:
     client.send(PLAIN, json.dumps(json.loads(activate(client.text(PLAIN))), separators=(",", ":")))
     (complaint,) = client.violations
     assert {"creationDate", "usage", "elasticity"} - set(re.findall(r"\w+", complaint)) == {"creationDate"}
 
 
-def test_another_order_is_complained_about(client: SubscriptionClient) -> None:
+def test_another_order_is_a_violation(client: SubscriptionClient) -> None:
     content = activate(client.text(PLAIN))
     trial = '"isTrial":false,'
     client.send(PLAIN, "{" + trial + content.replace(trial, "")[1:])
@@ -393,7 +393,7 @@ def test_another_order_is_complained_about(client: SubscriptionClient) -> None:
     ("prefix", "encoding", "complaint"),
     [("\ufeff", "utf-8", "begins with a BOM"), ("", "utf-16", "is not UTF-8"), ("x", "utf-8", "is not a JSON object")],
 )
-def test_a_body_in_another_encoding_is_complained_about(
+def test_a_body_in_another_encoding_is_a_violation(
     client: SubscriptionClient, prefix: str, encoding: str, complaint: str
 ) -> None:
     body = (prefix + activate(client.text(PLAIN))).encode(encoding)
@@ -409,18 +409,18 @@ def test_a_body_that_is_no_object_is_refused(client: SubscriptionClient, body: b
     assert client.violations == [f"PATCH of {PLAIN}: is not a JSON object"]
 
 
-def test_another_content_type_is_complained_about(client: SubscriptionClient) -> None:
+def test_another_content_type_is_a_violation(client: SubscriptionClient) -> None:
     text = activate(client.text(PLAIN)).encode()
     client.service.update_subscription(CUSTOMER, PLAIN, guid(1), text, None, "text/plain")
     assert client.violations == [f"PATCH of {PLAIN}: its Content-Type is not application/json"]
 
 
-def test_an_update_of_what_was_never_read_is_complained_about(client: SubscriptionClient) -> None:
+def test_an_update_of_what_was_never_read_is_a_violation(client: SubscriptionClient) -> None:
     client.send(PLAIN, activate(SubscriptionClient().text(PLAIN)))
     assert client.violations == [f"PATCH of {PLAIN}: it was never read"]
 
 
-def test_an_update_that_changes_nothing_is_complained_about(client: SubscriptionClient) -> None:
+def test_an_update_that_changes_nothing_is_a_violation(client: SubscriptionClient) -> None:
     assert client.patch(scenario_id(208)).status == 200
     assert client.violations == [f"PATCH of {scenario_id(208)}: changes nothing"]
     assert client.effects == []
@@ -528,19 +528,19 @@ def test_a_refusal_is_repeated_under_its_request_id(client: SubscriptionClient) 
 
 
 @pytest.mark.parametrize("other", [guid(6), scenario_id(202)])
-def test_a_request_id_for_two_subscriptions_is_complained_about(client: SubscriptionClient, other: str) -> None:
+def test_a_request_id_for_two_subscriptions_is_a_violation(client: SubscriptionClient, other: str) -> None:
     client.patch(PLAIN, request_id=guid(1))
     client.patch(other, request_id=guid(1))
     assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
 
-def test_a_request_id_for_an_entitlement_and_its_plan_is_complained_about(client: SubscriptionClient) -> None:
+def test_a_request_id_for_an_entitlement_and_its_plan_is_a_violation(client: SubscriptionClient) -> None:
     client.patch(scenario_id(7001), request_id=guid(1))
     client.service.reactivate(below(7001), guid(1))
     assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
 
-def test_a_request_id_for_reading_and_updating_is_complained_about(client: SubscriptionClient) -> None:
+def test_a_request_id_for_reading_and_updating_is_a_violation(client: SubscriptionClient) -> None:
     body = client.service.read_subscription(CUSTOMER, PLAIN, guid(1)).body
     client.send(PLAIN, activate(text_of(body)), request_id=guid(1))
     assert client.violations == [f"request id {guid(1)} was used for GET and PATCH"]
@@ -557,7 +557,7 @@ def test_another_update_of_what_is_active_is_refused(client: SubscriptionClient)
 
 
 @pytest.mark.parametrize("number", [*UPDATED, 1])
-def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: int) -> None:
+def test_a_replayed_update_has_the_effects_of_a_sent_one(number: int) -> None:
     replayed, asked = SubscriptionClient(), SubscriptionClient()
     replayed.service.replay_update(CUSTOMER.upper(), scenario_id(number).upper(), guid(1))
     asked.patch(scenario_id(number), request_id=guid(1))
@@ -567,21 +567,21 @@ def test_a_recalled_update_has_the_consequences_that_it_would_have_had(number: i
     assert replayed.service.call_log.calls == []
 
 
-def test_a_recalled_update_was_long_ago(client: SubscriptionClient) -> None:
+def test_a_replayed_update_was_long_ago(client: SubscriptionClient) -> None:
     client.service.replay_update(CUSTOMER, scenario_id(202), guid(1), ago=1)
     assert client.status(scenario_id(202)) == "suspended"
     client.service.replay_update(CUSTOMER, scenario_id(202, 1), guid(2), ago=2)
     assert client.status(scenario_id(202, 1)) == "active"
 
 
-def test_a_recalled_restoration_switched_auto_renew_on(client: SubscriptionClient) -> None:
+def test_a_replayed_restoration_switched_auto_renew_on(client: SubscriptionClient) -> None:
     client.service.replay_update(CUSTOMER, PLAIN, guid(1))
     client.service.replay_update(CUSTOMER, PLAIN, guid(2), restores_auto_renew=True)
     assert '"autoRenewEnabled":true' in client.text(PLAIN)
     assert [effect.get("auto_renew") for effect in client.effects] == [None, "restored"]
 
 
-def test_recalled_updates_wait_for_parents(client: SubscriptionClient) -> None:
+def test_replayed_updates_wait_for_parents(client: SubscriptionClient) -> None:
     client.service.replay_update(CUSTOMER, scenario_id(5001), guid(1))
     client.service.replay_update(CUSTOMER, scenario_id(5000), guid(2))
     client.service.replay_update(CUSTOMER, scenario_id(5001), guid(3))
@@ -605,7 +605,7 @@ def test_updates_and_readings_meet_faults_by_chance() -> None:
     assert client.service.list_customers(10).status != 200
 
 
-def test_a_throttle_may_hold_the_customer_or_everybody(client: SubscriptionClient) -> None:
+def test_a_throttle_may_hold_one_customer_or_all(client: SubscriptionClient) -> None:
     client.patch(scenario_id(4429))
     assert client.service.throttle(CUSTOMER)
     assert client.service.throttle(guid(7)) is None
