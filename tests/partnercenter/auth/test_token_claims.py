@@ -64,6 +64,8 @@ def test_a_token_is_used_unless_a_claim_is_there_and_wrong(claims: dict[str, Any
         (USER | {"aud": "https://partner.partnercenterapi.microsoftonline.cn"}, "--cloud"),
         (USER | {"aud": ["https://a.example", "https://b.example"]}, "--scope"),
         (USER | {"tid": OTHER}, f"of the tenant {OTHER}"),
+        (APP | {"aud": "https://graph.microsoft.com"}, "is for https://graph.microsoft.com"),
+        (APP | {"tid": OTHER}, f"of the tenant {OTHER}"),
         (USER | {"amr": ["pwd"]}, "ann@fabrikam.example must sign in again"),
         (USER | {"amr": []}, "multi-factor"),
         (USER | {"amr": "pwd"}, "bulkreact login"),
