@@ -93,7 +93,7 @@ def test_a_profile_beats_what_holds_for_all(
     configure(
         program,
         f'base_url = "{partner.base_url}"\n[run]\nyes = true\nlimit = 1\n'
-        "[profiles.contoso]\nlimit = 2\n[profiles.fabrikam]\nlimit = 9\n[profiles.fabrikam.run]\nlimit = 3\n",
+        "[profiles.contoso]\nlimit = 2\n[profiles.fabrikam]\nlimit = 2\n[profiles.fabrikam.run]\nlimit = 3\n",
     )
     program.environment |= environment
     process = program("run", "input.csv", *options)
