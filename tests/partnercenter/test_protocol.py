@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bulkreact.models import NoResponse, Operation, Response
 from bulkreact.partnercenter import verdicts
-from bulkreact.partnercenter.protocol import build_request, common_headers, is_business, judge
+from bulkreact.partnercenter.protocol import build_request, common_headers, is_business, judge, path_of_location
 from bulkreact.partnercenter.verdicts import Verdict
 from tests.support.ids import guid, scenario_id, target
 
@@ -347,3 +347,41 @@ def test_a_read_without_a_status_is_tried_again(body: bytes) -> None:
 
 def test_a_read_that_is_refused_with_900337_causes_no_other_read() -> None:
     assert isinstance(read(400, {"code": 900337, "description": "no"}), verdicts.Refused)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/customers/a/operations/b",
+        "customers/a/operations/b",
+        "/v1/customers/a/operations/b",
+        "https://partner.example/customers/a/operations/b",
+        " HTTPS://PARTNER.EXAMPLE/v1/customers/a/operations/b ",
+    ],
+)
+def test_the_location_of_an_operation_is_read_in_every_form(location: str) -> None:
+    assert path_of_location(location, "https://partner.example", "v1") == "/customers/a/operations/b"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "/invoices/a",
+        "https://elsewhere.example/customers/a",
+        "https://partner.example.org/customers/a",
+        "//elsewhere.example/customers/a",
+        "/customers//a",
+        "/customers/../invoices",
+        "/customers/%2e%2e/invoices",
+        "/customers/.%2E/invoices",
+        "/customers/a\\..\\b",
+        "/customers/a b",
+        "/customers/a#b",
+        "/customers/@elsewhere.example",
+        "/customers/\u00e4",
+        "/customers/a\r\nHost: elsewhere.example",
+    ],
+)
+def test_a_location_that_leads_out_of_the_customers_is_ignored(location: str) -> None:
+    assert path_of_location(location, "https://partner.example", "v1") == ""

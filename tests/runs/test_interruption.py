@@ -59,7 +59,7 @@ async def test_the_second_signal_cancels_the_work(number: signal.Signals, code: 
     async def work() -> str:
         for _ in range(3):
             signal.raise_signal(number)
-        await asyncio.Event().wait()
+        await asyncio.sleep(10)
         return "never"
 
     with shutdown.handling_signals():
