@@ -17,8 +17,8 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.partner_connection import PartnerConnection, RunAsync
 from bulkreact.runs.partner_lock import hold_partner_lock
-from bulkreact.runs.partner_session import PartnerSession, RunAsync
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.settings import Limits, Service
@@ -127,7 +127,7 @@ class SweepPass:
         job = self.job
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
-        session = PartnerSession(
+        connection = PartnerConnection(
             job.service,
             job.limits,
             access,
@@ -138,7 +138,7 @@ class SweepPass:
             job.environment.now,
         )
         with preserving_handlers():
-            written = execute(RunJob(folder, COMMAND, session, job.output))
+            written = execute(RunJob(folder, COMMAND, connection, job.output))
         self.stop_code = shutdown.exit_code
         if written.exit_code in _COMPLETE:
             return self.file_run(entry, folder, written.exit_code, written)

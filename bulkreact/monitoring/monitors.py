@@ -15,7 +15,7 @@ from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
-from bulkreact.runs.partner_session import RunAsync
+from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
 
 _MAX_ROWS = 1000

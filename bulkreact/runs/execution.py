@@ -10,13 +10,13 @@ from bulkreact.atomic_write import PARTIAL
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
-from bulkreact.batch.run.session import RunSession, work
+from bulkreact.batch.run.session import RunSession, send_and_watch
 from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.partner_session import PartnerSession
+from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.timestamps import iso_milliseconds
@@ -29,7 +29,7 @@ class RunJob:
 
     folder: Path
     command: str
-    session: PartnerSession
+    connection: PartnerConnection
     output: Output
 
     @property
@@ -41,7 +41,7 @@ class RunJob:
         """Return the command that continues this work, for a run as named on the command line."""
         if not self.sends_rows:
             return f"bulkreact verify {run}"
-        return f"bulkreact resume {run}{' --verify' if self.session.limits.verify else ''}"
+        return f"bulkreact resume {run}{' --verify' if self.connection.limits.verify else ''}"
 
     @property
     def run_name(self) -> str:
@@ -56,24 +56,24 @@ class RunJob:
     @property
     def configured_per_minute(self) -> float | None:
         """Return the ceiling as shown in the summary."""
-        rate = self.session.limits.calls_per_second
+        rate = self.connection.limits.calls_per_second
         return None if rate is None else round(rate * 60, 3)
 
 
 def execute(job: RunJob) -> WrittenResults:
     """Settle the open rows of a run and write its files."""
-    session, access = job.session, job.session.access
-    session.shutdown.install()
-    session.reporter.started(job.folder.name)
+    connection, access = job.connection, job.connection.access
+    connection.shutdown.install()
+    connection.reporter.started(job.folder.name)
     with Journal(job.folder) as journal:
-        session.record_run(journal.metadata.id)
+        connection.record_run(journal.metadata.id)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         number = journal.begin_session(
             command=job.command,
             version=__version__,
             configured_per_minute=job.configured_per_minute,
-            now=iso_milliseconds(session.now()),
+            now=iso_milliseconds(connection.now()),
         )
         try:
             stop_reason = _work(job, journal, number)
@@ -81,7 +81,7 @@ def execute(job: RunJob) -> WrittenResults:
             # The session stays open, as after a kill; what is known is written if there is room.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
-                _write(job, stop_reason, iso_milliseconds(session.now()))
+                _write(job, stop_reason, iso_milliseconds(connection.now()))
             raise JournalNotWrittenError(
                 f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(shell_quote(job.folder))} "
                 "(what was under way is repeated under its old request ids). "
@@ -95,20 +95,22 @@ def execute(job: RunJob) -> WrittenResults:
         results = _end_session(job, journal, number, stop_reason)
     if not job.sends_rows and stop_reason.state is RunState.FINISHED:
         # Verifying leaves the sending as unfinished as it was before.
-        sending = latest_run_status(job.folder, now=iso_milliseconds(session.now())).stop_reason
-        session.reporter.finished(job.run_name, results, sending, resume_command=job.send_command)
+        sending = latest_run_status(job.folder, now=iso_milliseconds(connection.now())).stop_reason
+        connection.reporter.finished(job.run_name, results, sending, resume_command=job.send_command)
     else:
-        session.reporter.finished(job.run_name, results, stop_reason, resume_command=job.resume_command(job.run_name))
+        connection.reporter.finished(
+            job.run_name, results, stop_reason, resume_command=job.resume_command(job.run_name)
+        )
     return results
 
 
 def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
-    session = job.session
-    if session.access.refusal:
-        return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, session.access.refusal)
-    return session.call(
-        lambda environment, service: work(
-            RunSession(journal, number, environment, service, session.limits, session.phase), send=job.sends_rows
+    connection = job.connection
+    if connection.access.refusal:
+        return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, connection.access.refusal)
+    return connection.run(
+        lambda environment, service: send_and_watch(
+            RunSession(journal, number, environment, service, connection.limits, connection.phase), send=job.sends_rows
         ),
         folder=journal.folder,
     )
@@ -116,7 +118,7 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
 
 def _end_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
     """Write the files, then record the end of the session, even if writing fails."""
-    now = iso_milliseconds(job.session.now())
+    now = iso_milliseconds(job.connection.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
         results = _write(job, stop_reason, now)

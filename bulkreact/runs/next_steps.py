@@ -7,7 +7,7 @@ from bulkreact.sheets.output.report_data import NextStep
 from bulkreact.sheets.output.results_csv import RowCounts
 
 
-def steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, failed: str) -> Iterator[NextStep]:
+def next_steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, failed: str) -> Iterator[NextStep]:
     """Yield the next steps after the files of a run were written.
 
     ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``failed`` is the file of the rows
@@ -18,10 +18,10 @@ def steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, 
         yield NextStep("Continue it with:", resume_command)
     elif counts.unsuccessful:
         yield NextStep("To fix:  ", failed, "(correct it, then run it)")
-    yield from next_steps(counts, run, ended=ended)
+    yield from follow_up_steps(counts, run, ended=ended)
 
 
-def next_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep]:
+def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep]:
     """Yield the next commands for an idle run, except continuing a stopped one."""
     if counts.excluded_by_limit:
         yield NextStep(f"Left out by --limit: {counts.excluded_by_limit:,}. Send them with:", f"bulkreact resume {run}")

@@ -16,7 +16,7 @@ from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.index import Run, list_runs
 from bulkreact.runs.input_reader import LoadedInput
-from bulkreact.runs.partner_session import PartnerSession
+from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
@@ -38,7 +38,7 @@ class NewRunOptions:
 def prepare_run(
     name: str,
     options: NewRunOptions,
-    session: PartnerSession,
+    connection: PartnerConnection,
     load: Callable[[Path], LoadedInput],
     confirm: Callable[[Callable[[], OpenCount]], None],
 ) -> Path:
@@ -46,14 +46,14 @@ def prepare_run(
 
     ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless the sending is confirmed.
     """
-    reporter, access, reports = session.reporter, session.access, options.reports
-    now = session.now()
+    reporter, access, reports = connection.reporter, connection.access, options.reports
+    now = connection.now()
     run_id = store.new_id(name, now)
     with store.draft(reports, run_id) as draft:
         loaded = load(draft)
         input_file = loaded.input_file
         metadata = new_metadata(
-            run_id, name, loaded, session.service, access, command="run", row_limit=options.row_limit, now=now
+            run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
         finalize(draft, metadata)
         if options.plan:

@@ -9,7 +9,7 @@ from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
-from bulkreact.runs.next_steps import steps
+from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
@@ -94,7 +94,7 @@ class ResultFiles:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
-            next_steps = steps(
+            steps = next_steps(
                 counts,
                 self.status.stop_reason.state,
                 self.run_name,
@@ -102,7 +102,7 @@ class ResultFiles:
                 failed=files["failed"],
             )
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
-            report_html.write(to, report_of(overview, next_steps, timelines, builder, customers))
+            report_html.write(to, report_of(overview, steps, timelines, builder, customers))
         summary = overview.to_dict() | {"files": files}
         # Write the summary last: a file newer than it was edited by the user.
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)

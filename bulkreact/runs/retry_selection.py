@@ -18,7 +18,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Status
 from bulkreact.runs import store
 from bulkreact.runs.index import Run
-from bulkreact.runs.partner_session import PartnerSession
+from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
@@ -26,7 +26,7 @@ from bulkreact.wording import plural
 def prepare_retry(
     run: Run,
     reports: Path,
-    session: PartnerSession,
+    connection: PartnerConnection,
     confirm: Callable[[Callable[[], OpenCount]], None],
     *,
     all_failed: bool,
@@ -34,7 +34,7 @@ def prepare_retry(
 ) -> Path | None:
     """Return the folder of a new run over the rows to be retried, None if there are none."""
     selection = RetrySelection(run, reports, all_failed=all_failed)
-    now = session.now()
+    now = connection.now()
     metadata = replace(
         run.metadata,
         id=store.new_id(run.metadata.input_name, now),
@@ -45,17 +45,17 @@ def prepare_retry(
         created_at=iso_milliseconds(now),
         row_limit=row_limit,
         retry_of=run.metadata.id,
-        tenant_id=session.access.tenant_id or run.metadata.tenant_id,
+        tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
     )
     # Next to the run whose rows are taken: runs find each other there.
     with store.draft(run.folder.parent, metadata.id) as draft:
         create(draft, selection.rows())
         finalize(draft, replace(metadata, digest=selection.digest))
         if not selection.count:
-            session.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
+            connection.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
             return None
         rows = plural(selection.count, "row")
-        session.reporter.info(f"Retrying {rows} of run {run.metadata.id}.{selection.remark()}")
+        connection.reporter.info(f"Retrying {rows} of run {run.metadata.id}.{selection.remark()}")
         confirm(lambda: store.open_count(draft))
         with ExitStack() as stack:
             journals = [(stack.enter_context(Journal(owner)), rows) for owner, rows in selection.owners.items()]

@@ -13,7 +13,7 @@ from uuid import UUID
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.run.session import RunSession, work
+from bulkreact.batch.run.session import RunSession, send_and_watch
 from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
@@ -132,7 +132,9 @@ class VirtualRun:
             number = journal.begin_session(
                 command=command, version="1", configured_per_minute=None, now=iso_milliseconds(wall())
             )
-            stop_reason = await work(RunSession(journal, number, environment, SERVICE, limits, beginning), send=send)
+            stop_reason = await send_and_watch(
+                RunSession(journal, number, environment, SERVICE, limits, beginning), send=send
+            )
             journal.end_session(
                 number,
                 state=stop_reason.state,

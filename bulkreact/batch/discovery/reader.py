@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
-from bulkreact.batch.dispatch.exchange import CallResult
+from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RenewToken
@@ -155,7 +155,7 @@ class _TaskReader(Generic[TaskT]):
     async def _call(self, task: TaskT) -> None:
         self._pool.progress.calls += 1
         result = await self._send(task)
-        self._pool.record_answer(task, result)
+        self._pool.note_answer(task, result)
         reaction = self._pool.react(result.verdict, failures=task.failures, token_refused=task.token_refused)
         task.token_refused = isinstance(reaction, RenewToken)
         task.failures += isinstance(reaction, RetryIn)

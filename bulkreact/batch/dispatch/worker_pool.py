@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, assert_never
 
-from bulkreact.batch.dispatch.exchange import CallResult
+from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, Reaction, RenewToken, Unanswered, react
@@ -105,7 +105,7 @@ class WorkerPool(Generic[Item]):
         """Stop because credentials or permissions were refused."""
         self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, reason))
 
-    def record_answer(self, item: Item, result: CallResult) -> None:
+    def note_answer(self, item: Item, result: CallResult) -> None:
         """Record a non-429 answer: clear the customer's throttle and raise the rate. Lost calls are ignored."""
         if isinstance(result.verdict, Throttled) or result.verdict.answer.http_status is None:
             return

@@ -29,8 +29,8 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
     try:
         # Start the thread first: a Ctrl-C while it starts would make the pool start a second one for the close.
         thread.submit(int).result()
-        for runs in _batches(rows):
-            waiting.append(thread.submit(_write, connection, runs))
+        for groups in _batches(rows):
+            waiting.append(thread.submit(_write, connection, groups))
             if len(waiting) > _MAX_WAITING_BATCHES:
                 waiting.popleft().result()
         for write in waiting:
@@ -47,22 +47,22 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
 
 def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
     """Yield batches of rows, each as statements with their rows."""
-    runs: list[_SameStatement] = []
+    groups: list[_SameStatement] = []
     last = ""
     for ordinal, row in enumerate(rows, 1):
         sql, values = _statement(ordinal, row)
         if sql is not last:
-            runs.append((sql, []))
+            groups.append((sql, []))
             last = sql
-        runs[-1][1].append(values)
+        groups[-1][1].append(values)
         if ordinal % _BATCH_ROWS == 0:
-            yield runs
-            runs, last = [], ""
-    yield runs
+            yield groups
+            groups, last = [], ""
+    yield groups
 
 
-def _write(connection: sqlite3.Connection, runs: list[_SameStatement]) -> None:
-    for sql, rows in runs:
+def _write(connection: sqlite3.Connection, groups: list[_SameStatement]) -> None:
+    for sql, rows in groups:
         while rows:
             # Powers of two, so that only a few statements are prepared.
             number = 1 << len(rows).bit_length() - 1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
+from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment

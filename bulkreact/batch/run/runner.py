@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from bulkreact.batch import policy
-from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
+from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered
 from bulkreact.batch.dispatch.throttle import ThrottleScope
@@ -104,7 +104,7 @@ class Runner:
         outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
         settled = [(row.ordinal, outcome)] if outcome else []
         await self._executor.recorder.record_answer(result.call, verdict, settled=settled)
-        self.pool.record_answer(row, result)
+        self.pool.note_answer(row, result)
         if outcome:
             self._threshold.add(outcome)
             self._report(row, outcome)
@@ -117,7 +117,7 @@ class Runner:
             await self._settle(row, step.outcome, result)
             return
         await self._executor.recorder.record_answer(result.call, result.verdict)
-        self.pool.record_answer(row, result)
+        self.pool.note_answer(row, result)
         if not isinstance(step, AwaitParent):
             await self._apply(row, step, result, f"row {row.number}: {result.error}")
         elif parent is None:
@@ -143,7 +143,7 @@ class Runner:
         else:
             await self._executor.recorder.record_answer(call, verdict, settled=settled)
             report()
-        self.pool.record_answer(row, result)
+        self.pool.note_answer(row, result)
         self._threshold.add(outcome)
         # The queue cannot become empty before the row is returned.
         await self._dependencies.on_settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)

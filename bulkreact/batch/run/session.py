@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import CallExecutor
+from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.worker_pool import CallBudget, call_budget
@@ -38,7 +38,7 @@ class RunSession:
     begin_phase: Callable[[Phase], AbstractContextManager[None]]
 
 
-async def work(session: RunSession, *, send: bool) -> StopReason:
+async def send_and_watch(session: RunSession, *, send: bool) -> StopReason:
     """Send the pending rows of a journal if ``send``, then watch the accepted ones; return why the work stopped."""
     limits = session.limits
     first_call = session.journal.next_call_id()
@@ -49,15 +49,15 @@ async def work(session: RunSession, *, send: bool) -> StopReason:
         rate_limiter = RateLimiter(limits.calls_per_second)
         stop_reason = COMPLETED
         if send:
-            stop_reason = await _send(session, executor, call_budget(limits, rate_limiter))
+            stop_reason = await _send_rows(session, executor, call_budget(limits, rate_limiter))
         if stop_reason == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
-            stop_reason = await _watch(session, executor, call_budget(limits, rate_limiter), restoring=send)
+            stop_reason = await _watch_rows(session, executor, call_budget(limits, rate_limiter), restoring=send)
         return stop_reason
     finally:
         await asyncio.shield(writer.close())
 
 
-async def _send(session: RunSession, executor: CallExecutor, budget: CallBudget) -> StopReason:
+async def _send_rows(session: RunSession, executor: CallExecutor, budget: CallBudget) -> StopReason:
     journal = session.journal
     soon = iso_milliseconds(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
@@ -74,7 +74,9 @@ async def _send(session: RunSession, executor: CallExecutor, budget: CallBudget)
         return await runner.run()
 
 
-async def _watch(session: RunSession, executor: CallExecutor, budget: CallBudget, *, restoring: bool) -> StopReason:
+async def _watch_rows(
+    session: RunSession, executor: CallExecutor, budget: CallBudget, *, restoring: bool
+) -> StopReason:
     # If the last row exceeded the threshold, the run was not halted but the rate limiter is closed.
     budget.rate_limiter.reopen()
     verification = session.limits.verify

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import assert_never
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
+from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Answered, Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
@@ -70,7 +70,7 @@ class ActivationPoller:
     async def _record(self, watch: SubscriptionWatch, result: CallResult, settled: WatchResult) -> None:
         outcomes = [(row.ordinal, outcome) for row, outcome in settled.ended]
         await self._executor.recorder.record_answer(result.call, result.verdict, settled=outcomes)
-        self._pool.record_answer(watch, result)
+        self._pool.note_answer(watch, result)
 
     def _follow(self, watch: SubscriptionWatch, step: Next) -> None:
         """Return a watch to the queue."""

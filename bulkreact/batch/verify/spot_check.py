@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from bulkreact.batch.dispatch.exchange import CallExecutor
+from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.worker_pool import call_budget

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from bulkreact.batch.dispatch.exchange import CallExecutor, CallResult
+from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool

@@ -16,8 +16,8 @@ from bulkreact.batch.discovery.listing import DiscoveryFilter, ReadFailure
 from bulkreact.batch.discovery.reader import DiscoveryJob, discover
 from bulkreact.batch.discovery.store import STORED_FOR, DiscoveryStore
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import shared
-from bulkreact.cli.session import open_session
 from bulkreact.errors import (
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,
@@ -29,7 +29,7 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.lookup import lookup
-from bulkreact.runs.partner_session import PartnerSession
+from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Service
 from bulkreact.wording import plural
@@ -70,10 +70,10 @@ def read_customers(
     interrupted, refused, no list of customers.
     """
     service, limits = shared.read_service(ctx), shared.read_limits(ctx)
-    with open_session(ctx, service, limits, reporter, token_needed=True) as session:
-        session.record_run("a discovery")
-        path = store_path(ctx.params["reports"], service, session.access.tenant_id, criteria, chosen)
-        now = session.now()
+    with open_connection(ctx, service, limits, reporter, token_needed=True) as connection:
+        connection.record_run("a discovery")
+        path = store_path(ctx.params["reports"], service, connection.access.tenant_id, criteria, chosen)
+        now = connection.now()
         with DiscoveryStore(path, now=now, ignore_cache=ctx.params["new"]) as store:
             if chosen and not store.is_listed:
                 store.set_customers(chosen.customers, chosen.subscriptions, now=now)
@@ -83,19 +83,19 @@ def read_customers(
                     f"Continuing: {plural(read, 'customer')} of {store.customer_count:,} had been read since {store.oldest_read_at}. "
                     "To read all of them again, add --new."
                 )
-            _check(*_read(session, store, criteria), store)
+            _check(*_read(connection, store, criteria), store)
             yield store
 
 
 def _read(
-    session: PartnerSession, store: DiscoveryStore, criteria: DiscoveryFilter
+    connection: PartnerConnection, store: DiscoveryStore, criteria: DiscoveryFilter
 ) -> tuple[StopReason, ReadFailure | None]:
     async def work(environment: RunEnvironment, service: Service) -> tuple[StopReason, ReadFailure | None]:
-        return await discover(DiscoveryJob(store, criteria, environment, service, session.limits, session.phase))
+        return await discover(DiscoveryJob(store, criteria, environment, service, connection.limits, connection.phase))
 
-    session.shutdown.install()
+    connection.shutdown.install()
     try:
-        result = session.call(work)
+        result = connection.run(work)
     except JournalNotWrittenError as error:
         cause = error.__cause__ or error
         raise ResultsNotWrittenError(

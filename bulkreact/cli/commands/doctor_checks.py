@@ -32,8 +32,8 @@ from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
+from bulkreact.runs.partner_connection import start_simulator_if_needed
 from bulkreact.runs.partner_lock import hold_partner_lock
-from bulkreact.runs.partner_session import start_simulator_if_needed
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import utc_now

@@ -8,9 +8,9 @@ import click
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.batch.journal.preview import PlannedTarget
 from bulkreact.batch.verify.spot_check import spot_check
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import shared
 from bulkreact.cli.output.console import ConsoleReporter
-from bulkreact.cli.session import open_session
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import RunState, Target
 from bulkreact.partnercenter.verdicts import StatusRead
@@ -27,13 +27,13 @@ def read_online(ctx: click.Context, targets: Iterable[PlannedTarget]) -> dict[in
     async def work(environment: RunEnvironment, service: Service) -> tuple[StopReason, dict[int, StatusRead]]:
         by_row = {number: Target(*ids) for number, _, *ids in targets}
         return await spot_check(
-            by_row, environment=environment, service=service, limits=limits, begin_phase=session.phase
+            by_row, environment=environment, service=service, limits=limits, begin_phase=connection.phase
         )
 
-    with open_session(ctx, shared.read_service(ctx), limits, reporter, token_needed=True) as session:
-        session.record_run("plan")
-        with session.shutdown.handling_signals():
-            result = session.call(work)
+    with open_connection(ctx, shared.read_service(ctx), limits, reporter, token_needed=True) as connection:
+        connection.record_run("plan")
+        with connection.shutdown.handling_signals():
+            result = connection.run(work)
     stop_reason, statuses = (result, {}) if isinstance(result, StopReason) else result
     if stop_reason.state is RunState.INTERRUPTED:
         reporter.info("Interrupted. Nothing was sent.")

@@ -4,10 +4,10 @@ import click
 
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli.confirm import confirmation
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
@@ -50,8 +50,8 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     reporter.info(
         f"Continuing run {metadata.id} of {metadata.input_name}; not settled yet: {plural(count.rows, 'row')}."
     )
-    with open_session(ctx, service, limits, reporter, tenant_id=metadata.tenant_id) as session:
-        confirmation(session, yes=output.yes)(lambda: count)
+    with open_connection(ctx, service, limits, reporter, tenant_id=metadata.tenant_id) as connection:
+        confirmation(connection, yes=output.yes)(lambda: count)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()
-        return automation.end_of(execute(RunJob(run.folder, "resume", session, output)))
+        return automation.end_of(execute(RunJob(run.folder, "resume", connection, output)))

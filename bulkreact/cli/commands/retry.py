@@ -3,10 +3,10 @@
 import click
 
 from bulkreact.cli.confirm import confirmation
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.session import open_session
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
@@ -35,9 +35,9 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
     service = shared.service_of_run(run.metadata)
-    with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
-        confirm = confirmation(session, yes=output.yes)
-        folder = prepare_retry(run, output.reports, session, confirm, all_failed=all_failed, row_limit=limit)
+    with open_connection(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as connection:
+        confirm = confirmation(connection, yes=output.yes)
+        folder = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
         if folder is None:
             return CommandEnd(EXIT_SUCCESS)
-        return automation.end_of(execute(RunJob(folder, "retry", session, output)))
+        return automation.end_of(execute(RunJob(folder, "retry", connection, output)))

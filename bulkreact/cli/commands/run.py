@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.confirm import confirmation
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
-from bulkreact.cli.session import open_session
 from bulkreact.errors import InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.execution import RunJob, execute
@@ -47,14 +47,14 @@ def command(
     """
     output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    with open_session(ctx, service, limits, reporter) as session, open_input(source) as path:
+    with open_connection(ctx, service, limits, reporter) as connection, open_input(source) as path:
         if output.results and path.resolve() == output.results.resolve():
             raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
         folder = prepare_run(
             name_of(source),
             NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),
-            session,
+            connection,
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
-            confirmation(session, yes=output.yes),
+            confirmation(connection, yes=output.yes),
         )
-        return automation.end_of(execute(RunJob(folder, "run", session, output)))
+        return automation.end_of(execute(RunJob(folder, "run", connection, output)))

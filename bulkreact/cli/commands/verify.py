@@ -3,10 +3,10 @@
 import click
 
 from bulkreact.batch.journal.metadata import VERIFY
+from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.session import open_session
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
@@ -29,5 +29,5 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     run = store.find(output.reports, name)
     service, reporter = shared.service_of_run(run.metadata), automation.make_reporter(ctx, output)
-    with open_session(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as session:
-        return automation.end_of(execute(RunJob(run.folder, VERIFY, session, output)))
+    with open_connection(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as connection:
+        return automation.end_of(execute(RunJob(run.folder, VERIFY, connection, output)))

@@ -11,7 +11,7 @@ from bulkreact.cli.command import CommandContext, ConfiguredCommand
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
-from bulkreact.cli.options.shared import combine_options, shared
+from bulkreact.cli.options.shared import combine_options, option
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
@@ -27,8 +27,8 @@ from bulkreact.runs.state_dir import state_folder
 from bulkreact.timestamps import utc_now
 
 unattended_options = combine_options(
-    shared("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
-    shared(
+    option("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
+    option(
         json_log.OPTION,
         type=click.Choice(["text", json_log.JSON]),
         default="text",
@@ -37,25 +37,25 @@ unattended_options = combine_options(
         callback=json_log.remember_format,
         help="Text for people, or one JSON object a line on stderr for programs.",
     ),
-    shared(
+    option(
         "--metrics",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Write metrics for Prometheus to this file when done, like /var/lib/node_exporter/bulkreact.prom.",
     ),
-    shared(
+    option(
         "--ping",
         type=WEBHOOK_URL,
         help="Ping this dead-man's switch: URL/start first, then URL, or URL/fail unless all is well.",
     ),
-    shared("--notify-url", type=WEBHOOK_URL, help="Post the summary to this webhook when done."),
-    shared(
+    option("--notify-url", type=WEBHOOK_URL, help="Post the summary to this webhook when done."),
+    option(
         "--notify-format",
         type=click.Choice(["json", TEAMS]),
         default="json",
         show_default=True,
         help="Format of the notification: JSON, or a card for a Teams channel.",
     ),
-    shared(
+    option(
         "--notify-rows", is_flag=True, help="Post the ids of all rows, and not only of those that did not end well."
     ),
 )

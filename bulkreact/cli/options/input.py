@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
-from bulkreact.cli.options.shared import combine_options, shared
+from bulkreact.cli.options.shared import combine_options, option
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
 
 _AUTO = "auto"
 _row_options = combine_options(
-    shared(
+    option(
         "--kind",
         type=click.Choice([*(kind.value for kind in Kind), _AUTO]),
         default=Kind.AZURE.value,
@@ -22,23 +22,23 @@ _row_options = combine_options(
         help="What rows reactivate: a cancelled Azure subscription (azure), a suspended subscription, or by their ids "
         "(auto). A column kind in the file wins.",
     ),
-    shared(
+    option(
         "--restore-auto-renew",
         is_flag=True,
         help="Where its suspension has switched auto-renew off, switch it on again once a subscription is active.",
     ),
 )
 layout_options = combine_options(
-    shared(
+    option(
         "--map",
         type=COLUMN,
         multiple=True,
         help="Which header holds customer_id, subscription_id, entitlement_id or kind, where its name does not say so.",
     ),
-    shared("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: detected]"),
-    shared("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: detected]"),
-    shared("--sheet", help="The sheet of a workbook.  [default: the first one with the columns]"),
-    shared(
+    option("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: detected]"),
+    option("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: detected]"),
+    option("--sheet", help="The sheet of a workbook.  [default: the first one with the columns]"),
+    option(
         "--hidden-rows",
         type=click.Choice(["include", "skip"]),
         help="What to do with a workbook's hidden rows with data.  [default: refuse the workbook]",
@@ -47,9 +47,9 @@ layout_options = combine_options(
 input_options = combine_options(
     _row_options,
     layout_options,
-    shared("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
-    shared("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
-    shared("--allow-empty", is_flag=True, help="An input without rows is a success."),
+    option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
+    option("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
+    option("--allow-empty", is_flag=True, help="An input without rows is a success."),
 )
 
 

@@ -31,8 +31,8 @@ def combine_options(*options: Option[Decorated]) -> Option[Decorated]:
     return add
 
 
-shared = partial(click.option, cls=SharedOption)
-_shown = partial(shared, show_default=True)
+option = partial(click.option, cls=SharedOption)
+_shown = partial(option, show_default=True)
 CLOUD = _shown(
     "--cloud",
     type=click.Choice([cloud.value for cloud in Cloud]),
@@ -41,14 +41,14 @@ CLOUD = _shown(
 )
 target_options = combine_options(
     CLOUD,
-    shared(
+    option(
         "--base-url",
         type=BASE_URL,
         help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
     ),
     _shown("--api-version", type=API_VERSION, default="v1", help="The version in the URL."),
     _shown("--locale", type=LOCALE, default="en-US", help="The language of Partner Center's messages."),
-    shared("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
+    option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
 limit_options = combine_options(
     _shown("--rate", type=RATE, default="300/min", help="Ceiling for all calls together: N/min, N/s or off."),
@@ -98,7 +98,7 @@ reports_option = _shown(
     default=Path("reports"),
     help="The folder with a folder for each run.",
 )
-XLSX = shared(
+XLSX = option(
     "--xlsx/--no-xlsx",
     default=None,
     help="Also write results.xlsx.  [default: if the input comes from a spreadsheet]",

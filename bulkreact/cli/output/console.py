@@ -17,7 +17,7 @@ from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
-from bulkreact.runs.next_steps import steps
+from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
@@ -134,7 +134,7 @@ class ConsoleReporter:
             self._line(line)
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
-        for step in steps(counts, state, run, resume_command=resume_command, failed=results.files["failed"]):
+        for step in next_steps(counts, state, run, resume_command=resume_command, failed=results.files["failed"]):
             self._line(step.line)
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:

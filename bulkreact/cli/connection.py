@@ -1,4 +1,4 @@
-"""Opens a session with the partner API from a command's options."""
+"""Opens a connection with the partner API from a command's options."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.runs.interruption import ShutdownRequest
-from bulkreact.runs.partner_session import PartnerSession, partner_session
+from bulkreact.runs.partner_connection import PartnerConnection, partner_connection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Limits, Service
 
 
 @contextmanager
-def open_session(
+def open_connection(
     ctx: click.Context,
     service: Service,
     limits: Limits,
@@ -24,8 +24,8 @@ def open_session(
     *,
     tenant_id: str | None = None,
     token_needed: bool = False,
-) -> Iterator[PartnerSession]:
-    """Yield a session with the credentials of the options; ``tenant_id`` is that of the run, if any.
+) -> Iterator[PartnerConnection]:
+    """Yield a connection with the credentials of the options; ``tenant_id`` is that of the run, if any.
 
     Without a token a run still ends with a journal that says so; ``token_needed`` raises CredentialsRefusedError.
     """
@@ -34,5 +34,5 @@ def open_session(
         raise CredentialsRefusedError(access.refusal)
     shutdown = ShutdownRequest(reporter.info, invocation_of(ctx).signals)
     wait = bool(ctx.params.get("wait"))
-    with partner_session(service, limits, access, reporter, shutdown, run_async, wait=wait) as session:
-        yield session
+    with partner_connection(service, limits, access, reporter, shutdown, run_async, wait=wait) as connection:
+        yield connection

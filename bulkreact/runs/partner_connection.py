@@ -30,8 +30,8 @@ class RunAsync(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerSession:
-    """A command's session with the partner API.
+class PartnerConnection:
+    """A command's connection with the partner API.
 
     ``record_run`` records in the partner's lock which run has it.
     """
@@ -45,7 +45,7 @@ class PartnerSession:
     record_run: Callable[[str], None]
     now: Callable[[], datetime] = utc_now
 
-    def call(
+    def run(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None
     ) -> T | StopReason:
         """Connect and do async work; a second signal cancels it, and the reason is returned instead of its result.
@@ -88,7 +88,7 @@ class PartnerSession:
 
 
 @contextmanager
-def partner_session(
+def partner_connection(
     service: Service,
     limits: Limits,
     access: AuthorizedAccess,
@@ -97,11 +97,11 @@ def partner_session(
     run_async: RunAsync,
     *,
     wait: bool = False,
-) -> Iterator[PartnerSession]:
-    """Yield a session that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
+) -> Iterator[PartnerConnection]:
+    """Yield a connection that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
     reporter.info(access.remark)
     with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as record_run:
-        yield PartnerSession(service, limits, access, reporter, shutdown, run_async, record_run)
+        yield PartnerConnection(service, limits, access, reporter, shutdown, run_async, record_run)
 
 
 @asynccontextmanager
