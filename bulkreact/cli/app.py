@@ -107,7 +107,7 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
             case click.ClickException():
                 error.show()
             case click.Abort():
-                # On a new line: a question or the terminal's ^C stands before it.
+                # On a new line: a question or the terminal's ^C comes before it.
                 click.echo(f"\n{ended.message}", err=True)
             case _:
                 prefix = "Error: " if isinstance(error, BulkreactError) else trace

@@ -152,8 +152,8 @@ def _prefix(origin: str) -> str:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+    matches = get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
+    return f" Did you mean {matches[0]}?" if matches else ""
 
 
 def _table(value: object) -> Mapping[str, object]:

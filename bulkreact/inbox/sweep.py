@@ -40,7 +40,7 @@ def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) 
                 return end
             with deferring_signals() as received:
                 unchanged = bool(results) and results == previous
-                notify(replace(end, state=ReportState.UNCHANGED) if unchanged else end)
+                notify(replace(end, report_state=ReportState.UNCHANGED) if unchanged else end)
                 previous = results
                 if not stop_code and not environment.signals:
                     wait_for_signal(every, received, environment.sleep)
@@ -49,7 +49,7 @@ def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) 
     except (KeyboardInterrupt, SystemExit):
         # Between two passes: no run was interrupted.
         pass
-    return CommandEnd(EXIT_SUCCESS, state=ReportState.ALREADY_REPORTED)
+    return CommandEnd(EXIT_SUCCESS, report_state=ReportState.ALREADY_REPORTED)
 
 
 def wait_for_signal(seconds: float, received: list[int], sleep: Callable[[float], None]) -> None:

@@ -42,7 +42,7 @@ class CommandEnd:
     runs: Sequence[WrittenResults] = ()
     content: Mapping[str, object] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
-    state: ReportState = ReportState.NEW
+    report_state: ReportState = ReportState.NEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Notifier:
 
     def notify_end(self, end: CommandEnd) -> None:
         """Report how the command ended."""
-        if end.state is ReportState.ALREADY_REPORTED:
+        if end.report_state is ReportState.ALREADY_REPORTED:
             return
         if self.metrics:
             with self._never_raising():
@@ -85,7 +85,7 @@ class Notifier:
         if self.targets != NotifyTargets():
             with self._never_raising():
                 summaries = [prometheus.read_summary(Path(run.files["summary"])) for run in end.runs]
-                content = None if end.state is ReportState.UNCHANGED else self._content(end, summaries)
+                content = None if end.report_state is ReportState.UNCHANGED else self._content(end, summaries)
                 line = _summary_line(self.command, end, summaries)
                 notification = Notification(end.exit_code, line, content)
                 for warning in self.run_async(webhooks.notify_end(self.targets, notification)):

@@ -45,7 +45,7 @@ class RunJob:
 
     @property
     def run_name(self) -> str:
-        """Return what the run is called on the command line."""
+        """Return the run's name on the command line."""
         return store.cli_name(self.folder, self.output.reports)
 
     @property

@@ -58,7 +58,7 @@ class RunSummary:
 
 
 def summarize(run: Run) -> RunSummary:
-    """Summarize a run; its rows are counted if they were not before."""
+    """Summarize a run; count its rows unless already counted."""
     counts = run.record.counts or read_run(run.folder, counting=True).record.counts or RunCounts({}, EXIT_SUCCESS)
     status = run_status(run.session, now=iso_milliseconds(datetime.now(UTC)))
     if not status.end_recorded:

@@ -109,7 +109,7 @@ class Run(Struct, frozen=True, dict=True):
 
     @property
     def can_be_resumed(self) -> bool:
-        """Return whether there is something left to send: the run did not end, or an answer is still lost."""
+        """Return whether there is something left to send: the run did not finish, or an answer is still lost."""
         return not self.is_finished or self.record.has_unknown
 
     @property

@@ -98,7 +98,7 @@ def partner_connection(
     *,
     wait: bool = False,
 ) -> Iterator[PartnerConnection]:
-    """Yield a connection that holds the partner's lock; AlreadyRunningError unless it is to ``wait`` for another run."""
+    """Yield a connection that holds the partner's lock; AlreadyRunningError unless it should ``wait``."""
     reporter.info(access.remark)
     with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as record_run:
         yield PartnerConnection(service, limits, access, reporter, shutdown, run_async, record_run)

@@ -36,7 +36,7 @@ def report_of(
         title=f"Retry of {metadata.input_name}" if metadata.retry_of else f"Reactivation of {metadata.input_name}",
         headline=_headline(overview, builder),
         verdict=_verdict(overview, builder),
-        severity=_tone(status.stop_reason.state, builder.needing_attention),
+        severity=_severity(status.stop_reason.state, builder.needing_attention),
         exit_code=overview.exit_code,
         exit_description=_EXIT_MEANINGS.get(overview.exit_code, ""),
         started_at=metadata.created_at,
@@ -45,7 +45,7 @@ def report_of(
         run_id=metadata.id,
         version=__version__,
         simulated=metadata.simulated,
-        figures=_figures(overview, builder, customer_count),
+        key_numbers=_key_numbers(overview, builder, customer_count),
         statuses=summarize_statuses((status, overview.counts.statuses[status]) for status in Status),
         next_steps=tuple(next_steps),
         groups=groups,
@@ -109,13 +109,13 @@ def _verdict(overview: RunOverview, builder: ReportBuilder) -> str:
     return ". ".join(sentences) + "."
 
 
-def _tone(state: RunState, needing_attention: int) -> str:
+def _severity(state: RunState, needing_attention: int) -> str:
     if state is not RunState.FINISHED:
         return "stopped"
     return "mixed" if needing_attention else "good"
 
 
-def _figures(overview: RunOverview, builder: ReportBuilder, customer_count: int) -> tuple[tuple[str, str], ...]:
+def _key_numbers(overview: RunOverview, builder: ReportBuilder, customer_count: int) -> tuple[tuple[str, str], ...]:
     numbers = {
         "rows": overview.rows,
         "ended well": builder.succeeded,

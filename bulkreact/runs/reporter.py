@@ -20,7 +20,7 @@ class Reporter(Protocol):
         ...
 
     def info(self, message: str) -> None:
-        """Report a message that a quiet program leaves out; an empty one is ignored."""
+        """Report a message, unless quiet or empty."""
         ...
 
     def warning(self, message: str) -> None:

@@ -52,8 +52,8 @@ class WrittenResults:
 class ResultFiles:
     """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
-    ``run_name`` is the run's on the command line, ``resume_command`` continues it if it was stopped. ``xlsx`` says
-    whether there is to be a workbook; None leaves that to the input, and to one that is there already.
+    ``run_name`` is the run's on the command line, ``resume_command`` continues it if it was stopped. ``xlsx``:
+    whether to write a workbook; None leaves that to the input and to an existing workbook.
     """
 
     folder: Path
@@ -80,15 +80,15 @@ class ResultFiles:
         to = self.to
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Decide this before an edited workbook is moved away: an existing workbook means that one is wanted.
-            wanted = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
-            moved = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
+            wants_workbook = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
+            moved_edits = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
             builder, header = ReportBuilder(), journal.metadata.header
             rows = _collect(journal.result_rows(), builder, customers)
             # The workbook first: it is the most likely to fail, and the older files then stay unchanged.
             with results_csv.writing(to, header, rows) as counts:
                 overview = self._overview(journal, counts)
-                no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wanted else ""
-                if workbook := wanted and not no_workbook:
+                no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wants_workbook else ""
+                if workbook := wants_workbook and not no_workbook:
                     results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), run_details(overview))
                 elif self._in_run_folder:
                     # An older one would show an earlier state.
@@ -110,7 +110,7 @@ class ResultFiles:
             results_csv.write_json(self.latest, summary, private=False)
         if self.results_copy:
             results_csv.copy(to, self.results_copy)
-        edited = {name: path for name, path in moved.items() if path}
+        edited = {name: path for name, path in moved_edits.items() if path}
         return WrittenResults(counts, overview.exit_code, files, edited, no_workbook)
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
@@ -128,7 +128,7 @@ class ResultFiles:
         return self.to.resolve() == self.folder.resolve()
 
     def _report_failure(self) -> None:
-        """Write to the newest summary at least that the results could not be written, if there is room for that."""
+        """Record in the newest summary that the results could not be written, if there is room."""
         if not self.latest:
             return
         with suppress(OSError, JournalUnreadableError), JournalReader(self.folder) as journal:

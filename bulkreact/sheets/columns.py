@@ -117,14 +117,14 @@ def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]
 
 def _carried_names(header: Sequence[str]) -> tuple[str, ...]:
     """Return the names of carried columns in the results; one with a result column's name gets a prefix."""
-    taken = {name.casefold() for name in (*header, *RESULT_COLUMNS)}
+    used_names = {name.casefold() for name in (*header, *RESULT_COLUMNS)}
     names = []
     for name in header:
         if name.strip().casefold() in RESULT_COLUMNS:
             unique = f"input.{name}"
-            while unique.casefold() in taken:
+            while unique.casefold() in used_names:
                 unique = f"input.{unique}"
-            taken.add(unique.casefold())
+            used_names.add(unique.casefold())
             names.append(unique)
         else:
             names.append(name)

@@ -312,5 +312,5 @@ def test_what_monitors_know_already_is_not_sent_again(
         warn=pytest.fail,
         run_async=asyncio.run,
     )
-    monitors.notify_end(CommandEnd(1, state=state))
+    monitors.notify_end(CommandEnd(1, report_state=state))
     assert receiver.paths == paths

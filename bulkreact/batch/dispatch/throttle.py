@@ -75,7 +75,7 @@ class Throttle:
         now: float,
         retry_after: float | None,
         chance: float,
-        alone: bool,
+        is_only_customer: bool,
         write: bool = True,
     ) -> ThrottleDecision:
         """React to a 429 to a call started at ``started``; ``alone``: no other customer has open rows.
@@ -99,7 +99,7 @@ class Throttle:
         episode.write |= write
         episode.too_long = too_long
         scope, slow_down = ThrottleScope.CUSTOMER, False
-        if alone or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
+        if is_only_customer or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
             scope = ThrottleScope.PARTNER
             # A call that was in flight when the partner was paused says nothing new about the rate.
             slow_down = self._partner is None or started >= self._partner.paused_at

@@ -152,7 +152,7 @@ class WorkerPool(Generic[Item]):
             now=self._environment.monotonic(),
             retry_after=retry_after,
             chance=self._environment.chance(),
-            alone=self.queue.is_only_customer(item.customer_id),
+            is_only_customer=self.queue.is_only_customer(item.customer_id),
             write=result.operation in CHANGES,
         )
         if decision.slow_down and (rate := self._budget.rate_limiter.adaptive_rate):

@@ -47,15 +47,15 @@ def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> 
     progress = load_progress(connection, ordinal, target, lost=bool(lost))
     call, only_read = progress.call, isinstance(progress.stage, OnlyRead)
     # The request id of an earlier run's write outlives the reads that this run made before its write.
-    still_carried = only_read and bool(row.request_id)
+    keeps_request_id = only_read and bool(row.request_id)
     unanswered = "" if call is None or call.answer.business else call.request_id
-    carried = row.request_id if call is None or still_carried else unanswered
+    carried = row.request_id if call is None or keeps_request_id else unanswered
     return InputRow(
         row.number,
         row.cells,
         target,
         request_id=carried,
-        request_id_is_for_read=only_read and not still_carried,
+        request_id_is_for_read=only_read and not keeps_request_id,
         outcome_unknown=progress.lost,
         restore_auto_renew=bool(restore),
         deadline=deadline,

@@ -79,12 +79,12 @@ def input_digest(folder: Path) -> str:
 
 def _find_swapped(connection: sqlite3.Connection) -> Iterator[tuple[int, SwappedId]]:
     last = 0
-    for ordinal, number, column, value, other, others, own, first in connection.execute(_SWAPPED):
+    for ordinal, number, column, value, other_column, other_count, own_count, first_row in connection.execute(_SWAPPED):
         if ordinal == last:
             # A row has one reason.
             continue
         last = ordinal
-        where = "this row" if first == number else f"row {first}"
-        more = f" and {others - 1:,} more" if others > 1 else ""
-        verdict = "it belongs there" if others > own else "one of the two is in the wrong column"
-        yield ordinal, SwappedId(number, column, value, f"is also the {other} of {where}{more}: {verdict}")
+        where = "this row" if first_row == number else f"row {first_row}"
+        more = f" and {other_count - 1:,} more" if other_count > 1 else ""
+        verdict = "it belongs there" if other_count > own_count else "one of the two is in the wrong column"
+        yield ordinal, SwappedId(number, column, value, f"is also the {other_column} of {where}{more}: {verdict}")

@@ -167,10 +167,10 @@ class Writer:
         return written
 
     def _append(self, rows: Mapping[str, list[Sequence[Value]]]) -> None:
-        for sql, several in rows.items():
-            for begin in range(0, len(several), _ROWS_PER_STATEMENT):
-                some = several[begin : begin + _ROWS_PER_STATEMENT]
-                self._connection.execute(multi_row(sql, len(some)), list(chain.from_iterable(some)))
+        for sql, value_rows in rows.items():
+            for begin in range(0, len(value_rows), _ROWS_PER_STATEMENT):
+                batch = value_rows[begin : begin + _ROWS_PER_STATEMENT]
+                self._connection.execute(multi_row(sql, len(batch)), list(chain.from_iterable(batch)))
 
 
 @cache

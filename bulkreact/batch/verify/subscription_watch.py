@@ -132,8 +132,8 @@ class SubscriptionWatch:
             restore_is_due=restore_is_due,
             time_is_over=started >= self.schedule.deadline,
         )
-        late = self.close() if step is WatchStep.GIVE_UP else WatchResult()
-        return WatchResult([*ended, *late.ended], late.unwatched), step
+        expired = self.close() if step is WatchStep.GIVE_UP else WatchResult()
+        return WatchResult([*ended, *expired.ended], expired.unwatched), step
 
     def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
         """Count a call that must be repeated."""

@@ -142,8 +142,8 @@ class DiscoveredCounts:
 
     now: datetime
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    soon: int = 0
-    nearest: tuple[datetime, Discovered] | None = None
+    urgent_count: int = 0
+    next_deadline: tuple[datetime, Discovered] | None = None
 
     def add(self, row: Discovered) -> None:
         """Count a row."""
@@ -151,9 +151,9 @@ class DiscoveredCounts:
         time = parse_time(row.deadline)
         if not time or row.status.lower() in {*GONE, ACTIVE} or not self.now <= time <= self.now + URGENT_WITHIN:
             return
-        self.soon += 1
-        if not self.nearest or time < self.nearest[0]:
-            self.nearest = time, row
+        self.urgent_count += 1
+        if not self.next_deadline or time < self.next_deadline[0]:
+            self.next_deadline = time, row
 
     @property
     def deleted_count(self) -> int:
@@ -179,11 +179,11 @@ def _discover(ctx: click.Context, out: Path | None, reporter: Reporter) -> int:
         def rows() -> Iterator[Discovered]:
             return (row for row in store.rows() if not statuses or row.status.casefold() in statuses)
 
-        found = DiscoveredCounts(utc_now())
+        discovered = DiscoveredCounts(utc_now())
         for row in rows():
-            found.add(row)
-        _write(out, rows(), found.counts.total())
-        for line in _lines(found, store, params["out"]):
+            discovered.add(row)
+        _write(out, rows(), discovered.counts.total())
+        for line in _lines(discovered, store, params["out"]):
             reporter.info(line)
         code = report_unread(store)
         if not store.has_transient_failures:
@@ -207,21 +207,23 @@ def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
     )
 
 
-def _lines(found: DiscoveredCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
-    total = found.counts.total()
+def _lines(discovered: DiscoveredCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
+    total = discovered.counts.total()
     yield f"Found:   {plural(total, 'row')} of {plural(store.customer_count - store.unread_count, 'customer')}"
-    for (kind, status), rows in sorted(found.counts.items(), key=lambda item: (item[0][0], -item[1])):
+    for (kind, status), rows in sorted(discovered.counts.items(), key=lambda item: (item[0][0], -item[1])):
         yield f"  {kind:<12}  {status or '(no status)':<12}  {rows:,}"
-    if found.nearest:
-        _, row = found.nearest
+    if discovered.next_deadline:
+        _, row = discovered.next_deadline
         name = " of ".join(filter(None, (row.subscription_name or row.offer or row.subscription_id, row.customer_name)))
         yield (
-            f"Warning: {found.soon:,} will be permanently deleted within {URGENT_WITHIN.days} days; "
+            f"Warning: {discovered.urgent_count:,} will be permanently deleted within {URGENT_WITHIN.days} days; "
             f"the next on {row.deadline[:10]}: {name}."
         )
-    if found.deleted_count:
-        others = " ".join(f"--status {shell_quote(Path(status))}" for status in found.reactivatable_statuses)
-        yield f"Deleted or expired, cannot be reactivated: {found.deleted_count:,}. Exclude them with {others}"
+    if discovered.deleted_count:
+        status_options = " ".join(
+            f"--status {shell_quote(Path(status))}" for status in discovered.reactivatable_statuses
+        )
+        yield f"Deleted or expired, cannot be reactivated: {discovered.deleted_count:,}. Exclude them with {status_options}"
     if without_id := store.without_id:
         yield f"Left out, because they came without a usable id: {without_id:,}"
     if shown:

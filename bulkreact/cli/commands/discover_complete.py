@@ -47,13 +47,15 @@ class Completion:
     table: InputWithMissingIds
     store: DiscoveryStore | None
     unread: frozenset[tuple[str, str]] = frozenset()
-    ends: dict[CompletionResult, list[int]] = field(default_factory=lambda: {end: [] for end in CompletionResult})
+    row_numbers: dict[CompletionResult, list[int]] = field(
+        default_factory=lambda: {end: [] for end in CompletionResult}
+    )
 
     def rows(self) -> Iterator[Sequence[str]]:
         """Yield every row, completed if there is exactly one candidate."""
         for row in self.table.rows():
-            end, cells = self._row(row)
-            self.ends[end].append(row.number)
+            result, cells = self._row(row)
+            self.row_numbers[result].append(row.number)
             yield cells
 
     def _row(self, row: CompletionRow) -> tuple[CompletionResult, Sequence[str]]:
@@ -121,8 +123,8 @@ def _unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
 
 
 def _lines(completion: Completion, shown: Path | None) -> Iterator[str]:
-    yield f"Rows:    {sum(map(len, completion.ends.values())):,}"
-    for end, numbers in completion.ends.items():
+    yield f"Rows:    {sum(map(len, completion.row_numbers.values())):,}"
+    for end, numbers in completion.row_numbers.items():
         if not numbers:
             continue
         rows = f" (row{'' if len(numbers) == 1 else 's'} {format_ranges(numbers)})"

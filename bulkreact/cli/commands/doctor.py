@@ -66,10 +66,10 @@ def _settings(ctx: click.Context, source: CredentialSource | None) -> dict[str, 
     """Return the effective settings and their sources; of secrets, only whether they are set."""
     settings = {name: value for name, value in effective(ctx).items() if name != "json"}
     cloud = Cloud(ctx.params["cloud"])
-    implied = {} if ctx.params["simulate"] else {"base_url": EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")}
+    derived = {} if ctx.params["simulate"] else {"base_url": EffectiveValue(BASE_URLS[cloud], f"cloud {cloud}")}
     if source:
-        implied |= _derived_settings(source, cloud)
-    settings |= {name: value for name, value in implied.items() if settings[name].text is None and value.text}
+        derived |= _derived_settings(source, cloud)
+    settings |= {name: value for name, value in derived.items() if settings[name].text is None and value.text}
     for name in _SECRETS:
         is_set = bool(os.environ.get(name))
         settings[name] = EffectiveValue("set, not shown", "environment") if is_set else EffectiveValue(None, "")
@@ -82,8 +82,8 @@ def _derived_settings(source: CredentialSource, cloud: Cloud) -> dict[str, Effec
     origin = "stored sign-in" if isinstance(source, UserSource) else f"cloud {cloud}"
     # A given token was not requested with app, tenant and authority.
     names = ("scope",) if isinstance(source, TokenSource) else ("tenant_id", "client_id", "authority", "scope")
-    implied = {name: EffectiveValue(getattr(source.identity, name), origin) for name in names}
-    return {"auth": EffectiveValue(methods[type(source)].value, "what is given"), **implied}
+    derived = {name: EffectiveValue(getattr(source.identity, name), origin) for name in names}
+    return {"auth": EffectiveValue(methods[type(source)].value, "what is given"), **derived}
 
 
 def _to_dict(settings: Mapping[str, EffectiveValue], findings: Findings) -> dict[str, object]:

@@ -186,18 +186,18 @@ def _deadline_lines(present: _PresentState, now: datetime) -> Iterator[str]:
     """Yield how much time is left, and a warning about rows with little time; deadlines come soonest first."""
     deadlines = present.deadlines
     left = {number: _days_left(deadline, now) for number, deadline in deadlines.items()}
-    coming = [number for number, days in left.items() if days > 0]
-    if coming:
-        date, last = deadlines[coming[0]][:10], deadlines[coming[-1]][:10]
+    upcoming = [number for number, days in left.items() if days > 0]
+    if upcoming:
+        date, last = deadlines[upcoming[0]][:10], deadlines[upcoming[-1]][:10]
         until = f", the last on {last}" if last != date else ""
         yield f"Time left: known of {plural(len(left), 'row')}; the first target is permanently deleted on {date}{until}"
-    if soon := [number for number in coming if left[number] < URGENT_WITHIN.days]:
-        days = left[soon[0]]
+    if urgent := [number for number in upcoming if left[number] < URGENT_WITHIN.days]:
+        days = left[urgent[0]]
         duration = f"only {plural(round(days), 'day')}" if days >= 1 else "less than a day"
-        have, them = ("has", "it") if len(soon) == 1 else ("have", "them")
+        verb, pronoun = ("has", "it") if len(urgent) == 1 else ("have", "them")
         yield (
-            f"Warning:   {plural(len(soon), 'row')} ({format_ranges(sorted(soon))}) {have} less than "
-            f"{URGENT_WITHIN.days} days left, row {soon[0]} {duration}; --order urgent sends {them} first"
+            f"Warning:   {plural(len(urgent), 'row')} ({format_ranges(sorted(urgent))}) {verb} less than "
+            f"{URGENT_WITHIN.days} days left, row {urgent[0]} {duration}; --order urgent sends {pronoun} first"
         )
     if past := [number for number, days in left.items() if days <= 0]:
         yield (

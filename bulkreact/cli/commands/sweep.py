@@ -97,7 +97,7 @@ def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> 
 
 
 def _read_options(ctx: click.Context, inbox: Path) -> tuple[Service, Limits, LoadOptions]:
-    """Return what the options say; raise InputRefusedError for anything that would fail later."""
+    """Return the parsed options; InputRefusedError for anything that would fail later."""
     params = ctx.params
     service, limits, load_options = shared.read_service(ctx), shared.read_limits(ctx), read_load_options(params)
     if params["watch"] and params["again"] and params["keep"]:

@@ -44,11 +44,11 @@ class _TlsAdapter(HTTPAdapter):
         self._context = context
         super().__init__()
 
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as it is handed on
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
         """Create the pool for connections without a proxy."""
         super().init_poolmanager(*arguments, ssl_context=self._context, **options)
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: ANN401 - as it is handed on
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: ANN401 - passed through
         """Create the pool for connections through a proxy."""
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 

@@ -1,4 +1,4 @@
-"""Reads an input whose entitlement ids are to be filled in: its rows unchanged, and which of them lack an id."""
+"""Reads an input in order to fill in entitlement ids: its rows unchanged, and which of them lack an id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

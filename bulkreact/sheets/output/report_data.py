@@ -126,7 +126,7 @@ class RunReport:
     run_id: str
     version: str
     simulated: bool
-    figures: tuple[tuple[str, str], ...]
+    key_numbers: tuple[tuple[str, str], ...]
     statuses: tuple[StatusSummary, ...]
     next_steps: tuple[NextStep, ...]
     groups: tuple[ErrorGroup, ...]

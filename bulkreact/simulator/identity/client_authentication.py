@@ -65,8 +65,8 @@ def _check_assertion(app: App, form: Mapping[str, str], audiences: Collection[st
     except jwt.PyJWTError:
         raise TokenRefusedError(700027) from None
     begin, end = claims.get("nbf", 0), claims["exp"]
-    timely = isinstance(begin, int | float) and isinstance(end, int | float) and begin <= now < end
-    if not timely or claims["sub"] != app.client_id or form.get("client_assertion_type") != ASSERTION_TYPE:
+    is_current = isinstance(begin, int | float) and isinstance(end, int | float) and begin <= now < end
+    if not is_current or claims["sub"] != app.client_id or form.get("client_assertion_type") != ASSERTION_TYPE:
         raise TokenRefusedError(700027)
 
 

@@ -164,11 +164,11 @@ class Directory:
     ) -> TokenPayload:
         """Return access, refresh and id tokens of a user, as the token endpoint does."""
         audience, validity = self._audience(), self._validity()
-        home = self.domains.get(tenant, tenant)
+        tenant_id = self.domains.get(tenant, tenant)
         token = self.signer.user_token(
             user,
             audience=audience,
-            tenant=home,
+            tenant=tenant_id,
             client_id=client_id,
             validity=validity,
             methods=["pwd", "mfa"] if self.mfa else ["pwd"],
@@ -183,9 +183,9 @@ class Directory:
             "scope": " ".join(sorted(granted)),
             "refresh_token": self._store_refresh_token(client_id, tenant, user, public=public),
             "id_token": self.signer.id_token(
-                user, issuer=issuer, tenant=home, client_id=client_id, validity=validity, nonce=nonce
+                user, issuer=issuer, tenant=tenant_id, client_id=client_id, validity=validity, nonce=nonce
             ),
-            "client_info": client_info(user, home),
+            "client_info": client_info(user, tenant_id),
         }
 
     def _audience(self) -> str:

@@ -100,10 +100,10 @@ def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App 
         raise TokenRefusedError(70019)
     last, sign_in.polled_at = sign_in.polled_at, now
     # Half the interval: a client on a fast network does not poll too early.
-    too_soon = last is not None and now - last < directory.interval / 2
+    is_polling_too_fast = last is not None and now - last < directory.interval / 2
     match sign_in.state:
         case "pending":
-            raise TokenRefusedError(70016, "slow_down" if too_soon else "")
+            raise TokenRefusedError(70016, "slow_down" if is_polling_too_fast else "")
         case "declined":
             raise TokenRefusedError(65004)
         case "approved":
@@ -151,8 +151,8 @@ def _check_user_grant(directory: Directory, request: TokenRequest, app: App | No
 
 def check_scopes(directory: Directory, scopes: list[str]) -> None:
     """Raise TokenRefusedError for a scope that is not one of the API's."""
-    ours = {f"{directory.resource}/user_impersonation", f"{directory.resource}/.default"}
-    for scope in set(scopes) - _OPENID_SCOPES - ours:
+    api_scopes = {f"{directory.resource}/user_impersonation", f"{directory.resource}/.default"}
+    for scope in set(scopes) - _OPENID_SCOPES - api_scopes:
         raise TokenRefusedError(70011 if scope.startswith(f"{directory.resource}/") else 500011)
 
 

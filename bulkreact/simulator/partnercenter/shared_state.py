@@ -41,7 +41,7 @@ class SharedState:
         self._methods: dict[str, str] = {}
         self._rng = Random(behaviour.seed)  # noqa: S311 - reproducible faults, no secret
         # Separate generator, so that polling does not change which writes fail.
-        self._reading_chance = Random(f"readings {behaviour.seed}")  # noqa: S311 - see above
+        self._reading_rng = Random(f"readings {behaviour.seed}")  # noqa: S311 - see above
 
     def write_fault(self) -> ScriptedAnswer | None:
         """Return the random fault of a write, if any."""
@@ -49,8 +49,8 @@ class SharedState:
 
     def read_fault(self) -> ScriptedAnswer | None:
         """Return the random fault of a read, if any; it has no effect."""
-        if self._reading_chance.random() < self.behaviour.fault_share:
-            return self._reading_chance.choice(_READ_FAULTS)
+        if self._reading_rng.random() < self.behaviour.fault_share:
+            return self._reading_rng.choice(_READ_FAULTS)
         return None
 
     def activation_jitter(self, *ids: str) -> float:

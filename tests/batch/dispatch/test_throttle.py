@@ -24,7 +24,7 @@ def _throttled(
         now=now,
         retry_after=retry_after,
         chance=0,
-        alone=alone,
+        is_only_customer=alone,
     )
 
 
