@@ -24,7 +24,7 @@ def csv_line(cells: Sequence[str]) -> str:
 
 
 def guarded_line(cells: Sequence[str]) -> str:
-    """Return cells as one line of CSV without formulas.
+    """Return cells as one line of CSV, formulas guarded.
 
     Most lines need neither quotes nor guards: searches through the whole line show that in a fifth of the time.
     """
