@@ -27,7 +27,7 @@ def measure(workspace: Workspace) -> Iterator[Row]:
             )
             began = time.time()
             command = [sys.executable, "-m", "bulkreact", "resume", "long-run", "-q", "--yes", "--rate", "off"]
-            ends.append(workspace.timed([*command, "--reports", reports]).seconds)
+            ends.append(workspace.time_command([*command, "--reports", reports]).seconds)
             firsts.append(server.arrivals()[0].at - began)
     shutil.rmtree(reports)
     name = f"resume of {rows:,} rows"

@@ -16,8 +16,8 @@ def measure(workspace: Workspace) -> Iterator[Row]:
     """Yield both, after a first turn that is not counted."""
     python = sys.executable
     sides = {
-        "help": lambda: workspace.timed([python, "-m", "bulkreact", "--help"]),
-        "click": lambda: workspace.timed([python, "-c", "import click"]),
+        "help": lambda: workspace.time_command([python, "-m", "bulkreact", "--help"]),
+        "click": lambda: workspace.time_command([python, "-c", "import click"]),
         "run": lambda: _simulated(workspace),
     }
     spent = replace(workspace, repetitions=workspace.rows(_TURNS, least=1) * workspace.repetitions + 1).alternate(sides)
@@ -32,6 +32,6 @@ def _simulated(workspace: Workspace) -> Spent:
     reports = workspace.folder / "simulated"
     shutil.rmtree(reports, ignore_errors=True)
     source = write_input(workspace, 10)
-    return workspace.timed(
+    return workspace.time_command(
         [sys.executable, "-m", "bulkreact", "run", source, "--simulate", "--rate", "off", "-q", "--reports", reports]
     )

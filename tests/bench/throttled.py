@@ -18,13 +18,13 @@ def measure(workspace: Workspace) -> Iterator[Row]:
     ours = customer(0)
     storms, calms = [], []
     for _ in range(min(2, workspace.repetitions)):
-        storms.append(_others_done(workspace, Limit(throttled=ours, throttled_seconds=workspace.seconds(_SECONDS))))
-        calms.append(_others_done(workspace, Limit()))
+        storms.append(_time_others(workspace, Limit(throttled=ours, throttled_seconds=workspace.seconds(_SECONDS))))
+        calms.append(_time_others(workspace, Limit()))
     detail = {"seconds": storms, "other_seconds": calms}
     yield Row("others done", "no throttling", ratios(storms, calms), Threshold(most=1.05), detail=detail)
 
 
-def _others_done(workspace: Workspace, limit: Limit) -> float:
+def _time_others(workspace: Workspace, limit: Limit) -> float:
     source = write_input(workspace, workspace.rows(_ROWS, least=_CUSTOMERS * 3), customers=_CUSTOMERS)
     with limiting_server(workspace, limit) as server:
         workspace.run(source, server.base_url, "--rate", _RATE)

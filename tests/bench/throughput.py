@@ -66,9 +66,9 @@ def _rivals(workspace: Workspace, urls: list[str]) -> dict[str, Callable[[], Spe
     curl = shutil.which("curl")
     if curl and shutil.which("xargs"):
         command = ["xargs", "-P", str(_THREADS), "-n", "1", curl, "-s", "-o", "/dev/null", "-X", "POST"]
-        rivals[each] = lambda: workspace.timed(command, stdin=listed(each))
+        rivals[each] = lambda: workspace.time_command(command, stdin=listed(each))
     if curl:
-        rivals[parallel] = lambda: workspace.timed(
+        rivals[parallel] = lambda: workspace.time_command(
             [curl, "-Z", "--parallel-max", str(CONCURRENCY), "-K", _configured()]
         )
 

@@ -56,7 +56,9 @@ class Workspace:
                 spent[name].append(side())
         return spent
 
-    def timed(self, command: Sequence[str | Path], *, stdin: Path | None = None, codes: Sequence[int] = (0,)) -> Spent:
+    def time_command(
+        self, command: Sequence[str | Path], *, stdin: Path | None = None, codes: Sequence[int] = (0,)
+    ) -> Spent:
         """Run a command to its end; FailedError when that is none of the exit codes."""
         out, err = self.folder / "out.txt", self.folder / "err.txt"
         with out.open("wb") as stdout, err.open("wb") as stderr, Path(stdin or os.devnull).open("rb") as stdin_file:
@@ -80,7 +82,7 @@ class Workspace:
 
     def program(self, name: str, *arguments: str | Path | float) -> Spent:
         """Run one of our programs to its end."""
-        return self.timed([sys.executable, _PROGRAMS / f"{name}.py", *map(str, arguments)])
+        return self.time_command([sys.executable, _PROGRAMS / f"{name}.py", *map(str, arguments)])
 
     def start(self, command: Sequence[str | Path]) -> subprocess.Popen[str]:
         """Start a process that goes on; it must end when its standard input does."""
@@ -102,7 +104,7 @@ class Workspace:
         reports = self.folder / "reports"
         shutil.rmtree(reports, ignore_errors=True)
         common = ("-q", "--yes", "--new", "--max-rows", "10000000", "--reports", str(reports), "--base-url", base_url)
-        spent = self.timed([sys.executable, "-m", "bulkreact", "run", source, *common, *options])
+        spent = self.time_command([sys.executable, "-m", "bulkreact", "run", source, *common, *options])
         summary = json.loads((reports / "latest.json").read_text())
         if summary["counts"]["accepted"] != summary["input"]["rows"]:
             raise FailedError(f"not every row was accepted: {summary['counts']}")

@@ -25,7 +25,7 @@ def configure(program: Program, text: str, name: str = "bulkreact.toml") -> Path
     return path
 
 
-def sent(partner: Partner) -> int:
+def count_calls(partner: Partner) -> int:
     return len(partner.requests())
 
 
@@ -35,7 +35,7 @@ def test_the_file_of_the_working_directory_replaces_options(program: Program, pa
     )
     process = program("run", "input.csv")
     assert process.code == 0, process.err
-    assert sent(partner) == 2
+    assert count_calls(partner) == 2
     (run,) = (path.parent for path in (program.folder / "there").glob("*/journal.sqlite3"))
     assert row_statuses(run) == ["accepted", "accepted", "not_attempted"]
     # The table of one command says nothing to another, what stands above all tables does.
@@ -50,19 +50,19 @@ def test_the_command_line_beats_the_environment_and_that_beats_the_file(
     configure(program, f'[run]\nbase_url = "{partner.base_url}"\nyes = true\nrate = "off"\nlimit = 3\n')
     program.environment["BULKREACT_RUN_LIMIT"] = "2"
     assert program("run", "input.csv", "--limit", "1").code == 0
-    assert sent(partner) == 1
+    assert count_calls(partner) == 1
     assert program("run", "input.csv").code == 0
-    assert sent(partner) == 3
+    assert count_calls(partner) == 3
     program.environment["BULKREACT_RUN_LIMIT"] = ""
     assert program("run", "input.csv").code == 0
-    assert sent(partner) == 6
+    assert count_calls(partner) == 6
 
 
 def test_a_commands_own_variable_beats_the_one_for_all(program: Program, partner: Partner) -> None:
     configure(program, "")
     program.environment |= {"BULKREACT_BASE_URL": "http://127.0.0.1:1", "BULKREACT_RUN_BASE_URL": partner.base_url}
     assert program("run", "input.csv", *FAST).code == 0
-    assert sent(partner) == 3
+    assert count_calls(partner) == 3
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -98,13 +98,13 @@ def test_a_profile_beats_what_holds_for_all(
     program.environment |= environment
     process = program("run", "input.csv", *options)
     assert process.code == 0, process.err
-    assert sent(partner) == limit
+    assert count_calls(partner) == limit
 
 
 def test_the_file_can_choose_its_profile(program: Program, partner: Partner) -> None:
     configure(program, f'profile = "a"\n[profiles.a]\nbase_url = "{partner.base_url}"\nyes = true\n')
     assert program("run", "input.csv").code == 0
-    assert sent(partner) == 3
+    assert count_calls(partner) == 3
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_is_wrong_with_the_file_is_said(program: Program, partner: Partner,
     assert process.code == 2
     assert message in process.err
     assert "bulkreact.toml" in process.err
-    assert sent(partner) == 0
+    assert count_calls(partner) == 0
 
 
 def test_everything_that_is_wrong_is_said_at_once(program: Program) -> None:

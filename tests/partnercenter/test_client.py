@@ -62,7 +62,7 @@ async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[R
         return [await client.send(request) for request in requests]
 
 
-def answering(reply: bytes, received: list[bytes] | None = None) -> Talk:
+def reply_with(reply: bytes, received: list[bytes] | None = None) -> Talk:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         if received is not None:
@@ -79,7 +79,7 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nMS-RequestId: x\r\n\r
 
 async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
     received: list[bytes] = []
-    async with listening(answering(ACCEPTED, received)) as base_url:
+    async with listening(reply_with(ACCEPTED, received)) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert (reply.status, reply.body, reply.headers["ms-requestid"]) == (202, b"", "x")
@@ -96,7 +96,7 @@ async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
 
 async def test_an_address_with_a_path_of_its_own_is_kept() -> None:
     received: list[bytes] = []
-    async with listening(answering(ACCEPTED, received)) as base_url:
+    async with listening(reply_with(ACCEPTED, received)) as base_url:
         await send(f"{base_url}/partner/center", request())
         listed = build_customers_request(request_id=guid(1), correlation_id=guid(2), api_version="v1")
         await send(f"{base_url}/partner", listed)
@@ -106,7 +106,7 @@ async def test_an_address_with_a_path_of_its_own_is_kept() -> None:
 
 async def test_a_read_has_neither_body_nor_length() -> None:
     received: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", received)) as base_url:
+    async with listening(reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", received)) as base_url:
         await send(base_url, request(Operation.GET_ENTITLEMENT))
     assert received[0].startswith(b"GET ")
     assert b"content-length" not in received[0].lower()
@@ -135,9 +135,9 @@ async def test_connections_are_kept_and_used_again() -> None:
 async def test_a_redirect_is_not_followed_and_gets_no_token() -> None:
     received: list[bytes] = []
     elsewhere: list[bytes] = []
-    async with listening(answering(ACCEPTED, elsewhere)) as other:
+    async with listening(reply_with(ACCEPTED, elsewhere)) as other:
         redirect = f"HTTP/1.1 307 Go\r\nLocation: {other}/x\r\nContent-Length: 0\r\n\r\n".encode()
-        async with listening(answering(redirect, received)) as base_url:
+        async with listening(reply_with(redirect, received)) as base_url:
             (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert reply.status == 307
@@ -147,28 +147,28 @@ async def test_a_redirect_is_not_followed_and_gets_no_token() -> None:
 async def test_cookies_are_not_kept() -> None:
     received: list[bytes] = []
     cookie = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: a=b; Path=/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    async with listening(answering(cookie, received)) as base_url:
+    async with listening(reply_with(cookie, received)) as base_url:
         # By name: cookies of bare addresses would not be kept anyway.
         await send(base_url.replace("127.0.0.1", "localhost"), request(), request())
     assert b"cookie" not in received[1].lower()
 
 
 async def test_a_connection_that_closes_without_an_answer_is_a_lost_call() -> None:
-    async with listening(answering(b"")) as base_url:
+    async with listening(reply_with(b"")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
     assert (reply.sent, reply.code) == (True, "connection-lost")
 
 
 async def test_an_answer_cut_off_in_its_body_is_a_lost_call() -> None:
-    async with listening(answering(b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{")) as base_url:
+    async with listening(reply_with(b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
     assert (reply.sent, reply.code) == (True, "connection-lost")
 
 
 async def test_an_answer_that_is_no_http_is_a_lost_call() -> None:
-    async with listening(answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as base_url:
+    async with listening(reply_with(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
     assert reply.sent
@@ -207,7 +207,7 @@ async def test_a_body_that_dribbles_for_ever_is_ended_by_the_same_time_out() -> 
 
 async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back() -> None:
     received: list[bytes] = []
-    async with listening(answering(b"", received)) as base_url:
+    async with listening(reply_with(b"", received)) as base_url:
         (reply,) = await send(base_url, request(Operation.GET_ENTITLEMENT))
     assert isinstance(reply, NoResponse)
     assert len(received) == 1
@@ -215,7 +215,7 @@ async def test_a_read_whose_connection_breaks_is_not_sent_again_behind_our_back(
 
 async def test_the_password_of_a_proxy_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
+    async with listening(reply_with(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.replace("://", "://ann:hunter2%21proxy@"))
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
@@ -225,7 +225,7 @@ async def test_the_password_of_a_proxy_is_in_no_message(monkeypatch: pytest.Monk
 
 async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[bytes] = []
-    async with listening(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
+    async with listening(reply_with(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", received)) as proxy:
         monkeypatch.setenv("https_proxy", proxy)
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
@@ -250,7 +250,7 @@ async def test_behind_a_proxy_the_service_hears_what_it_always_hears(monkeypatch
 @pytest.mark.parametrize("challenges", [("Negotiate", BEARER), (BEARER, "Negotiate")])
 async def test_headers_that_come_twice_are_both_heard(challenges: tuple[str, str]) -> None:
     lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
-    async with listening(answering(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())) as base_url:
+    async with listening(reply_with(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(judge(Operation.REACTIVATE_ENTITLEMENT, reply, now=datetime.now(UTC)), Fatal)
 
@@ -260,13 +260,13 @@ async def test_passwords_in_a_netrc_file_are_left_alone(tmp_path: Path, monkeypa
     netrc.write_text("default login somebody password canary-password\n")
     monkeypatch.setenv("NETRC", str(netrc))
     received: list[bytes] = []
-    async with listening(answering(ACCEPTED, received)) as base_url:
+    async with listening(reply_with(ACCEPTED, received)) as base_url:
         await send(base_url, request())
     assert f"Authorization: Bearer {CANARY}\r\n".encode() in received[0]
 
 
 async def test_a_server_that_is_not_there_was_never_reached() -> None:
-    async with listening(answering(b"")) as base_url:
+    async with listening(reply_with(b"")) as base_url:
         pass
     (reply,) = await send(base_url, request())
     assert isinstance(reply, NoResponse)
@@ -279,7 +279,7 @@ async def test_a_name_that_does_not_exist_was_never_reached() -> None:
     assert (reply.sent, reply.code) == (False, "unreachable")
 
 
-def self_signed(path: Path) -> Path:
+def write_self_signed(path: Path) -> Path:
     """Write a certificate for localhost that nobody vouches for, together with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -298,7 +298,7 @@ def self_signed(path: Path) -> Path:
 async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     received: list[bytes] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path / "certificate.pem"))
+    context.load_cert_chain(write_self_signed(tmp_path / "certificate.pem"))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received.append(await reader.read())
@@ -316,7 +316,7 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(tmp_p
 async def test_a_body_beyond_the_cap_is_cut() -> None:
     body = b"x" * (BODY_CAP + 100_000)
     head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    async with listening(answering(head + body)) as base_url:
+    async with listening(reply_with(head + body)) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert reply.body == b"x" * BODY_CAP
@@ -326,7 +326,7 @@ async def test_a_body_beyond_the_cap_is_cut() -> None:
 async def test_our_token_is_blanked_in_whatever_comes_back(encoding: str) -> None:
     body = f'{{"code":1,"description":"bad token {CANARY}"}}'.encode(encoding)
     head = f"HTTP/1.1 400 No {CANARY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    async with listening(answering(head + body)) as base_url:
+    async with listening(reply_with(head + body)) as base_url:
         (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert CANARY.encode(encoding) not in reply.body

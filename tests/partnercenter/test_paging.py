@@ -57,14 +57,14 @@ WIRE = st.recursive(
 )
 
 
-def answered(content: object) -> Response:
+def make_response(content: object) -> Response:
     """Return an answer with some JSON, or bytes."""
     return Response(200, "OK", {}, content if isinstance(content, bytes) else json.dumps(content).encode())
 
 
-def following(uri: object, **more: object) -> tuple[Verdict, Page[CustomerEntry] | None]:
+def judge_next_link(uri: object, **more: object) -> tuple[Verdict, Page[CustomerEntry] | None]:
     """Judge an empty page that goes on at an address."""
-    content = answered({"items": [], "links": {"next": {"uri": uri, **more}}})
+    content = make_response({"items": [], "links": {"next": {"uri": uri, **more}}})
     return judge_page(CUSTOMERS, content, SERVICE, now=NOW)
 
 
@@ -84,7 +84,7 @@ def test_there_is_a_verdict_for_every_status_and_any_bytes(status: int, body: by
     | st.sampled_from(["http://[", "//x", "\\\\x\\y", "https://partner.example:99999/v1/customers"])
 )
 def test_no_link_is_followed_out_of_its_list(uri: str) -> None:
-    verdict, page = following(uri)
+    verdict, page = judge_next_link(uri)
     if page and page.next:
         request = build_page_request(CUSTOMERS, page.next, SERVICE, request_id=guid(1), correlation_id=guid(2))
         assert request.path.partition("?")[0] == "/v1/customers"
@@ -110,7 +110,7 @@ def test_no_link_is_followed_out_of_its_list(uri: str) -> None:
     ],
 )
 def test_a_link_to_elsewhere_is_refused(uri: str) -> None:
-    verdict, page = following(uri)
+    verdict, page = judge_next_link(uri)
     assert page is None
     assert isinstance(verdict, Refused)
     assert verdict.answer.code == "broken-paging"
@@ -118,7 +118,7 @@ def test_a_link_to_elsewhere_is_refused(uri: str) -> None:
 
 @pytest.mark.parametrize("uri", ["/customers?a=b c", "customers?a=b c", "/v1/customers?a=b c", "/v1/CUSTOMERS/?a=b c"])
 def test_a_link_within_the_list_is_followed_by_its_query_alone(uri: str) -> None:
-    _, page = following(uri, headers=[{"Key": "MS-ContinuationToken", "Value": "t"}])
+    _, page = judge_next_link(uri, headers=[{"Key": "MS-ContinuationToken", "Value": "t"}])
     assert page
     assert page.next == PageLink("a=b%20c", (("MS-ContinuationToken", "t"),))
 
@@ -132,12 +132,12 @@ def test_a_base_url_with_a_path_is_taken_off() -> None:
 
 
 def test_a_link_that_writes_or_has_an_unfit_header_is_refused() -> None:
-    assert following("/customers", method="POST")[1] is None
-    assert following("/customers", headers=[{"key": "MS-ContinuationToken", "value": "a\r\nb: c"}])[1] is None
+    assert judge_next_link("/customers", method="POST")[1] is None
+    assert judge_next_link("/customers", headers=[{"key": "MS-ContinuationToken", "value": "a\r\nb: c"}])[1] is None
 
 
 def test_a_page_of_a_proxy_is_no_answer() -> None:
-    verdict, page = judge_page(CUSTOMERS, answered(b"<html>Sign in</html>"), SERVICE, now=NOW)
+    verdict, page = judge_page(CUSTOMERS, make_response(b"<html>Sign in</html>"), SERVICE, now=NOW)
     assert page is None
     assert isinstance(verdict, Transient)
     assert verdict.answer.code == "unreadable-answer"
@@ -167,7 +167,7 @@ def test_a_subscription_is_read_in_older_spelling_too() -> None:
         ]
     }
     body = codecs.BOM_UTF16_LE + json.dumps(content).encode("utf-16-le")
-    _, page = judge_page(SUBSCRIPTIONS, answered(body), SERVICE, now=NOW)
+    _, page = judge_page(SUBSCRIPTIONS, make_response(body), SERVICE, now=NOW)
     assert page
     assert page.entries == (
         SubscriptionEntry(guid(1).upper(), "a b", "c", "Suspended", "2027-01-01T00:00:00Z", guid(2), azure_plan=True),
@@ -177,7 +177,7 @@ def test_a_subscription_is_read_in_older_spelling_too() -> None:
 @given(st.text(max_size=40))
 def test_a_deadline_is_a_time_or_nothing(text: str) -> None:
     content = {"items": [{"id": guid(1), "commitmentEndDateTime": text}]}
-    _, page = judge_page(SUBSCRIPTIONS, answered(content), SERVICE, now=NOW)
+    _, page = judge_page(SUBSCRIPTIONS, make_response(content), SERVICE, now=NOW)
     assert page
     (entry,) = page.entries
     assert not entry.deadline or parse_deadline(entry.deadline)

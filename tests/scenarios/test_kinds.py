@@ -11,14 +11,14 @@ from bulkreact.models import InputRow, Kind
 from bulkreact.sheets.columns import ColumnError, find_layout
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
-from tests.scenarios.test_subscription_updates import of
+from tests.scenarios.test_subscription_updates import subscription_target
 from tests.support.ids import guid, read_csv, row, write_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST
 
 HEADER = ("customer_id", "subscription_id", "entitlement_id", "kind")
 CUSTOMER, PLAN, ENTITLEMENT = row(guid(1))
-PLAIN = of(1)
+PLAIN = subscription_target(1)
 
 
 def take(folder: Path, header: Sequence[str], *rows: Sequence[str], **options: object) -> list[InputRow]:
@@ -168,7 +168,7 @@ MIXED = (
     (*row(guid(1)), "", day(-80)),
     (*row(guid(2)), "azure", day(-1)),
     (PLAIN.customer_id, PLAIN.subscription_id, "", "subscription", ""),
-    (PLAIN.customer_id, of(208).subscription_id, "", "subscription", day(-85)),
+    (PLAIN.customer_id, subscription_target(208).subscription_id, "", "subscription", day(-85)),
     (*row(guid(3)), "azure", day(-91)),
     (*row(guid(4)), "azure", "some day"),
 )
@@ -216,12 +216,12 @@ def run(
 
 
 def test_both_kinds_run_from_one_file(program: Program, partner: Partner) -> None:
-    plan = of(7003)
+    plan = subscription_target(7003)
     rows = (
         (plan.customer_id, plan.subscription_id, guid(1), "", "kept"),
         (plan.customer_id, plan.subscription_id, "", "", "kept"),
         (PLAIN.customer_id.upper(), f"{{{PLAIN.subscription_id}}}", "", "", "kept"),
-        (plan.customer_id, of(8001).subscription_id, "", "", "kept"),
+        (plan.customer_id, subscription_target(8001).subscription_id, "", "", "kept"),
     )
     process = run(
         program,
@@ -246,7 +246,10 @@ def test_both_kinds_run_from_one_file(program: Program, partner: Partner) -> Non
 
 
 def test_auto_renewal_is_restored_where_a_row_asks_for_it(program: Program, partner: Partner) -> None:
-    rows = [(PLAIN.customer_id, of(tail).subscription_id, wish) for tail, wish in ((1, "yes"), (2, ""), (6001, "1"))]
+    rows = [
+        (PLAIN.customer_id, subscription_target(tail).subscription_id, wish)
+        for tail, wish in ((1, "yes"), (2, ""), (6001, "1"))
+    ]
     header = ("customer_id", "subscription_id", "restore_auto_renew")
     process = run(program, partner, rows, header, "--kind", "subscription", "--verify-after", "0")
     assert process.code == 0
@@ -257,7 +260,7 @@ def test_auto_renewal_is_restored_where_a_row_asks_for_it(program: Program, part
     assert advices[1].startswith("Auto-renew is off")
     assert advices[2].startswith("Auto-renew is still off")
     assert [effect["subscription_id"] for effect in partner.service.call_log.effects if "auto_renew" in effect] == [
-        of(1).subscription_id
+        subscription_target(1).subscription_id
     ]
 
 
@@ -273,7 +276,9 @@ def test_auto_renewal_is_restored_for_all_rows_if_the_command_says_so(program: P
 def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
     program: Program, partner: Partner
 ) -> None:
-    rows = [(PLAIN.customer_id, of(tail).subscription_id) for tail in (1, 7000, 9001, 9002, 9003, 9004)]
+    rows = [
+        (PLAIN.customer_id, subscription_target(tail).subscription_id) for tail in (1, 7000, 9001, 9002, 9003, 9004)
+    ]
     process = run(program, partner, rows, ("customer_id", "subscription_id"), "--kind", "subscription")
     assert process.code == 0
     assert partner.service.call_log.violations == []
@@ -283,7 +288,7 @@ def test_the_resource_that_goes_back_is_what_was_read_and_nothing_of_it_is_kept(
 
 
 def test_a_failed_reading_hands_its_request_id_on_to_the_next_reading(program: Program, partner: Partner) -> None:
-    reading, update = of(9_000_500), of(1504)
+    reading, update = subscription_target(9_000_500), subscription_target(1504)
     rows = [(PLAIN.customer_id, id_target.subscription_id) for id_target in (reading, update)]
     header = ("customer_id", "subscription_id")
     process = run(
@@ -306,7 +311,7 @@ def test_a_failed_reading_hands_its_request_id_on_to_the_next_reading(program: P
 
 
 def test_a_retry_takes_a_parent_and_its_children_together(program: Program, partner: Partner) -> None:
-    plan = of(9_000_500)
+    plan = subscription_target(9_000_500)
     rows = [(plan.customer_id, plan.subscription_id, guid(1)), (plan.customer_id, plan.subscription_id, "")]
     process = run(program, partner, rows, HEADER[:3], "--kind", "auto", "--attempts", "1", "--halt-on-failures", "off")
     first = read_csv(process.run / "results.csv")

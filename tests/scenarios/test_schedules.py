@@ -49,13 +49,13 @@ def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
 def test_the_service_works_and_is_silent_when_all_is_well(program: Program, authority: Authority) -> None:
     drop_file(program, "a.csv", 100)
     (program.folder / "client-secret").write_text(SECRET)
-    process = served(program, "bulkreact.service")
+    process = run_unit(program, "bulkreact.service")
     assert (process.code, process.err) == (0, "")
     assert "a.csv" in file_names(inbox_folder(program) / "done")
     assert authority.service.call_log.effects
 
 
-def served(program: Program, unit: str) -> ProgramResult:
+def run_unit(program: Program, unit: str) -> ProgramResult:
     """Do what a unit's ExecStart says."""
     (command,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.MULTILINE)
     return program(*arguments_of(command, program.folder), "--rate", "off")

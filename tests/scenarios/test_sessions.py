@@ -22,7 +22,7 @@ ALONE = Limits(calls_per_second=None, concurrency=1)
 LOOK = Limits(calls_per_second=None, verify=Verification(after=0, timeout=0))
 
 
-def with_a_lost_row(folder: Path) -> VirtualRun:
+def create_with_lost_row(folder: Path) -> VirtualRun:
     """Return a virtual_run with a run of two rows of one customer; the second was lost in an earlier run."""
     virtual_run = VirtualRun(folder, Behaviour(activation_delay=0))
     rows = [
@@ -41,7 +41,7 @@ def refuse_the_customer(sent: SentCall) -> Response | None:
 
 
 def test_the_first_call_replaces_the_outcome_of_an_unsent_lost_row(tmp_path: Path) -> None:
-    virtual_run = with_a_lost_row(tmp_path)
+    virtual_run = create_with_lost_row(tmp_path)
     virtual_run.answer = refuse_the_customer
     virtual_run.work(ALONE)
     assert [row.outcome.status for row in virtual_run.rows()] == [Status.FAILED, Status.UNKNOWN]
@@ -55,7 +55,7 @@ def test_the_first_call_replaces_the_outcome_of_an_unsent_lost_row(tmp_path: Pat
 
 
 def test_a_row_that_was_only_read_counts_as_unsent(tmp_path: Path) -> None:
-    virtual_run = with_a_lost_row(tmp_path)
+    virtual_run = create_with_lost_row(tmp_path)
     virtual_run.work(LOOK, send=False, command="verify")
     assert [sent.method for sent in virtual_run.sent] == ["GET"]
     virtual_run.answer = refuse_the_customer

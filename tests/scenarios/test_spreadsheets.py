@@ -68,7 +68,7 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     form = FORMS[request.param]
     folder = tmp_path_factory.mktemp("spreadsheets")
     command = [office, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
-    files = [table(folder / "table.xlsx"), damaged(folder / "damaged.csv")]
+    files = [table(folder / "table.xlsx"), write_damaged_ids(folder / "damaged.csv")]
     subprocess.run(
         [*command, "--convert-to", form.convert_to, "--outdir", folder / "saved", *files],
         env={**os.environ, "LC_ALL": "C.UTF-8"},
@@ -99,7 +99,7 @@ def table(path: Path) -> Path:
     return path
 
 
-def damaged(path: Path) -> Path:
+def write_damaged_ids(path: Path) -> Path:
     """Write ids that a program takes for numbers when it opens the file."""
     customer, subscription, entitlement = row(guid(1))
     rows = [

@@ -112,7 +112,7 @@ ENDS: dict[int, tuple[str, Status, str, int]] = {
 FATAL = (1401, 2401, 90000, 800001, 800039, 900124, 900149, 900309, 900329, 900420, 900421, 9_900_329)
 
 
-def of(tail: int, customer: int = 1) -> Target:
+def subscription_target(tail: int, customer: int = 1) -> Target:
     """Return a subscription whose scenario is its last digits."""
     return Target(guid(1000 + customer), f"5b000000-0000-4000-8000-{tail:012d}", "")
 
@@ -125,16 +125,16 @@ def ids(sent: list[SentCall], method: str) -> list[str]:
     return [call.request_id for call in sent if call.method == method]
 
 
-def settled(virtual_run: VirtualRun) -> Outcome:
+def only_outcome(virtual_run: VirtualRun) -> Outcome:
     (row,) = virtual_run.rows()
     return row.outcome
 
 
 def end(folder: Path, tail: int, limits: Limits = LIMITS, **changes: object) -> tuple[VirtualRun, Outcome]:
     virtual_run = VirtualRun(folder)
-    virtual_run.create_journal([of(tail)], **changes)
+    virtual_run.create_journal([subscription_target(tail)], **changes)
     virtual_run.work(limits)
-    return virtual_run, settled(virtual_run)
+    return virtual_run, only_outcome(virtual_run)
 
 
 @pytest.mark.parametrize("tail", ENDS)
@@ -148,7 +148,7 @@ def test_every_answer_has_its_outcome(tail: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tail", FATAL)
 def test_a_fatal_answer_stops_the_run(tail: int, tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(tail), of(PLAIN, customer=2)])
+    virtual_run.create_journal([subscription_target(tail), subscription_target(PLAIN, customer=2)])
     stop_reason = virtual_run.work(Limits(calls_per_second=None, concurrency=1))
     assert (stop_reason.state, stop_reason.exit_code) == (RunState.ABORTED, 3)
     assert virtual_run.rows()[0].outcome.status is Status.FAILED
@@ -197,7 +197,7 @@ def test_the_cells_of_a_row_describe_the_update_where_one_was_made(tmp_path: Pat
 
 def test_a_subscription_read_long_ago_is_read_again_before_the_update(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     throttle = Response(429, "", {"retry-after": "200"}, b"")
     first = iter([throttle])
     virtual_run.answer = lambda sent: next(first, None) if sent.method == "PATCH" else None
@@ -218,10 +218,10 @@ def kill_after(virtual_run: VirtualRun, answers: int) -> None:
     virtual_run.kills_process = lambda: len(virtual_run.sent) >= answers
 
 
-def resumed(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **changes: object) -> VirtualRun:
+def kill_and_resume(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **changes: object) -> VirtualRun:
     """Return a run of one row that was killed so early, and then continued."""
     virtual_run = VirtualRun(folder)
-    virtual_run.create_journal([of(tail)], **changes)
+    virtual_run.create_journal([subscription_target(tail)], **changes)
     kill_after(virtual_run, answers)
     with pytest.raises(Killed):
         virtual_run.work(limits)
@@ -231,15 +231,15 @@ def resumed(folder: Path, tail: int, answers: int, limits: Limits = LIMITS, **ch
 
 
 def test_a_process_that_was_killed_while_it_read_reads_again_under_the_same_id(tmp_path: Path) -> None:
-    virtual_run = resumed(tmp_path, PLAIN, 1)
+    virtual_run = kill_and_resume(tmp_path, PLAIN, 1)
     assert calls(virtual_run.sent) == "G200 G200 P200"
     assert len(set(ids(virtual_run.sent, "GET"))) == 1
-    assert settled(virtual_run).status is Status.ACCEPTED
+    assert only_outcome(virtual_run).status is Status.ACCEPTED
 
 
 def test_a_process_that_was_killed_between_reading_and_updating_reads_again(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     # The instant before the update leaves: its call is on record already.
     virtual_run.kills_process = lambda: (
         len(virtual_run.sent) == 1 and "reactivate-subscription" in _operations(virtual_run)
@@ -250,7 +250,7 @@ def test_a_process_that_was_killed_between_reading_and_updating_reads_again(tmp_
     virtual_run.work(LIMITS)
     assert calls(virtual_run.sent) == "G200 G200 P200"
     assert len(virtual_run.service.call_log.effects) == 1
-    assert settled(virtual_run).status is Status.ACCEPTED
+    assert only_outcome(virtual_run).status is Status.ACCEPTED
     assert virtual_run.service.call_log.violations == []
 
 
@@ -260,16 +260,16 @@ def _operations(virtual_run: VirtualRun) -> set[str]:
 
 
 def test_a_process_that_was_killed_after_its_update_finds_it_done(tmp_path: Path) -> None:
-    virtual_run = resumed(tmp_path, PLAIN, 2)
+    virtual_run = kill_and_resume(tmp_path, PLAIN, 2)
     assert calls(virtual_run.sent) == "G200 P200 G200"
-    assert settled(virtual_run).status is Status.REACTIVATED
-    assert settled(virtual_run).auto_renew is AutoRenew.OFF
+    assert only_outcome(virtual_run).status is Status.REACTIVATED
+    assert only_outcome(virtual_run).auto_renew is AutoRenew.OFF
     assert len(virtual_run.service.call_log.effects) == 1
 
 
 def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     lost = iter([NoResponse(sent=True, code="connection-lost", description="")])
     virtual_run.answer = lambda sent: next(lost, None) if sent.method == "PATCH" else None
     kill_after(virtual_run, 2)
@@ -279,7 +279,7 @@ def test_an_update_that_was_lost_with_its_process_is_repeated_under_its_id(tmp_p
     virtual_run.work(LIMITS)
     assert calls(virtual_run.sent) == "G200 P- G200 P200"
     assert len(set(ids(virtual_run.sent, "PATCH"))) == 1
-    assert settled(virtual_run).attempts == 2
+    assert only_outcome(virtual_run).attempts == 2
 
 
 @pytest.mark.parametrize("tail", [200, 202, 2202, 3202, 4202, 5202, 6202, 7202])
@@ -303,9 +303,11 @@ def test_the_operation_that_an_answer_names_is_what_is_watched(tmp_path: Path) -
 
 def test_an_operation_of_another_subscription_is_ignored(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(1202)])
+    virtual_run.create_journal([subscription_target(1202)])
     done = Response(200, "", {}, f'{{"id":"{guid(9)}","status":"active"}}'.encode())
-    where = {"location": f"/customers/{guid(1001)}/subscriptions/{of(1202).subscription_id}/operations/{guid(9)}"}
+    where = {
+        "location": f"/customers/{guid(1001)}/subscriptions/{subscription_target(1202).subscription_id}/operations/{guid(9)}"
+    }
 
     def answer(sent: SentCall) -> Response | None:
         if sent.method == "PATCH":
@@ -314,7 +316,7 @@ def test_an_operation_of_another_subscription_is_ignored(tmp_path: Path) -> None
 
     virtual_run.answer = answer
     virtual_run.work(WATCHED)
-    assert settled(virtual_run).status is Status.PENDING
+    assert only_outcome(virtual_run).status is Status.PENDING
 
 
 def test_an_operation_that_is_gone_leaves_the_subscription_to_be_watched(tmp_path: Path) -> None:
@@ -360,7 +362,7 @@ def test_a_lost_update_of_auto_renewal_is_repeated_under_its_id(tail: int, tmp_p
 @pytest.mark.parametrize("answers", [5, 99])
 def test_an_update_of_auto_renewal_that_was_answered_has_a_new_id_the_next_time(answers: int, tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(PLAIN)], restore_auto_renew=True)
     conflict = iter([None, Response(412, "", {}, b"")])
     virtual_run.answer = lambda sent: next(conflict, None) if sent.method == "PATCH" else None
     kill_after(virtual_run, answers)
@@ -369,7 +371,7 @@ def test_an_update_of_auto_renewal_that_was_answered_has_a_new_id_the_next_time(
     virtual_run.kills_process = lambda: False
     virtual_run.work(LIMITS)
     assert len(set(ids(virtual_run.sent, "PATCH"))) == len(ids(virtual_run.sent, "PATCH")) == 3
-    assert settled(virtual_run).auto_renew is AutoRenew.RESTORED
+    assert only_outcome(virtual_run).auto_renew is AutoRenew.RESTORED
 
 
 def test_auto_renewal_that_cannot_be_restored_does_not_change_the_end_of_the_row(tmp_path: Path) -> None:
@@ -384,8 +386,8 @@ def test_auto_renewal_of_an_active_subscription_is_not_restored(tmp_path: Path) 
 
 @pytest.mark.parametrize("answers", [2, 3, 4])
 def test_a_run_killed_before_auto_renewal_was_restored_restores_it_later(answers: int, tmp_path: Path) -> None:
-    virtual_run = resumed(tmp_path, PLAIN, answers, restore_auto_renew=True)
-    assert settled(virtual_run).auto_renew is AutoRenew.RESTORED
+    virtual_run = kill_and_resume(tmp_path, PLAIN, answers, restore_auto_renew=True)
+    assert only_outcome(virtual_run).auto_renew is AutoRenew.RESTORED
     assert len(virtual_run.service.call_log.effects) == 2
     assert virtual_run.service.call_log.violations == []
 
@@ -395,7 +397,7 @@ def test_a_subscription_is_updated_before_others_are_read(
     customers: int, calls_per_second: float, most_reads: int, tmp_path: Path
 ) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN, customer) for customer in range(customers)])
+    virtual_run.create_journal([subscription_target(PLAIN, customer) for customer in range(customers)])
     virtual_run.work(Limits(calls_per_second=calls_per_second))
     assert {row.outcome.status for row in virtual_run.rows()} == {Status.ACCEPTED}
     assert len(ids(virtual_run.sent, "PATCH")) == customers
@@ -414,25 +416,25 @@ def answers(virtual_run: VirtualRun, second_update: Response) -> None:
 
 def test_restoring_auto_renewal_has_the_attempts_of_any_call(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(PLAIN)], restore_auto_renew=True)
     answers(virtual_run, Response(503, "", {}, b""))
     virtual_run.work(LIMITS)
     assert len(ids(virtual_run.sent, "PATCH")) == 1 + LIMITS.attempts
-    assert settled(virtual_run).auto_renew is AutoRenew.STILL_OFF
+    assert only_outcome(virtual_run).auto_renew is AutoRenew.STILL_OFF
 
 
 def test_a_token_that_is_refused_twice_when_auto_renewal_is_restored_stops_the_run(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(PLAIN)], restore_auto_renew=True)
     answers(virtual_run, Response(401, "", {}, b""))
     assert virtual_run.work(LIMITS).exit_code == 3
     assert len(virtual_run.renewals) == 1
-    assert settled(virtual_run).status is Status.ACCEPTED
+    assert only_outcome(virtual_run).status is Status.ACCEPTED
 
 
 def test_a_row_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(PLAIN)], restore_auto_renew=True)
     busy, broken = Response(409, "", {}, b""), Response(500, "", {}, b"")
     updates = iter([None, busy])
 
@@ -443,12 +445,15 @@ def test_a_row_seen_active_is_not_pending_because_auto_renewal_failed(tmp_path: 
 
     virtual_run.answer = answer
     virtual_run.work(Limits(calls_per_second=None, waiting=Verification(after=0, every=5, timeout=30)))
-    assert (settled(virtual_run).status, settled(virtual_run).auto_renew) == (Status.REACTIVATED, AutoRenew.STILL_OFF)
+    assert (only_outcome(virtual_run).status, only_outcome(virtual_run).auto_renew) == (
+        Status.REACTIVATED,
+        AutoRenew.STILL_OFF,
+    )
 
 
 def test_a_subscription_read_before_a_pause_is_read_again_before_auto_renewal_is_restored(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(1), of(2)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(1), subscription_target(2)], restore_auto_renew=True)
     throttles = iter([None, Response(429, "", {"retry-after": "200"}, b"")])
     virtual_run.answer = lambda sent: (
         next(throttles, None) if sent.method == "GET" and sent.path.endswith("2") else None
@@ -461,7 +466,7 @@ def test_a_subscription_read_before_a_pause_is_read_again_before_auto_renewal_is
 
 def test_auto_renewal_of_an_active_subscription_is_reported_on_request(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN), of(PLAIN + 1)], restore_auto_renew=True)
+    virtual_run.create_journal([subscription_target(PLAIN), subscription_target(PLAIN + 1)], restore_auto_renew=True)
     active = Response(200, "", {}, b'{"status":"active","autoRenewEnabled":false}')
     virtual_run.answer = lambda _sent: active
     virtual_run.work(LIMITS)
@@ -477,7 +482,7 @@ def test_a_subscription_activated_by_another_program_is_already_active(
     nothing: Response | NoResponse, tmp_path: Path
 ) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     statuses = iter(["suspended", "active"])
 
     def answer(sent: SentCall) -> Response | NoResponse:
@@ -489,10 +494,10 @@ def test_a_subscription_activated_by_another_program_is_already_active(
     virtual_run.answer = answer
     virtual_run.work(LIMITS)
     virtual_run.work(LIMITS)
-    assert settled(virtual_run).status is Status.ALREADY_ACTIVE
+    assert only_outcome(virtual_run).status is Status.ALREADY_ACTIVE
 
 
-def retried(virtual_run: VirtualRun, folder: Path) -> VirtualRun:
+def create_retry(virtual_run: VirtualRun, folder: Path) -> VirtualRun:
     """Return a virtual_run with the next run over the rows of one that another attempt may settle."""
     with closing(read_only(virtual_run.folder)) as connection:
         rows = [candidate.row for candidate in candidates(connection, all_failed=False) if candidate.is_selected]
@@ -505,17 +510,17 @@ def retried(virtual_run: VirtualRun, folder: Path) -> VirtualRun:
 
 def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
     virtual_run.answer = lambda sent: lost if sent.method == "PATCH" else None
     virtual_run.work(LIMITS)
-    second = retried(virtual_run, tmp_path / "second")
+    second = create_retry(virtual_run, tmp_path / "second")
     second.answer = lambda _sent: Response(500, "", {}, b"")
     second.work(LIMITS)
     (row,) = second.rows()
     assert (row.outcome.status, row.outcome.call) == (Status.UNKNOWN, None)
     assert row.request_id == virtual_run.sent[-1].request_id
-    third = retried(second, tmp_path / "third")
+    third = create_retry(second, tmp_path / "third")
     third.work(LIMITS)
     assert ids(third.sent, "PATCH") == [virtual_run.sent[-1].request_id]
 
@@ -523,8 +528,8 @@ def test_the_id_of_a_lost_update_outlives_readings_that_fail(tmp_path: Path) -> 
 def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
     rows = [
-        InputRow(2, ("x",), of(9_020_002)),
-        InputRow(3, ("x",), of(PLAIN), request_id=guid(555), request_id_is_for_read=True),
+        InputRow(2, ("x",), subscription_target(9_020_002)),
+        InputRow(3, ("x",), subscription_target(PLAIN), request_id=guid(555), request_id_is_for_read=True),
     ]
     create(tmp_path, rows)
     finalize(tmp_path, metadata(header=("a",), uuid=guid(77)))
@@ -535,7 +540,7 @@ def test_the_id_of_a_reading_never_becomes_that_of_an_update(tmp_path: Path) -> 
 
 def test_an_unknown_outcome_settles_the_row_although_the_subscription_was_read_again(tmp_path: Path) -> None:
     virtual_run = VirtualRun(tmp_path)
-    virtual_run.create_journal([of(PLAIN)])
+    virtual_run.create_journal([subscription_target(PLAIN)])
     lost = NoResponse(sent=True, code="connection-lost", description="")
     updates: list[NoResponse | Response] = [Response(400, "", {}, b""), lost]
     virtual_run.answer = lambda sent: updates.pop() if sent.method == "PATCH" else None

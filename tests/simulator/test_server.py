@@ -83,12 +83,12 @@ class Clock:
         return self.now
 
 
-def active(service: PartnerCenter, entitlements: list[str]) -> list[str]:
+def active_ids(service: PartnerCenter, entitlements: list[str]) -> list[str]:
     """Return those that reading says are active."""
     return [entitlement for entitlement in entitlements if b'"status":"active"' in service.read(row(entitlement)).body]
 
 
-def accepted(rules: Behaviour, clock: Clock, entitlements: list[str]) -> PartnerCenter:
+def accept(rules: Behaviour, clock: Clock, entitlements: list[str]) -> PartnerCenter:
     """Return a world in which these were accepted just now."""
     service = PartnerCenter(rules, clock)
     for number, entitlement in enumerate(entitlements):
@@ -108,7 +108,7 @@ def faults(rules: Behaviour, *, readings: int = 0) -> list[ScriptedAnswer]:
     return answers
 
 
-def recall(service: PartnerCenter, entitlements: list[str]) -> None:
+def replay(service: PartnerCenter, entitlements: list[str]) -> None:
     """Tell a world that these were asked for before."""
     for number, entitlement in enumerate(entitlements):
         service.replay(row(entitlement), guid(number))
@@ -346,9 +346,9 @@ async def test_the_call_log_is_shown_with_answers_and_effects(visit: Visitor) ->
 
 def test_what_is_never_active_is_inactive_after_years() -> None:
     clock = Clock()
-    service = accepted(Behaviour(activation_delay=0), clock, [scenario_id(1202), guid(5)])
+    service = accept(Behaviour(activation_delay=0), clock, [scenario_id(1202), guid(5)])
     clock.now = 1e9
-    assert active(service, [scenario_id(1202), guid(5)]) == [guid(5)]
+    assert active_ids(service, [scenario_id(1202), guid(5)]) == [guid(5)]
 
 
 async def test_an_unknown_status_is_read_alone_and_in_the_list_for_ever(visit: Visitor) -> None:
@@ -375,33 +375,33 @@ async def test_a_list_with_several_that_are_hard_to_read_counts_for_each_of_them
 
 def test_activations_are_spread_around_their_delay() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    service = accepted(Behaviour(activation_delay=10, activation_spread=4, seed=1), clock, many)
+    service = accept(Behaviour(activation_delay=10, activation_spread=4, seed=1), clock, many)
     clock.now = 5.9
-    assert active(service, many) == []
+    assert active_ids(service, many) == []
     clock.now = 10
-    assert 60 < len(active(service, many)) < 140
+    assert 60 < len(active_ids(service, many)) < 140
     clock.now = 14
-    assert active(service, many) == many
+    assert active_ids(service, many) == many
 
 
 def test_a_spread_wider_than_the_delay_begins_at_once() -> None:
     clock, many = Clock(), [guid(number) for number in range(200)]
-    service = accepted(Behaviour(activation_delay=1, activation_spread=9), clock, many)
+    service = accept(Behaviour(activation_delay=1, activation_spread=9), clock, many)
     clock.now = 1
-    assert 5 < len(active(service, many)) < 40
+    assert 5 < len(active_ids(service, many)) < 40
     clock.now = 10
-    assert active(service, many) == many
+    assert active_ids(service, many) == many
 
 
 def test_an_activation_is_drawn_once_by_seed_and_not_by_the_order_of_calls() -> None:
     clock, many = Clock(), [guid(number) for number in range(50)]
     services = [
-        accepted(Behaviour(activation_delay=10, activation_spread=10, seed=seed), clock, order)
+        accept(Behaviour(activation_delay=10, activation_spread=10, seed=seed), clock, order)
         for seed, order in ((1, many), (1, many[::-1]), (2, many))
     ]
     clock.now = 10
-    once, again, other = (active(service, many) for service in services)
-    assert once == active(services[0], many) == again != other
+    once, again, other = (active_ids(service, many) for service in services)
+    assert once == active_ids(services[0], many) == again != other
 
 
 def test_scenarios_with_a_delay_of_their_own_ignore_the_spread() -> None:
@@ -409,11 +409,11 @@ def test_scenarios_with_a_delay_of_their_own_ignore_the_spread() -> None:
     service = PartnerCenter(Behaviour(activation_delay=100, activation_spread=50), clock)
     service.reactivate(row(scenario_id(2599)), guid(1))
     service.reactivate(row(scenario_id(4599)), guid(2))
-    assert active(service, [scenario_id(2599), scenario_id(4599)]) == [scenario_id(2599)]
+    assert active_ids(service, [scenario_id(2599), scenario_id(4599)]) == [scenario_id(2599)]
     clock.now = 3599
-    assert active(service, [scenario_id(4599)]) == []
+    assert active_ids(service, [scenario_id(4599)]) == []
     clock.now = 3600
-    assert active(service, [scenario_id(4599)]) == [scenario_id(4599)]
+    assert active_ids(service, [scenario_id(4599)]) == [scenario_id(4599)]
 
 
 def test_a_spread_and_readings_do_not_change_the_faults_of_writes() -> None:
@@ -476,13 +476,13 @@ def test_replayed_calls_may_write_their_ids_in_any_case() -> None:
     service = PartnerCenter(Behaviour(activation_delay=0), Clock())
     customer, subscription, entitlement = row(guid(5))
     service.replay((customer.upper(), subscription.upper(), entitlement.upper()), guid(1))
-    assert active(service, [guid(5)]) == [guid(5)]
+    assert active_ids(service, [guid(5)]) == [guid(5)]
 
 
 def test_replayed_calls_meet_no_random_fault_and_draw_none() -> None:
     rules = Behaviour(fault_share=0.9, seed=3)
     fresh, replayed = PartnerCenter(rules, Clock()), PartnerCenter(rules, Clock())
-    recall(replayed, [guid(number) for number in range(20)])
+    replay(replayed, [guid(number) for number in range(20)])
     assert len(replayed.call_log.effects) == 20
     answers = [
         [service.reactivate(row(guid(90)), guid(90 + number)) for number in range(9)] for service in (fresh, replayed)
@@ -491,7 +491,7 @@ def test_replayed_calls_meet_no_random_fault_and_draw_none() -> None:
 
 
 async def test_replayed_calls_throttle_no_customer(visit_limited: Visitor) -> None:
-    recall(visit_limited.service, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
+    replay(visit_limited.service, [scenario_id(5429), scenario_id(4429), *(guid(number) for number in range(10))])
     assert [await visit_limited.post(entitlement, 90) for entitlement in (scenario_id(5429), guid(20), guid(21))] == [
         202,
         202,
@@ -522,14 +522,14 @@ def test_another_share_of_faults_and_another_delay_hold_from_the_next_call_on() 
     assert [service.reactivate(row(guid(number)), guid(number)) for number in range(9)] == [
         ScriptedAnswer(effect=True)
     ] * 9
-    assert len(active(service, [guid(5)])) == 1
+    assert len(active_ids(service, [guid(5)])) == 1
     service.behaviour = Behaviour(activation_delay=60, fault_share=1)
     assert ScriptedAnswer(effect=True) not in [
         service.reactivate(row(guid(number)), guid(number)) for number in range(10, 40)
     ]
     assert 200 not in [service.read(row(guid(5))).status for _ in range(9)]
     service.behaviour = replace(service.behaviour, fault_share=0)
-    assert active(service, [guid(5)]) == []
+    assert active_ids(service, [guid(5)]) == []
     assert service.reactivate(row(guid(50)), guid(50)) == ScriptedAnswer(effect=True)
 
 

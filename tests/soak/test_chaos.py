@@ -47,14 +47,14 @@ def entitlements(count: int, chance: Random) -> list[str]:
     ]
 
 
-def without_what_varies(folder: Path) -> list[dict[str, str]]:
+def comparable_results(folder: Path) -> list[dict[str, str]]:
     """Return results apart from times, ids and attempts."""
     return [
         {name: cell for name, cell in line.items() if name not in VARYING} for line in read_csv(folder / "results.csv")
     ]
 
 
-def in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[VirtualRun, int]:
+def kill_in_virtual_time(folder: Path, chaos: Chaos, rules: Behaviour, mortality: float) -> tuple[VirtualRun, int]:
     """Work on a run until it ends, with processes killed at random; return it and the number of kills."""
     chance = Random(chaos.seed)
     virtual_run = VirtualRun(folder, rules, seed=chaos.seed)
@@ -79,8 +79,8 @@ def test_killed_between_any_two_steps_in_virtual_time(
     rules = Behaviour(activation_delay=20, activation_spread=20, fault_share=0.25, seed=chaos.seed)
     (tmp_path / "calm").mkdir()
     (tmp_path / "chaos").mkdir()
-    calm, _ = in_virtual_time(tmp_path / "calm", chaos, replace(rules, fault_share=0), mortality=0)
-    virtual_run, kills = in_virtual_time(tmp_path / "chaos", chaos, rules, mortality=0.04)
+    calm, _ = kill_in_virtual_time(tmp_path / "calm", chaos, replace(rules, fault_share=0), mortality=0)
+    virtual_run, kills = kill_in_virtual_time(tmp_path / "chaos", chaos, rules, mortality=0.04)
     seen = [
         ReceivedCall(
             sent.path.split("/")[-2],
@@ -134,7 +134,7 @@ class RepeatedKills:
                 break
             reports = self._program.folder / "reports"
             left = [*reports.glob("[!.]*/*.csv"), *reports.glob("[!.]*/*.json"), *reports.glob("*.json")]
-            self.torn += [str(path) for path in left if not whole(path)]
+            self.torn += [str(path) for path in left if not is_whole(path)]
         ended = self._program(*self._command(), "--rate", "off")
         assert ended.code in {0, 1}, ended.err
         return ended.run
@@ -170,7 +170,7 @@ class RepeatedKills:
         process.send_signal(signal.SIGINT)
 
 
-def whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Tell whether a result file was written to its end."""
     text = path.read_text()
     if path.suffix == ".json":
@@ -227,7 +227,7 @@ def test_killed_at_any_time_as_real_processes(
     }
     with capsys.disabled():
         print(f"\nchaos in real processes, seed {chaos.seed}: {figures}")  # noqa: T201 - the figures are asked for
-    assert without_what_varies(folder) == without_what_varies(expected)
+    assert comparable_results(folder) == comparable_results(expected)
     assert sum(summary["counts"].values()) == summary["input"]["rows"] == len(rows)
     zeros = ("lost", "repeated", "second effects", "new ids too early", "torn files")
     assert [figures[name] for name in zeros] == [0] * len(zeros)

@@ -29,7 +29,7 @@ _UNIT = 1 if sys.platform == "darwin" else 1024
 _MIB = 1 << 20
 
 
-def written(path: Path, rows: int) -> Path:
+def write_rows(path: Path, rows: int) -> Path:
     """Write a file with sixty characters beside the ids of a row, and every hundredth entitlement id cut off."""
     customer, subscription, _ = row("")
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -41,7 +41,7 @@ def written(path: Path, rows: int) -> Path:
     return path
 
 
-def read(path: Path) -> tuple[int, int, int, int]:
+def measure_read(path: Path) -> tuple[int, int, int, int]:
     """Return how many rows there are, how many are valid, the number of the last, and the peak of memory in bytes."""
     command = [sys.executable, "-c", _LAUNCHER, _READER, str(path)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout
@@ -54,9 +54,9 @@ def read(path: Path) -> tuple[int, int, int, int]:
     "rows", [pytest.param(100_000, marks=pytest.mark.soak), pytest.param(1_000_000, marks=pytest.mark.million)]
 )
 def test_a_million_rows_are_read_in_the_memory_of_a_few(tmp_path: Path, rows: int) -> None:
-    short, long = written(tmp_path / "short.csv", 10_000), written(tmp_path / "long.csv", rows)
-    *_, usual = read(short)
-    count, valid, last, peak = read(long)
+    short, long = write_rows(tmp_path / "short.csv", 10_000), write_rows(tmp_path / "long.csv", rows)
+    *_, usual = measure_read(short)
+    count, valid, last, peak = measure_read(long)
     size = long.stat().st_size
     print(f"{rows:,} rows, {size // _MIB} MiB: {peak // _MIB} MiB of memory; 10,000 rows: {usual // _MIB}")  # noqa: T201 - the figures
     assert (count, valid, last) == (rows, rows * 99 // 100, rows + 1)

@@ -16,7 +16,7 @@ from tests.support.virtual_run import SentCall, VirtualRun
 LIMITS = Limits(calls_per_second=10)
 
 
-def throttled(virtual_run: VirtualRun) -> int:
+def count_throttled(virtual_run: VirtualRun) -> int:
     """Return how many calls were answered 429."""
     return sum(sent.status == 429 for sent in virtual_run.sent)
 
@@ -71,7 +71,7 @@ def test_an_endless_429_is_abandoned_after_half_an_hour(tmp_path: Path) -> None:
     virtual_run.work(LIMITS)
     assert statuses(virtual_run) == {Status.DEFERRED: 50}
     assert 1800 <= virtual_run.now < 2100
-    assert throttled(virtual_run) < 150
+    assert count_throttled(virtual_run) < 150
 
 
 def test_a_throttled_customer_delays_no_other(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_limit_that_falls_and_rises_in_mid_run_is_followed(tmp_path: Path, win
     assert statuses(virtual_run) == {Status.ACCEPTED: 6000}
     assert len(virtual_run.service.call_log.effects) == 6000
     assert virtual_run.service.call_log.violations == []
-    assert throttled(virtual_run) < 0.05 * len(virtual_run.sent)
+    assert count_throttled(virtual_run) < 0.05 * len(virtual_run.sent)
     # 2,000 calls at 20, 1,000 at 5 and 3,000 at 20 a second, if none of the limit were wasted.
     assert virtual_run.now < 1.35 * (2000 / 20 + 1000 / 5 + 3000 / 20)
 

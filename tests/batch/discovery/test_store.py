@@ -29,7 +29,7 @@ def commit(store: DiscoveryStore, statements: Iterable[Statement]) -> None:
         store.connection.execute(sql, values)
 
 
-def listed(store: DiscoveryStore, *numbers: int, now: datetime = NOW) -> None:
+def record_listing(store: DiscoveryStore, *numbers: int, now: datetime = NOW) -> None:
     entries = [CustomerEntry(guid(number), f"name {number}") for number in numbers]
     commit(store, [*store.page_statements(entries, after=0, without_id=0), *store.listed_statements(now)])
 
@@ -49,7 +49,7 @@ def read(
 def test_customers_come_in_the_order_of_the_list_and_whole(tmp_path: Path) -> None:
     with DiscoveryStore(tmp_path / "x.sqlite3", now=NOW) as store:
         assert not store.is_listed
-        listed(store, 3, 1, 2)
+        record_listing(store, 3, 1, 2)
         read(store, 1, target(11), target(11, guid(111)))
         read(store, 3, target(31))
         read(store, 1, target(12))
@@ -62,7 +62,7 @@ def test_customers_come_in_the_order_of_the_list_and_whole(tmp_path: Path) -> No
 def test_what_was_read_too_long_ago_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     with DiscoveryStore(path, now=NOW) as store:
-        listed(store, 1, 2, 3)
+        record_listing(store, 1, 2, 3)
         read(store, 1, target(11), now=NOW)
         read(store, 2, target(21), now=NOW + timedelta(hours=1))
         read(store, 3, target(31), failure=FAILURE, now=NOW + timedelta(hours=1))
@@ -74,7 +74,7 @@ def test_what_was_read_too_long_ago_is_read_again(tmp_path: Path) -> None:
         assert list(store.unread_ids()) == [guid(1), guid(3)]
         assert [row.subscription_id for row in store.rows()] == [guid(21)]
         # The list has changed meanwhile: what is no longer in it is forgotten.
-        listed(store, 4, 1, now=NOW + STORED_FOR)
+        record_listing(store, 4, 1, now=NOW + STORED_FOR)
         assert list(store.unread_ids()) == [guid(4), guid(1)]
         assert list(store.rows()) == []
 
@@ -85,7 +85,7 @@ def test_a_list_that_was_not_read_to_its_end_is_read_from_the_start(tmp_path: Pa
         commit(store, store.page_statements([CustomerEntry(guid(7), "")], after=0, without_id=3))
     with DiscoveryStore(path, now=NOW) as store:
         assert not store.is_listed
-        listed(store, 1, 2)
+        record_listing(store, 1, 2)
         assert list(store.unread_ids()) == [guid(1), guid(2)]
         assert store.without_id == 0
 

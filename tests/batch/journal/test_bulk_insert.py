@@ -42,7 +42,7 @@ def mixed(number: int) -> InputRow:
     return plain(number)
 
 
-def stored(folder: Path) -> list[InputRow]:
+def read_rows(folder: Path) -> list[InputRow]:
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         cursor = connection.execute(
             "SELECT number, json_extract(cells, '$[0]'), json_extract(cells, '$[1]'), customer_id, subscription_id, "
@@ -96,14 +96,14 @@ def threads() -> list[str]:
 def test_plain_rows_arrive_complete_and_in_their_order(tmp_path: Path, count: int) -> None:
     rows = [plain(number) for number in range(2, count + 2)]
     create(tmp_path, iter(rows))
-    assert stored(tmp_path) == rows
+    assert read_rows(tmp_path) == rows
     assert threads() == []
 
 
 def test_rows_of_all_kinds_arrive_complete_and_in_their_order(tmp_path: Path) -> None:
     rows = [mixed(number) for number in range(2, MANY)]
     create(tmp_path, iter(rows))
-    assert stored(tmp_path) == rows
+    assert read_rows(tmp_path) == rows
 
 
 @pytest.mark.parametrize("index", [0, 2047, MANY - 1])

@@ -29,31 +29,31 @@ from tests.support.ids import AT, guid, target
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 
 
-def answer_of(status: int | None, code: str = "", *, business: bool) -> Answer:
+def make_answer(status: int | None, code: str = "", *, business: bool) -> Answer:
     """Return an answer as a verdict carries it."""
     return Answer(status, code, "words", business=business)
 
 
-UNAVAILABLE = verdicts.Transient(answer_of(503, "http-503", business=False))
-LOST = verdicts.Transient(answer_of(None, "no-answer", business=False), lost=True)
+UNAVAILABLE = verdicts.Transient(make_answer(503, "http-503", business=False))
+LOST = verdicts.Transient(make_answer(None, "no-answer", business=False), lost=True)
 WRITTEN: dict[str, Verdict] = {
-    "accepted": verdicts.Accepted(answer_of(202, business=True)),
-    "refused": verdicts.Refused(answer_of(404, "800111", business=True)),
-    "redirected": verdicts.Refused(answer_of(302, "unexpected-redirect", business=False)),
-    "busy": verdicts.NotReady(answer_of(409, "800082", business=True)),
-    "postponed": verdicts.TryLater(answer_of(409, "900278", business=True)),
-    "contested": verdicts.AmbiguousRefusal(answer_of(400, "900337", business=True)),
+    "accepted": verdicts.Accepted(make_answer(202, business=True)),
+    "refused": verdicts.Refused(make_answer(404, "800111", business=True)),
+    "redirected": verdicts.Refused(make_answer(302, "unexpected-redirect", business=False)),
+    "busy": verdicts.NotReady(make_answer(409, "800082", business=True)),
+    "postponed": verdicts.TryLater(make_answer(409, "900278", business=True)),
+    "contested": verdicts.AmbiguousRefusal(make_answer(400, "900337", business=True)),
     "unavailable": UNAVAILABLE,
-    "timed out": replace(LOST, answer=answer_of(None, "timed-out", business=False)),
-    "unreachable": verdicts.Transient(answer_of(None, "unreachable", business=False), sent=False),
-    "throttled": verdicts.Throttled(answer_of(429, "http-429", business=False), 1.0),
-    "fatal": verdicts.Fatal(answer_of(403, "900329", business=True)),
+    "timed out": replace(LOST, answer=make_answer(None, "timed-out", business=False)),
+    "unreachable": verdicts.Transient(make_answer(None, "unreachable", business=False), sent=False),
+    "throttled": verdicts.Throttled(make_answer(429, "http-429", business=False), 1.0),
+    "fatal": verdicts.Fatal(make_answer(403, "900329", business=True)),
 }
 READINGS: dict[str, Verdict] = {
-    "active": verdicts.StatusRead(answer_of(200, business=True), "active"),
-    "inactive": verdicts.StatusRead(answer_of(200, business=True), "inactive"),
-    "another word": verdicts.StatusRead(answer_of(200, business=True), "warming"),
-    "refused": verdicts.Refused(answer_of(404, "800111", business=True)),
+    "active": verdicts.StatusRead(make_answer(200, business=True), "active"),
+    "inactive": verdicts.StatusRead(make_answer(200, business=True), "inactive"),
+    "another word": verdicts.StatusRead(make_answer(200, business=True), "warming"),
+    "refused": verdicts.Refused(make_answer(404, "800111", business=True)),
     "unavailable": UNAVAILABLE,
 }
 

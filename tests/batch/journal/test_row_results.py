@@ -16,7 +16,7 @@ DUPLICATE = Outcome(Status.DUPLICATE, 0, None, "", "same target as row 2, which 
 REPEATED = RowDetails(duplicate_of=1, first_number=2)
 
 
-def taken_over(outcome: Outcome, description: str) -> Outcome:
+def keep_numbers(outcome: Outcome, description: str) -> Outcome:
     return Outcome(outcome.status, outcome.attempts, None, outcome.code, description)
 
 
@@ -95,7 +95,7 @@ def taken_over(outcome: Outcome, description: str) -> Outcome:
             FAILED,
             True,
             DerivedResult(
-                taken_over(FAILED, "taken over by run next: no such customer"),
+                keep_numbers(FAILED, "taken over by run next: no such customer"),
                 succeeded=False,
                 excluded_by_limit=False,
                 settled=True,
@@ -106,7 +106,10 @@ def taken_over(outcome: Outcome, description: str) -> Outcome:
             NOT_SENT,
             False,
             DerivedResult(
-                taken_over(NOT_SENT, "taken over by run next"), succeeded=False, excluded_by_limit=False, settled=False
+                keep_numbers(NOT_SENT, "taken over by run next"),
+                succeeded=False,
+                excluded_by_limit=False,
+                settled=False,
             ),
         ),
         (
@@ -114,7 +117,7 @@ def taken_over(outcome: Outcome, description: str) -> Outcome:
             NOT_SENT,
             False,
             DerivedResult(
-                taken_over(EXCLUDED, "taken over by run next: left out by --limit"),
+                keep_numbers(EXCLUDED, "taken over by run next: left out by --limit"),
                 succeeded=False,
                 excluded_by_limit=True,
                 settled=True,
@@ -129,5 +132,5 @@ def test_the_result_of_a_row_follows_from_what_is_on_record(
 
 
 def test_a_long_description_of_a_row_taken_over_still_fits_into_the_results() -> None:
-    derived = derive(RowDetails(transferred_to="next"), taken_over(FAILED, "x" * 1024), is_stored=True)
+    derived = derive(RowDetails(transferred_to="next"), keep_numbers(FAILED, "x" * 1024), is_stored=True)
     assert len(derived.outcome.description) == 1024

@@ -16,7 +16,7 @@ from tests.support.run_commands import FAST, row_statuses
 C, S, E = guid(1001), guid(2001), guid(1)
 
 
-def flagged(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
+def flag_rows(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
     """Make a journal of rows from row 2 on, and flag what is misplaced."""
     rows = [
         InputRow(number, ("x",), row_target) if row_target else InputRow(number, ("x",), None, "no-ids", "no ids")
@@ -29,16 +29,16 @@ def flagged(folder: Path, targets: list[Target | None]) -> list[SwappedId]:
     return swapped
 
 
-def flagged_cells(folder: Path, targets: list[Target | None]) -> list[tuple[int, str]]:
-    return [(swapped.number, swapped.column) for swapped in flagged(folder, targets)]
+def flag_cells(folder: Path, targets: list[Target | None]) -> list[tuple[int, str]]:
+    return [(swapped.number, swapped.column) for swapped in flag_rows(folder, targets)]
 
 
 def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
-    assert flagged(tmp_path, [target(guid(number), number % 3) for number in range(50)]) == []
+    assert flag_rows(tmp_path, [target(guid(number), number % 3) for number in range(50)]) == []
 
 
 def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path) -> None:
-    (swapped,) = flagged(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
+    (swapped,) = flag_rows(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
     assert (swapped.number, swapped.column, swapped.value) == (3, "entitlement_id", S)
     assert swapped.description == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
 
@@ -46,24 +46,24 @@ def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path
 def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Path) -> None:
     targets: list[Target | None] = [Target(C, S, guid(number)) for number in range(5)]
     targets[3] = Target(S, C, guid(3))
-    assert flagged_cells(tmp_path, targets) == [(5, "customer_id")]
+    assert flag_cells(tmp_path, targets) == [(5, "customer_id")]
 
 
 def test_both_rows_are_flagged_if_either_could_be_wrong(tmp_path: Path) -> None:
-    swapped = flagged(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
+    swapped = flag_rows(tmp_path, [Target(C, S, E), Target(guid(1002), C, guid(2))])
     assert [(cell.number, cell.column) for cell in swapped] == [(2, "customer_id"), (3, "subscription_id")]
     assert "one of the two is in the wrong column" in swapped[0].description
 
 
 def test_rows_that_are_invalid_already_prove_nothing(tmp_path: Path) -> None:
-    assert flagged(tmp_path, [None, Target(C, S, E), None]) == []
+    assert flag_rows(tmp_path, [None, Target(C, S, E), None]) == []
 
 
 def test_the_digest_leaves_them_out(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    flagged(tmp_path / "a", [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
-    flagged(tmp_path / "b", [Target(C, S, E), Target(C, S, guid(2))])
+    flag_rows(tmp_path / "a", [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
+    flag_rows(tmp_path / "b", [Target(C, S, E), Target(C, S, guid(2))])
     assert input_digest(tmp_path / "a") == input_digest(tmp_path / "b")
 
 
@@ -72,7 +72,7 @@ def test_no_id_is_left_in_two_columns(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, int]]
 ) -> None:
     targets = [Target(*map(guid, ids)) for ids in drawn]
-    bad = {cell.number for cell in flagged(tmp_path_factory.mktemp("run"), list(targets))}
+    bad = {cell.number for cell in flag_rows(tmp_path_factory.mktemp("run"), list(targets))}
     good = [row_target for number, row_target in enumerate(targets, 2) if number not in bad]
     columns = [
         {row_target.customer_id for row_target in good},

@@ -9,12 +9,12 @@ import pytest
 from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
 from bulkreact.models import Target
 from bulkreact.settings import Limits
-from tests.scenarios.test_subscription_updates import of
+from tests.scenarios.test_subscription_updates import subscription_target
 from tests.support.ids import guid, target
 from tests.support.virtual_run import VirtualRun
 
 LIMITS = Limits(calls_per_second=None, concurrency=1)
-KINDS = pytest.mark.parametrize("kind", [target(guid(1)), of(1)], ids=["entitlement", "subscription"])
+KINDS = pytest.mark.parametrize("kind", [target(guid(1)), subscription_target(1)], ids=["entitlement", "subscription"])
 
 
 def select(folder: Path, sql: str) -> list[str]:

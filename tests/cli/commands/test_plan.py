@@ -23,7 +23,7 @@ ROWS: list[tuple[str, ...]] = [
 ]
 
 
-def planned(
+def run_plan(
     program: Program, *options: str | Path, rows: Sequence[tuple[str, ...]] = ROWS
 ) -> tuple[ProgramResult, dict[str, Any]]:
     """Plan rows, for programs."""
@@ -33,7 +33,7 @@ def planned(
 
 
 def test_everything_is_counted_and_adds_up(program: Program) -> None:
-    process, plan = planned(program, "--rate", "2/s")
+    process, plan = run_plan(program, "--rate", "2/s")
     assert process.code == 1
     assert (plan["rows"], plan["valid"], plan["invalid"], plan["duplicate"]) == (6, 4, 1, 1)
     assert plan["rows"] == plan["valid"] + plan["invalid"] + plan["duplicate"]
@@ -44,7 +44,7 @@ def test_everything_is_counted_and_adds_up(program: Program) -> None:
 
 
 def test_every_problem_has_its_row_and_column_and_its_remedy(program: Program) -> None:
-    _, plan = planned(program)
+    _, plan = run_plan(program)
     assert [(problem["row"], problem["column"], problem["value"], problem["code"]) for problem in plan["problems"]] == [
         (6, "customer_id", "x", "invalid-customer-id"),
         (6, "subscription_id", "", "missing-subscription-id"),
@@ -73,7 +73,7 @@ def test_it_is_shown_to_people(program: Program) -> None:
 
 
 def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> None:
-    process, plan = planned(program, rows=[row(guid(1)), row(guid(1))])
+    process, plan = run_plan(program, rows=[row(guid(1)), row(guid(1))])
     assert process.code == 0
     assert (plan["valid"], plan["duplicate"], plan["problems"]) == (1, 1, [])
 
@@ -90,7 +90,7 @@ def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> 
 def test_what_run_would_refuse_plan_refuses(
     program: Program, options: tuple[str, ...], rows: list[tuple[str, ...]], message: str
 ) -> None:
-    process, _ = planned(program, *options, rows=rows)
+    process, _ = run_plan(program, *options, rows=rows)
     assert process.code == 2
     assert message in process.err
 
@@ -109,7 +109,7 @@ def test_it_reads_as_run_would(program: Program, partner: Partner) -> None:
 
 def test_a_run_holds_itself_to_its_plan(program: Program, partner: Partner) -> None:
     target = ("--base-url", partner.base_url, *FAST, "--plan", "plan.json")
-    planned(program, "--out", "plan.json")
+    run_plan(program, "--out", "plan.json")
     # Names, case and order of columns may change; what is sent may not.
     rows = [("Ann", *(cell.upper() for cell in reversed(ids))) for ids in ROWS]
     write_csv(program.folder / "input.csv", rows, ("name", *reversed(IDS)))
@@ -171,15 +171,15 @@ def test_a_plan_does_not_overwrite_its_input(program: Program) -> None:
     assert path.read_bytes() == before
 
 
-def online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], *options: str) -> dict[str, Any]:
+def plan_online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], *options: str) -> dict[str, Any]:
     """Plan rows and read how they stand."""
-    _, plan = planned(program, "--online", "--base-url", partner.base_url, "--rate", "off", *options, rows=rows)
+    _, plan = run_plan(program, "--online", "--base-url", partner.base_url, "--rate", "off", *options, rows=rows)
     return plan
 
 
 def test_it_reads_the_status_of_every_target_and_reactivates_nothing(program: Program, partner: Partner) -> None:
     rows = [row(scenario_id(208), 1), row(guid(1), 1), row(guid(2), 2), row(guid(2), 2), ("x", "", ""), row(guid(3), 3)]
-    plan = online(program, partner, rows)
+    plan = plan_online(program, partner, rows)
     assert plan["statuses"] == [[2, "active"], [3, "inactive"], [4, "inactive"], [7, "inactive"]]
     assert partner.requests() == []
     assert partner.service.call_log.effects == []
@@ -193,7 +193,7 @@ def test_it_reads_the_status_of_every_target_and_reactivates_nothing(program: Pr
 
 
 def test_what_cannot_be_read_is_said(program: Program, partner: Partner) -> None:
-    plan = online(program, partner, [row(scenario_id(596), 1), row(guid(2), 2)])
+    plan = plan_online(program, partner, [row(scenario_id(596), 1), row(guid(2), 2)])
     assert plan["statuses"] == [[2, None], [3, "inactive"]]
     shown = program("plan", "input.csv", "--online", "--base-url", partner.base_url, "--rate", "off")
     assert "not readable 1" in shown.out
@@ -203,7 +203,7 @@ def test_reading_keeps_to_the_pace_and_waits_when_asked(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     partner = start_partner(Behaviour(partner_limit=3, window=1))
-    plan = online(program, partner, [row(guid(number), number) for number in range(8)])
+    plan = plan_online(program, partner, [row(guid(number), number) for number in range(8)])
     assert [word for _, word in plan["statuses"]] == ["inactive"] * 8
     assert any(str(call["answer"]) == "429" for call in partner.service.call_log.calls)
 
@@ -229,8 +229,8 @@ def test_reading_needs_credentials_and_excludes_a_run(program: Program, partner:
 def test_rows_with_ids_in_the_wrong_column_do_not_count_for_the_digest(program: Program) -> None:
     good = [row(guid(1), 1), row(guid(2), 1)]
     customer, subscription, _ = good[0]
-    _, invalid_plan = planned(program, rows=[*good, (customer, subscription, subscription)])
-    _, without = planned(program, rows=good)
+    _, invalid_plan = run_plan(program, rows=[*good, (customer, subscription, subscription)])
+    _, without = run_plan(program, rows=good)
     assert (invalid_plan["invalid"], invalid_plan["problems"][0]["code"]) == (1, "swapped-ids")
     assert invalid_plan["problems"][0]["column"] == "entitlement_id"
     assert invalid_plan["digest"] == without["digest"]

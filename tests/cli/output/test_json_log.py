@@ -21,7 +21,7 @@ def lines(process: ProgramResult) -> list[dict[str, object]]:
     return log
 
 
-def of(log: list[dict[str, object]], event: str) -> list[dict[str, object]]:
+def select_event(log: list[dict[str, object]], event: str) -> list[dict[str, object]]:
     """Return the lines of one event."""
     return [line for line in log if line["event"] == event]
 
@@ -30,24 +30,24 @@ def test_every_row_and_every_step_is_one_object_a_line(program: Program, partner
     process = run(program, partner, ["a", 800111, 1599], "--attempts", "1", *AS_JSON, "--progress")
     assert (process.code, process.out) == (1, "")
     log = lines(process)
-    rows = {line["row"]: line for line in of(log, "row.settled")}
+    rows = {line["row"]: line for line in select_event(log, "row.settled")}
     results = read_csv(process.run / "results.csv")
     for name in ("request_id", "correlation_id", "status"):
         assert [str(rows[number][name]) for number in (2, 3, 4)] == [line[name] for line in results]
     assert [rows[number].get("http_status") for number in (2, 3, 4)] == [202, 404, None]
     assert [rows[number].get("error_code") for number in (2, 3, 4)] == [None, "800111", "connection-lost"]
     assert {line["run_id"] for line in rows.values()} == {process.run.name}
-    (end,) = of(log, "run.ended")
+    (end,) = select_event(log, "run.ended")
     assert (end["level"], end["exit_code"], end["state"]) == ("warning", 1, "finished")
     assert end["counts"] == process.summary["counts"]
-    assert [len(of(log, event)) for event in ("run.began", "phase.began", "phase.ended")] == [1, 1, 1]
+    assert [len(select_event(log, event)) for event in ("run.began", "phase.began", "phase.ended")] == [1, 1, 1]
     assert CANARY not in process.err
 
 
 def test_invalid_rows_are_lines_as_well(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1)), ("x", *row(guid(2))[1:])])
     log = lines(program("run", "input.csv", "--base-url", partner.base_url, *FAST, *AS_JSON))
-    (line,) = of(log, "row.invalid")
+    (line,) = select_event(log, "row.invalid")
     assert (line["row"], line["error_code"]) == (3, "invalid-customer-id")
 
 
@@ -94,7 +94,7 @@ def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner)
     assert ended.code == 143
     assert log[-1]["event"] == "run.ended"
     assert (log[-1]["exit_code"], log[-1]["state"], log[-1]["level"]) == (143, "interrupted", "error")
-    assert Counter(str(line["status"]) for line in of(log, "row.settled"))["accepted"] >= 3
+    assert Counter(str(line["status"]) for line in select_event(log, "row.settled"))["accepted"] >= 3
 
 
 @pytest.mark.parametrize("command", ["resume", "retry", "verify"])
@@ -102,7 +102,7 @@ def test_the_commands_that_follow_a_run_speak_so_too(program: Program, partner: 
     partner.service.behaviour = partner.service.behaviour.__class__(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
     again = program(command, process.run.name, *FAST, *AS_JSON)
-    assert of(lines(again), "run.ended")
+    assert select_event(lines(again), "run.ended")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes")

@@ -122,14 +122,14 @@ def test_a_code_that_was_never_entered_is_reported_as_that() -> None:
 Answers = Callable[[str], web.Response]
 
 
-def discovered(base: str) -> web.Response:
+def answer_discovery(base: str) -> web.Response:
     """Return the answer that says where tokens are to be had."""
     return web.json_response({"issuer": base, "authorization_endpoint": f"{base}/a", "token_endpoint": f"{base}/t"})
 
 
 @asynccontextmanager
 async def serving(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, token: Answers, discovery: Answers = discovered
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, token: Answers, discovery: Answers = answer_discovery
 ) -> AsyncIterator[tuple[str, list[str]]]:
     """Serve a token service with such answers over TLS; yield its address, and the paths at which a secret arrived."""
     lines = set()
@@ -172,7 +172,7 @@ async def test_no_answer_is_too_odd_and_none_is_repeated(
     def odd(_base: str) -> web.Response:
         return web.Response(body=ODD[kind], status=status, content_type="application/json")
 
-    discovery = odd if where == "discovery" else discovered
+    discovery = odd if where == "discovery" else answer_discovery
     async with serving(tmp_path, monkeypatch, token=odd, discovery=discovery) as (base, _):
         error = await asyncio.to_thread(fetch_error, identity(base))
     out, err = capfd.readouterr()

@@ -444,7 +444,7 @@ def test_a_sign_in_that_cannot_be_removed_is_reported(program: Program, authorit
     assert "Traceback" not in process.err
 
 
-def begun_without_a_token(program: Program, authority: Authority, *options: str) -> None:
+def start_without_a_token(program: Program, authority: Authority, *options: str) -> None:
     """Begin a run for a tenant by its domain while the token service is down."""
     authority.directory.domains = DOMAINS
     authority.directory.faults = [Fault(503, retry_after="999")]
@@ -458,7 +458,7 @@ def begun_without_a_token(program: Program, authority: Authority, *options: str)
 def test_a_run_that_knows_its_tenant_by_name_alone_is_not_continued_for_another(
     program: Program, authority: Authority, other: str
 ) -> None:
-    begun_without_a_token(program, authority)
+    start_without_a_token(program, authority)
     resumed = program("resume", *FAST, *APP, "--tenant-id", other)
     assert resumed.code == 2
     assert "fabrikam.example" in resumed.err
@@ -475,7 +475,7 @@ def test_a_run_that_knows_its_tenant_by_name_alone_is_not_continued_for_another(
 def test_a_ready_token_must_be_said_to_be_of_a_tenant_that_is_known_by_name_alone(
     program: Program, authority: Authority
 ) -> None:
-    begun_without_a_token(program, authority)
+    start_without_a_token(program, authority)
     scope = "https://api.partnercenter.microsoft.com/.default"
     answer = authority.ask("client_credentials", client_id=CLIENT, client_secret=SECRET, scope=scope)
     program.environment |= {
@@ -541,7 +541,7 @@ def test_a_run_learns_its_tenant_and_keeps_to_it(program: Program, authority: Au
 
 
 def test_a_new_run_says_that_another_tenants_is_unfinished(program: Program, authority: Authority) -> None:
-    begun_without_a_token(program, authority)
+    start_without_a_token(program, authority)
     anew = run(program, *APP, "--tenant-id", "contoso.example")
     assert "is for the tenant fabrikam.example: this is a new run" in anew.err
 

@@ -28,7 +28,7 @@ def token(claims: object) -> str:
     return f"eyJhbGciOiJub25lIn0.{payload}.c2lnbmF0dXJl"
 
 
-def refused(claims: dict[str, Any], *, resource: str = RESOURCE, tenant_id: str = TENANT) -> str:
+def reject(claims: dict[str, Any], *, resource: str = RESOURCE, tenant_id: str = TENANT) -> str:
     claim_set = read_claims(token(claims))
     assert claim_set
     return rejection_reason(claim_set, resource=resource, tenant_id=tenant_id)
@@ -54,7 +54,7 @@ def refused(claims: dict[str, Any], *, resource: str = RESOURCE, tenant_id: str 
     ],
 )
 def test_a_token_is_used_unless_a_claim_is_there_and_wrong(claims: dict[str, Any]) -> None:
-    assert refused(claims) == ""
+    assert reject(claims) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_a_token_is_used_unless_a_claim_is_there_and_wrong(claims: dict[str, Any
     ],
 )
 def test_each_refusal_says_what_is_wrong_and_what_to_do(claims: dict[str, Any], reason: str) -> None:
-    assert reason in refused(claims)
+    assert reason in reject(claims)
 
 
 def test_a_tenant_that_is_named_by_its_domain_cannot_be_compared() -> None:
-    assert refused(USER, tenant_id="fabrikam.example") == ""
-    assert refused(USER, tenant_id="") == ""
+    assert reject(USER, tenant_id="fabrikam.example") == ""
+    assert reject(USER, tenant_id="") == ""
 
 
 @pytest.mark.parametrize(

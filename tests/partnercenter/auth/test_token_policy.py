@@ -10,7 +10,7 @@ DOWN = TokenServiceError("down", transient=True)
 REFUSED = TokenServiceError("refused", transient=False)
 
 
-def busy(seconds: float) -> TokenServiceError:
+def make_busy_error(seconds: float) -> TokenServiceError:
     return TokenServiceError("busy", transient=True, retry_after=seconds)
 
 
@@ -39,7 +39,14 @@ def test_a_refused_token_is_neither_fresh_nor_valid() -> None:
 
 @pytest.mark.parametrize(
     ("error", "renew_at"),
-    [(DOWN, 130), (REFUSED, 130), (busy(5), 130), (busy(60), 160), (busy(9999), 200), (CredentialsRefusedError(), 130)],
+    [
+        (DOWN, 130),
+        (REFUSED, 130),
+        (make_busy_error(5), 130),
+        (make_busy_error(60), 160),
+        (make_busy_error(9999), 200),
+        (CredentialsRefusedError(), 130),
+    ],
 )
 def test_a_failed_renewal_is_postponed_but_not_beyond_the_tokens_life(error: Exception, renew_at: float) -> None:
     token = CachedToken("token", 0, 100, 200).with_postponed_renewal(error, 100)
@@ -54,10 +61,10 @@ def test_a_failed_renewal_is_postponed_but_not_beyond_the_tokens_life(error: Exc
         (DOWN, 4, 8),
         (DOWN, 5, None),
         (REFUSED, 1, None),
-        (busy(17), 1, 17),
-        (busy(3), 4, 8),
-        (busy(120), 1, 120),
-        (busy(121), 1, None),
+        (make_busy_error(17), 1, 17),
+        (make_busy_error(3), 4, 8),
+        (make_busy_error(120), 1, 120),
+        (make_busy_error(121), 1, None),
         (CredentialsRefusedError(), 1, None),
     ],
 )
@@ -69,4 +76,4 @@ def test_a_fetch_is_repeated_while_failures_are_transient_and_waits_short(
 
 def test_chance_shortens_the_back_off_but_not_the_named_wait() -> None:
     assert retry_delay(DOWN, failures=3, chance=0.5) == 2
-    assert retry_delay(busy(17), failures=1, chance=0.5) == 17
+    assert retry_delay(make_busy_error(17), failures=1, chance=0.5) == 17

@@ -42,7 +42,7 @@ def table(delimiter: str = ",", end: str = "\n") -> str:
     return "".join(delimiter.join(cells) + end for cells in rows)
 
 
-def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
+def problem_codes(rows: list[InputRow]) -> list[tuple[int, str]]:
     return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
@@ -53,7 +53,7 @@ def test_the_same_rows_are_read_however_they_are_saved(tmp_path: Path, encoding:
     input_file, rows = take(save(tmp_path, table(delimiter, end), encoding))
     assert input_file.header == (*IDS, "Name")
     assert [input_row.cells[3] for input_row in rows] == ["Zürich", f'a{delimiter} "b"{end}c', ""]
-    assert numbered(rows) == [(2, ""), (3, ""), (4, "")]
+    assert problem_codes(rows) == [(2, ""), (3, ""), (4, "")]
     assert [input_row.target.entitlement_id for input_row in rows if input_row.target] == [guid(1), guid(2), guid(3)]
     assert bool(input_file.remark) is (encoding == "cp1252")
 
@@ -68,14 +68,14 @@ def test_compressed_files_are_known_by_their_content(tmp_path: Path, name: str, 
 
 @pytest.mark.parametrize("mark", ["sep=;\r\n", '"sep=;"\r\n', "SEP=;\n", "sep=;\r"])
 def test_excels_mark_says_what_separates_and_does_not_count(tmp_path: Path, mark: str) -> None:
-    assert numbered(take(save(tmp_path, mark + table(";")))[1]) == [(2, ""), (3, ""), (4, "")]
+    assert problem_codes(take(save(tmp_path, mark + table(";")))[1]) == [(2, ""), (3, ""), (4, "")]
     strange = mark.replace(";", "~") + table("~")
     assert len(take(save(tmp_path, strange))[1]) == 3
 
 
 @pytest.mark.parametrize("title", ["Sep=arate list", "sep=", "sep=ab", "separated"])
 def test_a_title_is_not_taken_for_excels_mark(tmp_path: Path, title: str) -> None:
-    assert numbered(take(save(tmp_path, f"{title}\n{table()}"))[1]) == [(3, ""), (4, ""), (5, "")]
+    assert problem_codes(take(save(tmp_path, f"{title}\n{table()}"))[1]) == [(3, ""), (4, ""), (5, "")]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_header_is_found_below_titles(tmp_path: Path, titles: int) -> None:
     above = "".join(f"Cancelled subscriptions, part {number}\n\n" for number in range(titles))
     input_file, rows = take(save(tmp_path, above + table()))
     assert input_file.header == (*IDS, "Name")
-    assert numbered(rows) == [(2 * titles + number, "") for number in (2, 3, 4)]
+    assert problem_codes(rows) == [(2 * titles + number, "") for number in (2, 3, 4)]
 
 
 def test_a_header_is_not_looked_for_in_the_middle_of_a_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.support.ids import guid
 GOOD = "5eed0000-0000-4000-8000-a0000000002a"
 
 
-def normalized(cell: str) -> str:
+def normalize_cell(cell: str) -> str:
     return str(normalize(pd.Series([cell], dtype=str)).iloc[0])
 
 
@@ -39,7 +39,7 @@ def normalized(cell: str) -> str:
     ],
 )
 def test_a_guid_in_strange_clothes_is_recognised(cell: str) -> None:
-    assert normalized(cell) == GOOD
+    assert normalize_cell(cell) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_guid_in_strange_clothes_is_recognised(cell: str) -> None:
     ],
 )
 def test_anything_else_is_refused(cell: str) -> None:
-    assert normalized(cell) == ""
+    assert normalize_cell(cell) == ""
 
 
 def test_good_and_bad_cells_keep_their_positions() -> None:
@@ -107,7 +107,7 @@ def test_an_unusable_cell_is_explained(cell: str, code: str, message: str) -> No
 @pytest.mark.parametrize("clothes", ["{}", "{{{}}}", " {} "])
 def test_the_templates_examples_name_nothing(example: str, clothes: str) -> None:
     cell = clothes.format(example.upper())
-    assert normalized(cell) == ""
+    assert normalize_cell(cell) == ""
     reason = guid_error("entitlement_id", cell)
     assert reason.code == "invalid-entitlement-id"
     assert reason.message.startswith("entitlement_id is the template's example, put your own there")

@@ -39,7 +39,7 @@ def table(book: Workbook, at: tuple[int, int] = (1, 1), header: tuple[str, ...] 
             book.active.cell(at[0] + down, at[1] + across, cell)
 
 
-def numbered(rows: list[InputRow]) -> list[tuple[int, str]]:
+def problem_codes(rows: list[InputRow]) -> list[tuple[int, str]]:
     return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
@@ -52,7 +52,7 @@ def test_a_table_is_found_anywhere_in_a_sheet(tmp_path: Path, at: tuple[int, int
 
     input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == (*IDS, "Name")
-    assert numbered(rows) == [(at[0] + number, "") for number in (1, 2, 3)]
+    assert problem_codes(rows) == [(at[0] + number, "") for number in (1, 2, 3)]
     assert [input_row.cells for input_row in rows] == [(*row(guid(number)), f"Zürich {number}") for number in (1, 2, 3)]
 
 
@@ -124,7 +124,11 @@ def test_an_id_that_became_a_number_is_damage(tmp_path: Path) -> None:
         book.active["C2"] = 4.892e92
         book.active["A3"] = datetime(2026, 3, 1)  # noqa: DTZ001 - as a sheet has it
 
-    assert numbered(take(write_file(tmp_path, fill))[1]) == [(2, "damaged-by-excel"), (3, "damaged-by-excel"), (4, "")]
+    assert problem_codes(take(write_file(tmp_path, fill))[1]) == [
+        (2, "damaged-by-excel"),
+        (3, "damaged-by-excel"),
+        (4, ""),
+    ]
 
 
 def test_an_error_that_a_formula_came_to_is_damage_and_no_empty_cell(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_an_error_that_a_formula_came_to_is_damage_and_no_empty_cell(tmp_path: P
             book.active.cell(8, 25 + offset, error)
 
     _, rows = take(write_file(tmp_path, fill))
-    assert numbered(rows) == [(4, "damaged-by-excel"), (5, ""), (6, ""), (8, "damaged-by-excel")]
+    assert problem_codes(rows) == [(4, "damaged-by-excel"), (5, ""), (6, ""), (8, "damaged-by-excel")]
     assert rows[0].cells == (*row(guid(1))[:2], "#N/A", "Zürich 1")
     assert rows[3].cells == ("#REF!", "#VALUE!", "#N/A", "#DIV/0!")
 
@@ -150,8 +154,8 @@ def test_hidden_rows_with_data_are_refused_until_the_user_decides(tmp_path: Path
     with pytest.raises(InputRefusedError, match=r"1 hidden rows with data; the first is row 4") as refused:
         take(path)
     assert "--hidden-rows include or --hidden-rows skip" in str(refused.value)
-    assert numbered(take(path, InputOptions(hidden_rows="include"))[1]) == [(3, ""), (4, ""), (5, "")]
-    assert numbered(take(path, InputOptions(hidden_rows="skip"))[1]) == [(3, ""), (5, "")]
+    assert problem_codes(take(path, InputOptions(hidden_rows="include"))[1]) == [(3, ""), (4, ""), (5, "")]
+    assert problem_codes(take(path, InputOptions(hidden_rows="skip"))[1]) == [(3, ""), (5, "")]
 
 
 def test_hidden_rows_without_data_do_no_harm(tmp_path: Path) -> None:
@@ -172,7 +176,7 @@ def test_blank_rows_and_columns_are_passed_over_and_totals_are_not(tmp_path: Pat
 
     input_file, rows = take(write_file(tmp_path, fill))
     assert input_file.header == (*IDS, "Name")
-    assert numbered(rows) == [(2, ""), (3, ""), (4, ""), (8, "no-ids")]
+    assert problem_codes(rows) == [(2, ""), (3, ""), (4, ""), (8, "no-ids")]
 
 
 def test_a_column_without_a_name_but_with_cells_is_kept(tmp_path: Path) -> None:

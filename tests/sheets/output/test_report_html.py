@@ -215,7 +215,7 @@ def test_cells_of_the_input_are_text_and_nothing_else(program: Program, partner:
     assert not INVISIBLE.search(wild.text)
 
 
-def made_up(text: str, number: int = 1) -> RunReport:
+def make_report(text: str, number: int = 1) -> RunReport:
     """Return a report in which whatever can come from outside is this text."""
     gathering = ReportBuilder()
     call = Call(1, text, text, AT, AT, Answer(404, text, text, business=True))
@@ -260,9 +260,9 @@ _characters = st.characters(codec="utf-8") | st.sampled_from("<>&'\"/=-!{}%#\x00
 )
 def test_no_text_changes_the_shape_of_the_page(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("page")
-    report_html.write(folder, made_up(text))
+    report_html.write(folder, make_report(text))
     wild = report(folder)
-    report_html.write(folder, made_up("x"))
+    report_html.write(folder, make_report("x"))
     assert wild.shape == report(folder).shape
     assert report_html.strip_control_characters(text[:300]).strip() in wild.text
     assert not INVISIBLE.search(wild.text)
@@ -354,11 +354,11 @@ def test_a_report_that_cannot_be_written_leaves_the_older_one_and_is_said(progra
 def test_a_page_that_breaks_while_it_is_written_leaves_the_older_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report_html.write(tmp_path, made_up("old"))
+    report_html.write(tmp_path, make_report("old"))
     before = (tmp_path / "report.html").read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
-        report_html.write(tmp_path, made_up("new"))
+        report_html.write(tmp_path, make_report("new"))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_bytes() == before
 
@@ -433,7 +433,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("behind", ["paper", "ground", "notice"])
 @pytest.mark.parametrize("text", ["ink", "soft", "strong", "good", "mixed", "stopped"])
 def test_text_contrasts_with_its_background(tmp_path: Path, scheme: int, behind: str, text: str) -> None:
-    report_html.write(tmp_path, made_up("x"))
+    report_html.write(tmp_path, make_report("x"))
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", source, re.DOTALL)[scheme]
     colours = dict(re.findall(r"--(\w+): #([0-9a-f]+);", block))

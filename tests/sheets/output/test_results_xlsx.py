@@ -38,7 +38,7 @@ def result(cells: tuple[str, ...], outcome: Outcome = FAILED, *, number: int = 2
     return ResultRow(number, cells, outcome, succeeded=outcome is ACCEPTED, excluded_by_limit=False)
 
 
-def written(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
+def write(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
     path = folder / "results.xlsx"
     results_xlsx.write(path, header, rows, [("Run", "=1"), ("Input", "a.csv")])
     return path
@@ -74,7 +74,7 @@ def input_of(kind: str) -> bytes:
 
 def test_every_text_is_a_text_cell_with_the_original_and_nothing_is_a_formula(tmp_path: Path) -> None:
     header = tuple(f"{cell} {number}" for number, cell in enumerate(STRANGE))
-    path = written(tmp_path, header, [result(STRANGE)])
+    path = write(tmp_path, header, [result(STRANGE)])
     names, line = load_workbook(path)["Results"].iter_rows()
     assert [cell.value for cell in names] == [*header, *RESULT_COLUMNS]
     assert [cell.value for cell in line[: len(STRANGE)]] == list(STRANGE)
@@ -91,7 +91,7 @@ def test_every_text_is_a_text_cell_with_the_original_and_nothing_is_a_formula(tm
 
 
 def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
-    path = written(
+    path = write(
         tmp_path, (*HEADER, "note"), [result((*row(guid(1)), "x" * 500)), result((*row(guid(2)), ""), ACCEPTED)]
     )
     sheet = load_workbook(path)["Results"]
@@ -104,7 +104,7 @@ def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
 
 def test_failed_rows_are_coloured_and_of_the_others_the_status_alone(tmp_path: Path) -> None:
     duplicate = ResultRow(4, ("c",), Outcome(Status.DUPLICATE, 0, None), succeeded=True, excluded_by_limit=False)
-    path = written(tmp_path, ("a",), [result(("a",)), result(("b",), ACCEPTED), duplicate])
+    path = write(tmp_path, ("a",), [result(("a",)), result(("b",), ACCEPTED), duplicate])
     _, failed, accepted, double = load_workbook(path)["Results"].iter_rows()
     fills = [
         [cell.fill.fgColor.rgb if cell.fill.patternType else "" for cell in line] for line in (failed, accepted, double)
@@ -121,9 +121,7 @@ def test_every_status_has_a_colour() -> None:
 
 def test_the_second_sheet_sums_up(tmp_path: Path) -> None:
     unheard = Outcome(Status.FAILED, 1, CALL, "=new", "")
-    path = written(
-        tmp_path, ("a",), [result(("1",)), result(("2",)), result(("3",), ACCEPTED), result(("4",), unheard)]
-    )
+    path = write(tmp_path, ("a",), [result(("1",)), result(("2",)), result(("3",), ACCEPTED), result(("4",), unheard)])
     assert load_workbook(path).sheetnames == ["Results", "Summary"]
     lines = [[value for value in line if value is not None] for line in load_workbook(path)["Summary"].values]
     assert ["Run", "=1"] in lines
@@ -136,7 +134,7 @@ def test_the_second_sheet_sums_up(tmp_path: Path) -> None:
 
 
 def test_a_workbook_without_rows_is_one(tmp_path: Path) -> None:
-    input_file, rows = take(written(tmp_path, HEADER, []))
+    input_file, rows = take(write(tmp_path, HEADER, []))
     assert (input_file.header, rows) == (HEADER, [])
 
 
@@ -192,7 +190,7 @@ def test_any_table_comes_back_from_the_workbook_as_it_was(
     folder = tmp_path_factory.mktemp("round")
     header = (*HEADER, *(f"{name}~{number}" for number, name in enumerate(names)))
     input_rows = [(*row(guid(number)), *cells) for number, cells in enumerate(rows)]
-    path = written(folder, header, [result(cells, number=7) for cells in input_rows])
+    path = write(folder, header, [result(cells, number=7) for cells in input_rows])
     input_file, rows_read = take(path)
     assert input_file.header == header
     assert [input_row.cells for input_row in rows_read] == input_rows
@@ -203,7 +201,7 @@ def test_any_table_comes_back_from_the_workbook_as_it_was(
 
 
 def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) -> None:
-    path = written(tmp_path, ("a",), [result(("old",))])
+    path = write(tmp_path, ("a",), [result(("old",))])
     before = path.read_bytes()
 
     def breaking() -> Iterator[ResultRow]:
@@ -249,7 +247,7 @@ def test_it_is_written_where_the_input_came_out_of_a_spreadsheet(
 def test_a_run_of_a_workbook_leaves_one_that_is_private_and_a_valid_input(program: Program, partner: Partner) -> None:
     input_rows = [("=1+1", *row(guid(1))), ("'=1", *row(scenario_id(800111))), ("", *row("no id"))]
     header = ("'note", *HEADER)
-    source = written(program.folder, header, [result(cells) for cells in input_rows])
+    source = write(program.folder, header, [result(cells) for cells in input_rows])
     target = ("--base-url", partner.base_url, *FAST)
     process = program("run", source, *target)
     assert process.code == 1, process.err

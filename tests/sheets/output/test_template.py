@@ -21,7 +21,7 @@ from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses
 
 
-def filled(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
+def fill(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
     """Fill rows into a template as a spreadsheet would."""
     book = load_workbook(path)
     for cells in rows:
@@ -30,7 +30,7 @@ def filled(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
     return path
 
 
-def converted(path: Path, suffix: str) -> Path:
+def convert(path: Path, suffix: str) -> Path:
     """Let LibreOffice open a file and save it again."""
     office = shutil.which("soffice")
     if office is None:
@@ -123,7 +123,7 @@ def test_no_example_is_a_real_id(tmp_path: Path) -> None:
         example for example in EXAMPLES for number in ENTITLEMENT_SCENARIOS if example.endswith(f"{number:012d}")
     ]
     template.write_xlsx(tmp_path / "t.xlsx", command="")
-    input_file = InputFile(filled(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
+    input_file = InputFile(fill(tmp_path / "t.xlsx", [EXAMPLES, row(guid(1))]), max_rows=10)
     example, own = input_file.rows()
     assert example.problem_code == "invalid-customer-id"
     assert example.problem.count("is the template's example, put your own there") == 3
@@ -132,7 +132,7 @@ def test_no_example_is_a_real_id(tmp_path: Path) -> None:
 
 def test_a_filled_template_is_run(program: Program, partner: Partner) -> None:
     program("template", "t.xlsx")
-    path = filled(program.folder / "t.xlsx", [row(guid(1)), EXAMPLES])
+    path = fill(program.folder / "t.xlsx", [row(guid(1)), EXAMPLES])
     process = program("run", path, "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
     assert row_statuses(process.run) == ["accepted", "invalid"]
@@ -145,8 +145,8 @@ def test_a_filled_template_is_run(program: Program, partner: Partner) -> None:
 def test_libreoffice_saves_a_filled_template_so_that_it_can_be_run(program: Program, suffix: str) -> None:
     program("template", "t.xlsx")
     ids = [row(guid(number)) for number in (1, 2)]
-    filled(program.folder / "t.xlsx", ids)
-    input_file = InputFile(converted(program.folder / "t.xlsx", suffix), max_rows=10)
+    fill(program.folder / "t.xlsx", ids)
+    input_file = InputFile(convert(program.folder / "t.xlsx", suffix), max_rows=10)
     assert input_file.header == HEADER
     assert [input_row.cells for input_row in input_file.rows()] == ids
 
@@ -157,8 +157,8 @@ def test_libreoffice_leaves_results_as_they_are(program: Program, partner: Partn
         csv.writer(file).writerows([("note", *HEADER), ("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))])
     process = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
     assert process.code == 1, process.err
-    input_file = InputFile(converted(process.run / "results.xlsx", "xlsx"), max_rows=10)
+    input_file = InputFile(convert(process.run / "results.xlsx", "xlsx"), max_rows=10)
     input_rows = [("=1+1", *row(guid(1))), ("_x0041_", *row("4.892E+92"))]
     assert [input_row.cells for input_row in input_file.rows()] == input_rows
-    saved = converted(process.run / "results.xlsx", "csv")
+    saved = convert(process.run / "results.xlsx", "csv")
     assert [line["note"] for line in read_csv(saved)] == ["=1+1", "_x0041_"]

@@ -141,19 +141,19 @@ def for_app(client: msal.ConfidentialClientApplication) -> Tokens:
     return tokens
 
 
-def refreshed(client: msal.ClientApplication, refresh_token: str) -> Tokens:
+def refresh(client: msal.ClientApplication, refresh_token: str) -> Tokens:
     """Redeem a refresh token."""
     tokens: Tokens = client.acquire_token_by_refresh_token(refresh_token, [USER_SCOPE])
     return tokens
 
 
-def polled(client: msal.PublicClientApplication, flow: dict[str, object]) -> Tokens:
+def poll(client: msal.PublicClientApplication, flow: dict[str, object]) -> Tokens:
     """Ask once whether somebody has signed in on another device."""
     tokens: Tokens = client.acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
     return tokens
 
 
-def signed_in(authority: Authority, client: msal.ClientApplication) -> Tokens:
+def sign_in(authority: Authority, client: msal.ClientApplication) -> Tokens:
     """Sign in in a browser."""
     flow = client.initiate_auth_code_flow([USER_SCOPE], redirect_uri=REDIRECT, response_mode="form_post")
     tokens: Tokens = client.acquire_token_by_auth_code_flow(flow, authority.sign_in(flow["auth_uri"]))
@@ -373,16 +373,16 @@ def test_a_refresh_token_is_redeemed_once_for_the_next_one(
     authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     first = directory.issue_refresh_token(CLIENT, TENANT)
-    tokens = refreshed(confidential(), first)
+    tokens = refresh(confidential(), first)
     assert authority.customers(tokens["access_token"]).status == 200
     assert tokens["refresh_token"] != first
-    assert number(refreshed(confidential(), first)) == 70000
-    assert "access_token" in refreshed(confidential(), tokens["refresh_token"])
+    assert number(refresh(confidential(), first)) == 70000
+    assert "access_token" in refresh(confidential(), tokens["refresh_token"])
     assert authority.outcomes == [("refresh_token", "issued"), ("refresh_token", "70000"), ("refresh_token", "issued")]
 
 
 def test_a_user_token_has_the_claims_of_one(directory: ControlledDirectory, confidential: Confidential) -> None:
-    tokens = refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
+    tokens = refresh(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
     content = claims(tokens["access_token"])
     assert (content["aud"], content["appid"], content["tid"]) == (RESOURCE, CLIENT, TENANT)
     assert (content["scp"], content["amr"], content["ver"]) == ("user_impersonation", ["pwd", "mfa"], "1.0")
@@ -396,7 +396,7 @@ def test_what_a_user_token_says_can_be_changed_from_now_on(
     directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     directory.mfa, directory.audience = False, "https://graph.example"
-    content = claims(refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))["access_token"])
+    content = claims(refresh(confidential(), directory.issue_refresh_token(CLIENT, TENANT))["access_token"])
     assert (content["amr"], content["aud"]) == (["pwd"], "https://graph.example")
 
 
@@ -406,21 +406,21 @@ def test_a_refresh_token_that_was_revoked_or_not_used_for_long_is_refused(
 ) -> None:
     revoked, used, late = (directory.issue_refresh_token(CLIENT, TENANT) for _ in range(3))
     directory.revoke(revoked)
-    assert number(refreshed(confidential(), revoked)) == 50173
-    assert "access_token" in refreshed(confidential(), used)
+    assert number(refresh(confidential(), revoked)) == 50173
+    assert "access_token" in refresh(confidential(), used)
     clock.ahead += directory.refresh_lifetime
-    assert number(refreshed(confidential(), late)) == 700082
+    assert number(refresh(confidential(), late)) == 700082
     fresh = directory.issue_refresh_token(CLIENT, TENANT)
     directory.revoke_all()
-    assert number(refreshed(confidential(), fresh)) == 50173
+    assert number(refresh(confidential(), fresh)) == 50173
 
 
 @pytest.mark.usefixtures("app")
 def test_a_refresh_token_is_for_its_own_app(directory: ControlledDirectory, confidential: Confidential) -> None:
     directory.register(App(OTHER, TENANT, {SECRET: "valid"}))
     token = directory.issue_refresh_token(OTHER, TENANT)
-    assert number(refreshed(confidential(), token)) == 70000
-    assert "access_token" in refreshed(confidential(client_id=OTHER), token)
+    assert number(refresh(confidential(), token)) == 70000
+    assert "access_token" in refresh(confidential(client_id=OTHER), token)
 
 
 @pytest.mark.parametrize(("secret", "expected"), [("wrong", 7000215), ("old", 7000222)])
@@ -429,19 +429,19 @@ def test_a_refresh_token_does_not_replace_the_secret(
     directory: ControlledDirectory, confidential: Confidential, secret: str, expected: int
 ) -> None:
     token = directory.issue_refresh_token(CLIENT, TENANT)
-    assert number(refreshed(confidential(secret), token)) == expected
-    assert "access_token" in refreshed(confidential(), token)
+    assert number(refresh(confidential(secret), token)) == expected
+    assert "access_token" in refresh(confidential(), token)
 
 
 def test_a_public_client_presents_no_secret_and_another_has_to(
     directory: ControlledDirectory, app: App, confidential: Confidential, public: Public
 ) -> None:
     token = directory.issue_refresh_token(CLIENT, TENANT, public=True)
-    assert number(refreshed(confidential(), token)) == 700025
-    tokens = refreshed(public(), token)
+    assert number(refresh(confidential(), token)) == 700025
+    tokens = refresh(public(), token)
     app.public = False
-    assert number(refreshed(public(), tokens["refresh_token"])) == 7000218
-    assert "access_token" in refreshed(confidential(), tokens["refresh_token"])
+    assert number(refresh(public(), tokens["refresh_token"])) == 7000218
+    assert "access_token" in refresh(confidential(), tokens["refresh_token"])
 
 
 @pytest.mark.usefixtures("app")
@@ -449,7 +449,7 @@ def test_without_consent_there_are_no_tokens_for_users(
     directory: ControlledDirectory, app: App, confidential: Confidential
 ) -> None:
     app.consented = False
-    tokens = refreshed(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
+    tokens = refresh(confidential(), directory.issue_refresh_token(CLIENT, TENANT))
     assert (tokens["error"], number(tokens)) == ("invalid_grant", 65001)
     assert "access_token" in for_app(confidential())
 
@@ -459,7 +459,7 @@ def test_msal_keeps_the_account_and_refreshes_in_silence(
 ) -> None:
     client = confidential()
     directory.token_lifetime = 2.5
-    first = refreshed(client, directory.issue_refresh_token(CLIENT, TENANT))
+    first = refresh(client, directory.issue_refresh_token(CLIENT, TENANT))
     (account,) = client.get_accounts()
     assert account["username"] == "ann@fabrikam.example"
     assert account["home_account_id"] == f"{directory.user.oid}.{TENANT}"
@@ -493,13 +493,13 @@ def test_a_device_waits_until_a_user_signs_in(
     flow = client.initiate_device_flow([USER_SCOPE])
     assert directory.user_codes == [flow["user_code"]]
     assert flow["user_code"] in flow["message"]
-    assert polled(client, flow)["error"] == "authorization_pending"
+    assert poll(client, flow)["error"] == "authorization_pending"
     clock.ahead += 1
-    assert polled(client, flow)["error"] == "authorization_pending"
+    assert poll(client, flow)["error"] == "authorization_pending"
     directory.approve(flow["user_code"])
-    tokens = polled(client, flow)
+    tokens = poll(client, flow)
     assert authority.customers(tokens["access_token"]).status == 200
-    assert "access_token" in refreshed(client, tokens["refresh_token"])
+    assert "access_token" in refresh(client, tokens["refresh_token"])
     assert authority.outcomes == [PENDING, PENDING, ("device_code", "issued"), ("refresh_token", "issued")]
     assert directory.user_codes == []
 
@@ -517,7 +517,7 @@ def test_a_sign_in_that_was_declined_is_over(directory: ControlledDirectory, pub
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     directory.decline(flow["user_code"])
-    assert polled(client, flow)["error"] == "authorization_declined"
+    assert poll(client, flow)["error"] == "authorization_declined"
     with pytest.raises(KeyError):
         directory.approve(flow["user_code"])
 
@@ -527,7 +527,7 @@ def test_a_sign_in_waits_for_some_time_only(directory: ControlledDirectory, cloc
     flow = client.initiate_device_flow([USER_SCOPE])
     assert flow["expires_in"] == 900
     clock.ahead += 900
-    assert polled(client, flow)["error"] == "expired_token"
+    assert poll(client, flow)["error"] == "expired_token"
     assert directory.user_codes == []
 
 
@@ -546,9 +546,9 @@ def test_a_device_gets_its_tokens_once(directory: ControlledDirectory, clock: Cl
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     directory.approve(flow["user_code"].lower())
-    assert "access_token" in polled(client, flow)
+    assert "access_token" in poll(client, flow)
     clock.ahead += 5
-    assert polled(client, flow)["error"] == "bad_verification_code"
+    assert poll(client, flow)["error"] == "bad_verification_code"
 
 
 @pytest.mark.parametrize(("action", "expected"), [("approve", ""), ("decline", "authorization_declined")])
@@ -562,7 +562,7 @@ def test_a_person_signs_in_or_declines_on_the_page(
     assert b'name="user_code" value="&quot;&gt;&lt;b&gt;"' in page.body
     assert authority.send_code(flow["verification_uri"], "WRONG", action=action) == 400
     assert authority.send_code(flow["verification_uri"], flow["user_code"], action=action) == 200
-    assert polled(client, flow).get("error", "") == expected
+    assert poll(client, flow).get("error", "") == expected
 
 
 @pytest.mark.usefixtures("app")
@@ -580,7 +580,7 @@ def test_a_client_that_is_not_public_cannot_finish_on_another_device(
     client = public()
     flow = client.initiate_device_flow([USER_SCOPE])
     directory.approve(flow["user_code"])
-    assert number(polled(client, flow)) == 7000218
+    assert number(poll(client, flow)) == 7000218
 
 
 # Signing in in a browser.
@@ -589,7 +589,7 @@ def test_a_client_that_is_not_public_cannot_finish_on_another_device(
 @pytest.mark.usefixtures("app")
 def test_a_browser_is_sent_back_by_a_form(authority: Authority, public: Public) -> None:
     client = public()
-    tokens = signed_in(authority, client)
+    tokens = sign_in(authority, client)
     assert authority.customers(tokens["access_token"]).status == 200
     assert client.get_accounts()[0]["username"] == "ann@fabrikam.example"
     assert authority.outcomes == [("authorization_code", "issued")]
@@ -622,21 +622,21 @@ def test_a_browser_is_sent_back_by_a_redirect(authority: Authority, public: Publ
 def test_a_confidential_client_proves_itself_when_it_redeems_a_code(
     authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
-    tokens = signed_in(authority, confidential())
-    assert "access_token" in refreshed(confidential(), tokens["refresh_token"])
+    tokens = sign_in(authority, confidential())
+    assert "access_token" in refresh(confidential(), tokens["refresh_token"])
     assert [request.credential for request in directory.requests] == ["secret", "secret"]
-    assert number(signed_in(authority, confidential("wrong"))) == 7000215
+    assert number(sign_in(authority, confidential("wrong"))) == 7000215
 
 
 def test_the_id_token_names_the_user(authority: Authority, directory: ControlledDirectory, public: Public) -> None:
-    content = signed_in(authority, public())["id_token_claims"]
+    content = sign_in(authority, public())["id_token_claims"]
     assert (content["aud"], content["tid"], content["oid"]) == (CLIENT, TENANT, directory.user.oid)
     assert content["preferred_username"] == "ann@fabrikam.example"
     assert content["iss"] == f"{authority.authority_url}/{TENANT}/v2.0"
 
 
 def test_tokens_can_be_verified_with_the_published_keys(authority: Authority, public: Public) -> None:
-    tokens = signed_in(authority, public())
+    tokens = sign_in(authority, public())
     configuration = authority.fetch(f"{authority.authority_url}/{TENANT}/v2.0/.well-known/openid-configuration").content
     (key,) = jwt.PyJWKSet.from_dict(authority.fetch(str(configuration["jwks_uri"])).content).keys
     assert key.key_id == jwt.get_unverified_header(tokens["id_token"])["kid"]
@@ -669,7 +669,7 @@ def test_a_person_may_decline_in_the_browser(
     authority: Authority, directory: ControlledDirectory, public: Public
 ) -> None:
     directory.sign_in_error = "access_denied"
-    assert signed_in(authority, public())["error"] == "access_denied"
+    assert sign_in(authority, public())["error"] == "access_denied"
     assert directory.requests == []
 
 
@@ -791,10 +791,10 @@ def test_an_answer_may_be_lost_although_the_refresh_token_was_used(
     token = directory.issue_refresh_token(CLIENT, TENANT)
     directory.faults = [Fault(drop=True), Fault(drop=True, effect=True)]
     with pytest.raises(requests.exceptions.ConnectionError):
-        refreshed(confidential(), token)
+        refresh(confidential(), token)
     with pytest.raises(requests.exceptions.ConnectionError):
-        refreshed(confidential(), token)
-    assert number(refreshed(confidential(), token)) == 70000
+        refresh(confidential(), token)
+    assert number(refresh(confidential(), token)) == 70000
     assert [outcome for _, outcome in authority.outcomes] == ["dropped", "dropped", "70000"]
 
 
@@ -808,7 +808,7 @@ def test_the_endpoint_can_be_slow(directory: ControlledDirectory, confidential: 
 # What the API makes of tokens.
 
 
-def refused(authority: Authority, token: str) -> bool:
+def is_refused(authority: Authority, token: str) -> bool:
     """Tell whether the API refuses a token without a word."""
     answer = authority.customers(token)
     reply = (answer.status, answer.body, answer.headers.get("WWW-Authenticate"))
@@ -823,7 +823,7 @@ def test_a_token_is_good_until_it_expires(
     clock.ahead += 50
     assert authority.customers(token).status == 200
     clock.ahead += 10
-    assert refused(authority, token)
+    assert is_refused(authority, token)
     assert not directory.accepts(token)
     assert [call["answer"] for call in authority.service.call_log.calls] == ["200", "401"]
 
@@ -833,7 +833,7 @@ def test_tokens_can_be_revoked(
 ) -> None:
     before = for_app(confidential())["access_token"]
     directory.revoke_access_tokens()
-    assert refused(authority, before)
+    assert is_refused(authority, before)
     assert authority.customers(for_app(confidential())["access_token"]).status == 200
 
 
@@ -841,10 +841,10 @@ def test_a_foreign_token_is_refused(
     authority: Authority, directory: ControlledDirectory, confidential: Confidential
 ) -> None:
     token = for_app(confidential())["access_token"]
-    assert refused(authority, "x")
-    assert refused(authority, token[:-4] + "AAAA")
+    assert is_refused(authority, "x")
+    assert is_refused(authority, token[:-4] + "AAAA")
     directory.audience = "https://graph.example"
-    assert refused(authority, for_app(confidential())["access_token"])
+    assert is_refused(authority, for_app(confidential())["access_token"])
 
 
 def test_a_call_without_a_token_is_refused(authority: Authority) -> None:
@@ -856,7 +856,7 @@ def test_a_user_without_a_second_factor_is_refused(
     authority: Authority, directory: ControlledDirectory, public: Public
 ) -> None:
     directory.mfa = False
-    token = signed_in(authority, public())["access_token"]
+    token = sign_in(authority, public())["access_token"]
     answer = authority.customers(token, ValidateMfa="true")
     assert (answer.status, answer.content["code"], answer.headers["isMfaCompliant"]) == (401, 900421, "false")
     assert not directory.accepts(token)
@@ -904,7 +904,7 @@ def test_a_page_has_a_reasonable_size(authority: Authority, confidential: Confid
 def test_tokens_of_users_show_multi_factor_authentication(
     authority: Authority, confidential: Confidential, public: Public
 ) -> None:
-    user = signed_in(authority, public())["access_token"]
+    user = sign_in(authority, public())["access_token"]
     app_only = for_app(confidential())["access_token"]
     assert authority.customers(user, ValidateMfa="true").headers["isMfaCompliant"] == "true"
     assert "isMfaCompliant" not in authority.customers(user).headers

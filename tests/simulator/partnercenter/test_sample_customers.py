@@ -50,7 +50,7 @@ def subscriptions(service: PartnerCenter, customer_id: str) -> dict[str, dict[st
     return {str(item["id"]).lower(): item for item in page_of(service.list_subscriptions(customer_id))["items"]}
 
 
-def of_status(service: PartnerCenter, customer_id: str, status: str) -> list[str]:
+def ids_with_status(service: PartnerCenter, customer_id: str, status: str) -> list[str]:
     return [
         subscription_id
         for subscription_id, item in subscriptions(service, customer_id).items()
@@ -163,12 +163,12 @@ def test_no_sample_id_has_a_scenario(service: PartnerCenter) -> None:
 
 
 def test_every_customer_has_something_to_reactivate(service: PartnerCenter) -> None:
-    assert not [customer for customer in customer_ids(service) if not of_status(service, customer, "suspended")]
+    assert not [customer for customer in customer_ids(service) if not ids_with_status(service, customer, "suspended")]
     assert not [customer for customer in customer_ids(service) if not plans(service, customer)]
 
 
 def test_an_update_of_what_is_listed_shows_in_the_list(service: PartnerCenter) -> None:
-    subscription = of_status(service, FIRST, "suspended")[0]
+    subscription = ids_with_status(service, FIRST, "suspended")[0]
     text = text_of(service.read_subscription(FIRST, subscription).body)
     assert service.update_subscription(FIRST, subscription, guid(1), activate(text).encode()).status == 200
     assert subscriptions(service, FIRST)[subscription]["status"] == "active"
@@ -178,7 +178,7 @@ def test_an_update_of_what_is_listed_shows_in_the_list(service: PartnerCenter) -
 @pytest.mark.parametrize("status", ["expired", "frozen"])
 def test_an_update_of_what_is_neither_suspended_nor_active_is_refused(service: PartnerCenter, status: str) -> None:
     customer, subscription = next(
-        (who, subscription) for who in customer_ids(service) for subscription in of_status(service, who, status)
+        (who, subscription) for who in customer_ids(service) for subscription in ids_with_status(service, who, status)
     )
     text = text_of(service.read_subscription(customer, subscription).body)
     assert service.update_subscription(customer, subscription, guid(1), activate(text).encode()).status == 400
@@ -214,7 +214,7 @@ def test_below_a_suspended_sample_plan_everything_waits(service: PartnerCenter) 
     customer = next(
         candidate
         for candidate in customer_ids(service)
-        if set(plans(service, candidate)) & set(of_status(service, candidate, "suspended"))
+        if set(plans(service, candidate)) & set(ids_with_status(service, candidate, "suspended"))
     )
     (plan,) = plans(service, customer)
     entitlement = next(iter(entitlements(service, customer, plan)))
@@ -262,7 +262,7 @@ def test_every_customer_scenario_answers_as_described(service: PartnerCenter, nu
 @pytest.mark.parametrize("number", [429, 503, 597, 599])
 def test_a_customer_whose_list_is_hard_to_read_has_something(service: PartnerCenter, number: int) -> None:
     [service.list_subscriptions(scenario_id(number)) for _ in range(2)]
-    assert of_status(service, scenario_id(number), "suspended")
+    assert ids_with_status(service, scenario_id(number), "suspended")
 
 
 def test_broken_customers_follow_the_others() -> None:
@@ -275,4 +275,4 @@ def test_broken_customers_follow_the_others() -> None:
 def test_more_customers_hold_from_the_next_call_on(service: PartnerCenter) -> None:
     service.behaviour = Behaviour(customers=30)
     assert len(customer_ids(service)) == 30
-    assert of_status(service, customer_ids(service)[-1], "suspended")
+    assert ids_with_status(service, customer_ids(service)[-1], "suspended")

@@ -470,33 +470,33 @@ def test_a_parent_may_be_taken_for_inactive_after_it_says_active(client: Subscri
     assert client.patch(scenario_id(5007)).status == 200
 
 
-def below(plan: int) -> tuple[str, str, str]:
+def entitlement_of_plan(plan: int) -> tuple[str, str, str]:
     return CUSTOMER, scenario_id(plan), PLAIN
 
 
 def test_an_azure_subscription_waits_for_its_plan(client: SubscriptionClient) -> None:
-    answer = client.service.reactivate(below(7001), guid(1))
+    answer = client.service.reactivate(entitlement_of_plan(7001), guid(1))
     assert (answer.status, b"27009" in answer.body) == (409, True)
     client.patch(scenario_id(7001))
-    assert client.service.reactivate(below(7001), guid(1)).status == 409
-    assert client.service.reactivate(below(7001), guid(2)).status == 202
+    assert client.service.reactivate(entitlement_of_plan(7001), guid(1)).status == 409
+    assert client.service.reactivate(entitlement_of_plan(7001), guid(2)).status == 202
 
 
 @pytest.mark.parametrize("plan", [7003, 7005])
 def test_an_azure_subscription_waits_until_its_plan_has_been_active(client: SubscriptionClient, plan: int) -> None:
     client.patch(scenario_id(plan))
     client.now = 1.9
-    assert client.service.reactivate(below(plan), guid(1)).status == 409
+    assert client.service.reactivate(entitlement_of_plan(plan), guid(1)).status == 409
     client.now = 2
-    assert client.service.reactivate(below(plan), guid(2)).status == 202
+    assert client.service.reactivate(entitlement_of_plan(plan), guid(2)).status == 202
 
 
 @pytest.mark.parametrize("plan", [7002, 7004])
 def test_an_azure_subscription_waits_for_ever_when_its_plan_does(client: SubscriptionClient, plan: int) -> None:
     client.patch(scenario_id(plan))
     client.now = 1e9
-    assert client.service.reactivate(below(plan), guid(1)).status == 409
-    client.service.replay(below(plan), guid(2))
+    assert client.service.reactivate(entitlement_of_plan(plan), guid(1)).status == 409
+    client.service.replay(entitlement_of_plan(plan), guid(2))
     assert [effect for effect in client.effects if "entitlement_id" in effect] == []
 
 
@@ -536,7 +536,7 @@ def test_a_request_id_for_two_subscriptions_is_a_violation(client: SubscriptionC
 
 def test_a_request_id_for_an_entitlement_and_its_plan_is_a_violation(client: SubscriptionClient) -> None:
     client.patch(scenario_id(7001), request_id=guid(1))
-    client.service.reactivate(below(7001), guid(1))
+    client.service.reactivate(entitlement_of_plan(7001), guid(1))
     assert client.violations == [f"request id {guid(1)} was used for two targets"]
 
 
