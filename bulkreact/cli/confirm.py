@@ -9,6 +9,7 @@ import click
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.partner_connection import PartnerConnection
+from bulkreact.runs.preparation import Confirm
 from bulkreact.settings import Service
 from bulkreact.wording import plural
 
@@ -27,7 +28,7 @@ def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool)
     ask(f"Reactivate {subscriptions} of {customers} at {service.base_url}?", "Nothing was sent.")
 
 
-def confirmation(connection: PartnerConnection, *, yes: bool) -> Callable[[Callable[[], OpenCount]], None]:
+def confirmation(connection: PartnerConnection, *, yes: bool) -> Confirm:
     """Return the function that asks before a connection sends; without a token nothing is sent, so it does not ask."""
     return partial(confirm, service=connection.service, yes=yes or bool(connection.access.refusal))
 

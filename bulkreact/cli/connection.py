@@ -1,7 +1,7 @@
 """Opens a connection with the partner API from a command's options."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import click
 
@@ -9,10 +9,20 @@ from bulkreact.cli import credentials
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError
+from bulkreact.runs.index import Run
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_connection import PartnerConnection, partner_connection
 from bulkreact.runs.reporter import Reporter
-from bulkreact.settings import Limits, Service
+from bulkreact.settings import Cloud, Limits, Service
+
+
+def open_run_connection(
+    ctx: click.Context, run: Run, limits: Limits, reporter: Reporter
+) -> AbstractContextManager[PartnerConnection]:
+    """Return a connection to the partner API and tenant of a run."""
+    metadata = run.metadata
+    service = Service(Cloud(metadata.cloud), metadata.base_url, metadata.api_version, simulated=metadata.simulated)
+    return open_connection(ctx, service, limits, reporter, tenant_id=metadata.tenant_id)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_moves import FileMover
 from bulkreact.inbox.ledger import SIMULATED, FilingStage, Ledger, LedgerEntry
@@ -19,6 +18,7 @@ from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_connection import PartnerConnection, RunAsync
 from bulkreact.runs.partner_lock import hold_partner_lock
+from bulkreact.runs.preparation import Confirm
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.settings import Limits, Service
@@ -57,7 +57,7 @@ class SweepEnvironment:
 
     reporter: Reporter
     access: AccessSource
-    confirm: Callable[[Callable[[], OpenCount]], None]
+    confirm: Confirm
     read_input: Callable[[Path, Path], LoadedInput]
     signals: list[int]
     run_async: RunAsync

@@ -1,13 +1,13 @@
 """Summarizes runs of a reports folder: their state, times, exit codes and row counts."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.runs.index import Run, RunCounts, read_run
 from bulkreact.runs.run_status import RUNNING, run_status
-from bulkreact.timestamps import iso_milliseconds
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import plural
 
 
@@ -60,7 +60,7 @@ class RunSummary:
 def summarize(run: Run) -> RunSummary:
     """Summarize a run; count its rows unless already counted."""
     counts = run.record.counts or read_run(run.folder, counting=True).record.counts or RunCounts({}, EXIT_SUCCESS)
-    status = run_status(run.session, now=iso_milliseconds(datetime.now(UTC)))
+    status = run_status(run.session, now=iso_milliseconds(utc_now()))
     if not status.end_recorded:
         state = RUNNING if is_locked(run.folder) else status.stop_reason.state.value
         return RunSummary(run, state, None, None, counts.statuses)

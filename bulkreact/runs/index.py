@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -25,6 +25,7 @@ from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import RunState
 from bulkreact.sheets.output import results_csv
+from bulkreact.timestamps import utc_now
 
 INDEX_NAME = ".runs.sqlite3"
 _VERSION = 1000 * schema.VERSION + 2
@@ -115,7 +116,7 @@ class Run(Struct, frozen=True, dict=True):
     @property
     def age(self) -> timedelta:
         """Return how long ago the run was created."""
-        return datetime.now(UTC) - datetime.fromisoformat(self.created_at)
+        return utc_now() - datetime.fromisoformat(self.created_at)
 
 
 @dataclass(frozen=True, slots=True)

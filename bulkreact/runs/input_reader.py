@@ -31,6 +31,11 @@ class LoadedInput:
     digest: str
 
 
+def shown_name(source: str) -> str:
+    """Return what messages call the input."""
+    return "standard input" if source == _STANDARD_INPUT else source
+
+
 @contextmanager
 def open_input(source: str) -> Iterator[Path]:
     """Yield the path of the input; a stream is copied into a temporary file first, because it is read twice."""
@@ -48,7 +53,7 @@ def open_input(source: str) -> Iterator[Path]:
 
 def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:
     """Put the rows of an input into a draft's journal; FileRefusedError if the whole input is refused."""
-    name = "standard input" if source == _STANDARD_INPUT else source
+    name = shown_name(source)
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
     try:

@@ -24,6 +24,9 @@ from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
+# Raises unless what is to be sent is confirmed; what it is given counts that.
+Confirm = Callable[[Callable[[], OpenCount]], None]
+
 
 @dataclass(frozen=True, slots=True)
 class NewRunOptions:
@@ -40,7 +43,7 @@ def prepare_run(
     options: NewRunOptions,
     connection: PartnerConnection,
     load: Callable[[Path], LoadedInput],
-    confirm: Callable[[Callable[[], OpenCount]], None],
+    confirm: Confirm,
 ) -> Path:
     """Return the folder of the run to work on: a new one, or an unfinished one of the same input.
 

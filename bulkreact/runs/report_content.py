@@ -61,9 +61,8 @@ def report_of(
 
 def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
     """Return the known details of a run and its end, as names and values."""
-    metadata, status, calls = overview.metadata, overview.status, overview.calls
-    achieved, configured = overview.pace["achieved_per_minute"], overview.pace["configured_per_minute"]
-    ceiling = f"at most {configured:g}/min" if configured else "not limited"
+    metadata, status = overview.metadata, overview.status
+    achieved, ceiling = overview.pace["achieved_per_minute"], overview.ceiling
     values = {
         "Run": metadata.id,
         "Command": metadata.command,
@@ -75,11 +74,11 @@ def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[
         "Input": metadata.input_name,
         "Rows": f"{overview.rows:,}",
         "SHA-256 of the input": metadata.input_sha256,
-        "Target": "the simulator" if metadata.simulated else f"{metadata.base_url}/{metadata.api_version}",
+        "Target": overview.target,
         "Tenant": metadata.tenant_id,
         "Operator": metadata.operator,
         "bulkreact": metadata.version,
-        "Calls": f"{calls['sent']:,} sent, {calls['retried']:,} repeated, {calls['throttled']:,} throttled",
+        "Calls": overview.calls_made,
         "Pace": ceiling if achieved is None else f"{achieved:g}/min, {ceiling}",
     }
     return tuple((name, value) for name, value in values.items() if value)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
-from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.errors import InputRefusedError
@@ -19,6 +18,7 @@ from bulkreact.models import InputRow, Status
 from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.partner_connection import PartnerConnection
+from bulkreact.runs.preparation import Confirm
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
@@ -27,7 +27,7 @@ def prepare_retry(
     run: Run,
     reports: Path,
     connection: PartnerConnection,
-    confirm: Callable[[Callable[[], OpenCount]], None],
+    confirm: Confirm,
     *,
     all_failed: bool,
     row_limit: int | None,

@@ -66,6 +66,24 @@ class RunOverview:
         """Return the exit code of the command that sent the rows, or would finish them now."""
         return self.status.stop_reason.exit_code or self.counts.exit_code
 
+    @property
+    def target(self) -> str:
+        """Return where the calls of the run go, for people."""
+        metadata = self.metadata
+        return "the simulator" if metadata.simulated else f"{metadata.base_url}/{metadata.api_version}"
+
+    @property
+    def calls_made(self) -> str:
+        """Return how many calls the run made, for people."""
+        calls = self.calls
+        return f"{calls['sent']:,} sent, {calls['retried']:,} repeated, {calls['throttled']:,} throttled"
+
+    @property
+    def ceiling(self) -> str:
+        """Return the ceiling for calls, for people."""
+        configured = self.pace["configured_per_minute"]
+        return f"at most {configured:g}/min" if configured else "not limited"
+
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON, as in summary.json."""
         metadata, stop_reason = self.metadata, self.status.stop_reason

@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bulkreact.atomic_write import sync_folder
@@ -16,6 +16,7 @@ from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.runs.index import Run, list_runs, read_run
 from bulkreact.sheets.output.results_csv import LATEST
+from bulkreact.timestamps import utc_now
 from bulkreact.wording import shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
@@ -63,7 +64,7 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
 
 def _remove_old_drafts(reports: Path) -> None:
     """Remove drafts of killed processes."""
-    before = (datetime.now(UTC) - _DRAFT_AGE).timestamp()
+    before = (utc_now() - _DRAFT_AGE).timestamp()
     for folder in reports.glob(".*Z-*.draft"):
         if folder.stat().st_mtime < before:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,5 @@
 """``bulkreact discover``: writes an input file of what could be reactivated, or adds missing entitlement ids to one."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.discover_customers import (
     ChosenCustomers,
     read_customers,
-    refuse_same_file,
     report_unread,
     write_output,
 )
@@ -38,7 +36,6 @@ from bulkreact.sheets.output.table_writer import size_error
 from bulkreact.timestamps import parse_time, utc_now
 from bulkreact.wording import plural, shell_quote
 
-_SUFFIXES = {".csv", ".xlsx"}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _BOTH = "auto"
 
@@ -95,7 +92,11 @@ def command(ctx: click.Context, /, **_: object) -> None:
     """
     params = ctx.params
     _check(params)
-    out = _output_path(params["out"], params["customers"])
+    if params["out"]:
+        shared.check_suffix(params["out"], f"--out {params['out']}")
+    out = shared.check_output("--out", params["out"])
+    if params["customers"]:
+        shared.refuse_overwriting("--out", out, params["customers"], name="the list of customers")
     reporter = ConsoleReporter(Output(params["reports"], progress=params["progress"], quiet=params["quiet"]))
     if params["complete"] is None:
         ctx.exit(_discover(ctx, out, reporter))
@@ -118,22 +119,6 @@ def _check(params: Mapping[str, Any]) -> None:
         )
     if params["kind"] == Kind.SUBSCRIPTION:
         raise InputRefusedError("--complete looks for Azure subscriptions: leave out --kind subscription.")
-
-
-def _output_path(out: Path | None, source: Path | None) -> Path | None:
-    """Return the output path; refuse one that cannot be written or is an input."""
-    if out is None:
-        return None
-    if out.suffix.lower() not in _SUFFIXES:
-        raise InputRefusedError(f"--out {out} is neither .csv nor .xlsx: name a file that ends so.")
-    if out.exists() and not out.is_file():
-        raise InputRefusedError(f"--out {out} is not a regular file: name another.")
-    if not os.access(out.absolute().parent, os.W_OK):
-        raise InputRefusedError(f"--out {out}: there is no folder {out.parent} that can be written.")
-    if source:
-        refuse_same_file(out, source, name=f"the list of customers {source}")
-    # Replace the target of a link, not the link.
-    return out.resolve()
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.cli.commands.discover_customers import (
     ChosenCustomers,
     read_customers,
-    refuse_same_file,
     report_unread,
     write_output,
 )
+from bulkreact.cli.options import shared
 from bulkreact.cli.options.input import read_layout
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
+from bulkreact.runs.input_reader import shown_name
 from bulkreact.runs.reporter import Reporter
 from bulkreact.sheets.columns import CANDIDATES
 from bulkreact.sheets.input.missing_ids import CompletionRow, InputWithMissingIds
@@ -81,9 +82,8 @@ class Completion:
 def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporter) -> int:
     """Look up what an input lacks, write it completed, and return the exit code."""
     params = ctx.params
-    name = "standard input" if params["complete"] == "-" else params["complete"]
-    if out:
-        refuse_same_file(out, path, name="the input")
+    name = shown_name(params["complete"])
+    shared.refuse_overwriting("--out", out, path)
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK

@@ -22,7 +22,6 @@ from bulkreact.errors import (
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,
     CredentialsRefusedError,
-    InputRefusedError,
     JournalNotWrittenError,
     ResultsNotWrittenError,
 )
@@ -160,12 +159,6 @@ def _remedy(failure: ReadFailure | None) -> str:
     meaning = lookup(failure.http_status, failure.code).answer_class if failure.http_status else None
     explain = f"More: bulkreact explain {failure.code}"
     return f"{_REMEDIES[meaning]} {explain}" if meaning in _REMEDIES else explain
-
-
-def refuse_same_file(out: Path, source: Path, *, name: str) -> None:
-    """Check that an output is not an input, by whatever name; InputRefusedError if it is."""
-    if out.exists() and source.exists() and out.samefile(source):
-        raise InputRefusedError(f"--out {out} would overwrite {name}: name another file.")
 
 
 def write_output(out: Path | None, write: Callable[[Path], None], write_lines: Callable[[TextIO], None]) -> None:

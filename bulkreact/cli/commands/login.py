@@ -20,7 +20,7 @@ from bulkreact.settings import Cloud
 if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.user_tokens import SignInFlow
 
-_STORES = ("auto", "keyring", "file")
+_STORES = ("auto", *(storage.value for storage in TokenStorage))
 
 
 @click.command("login", cls=ConfiguredCommand)

@@ -58,8 +58,7 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
     """
     as_json, rate = ctx.params["json"], ctx.params["rate"]
     with tempfile.TemporaryDirectory() as name, open_input(source) as path:
-        if out and out.resolve() == path.resolve():
-            raise InputRefusedError(f"--out {out} would overwrite the input: name another file.")
+        shared.refuse_overwriting("--out", out, path)
         folder = Path(name)
         loaded = load_input(folder, source, path, read_load_options(ctx.params), all_errors=True)
         plan = preview_run(folder)

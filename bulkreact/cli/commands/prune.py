@@ -5,7 +5,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from bulkreact.runs.index import Run, list_runs
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
 _OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
@@ -48,7 +49,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
     plan = plan_removal(
         list_runs(reports, counting=True).runs,
         unfiled_run_ids(reports),
-        before=datetime.now(UTC) - timedelta(seconds=older_than),
+        before=utc_now() - timedelta(seconds=older_than),
     )
     for reason in plan.skipped:
         click.echo(f"Kept:  {reason}")

@@ -4,7 +4,7 @@ import click
 
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli.confirm import confirmation
-from bulkreact.cli.connection import open_connection
+from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
@@ -42,7 +42,6 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     metadata = run.metadata
-    service = shared.service_of_run(metadata)
     count = store.open_count(run.folder, with_excluded=True)
     if not count.rows and not run.can_be_resumed:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
@@ -50,7 +49,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     reporter.info(
         f"Continuing run {metadata.id} of {metadata.input_name}; not settled yet: {plural(count.rows, 'row')}."
     )
-    with open_connection(ctx, service, limits, reporter, tenant_id=metadata.tenant_id) as connection:
+    with open_run_connection(ctx, run, limits, reporter) as connection:
         confirmation(connection, yes=output.yes)(lambda: count)
         with Journal(run.folder) as journal:
             journal.lift_row_limit()

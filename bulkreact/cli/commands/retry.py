@@ -3,7 +3,7 @@
 import click
 
 from bulkreact.cli.confirm import confirmation
-from bulkreact.cli.connection import open_connection
+from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
@@ -34,8 +34,7 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
-    service = shared.service_of_run(run.metadata)
-    with open_connection(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as connection:
+    with open_run_connection(ctx, run, limits, reporter) as connection:
         confirm = confirmation(connection, yes=output.yes)
         folder = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
         if folder is None:

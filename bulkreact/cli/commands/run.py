@@ -10,7 +10,6 @@ from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
-from bulkreact.errors import InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
@@ -48,8 +47,7 @@ def command(
     output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     with open_connection(ctx, service, limits, reporter) as connection, open_input(source) as path:
-        if output.results and path.resolve() == output.results.resolve():
-            raise InputRefusedError(f"--results {output.results} would overwrite the input: name another file.")
+        shared.refuse_overwriting("--results", output.results, path)
         folder = prepare_run(
             name_of(source),
             NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),

@@ -79,14 +79,13 @@ class RunSnapshot:
         else:
             yield f"Run {metadata.id}: {status.stop_reason.state} at {status.finished_at}: {status.stop_reason.reason}"
         yield f"Input:   {metadata.input_name}, {plural(overview.rows, 'row')}"
-        yield f"Target:  {'the simulator' if metadata.simulated else metadata.base_url}"
+        yield f"Target:  {overview.target}"
         if metadata.retry_of:
             yield f"Retries: {metadata.retry_of}"
-        calls, achieved = overview.calls, overview.pace["achieved_per_minute"]
-        yield f"Calls:   {calls['sent']:,} sent, {calls['retried']:,} repeated, {calls['throttled']:,} throttled"
+        yield f"Calls:   {overview.calls_made}"
+        achieved = overview.pace["achieved_per_minute"]
         if achieved:
-            ceiling = overview.pace["configured_per_minute"]
-            yield f"Pace:    {achieved:,.0f}/min, {f'at most {ceiling:,.0f}/min' if ceiling else 'without a ceiling'}"
+            yield f"Pace:    {achieved:,.0f}/min, {overview.ceiling}"
         if self.verified_by:
             yield f"Process {self.verified_by} is reading the present status of accepted subscriptions."
         if self.session and not self.open:

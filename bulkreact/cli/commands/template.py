@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.options.shared import check_suffix
 from bulkreact.errors import InputRefusedError
 from bulkreact.wording import shell_quote
-
-_SUFFIXES = {".csv", ".xlsx"}
 
 
 @click.command("template", cls=ConfiguredCommand)
@@ -20,14 +19,12 @@ def command(file: Path) -> None:
     """
     from bulkreact.sheets.output import template  # noqa: PLC0415 - what writes files is not loaded to show help
 
-    suffix = file.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InputRefusedError(f"{file} is neither .csv nor .xlsx: name a file that ends so.")
+    check_suffix(file, str(file))
     if file.exists() or file.is_symlink():
         raise InputRefusedError(f"{file} exists already, and is left as it is: name another file, or remove it first.")
     command_line = f"bulkreact run {shell_quote(file)}"
     try:
-        if suffix == ".csv":
+        if file.suffix.lower() == ".csv":
             template.write_csv(file)
         else:
             template.write_xlsx(file, command=command_line)

@@ -3,7 +3,7 @@
 import click
 
 from bulkreact.batch.journal.metadata import VERIFY
-from bulkreact.cli.connection import open_connection
+from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
@@ -28,6 +28,6 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     run = store.find(output.reports, name)
-    service, reporter = shared.service_of_run(run.metadata), automation.make_reporter(ctx, output)
-    with open_connection(ctx, service, limits, reporter, tenant_id=run.metadata.tenant_id) as connection:
+    reporter = automation.make_reporter(ctx, output)
+    with open_run_connection(ctx, run, limits, reporter) as connection:
         return automation.end_of(execute(RunJob(run.folder, VERIFY, connection, output)))

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import click
 
-from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.errors import InputRefusedError
@@ -136,11 +135,6 @@ def read_service(ctx: click.Context) -> Service:
     )
 
 
-def service_of_run(metadata: RunMetadata) -> Service:
-    """Return the partner API of a run."""
-    return Service(Cloud(metadata.cloud), metadata.base_url, metadata.api_version, simulated=metadata.simulated)
-
-
 def read_limits(ctx: click.Context) -> Limits:
     """Return the limits that the options set."""
     params = ctx.params
@@ -171,18 +165,36 @@ def _verification(ctx: click.Context) -> Verification:
     return Verification(params["verify_after"], params["verify_every"], params["verify_timeout"])
 
 
+def check_suffix(file: Path, name: str) -> None:
+    """Raise InputRefusedError unless a file that is to be written is CSV or a workbook."""
+    if file.suffix.lower() not in {".csv", ".xlsx"}:
+        raise InputRefusedError(f"{name} is neither .csv nor .xlsx: name a file that ends so.")
+
+
+def check_output(option: str, path: Path | None) -> Path | None:
+    """Return where an output goes; InputRefusedError unless it is a file, or none yet, in a folder that can be written."""
+    if path is None:
+        return None
+    if path.exists() and not path.is_file():
+        raise InputRefusedError(f"{option} {path} is not a regular file: name another.")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise InputRefusedError(f"{option} {path}: there is no folder {path.parent} that can be written.")
+    # Replace the target of a link, not the link.
+    return path.resolve()
+
+
+def refuse_overwriting(option: str, path: Path | None, source: Path, *, name: str = "the input") -> None:
+    """Raise InputRefusedError if an output is an input, by whatever name."""
+    if path and path.exists() and source.exists() and path.samefile(source):
+        raise InputRefusedError(f"{option} {path} would overwrite {name}: name another file.")
+
+
 def read_output(ctx: click.Context) -> Output:
     """Return the options for results and messages; InputRefusedError if --results cannot be written."""
     params = ctx.params
-    copy: Path | None = params.get("results")
-    if copy and copy.exists() and not copy.is_file():
-        raise InputRefusedError(f"--results {copy} is not a regular file: name another.")
-    if copy and not os.access(copy.absolute().parent, os.W_OK):
-        raise InputRefusedError(f"--results {copy}: there is no folder {copy.parent} that can be written.")
     return Output(
         reports=params["reports"],
-        # Replace the target of a link, not the link.
-        results=copy.resolve() if copy else None,
+        results=check_output("--results", params.get("results")),
         xlsx=params["xlsx"],
         yes=params["yes"],
         progress=params["progress"],

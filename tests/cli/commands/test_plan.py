@@ -162,10 +162,12 @@ def test_a_plan_that_cannot_be_saved_is_reported(program: Program) -> None:
     assert "cannot be written" in process.err
 
 
-def test_a_plan_does_not_overwrite_its_input(program: Program) -> None:
+@pytest.mark.parametrize("out", ["./input.csv", "hard-link.csv"])
+def test_a_plan_does_not_overwrite_its_input(program: Program, out: str) -> None:
     path = write_csv(program.folder / "input.csv", ROWS)
+    (program.folder / "hard-link.csv").hardlink_to(path)
     before = path.read_bytes()
-    process = program("plan", "input.csv", "--out", "./input.csv")
+    process = program("plan", "input.csv", "--out", out)
     assert process.code == 2
     assert "would overwrite the input" in process.err
     assert path.read_bytes() == before
