@@ -84,7 +84,7 @@ class DiscoveryStore:
             self._lock.acquire(blocking=False)
         except Timeout:
             raise AlreadyRunningError(
-                f"Another process works on the same discovery ({path}). Wait until it has ended, then try again."
+                f"Another process works on the same discovery ({path}). Wait until it ends, then try again."
             ) from None
         except OSError as error:
             raise InputRefusedError(

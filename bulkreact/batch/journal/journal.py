@@ -39,7 +39,7 @@ class Journal(JournalReader):
             self._lock.acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise AlreadyRunningError(
-                f"Another process is working on run {folder.name}. Wait until it has ended, then try again."
+                f"Another process is working on run {folder.name}. Wait until it ends, then try again."
             ) from None
         except OSError as error:
             raise InputRefusedError(f"The run's folder {folder} cannot be written: {error.strerror}.") from None

@@ -92,7 +92,7 @@ class Clock:
 class RefreshingToken:
     """Tokens that are fetched, and renewed in the background before they expire; one fetch serves all waiters.
 
-    ``fetch`` blocks; it gets the token to replace, empty for none, and raises TokenServiceError. ``rotating``: it uses up a
+    ``fetch`` blocks; it gets the token to replace or "", and raises TokenServiceError. ``rotating``: it uses up a
     refresh token. A valid token is used even if its renewal fails.
     """
 
