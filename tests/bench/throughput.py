@@ -52,7 +52,7 @@ def _run(workspace: Workspace, source: Path, base_url: str) -> Spent:
 def _rivals(workspace: Workspace, urls: list[str]) -> dict[str, Callable[[], Spent]]:
     """Return the others that this machine has."""
 
-    def listed(name: str) -> Path:
+    def write_urls(name: str) -> Path:
         share = _SHARES.get(name, 1)
         path = workspace.folder / f"urls-{share}.txt"
         path.write_text("\n".join(urls[: max(1, int(len(urls) * share))]) + "\n")
@@ -60,19 +60,19 @@ def _rivals(workspace: Workspace, urls: list[str]) -> dict[str, Callable[[], Spe
 
     threads, each, parallel = "requests in 32 threads", "xargs -P 32 curl", "curl -Z"
     rivals: dict[str, Callable[[], Spent]] = {
-        _BARE: lambda: workspace.program("bare_pool", listed(_BARE), CONCURRENCY),
-        threads: lambda: workspace.program("threads", listed(threads), _THREADS),
+        _BARE: lambda: workspace.program("bare_pool", write_urls(_BARE), CONCURRENCY),
+        threads: lambda: workspace.program("threads", write_urls(threads), _THREADS),
     }
     curl = shutil.which("curl")
     if curl and shutil.which("xargs"):
         command = ["xargs", "-P", str(_THREADS), "-n", "1", curl, "-s", "-o", "/dev/null", "-X", "POST"]
-        rivals[each] = lambda: workspace.time_command(command, stdin=listed(each))
+        rivals[each] = lambda: workspace.time_command(command, stdin=write_urls(each))
     if curl:
         rivals[parallel] = lambda: workspace.time_command(
-            [curl, "-Z", "--parallel-max", str(CONCURRENCY), "-K", _configured()]
+            [curl, "-Z", "--parallel-max", str(CONCURRENCY), "-K", _write_curl_config()]
         )
 
-    def _configured() -> Path:
+    def _write_curl_config() -> Path:
         path = workspace.folder / "curl.txt"
         path.write_text(
             "".join(f'url = "{url}"\noutput = "/dev/null"\n' for url in urls) + 'request = "POST"\nsilent\n'

@@ -85,7 +85,7 @@ class Workspace:
         return self.time_command([sys.executable, _PROGRAMS / f"{name}.py", *map(str, arguments)])
 
     def start(self, command: Sequence[str | Path]) -> subprocess.Popen[str]:
-        """Start a process that goes on; it must end when its standard input does."""
+        """Start a process that keeps running; it must end when its standard input does."""
         return subprocess.Popen(
             list(map(str, command)),
             cwd=self.folder,

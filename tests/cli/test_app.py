@@ -111,7 +111,7 @@ def test_the_readme_names_every_status_every_exit_code_and_every_column() -> Non
 
 
 def scenario_lines(kind: str, number: int) -> list[str]:
-    """Return the lines about a number in the README's table of fates for a kind of id."""
+    """Return the lines about a number in the README's table of scenarios for a kind of id."""
     table = README.partition(f"| last digits of {kind} id |")[2].partition("\n\n")[0]
     return [line for line in table.splitlines() if f"`{number}`" in line]
 

@@ -38,7 +38,7 @@ def test_the_file_of_the_working_directory_replaces_options(program: Program, pa
     assert count_calls(partner) == 2
     (run,) = (path.parent for path in (program.folder / "there").glob("*/journal.sqlite3"))
     assert row_statuses(run) == ["accepted", "accepted", "not_attempted"]
-    # The table of one command says nothing to another, what stands above all tables does.
+    # The table of one command says nothing to another, what is above all tables does.
     assert f"Run {run.name}: finished" in program("status").out
     assert program("resume").code == 2
 

@@ -350,7 +350,7 @@ def test_a_run_is_longer_than_the_lives_of_several_tokens(program: Program, auth
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     process = run(program, *APP, "--rate", "10/s", rows=80)
     assert process.code == 0, process.err
-    # No call found a dead token, and nobody fetched beside another.
+    # No call had an expired token, and no two fetches overlapped.
     assert Counter(answer for _, answer in calls(authority)) == {"202": 80}
     assert 3 <= len(authority.directory.requests) <= 9
 

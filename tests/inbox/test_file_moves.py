@@ -18,14 +18,14 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
     rename = Path.rename
 
-    def from_here(self: Path, target: Path) -> Path:
+    def refuse_other_disk(self: Path, target: Path) -> Path:
         if not self.name.endswith(".partial"):
             raise OSError(errno.EXDEV, "another disk")
         return rename(self, target)
 
     kind = str(request.param)
     monkeypatch.setattr(os, "link", os.link if kind == "links" else refuse)
-    monkeypatch.setattr(Path, "rename", from_here if kind == "another disk" else rename)
+    monkeypatch.setattr(Path, "rename", refuse_other_disk if kind == "another disk" else rename)
     return kind
 
 

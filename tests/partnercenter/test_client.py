@@ -280,7 +280,7 @@ async def test_a_name_that_does_not_exist_was_never_reached() -> None:
 
 
 def write_self_signed(path: Path) -> Path:
-    """Write a certificate for localhost that nobody vouches for, together with its key."""
+    """Write a self-signed certificate for localhost, together with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     certificate = (

@@ -16,7 +16,7 @@ from tests.support.token_authority import SECRET, Authority
 
 @dataclass
 class Tunnels:
-    """A proxy that leads every host to one port of this machine; ``asked`` is what it was told to connect to."""
+    """A proxy that connects every host to one port of this machine; ``asked`` lists the hosts requested."""
 
     port: int
     asked: list[str] = field(default_factory=list)

@@ -63,7 +63,7 @@ def make_response(content: object) -> Response:
 
 
 def judge_next_link(uri: object, **more: object) -> tuple[Verdict, Page[CustomerEntry] | None]:
-    """Judge an empty page that goes on at an address."""
+    """Judge an empty page with a link to the next."""
     content = make_response({"items": [], "links": {"next": {"uri": uri, **more}}})
     return judge_page(CUSTOMERS, content, SERVICE, now=NOW)
 

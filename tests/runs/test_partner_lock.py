@@ -1,4 +1,4 @@
-"""One run per partner at a time: who comes second is told who is first, waits if asked to, and outlives a kill."""
+"""One run per partner at a time: the second names the first, waits if asked to, and survives its kill."""
 
 import json
 import os

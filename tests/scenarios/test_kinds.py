@@ -1,4 +1,4 @@
-"""What rows want besides their ids: kinds, wishes and deadlines, from the file to the results."""
+"""What rows want besides their ids: kinds, options and deadlines, from the file to the results."""
 
 import json
 from collections.abc import Sequence

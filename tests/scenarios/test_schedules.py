@@ -1,4 +1,4 @@
-"""The README's schedules: every line of cron and every unit is used as it stands there."""
+"""The README's schedules: every line of cron and every unit is used as written."""
 
 import re
 import shlex

@@ -85,8 +85,8 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
 
 PASSWORD = "canary-password-77"
 MODES = ["secret", "secret file", "certificate", "user", "confidential user"]
-# Whatever is asked of the token service is refused with its own words, or answered with what nobody can read. What may
-# pass is to be asked again so late that nobody waits for it.
+# Whatever is asked of the token service is refused with its own message, or answered with what cannot be read. What may
+# pass is to be asked again so late that no test waits for it.
 REFUSALS = [
     Fault(400, "invalid_request", 1_234_567),
     Fault(401, "invalid_client", 7_000_215),

@@ -87,7 +87,7 @@ def test_without_a_token_nothing_more_is_sent_and_the_next_session_continues(tmp
         3,
         "the secret has expired",
     )
-    # Those whose token was good already when the trouble began are sent, and no other; no turn is spent on waiting.
+    # Those whose token was good already when the outage began are sent, and no other; no turn is spent on waiting.
     assert 10 <= len(virtual_run.sent) <= 14
     assert sum(row.settled for row in virtual_run.rows()) == len(virtual_run.sent)
     virtual_run.token_refusal = lambda: ""
@@ -197,12 +197,12 @@ def test_no_outcome_is_reported_before_it_is_durable(verify: Verification | None
     virtual_run.create_journal([accepted, refused, subscription])
     reported: list[tuple[int, Status]] = []
 
-    def settled(number: int, outcome: Outcome) -> None:
+    def record_outcome(number: int, outcome: Outcome) -> None:
         with closing(read_only(tmp_path)) as connection:
             assert load_result(connection, number - 1).outcome.status is outcome.status
         reported.append((number, outcome.status))
 
-    virtual_run.on_settled = settled
+    virtual_run.on_settled = record_outcome
     virtual_run.work(Limits(calls_per_second=None, verify=verify))
     assert sorted(dict(reported).items()) == [(row.number, row.outcome.status) for row in virtual_run.rows()]
     assert len(reported) == reports

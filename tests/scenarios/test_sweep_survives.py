@@ -421,7 +421,7 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
     partner.service.behaviour = Behaviour(fault_share=0.1, seed=chaos.seed)
     contents: dict[str, bytes] = {}
 
-    def killed(number: int) -> None:
+    def sweep_and_kill(number: int) -> None:
         name = f"{number}.csv"
         contents[name] = drop_file(program, name, 1000 * (number + 10), 12).read_bytes()
         process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "40/s", "-q")
@@ -431,7 +431,7 @@ def test_killed_at_random_moments_while_files_keep_coming(program: Program, part
             process.kill()
             process.communicate()
 
-    deque(map(killed, range(chaos.kills)), maxlen=0)
+    deque(map(sweep_and_kill, range(chaos.kills)), maxlen=0)
     last = sweep(program, partner, "--attempts", "50")
     assert last.code == 0, last.err
     done = inbox_folder(program) / "done"

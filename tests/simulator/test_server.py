@@ -69,12 +69,12 @@ class Visitor:
         return {item["id"].lower(): item["status"] for item in json.loads(body.decode("utf-8-sig"))["items"]}
 
     def answers(self) -> list[tuple[object, object]]:
-        """Return the answer and the effect of every call in the ledger."""
+        """Return the answer and the effect of every call in the call log."""
         return [(call["answer"], call["effect"]) for call in self.service.call_log.calls]
 
 
 class Clock:
-    """Stands still until it is set."""
+    """Does not move until it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -89,7 +89,7 @@ def active_ids(service: PartnerCenter, entitlements: list[str]) -> list[str]:
 
 
 def accept(rules: Behaviour, clock: Clock, entitlements: list[str]) -> PartnerCenter:
-    """Return a world in which these were accepted just now."""
+    """Return a simulator in which these were accepted just now."""
     service = PartnerCenter(rules, clock)
     for number, entitlement in enumerate(entitlements):
         service.reactivate(row(entitlement), guid(number))
@@ -109,7 +109,7 @@ def faults(rules: Behaviour, *, readings: int = 0) -> list[ScriptedAnswer]:
 
 
 def replay(service: PartnerCenter, entitlements: list[str]) -> None:
-    """Tell a world that these were asked for before."""
+    """Replay to a simulator that these were asked for before."""
     for number, entitlement in enumerate(entitlements):
         service.replay(row(entitlement), guid(number))
 

@@ -171,7 +171,7 @@ class RepeatedKills:
 
 
 def is_whole(path: Path) -> bool:
-    """Tell whether a result file was written to its end."""
+    """Return whether a result file was written to its end."""
     text = path.read_text()
     if path.suffix == ".json":
         return text.endswith("}\n") and bool(json.loads(text))
@@ -189,7 +189,7 @@ def test_killed_at_any_time_as_real_processes(
     options = ("--verify", "--verify-after", "0", "--verify-every", "0.3", "--attempts", "1000", "--yes")
     rules = Behaviour(activation_delay=1, activation_spread=1, fault_share=0.25, seed=chaos.seed)
 
-    def killed(name: str, rules: Behaviour, chaos: Chaos, rate: str) -> tuple[RepeatedKills, Path, Partner]:
+    def run_with_kills(name: str, rules: Behaviour, chaos: Chaos, rate: str) -> tuple[RepeatedKills, Path, Partner]:
         partner = start_partner(rules)
         program = Program(tmp_path / name)
         program.folder.mkdir()
@@ -197,11 +197,11 @@ def test_killed_at_any_time_as_real_processes(
         kills = RepeatedKills(program, ("run", "input.csv", "--base-url", partner.base_url), options, chaos)
         return kills, kills(rate), partner
 
-    _, expected, _ = killed("calm", replace(rules, fault_share=0), replace(chaos, kills=0), "off")
+    _, expected, _ = run_with_kills("calm", replace(rules, fault_share=0), replace(chaos, kills=0), "off")
     # So fast that the run is done about when it has been killed often enough.
     alive = sum(max(0.0, _SECONDS_OF_LIFE * share / 100 - _SECONDS_TO_START) for share in range(100)) / 100
     rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
-    kills, folder, partner = killed("chaos", rules, chaos, f"{rate:.1f}/s")
+    kills, folder, partner = run_with_kills("chaos", rules, chaos, f"{rate:.1f}/s")
     ledger = partner.service.call_log
     seen = [
         ReceivedCall(

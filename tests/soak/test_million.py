@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.ids import HEADER, row
 
-# A process counts the memory of what it was forked from as its own; so one that is small stands between.
+# A process counts the memory of what it was forked from as its own; so a small one is put in between.
 _LAUNCHER = """
 import resource, subprocess, sys
 subprocess.run([sys.executable, "-c", *sys.argv[1:]], check=True)

@@ -1,4 +1,4 @@
-"""Throttle storms in virtual time: what is asked for is waited out, nobody else is held back, nothing is repeated."""
+"""Throttle storms in virtual time: waits are kept, no other customer is delayed, nothing is repeated."""
 
 from collections import Counter
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_an_endless_429_is_abandoned_after_half_an_hour(tmp_path: Path) -> None:
 
 
 def test_a_throttled_customer_delays_no_other(tmp_path: Path) -> None:
-    def others_done(folder: Path, *, storm: bool) -> float:
+    def time_others(folder: Path, *, storm: bool) -> float:
         virtual_run = VirtualRun(folder)
         folder.mkdir()
         ours = target(guid(0), 0).customer_id
@@ -91,7 +91,7 @@ def test_a_throttled_customer_delays_no_other(tmp_path: Path) -> None:
         assert statuses(virtual_run) == {Status.ACCEPTED: 400}
         return max(sent.at for sent in virtual_run.sent if ours not in sent.path)
 
-    assert others_done(tmp_path / "storm", storm=True) <= 1.05 * others_done(tmp_path / "calm", storm=False)
+    assert time_others(tmp_path / "storm", storm=True) <= 1.05 * time_others(tmp_path / "calm", storm=False)
 
 
 @pytest.mark.soak

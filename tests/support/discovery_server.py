@@ -163,7 +163,7 @@ class DiscoveryServer:
 
 @asynccontextmanager
 async def serve_portfolio(server: DiscoveryServer) -> AsyncIterator[DiscoveryServer]:
-    """Serve a portfolio on a loopback port."""
+    """Serve customers on a loopback port."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.handle)
     async with listening(app) as server.base_url:

@@ -81,7 +81,7 @@ def read_rows(folder: Path) -> list[InputRow]:
 
 
 def is_empty(folder: Path) -> bool:
-    """Tell whether there is nothing in a journal that anybody could take for a run."""
+    """Return whether nothing in a journal could be taken for a run."""
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection, pytest.raises(InputRefusedError):
         load_metadata(connection)
     with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection:

@@ -284,10 +284,10 @@ async def test_a_callback_that_fails_stops_later_commits(tmp_path: Path) -> None
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
 
-    def torn() -> None:
+    def break_pipe() -> None:
         raise BrokenPipeError("nobody listens")
 
-    writer.submit(call_number(1), on_durable=torn)
+    writer.submit(call_number(1), on_durable=break_pipe)
     with pytest.raises(BrokenPipeError):
         await writer.wait_until_durable()
     with pytest.raises(BrokenPipeError):
@@ -301,10 +301,10 @@ async def test_submissions_are_stored_although_a_callback_fails(tmp_path: Path) 
     writer = Writer(tmp_path / "journal.sqlite3")
     notified: list[int] = []
 
-    def torn() -> None:
+    def break_pipe() -> None:
         raise BrokenPipeError("nobody listens")
 
-    writer.submit(call_number(1), on_durable=torn)
+    writer.submit(call_number(1), on_durable=break_pipe)
     # These wait for the first one.
     writer.submit(call_number(2), on_durable=lambda: notified.append(2))
     writer.submit(call_number(3))

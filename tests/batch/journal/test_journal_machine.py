@@ -1,4 +1,4 @@
-"""The journal as a state machine: random answers, kills and looks, opened anew for each, against a plain dictionary."""
+"""The journal as a state machine: random answers, kills and reads, reopened for each, against a plain dictionary."""
 
 import asyncio
 import tempfile
@@ -199,7 +199,7 @@ class JournalMachine(RuleBasedStateMachine):
                 assert candidate.row.request_id == self._carried_on(candidate.row.number, row.progress.call)
 
     def _carried_on(self, number: int, last: Call | None) -> str:
-        """Return the request id with which a retry must go on: the row's own, or one from before the run."""
+        """Return the request id that a retry must use: the row's own, or one from before the run."""
         if last:
             return "" if last.answer.business else last.request_id
         return guid(9000 + number) if self.carried else ""

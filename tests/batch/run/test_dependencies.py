@@ -295,7 +295,7 @@ def test_a_process_killed_after_its_plan_was_refused_leaves_no_row_waiting(tmp_p
     virtual_run.create_journal([entitlement_of_plan(REFUSED_PLAN, 1), subscription_target(REFUSED_PLAN)])
     virtual_run.work(LIMITS)
     with Journal(tmp_path) as journal:
-        # As if the process had died before it told the rows below.
+        # As if the process had died before it settled the child rows.
         journal.connection.execute("DELETE FROM outcomes WHERE status = 'not_attempted'")
     virtual_run.work(LIMITS)
     assert ends(virtual_run)[0] == (Status.NOT_ATTEMPTED, "parent-failed")
@@ -441,11 +441,11 @@ def test_an_add_on_that_starts_to_wait_when_its_customer_is_abandoned_does_not_w
     virtual_run.answer = on_post(TOO_LONG)
     settle = Recorder.settle_unsent
 
-    async def slowly(recorder: Recorder, customer_id: str | None, outcome: Outcome) -> int:
+    async def settle_slowly(recorder: Recorder, customer_id: str | None, outcome: Outcome) -> int:
         await asyncio.sleep(0.3)
         return await settle(recorder, customer_id, outcome)
 
-    monkeypatch.setattr(Recorder, "settle_unsent", slowly)
+    monkeypatch.setattr(Recorder, "settle_unsent", settle_slowly)
     assert virtual_run.work(Limits(calls_per_second=None, concurrency=2, waiting=WAITING)).state is RunState.FINISHED
     assert Status.DEFERRED in {status for status, _ in ends(virtual_run)}
 

@@ -1,4 +1,4 @@
-"""Discovering what could be reactivated: the real program against a partner with a portfolio."""
+"""Discovering what could be reactivated: the real program against a partner with customers."""
 
 import asyncio
 import csv
@@ -137,7 +137,7 @@ def test_a_link_to_another_host_is_not_followed(program: Program, server: Discov
 
 
 def page(items: list[dict[str, object]], **link: object) -> Answer:
-    """Return a page of customers that goes on."""
+    """Return a page of customers that has a next one."""
     content: dict[str, object] = {"items": items, "links": {"next": {"uri": "/customers?seekOperation=Next", **link}}}
     return Answer.json(content)
 
@@ -281,7 +281,7 @@ def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Prog
     assert "HTTP 403, 20002: description of 20002" in process.err
     assert "reseller relationship" in process.err
     assert "bulkreact explain 20002" in process.err
-    # Refused for good: there is nothing to go on with.
+    # Refused for good: there is nothing to continue.
     assert stores(program) == []
 
 

@@ -164,7 +164,7 @@ def test_a_sign_in_that_has_not_long_to_live_is_a_warning(program: Program, auth
     content = json.loads(cache.read_text())
     (token,) = content["RefreshToken"].values()
     token["last_modification_time"] = str(int(token["last_modification_time"]) - 80 * 86_400)
-    # Nobody has used it for so long: what it gave is dead.
+    # It was unused for so long that its access tokens have expired.
     for access in content["AccessToken"].values():
         access.update({name: str(int(access[name]) - 80 * 86_400) for name in ("cached_at", "expires_on")})
     cache.write_text(json.dumps(content))

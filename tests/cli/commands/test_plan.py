@@ -1,4 +1,4 @@
-"""What a run would do, told beforehand; and a run that holds itself to what was told."""
+"""The preview of a run, and a run that must match a saved plan."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -174,7 +174,7 @@ def test_a_plan_does_not_overwrite_its_input(program: Program, out: str) -> None
 
 
 def plan_online(program: Program, partner: Partner, rows: Sequence[tuple[str, ...]], *options: str) -> dict[str, Any]:
-    """Plan rows and read how they stand."""
+    """Plan rows and read the status of their targets."""
     _, plan = run_plan(program, "--online", "--base-url", partner.base_url, "--rate", "off", *options, rows=rows)
     return plan
 

@@ -162,7 +162,7 @@ def test_another_users_run_can_be_read_and_its_results_written_elsewhere(partner
     elsewhere = public_folder / "elsewhere"
     elsewhere.mkdir()
     elsewhere.chmod(0o777)
-    # Whoever that is may not be able to read the program: it is loaded beforehand.
+    # That user may not be able to read the program: it is loaded before the switch.
     code = (
         "import os; from bulkreact.cli import main\n"
         "from bulkreact.cli.commands import results, resume, status, verify\n"

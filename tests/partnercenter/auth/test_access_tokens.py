@@ -45,7 +45,7 @@ class Service:
         self.time += seconds
 
     async def fetched(self, number: int) -> None:
-        """Wait until nothing goes on in the background any more; so many fetches have then been made."""
+        """Wait until no task runs in the background; so many fetches have then been made."""
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         assert len(self.fetches) == number
 
@@ -203,14 +203,14 @@ def test_a_token_that_was_fetched_in_one_loop_serves_in_another() -> None:
     service = Service()
     tokens = service.tokens
 
-    async def renewed() -> None:
+    async def renew() -> None:
         assert await tokens.ensure_token() == ""
         await service.fetched(2)
 
     assert asyncio.run(tokens.ensure_token()) == ""
     assert virtual_time.run(tokens.token()) == "token 1"
     service.time = 3500
-    asyncio.run(renewed())
+    asyncio.run(renew())
     assert len(service.fetches) == 2
 
 

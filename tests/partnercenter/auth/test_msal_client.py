@@ -169,11 +169,11 @@ async def test_no_answer_is_too_odd_and_none_is_repeated(
     status: int,
     where: str,
 ) -> None:
-    def odd(_base: str) -> web.Response:
+    def answer_oddly(_base: str) -> web.Response:
         return web.Response(body=ODD[kind], status=status, content_type="application/json")
 
-    discovery = odd if where == "discovery" else answer_discovery
-    async with serving(tmp_path, monkeypatch, token=odd, discovery=discovery) as (base, _):
+    discovery = answer_oddly if where == "discovery" else answer_discovery
+    async with serving(tmp_path, monkeypatch, token=answer_oddly, discovery=discovery) as (base, _):
         error = await asyncio.to_thread(fetch_error, identity(base))
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
@@ -184,10 +184,10 @@ async def test_no_answer_is_too_odd_and_none_is_repeated(
 async def test_a_secret_does_not_follow_a_redirect(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    def elsewhere(base: str) -> web.Response:
+    def answer_elsewhere(base: str) -> web.Response:
         return web.Response(status=status, headers={"Location": f"{base}/elsewhere"})
 
-    async with serving(tmp_path, monkeypatch, token=elsewhere) as (base, arrived):
+    async with serving(tmp_path, monkeypatch, token=answer_elsewhere) as (base, arrived):
         assert not (await asyncio.to_thread(fetch_error, identity(base))).transient
     assert arrived == [f"/{TENANT}/t"]
 
@@ -204,11 +204,14 @@ async def test_a_token_service_that_names_an_unencrypted_url_is_sent_nothing(
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as plain:
         port = plain.sockets[0].getsockname()[1]
 
-        def unencrypted(base: str) -> web.Response:
+        def answer_unencrypted(base: str) -> web.Response:
             endpoints = {"authorization_endpoint": f"{base}/a", "token_endpoint": f"http://127.0.0.1:{port}/t"}
             return web.json_response({"issuer": base, **endpoints})
 
-        async with serving(tmp_path, monkeypatch, token=unencrypted, discovery=unencrypted) as (base, arrived):
+        async with serving(tmp_path, monkeypatch, token=answer_unencrypted, discovery=answer_unencrypted) as (
+            base,
+            arrived,
+        ):
             assert "does not come from a token service" in str(await asyncio.to_thread(fetch_error, identity(base)))
     assert (requests, arrived) == ([], [])
 

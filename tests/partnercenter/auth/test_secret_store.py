@@ -1,4 +1,4 @@
-"""Where refresh tokens are storage: whole files, their owner's alone, and a keyring whose trouble is told."""
+"""Where refresh tokens are stored: whole files, readable by their owner only, and a keyring whose failures are reported."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,12 +66,12 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_there(tmp_path: Path) -> No
     storage = persistence(TokenStorage.FILE, tmp_path / "one.cache")
     storage.save("the refresh token")
 
-    def torn(draft: FilePersistence) -> None:
+    def fail_half_way(draft: FilePersistence) -> None:
         draft.save("the ref")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        replace(tmp_path / "one.cache", torn)
+        replace(tmp_path / "one.cache", fail_half_way)
     assert storage.load() == "the refresh token"
     assert [path.name for path in tmp_path.iterdir()] == ["one.cache"]
 

@@ -255,7 +255,7 @@ def test_a_sign_in_by_domain_is_one_for_the_tenant_behind_it(program: Program, a
     first = run(program, *USER, "--limit", "1")
     assert first.code == 0, first.err
     assert first.summary["target"]["tenant_id"] == TENANT  # type: ignore[index]
-    # For everybody else it is none.
+    # For all others it is none.
     for other in ("contoso.example", OTHER_TENANT):
         assert run(program, *USER, "--new", "--tenant-id", other).code == 2
     assert len(calls(authority)) == 1
@@ -436,7 +436,7 @@ def test_a_sign_in_that_cannot_be_removed_is_reported(program: Program, authorit
     assert sign_in(program, authority, "--store", "file").code == 0
     (cache,) = (program.folder / "state" / "sign-ins").glob("*.cache")
     cache.unlink()
-    # What unlinking fails for, whoever tries.
+    # Unlinking this fails for every user.
     cache.mkdir()
     process = program("logout")
     assert process.code == 2
@@ -508,7 +508,7 @@ def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
     write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(30)])
     process = program.start("run", "input.csv", *FAST, *USER, "--rate", "6/s")
     wait_until(lambda: len(calls(authority)) >= 2)
-    # Begun after four seconds, answered after the last row.
+    # Started after four seconds, answered after the last row.
     authority.directory.latency = 6
     ended = program.wait(process)
     assert ended.code == 0, ended.err

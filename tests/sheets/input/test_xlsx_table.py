@@ -1,4 +1,4 @@
-"""Tables in workbooks: wherever they stand, the same rows come out, or a sentence."""
+"""Tables in workbooks: wherever they are, the same rows are read, or the error says why not."""
 
 import zipfile
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The report for people: true, whole, harmless whatever stands in the file, and readable without anything else."""
+"""The report for people: correct, complete, safe whatever the file holds, and readable without other files."""
 
 import json
 import re
@@ -28,7 +28,7 @@ from tests.support.run_commands import FAST, latest_run, run, wait_until
 
 MIXED: list[int | str] = [202, 202, 900337, 800111, 20002, 1503, 429, 900278, 1202, 202]
 INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-# A mark per kind of trouble: elements, attributes, ends of comments, directions, controls, a word that never ends.
+# A mark per kind of dangerous text: elements, attributes, ends of comments, directions, controls, a word that never ends.
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(2)>',
@@ -197,7 +197,7 @@ def test_a_run_of_nothing_has_a_report_too(program: Program, partner: Partner) -
 
 
 def test_cells_of_the_input_are_text_and_nothing_else(program: Program, partner: Partner) -> None:
-    def reported(name: str, cells: tuple[str, ...]) -> Page:
+    def run_and_report(name: str, cells: tuple[str, ...]) -> Page:
         shutil.rmtree(program.folder / "reports", ignore_errors=True)
         header = (*HEADER, *(f"{cell[:50]}{number}" for number, cell in enumerate(cells)))
         plain = (*row(scenario_id(800111, 1)), *cells)
@@ -205,8 +205,8 @@ def test_cells_of_the_input_are_text_and_nothing_else(program: Program, partner:
         write_csv(program.folder / name, [plain, *broken], header)
         return report(program("run", name, "--base-url", partner.base_url, *FAST, "--limit", "1").run)
 
-    tame = reported("tame.csv", ("tame",) * len(HOSTILE))
-    wild = reported("<img src=x onerror='alert(9)'>\u202e&.csv", HOSTILE)
+    tame = run_and_report("tame.csv", ("tame",) * len(HOSTILE))
+    wild = run_and_report("<img src=x onerror='alert(9)'>\u202e&.csv", HOSTILE)
     assert wild.broken == []
     assert {tag for tag, _ in wild.elements} == {tag for tag, _ in tame.elements}
     assert set(wild.shape) == set(tame.shape)

@@ -137,12 +137,12 @@ def test_a_write_that_breaks_leaves_the_older_files_untouched(tmp_path: Path) ->
     write(tmp_path, ("a",), [result(("old",))])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    def breaking() -> Iterator[ResultRow]:
+    def fail_after_first() -> Iterator[ResultRow]:
         yield result(("new",))
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write(tmp_path, ("a",), breaking())
+        write(tmp_path, ("a",), fail_after_first())
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

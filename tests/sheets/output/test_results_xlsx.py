@@ -45,7 +45,7 @@ def write(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
 
 
 def xml(path: Path) -> str:
-    """Return the first sheet as it stands in the file."""
+    """Return the XML of the first sheet."""
     with zipfile.ZipFile(path) as archive:
         return archive.read("xl/worksheets/sheet1.xml").decode()
 
@@ -204,13 +204,13 @@ def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) 
     path = write(tmp_path, ("a",), [result(("old",))])
     before = path.read_bytes()
 
-    def breaking() -> Iterator[ResultRow]:
+    def fail_after_first() -> Iterator[ResultRow]:
         for _ in range(1000):
             yield result(("new",))
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        results_xlsx.write(path, ("a",), breaking(), [])
+        results_xlsx.write(path, ("a",), fail_after_first(), [])
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("results.xlsx", before)]
 
 

@@ -61,7 +61,7 @@ class Tokens(TypedDict, total=False):
 
 @pytest.fixture(autouse=True)
 def ca_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let requests trust whom it is told to: the environment has precedence over ``verify``."""
+    """Let requests trust the test's CA: the environment has precedence over ``verify``."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
@@ -148,7 +148,7 @@ def refresh(client: msal.ClientApplication, refresh_token: str) -> Tokens:
 
 
 def poll(client: msal.PublicClientApplication, flow: dict[str, object]) -> Tokens:
-    """Ask once whether somebody has signed in on another device."""
+    """Ask once whether a user has signed in on another device."""
     tokens: Tokens = client.acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
     return tokens
 
@@ -167,7 +167,7 @@ def claims(token: str) -> dict[str, object]:
 
 
 def number(tokens: Tokens) -> object:
-    """Return the number of the error that msal was told."""
+    """Return the number of the error that msal received."""
     return tokens["error_codes"][0]
 
 
@@ -695,7 +695,7 @@ def test_what_a_form_sends_on_is_no_markup(authority: Authority) -> None:
     assert authority.sign_in(url)["state"] == '"><b>'
 
 
-# Fates and faults.
+# Scenarios and faults.
 
 
 @pytest.mark.parametrize(
@@ -809,7 +809,7 @@ def test_the_endpoint_can_be_slow(directory: ControlledDirectory, confidential: 
 
 
 def is_refused(authority: Authority, token: str) -> bool:
-    """Tell whether the API refuses a token without a word."""
+    """Return whether the API refuses a token without a message."""
     answer = authority.customers(token)
     reply = (answer.status, answer.body, answer.headers.get("WWW-Authenticate"))
     return reply[0] == 401 and b"800001" in reply[1]
