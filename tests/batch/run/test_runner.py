@@ -64,3 +64,11 @@ def test_a_row_is_not_reported_before_its_outcome_is_in_the_journal(kind: Target
     with pytest.raises(sqlite3.IntegrityError, match="an outcome"):
         virtual_run.work(LIMITS)
     assert reported == []
+
+
+def test_what_waits_for_its_turn_is_not_sent_once_the_run_is_stopped(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([target(guid(number), number) for number in range(8)])
+    virtual_run.on_call = lambda _sent: virtual_run.phases[-1].interrupt(terminated=False)
+    virtual_run.work(Limits(calls_per_second=1, concurrency=4))
+    assert len(virtual_run.sent) == 1
