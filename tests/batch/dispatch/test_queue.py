@@ -107,6 +107,17 @@ def test_a_waiting_row_returns_when_it_is_due_and_blocks_no_other() -> None:
     assert run(scenario()) == [("b", 0.0), ("a", 5.0)]
 
 
+def test_a_row_that_comes_back_goes_before_those_that_were_never_handed_out() -> None:
+    async def scenario() -> list[int]:
+        queue = _queue("aaa")
+        first = queue.take_now()
+        assert first
+        queue.put_back(first)
+        return [row.ordinal for row in (queue.take_now(), queue.take_now(), queue.take_now()) if row]
+
+    assert run(scenario()) == [1, 2, 3]
+
+
 def test_a_dropped_customer_leaves_only_rows_that_were_sent_before() -> None:
     async def scenario() -> tuple[list[PendingRow], list[tuple[str, float]]]:
         queue = _queue("aaab")
