@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum, auto
 from types import FrameType
 from typing import TypeVar
 
@@ -16,6 +17,14 @@ T = TypeVar("T")
 _STOP_SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
+class _Stage(Enum):
+    """How far signals have stopped the work: the first lets calls in flight end, the second cancels them."""
+
+    WORKING = auto()
+    STOPPING = auto()
+    CANCELLED = auto()
+
+
 class ShutdownRequest:
     """The signals that asked a command to stop: those ``received`` before it started, and later ones."""
 
@@ -25,25 +34,21 @@ class ShutdownRequest:
         self._task: asyncio.Task[object] | None = None
         self._phase: Phase | None = None
         self._received = received
-        self._pending_signal: int | None = None
-        self._forced = False
-        self._terminated: bool | None = None
+        self._stage = _Stage.WORKING
+        # The first one counts, if another follows.
+        self._signal: int | None = None
 
     @property
     def exit_code(self) -> int:
         """Return the exit code of the received signal, 0 if there was none."""
-        if self._pending_signal is not None:
-            return exit_code_of(self._pending_signal)
-        if self._terminated is None:
-            return EXIT_SUCCESS
-        return EXIT_TERMINATED if self._terminated else EXIT_INTERRUPTED
+        return EXIT_SUCCESS if self._signal is None else exit_code_of(self._signal)
 
     def install(self) -> None:
         """Install the handlers, and handle the signals received before."""
         for number in _STOP_SIGNALS:
             signal.signal(number, self.receive)
         if self._received:
-            self._pending_signal = self._received[-1]
+            self._signal = self._received[0]
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
@@ -55,12 +60,12 @@ class ShutdownRequest:
     async def guard(self, work: Coroutine[object, object, T]) -> T | StopReason:
         """Await work that signals may stop, even earlier ones; the second signal cancels it."""
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        if self._pending_signal is not None:
-            self._act(self._pending_signal)
+        if self._signal is not None:
+            self._act(self._signal)
         try:
             return await work
         except asyncio.CancelledError:
-            if not self._forced or self._task is None:
+            if self._stage is not _Stage.CANCELLED or self._task is None:
                 raise
             self._task.uncancel()
             return StopReason(
@@ -72,24 +77,24 @@ class ShutdownRequest:
     def attach(self, phase: Phase) -> None:
         """Pass the request on to a phase, now and later."""
         self._phase = phase
-        if self._terminated is not None:
-            phase.interrupt(terminated=self._terminated)
+        if self._stage is not _Stage.WORKING:
+            phase.interrupt(terminated=self._signal == signal.SIGTERM)
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal; Python calls this between any two instructions."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._act, number)
         else:
-            self._pending_signal = number
+            self._signal = self._signal or number
 
     def _act(self, number: int) -> None:
-        if self._terminated is None:
-            self._terminated = number == signal.SIGTERM
+        if self._stage is _Stage.WORKING:
+            self._stage, self._signal = _Stage.STOPPING, self._signal or number
             self._report("Stopping: calls in flight are allowed to end. Once more stops at once.")
             if self._phase:
-                self._phase.interrupt(terminated=self._terminated)
-        elif not self._forced and self._task:
-            self._forced = True
+                self._phase.interrupt(terminated=self._signal == signal.SIGTERM)
+        elif self._stage is _Stage.STOPPING and self._task:
+            self._stage = _Stage.CANCELLED
             self._task.cancel()
 
 

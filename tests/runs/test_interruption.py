@@ -68,6 +68,13 @@ async def test_the_second_signal_cancels_the_work(number: signal.Signals, code: 
     assert messages == [STOPPING]
 
 
+async def test_the_first_signal_decides_about_the_exit_code() -> None:
+    shutdown = ShutdownRequest(lambda _message: None, [signal.SIGTERM, signal.SIGINT])
+    with shutdown.handling_signals():
+        signal.raise_signal(signal.SIGINT)
+    assert shutdown.exit_code == 143
+
+
 async def test_a_signal_after_the_work_changes_only_the_exit_code() -> None:
     shutdown = ShutdownRequest(lambda _message: None)
 
