@@ -1,1 +1,1 @@
-"""The application: prepares, executes, reports and lists runs."""
+"""The application: preparing, executing, reporting and listing runs, and checking whether one could work."""

@@ -11,7 +11,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bulkreact.cli.command import ConfiguredCommand, EffectiveValue, effective
-from bulkreact.cli.commands.doctor_checks import CheckResult, Findings, run_checks
 from bulkreact.cli.credentials import credential_source
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options import shared
@@ -27,6 +26,7 @@ from bulkreact.partnercenter.auth.credential_source import (
     TokenSource,
     UserSource,
 )
+from bulkreact.runs.doctor_checks import CheckResult, Findings, run_checks
 from bulkreact.settings import BASE_URLS, AuthMethod, Cloud
 
 _COLOURS = {
