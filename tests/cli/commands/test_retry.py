@@ -102,6 +102,14 @@ def test_a_lost_answer_that_took_effect_is_settled_by_a_retry(program: Program, 
     assert len(partner.service.call_log.effects) == 3
 
 
+def test_the_failed_rows_of_an_unfinished_retry_continue_it(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 1504, 1599], *ONCE)
+    program("retry", process.run.name, *FAST, *ONCE)
+    retried = latest_run(program)
+    again = program("run", retried / "failed.csv", "--base-url", partner.base_url, *FAST, *ONCE)
+    assert f"Continuing the unfinished run {retried.name}" in again.err
+
+
 def test_rows_that_could_not_be_reached_are_retried(program: Program) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1)), row(guid(2))])
     process = program("run", "input.csv", "--base-url", "http://127.0.0.1:1", *FAST, *ONCE)
