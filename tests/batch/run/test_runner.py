@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.models import Target
+from bulkreact.models import Response, Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import subscription_target
 from tests.support.ids import guid, target
@@ -72,3 +72,13 @@ def test_what_waits_for_its_turn_is_not_sent_once_the_run_is_stopped(tmp_path: P
     virtual_run.on_call = lambda _sent: virtual_run.phases[-1].interrupt(terminated=False)
     virtual_run.work(Limits(calls_per_second=1, concurrency=4))
     assert len(virtual_run.sent) == 1
+
+
+def test_calls_are_further_apart_once_the_partner_was_throttled(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([target(guid(number)) for number in range(40)])
+    refusals = iter([Response(429, "", {"retry-after": "1"}, b"")])
+    virtual_run.answer = lambda _sent: next(refusals, None)
+    virtual_run.work(Limits(calls_per_second=10))
+    # At the rate of the beginning they would take two seconds.
+    assert virtual_run.sent[30].at - virtual_run.sent[10].at == pytest.approx(2.65, abs=0.25)
