@@ -1,13 +1,14 @@
-"""What is in the journal at which instant while a run sends its rows, in virtual time."""
+"""What a run has made durable before it goes on, and when it sends what, in virtual time."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
-from bulkreact.models import Response, Target
+from bulkreact.models import NoResponse, Reply, Response, Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import subscription_target
 from tests.support.ids import guid, target
@@ -82,3 +83,15 @@ def test_calls_are_further_apart_once_the_partner_was_throttled(tmp_path: Path) 
     virtual_run.work(Limits(calls_per_second=10))
     # At the rate of the beginning they would take two seconds.
     assert virtual_run.sent[30].at - virtual_run.sent[10].at == pytest.approx(2.65, abs=0.25)
+
+
+def test_a_lost_answer_does_not_show_that_a_throttle_is_over(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([target(guid(1))])
+    throttled = Response(429, "", {}, b"")
+    lost = NoResponse(sent=True, code="connection-lost", description="the connection was lost")
+    replies: Iterator[Reply] = iter([throttled, lost, throttled])
+    virtual_run.answer = lambda _sent: next(replies, None)
+    virtual_run.work(LIMITS)
+    # Twice as long as after the first one.
+    assert virtual_run.sent[3].at - virtual_run.sent[2].at == pytest.approx(21, abs=1.1)
