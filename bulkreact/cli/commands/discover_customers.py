@@ -55,7 +55,10 @@ def store_path(
 ) -> Path:
     """Return where progress is stored: the same file for all commands that read the same customers."""
     target = ("simulated",) if service.simulated else (service.base_url, service.api_version, tenant_id)
-    key = repr((target, criteria, (chosen.customers, sorted(chosen.subscriptions)) if chosen else None))
+    included = f"subscriptions={criteria.subscriptions}, entitlements={criteria.entitlements}, active={criteria.active}"
+    selection = (chosen.customers, sorted(chosen.subscriptions)) if chosen else None
+    # Written out, and with the word of earlier versions, so that progress is found whatever the classes are called.
+    key = f"({target!r}, Wanted({included}, only={criteria.only!r}), {selection!r})"
     return reports / f"discover-{hashlib.sha256(key.encode()).hexdigest()[:12]}.sqlite3"
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.batch.discovery.listing import DiscoveryFilter
+from bulkreact.cli.commands.discover_customers import ChosenCustomers, store_path
+from bulkreact.settings import Cloud, Service
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.simulator.partnercenter.behaviour import Behaviour
 from tests.support.background_loop import serving
@@ -752,3 +755,18 @@ def test_a_token_that_is_refused_is_renewed(program: Program, authority: Authori
     ended = program.wait(process)
     assert ended.code == 0, ended.err
     assert len({row["customer_id"] for row in read_rows(ended)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("criteria", "chosen", "name"),
+    [
+        (DiscoveryFilter(), None, "discover-2575447f8d50.sqlite3"),
+        (DiscoveryFilter(), ChosenCustomers(("a", "b"), frozenset({("x", "y")})), "discover-875f1bac26db.sqlite3"),
+        (DiscoveryFilter(subscriptions=False, active=True), None, "discover-cc2b7beb7b46.sqlite3"),
+    ],
+)
+def test_progress_of_earlier_versions_is_found_again(
+    criteria: DiscoveryFilter, chosen: ChosenCustomers | None, name: str
+) -> None:
+    service = Service(Cloud.GLOBAL, "https://x", "v1", simulated=False)
+    assert store_path(Path("r"), service, "t", criteria, chosen) == Path("r") / name
