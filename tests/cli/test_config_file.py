@@ -238,6 +238,7 @@ def test_no_other_command_is_imported_while_all_keys_are_known_here(program: Pro
     assert process.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.soak
 def test_identity_can_be_in_the_file(program: Program, partner: Partner) -> None:
     configure(
         program,

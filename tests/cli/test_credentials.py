@@ -223,6 +223,7 @@ TRANSIENT = [
 ]
 
 
+@pytest.mark.soak
 def test_transient_failures_of_the_token_service_are_waited_out(program: Program, authority: Authority) -> None:
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
     authority.directory.faults = list(TRANSIENT)
@@ -345,6 +346,7 @@ def test_another_tenants_run_of_the_same_file_is_another_run(program: Program) -
 # In mid-run.
 
 
+@pytest.mark.soak
 def test_a_run_is_longer_than_the_lives_of_several_tokens(program: Program, authority: Authority) -> None:
     authority.directory.token_lifetime = 3
     program.environment["BULKREACT_CLIENT_SECRET"] = SECRET
@@ -418,6 +420,7 @@ def test_a_renewal_that_is_refused_in_mid_run_stops_it_and_loses_nothing(
     assert len(authority.service.call_log.effects) == 40
 
 
+@pytest.mark.soak
 def test_a_failing_token_service_does_not_stop_a_run_while_its_token_is_valid(
     program: Program, authority: Authority
 ) -> None:

@@ -263,7 +263,7 @@ def test_webhooks_can_come_from_file_and_environment(program: Program, partner: 
     assert receiver.paths == ["/ping/start", "/ping", "/file"]
 
 
-@pytest.mark.parametrize("command", ["resume", "retry", "verify"])
+@pytest.mark.parametrize("command", ["resume", pytest.param("retry", marks=pytest.mark.soak), "verify"])
 def test_the_commands_that_follow_a_run_notify_as_well(
     program: Program, partner: Partner, receiver: Receiver, command: str
 ) -> None:

@@ -734,6 +734,7 @@ def test_many_customers_with_faults_are_read_completely(
         assert {call["method"] for call in partner.service.call_log.calls} == {"GET"}
 
 
+@pytest.mark.soak
 def test_broken_customers_of_the_simulator_are_each_named(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:

@@ -289,7 +289,7 @@ def test_it_can_be_practised(program: Program) -> None:
         Fault(200, html=True, retry_after="999"),
         Fault(400, html=True),
         Fault(302),
-        Fault(drop=True),
+        pytest.param(Fault(drop=True), marks=pytest.mark.soak),
     ],
 )
 def test_a_failing_token_service_is_no_crash(program: Program, authority: Authority, fault: Fault) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -594,11 +594,10 @@ def test_a_question_left_unanswered_ends_only_its_own_file(
 
 def interrupt_question(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
     """Send a signal, and another one if Python has lost it: input() ignores errors while it flushes its question."""
-    process.send_signal(number)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
+    while process.poll() is None:
         process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
 
 
 def wait_for_question(stderr: IO[str], file_name: str) -> None:

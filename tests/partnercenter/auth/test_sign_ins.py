@@ -152,6 +152,7 @@ def test_several_sign_ins_must_be_distinguished(program: Program, authority: Aut
     assert run(program, *USER, "--new").code == 0
 
 
+@pytest.mark.soak
 def test_two_processes_that_renew_at_once_lose_no_refresh_token(program: Program, authority: Authority) -> None:
     authority.directory.token_lifetime = 2
     assert sign_in(program, authority).code == 0
@@ -500,6 +501,7 @@ def test_while_there_is_no_token_the_same_run_is_meant(program: Program, authori
     assert "Continuing" in again.err
 
 
+@pytest.mark.soak
 def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
     program: Program, authority: Authority
 ) -> None:

@@ -105,6 +105,7 @@ def test_what_a_limit_left_out_is_neither_a_good_end_nor_a_bad_one(program: Prog
     assert "limit" not in read.sections["errors"]
 
 
+@pytest.mark.soak
 def test_the_calls_over_time_are_the_calls_that_were_made(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [202, 429, 429, 1503, 202])
     calls = summary(ended.run)["calls"]
