@@ -1,6 +1,7 @@
 """Fixtures: the simulator on a real port, the token service, the program in a folder of its own."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tests.support.background_loop import background_loop, serving
 from tests.support.program import Partner, Program
 from tests.support.token_authority import CLIENT, TENANT, Authority, start_authority
 
+# Without their bytecode every process that a test starts would compile the whole program again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # How long a step takes depends on the machine.
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", STEADY, max_examples=200)

@@ -357,6 +357,7 @@ def test_a_run_is_longer_than_the_lives_of_several_tokens(program: Program, auth
     assert 3 <= len(authority.directory.requests) <= 9
 
 
+@pytest.mark.soak
 def test_a_users_run_is_longer_than_the_lives_of_several_tokens(program: Program, authority: Authority) -> None:
     assert sign_in(program, authority).code == 0
     authority.directory.token_lifetime = 3

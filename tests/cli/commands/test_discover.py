@@ -288,6 +288,7 @@ def test_one_broken_customer_does_not_stop_the_others_and_is_named(program: Prog
     assert stores(program) == []
 
 
+@pytest.mark.soak
 def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command(
     program: Program, server: DiscoveryServer
 ) -> None:

@@ -223,6 +223,7 @@ def test_a_damaged_sign_in_asks_for_another_and_is_no_crash(
     assert run(program, *USER, "--new").code == 2
 
 
+@pytest.mark.soak
 def test_transient_failures_while_waiting_for_the_code_do_not_end_the_sign_in(
     program: Program, authority: Authority
 ) -> None:
