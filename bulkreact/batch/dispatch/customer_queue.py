@@ -21,7 +21,8 @@ class _StreamCursor:
 class CustomerQueue(Generic[Item]):
     """The items of one customer: ``returned`` ones were taken before, ``parked`` ones wait for a parent, by its number.
 
-    ``in_flight`` counts the items that workers have, ``waiting`` those due later; ``is_ready``: the customer is in the ring.
+    ``in_flight`` counts the items that workers have, ``waiting`` are those due later, by the queue's numbers for them;
+    ``is_ready``: the customer is in the ring.
     """
 
     customer_id: str
@@ -29,7 +30,7 @@ class CustomerQueue(Generic[Item]):
     returned: deque[Item] = field(default_factory=deque)
     parked: dict[int, list[Item]] = field(default_factory=dict)
     in_flight: int = 0
-    waiting: int = 0
+    waiting: dict[int, Item] = field(default_factory=dict)
     held_until: float = float("-inf")
     is_ready: bool = False
     _fresh: deque[Item] = field(default_factory=deque)

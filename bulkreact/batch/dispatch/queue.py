@@ -40,7 +40,9 @@ class Queue(Generic[Item]):
         self._all_dropped = False
         self._customers: dict[str, CustomerQueue[Item]] = {}
         self._ready: deque[CustomerQueue[Item]] = deque()
-        self._due: list[tuple[float, int, CustomerQueue[Item], Item | None]] = []
+        # Customers by the time at which they have an item to send, or are no longer held; an entry may be outdated.
+        self._due: list[tuple[float, int, CustomerQueue[Item]]] = []
+        self._waiting = 0
         self._sequence = count()
         self._held_until = float("-inf")
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -70,7 +72,7 @@ class Queue(Generic[Item]):
         skipped: list[CustomerQueue[Item]] = []
         item = None
         while item is None and (customer := self._next_ready()):
-            if len(self._due) >= WAITING_ITEMS and not customer.returned:
+            if self._waiting >= WAITING_ITEMS and not customer.returned:
                 skipped.append(customer)
             else:
                 item = self._take_from(customer, now)
@@ -169,9 +171,9 @@ class Queue(Generic[Item]):
         """Drop the items of a customer that are not in flight; return those with calls on record."""
         self._dropped.add(customer_id)
         customer = self._queue_of(customer_id)
-        with_calls = [item for _, _, owner, item in self._due if owner is customer and item]
-        self._due = sorted(entry for entry in self._due if entry[2] is not customer or entry[3] is None)
-        customer.waiting = 0
+        with_calls = list(customer.waiting.values())
+        self._waiting -= len(with_calls)
+        customer.waiting.clear()
         customer.drop_unsent()
         with_calls.extend(customer.drain())
         self._refresh(customer)
@@ -205,7 +207,7 @@ class Queue(Generic[Item]):
         return ThrottleState(
             max(0.0, self._held_until - now),
             sum(customer.held_until > now for customer in customers),
-            sum(customer.waiting for customer in customers),
+            self._waiting,
         )
 
     def close(self) -> None:
@@ -216,7 +218,7 @@ class Queue(Generic[Item]):
     def _next_ready(self) -> CustomerQueue[Item] | None:
         """Remove the next ready customer from the ring, after adding new ones."""
         # Customers whose items all wait do not count: new customers must not wait for them.
-        while self._upcoming and len(self._ready) < self._active_customers and len(self._due) < WAITING_ITEMS:
+        while self._upcoming and len(self._ready) < self._active_customers and self._waiting < WAITING_ITEMS:
             stream = self._upcoming
             if stream.priority > self._band and self._ready:
                 break
@@ -268,14 +270,17 @@ class Queue(Generic[Item]):
 
     def _schedule(self, customer: CustomerQueue[Item], until: float, item: Item | None = None) -> None:
         """Schedule a customer that has an item due at a later time."""
-        customer.waiting += item is not None
-        heappush(self._due, (until, next(self._sequence), customer, item))
+        sequence = next(self._sequence)
+        if item:
+            customer.waiting[sequence] = item
+            self._waiting += 1
+        heappush(self._due, (until, sequence, customer))
 
     def _release_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, _, customer, item = heappop(self._due)
-            if item:
-                customer.waiting -= 1
+            _, sequence, customer = heappop(self._due)
+            if item := customer.waiting.pop(sequence, None):
+                self._waiting -= 1
                 customer.returned.append(item)
             self._refresh(customer)
 

@@ -1,7 +1,9 @@
 """Which calls must wait after a 429, and how long: a customer's, or all of the partner's. No I/O; times in seconds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice, takewhile
 
 # Customers throttled within this time of each other mean that the partner is throttled.
 WINDOW_SECONDS = 10.0
@@ -63,6 +65,7 @@ class Throttle:
     def __init__(self, *, max_retry_after: float, max_throttle: float) -> None:
         self._max_retry_after = max_retry_after
         self._max_throttle = max_throttle
+        # In the order of their latest 429.
         self._customers: dict[str, ThrottleEpisode] = {}
         self._partner: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
@@ -91,11 +94,12 @@ class Throttle:
         | any other                                                                 | customer |
         """
         too_long = retry_after is not None and retry_after > self._max_retry_after
-        episode = self._customers.get(customer)
+        episode = self._customers.pop(customer, None)
         if episode:
             episode.extend(started=started, now=now)
         else:
-            episode = self._customers[customer] = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now)
+            episode = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now)
+        self._customers[customer] = episode
         episode.write |= write
         episode.too_long = too_long
         scope, slow_down = ThrottleScope.CUSTOMER, False
@@ -125,27 +129,30 @@ class Throttle:
             self._partner = None
 
     def _concerns_partner(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
-        others = [episode for other, episode in self._customers.items() if other != customer]
+        # The latest first, and only as many as decide: thousands may be throttled.
+        others = (episode for other, episode in reversed(self._customers.items()) if other != customer)
         if too_long:
             return self._is_too_long_for_partner(others)
         return self._is_partner_paused(started, now) or self._is_throttled_together(others, now)
 
-    def _is_too_long_for_partner(self, others: list[ThrottleEpisode]) -> bool:
+    def _is_too_long_for_partner(self, others: Iterator[ThrottleEpisode]) -> bool:
         """Return whether enough customers got a Retry-After that is too long: the partner would be abandoned."""
-        return self._count_without_success([other for other in others if other.too_long]) + 1 >= _CUSTOMERS_FOR_CERTAIN
+        too_long = (other for other in takewhile(self._is_without_success, others) if other.too_long)
+        return len(list(islice(too_long, _CUSTOMERS_FOR_CERTAIN - 1))) == _CUSTOMERS_FOR_CERTAIN - 1
 
     def _is_partner_paused(self, started: float, now: float) -> bool:
         """Return whether the partner is paused, or was when a call started."""
         return self._partner is not None and min(started, now) < self._partner.until
 
-    def _is_throttled_together(self, others: list[ThrottleEpisode], now: float) -> bool:
+    def _is_throttled_together(self, others: Iterator[ThrottleEpisode], now: float) -> bool:
         """Return whether enough other customers were throttled within the window."""
-        recent = [other for other in others if now - other.latest <= WINDOW_SECONDS]
-        return self._count_without_success(recent) > 0 or len(recent) + 1 >= _CUSTOMERS_FOR_CERTAIN
+        recent = takewhile(lambda other: now - other.latest <= WINDOW_SECONDS, others)
+        latest = list(islice(recent, _CUSTOMERS_FOR_CERTAIN - 1))
+        return len(latest) == _CUSTOMERS_FOR_CERTAIN - 1 or any(map(self._is_without_success, latest))
 
-    def _count_without_success(self, episodes: list[ThrottleEpisode]) -> int:
-        # A non-429 answer to a call started after a 429 shows that the partner as a whole was not throttled.
-        return sum(self._clean_started <= episode.latest for episode in episodes)
+    def _is_without_success(self, episode: ThrottleEpisode) -> bool:
+        """Return whether no call that started after a 429 was answered otherwise: that shows that not all are throttled."""
+        return self._clean_started <= episode.latest
 
 
 def wait(retry_after: float | None, count: int, chance: float) -> float:

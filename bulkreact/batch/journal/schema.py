@@ -58,6 +58,7 @@ WHERE problem_code = '' AND duplicate_of IS NULL AND left_out = 0 AND handed_to 
 """  # noqa: S608 - our own names
 
 SETTLE_UNSENT_OF_CUSTOMER = f"{SETTLE_UNSENT} AND customer_id = :customer"
+INDEX_CUSTOMERS = "CREATE INDEX IF NOT EXISTS rows_of_customer ON rows (customer_id)"
 SETTLE_UNSENT_BELOW = f"{SETTLE_UNSENT_OF_CUSTOMER} AND subscription_id = :subscription AND entitlement_id <> ''"
 
 # Most files have no entitlement twice: sorting by that column only takes a third as long as by whole targets.
