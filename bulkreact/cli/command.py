@@ -1,7 +1,7 @@
 """Commands whose options also come from the environment and the configuration file."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli import config_file
-from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue, Options
+from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue
+from bulkreact.cli.options.option_names import OPTION_NAMES
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import CONFIG_FILE_NAME
 
@@ -86,33 +87,6 @@ class ConfiguredCommand(click.Command):
         return str(chosen) if chosen else option.resolve_envvar_value(ctx)
 
 
-class _CommandOptions(Options):
-    """The options of all commands of a group, this one first; other commands are imported only when looked up."""
-
-    def __init__(self, ctx: click.Context) -> None:
-        group = ctx.parent.command if ctx.parent else None
-        self._ctx = ctx
-        self._group = group if isinstance(group, click.Group) else click.Group()
-        own = str(ctx.info_name)
-        self._options = {own: _options_of(ctx.command)}
-        self._names = dict.fromkeys([own, *self._group.list_commands(ctx)])
-
-    def __getitem__(self, name: str) -> Mapping[str, click.Option]:
-        if name not in self._options:
-            command = self._group.get_command(self._ctx, name)
-            self._options[name] = _options_of(command) if command else {}
-        return self._options[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 def _options_of(command: click.Command) -> dict[str, click.Option]:
     return {str(param.name): param for param in command.params if isinstance(param, click.Option)}
 
@@ -164,9 +138,10 @@ def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> d
         return {}
     own = _options_of(ctx.command)
     if own.keys() <= NOT_IN_FILES:
-        # The file has nothing for this command: checking it would import all others, for half a second.
+        # The file has nothing for this command.
         return {}
-    problems = file.problems(_CommandOptions(ctx))
+    # This command first: its names are suggested first.
+    problems = file.problems({str(ctx.info_name): own.keys(), **OPTION_NAMES})
     values: dict[str, FileValue] = {}
     if not problems:
         values = file.values(str(ctx.info_name), own, file.profile(profile))

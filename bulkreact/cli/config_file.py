@@ -5,12 +5,10 @@ Secrets are refused; the message says where they belong.
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-
-import click
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import CONFIG_FILE_NAME
@@ -30,8 +28,8 @@ _SECRET_LOCATIONS = {
 # doctor and plan show what run would do, so they use its table too.
 INCLUDED_TABLES = {"doctor": "run", "plan": "run"}
 
-# The long options of each command, by its name.
-Options = Mapping[str, Mapping[str, click.Option]]
+# The names of each command's long options, by its own.
+OptionNames = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Configuration:
             )
         return chosen
 
-    def values(self, command: str, options: Mapping[str, click.Option], profile: str | None) -> dict[str, FileValue]:
+    def values(self, command: str, options: Collection[str], profile: str | None) -> dict[str, FileValue]:
         """Return the values for a command's options, by their names; the most specific table wins."""
         values: dict[str, FileValue] = {}
         for origin, table in self._tables(command, profile):
@@ -72,7 +70,7 @@ class Configuration:
                     values[key] = FileValue(value, f"{self.path.name} [{origin}]" if origin else self.path.name)
         return values
 
-    def problems(self, commands: Options) -> list[str]:
+    def problems(self, commands: OptionNames) -> list[str]:
         """Return what is wrong with the file, one sentence each."""
         profiles = self.content.get(_PROFILES, {})
         problems = list(_problems(self.content, "", commands, extra={_PROFILES, _PROFILE}))
@@ -112,11 +110,8 @@ def read(path: Path | None) -> Configuration | None:
         raise InputRefusedError(f"The configuration file {file} is not TOML: {error}.") from None
 
 
-def _problems(table: Mapping[str, object], origin: str, commands: Options, *, extra: set[str]) -> Iterator[str]:
-    """Yield what is wrong with a table of keys for all commands, and with the tables of single commands.
-
-    Commands are checked one by one until one has the key: each is imported for that.
-    """
+def _problems(table: Mapping[str, object], origin: str, commands: OptionNames, *, extra: set[str]) -> Iterator[str]:
+    """Yield what is wrong with a table of keys for all commands, and with the tables of single commands."""
     for key, value in table.items():
         if key in extra:
             continue
@@ -134,7 +129,7 @@ def _problems(table: Mapping[str, object], origin: str, commands: Options, *, ex
             yield _problem_of_key(key, origin, known | set(commands) if is_table else known)
 
 
-def _is_option(key: str, options: Mapping[str, click.Option]) -> bool:
+def _is_option(key: str, options: Collection[str]) -> bool:
     return key in options and key not in NOT_IN_FILES
 
 

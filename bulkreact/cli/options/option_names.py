@@ -1,0 +1,64 @@
+"""The options of every command by their names in the configuration file, so that no other command is imported for them."""
+
+_TARGET = frozenset({"cloud", "base_url", "api_version", "locale", "simulate"})
+_SIGN_IN = frozenset(
+    [
+        "cloud",
+        "tenant_id",
+        "client_id",
+        "authority",
+        "scope",
+        "client_secret_file",
+        "certificate_file",
+        "certificate_password_file",
+    ]
+)
+_IDENTITY = _SIGN_IN - {"cloud"} | {"auth"}
+_LIMITS = frozenset(["rate", "concurrency", "per_customer", "timeout", "attempts", "max_throttle", "max_retry_after"])
+_HALT = frozenset({"halt_on_failures", "halt_after", "order"})
+_WATCH = frozenset({"verify_after", "verify_every", "verify_timeout"})
+_OUTPUT = frozenset({"reports", "xlsx", "yes", "progress", "quiet", "verbose"})
+_UNATTENDED = frozenset(["wait", "log_format", "metrics", "ping", "notify_url", "notify_format", "notify_rows"])
+_TABLE = frozenset({"kind", "map", "delimiter", "encoding", "sheet", "hidden_rows"})
+_INPUT = _TABLE | {"max_rows", "strict", "allow_empty", "restore_auto_renew"}
+_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results"}
+_NONE: frozenset[str] = frozenset()
+
+OPTION_NAMES: dict[str, frozenset[str]] = {
+    "template": _NONE,
+    "discover": _TARGET
+    | _IDENTITY
+    | _LIMITS
+    | _TABLE
+    | {"complete", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
+    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new"},
+    "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out"},
+    "resume": _RESUME,
+    "retry": _RESUME | {"all_failed", "limit"},
+    "verify": _RESUME - _HALT - {"verify"},
+    "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
+    - {"results"},
+    "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
+    "logout": _SIGN_IN,
+    "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | _WATCH | {"verify", "json", "reports"},
+    "status": frozenset({"all", "json", "reports"}),
+    "prune": frozenset({"older_than", "reports", "yes"}),
+    "results": frozenset({"reports", "to", "xlsx"}),
+    "explain": _NONE,
+    "simulator": frozenset(
+        [
+            "activation_delay",
+            "activation_spread",
+            "broken_customers",
+            "customer_limit",
+            "customers",
+            "faults",
+            "partner_limit",
+            "port",
+            "seed",
+            "tls_certificate",
+            "tls_key",
+            "window",
+        ]
+    ),
+}
