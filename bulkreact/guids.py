@@ -3,6 +3,9 @@
 import re
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_SPELLED = re.compile(
+    r"\s*\{?" + "-?".join([r"([0-9a-f]{%d})"] * 5) % (8, 4, 4, 4, 12) + r"\}?\s*", re.IGNORECASE | re.ASCII
+)
 
 
 def format_guid(digits: str, *, version: int) -> str:
@@ -14,3 +17,9 @@ def format_guid(digits: str, *, version: int) -> str:
 def is_guid(text: str) -> bool:
     """Return whether a text is a GUID with dashes."""
     return bool(_GUID.fullmatch(text))
+
+
+def canonical_guid(text: str) -> str:
+    """Return a GUID in any usual spelling (upper case, braces, no dashes) in canonical form, empty if it is none."""
+    match = _SPELLED.fullmatch(text)
+    return "-".join(match.groups()).lower() if match else ""

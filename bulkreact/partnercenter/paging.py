@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from bulkreact.guids import is_guid
 from bulkreact.models import Answer, Operation, Reply, Request, Response
 from bulkreact.partnercenter import response_bodies
-from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, UNREADABLE
+from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, INCOMPLETE_LIST, UNREADABLE
+from bulkreact.partnercenter.list_body import MAX_ITEMS, read_list
 from bulkreact.partnercenter.protocol import build_listing_request, judge
 from bulkreact.partnercenter.subscription import is_azure_plan, parse_deadline
 from bulkreact.partnercenter.verdicts import Accepted, Refused, Transient, Verdict
@@ -24,6 +25,8 @@ from bulkreact.settings import Service
 
 PAGE_SIZE = 500
 _TOKEN = "MS-ContinuationToken"  # noqa: S105 - the name of a header
+_SEEK = "seekOperation=Next"
+_HEAD = 4096
 _NAME_LENGTH = 256
 _STATUS_LENGTH = 64
 _TOKEN_LENGTH = 8192
@@ -91,11 +94,15 @@ class Listing(Generic[Entry]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
-    """A page of a list: its entries, the number of those without a usable id, and the next page."""
+    """A page of a list: its entries, the number of those without a usable id, and the next page.
+
+    ``total_count`` is the number of entries that the list says it has, perhaps on this page only; None if it does not.
+    """
 
     entries: tuple[Entry, ...]
     without_id: int
     next: PageLink | None
+    total_count: int | None = None
 
 
 class ForeignLinkError(Exception):
@@ -109,12 +116,13 @@ def customers() -> Listing[CustomerEntry]:
 
 def subscriptions(customer_id: str) -> Listing[SubscriptionEntry]:
     """Return the list of a customer's subscriptions; the id must be a GUID."""
-    return Listing(Operation.LIST_SUBSCRIPTIONS, f"customers/{customer_id}/subscriptions", PageLink(), _subscription)
+    path = f"customers/{customer_id.lower()}/subscriptions"
+    return Listing(Operation.LIST_SUBSCRIPTIONS, path, PageLink(), _subscription)
 
 
 def entitlements(customer_id: str, subscription_id: str) -> Listing[EntitlementEntry]:
     """Return the list of an Azure plan's entitlements; the ids must be GUIDs."""
-    path = f"customers/{customer_id}/subscriptions/{subscription_id}/azureEntitlements"
+    path = f"customers/{customer_id.lower()}/subscriptions/{subscription_id.lower()}/azureEntitlements"
     return Listing(Operation.LIST_ENTITLEMENTS, path, PageLink(), _entitlement)
 
 
@@ -138,17 +146,19 @@ def judge_page(
     """Return the verdict on a response with a page, and the page if there is one."""
     if not isinstance(reply, Response) or not 200 <= reply.status < 300:  # noqa: PLR2004
         return judge(listing.operation, reply, now=now), None
-    value = response_bodies.parse(reply.body)
-    items = _items(value)
-    if items is None:
-        description = response_bodies.error_details(reply.body, reply.reason).description
-        return Transient(Answer(reply.status, UNREADABLE, description, business=False)), None
+    body = read_list(reply.body, lambda item: listing.read_entry(_fields(item)))
+    if body is None:
+        return Transient(Answer(reply.status, UNREADABLE, _describe_unreadable(reply), business=False)), None
+    if body.is_cut:
+        description = f"a page of the list has more than {MAX_ITEMS:,} entries"
+        return Refused(Answer(reply.status, INCOMPLETE_LIST, description, business=False)), None
     try:
-        link = _next(_fields(value), listing.path, service)
+        link = _next(body.fields, listing, service)
     except ForeignLinkError as error:
         return broken_paging(reply.status, str(error)), None
-    entries = tuple(entry for item in items if (entry := listing.read_entry(_fields(item))))
-    return Accepted(Answer(reply.status, "", "", business=True)), Page(entries, len(items) - len(entries), link)
+    entries = tuple(entry for entry in body.items if entry)
+    page = Page(entries, len(body.items) - len(entries), link, body.total_count)
+    return Accepted(Answer(reply.status, "", "", business=True)), page
 
 
 def broken_paging(status: int | None, description: str) -> Verdict:
@@ -156,31 +166,40 @@ def broken_paging(status: int | None, description: str) -> Verdict:
     return Refused(Answer(status, BROKEN_PAGING, description, business=False))
 
 
-def _items(value: object) -> list[object] | None:
-    if isinstance(value, list):
-        return value
-    fields = _fields(value)
-    items = fields.get("items")
-    if isinstance(items, list):
-        return items
-    # An empty list may come without items: the service omits nulls.
-    return [] if items is None and fields.get("totalcount") == 0 else None
+def _describe_unreadable(reply: Response) -> str:
+    """Describe what came instead of a list; of a list that is damaged only that it is."""
+    head = reply.body[:_HEAD]
+    if response_bodies.decode(head).lstrip()[:1] in {"{", "["}:
+        return "the list is damaged, broken off, or longer than can be read"
+    return response_bodies.error_details(head, reply.reason).description
 
 
-def _next(page: Fields, path: str, service: Service) -> PageLink | None:
-    """Return the link to the next page, None for the last one; ForeignLinkError if it leaves the list."""
+def _next(page: Fields, listing: Listing[Entry], service: Service) -> PageLink | None:
+    """Return the link to the next page, None for the last one; ForeignLinkError if it leaves the list.
+
+    A page may have a link, a token for it, or the token alone, which Microsoft's clients send with ``seekOperation``.
+    """
     link = _fields(page.get("links")).get("next")
     fields: Fields = {"uri": link} if isinstance(link, str) else _fields(link)
-    uri = fields.get("uri")
+    uri, token = fields.get("uri"), _token(page)
     if not isinstance(uri, str) or not uri.strip():
-        return None
+        if not token:
+            return None
+        if not _is_sendable(token):
+            raise ForeignLinkError("the token for the next page cannot be sent")
+        return PageLink("&".join(filter(None, (listing.first_page.query, _SEEK))), ((_TOKEN, token),))
     if str(fields.get("method") or "GET").upper() != "GET":
         raise ForeignLinkError("the link to the next page asks for something other than reading")
     headers = dict(_link_headers(fields.get("headers")))
-    token = page.get("continuationtoken")
-    if _TOKEN.lower() not in {name.lower() for name in headers} and isinstance(token, str) and _is_sendable(token):
+    if _TOKEN.lower() not in {name.lower() for name in headers} and _is_sendable(token):
         headers[_TOKEN] = token
-    return PageLink(_query(uri.strip(), path, service), tuple(headers.items()))
+    return PageLink(_query(uri.strip(), listing.path, service), tuple(headers.items()))
+
+
+def _token(page: Fields) -> str:
+    token = page.get("continuationtoken")
+    is_number = isinstance(token, int) and not isinstance(token, bool)
+    return str(token) if is_number else token.strip() if isinstance(token, str) else ""
 
 
 def _query(uri: str, path: str, service: Service) -> str:

@@ -14,24 +14,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
-from bulkreact.partnercenter import response_bodies, subscription
+from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes import lookup
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
-from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
 from bulkreact.partnercenter.error_codes.service_codes import UNEXPECTED_REDIRECT
-from bulkreact.partnercenter.subscription import ACTIVE, Subscription
+from bulkreact.partnercenter.subscription import Subscription
+from bulkreact.partnercenter.success import UPDATES, judge_success
 from bulkreact.partnercenter.verdicts import (
-    Accepted,
     AmbiguousRefusal,
     Conflict,
     CustomerRefused,
     Fatal,
-    Listed,
     NotReady,
     ParentInactive,
     PermissionRefused,
     Refused,
-    StatusRead,
     Throttled,
     TokenRefused,
     Transient,
@@ -46,8 +43,6 @@ WRITES = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.REACTIVATE_SUBSC
 CHANGES = WRITES | {Operation.RESTORE_AUTO_RENEW}
 # The calls that settle a row: the writes, and the read before an update.
 STEPS = WRITES | {Operation.GET_SUBSCRIPTION}
-_UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
-_READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
 # The first call for a target.
 FIRST_STEPS = {
     Kind.AZURE: Operation.REACTIVATE_ENTITLEMENT,
@@ -139,16 +134,17 @@ def mfa_compliance(response: Response) -> bool | None:
     return {"true": True, "false": False}.get(response.headers.get("ismfacompliant", "").strip().lower())
 
 
-def judge(operation: Operation, reply: Reply, *, now: datetime) -> Verdict:
+def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str = "") -> Verdict:
     """Return the verdict on a response, for every status and any bytes.
 
-    ``now`` is the aware time against which a ``Retry-After`` date is read.
+    ``now`` is the aware time against which a ``Retry-After`` date is read; ``resource_id`` is the canonical id of the
+    resource that was asked for: another one is no answer.
     """
     if isinstance(reply, NoResponse):
         answer = Answer(None, reply.code, reply.description, business=False)
         return Transient(answer, lost=reply.sent, sent=reply.sent)
     if 200 <= reply.status < 300:  # noqa: PLR2004
-        return _judge_success(operation, reply)
+        return judge_success(operation, reply, resource_id=resource_id)
     if 300 <= reply.status < 400:  # noqa: PLR2004
         description = "the answer is a redirect, which is never followed"
         return Refused(Answer(reply.status, UNEXPECTED_REDIRECT, description, business=False))
@@ -205,37 +201,6 @@ def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
     return {"MS-RequestId": request_id, "MS-CorrelationId": correlation_id}
 
 
-def _judge_success(operation: Operation, response: Response) -> Verdict:
-    if operation is Operation.GET_ENTITLEMENT:
-        if status := response_bodies.read_status(response.body):
-            return StatusRead(_success(response), status)
-        return Transient(_unreadable(response))
-    if operation is Operation.LIST_ENTITLEMENTS:
-        statuses = response_bodies.read_statuses(response.body)
-        return Transient(_unreadable(response)) if statuses is None else Listed(_success(response), statuses)
-    if operation in _READS_SUBSCRIPTION:
-        resource = subscription.read(response.body)
-        if resource is None:
-            return Transient(_unreadable(response))
-        return StatusRead(_success(response), resource.status, resource)
-    if operation in _UPDATES and response_bodies.is_success_body(response.body):
-        active = response_bodies.read_status(response.body) == ACTIVE
-        return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
-    if response_bodies.is_success_body(response.body):
-        return Accepted(_success(response))
-    # The page of a proxy or a captive portal: the service may have been reached or not.
-    return Transient(_unreadable(response), lost=True)
-
-
-def _success(response: Response) -> Answer:
-    return Answer(response.status, "", "", business=True)
-
-
-def _unreadable(response: Response) -> Answer:
-    description = response_bodies.error_details(response.body, response.reason).description
-    return Answer(response.status, UNREADABLE, description, business=False)
-
-
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:
     details = response_bodies.error_details(response.body, response.reason)
     code = details.code
@@ -251,7 +216,7 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
     if entry.answer_class is AnswerClass.THROTTLED:
         return Throttled(answer, retry_after(response, now))
     verdict = _verdict(operation, answer, entry.answer_class or AnswerClass.PERMANENT)
-    if isinstance(verdict, Transient) and operation in _UPDATES and entry.read_first:
+    if isinstance(verdict, Transient) and operation in UPDATES and entry.read_first:
         return replace(verdict, read_first=True)
     return verdict
 
@@ -260,7 +225,7 @@ def _verdict(operation: Operation, answer: Answer, answer_class: AnswerClass) ->
     match answer_class:
         case AnswerClass.CHECK if operation is Operation.REACTIVATE_ENTITLEMENT:
             return AmbiguousRefusal(answer)
-        case AnswerClass.CONFLICT if operation in _UPDATES:
+        case AnswerClass.CONFLICT if operation in UPDATES:
             return Conflict(answer)
         case AnswerClass.PERMANENT | AnswerClass.CHECK | AnswerClass.CONFLICT | AnswerClass.DONE:
             return Refused(answer)

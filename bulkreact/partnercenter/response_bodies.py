@@ -7,8 +7,11 @@ import json
 import re
 from dataclasses import dataclass
 
+from bulkreact.guids import canonical_guid
+
 DESCRIPTION_LENGTH = 1024
 _CODE_LENGTH = 64
+_CLEANED = 16
 _TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{20,}")
 _WAIT = re.compile(r"(?:again|retry)\D{0,40}?(\d{1,9}(?:\.\d+)?)\s*(second|sec|s|minute|min)", re.IGNORECASE | re.ASCII)
 
@@ -19,6 +22,14 @@ class ErrorDetails:
 
     code: str
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStatus:
+    """The id and status of a resource in lower case, a GUID in canonical form; empty if it has none."""
+
+    id: str
+    status: str
 
 
 def decode(body: bytes) -> str:
@@ -58,18 +69,15 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
     return ErrorDetails("", sanitize(decode(body).strip() or reason, DESCRIPTION_LENGTH))
 
 
-def read_status(body: bytes) -> str:
-    """Return the ``status`` of a resource in lower case, empty if there is none."""
-    return _lower_text(parse(body), "status")
+def read_resource(body: bytes) -> ResourceStatus:
+    """Return the id and status of the resource in a body."""
+    return resource_status(parse(body))
 
 
-def read_statuses(body: bytes) -> dict[str, str] | None:
-    """Return the statuses of a collection's resources by id, both in lower case; None if it is not a collection."""
-    items = field(parse(body), "items")
-    if not isinstance(items, list):
-        return None
-    statuses = {_lower_text(item, "id"): _lower_text(item, "status") for item in items}
-    return {id_: status for id_, status in statuses.items() if id_ and status}
+def resource_status(value: object) -> ResourceStatus:
+    """Return the id and status of a resource."""
+    id_ = _lower_text(value, "id")
+    return ResourceStatus(canonical_guid(id_) or id_, _lower_text(value, "status"))
 
 
 def seconds_in_text(body: bytes) -> float | None:
@@ -82,7 +90,8 @@ def seconds_in_text(body: bytes) -> float | None:
 
 def sanitize(text: str, length: int) -> str:
     """Make received text safe to store and to show: one line, printable, without tokens, cut to length."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    # Cut first, far behind the final length: a hostile text may have millions of characters.
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: _CLEANED * length]).split())
     return _TOKEN.sub("[hidden]", line)[:length]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bulkreact.partnercenter.json_reader import JsonReader
 from bulkreact.partnercenter.response_bodies import field, sanitize
 from bulkreact.timestamps import iso_seconds, parse_time
 
@@ -18,16 +19,7 @@ SUSPENDED = "suspended"
 FIRST_YEAR, NEVER = 2000, 9999
 _AZURE_PLAN_OFFER = "dzh318z0bps6"
 _TEXT_LENGTH = 64
-_SPACE = " \t\r\n"
 _Span = tuple[int, int]
-
-
-def _unread(_number: str) -> None:
-    """Ignore a number: none is needed, and it may have any number of digits."""
-
-
-# Not strict: unescaped control characters in strings are accepted.
-_DECODER = json.JSONDecoder(parse_int=_unread, parse_float=_unread, parse_constant=_unread, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +64,11 @@ def read(body: bytes) -> Subscription | None:
     """Return the subscription in a body, None unless it is a JSON object with a status."""
     try:
         text = body.decode(json.detect_encoding(body))
-        spans = _member_positions(text)
-        values = {name: _DECODER.raw_decode(text, start)[0] for name, (start, _) in spans.items()}
+        members = _members(text)
     except (ValueError, RecursionError):
         return None
+    spans = {name: span for name, (span, _) in members.items()}
+    values = {name: value for name, (_, value) in members.items()}
     status = values.get("status")
     if not isinstance(status, str) or not status.strip():
         return None
@@ -110,45 +103,24 @@ def parse_deadline(value: object) -> datetime | None:
     return time if time and FIRST_YEAR <= time.year < NEVER else None
 
 
-def _member_positions(text: str) -> dict[str, _Span]:
-    """Return the positions of an object's values, by lower-case name.
+def _members(text: str) -> dict[str, tuple[_Span, object]]:
+    """Return the positions and values of an object's members, by lower-case name.
 
     Of names that differ only in case the documented spelling counts, else the last one. Raises ValueError.
     """
-    spans: dict[str, _Span] = {}
+    members: dict[str, tuple[_Span, object]] = {}
     exact: set[str] = set()
-    position = _skip(text, 0)
-    if text[position : position + 1] != "{":
-        raise ValueError("no object")
-    position = _skip(text, position + 1)
-    while text[position : position + 1] != "}":
-        name, position = _DECODER.raw_decode(text, position)
-        position = _skip(text, position)
-        if not isinstance(name, str) or text[position : position + 1] != ":":
-            raise ValueError("no member")
-        start = _skip(text, position + 1)
-        _, end = _DECODER.raw_decode(text, start)
-        lower = name.lower()
+    reader = JsonReader(text)
+    for name in reader.members():
+        start, lower = reader.position, name.lower()
+        value = reader.value()
         documented = name[:1].islower()
         if documented or lower not in exact:
-            spans[lower] = start, end
+            members[lower] = (start, reader.position), value
         if documented:
             exact.add(lower)
-        position = _skip(text, end)
-        following = text[position : position + 1]
-        if following == ",":
-            position = _skip(text, position + 1)
-        if (following == ",") == (text[position : position + 1] == "}"):
-            raise ValueError("no end")
-    if text[position + 1 :].strip(_SPACE):
-        raise ValueError("more than one value")
-    return spans
-
-
-def _skip(text: str, position: int) -> int:
-    while position < len(text) and text[position] in _SPACE:
-        position += 1
-    return position
+    reader.end()
+    return members
 
 
 def _text(value: object) -> str:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkreact.batch.discovery.listing import CustomerTask, DiscoveryFilter, Paginator, parents_first
-from bulkreact.models import NoResponse, Response
+from bulkreact.batch.discovery.listing import CustomerTask, DiscoveryFilter, parents_first
+from bulkreact.batch.discovery.paginator import Paginator
+from bulkreact.models import Answer, Call, NoResponse, Response
 from bulkreact.partnercenter import paging
 from bulkreact.partnercenter.paging import (
     CustomerEntry,
@@ -22,12 +23,13 @@ from bulkreact.partnercenter.paging import (
 from bulkreact.partnercenter.subscription import parse_deadline
 from bulkreact.partnercenter.verdicts import Accepted, Refused, Throttled, Transient, Verdict
 from bulkreact.settings import Cloud, Service
-from tests.support.ids import guid
+from tests.support.ids import AT, guid
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
 CUSTOMERS, SUBSCRIPTIONS = paging.customers(), paging.subscriptions(guid(1))
 ENTITLEMENTS = paging.entitlements(guid(1), guid(2))
+CALL = Call(0, guid(8), guid(9), AT, AT, Answer(200, "", "", business=True))
 NAMES = st.sampled_from(
     [
         "items",
@@ -226,10 +228,12 @@ def test_only_wanted_subscriptions_are_looked_into() -> None:
     reading = CustomerTask(1, guid(1), discovery_filter)
     plans = [{"id": guid(number).upper(), "offerName": "Azure plan", "status": "active"} for number in (11, 12)]
     reading.judge(Response(200, "", {}, json.dumps({"items": plans}).encode()), SERVICE, now=NOW)
+    reading.advance(CALL)
     path = reading.cursor.request(SERVICE, request_id=guid(8), correlation_id=guid(9)).path
-    assert path == f"/v1/customers/{guid(1)}/subscriptions/{guid(12).upper()}/azureEntitlements"
+    assert path == f"/v1/customers/{guid(1)}/subscriptions/{guid(12)}/azureEntitlements"
     below = [{"id": guid(121), "status": "active"}, {"id": guid(122), "status": "x"}]
     reading.judge(Response(200, "", {}, json.dumps({"items": below}).encode()), SERVICE, now=NOW)
+    reading.advance(CALL)
     assert reading.finished
     assert [(row_target.subscription_id.lower(), row_target.entitlement_id) for row_target in reading.targets()] == [
         (guid(12), ""),

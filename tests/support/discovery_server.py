@@ -78,6 +78,8 @@ class DiscoveryServer:
 
     ``answers`` are sent first, by the end of a path, in their order; ``always`` for every call. Calls whose path ends
     like one of ``held`` wait until it is removed. ``uris`` are the links to the next pages, the last one for all.
+    Every list has pages of at most ``page`` entries. With ``token_alone`` they have no links but tokens; with
+    ``counts_list`` the count of a page is the whole list's. ``last_page`` ends every list before its time.
     """
 
     base_url: str = ""
@@ -86,6 +88,9 @@ class DiscoveryServer:
     entitlements: dict[int, list[dict[str, object]]] = field(default_factory=dict)
     page: int = 500
     uris: list[str] = field(default_factory=lambda: ["/customers?size={size}&seekOperation=Next"])
+    token_alone: bool = False
+    counts_list: bool = False
+    last_page: int = 1 << 30
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     fixed_answers: dict[str, Answer] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
@@ -132,30 +137,36 @@ class DiscoveryServer:
     def _content(self, request: web.Request) -> dict[str, object]:
         parts = request.path.strip("/").split("/")
         if parts == ["v1", "customers"]:
-            return self._page(request)
-        if parts[-1] == "subscriptions":
-            return self._list(
-                next((own for number, own in self.subscriptions.items() if guid(number) == parts[2].lower()), [])
+            return self._page(
+                request,
+                [
+                    {"id": guid(number), "companyProfile": {"tenantId": guid(number), "companyName": name}}
+                    for number, name in self.customers.items()
+                ],
             )
-        entitlements = next((own for number, own in self.entitlements.items() if guid(number) == parts[4].lower()), [])
-        return self._list(entitlements)
+        owned, owner_id = (
+            (self.subscriptions, parts[2]) if parts[-1] == "subscriptions" else (self.entitlements, parts[4])
+        )
+        return self._page(request, next((own for number, own in owned.items() if guid(number) == owner_id.lower()), []))
 
-    def _page(self, request: web.Request) -> dict[str, object]:
+    def _page(self, request: web.Request, items: list[dict[str, object]]) -> dict[str, object]:
         size = min(int(request.query.get("size", "500")), self.page)
         seek = request.query.get("seekOperation") == "Next"
         token = request.headers.get("MS-ContinuationToken", "")
         begin = int(token.removeprefix("token-")) if seek else 0
-        numbers = list(self.customers)
-        items: list[dict[str, object]] = [
-            {"id": guid(number), "companyProfile": {"tenantId": guid(number), "companyName": self.customers[number]}}
-            for number in numbers[begin : begin + size]
-        ]
-        content = self._list(items)
-        if begin + size < len(numbers):
-            headers = [{"key": "MS-ContinuationToken", "value": f"token-{begin + size}"}]
-            uri = self.uris[0] if len(self.uris) == 1 else self.uris.pop(0)
-            content["links"] = {"next": {"uri": uri.format(size=size), "method": "GET", "headers": headers}}
-        return content
+        content = self._list(items[begin : begin + size])
+        if self.counts_list:
+            content["totalCount"] = len(items)
+        if begin + size >= min(len(items), self.last_page * size):
+            return content
+        token = f"token-{begin + size}"
+        if self.token_alone:
+            return {**content, "continuationToken": token}
+        uri = self.uris[0] if len(self.uris) == 1 else self.uris.pop(0)
+        path = request.path.removeprefix("/v1/")
+        link = uri.format(size=size) if path == "customers" else f"/{path}?seekOperation=Next"
+        headers = [{"key": "MS-ContinuationToken", "value": token}]
+        return {**content, "links": {"next": {"uri": link, "method": "GET", "headers": headers}}}
 
     def _list(self, items: list[dict[str, object]]) -> dict[str, object]:
         return {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}

@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic
 
-from bulkreact.models import Call, Kind, Reply, Request
+from bulkreact.batch.discovery.paginator import AnyList, Paginator
+from bulkreact.models import Call, Kind, Reply
 from bulkreact.partnercenter import paging, verdicts
-from bulkreact.partnercenter.paging import CustomerEntry, EntitlementEntry, Entry, Listing, Page, SubscriptionEntry
+from bulkreact.partnercenter.error_codes.local_codes import INCOMPLETE_LIST
+from bulkreact.partnercenter.paging import CustomerEntry, EntitlementEntry, SubscriptionEntry
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.settings import Service
@@ -17,9 +18,6 @@ from bulkreact.settings import Service
 # Partner Center has permanently deleted these: they cannot be reactivated.
 GONE = frozenset({"deleted", "expired"})
 _TRANSIENT = (verdicts.Transient, verdicts.Throttled, verdicts.NotReady, verdicts.TryLater)
-# A list is endless after this many successive pages without new entries, or this many pages in total.
-_MAX_FRUITLESS_PAGES = 20
-_MAX_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,11 @@ class ReadFailure:
     request_id: str
     correlation_id: str
 
+    @property
+    def is_partial(self) -> bool:
+        """Return whether the rest of the list was read all the same."""
+        return self.code == INCOMPLETE_LIST
+
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryFilter:
@@ -74,52 +77,6 @@ class DiscoveryFilter:
         return self.active or status.strip().lower() != ACTIVE
 
 
-class Paginator(Generic[Entry]):
-    """Reads one list: the entries so far, each once, and the next page."""
-
-    def __init__(self, listing: Listing[Entry]) -> None:
-        self.entries: list[Entry] = []
-        self.without_id = 0
-        self.ended = False
-        self._listing: Listing[Entry] = listing
-        self._link = listing.first_page
-        self._links = {listing.first_page}
-        self._ids: set[str] = set()
-        self._pages_without_new_entries = 0
-
-    def request(self, service: Service, *, request_id: str, correlation_id: str) -> Request:
-        """Return the call for the next page."""
-        return paging.build_page_request(
-            self._listing, self._link, service, request_id=request_id, correlation_id=correlation_id
-        )
-
-    def judge(self, reply: Reply, service: Service, *, now: datetime) -> Verdict:
-        """Add the page of a reply, and return the verdict on the reply."""
-        verdict, page = paging.judge_page(self._listing, reply, service, now=now)
-        if page is None:
-            return verdict
-        error = self._add(page)
-        return paging.broken_paging(verdict.answer.http_status, error) if error else verdict
-
-    def _add(self, page: Page[Entry]) -> str:
-        """Add a page; return what is wrong with its next-page link, empty if nothing is."""
-        new = {entry.id.lower(): entry for entry in reversed(page.entries) if entry.id.lower() not in self._ids}
-        self._ids.update(new)
-        self.entries.extend(reversed(new.values()))
-        self.without_id += page.without_id
-        self._pages_without_new_entries = 0 if new else self._pages_without_new_entries + 1
-        if page.next is None:
-            self.ended = True
-            return ""
-        if page.next in self._links:
-            return "the list leads back to a page that was read already"
-        if self._pages_without_new_entries >= _MAX_FRUITLESS_PAGES or len(self._links) >= _MAX_PAGES:
-            return "the list does not end"
-        self._links.add(page.next)
-        self._link = page.next
-        return ""
-
-
 class ReadTask(ABC):
     """A series of reads: a queue item that knows its next call."""
 
@@ -141,12 +98,16 @@ class ReadTask(ABC):
 
     @property
     @abstractmethod
-    def cursor(self) -> Paginator[CustomerEntry] | Paginator[SubscriptionEntry] | Paginator[EntitlementEntry]:
+    def cursor(self) -> AnyList:
         """Return the list being read."""
 
     def judge(self, reply: Reply, service: Service, *, now: datetime) -> Verdict:
         """Add the page of a reply, and return the verdict on the reply."""
         return self.cursor.judge(reply, service, now=now)
+
+    @abstractmethod
+    def advance(self, call: Call) -> None:
+        """Take the next step after a page that a call has read: at the end of a list, record what it lacks."""
 
     @abstractmethod
     def fail(self, call: Call, verdict: Verdict) -> None:
@@ -159,6 +120,7 @@ class CustomerList(ReadTask):
     def __init__(self) -> None:
         super().__init__(1, "the list of customers")
         self.drained = 0
+        self._drained_without_id = 0
         self._cursor = Paginator(paging.customers())
 
     @property
@@ -171,6 +133,10 @@ class CustomerList(ReadTask):
         """Return whether there is nothing left to read."""
         return self._cursor.ended or bool(self.read_failures)
 
+    def advance(self, call: Call) -> None:
+        """At the end of the list, record what it lacks."""
+        self.read_failures = _shortcoming(call, self._cursor, "")
+
     def fail(self, call: Call, verdict: Verdict) -> None:
         """Record that the list cannot be read."""
         self.read_failures = [_read_failure(call, verdict, None)]
@@ -178,7 +144,8 @@ class CustomerList(ReadTask):
     def drain(self) -> tuple[Sequence[CustomerEntry], int]:
         """Remove and return the new customers, and how many new entries had no usable id."""
         entries, self._cursor.entries = self._cursor.entries, []
-        without_id, self._cursor.without_id = self._cursor.without_id, 0
+        without_id = self._cursor.without_id - self._drained_without_id
+        self._drained_without_id = self._cursor.without_id
         self.drained += len(entries)
         return entries, without_id
 
@@ -210,13 +177,11 @@ class CustomerTask(ReadTask):
         """Return how many entries had no usable id."""
         return self._subscriptions.without_id + sum(cursor.without_id for cursor in self._entitlements.values())
 
-    def judge(self, reply: Reply, service: Service, *, now: datetime) -> Verdict:
-        """Add the page of a reply, and return the verdict on the reply."""
-        cursor = self.cursor
-        verdict = cursor.judge(reply, service, now=now)
-        if cursor.ended:
+    def advance(self, call: Call) -> None:
+        """At the end of a list, record what it lacks, and begin with the next plan's."""
+        if self.cursor.ended:
+            self.read_failures += _shortcoming(call, self.cursor, self._plan.id if self._plan else "")
             self._next_plan()
-        return verdict
 
     def fail(self, call: Call, verdict: Verdict) -> None:
         """Record that the current list cannot be read.
@@ -225,7 +190,7 @@ class CustomerTask(ReadTask):
         |-------------------------------------------|---------------------------------------------|
         | transient, or of the subscriptions        | the whole customer is unread                |
         | permanent, of a plan's entitlements       | the other plans are read, failure recorded  |
-        | refused, of a deleted plan                 | the other plans are read                    |
+        | refused, of a deleted plan                | the other plans are read                    |
         """
         failure, plan = _read_failure(call, verdict, self._plan), self._plan
         if plan is None or failure.transient:
@@ -280,6 +245,15 @@ def parents_first(subscriptions: Sequence[SubscriptionEntry]) -> list[Subscripti
         stack.extend(children.pop(subscription.id.lower(), [])[::-1])
     # The rest are cycles, which have no first parent.
     return [*ordered.values(), *(rest for rest in subscriptions if rest.id.lower() not in ordered)]
+
+
+def _shortcoming(call: Call, list_: AnyList, subscription_id: str) -> list[ReadFailure]:
+    """Return what a list that has ended lacks, empty if it is whole; a later read may find what is missing."""
+    if not list_.ended or not list_.shortcoming:
+        return []
+    ids = call.request_id, call.correlation_id
+    is_transient = list_.missing > 0
+    return [ReadFailure(subscription_id, is_transient, None, INCOMPLETE_LIST, list_.shortcoming, *ids)]
 
 
 def _read_failure(call: Call, verdict: Verdict, plan: SubscriptionEntry | None) -> ReadFailure:

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
-from bulkreact.batch.dispatch.call_executor import CallResult
+from bulkreact.batch.dispatch.call_executor import CallResult, judge_reply
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RenewToken
@@ -38,9 +39,10 @@ class DiscoveryJob:
 
 
 async def discover(job: DiscoveryJob) -> tuple[StopReason, ReadFailure | None]:
-    """Read the list of customers if it is incomplete, then every unread customer.
+    """Read the list of customers unless it is complete, then every unread customer.
 
-    Returns why it stopped and, if the list of customers could not be read, why not.
+    Returns why it stopped and, if the list of customers could not be read, why not. What an incomplete list lacks is
+    the store's ``list_failure``.
     """
     budget = call_budget(job.limits, RateLimiter(job.limits.calls_per_second))
     writer = Writer(job.store.path)
@@ -58,6 +60,7 @@ async def _list_customers(
     job: DiscoveryJob, budget: CallBudget, writer: Writer
 ) -> tuple[StopReason, ReadFailure | None]:
     store, customers = job.store, CustomerList()
+    store.list_failure = None
 
     async def save(task: CustomerList) -> None:
         before = task.drained
@@ -69,7 +72,9 @@ async def _list_customers(
 
     source = _TaskSource([customers.customer_id], lambda _: customers)
     reader = _TaskReader("Listing customers", source, job, budget, save, total=0)
-    return await reader.run(), next(iter(customers.read_failures), None)
+    stop_reason = await reader.run()
+    store.list_failure = next((failure for failure in customers.read_failures if failure.is_partial), None)
+    return stop_reason, next((failure for failure in customers.read_failures if not failure.is_partial), None)
 
 
 async def _read_customers(job: DiscoveryJob, budget: CallBudget, writer: Writer) -> StopReason:
@@ -165,6 +170,7 @@ class _TaskReader(Generic[TaskT]):
         elif isinstance(result.verdict, verdicts.Accepted):
             if self._breaker:
                 self._breaker.record_answer(success=True)
+            task.advance(result.call)
             await self._continue(task)
         else:
             await self._fail(task, result)
@@ -176,7 +182,7 @@ class _TaskReader(Generic[TaskT]):
         request = task.cursor.request(service, request_id=ids[0], correlation_id=ids[1])
         reply = await environment.send(request)
         now = environment.now()
-        verdict = task.judge(reply, service, now=now)
+        verdict = await judge_reply(reply, partial(task.judge, reply, service, now=now))
         return CallResult(
             request.operation, Call(0, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
         )

@@ -1,6 +1,5 @@
 """The durable progress of a discovery: the customers, and for each either everything read or nothing."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
@@ -11,60 +10,16 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bulkreact.batch.discovery.listing import FoundTarget, ReadFailure
-from bulkreact.batch.journal.writer import Statement, connect_sqlite
+from bulkreact.batch.discovery.schema import delete, open_database
+from bulkreact.batch.journal.writer import Statement
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
-from bulkreact.models import Discovered, Kind
+from bulkreact.models import Discovered
 from bulkreact.partnercenter.paging import CustomerEntry
 from bulkreact.timestamps import iso_milliseconds
 
 # Older reads are repeated: statuses change.
 STORED_FOR = timedelta(hours=12)
-_VERSION = 1
 _BATCH = 1000
-_TABLES = f"""
-CREATE TABLE listing (one INTEGER PRIMARY KEY CHECK (one = 1), listed_at TEXT, nameless INTEGER NOT NULL) STRICT;
-INSERT INTO listing VALUES (1, NULL, 0);
-CREATE TABLE customers (
-    key INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE COLLATE NOCASE,
-    name TEXT NOT NULL,
-    place INTEGER NOT NULL,
-    pass INTEGER NOT NULL,
-    read_at TEXT,
-    nameless INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX customers_by_place ON customers (place);
-CREATE TABLE entries (
-    customer INTEGER NOT NULL REFERENCES customers (key),
-    position INTEGER NOT NULL,
-    subscription_id TEXT NOT NULL COLLATE NOCASE,
-    entitlement_id TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('{Kind.AZURE}', '{Kind.SUBSCRIPTION}') AND (kind = '{Kind.AZURE}') = (entitlement_id <> '')),
-    name TEXT NOT NULL,
-    offer TEXT NOT NULL,
-    status TEXT NOT NULL,
-    deadline TEXT NOT NULL,
-    azure_plan INTEGER NOT NULL CHECK (azure_plan IN (0, 1)),
-    PRIMARY KEY (customer, position)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX entries_by_subscription ON entries (customer, subscription_id);
-CREATE TABLE troubles (
-    customer INTEGER NOT NULL REFERENCES customers (key),
-    subscription_id TEXT NOT NULL,
-    passing INTEGER NOT NULL CHECK (passing IN (0, 1)),
-    http_status INTEGER,
-    code TEXT NOT NULL,
-    description TEXT NOT NULL,
-    request_id TEXT NOT NULL,
-    correlation_id TEXT NOT NULL
-) STRICT;
-CREATE TABLE wanted (
-    customer_id TEXT NOT NULL COLLATE NOCASE,
-    subscription_id TEXT NOT NULL COLLATE NOCASE,
-    PRIMARY KEY (customer_id, subscription_id)
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = {_VERSION};
-"""  # noqa: S608 - our own words
 _INSERT_CUSTOMER = """
 INSERT INTO customers (id, name, place, pass) VALUES (?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place, pass = excluded.pass
@@ -74,10 +29,14 @@ _DELETE = "DELETE FROM {} WHERE customer IN (SELECT key FROM customers WHERE {})
 
 
 class DiscoveryStore:
-    """An open discovery store, locked by this process; opening it deletes outdated reads."""
+    """An open discovery store, locked by this process; opening it deletes outdated reads.
+
+    ``list_failure`` is what the list of customers lacked when this process read it: it is read again next time.
+    """
 
     def __init__(self, path: Path, *, now: datetime, ignore_cache: bool = False) -> None:
         self.path = path
+        self.list_failure: ReadFailure | None = None
         self._lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +51,8 @@ class DiscoveryStore:
             ) from None
         try:
             if ignore_cache:
-                _delete(path)
-            self.connection = _open(path)
+                delete(path)
+            self.connection = open_database(path)
             self._delete_old(iso_milliseconds(now - STORED_FOR))
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
@@ -125,8 +84,15 @@ class DiscoveryStore:
         return self._count("FROM customers WHERE read_at IS NULL")
 
     @property
+    def partly_read_count(self) -> int:
+        """Return how many customers were read in part."""
+        return self._count("FROM customers WHERE read_at IS NULL AND key IN (SELECT customer FROM entries)")
+
+    @property
     def has_transient_failures(self) -> bool:
         """Return whether a later read may find more: there was a transient failure, or a customer was not reached."""
+        if self.list_failure and self.list_failure.transient:
+            return True
         not_reached = "read_at IS NULL AND key NOT IN (SELECT customer FROM troubles)"
         return bool(self._count(f"FROM customers WHERE {not_reached}") or self._count("FROM troubles WHERE passing"))
 
@@ -245,7 +211,7 @@ class DiscoveryStore:
     def remove(self) -> None:
         """Delete the files: the discovery is complete."""
         self.connection.close()
-        _delete(self.path)
+        delete(self.path)
         self._lock.release()
         self.path.with_name(f"{self.path.name}.lock").unlink(missing_ok=True)
 
@@ -266,29 +232,3 @@ class DiscoveryStore:
 
     def _value(self, sql: str) -> int:
         return int(self.connection.execute(sql).fetchone()[0])
-
-
-def _delete(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        # Only the user may read the names of their customers.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = connect_sqlite(path)
-    try:
-        _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
-    elif version != _VERSION:
-        raise sqlite3.DatabaseError("another version of bulkreact has made it")

@@ -1,15 +1,23 @@
 """Records one call durably, then sends it."""
 
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.recorder import Recorder
-from bulkreact.models import Call, Operation, Target
+from bulkreact.models import Call, Operation, Reply, Response, Target
 from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of_location
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
+
+_QUICKLY_READ = 1 << 16
+_reading = threading.Lock()
 
 
 class CallResult(Struct, frozen=True):
@@ -59,10 +67,23 @@ class CallExecutor:
         )
         reply = await self._environment.send(request)
         now = self._environment.now()
-        verdict = judge(operation, reply, now=now)
+        resource_id = target.entitlement_id if operation is Operation.GET_ENTITLEMENT else target.subscription_id
+        verdict = await judge_reply(reply, partial(judge, operation, reply, now=now, resource_id=resource_id))
         if isinstance(verdict, Accepted) and verdict.location:
             path = path_of_location(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
         return CallResult(
             operation, Call(call, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
         )
+
+
+async def judge_reply(reply: Reply, judge: Callable[[], Verdict]) -> Verdict:
+    """Return the verdict on a reply; long bodies are read in a thread, one at a time, so that other calls go on."""
+    if not isinstance(reply, Response) or len(reply.body) <= _QUICKLY_READ:
+        return judge()
+
+    def judge_alone() -> Verdict:
+        with _reading:
+            return judge()
+
+    return await asyncio.to_thread(judge_alone)

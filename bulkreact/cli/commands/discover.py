@@ -194,7 +194,9 @@ def _write(out: Path | None, rows: Iterable[Discovered], count: int) -> None:
 
 def _lines(discovered: DiscoveredCounts, store: DiscoveryStore, shown: Path | None) -> Iterator[str]:
     total = discovered.counts.total()
-    yield f"Found:   {plural(total, 'row')} of {plural(store.customer_count - store.unread_count, 'customer')}"
+    partly = store.partly_read_count
+    customers = plural(store.customer_count - store.unread_count + partly, "customer")
+    yield f"Found:   {plural(total, 'row')} of {customers}{f', {partly:,} of them read in part' if partly else ''}"
     for (kind, status), rows in sorted(discovered.counts.items(), key=lambda item: (item[0][0], -item[1])):
         yield f"  {kind:<12}  {status or '(no status)':<12}  {rows:,}"
     if discovered.next_deadline:

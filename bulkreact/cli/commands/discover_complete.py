@@ -117,7 +117,10 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
 def _unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
     """Return what could not be read: a customer and one of their subscriptions, or all if that is empty."""
     return frozenset(
-        (customer_id.lower(), failure.subscription_id.lower() if failure and not failure.transient else "")
+        (
+            customer_id.lower(),
+            failure.subscription_id.lower() if failure and (failure.is_partial or not failure.transient) else "",
+        )
         for customer_id, _, failure in store.unread_customers()
     )
 

@@ -132,10 +132,22 @@ def describe(failure: ReadFailure) -> str:
 
 def report_unread(store: DiscoveryStore) -> int:
     """Print which customers could not be read, why, and what to do; return the exit code."""
-    unread = store.unread_count
-    if not unread:
-        return EXIT_SUCCESS
-    _print(f"{plural(unread, 'customer')} of {store.customer_count:,} could not be read, or not completely:")
+    unread, list_failure = store.unread_count, store.list_failure
+    if list_failure:
+        _print(f"The list of customers could not be read completely: {describe(list_failure)}")
+        _print(f"      {_remedy(list_failure)}")
+    if unread:
+        _print(f"{plural(unread, 'customer')} of {store.customer_count:,} could not be read, or not completely:")
+        _report_customers(store)
+    if store.has_transient_failures:
+        hours = round(STORED_FOR.total_seconds() / 3600)
+        _print(
+            f"Give the same command again: for {hours} hours it reads only what is missing, and then writes all of it."
+        )
+    return EXIT_SOME_FAILED if unread or list_failure else EXIT_SUCCESS
+
+
+def _report_customers(store: DiscoveryStore) -> None:
     more: Counter[str] = Counter()
     for index, (customer_id, name, failure) in enumerate(store.unread_customers()):
         if index >= _CUSTOMERS_SHOWN:
@@ -148,12 +160,6 @@ def report_unread(store: DiscoveryStore) -> int:
     if more:
         codes = ", ".join(f"{code} ({rows:,})" for code, rows in more.most_common())
         _print(f"  … and {more.total():,} more: {codes}")
-    if store.has_transient_failures:
-        hours = round(STORED_FOR.total_seconds() / 3600)
-        _print(
-            f"Give the same command again: for {hours} hours it reads only what is missing, and then writes all of it."
-        )
-    return EXIT_SOME_FAILED
 
 
 def _remedy(failure: ReadFailure | None) -> str:

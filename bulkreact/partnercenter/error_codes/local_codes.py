@@ -6,6 +6,7 @@ from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, 
 
 UNREADABLE = "unreadable-answer"
 BROKEN_PAGING = "broken-paging"
+INCOMPLETE_LIST = "incomplete-list"
 # A subscription with one of these statuses cannot be reactivated.
 FINAL_STATUSES = {status: f"subscription-{status}" for status in ("expired", "disabled", "deleted")}
 NOT_REACTIVATABLE = "not-reactivatable"
@@ -118,7 +119,8 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     _LOST.entry(None, "no-answer", "the program ended before the answer was recorded: the call may have worked"),
     _entry(
         UNREADABLE,
-        "a success status came with a page that is not from Partner Center (a proxy?); the call may have worked",
+        "a success status came with a page that is not from Partner Center (a proxy?) or with another resource; "
+        "the call may have worked",
         Responsible.OPERATOR,
         "Check the proxy between here and Partner Center, then run the same command again.",
     ),
@@ -128,6 +130,12 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         "the next-page link of a list points elsewhere, or the list never ends",
         Responsible.OPERATOR,
         "Check --base-url and the proxy between here and Partner Center, then run the same command again.",
+    ),
+    _entry(
+        INCOMPLETE_LIST,
+        "a list has fewer entries than it says, or entries without a usable id; the others were read",
+        Responsible.OPERATOR,
+        "Run the same command again. If it stays so, look in Partner Center for what is missing.",
     ),
 )
 

@@ -1,0 +1,72 @@
+"""Judges answers with a success status: whether they answer the call, and what they say. No I/O."""
+
+from http import HTTPStatus
+
+from bulkreact.guids import canonical_guid
+from bulkreact.models import Answer, Operation, Response
+from bulkreact.partnercenter import response_bodies, subscription
+from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
+from bulkreact.partnercenter.list_body import read_statuses
+from bulkreact.partnercenter.subscription import ACTIVE
+from bulkreact.partnercenter.verdicts import Accepted, Listed, StatusRead, Transient, Verdict
+
+UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
+_READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
+
+
+def judge_success(operation: Operation, response: Response, *, resource_id: str) -> Verdict:
+    """Return the verdict on a 2xx; a resource counts only if it is the one with the canonical ``resource_id``."""
+    body = response.body
+    if operation is Operation.GET_ENTITLEMENT:
+        entitlement = response_bodies.read_resource(body)
+        if _is_other(entitlement.id, resource_id):
+            return Transient(_of_other(response, entitlement.id))
+        return StatusRead(_success(response), entitlement.status) if entitlement.status else _unreadable(response)
+    if operation is Operation.LIST_ENTITLEMENTS:
+        statuses = read_statuses(body)
+        return _unreadable(response) if statuses is None else Listed(_success(response), statuses)
+    if operation in _READS_SUBSCRIPTION:
+        # An operation has an id of its own.
+        return _judge_subscription(response, "" if operation is Operation.WATCH_OPERATION else resource_id)
+    if not response_bodies.is_success_body(body):
+        # The page of a proxy or a captive portal: the service may have been reached or not.
+        return _unreadable(response, lost=True)
+    return _judge_update(response, resource_id) if operation in UPDATES else Accepted(_success(response))
+
+
+def _judge_subscription(response: Response, resource_id: str) -> Verdict:
+    resource = subscription.read(response.body)
+    if resource is None:
+        return _unreadable(response)
+    if _is_other(resource.id, resource_id):
+        return Transient(_of_other(response, resource.id))
+    return StatusRead(_success(response), resource.status, resource)
+
+
+def _judge_update(response: Response, resource_id: str) -> Verdict:
+    """Return the verdict on an update: 200 comes with the subscription, 202 perhaps with an operation."""
+    resource = response_bodies.read_resource(response.body)
+    is_other = _is_other(resource.id, resource_id)
+    if is_other and response.status == HTTPStatus.OK:
+        return Transient(_of_other(response, resource.id), lost=True)
+    active = resource.status == ACTIVE and not is_other
+    return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
+
+
+def _is_other(read_id: str, resource_id: str) -> bool:
+    """Return whether a resource that was read is not the one asked for, as far as the ids tell."""
+    read_guid = canonical_guid(read_id)
+    return bool(read_guid and resource_id) and read_guid != resource_id
+
+
+def _success(response: Response) -> Answer:
+    return Answer(response.status, "", "", business=True)
+
+
+def _unreadable(response: Response, *, lost: bool = False) -> Transient:
+    description = response_bodies.error_details(response.body, response.reason).description
+    return Transient(Answer(response.status, UNREADABLE, description, business=False), lost=lost)
+
+
+def _of_other(response: Response, read_id: str) -> Answer:
+    return Answer(response.status, UNREADABLE, f"the answer is about another resource, {read_id}", business=False)
