@@ -112,6 +112,7 @@ class Limits:
 
     ``calls_per_second`` is None if the rate is off, ``verify`` if activation is not watched. ``waiting`` is the polling
     of rows that wait for their parent. ``urgent_first`` orders rows by the time at which their targets are deleted.
+    ``halt_in_retry`` replaces ``halt`` in a retry: its rows have failed before.
     """
 
     calls_per_second: float | None = 5.0
@@ -122,6 +123,7 @@ class Limits:
     max_throttle: float = 1800.0
     max_retry_after: float = 300.0
     halt: Threshold = Threshold(share=0.5)
+    halt_in_retry: Threshold = Threshold()
     halt_after: int = 20
     verify: Verification | None = None
     waiting: Verification = Verification()

@@ -14,6 +14,7 @@ from bulkreact.batch.run.session import RunSession, send_and_watch
 from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.models import RunState
 from bulkreact.runs import store
+from bulkreact.runs.handover import complete_handovers, hand_over
 from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_connection import PartnerConnection
@@ -65,8 +66,10 @@ def execute(job: RunJob) -> WrittenResults:
     connection, access = job.connection, job.connection.access
     connection.shutdown.install()
     connection.reporter.started(job.folder.name)
+    complete_handovers(job.folder)
     with Journal(job.folder) as journal:
         connection.record_run(journal.metadata.id)
+        hand_over(journal)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         number = journal.begin_session(
@@ -108,9 +111,12 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
     connection = job.connection
     if connection.access.refusal:
         return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, connection.access.refusal)
+    limits = connection.limits
+    if journal.metadata.retry_of:
+        limits = replace(limits, halt=limits.halt_in_retry)
     return connection.run(
         lambda environment, service: send_and_watch(
-            RunSession(journal, number, environment, service, connection.limits, connection.phase), send=job.sends_rows
+            RunSession(journal, number, environment, service, limits, connection.phase), send=job.sends_rows
         ),
         folder=journal.folder,
     )
@@ -141,7 +147,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     results = ResultFiles(
         job.folder,
         status,
-        job.run_name,
+        job.output.reports,
         job.send_command,
         to=job.folder,
         results_copy=job.output.results,
@@ -158,7 +164,7 @@ def write_again(
     return ResultFiles(
         run.folder,
         latest_run_status(run.folder, now=iso_milliseconds(now)),
-        store.cli_name(run.folder, reports),
+        reports,
         store.resume_command(run.folder, reports),
         to=to or run.folder,
         latest=None if to else store.latest_summary_path(run.folder),

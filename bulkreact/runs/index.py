@@ -28,11 +28,11 @@ from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import utc_now
 
 INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 2
+_VERSION = 1000 * schema.VERSION + 3
 _TABLE = """
 CREATE TABLE IF NOT EXISTS runs (
     name TEXT PRIMARY KEY, mtime INTEGER NOT NULL, size INTEGER NOT NULL, inode INTEGER NOT NULL, wal TEXT NOT NULL,
-    created_at TEXT NOT NULL, counted INTEGER NOT NULL, content BLOB NOT NULL
+    created_at TEXT NOT NULL, retry_of TEXT, counted INTEGER NOT NULL, content BLOB NOT NULL
 ) STRICT, WITHOUT ROWID
 """
 _BUSY_SECONDS = 1.0
@@ -71,14 +71,15 @@ class Run(Struct, frozen=True, dict=True):
     reports: Path
     name: str
     created_at: str
+    retry_of: str | None
     counted: bool
     stored: bytes
 
     @classmethod
     def of(cls, folder: Path, record: RunRecord) -> Self:
         """Return the run in a folder with a record."""
-        created_at, counted = record.metadata.created_at, record.counts is not None
-        return cls(folder.parent, folder.name, created_at, counted, msgpack.encode(record))
+        metadata, counted = record.metadata, record.counts is not None
+        return cls(folder.parent, folder.name, metadata.created_at, metadata.retry_of, counted, msgpack.encode(record))
 
     @cached_property
     def record(self) -> RunRecord:
@@ -129,7 +130,7 @@ class RunList:
 
 # Modification time, size and inode of a journal, and the same of its write-ahead log as text.
 _Signature = tuple[int, int, int, str]
-_Entry = tuple[str, int, int, int, str, str, int, bytes]
+_Entry = tuple[str, int, int, int, str, str, str | None, int, bytes]
 
 
 def list_runs(reports: Path, *, counting: bool = False) -> RunList:
@@ -142,12 +143,12 @@ def list_runs(reports: Path, *, counting: bool = False) -> RunList:
             if signature is None:
                 continue
             entry = entries.pop(name, None)
-            if entry and entry[1:5] == signature and entry[6] >= counting:
-                run = Run(reports, name, entry[5], bool(entry[6]), entry[7])
+            if entry and entry[1:5] == signature and entry[7] >= counting:
+                run = Run(reports, name, entry[5], entry[6], bool(entry[7]), entry[8])
             else:
                 run = read_run(reports / name, counting=counting)
                 if name.isascii() and _is_settled(signature, settled_before):
-                    changed.append((name, *signature, run.created_at, counting, run.stored))
+                    changed.append((name, *signature, run.created_at, run.retry_of, counting, run.stored))
             listed.runs.append(run)
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
@@ -206,7 +207,7 @@ def _load(reports: Path) -> dict[str, _Entry]:
     path = reports / INDEX_NAME
     with suppress(sqlite3.Error, OSError), closing(_connect(path, "ro")) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-            sql = "SELECT name, mtime, size, inode, wal, created_at, counted, content FROM runs"
+            sql = "SELECT name, mtime, size, inode, wal, created_at, retry_of, counted, content FROM runs"
             return {entry[0]: entry for entry in connection.execute(sql)}
     return {}
 
@@ -237,7 +238,7 @@ def _write(path: Path, changed: list[_Entry], removed: Mapping[str, object]) -> 
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute(_TABLE)
         connection.executemany("DELETE FROM runs WHERE name = ?", ((name,) for name in removed))
-        connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
+        connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.execute("COMMIT")
 
 

@@ -1,23 +1,37 @@
 """The useful next commands for a run, for every output that shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
+from bulkreact.batch.journal.journal import is_locked
 from bulkreact.models import RunState, Status
+from bulkreact.runs import store
+from bulkreact.runs.index import read_run
 from bulkreact.sheets.output.report_data import NextStep
 from bulkreact.sheets.output.results_csv import RowCounts
+from bulkreact.wording import plural
 
 
-def next_steps(counts: RowCounts, state: RunState, run: str, *, resume_command: str, failed: str) -> Iterator[NextStep]:
+def next_steps(
+    counts: RowCounts,
+    state: RunState,
+    run: str,
+    *,
+    resume_command: str,
+    failed: str,
+    taken_over: Iterable[NextStep] = (),
+) -> Iterator[NextStep]:
     """Yield the next steps after the files of a run were written.
 
     ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``failed`` is the file of the rows
-    that did not succeed.
+    that did not succeed, ``taken_over`` are the steps for those that other runs took over.
     """
     ended = state is RunState.FINISHED
     if not ended:
         yield NextStep("Continue it with:", resume_command)
-    elif counts.unsuccessful:
+    elif counts.correctable:
         yield NextStep("To fix:  ", failed, "(correct it, then run it)")
+    yield from taken_over
     yield from follow_up_steps(counts, run, ended=ended)
 
 
@@ -34,3 +48,17 @@ def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Nex
         yield NextStep(
             "Accepted subscriptions are not active yet. Check again in a few minutes with:", f"bulkreact verify {run}"
         )
+
+
+def taken_over_steps(transferred: Mapping[str, int], folder: Path, reports: Path) -> Iterator[NextStep]:
+    """Yield the next steps for rows of the run in a folder that other runs took over, counted by run."""
+    for run_id, number in transferred.items():
+        rows, retry = plural(number, "row"), store.locate(folder.parent, run_id)
+        if retry is None:
+            yield NextStep(f"Taken over: {rows}, by a run that is not here:", run_id)
+        elif read_run(retry).can_be_resumed and not is_locked(retry):
+            command = store.resume_command(retry, reports)
+            yield NextStep(f"Taken over: {rows}, by run {run_id}, which is unfinished. Continue that with:", command)
+        else:
+            command = f"bulkreact status {store.cli_name(retry, reports)}"
+            yield NextStep(f"Taken over: {rows}, by run {run_id}, which has their outcome. See:", command)

@@ -1,6 +1,6 @@
 """Prepares a run of an input: a new one, or the unfinished one to be continued."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,14 @@ from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.preview import planned_targets
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import Run, list_runs
 from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.saved_plan import SavedPlan
@@ -65,8 +68,8 @@ def prepare_run(
         reporter.problems(input_file)
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
-            rows = plural(count.rows, "row")
-            reporter.info(f"Continuing the unfinished run {run.metadata.id}; not settled yet: {rows}.")
+            for line in describe_continuing(run, count, reports):
+                reporter.info(line)
             confirm(lambda: count)
             return run.folder
         confirm(lambda: store.open_count(draft))
@@ -118,10 +121,25 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     if run and run.age > CONTINUED_WITHIN:
         raise InputRefusedError(
             f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
-            f"{store.resume_command(run.folder, reports)}, or begin anew with --new."
+            f"{store.resume_command(open_retries(listed.runs).get(run.metadata.id, run).folder, reports)}, "
+            "or begin anew with --new."
         )
+    if run:
+        complete_handovers(run.folder, listed.runs)
     reporter.info(remark)
     return run
+
+
+def describe_continuing(run: Run, count: OpenCount, reports: Path) -> Iterator[str]:
+    """Yield what to say about a run of the same rows that is continued, line by line."""
+    if count.rows or not run.is_finished:
+        yield f"Continuing the unfinished run {run.metadata.id}; not settled yet: {plural(count.rows, 'row')}."
+    else:
+        yield f"Run {run.metadata.id} of the same rows has nothing left to send. To send them all anew: --new."
+    with JournalReader(run.folder) as journal:
+        transferred = journal.count_transferred()
+    for step in taken_over_steps(transferred, run.folder, reports):
+        yield step.line
 
 
 def choose_unfinished(runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess) -> tuple[Run | None, str]:
@@ -136,15 +154,17 @@ def choose_unfinished(runs: Iterable[Run], metadata: RunMetadata, access: Author
     | same   | same | any   | no   | remark, if it is recent: these rows were run before  |
     | same   | other, from an input of the same name | yes | remark: the input has changed |
     """
-    remark = ""
+    runs, remark = list(runs), ""
+    retried = open_retries(runs)
     for run in runs:
         if run.metadata.target != metadata.target:
             continue
         same_rows = run.metadata.digest == metadata.digest
         if access.matches_tenant(run.metadata.tenant_id):
-            # A run whose rows were all taken by a retry sends nothing more, but must not be repeated either.
-            is_open = run.can_be_resumed or run.record.has_transferred
-            if is_open and same_rows and run.metadata.row_limit == metadata.row_limit:
+            # Rows that a retry took over are not sent by this run, but must not be repeated by a new one either.
+            is_open = run.can_be_resumed or run.metadata.id in retried
+            is_settled_elsewhere = run.record.has_transferred and run.age < CONTINUED_WITHIN
+            if (is_open or is_settled_elsewhere) and same_rows and run.metadata.row_limit == metadata.row_limit:
                 return run, ""
             remark = remark or _remark(run, metadata, same_rows=same_rows, recent=run.age < CONTINUED_WITHIN)
         elif same_rows and run.can_be_resumed:

@@ -9,11 +9,12 @@ from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
-from bulkreact.runs.next_steps import next_steps
+from bulkreact.runs import store
+from bulkreact.runs.next_steps import next_steps, taken_over_steps
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
-from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, ReportBuilder
+from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.wording import shell_quote
@@ -24,7 +25,7 @@ class WrittenResults:
     """A run whose files are written.
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
-    workbook is missing.
+    workbook is missing, ``taken_over`` what to do about rows that other runs took over.
     """
 
     counts: RowCounts
@@ -32,6 +33,7 @@ class WrittenResults:
     files: dict[str, str]
     moved_edits: dict[str, Path]
     no_workbook: str = ""
+    taken_over: tuple[NextStep, ...] = ()
 
     @property
     def run_folder(self) -> Path:
@@ -52,13 +54,13 @@ class WrittenResults:
 class ResultFiles:
     """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
-    ``run_name`` is the run's on the command line, ``resume_command`` continues it if it was stopped. ``xlsx``:
+    ``reports`` is the folder that the command line names, ``resume_command`` continues a stopped run. ``xlsx``:
     whether to write a workbook; None leaves that to the input and to an existing workbook.
     """
 
     folder: Path
     status: RunStatus
-    run_name: str
+    reports: Path
     resume_command: str
     to: Path
     results_copy: Path | None = None
@@ -94,12 +96,14 @@ class ResultFiles:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
+            taken_over = tuple(taken_over_steps(counts.transferred, self.folder, self.reports))
             steps = next_steps(
                 counts,
                 self.status.stop_reason.state,
-                self.run_name,
+                store.cli_name(self.folder, self.reports),
                 resume_command=self.resume_command,
                 failed=files["failed"],
+                taken_over=taken_over,
             )
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(overview, steps, timelines, builder, customers))
@@ -111,7 +115,7 @@ class ResultFiles:
         if self.results_copy:
             results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved_edits.items() if path}
-        return WrittenResults(counts, overview.exit_code, files, edited, no_workbook)
+        return WrittenResults(counts, overview.exit_code, files, edited, no_workbook, taken_over)
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)

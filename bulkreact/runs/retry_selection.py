@@ -1,8 +1,8 @@
 """Prepares a retry: a new run over those rows of a finished one that may now succeed."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -11,14 +11,17 @@ from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow, Status
+from bulkreact.models import InputRow, RunState, Status
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.index import Run
+from bulkreact.runs.handover import complete_handovers
+from bulkreact.runs.index import Run, list_runs
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm
+from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
 
@@ -32,10 +35,42 @@ def prepare_retry(
     all_failed: bool,
     row_limit: int | None,
 ) -> Path | None:
-    """Return the folder of a new run over the rows to be retried, None if there are none."""
-    selection = RetrySelection(run, reports, all_failed=all_failed)
+    """Return the folder of a run over the rows to be retried: an unfinished retry of ``run``, or a new one.
+
+    None if there are no such rows.
+    """
+    runs = list_runs(run.folder.parent).runs
+    complete_handovers(run.folder, runs)
+    if unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit):
+        count = store.open_count(unfinished.folder)
+        connection.reporter.info(
+            f"Continuing run {unfinished.metadata.id}, an unfinished retry of run {run.metadata.id}; "
+            f"not settled yet: {plural(count.rows, 'row')}."
+            + (" --all-failed does not change which rows it takes." if all_failed else "")
+        )
+        confirm(lambda: count)
+        return unfinished.folder
+    with ExitStack() as locks:
+        # The runs stay locked from here on: nobody else may send or take what is selected.
+        selection = RetrySelection(run, reports, locks, all_failed=all_failed)
+        metadata = _new_metadata(run, connection, row_limit)
+        # Next to the run whose rows are taken: runs find each other there.
+        with store.draft(run.folder.parent, metadata.id) as draft:
+            create(draft, selection.rows())
+            finalize(draft, replace(metadata, digest=selection.digest))
+            if not selection.count:
+                connection.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
+                return None
+            connection.reporter.info(selection.summary(row_limit))
+            confirm(lambda: store.open_count(draft))
+            folder = store.publish(draft, metadata.id)
+        selection.transfer(metadata.id)
+    return folder
+
+
+def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None) -> RunMetadata:
     now = connection.now()
-    metadata = replace(
+    return replace(
         run.metadata,
         id=store.new_id(run.metadata.input_name, now),
         uuid=str(uuid4()),
@@ -47,64 +82,83 @@ def prepare_retry(
         retry_of=run.metadata.id,
         tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
     )
-    # Next to the run whose rows are taken: runs find each other there.
-    with store.draft(run.folder.parent, metadata.id) as draft:
-        create(draft, selection.rows())
-        finalize(draft, replace(metadata, digest=selection.digest))
-        if not selection.count:
-            connection.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
-            return None
-        rows = plural(selection.count, "row")
-        connection.reporter.info(f"Retrying {rows} of run {run.metadata.id}.{selection.remark()}")
-        confirm(lambda: store.open_count(draft))
-        with ExitStack() as stack:
-            journals = [(stack.enter_context(Journal(owner)), rows) for owner, rows in selection.owners.items()]
-            folder = store.publish(draft, metadata.id)
-            # Before anything is sent: from here on these rows belong to this run.
-            for journal, row_numbers in journals:
-                journal.transfer_rows(row_numbers, metadata.id)
-        return folder
+
+
+def find_unfinished_retry(
+    runs: Iterable[Run], run: Run, reports: Path, access: AuthorizedAccess, *, row_limit: int | None
+) -> Run | None:
+    """Return the newest unfinished retry of a run; InputRefusedError if only ``resume`` may continue it."""
+    retry = next((other for other in runs if other.retry_of == run.metadata.id and not other.is_finished), None)
+    if retry is None:
+        return None
+    if not access.matches_tenant(retry.metadata.tenant_id):
+        obstacle = f"is for the tenant {retry.metadata.tenant_id}"
+    elif retry.age > CONTINUED_WITHIN:
+        obstacle = f"is more than {CONTINUED_WITHIN.days} days old"
+    elif retry.metadata.row_limit != row_limit:
+        obstacle = "had another --limit"
+    else:
+        return retry
+    raise InputRefusedError(
+        f"Run {retry.metadata.id}, an unfinished retry of run {run.metadata.id}, {obstacle}. Continue it with: "
+        f"{store.resume_command(retry.folder, reports)}"
+    )
 
 
 class RetrySelection:
     """The rows that a retry takes, each from the run that owns it: the requested one, or an earlier retry of it.
 
-    ``owners`` are the folders of those runs, with the numbers of the rows taken from each.
+    The journals of these runs stay open and locked until ``locks`` is closed.
     """
 
-    def __init__(self, run: Run, reports: Path, *, all_failed: bool) -> None:
+    def __init__(self, run: Run, reports: Path, locks: ExitStack, *, all_failed: bool) -> None:
         self._run = run
         self._reports = reports
+        self._locks = locks
         self._all_failed = all_failed
-        self._candidates_of: dict[str, dict[int, Candidate]] = {}
+        self._candidates_of: dict[str, tuple[Path | None, dict[int, Candidate]]] = {}
         self._digest = hashlib.sha256()
         self._failed = 0
         self._pending: Counter[Path] = Counter()
-        self._missing: Counter[str] = Counter()
-        self.owners: dict[Path, list[int]] = {}
+        self._elsewhere: Counter[str] = Counter()
+        self._journals: dict[Path, Journal] = {}
+        self._taken: defaultdict[Path, list[int]] = defaultdict(list)
         self.count = 0
-        self._refuse_unfinished(run)
+        self._source = self._open(run.folder)
 
     def rows(self) -> Iterator[InputRow]:
         """Yield the rows to be sent, in input order."""
-        for candidate in self._candidates(self._run.folder):
+        for candidate in self._source.candidates(all_failed=self._all_failed):
             owner, newest = self._newest(candidate)
             if owner is None:
-                self._missing[newest.transferred_to] += 1
+                self._elsewhere[f"{newest.transferred_to}, which is not here"] += 1
             elif newest.is_selected:
                 self.count += 1
-                self.owners.setdefault(owner, []).append(newest.row.number)
+                self._taken[owner].append(newest.row.number)
                 if newest.row.target:
                     self._digest.update(newest.row.target.digest_line.encode())
                 yield newest.row
             else:
                 self._failed += newest.status is Status.FAILED
                 self._pending[owner] += newest.status is Status.PENDING
+                if owner != self._run.folder:
+                    self._elsewhere[owner.name] += 1
+
+    def transfer(self, run_id: str) -> None:
+        """Transfer the rows taken to the run with an id: their owners send them no more."""
+        for owner, numbers in self._taken.items():
+            self._journals[owner].transfer_rows(numbers, run_id)
 
     @property
     def digest(self) -> str:
         """Return the digest over the rows taken so far."""
         return self._digest.hexdigest()
+
+    def summary(self, row_limit: int | None) -> str:
+        """Return how many rows are retried, how many of them a limit leaves out, and which are not taken."""
+        rows = f"Retrying {plural(self.count, 'row')} of run {self._run.metadata.id}"
+        left_out = 0 if row_limit is None else max(0, self.count - row_limit)
+        return f"{rows}{f', {left_out:,} of them left out by --limit' if left_out else ''}.{self.remark()}"
 
     def remark(self) -> str:
         """Return which rows are not taken, and what to do about them; empty if there are none."""
@@ -115,29 +169,34 @@ class RetrySelection:
             if pending:
                 name = store.cli_name(owner, self._reports)
                 remark += f" Pending: {pending:,}; look at them with: bulkreact verify {name}"
-        for run_id, rows in self._missing.items():
-            remark += f" Taken over before: {rows:,}, by run {run_id}, which is not here."
+        for run, rows in self._elsewhere.items():
+            remark += f" Taken over before: {rows:,}, by run {run}."
         return remark
 
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:
         """Follow a row to the run that owns it now; None if that run's folder is missing."""
-        owner = self._run.folder
+        owner: Path | None = self._run.folder
         while run_id := candidate.transferred_to:
-            owner = self._run.folder.parent / run_id
             if run_id not in self._candidates_of:
-                if not (owner / JOURNAL_NAME).is_file():
-                    return None, candidate
-                self._refuse_unfinished(store.find(owner.parent, str(owner)))
-                self._candidates_of[run_id] = {other.row.number: other for other in self._candidates(owner)}
-            candidate = self._candidates_of[run_id][candidate.row.number]
+                self._candidates_of[run_id] = self._load(run_id)
+            owner, candidates = self._candidates_of[run_id]
+            if owner is None:
+                return None, candidate
+            candidate = candidates[candidate.row.number]
         return owner, candidate
 
-    def _refuse_unfinished(self, run: Run) -> None:
-        if not run.is_finished:
-            which = "" if run is self._run else f", which took rows of run {self._run.metadata.id} over,"
-            command = store.resume_command(run.folder, self._reports)
-            raise InputRefusedError(f"Run {run.metadata.id}{which} is unfinished. Continue it with: {command}")
+    def _load(self, run_id: str) -> tuple[Path | None, dict[int, Candidate]]:
+        """Return the folder of another run that took rows over, and its rows by number; None if it is missing."""
+        folder = store.locate(self._run.folder.parent, run_id)
+        rows = self._open(folder).candidates(all_failed=self._all_failed) if folder else ()
+        return folder, {row.row.number: row for row in rows}
 
-    def _candidates(self, folder: Path) -> Iterator[Candidate]:
-        with JournalReader(folder) as journal:
-            yield from journal.candidates(all_failed=self._all_failed)
+    def _open(self, folder: Path) -> Journal:
+        """Open and lock the journal of a run; InputRefusedError if the run is unfinished."""
+        journal = self._journals[folder] = self._locks.enter_context(Journal(folder))
+        session = journal.latest_session()
+        if session is None or session.state is not RunState.FINISHED:
+            which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"
+            command = store.resume_command(folder, self._reports)
+            raise InputRefusedError(f"Run {journal.metadata.id}{which} is unfinished. Continue it with: {command}")
+        return journal

@@ -108,6 +108,7 @@ class RunOverview:
             "finished_at": None if self.running else self.status.finished_at,
             "counts": results_csv.counts_by_status(self.counts),
             "error_codes": dict(self.counts.codes.most_common()),
+            "taken_over": dict(self.counts.transferred),
             "calls": self.calls,
             "pace": self.pace,
         }

@@ -106,6 +106,13 @@ def retry_lineage(folder: Path) -> list[Path]:
     return lineage
 
 
+def locate(folder: Path, run_id: str) -> Path | None:
+    """Return where in a folder the run with an id is, whatever its own folder is called; None if it is not there."""
+    if (folder / run_id / JOURNAL_NAME).is_file():
+        return folder / run_id
+    return next((run.folder for run in list_runs(folder).runs if run.metadata.id == run_id), None)
+
+
 def find(reports: Path, name: str) -> Run:
     """Return the run with an id, a unique beginning of one, or in a folder."""
     if (Path(name) / JOURNAL_NAME).is_file():

@@ -37,7 +37,9 @@ def result_cells(row: ResultRow) -> list[str]:
         "" if http_status is None else str(http_status),
         outcome.code,
         outcome.description,
-        _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
+        f"Look at run {row.transferred_to}: it has taken this row over."
+        if row.transferred_to
+        else _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
         str(outcome.attempts),
         call.request_id if call else row.request_id,
         call.correlation_id if call else "",

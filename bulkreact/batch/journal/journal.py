@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 from msgspec.structs import replace
 
-from bulkreact.batch.journal import schema
+from bulkreact.batch.journal import row_transfers, schema
 from bulkreact.batch.journal.bulk_insert import insert_rows
 from bulkreact.batch.journal.metadata import COLUMNS, RunMetadata, load_metadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
@@ -104,13 +104,9 @@ class Journal(JournalReader):
             return
         self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
 
-    def transfer_rows(self, numbers: Iterable[int], run_id: str) -> None:
-        """Transfer rows, by number, to another run: this run no longer sends them."""
-        values = ((run_id, number) for number in numbers)
-        with translating_write_errors():
-            self.connection.execute("BEGIN IMMEDIATE")
-            self.connection.executemany("UPDATE rows SET handed_to = ? WHERE number = ?", values)
-            self.connection.execute("COMMIT")
+    def transfer_rows(self, numbers: Sequence[int], run_id: str) -> None:
+        """Transfer rows that this run owns, by number, to another run: this one no longer sends them."""
+        self._execute(row_transfers.TRANSFER, (run_id, row_transfers.as_json(numbers)))
 
     def _execute(self, sql: str, values: tuple[str | int | float | None, ...]) -> int:
         with translating_write_errors():

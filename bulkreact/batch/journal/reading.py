@@ -2,14 +2,21 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bulkreact.batch.journal import call_stats, call_timeline, pending_rows, retry_candidates, row_results
+from bulkreact.batch.journal import (
+    call_stats,
+    call_timeline,
+    pending_rows,
+    retry_candidates,
+    row_results,
+    row_transfers,
+)
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
@@ -28,6 +35,7 @@ SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
 FROM outcomes AS latest JOIN rows ON rows.ordinal = latest.ordinal
 WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
 """
+_HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"
 _IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
 
 RowIds = tuple[str | None, str | None, str | None]
@@ -84,6 +92,18 @@ class JournalReader:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)
 
+    def row_numbers(self) -> list[int]:
+        """Return the numbers of all rows."""
+        return row_transfers.row_numbers(self.connection)
+
+    def find_owners(self, numbers: Sequence[int], taker: str) -> dict[str, list[int]]:
+        """Return rows by the run that took them over, '' for this one, without those that ``taker`` has already."""
+        return row_transfers.find_owners(self.connection, numbers, taker)
+
+    def count_transferred(self) -> dict[str, int]:
+        """Return how many rows each other run has taken over."""
+        return row_transfers.count_transferred(self.connection)
+
     def open_count(self, *, with_excluded: bool = False) -> OpenCount:
         """Return how many rows of how many customers are still to be sent."""
         return pending_rows.count_open_rows(self.connection, with_excluded=with_excluded)
@@ -96,6 +116,10 @@ class JournalReader:
         """Return how many rows ended with a lost answer."""
         own, transferred = self.connection.execute(_UNKNOWN).fetchone()
         return UnknownCount(int(own), int(transferred))
+
+    def has_finished(self) -> bool:
+        """Return whether a process has ever sent all rows of the run."""
+        return bool(self.connection.execute(_HAS_FINISHED).fetchone()[0])
 
     def calls_in_flight(self, session: int) -> int:
         """Return how many calls of a session have no answer yet."""

@@ -3,6 +3,7 @@
 import click
 
 from bulkreact.batch.journal.journal import Journal
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
@@ -12,7 +13,9 @@ from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import RunList, list_runs
+from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.wording import plural
 
 
@@ -42,9 +45,14 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     metadata = run.metadata
+    complete_handovers(run.folder, listed.runs or None)
     count = store.open_count(run.folder, with_excluded=True)
-    if not count.rows and not run.can_be_resumed:
+    if not count.rows and run.is_finished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
+        with JournalReader(run.folder) as journal:
+            transferred = journal.count_transferred()
+        for step in taken_over_steps(transferred, run.folder, output.reports):
+            reporter.info(step.line)
         ctx.exit(EXIT_SUCCESS)
     reporter.info(
         f"Continuing run {metadata.id} of {metadata.input_name}; not settled yet: {plural(count.rows, 'row')}."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from bulkreact.cli.output.console import stdout_console
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
-from bulkreact.runs.next_steps import follow_up_steps
+from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
 from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso_milliseconds, utc_now
@@ -48,7 +49,11 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
         console.print(line, soft_wrap=True)
     console.print(status_table(progress.overview.counts.statuses))
     if not progress.session:
-        for step in follow_up_steps(progress.overview.counts, name, ended=run.is_finished):
+        counts = progress.overview.counts
+        for step in chain(
+            taken_over_steps(counts.transferred, run.folder, reports),
+            follow_up_steps(counts, name, ended=run.is_finished),
+        ):
             console.print(step.line, soft_wrap=True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
@@ -59,7 +60,13 @@ limit_options = combine_options(
     _shown("--max-retry-after", type=DURATION, default="300s", help="Defer rows that are asked to wait longer."),
 )
 halt_options = combine_options(
-    _shown("--halt-on-failures", type=THRESHOLD, default="50%", help="Stop when failures pass this: P%, N or off."),
+    option(
+        "--halt-on-failures",
+        type=THRESHOLD,
+        default="50%",
+        show_default="50%; off in a retry",
+        help="Stop when failures pass this: P%, N or off.",
+    ),
     _shown(
         "--halt-after", type=click.IntRange(1), default=20, help="Check the failure limit only after this many rows."
     ),
@@ -155,7 +162,9 @@ def read_limits(ctx: click.Context) -> Limits:
     )
     if "halt_on_failures" not in params:
         return limits
-    return replace(limits, halt=params["halt_on_failures"], halt_after=params["halt_after"])
+    limits = replace(limits, halt=params["halt_on_failures"], halt_after=params["halt_after"])
+    is_given = ctx.get_parameter_source("halt_on_failures") is not ParameterSource.DEFAULT
+    return replace(limits, halt_in_retry=limits.halt) if is_given else limits
 
 
 def _verification(ctx: click.Context) -> Verification:

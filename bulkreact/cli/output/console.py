@@ -134,7 +134,8 @@ class ConsoleReporter:
             self._line(line)
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
-        for step in next_steps(counts, state, run, resume_command=resume_command, failed=results.files["failed"]):
+        failed, taken_over = results.files["failed"], results.taken_over
+        for step in next_steps(counts, state, run, resume_command=resume_command, failed=failed, taken_over=taken_over):
             self._line(step.line)
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:

@@ -23,11 +23,16 @@ LATEST = "latest.json"
 
 @dataclass(slots=True)
 class RowCounts:
-    """Row counts by status, and by error code if there is one."""
+    """Row counts by status, by error code if there is one, and by the run that took rows over.
+
+    ``correctable`` rows did not succeed, and are still the run's own.
+    """
 
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    transferred: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
+    correctable: int = 0
     excluded_by_limit: int = 0
     worth_retrying: int = 0
 
@@ -39,9 +44,13 @@ class RowCounts:
             self.codes[outcome.code] += 1
         if row.succeeded:
             return
-        self.excluded_by_limit += row.excluded_by_limit and not row.transferred_to
-        self.worth_retrying += row.worth_retrying and not row.transferred_to
         self.unsuccessful += row.needs_attention
+        if row.transferred_to:
+            self.transferred[row.transferred_to] += 1
+            return
+        self.excluded_by_limit += row.excluded_by_limit
+        self.worth_retrying += row.worth_retrying
+        self.correctable += row.needs_attention and outcome.status is not Status.DUPLICATE
 
     @property
     def exit_code(self) -> int:

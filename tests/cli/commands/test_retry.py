@@ -147,7 +147,7 @@ def test_an_unfinished_run_is_resumed_and_not_retried(program: Program, partner:
     assert len(list(program.folder.glob("reports/*/journal.sqlite3"))) == 1
 
 
-def test_a_retry_that_was_killed_is_resumed_and_not_started_again(program: Program, partner: Partner) -> None:
+def test_a_retry_that_was_killed_is_continued_and_not_started_again(program: Program, partner: Partner) -> None:
     process = run(program, partner, [1503, 1598], "--timeout", "1", *ONCE)
     original = process.run
     assert row_statuses(original) == ["failed", "unknown"]
@@ -155,13 +155,13 @@ def test_a_retry_that_was_killed_is_resumed_and_not_started_again(program: Progr
     wait_until(lambda: len(partner.requests(1598)) >= 2)
     retry.kill()
     program.wait(retry)
-    again = program("retry", original.name, *FAST, *ONCE)
-    assert again.code == 2
-    assert "bulkreact resume" in again.err
-    assert program("resume", "--timeout", "1", *FAST, *ONCE).code == 1
+    again = program("retry", original.name, "--timeout", "1", *FAST, *ONCE)
+    assert again.code == 1
+    assert f"an unfinished retry of run {original.name}; not settled yet: " in again.err
     assert row_statuses(latest_run(program))[1] == "unknown"
     assert len(partner.requests(1598)) == 3
     assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
+    assert len(list(program.folder.glob("reports/*/journal.sqlite3"))) == 2
 
 
 def test_nothing_to_retry_is_said_and_leaves_nothing_behind(program: Program, partner: Partner) -> None:
