@@ -6,6 +6,7 @@ _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _SPELLED = re.compile(
     r"\s*\{?" + "-?".join([r"([0-9a-f]{%d})"] * 5) % (8, 4, 4, 4, 12) + r"\}?\s*", re.IGNORECASE | re.ASCII
 )
+_ANY_GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 def format_guid(digits: str, *, version: int) -> str:
@@ -23,3 +24,8 @@ def canonical_guid(text: str) -> str:
     """Return a GUID in any usual spelling (upper case, braces, no dashes) in canonical form, empty if it is none."""
     match = _SPELLED.fullmatch(text)
     return "-".join(match.groups()).lower() if match else ""
+
+
+def count_guids(text: str) -> int:
+    """Return how many GUIDs a text contains, with or without dashes."""
+    return len(_ANY_GUID.findall(text))

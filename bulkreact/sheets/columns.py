@@ -1,11 +1,11 @@
 """The columns of inputs: their names, and the header of each. No I/O."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bulkreact.guids import is_guid
 from bulkreact.sheets.formula_guard import unguard
-from bulkreact.sheets.header_aliases import closest_header, column_of, header_key
+from bulkreact.sheets.header_aliases import close_header, closest_alias, column_of, header_key
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, find_result_columns
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
@@ -17,6 +17,10 @@ CANDIDATES = "candidates"
 OPTIONAL_COLUMNS = (KIND, RESTORE_AUTO_RENEW, CANCELLED_ON, DEADLINE, CANDIDATES)
 MAPPED_COLUMNS = (*ID_COLUMNS, KIND, RESTORE_AUTO_RENEW, CANCELLED_ON)
 _ENTITLEMENT = ID_COLUMNS[2]
+_OPTIONAL = {header_key(column): column for column in OPTIONAL_COLUMNS}
+
+# Returns the indexes of the columns with nothing but ids.
+IdColumns = Callable[[], Collection[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,52 @@ class ColumnError(Exception):
     """The header does not name the id columns; the message says what is missing or ambiguous."""
 
 
-def find_layout(
-    header: Sequence[str], named: Mapping[str, str] | None = None, *, guarded: bool = True, entitlements: bool = True
-) -> ColumnLayout:
-    """Return the columns, by their usual names or by the headers ``named`` with --map.
+@dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """The columns that a header must name; ``named`` are the headers given for some of them with --map.
 
-    ``entitlements``: rows need an entitlement unless they have a kind. ``guarded``: the cells of a results file, its
-    header included, have the formula guard; it is removed from the header here.
+    Where there is a column kind, an entitlement is not required: no row may need one.
     """
-    named = named or {}
-    if missing := missing_columns(header, named, entitlements=entitlements):
-        raise ColumnError(_missing_message(header, missing))
-    ids = [column_index(header, column, named.get(column)) for column in ID_COLUMNS]
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ID_COLUMNS
+
+    def find_columns(self, record: Sequence[str]) -> dict[str, int]:
+        """Return the index of every column that a record names, the first one of several."""
+        columns = {}
+        for index, name in reversed(list(enumerate(record))):
+            column = column_of(name) or _OPTIONAL.get(header_key(name))
+            if column and column not in self.named:
+                columns[column] = index
+        mapped = {column: _indexes_of(record, header) for column, header in self.named.items()}
+        return columns | {column: indexes[0] for column, indexes in mapped.items() if indexes}
+
+    def find_missing(self, columns: Collection[str]) -> list[str]:
+        """Return the columns that a header with these ``columns`` should name and does not."""
+        optional = {_ENTITLEMENT} - self.named.keys() if KIND in columns else set()
+        return [
+            column for column in dict.fromkeys((*self.required, *self.named)) if column not in {*columns, *optional}
+        ]
+
+
+def check_header(header: Sequence[str], rule: HeaderRule, id_columns: IdColumns = tuple) -> None:
+    """Raise ColumnError if a header lacks columns; ``id_columns`` is called to suggest others."""
+    columns = rule.find_columns(header)
+    if missing := rule.find_missing(columns):
+        raise ColumnError(_missing_message(header, columns, missing, rule, id_columns))
+
+
+def find_layout(
+    header: Sequence[str], rule: HeaderRule | None = None, *, guarded: bool = True, id_columns: IdColumns = tuple
+) -> ColumnLayout:
+    """Return the columns of a header; ColumnError if it lacks some, or if several claim to be the same.
+
+    ``guarded``: the cells of a results file, its header included, have the formula guard; it is removed from the header
+    here.
+    """
+    rule = rule or HeaderRule()
+    check_header(header, rule, id_columns)
+    ids = [column_index(header, column, rule.named.get(column)) for column in ID_COLUMNS]
     customer, subscription, entitlement = ids
     if customer is None or subscription is None or len({*ids}) < len(ids):
         raise ColumnError("--map names one header for two columns")
@@ -59,22 +97,7 @@ def find_layout(
     carried = tuple(index for index in range(len(header)) if index not in results.values())
     names = _carried_names([header[index] for index in carried])
     layout_ids = (customer, subscription, entitlement)
-    return ColumnLayout(layout_ids, _optional(header, named), carried, names, results)
-
-
-def is_header(record: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> bool:
-    """Return whether a record names every required id column."""
-    keys = {header_key(name) for name in record}
-    mapped = all(header_key(named[column]) in keys for column in MAPPED_COLUMNS if column in named)
-    return mapped and not missing_columns(record, named, entitlements=entitlements)
-
-
-def missing_columns(header: Sequence[str], named: Mapping[str, str], *, entitlements: bool = True) -> list[str]:
-    """Return the id columns that neither a header nor ``named`` has; entitlements only if required."""
-    present = {column_of(name) for name in header} | set(named)
-    # With a kind column there may be no Azure subscription at all.
-    needed = entitlements and KIND not in named and KIND not in {header_key(name) for name in header}
-    return [column for column in ID_COLUMNS if column not in present and (needed or column != _ENTITLEMENT)]
+    return ColumnLayout(layout_ids, _optional(header, rule.named), carried, names, results)
 
 
 def column_index(header: Sequence[str], column: str, named: str | None = None) -> int | None:
@@ -86,25 +109,68 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
             fix = f"rename all but one, or choose with --map {column}=HEADER"
             raise ColumnError(f"{len(indexes)} columns claim to be {column}: {names}; {fix}")
         return indexes[0] if indexes else None
-    exact = [index for index, name in enumerate(header) if name.strip() == named.strip()]
-    indexes = exact or [index for index, name in enumerate(header) if header_key(name) == header_key(named)]
+    indexes = _indexes_of(header, named)
     if len(indexes) != 1:
         raise ColumnError(
             f"--map {column}={named}: {'no' if not indexes else 'more than one'} column is called that; "
-            f"there are: {', '.join(map(repr, header))}"
+            f"there are: {_quote_names(header)}"
         )
     return indexes[0]
 
 
-def _missing_message(header: Sequence[str], missing: list[str]) -> str:
-    if sum(is_guid(name.strip()) for name in header) >= len(ID_COLUMNS):
-        return (
-            f"the first line has ids and no names. Put this line above it: {','.join(ID_COLUMNS)} (in the file's order)"
-        )
-    names = ", ".join(map(repr, header))
-    close = [f"--map {column}={name!r}" for column in missing if (name := closest_header(column, header))]
-    hint = f" Perhaps: {' '.join(close)}" if close else ""
-    return f"missing in the header: {', '.join(missing)}. The first line must name the columns; it has: {names[:500]}.{hint}"
+def _indexes_of(header: Sequence[str], name: str) -> list[int]:
+    """Return the indexes of the headers with a name; if none has exactly this one, of those that are spelt alike."""
+    exact = [index for index, other in enumerate(header) if other.strip() == name.strip()]
+    key = header_key(name)
+    return exact or [index for index, other in enumerate(header) if key and header_key(other) == key]
+
+
+def _missing_message(
+    header: Sequence[str],
+    columns: Mapping[str, int],
+    missing: Sequence[str],
+    rule: HeaderRule,
+    id_columns: IdColumns,
+) -> str:
+    if not columns and sum(is_guid(name.strip()) for name in header) >= min(len(ID_COLUMNS), len(rule.required)):
+        required = ",".join(rule.required)
+        return f"it has ids and no names. Put this line above it: {required} (in the file's order)"
+    wrong = [
+        f"--map {column}={rule.named[column]}: no column is called that" for column in missing if column in rule.named
+    ]
+    if unnamed := [column for column in missing if column not in rule.named]:
+        wrong.append(f"missing in the header: {', '.join(unnamed)}")
+    free = {index: name for index, name in enumerate(header) if name.strip() and index not in columns.values()}
+    hint = _suggest(free, missing, rule.named, id_columns())
+    return f"{'; '.join(wrong)}. The header has: {_quote_names(header)}.{hint}"
+
+
+def _suggest(
+    free: dict[int, str], missing: Sequence[str], named: Mapping[str, str], id_columns: Collection[int]
+) -> str:
+    """Return which of the ``free`` headers may be the missing ones: similar names, or the only column of ids."""
+    ids = {index: name for index, name in free.items() if index in id_columns}
+    candidates = list((ids or free).values())
+    similar = {}
+    for column in missing:
+        name = close_header(named[column], candidates) if column in named else closest_alias(column, candidates)
+        if name:
+            similar[column] = name
+            candidates.remove(name)
+    rest = [column for column in missing if column not in similar]
+    names = [name for name in ids.values() if name not in similar.values()]
+    if len(rest) == len(names) == 1:
+        similar[rest[0]] = names[0]
+    options = [f"--map {column}={name!r}" for column, name in similar.items()]
+    hint = f" Perhaps: {' '.join(options)}" if options else ""
+    if rest and len(names) > 1:
+        which = " or ".join(f"--map {column}=HEADER" for column in rest)
+        hint += f" Columns with nothing but ids: {_quote_names(names)}. Say which is which: {which}"
+    return hint
+
+
+def _quote_names(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))[:500]
 
 
 def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:

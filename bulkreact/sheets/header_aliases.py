@@ -74,10 +74,15 @@ def column_of(name: str) -> str | None:
     return _COLUMNS.get(header_key(name))
 
 
-def closest_header(column: str, header: Sequence[str]) -> str | None:
+def closest_alias(column: str, header: Sequence[str]) -> str | None:
     """Return the header most similar to one of a column's names, None if none is similar."""
-    keys = {header_key(name): name for name in header if column_of(name) is None}
+    unknown = [name for name in header if column_of(name) is None]
     aliases = (alias for alias, holder in _COLUMNS.items() if holder == column)
-    matches = (match for alias in aliases for match in get_close_matches(alias, keys, n=1, cutoff=_SIMILARITY))
-    match = next(matches, None)
-    return None if match is None else keys[match]
+    return next(filter(None, (close_header(alias, unknown) for alias in aliases)), None)
+
+
+def close_header(name: str, header: Sequence[str]) -> str | None:
+    """Return the header most similar to a name, None if none is similar."""
+    keys = {header_key(other): other for other in header}
+    matches = get_close_matches(header_key(name), keys, n=1, cutoff=_SIMILARITY)
+    return keys[matches[0]] if matches else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.models import InputRow, Kind
-from bulkreact.sheets.columns import ColumnError, find_layout
+from bulkreact.sheets.columns import ColumnError, HeaderRule, find_layout
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from tests.scenarios.test_subscription_updates import subscription_target
@@ -80,7 +80,7 @@ def test_a_header_can_be_named_that_holds_the_kind(tmp_path: Path) -> None:
     rows = take(tmp_path, (*HEADER[:3], "What"), (CUSTOMER, PLAN, "", "subscription"), columns={"kind": "What"})
     assert kinds(rows) == ["subscription"]
     with pytest.raises(ColumnError, match="no column is called that"):
-        find_layout(HEADER, {"kind": "Which"})
+        find_layout(HEADER, HeaderRule({"kind": "Which"}))
 
 
 def test_a_row_with_several_candidates_is_no_row_of_any_kind(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, find_layout
+from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, HeaderRule, find_layout
 from bulkreact.sheets.header_aliases import _ALIASES, _COLUMNS, column_of, header_key
 from tests.support.ids import guid, row
 from tests.support.program import Partner, Program
@@ -65,7 +65,8 @@ def test_two_headers_that_claim_one_column_are_both_named() -> None:
     assert "'Customer ID' and 'Microsoft ID'" in str(error.value)
     assert "--map customer_id=" in str(error.value)
     assert find_layout(
-        ["Customer ID", "Microsoft ID", "subscription_id", "entitlement_id"], {"customer_id": "Microsoft ID"}
+        ["Customer ID", "Microsoft ID", "subscription_id", "entitlement_id"],
+        HeaderRule({"customer_id": "Microsoft ID"}),
     ).ids == (1, 2, 3)
 
 
@@ -92,7 +93,7 @@ def test_ids_without_a_header_show_the_fix() -> None:
 )
 def test_a_wrong_mapping_of_a_column_is_refused(named: dict[str, str], message: str) -> None:
     with pytest.raises(ColumnError, match=message):
-        find_layout(["a", "same", "Same", "customer_id", "subscription_id", "entitlement_id"], named)
+        find_layout(["a", "same", "Same", "customer_id", "subscription_id", "entitlement_id"], HeaderRule(named))
 
 
 def test_a_header_can_be_named_on_the_command_line_and_in_the_file(program: Program, partner: Partner) -> None:

@@ -1,45 +1,47 @@
-"""Scans a text table once for the position of its header, its width and length, and unbalanced quotes."""
+"""Scans a text table once for its header, its width and length, and for what makes its cells uncertain."""
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TextIO
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.header_search import FoundHeader, find_header
 
-# The header is within at most this many rows with content.
-TITLE_LINES = 20
 _CHUNK = 1 << 16
-
-HeaderTest = Callable[[Sequence[str]], bool]
+# The length of a C long on every platform: only the file itself limits a cell.
+_CELL_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The result of a scan; records are counted from 0, including blank ones."""
+    """The result of a scan; ``records`` counts blank ones too, ``found`` is None if there are no others."""
 
     header: tuple[str, ...]
-    header_index: int
+    found: FoundHeader | None
     width: int
     records: int
 
 
-def scan_records(file: TextIO, name: str, delimiter: str, is_header: HeaderTest) -> Scan:
-    """Read all records once; InputRefusedError if a quotation mark is not closed or a cell is too long."""
+def scan_records(file: TextIO, name: str, delimiter: str, rule: HeaderRule) -> Scan:
+    """Read all records once; InputRefusedError if a quotation mark is not closed."""
+    csv.field_size_limit(_CELL_LIMIT)
     scanner = _Scanner(file, delimiter)
     try:
-        header, header_index = scanner.scan_to_header(is_header)
+        found, below = scanner.scan_to_header(rule)
+        header = found.cells if found else ()
         # Columns at the end with neither a name nor a cell are ignored.
-        named = len("\0".join(header).rstrip("\0 \t").split("\0")) if header and is_header(header) else len(header)
-        scanner.scan_to_end(named)
+        named = len("\0".join(header).rstrip("\0 \t").split("\0")) if found and found.complete else len(header)
+        scanner.scan_to_end(named, below)
     except csv.Error as error:
         raise InputRefusedError(
             f"{name} is not a proper CSV file: line {scanner.records + 1} or later: {error}. "
             "Look for a quotation mark that is not closed, or a stray one inside a cell."
         ) from None
-    return Scan(header[: max(named, scanner.used)], header_index, scanner.width, scanner.records)
+    return Scan(header[: max(named, scanner.used)], found, scanner.width, scanner.records)
 
 
 class _Scanner:
@@ -50,27 +52,26 @@ class _Scanner:
         self._file = file
         self._delimiter = delimiter
 
-    def scan_to_header(self, is_header: HeaderTest) -> tuple[tuple[str, ...], int]:
-        """Return the header and its index; without one, the first record with content."""
-        first: tuple[tuple[str, ...], int] = ((), 0)
-        titles = 0
+    def scan_to_header(self, rule: HeaderRule) -> tuple[FoundHeader | None, list[Sequence[str]]]:
+        """Return the header and the records below it that had to be read to find it."""
+        content: list[tuple[int, Sequence[str]]] = []
+        found = find_header(self._first_records(content), rule)
+        return found, [record for number, record in content if found and number > found.number]
+
+    def _first_records(self, content: list[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Sequence[str]]]:
+        """Yield records with their numbers, and append those with content to a list."""
         for record in csv.reader(self._file, delimiter=self._delimiter, strict=True):
             self._count(record)
-            if any(cell.strip() for cell in record):
-                titles += 1
-                candidate = tuple(record), self.records - 1
-                if is_header(record):
-                    return candidate
-                first = first if first[0] else candidate
-            if titles > TITLE_LINES:
-                break
-        return first
+            if any(map(str.strip, record)):
+                content.append((self.records, record))
+                yield self.records, record
 
-    def scan_to_end(self, named: int) -> None:
-        """Read all other records; note which columns after the ``named`` ones are used."""
+    def scan_to_end(self, named: int, below: Iterable[Sequence[str]]) -> None:
+        """Read all other records; note which columns after the ``named`` ones are used, also by those ``below``."""
+        self._record_used_columns(below, named)
         while chunk := self._file.read(_CHUNK):
             text = chunk + self._file.readline()
-            if '"' in text or len(text) > csv.field_size_limit():
+            if '"' in text:
                 self._scan_quoted(text, named)
                 continue
             # Without quotes a line is a record and need not be parsed.

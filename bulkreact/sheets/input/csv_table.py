@@ -9,13 +9,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.input.csv_scan import TITLE_LINES, HeaderTest, scan_records
+from bulkreact.guids import is_guid
+from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.csv_scan import scan_records
+from bulkreact.sheets.input.header_search import TITLE_LINES, FoundHeader, find_header
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _CHUNK_CELLS = 200_000
@@ -56,7 +60,7 @@ class CsvDialect:
 
 
 class TextTable:
-    """A table in a text file, below the first row that ``is_header``; InputRefusedError if the file has none.
+    """A table in a text file, below the row that names its columns; InputRefusedError if it cannot be read.
 
     ``remark`` says what was guessed, empty if nothing that matters to the user.
     """
@@ -64,18 +68,18 @@ class TextTable:
     guarded = True
 
     def __init__(
-        self, path: Path, name: str, is_header: HeaderTest, *, delimiter: str | None = None, encoding: str | None = None
+        self, path: Path, name: str, rule: HeaderRule, *, delimiter: str | None = None, encoding: str | None = None
     ) -> None:
         self._path = path
         self._name = name
-        self._is_header = is_header
+        self._rule = rule
         self.remark = ""
         compressed, encodings = _encodings(path, name, encoding)
         for candidate in encodings:
             try:
                 self.dialect = self._detect_dialect(candidate, delimiter, compressed=compressed)
                 with self._open() as file:
-                    self._scan = scan_records(file, name, self.dialect.delimiter, is_header)
+                    self._scan = scan_records(file, name, self.dialect.delimiter, rule)
             except UnicodeError as error:
                 if candidate == encodings[-1]:
                     raise InputRefusedError(_decoding_error(name, error, encoding)) from None
@@ -95,6 +99,11 @@ class TextTable:
         return self._scan.header
 
     @property
+    def found(self) -> FoundHeader | None:
+        """Return where the header is."""
+        return self._scan.found
+
+    @property
     def from_spreadsheet(self) -> bool:
         """Return whether a spreadsheet program probably saved the file: other programs write UTF-8 with commas."""
         dialect = self.dialect
@@ -104,8 +113,9 @@ class TextTable:
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Yield the records below the header; their index is the row that a spreadsheet shows, counted from 0."""
         scan = self._scan
-        if not scan.header:
+        if not scan.found:
             return
+        header_index = scan.found.number - 1
         read = 0
         with (
             self._open() as file,
@@ -124,7 +134,7 @@ class TextTable:
         ):
             for chunk in _parse(self._name, reader):
                 read += len(chunk)
-                yield chunk if chunk.index[0] > scan.header_index else chunk.loc[chunk.index > scan.header_index]
+                yield chunk if chunk.index[0] > header_index else chunk.loc[chunk.index > header_index]
         if read < scan.records:
             raise InputRefusedError(
                 f"{self._name} has {scan.records} lines of data but only {read} could be read. "
@@ -140,7 +150,7 @@ class TextTable:
             raise InputRefusedError(f"{self._name} is not a text file, so it has no table that could be read.")
         if mark := _SEP.match(head):
             return CsvDialect(encoding, delimiter or mark[1], compressed, has_sep_line=True)
-        return dialect if delimiter else CsvDialect(encoding, _detect_delimiter(head, self._is_header), compressed)
+        return dialect if delimiter else CsvDialect(encoding, _detect_delimiter(head, self._rule), compressed)
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
@@ -202,25 +212,24 @@ def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[
     return compressed, ["utf-8", _WESTERN]
 
 
-def _detect_delimiter(sample: str, is_header: HeaderTest) -> str:
-    """Return the delimiter with which a record is a header, else the most frequent one in the first record."""
-    for delimiter in DELIMITERS.values():
-        if any(is_header(record) for record in _records(sample, delimiter)):
-            return delimiter
-    counts = {delimiter: len(next(_records(sample, delimiter), [])) for delimiter in DELIMITERS.values()}
-    return max(counts, key=counts.__getitem__)
+def _detect_delimiter(head: str, rule: HeaderRule) -> str:
+    """Return the delimiter with which the first records name most columns, else have most ids, else most cells."""
+    return max(DELIMITERS.values(), key=lambda delimiter: _rank(list(_records(head, delimiter)), rule))
+
+
+def _rank(records: list[list[str]], rule: HeaderRule) -> tuple[bool, int, int, int]:
+    found = find_header(enumerate(records), rule)
+    if found is None:
+        return False, 0, 0, 0
+    ids = sum(is_guid(cell.strip()) for record in records for cell in record)
+    return found.complete, found.known, ids, len(found.cells)
 
 
 def _records(head: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the first records with content, as far as they can be parsed."""
-    titles = 0
     try:
-        for record in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter):
-            if any(cell.strip() for cell in record):
-                titles += 1
-                yield record
-            if titles > TITLE_LINES:
-                return
+        records = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        yield from islice((record for record in records if any(map(str.strip, record))), TITLE_LINES + 1)
     except csv.Error:
         return
 

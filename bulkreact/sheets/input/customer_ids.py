@@ -1,14 +1,14 @@
 """Reads which customers a file names: in its customer column, or one id per line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.columns import ColumnError, column_index
+from bulkreact.sheets.columns import ColumnError, HeaderRule, column_index
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.input_file import Table, open_table, sha256_of
+from bulkreact.sheets.input.input_file import Table, header_error, open_table, sha256_of
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import RowError, format_errors
 
@@ -21,13 +21,11 @@ def customer_ids(path: Path, options: InputOptions) -> list[str]:
     sha256_of(path)
     named = options.columns.get(_COLUMN)
 
-    def is_header(header: Sequence[str]) -> bool:
-        return column_index(header, _COLUMN, named) is not None
-
+    table = open_table(path, str(path), options, HeaderRule({_COLUMN: named} if named else {}, (_COLUMN,)))
     try:
-        cells = dict(_cells(path, open_table(path, str(path), options, is_header), named))
+        cells = dict(_cells(path, table, named))
     except ColumnError as error:
-        raise InputRefusedError(f"{path}: {str(error).rstrip('.')}.") from None
+        raise header_error(str(path), table, error) from None
     if not cells:
         raise InputRefusedError(f"{path} names no customers.")
     ids = guid_cells.normalize(pd.Series(cells, dtype=str)).tolist()

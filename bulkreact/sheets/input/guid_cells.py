@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bulkreact.guids import is_guid
+from bulkreact.guids import count_guids, is_guid
 from bulkreact.sheets.input.row_errors import CellError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _MONTH = r"[^\W\d_]{3,9}\.?"
 _DATE = re.compile(
     rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}(?:[ T]\d{{1,2}}:\d{{2}}.*)?|\d{{1,2}}[. -]{_MONTH}(?:[. -]\d{{2,4}})?|{_MONTH}[ -]\d{{2,4}}"
 )
+_LINE_BREAK = re.compile(r"[\r\n]")
 # A truncated id.
 _HEX = re.compile(r"[0-9a-f-]{16,35}", re.ASCII)
 
@@ -84,6 +85,11 @@ def guid_error(column: str, cell: str) -> CellError:
 def is_blank(cell: str) -> bool:
     """Return whether a cell has no visible characters."""
     return not cell.translate(_INVISIBLE).strip(_SURROUNDING)
+
+
+def holds_rows(cell: str) -> bool:
+    """Return whether a cell has several lines and several ids, as after a quotation mark that was closed too late."""
+    return _LINE_BREAK.search(cell) is not None and count_guids(cell) > 1
 
 
 def _repair(cell: str) -> str:

@@ -12,11 +12,11 @@ import pandas as pd
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, find_layout, is_header
+from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
-from bulkreact.sheets.input.csv_scan import HeaderTest
 from bulkreact.sheets.input.csv_table import TextTable
+from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import RowError
 from bulkreact.sheets.input.row_options import RowOptionsReader
@@ -32,6 +32,11 @@ class Table(Protocol):
     @property
     def header(self) -> tuple[str, ...]:
         """Return the names of the columns, empty if the file has no content."""
+        ...
+
+    @property
+    def found(self) -> FoundHeader | None:
+        """Return where the header is, None if the file has no content."""
         ...
 
     @property
@@ -76,8 +81,9 @@ class InputFile:
         self._max_rows = max_rows
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
-        self._table = _open(path, self.name, options)
-        self._layout = layout = _layout_of(self.name, self._table, options)
+        rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2])
+        self._table = open_table(path, self.name, options, rule)
+        self._layout = layout = _layout_of(self.name, self._table, rule)
         self._options = RowOptionsReader(layout, options.kind, options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(layout.results)
         self._ids_only = not (layout.results or layout.optional) and options.kind is Kind.AZURE
@@ -213,14 +219,21 @@ def sha256_of(path: Path) -> str:
         raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _open(path: Path, name: str, options: InputOptions) -> Table:
-    return open_table(
-        path, name, options, lambda header: is_header(header, options.columns, entitlements=options.kind is Kind.AZURE)
-    )
+def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
+    """Return the table in a file; InputRefusedError if the file has none, or has ids above or inside its header."""
+    table = _open(path, name, options, rule)
+    if table.found and table.found.problem:
+        raise InputRefusedError(f"{name}: {table.found.problem}.")
+    return table
 
 
-def open_table(path: Path, name: str, options: InputOptions, is_header: HeaderTest) -> Table:
-    """Return the table in a file, below the first row that ``is_header``; InputRefusedError if there is none."""
+def header_error(name: str, table: Table, error: ColumnError) -> InputRefusedError:
+    """Return the refusal of a table whose header does not name the columns."""
+    number = f", row {table.found.number}" if table.found else ""
+    return InputRefusedError(f"{name}{number}: {str(error).rstrip('.')}.")
+
+
+def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
     with path.open("rb") as file:
         start = file.read(len(_ZIP))
     if start.startswith(_OLD_WORKBOOK):
@@ -230,18 +243,23 @@ def open_table(path: Path, name: str, options: InputOptions, is_header: HeaderTe
     if start.startswith(_ZIP):
         from bulkreact.sheets.input.xlsx_table import WorkbookTable  # noqa: PLC0415 - most inputs are none
 
-        return WorkbookTable(path, name, is_header, sheet=options.sheet, hidden=options.hidden_rows)
+        return WorkbookTable(path, name, rule, sheet=options.sheet, hidden=options.hidden_rows)
     if options.sheet or options.hidden_rows:
         raise InputRefusedError(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
-    return TextTable(path, name, is_header, delimiter=options.delimiter, encoding=options.encoding)
+    return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)
 
 
-def _layout_of(name: str, table: Table, options: InputOptions) -> ColumnLayout:
+def id_columns(table: Table) -> list[int]:
+    """Return the columns with nothing but ids, as far as the first rows show."""
+    chunk = next(table.chunks(), pd.DataFrame())
+    columns = {index: chunk[index][chunk[index].str.strip() != ""] for index in range(len(chunk.columns))}
+    return [index for index, cells in columns.items() if len(cells) and (guid_cells.normalize(cells) != "").all()]
+
+
+def _layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:
     if not table.header:
         return ColumnLayout((0, 0, 0), {}, (), (), {})
     try:
-        return find_layout(
-            table.header, options.columns, guarded=table.guarded, entitlements=options.kind is Kind.AZURE
-        )
+        return find_layout(table.header, rule, guarded=table.guarded, id_columns=lambda: id_columns(table))
     except ColumnError as error:
-        raise InputRefusedError(f"{name}: {str(error).rstrip('.')}.") from None
+        raise header_error(name, table, error) from None

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, ColumnError, column_index
+from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, ColumnError, HeaderRule, check_header, column_index
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.header_aliases import header_key
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.input_file import Table, blank_rows, open_table
+from bulkreact.sheets.input.input_file import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.result_columns import find_result_columns
 
@@ -53,14 +52,10 @@ class CompletionLayout:
 
 
 def completion_layout(header: Sequence[str], named: Mapping[str, str]) -> CompletionLayout:
-    """Return the columns; ColumnError if customer or subscription is missing or a name is ambiguous."""
+    """Return the columns of a header with customer and subscription; ColumnError if a name is ambiguous."""
     customer, subscription, entitlement = (column_index(header, column, named.get(column)) for column in ID_COLUMNS)
     if customer is None or subscription is None:
-        names = ", ".join(map(repr, header))[:500]
-        raise ColumnError(
-            f"missing in the header: {_CUSTOMER} or {_SUBSCRIPTION}. The first line must name the columns; "
-            f"it has: {names}. Any other header is named with --map {_CUSTOMER}=HEADER"
-        )
+        raise ColumnError(f"missing in the header: {_CUSTOMER} or {_SUBSCRIPTION}")
     kinds = [index for index, name in enumerate(header) if header_key(name) == KIND]
     candidates = [index for index, name in enumerate(header) if header_key(name) == CANDIDATES]
     added = [*([_ENTITLEMENT] if entitlement is None else []), *([] if candidates else [CANDIDATES])]
@@ -83,15 +78,13 @@ class InputWithMissingIds:
     """
 
     def __init__(self, path: Path, name: str, options: InputOptions, *, text: bool) -> None:
-        def is_header(header: Sequence[str]) -> bool:
-            ids = (column_index(header, column, options.columns.get(column)) for column in (_CUSTOMER, _SUBSCRIPTION))
-            return all(index is not None for index in ids)
-
+        rule = HeaderRule(options.columns, (_CUSTOMER, _SUBSCRIPTION))
+        table = self._table = open_table(path, name, options, rule)
         try:
-            self._table = open_table(path, name, options, is_header)
-            self._layout = completion_layout(self._table.header, options.columns)
+            check_header(table.header, rule, lambda: id_columns(table))
+            self._layout = completion_layout(table.header, options.columns)
         except ColumnError as error:
-            raise InputRefusedError(f"{name}: {str(error).rstrip('.')}.") from None
+            raise header_error(name, table, error) from None
         self._text = text
         self._convert = _conversion(self._table, text=text)
         self.remark = self._table.remark

@@ -20,7 +20,8 @@ from defusedxml.sax import parse
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.sheets.input.csv_scan import TITLE_LINES, HeaderTest
+from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.header_search import FoundHeader, find_header
 
 _CHUNK_ROWS = 20_000
 # Spreadsheets keep only the first digits of larger whole numbers.
@@ -46,7 +47,7 @@ Cell = str | float | bool | date | datetime | time | timedelta
 
 
 class WorkbookTable:
-    """A table in the named sheet of a workbook, or in the first visible sheet with a row that ``is_header``.
+    """A table in the named sheet of a workbook, or in the first visible sheet with a header that follows the rule.
 
     ``hidden`` decides about hidden rows with data: ``include`` or ``skip``; without it the workbook is refused.
     InputRefusedError if there is no such table. Results in a workbook have no formula guard, and nothing is guessed.
@@ -57,12 +58,12 @@ class WorkbookTable:
     from_spreadsheet = True
 
     def __init__(
-        self, path: Path, name: str, is_header: HeaderTest, *, sheet: str | None = None, hidden: str | None = None
+        self, path: Path, name: str, rule: HeaderRule, *, sheet: str | None = None, hidden: str | None = None
     ) -> None:
         self._name = name
         try:
             book = CalamineWorkbook.from_path(path)
-            self._sheet, details, self._header_row, header = _find_table(book, path, name, is_header, sheet)
+            self._sheet, details, self.found = _find_table(book, path, name, rule, sheet)
         except _CORRUPT as error:
             reason = str(error) or type(error).__name__
             raise InputRefusedError(
@@ -70,6 +71,7 @@ class WorkbookTable:
             ) from None
         self._errors = details.errors
         self._skipped = self._rows_to_skip(details.hidden, hidden)
+        header = list(self.found.cells) if self.found else []
         self._columns = self._used_columns(header)
         self.header = tuple(header[index] if index < len(header) else "" for index in self._columns)
 
@@ -81,7 +83,7 @@ class WorkbookTable:
             yield pd.DataFrame(table, index=[number for number, _ in chunk], dtype=str)
 
     def _data(self) -> Iterator[tuple[int, list[str]]]:
-        for number, cells in islice(_rows(self._sheet), self._header_row + 1, None):
+        for number, cells in islice(_rows(self._sheet), self.found.number if self.found else 1, None):
             for index, error in self._errors.get(number, {}).items():
                 cells[index] = error
             yield number, cells
@@ -108,15 +110,15 @@ class WorkbookTable:
 
 
 def _find_table(
-    book: CalamineWorkbook, path: Path, name: str, is_header: HeaderTest, sheet: str | None
-) -> "tuple[CalamineSheet, _SheetDetails, int, list[str]]":
-    """Return a sheet, its details, and the row and cells of its header; without one, of the first row with content."""
+    book: CalamineWorkbook, path: Path, name: str, rule: HeaderRule, sheet: str | None
+) -> "tuple[CalamineSheet, _SheetDetails, FoundHeader | None]":
+    """Return a sheet, its details, and the row that is its header, or the one most similar to one."""
     titles = [metadata.name for metadata in book.sheets_metadata if metadata.visible is SheetVisibleEnum.Visible]
     if sheet is not None:
         if sheet not in book.sheet_names:
             raise InputRefusedError(f"{name} has no sheet {sheet!r}; it has: {', '.join(map(repr, book.sheet_names))}.")
         titles = [sheet]
-    first: tuple[CalamineSheet, _SheetDetails, int, list[str]] | None = None
+    best: tuple[CalamineSheet, _SheetDetails, FoundHeader] | None = None
     for title in titles or book.sheet_names[:1]:
         details = _read_details(path, title)
         if details.cells > _MOST_CELLS:
@@ -126,12 +128,12 @@ def _find_table(
                 f"{details.last_column + 1}. Delete it (in Excel, Ctrl+End goes there), or copy the table into a new sheet."
             )
         content = book.get_sheet_by_name(title)
-        rows = ((number, cells) for number, cells in _rows(content) if any(map(str.strip, cells)))
-        for number, cells in islice(rows, TITLE_LINES + 1):
-            first = first or (content, details, number, cells)
-            if is_header(cells):
-                return content, details, number, cells
-    return first or (content, details, 0, [])
+        found = find_header(((number + 1, cells) for number, cells in _rows(content)), rule)
+        if found and (best is None or (found.complete, found.known) > (best[2].complete, best[2].known)):
+            best = content, details, found
+        if found and found.complete:
+            break
+    return best or (content, details, None)
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
+from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.xlsx_table import WorkbookTable
 from tests.support.background_loop import serving
 from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
@@ -120,7 +121,7 @@ def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, 
     before = (program.folder / "in.xlsx").read_bytes()
     for out in ("out.xlsx", "out.csv"):
         assert complete(program, server, "--out", out, source="in.xlsx").code == 0
-    table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", lambda header: "customer_id" in header)
+    table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", HeaderRule())
     assert table.header == (*HEADER, "candidates")
     ((first, second),) = [chunk.to_numpy().tolist() for chunk in table.chunks()]
     assert first[0] == "=1+1"

@@ -8,16 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input import csv_scan as scan_module
 from bulkreact.sheets.input.csv_scan import Scan, scan_records
+from bulkreact.sheets.input.header_search import FoundHeader
 
-HEADER = ("a", "b")
+RULE = HeaderRule({"customer_id": "a", "subscription_id": "b"}, ("customer_id", "subscription_id"))
 
 
 def scan(text: str, part: int = 1 << 16) -> Scan:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "_CHUNK", part)
-        return scan_records(io.StringIO(text, newline=""), "input.csv", ",", lambda record: tuple(record[:2]) == HEADER)
+        return scan_records(io.StringIO(text, newline=""), "input.csv", ",", RULE)
 
 
 @given(
@@ -34,7 +36,9 @@ def test_it_finds_what_csv_finds_wherever_a_part_ends(
     text = end.join(["title", "", "a,b,,,", *map(",".join, records)]) + end * last
     parsed = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     used = max(width for record in parsed[2:] for width, cell in enumerate(record, 1) if cell.strip())
-    assert scan(text, part) == Scan(("a", "b", "", "", "")[: max(2, used)], 2, max(map(len, parsed)), len(parsed))
+    header = ("a", "b", "", "", "")
+    found = FoundHeader(3, header, known=2, complete=True)
+    assert scan(text, part) == Scan(header[: max(2, used)], found, max(map(len, parsed)), len(parsed))
 
 
 @pytest.mark.parametrize("part", [1, 7, 1 << 16])
@@ -45,7 +49,7 @@ def test_columns_without_a_name_count_up_to_the_last_one_in_use(part: int) -> No
 
 
 @pytest.mark.parametrize("part", [1, 7, 1 << 16])
-@pytest.mark.parametrize("torn", ['"never closed,1\n1,2\n', '1,"x"y\n', "1," + "x" * 200_000 + "\n"])
+@pytest.mark.parametrize("torn", ['"never closed,1\n1,2\n', '1,"x"y\n'])
 def test_broken_quotes_below_many_plain_lines_are_reported_with_their_line(torn: str, part: int) -> None:
     with pytest.raises(InputRefusedError, match="line 2002 or later"):
         scan("a,b\n" + "1,2\n" * 2000 + torn, part)
