@@ -24,6 +24,10 @@ class JournalUnreadableError(InputRefusedError):
     """The journal of a run is damaged, incomplete, of another version, or not accessible."""
 
 
+class OutputRefusedError(InputRefusedError):
+    """An output would be written over something else."""
+
+
 class FileRefusedError(InputRefusedError):
     """The input file itself must be corrected; nothing else is wrong."""
 

@@ -78,6 +78,13 @@ class ConfiguredCommand(click.Command):
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command, unless an output of it would be written over something else."""
+        from bulkreact.cli.options.paths import refuse_unsafe_outputs  # noqa: PLC0415 - help does without the application
+
+        refuse_unsafe_outputs(ctx)
+        return super().invoke(ctx)
+
     def _early_option_value(self, ctx: CommandContext, name: str) -> str | None:
         """Return --config or --profile, which may also come before the command's name."""
         option = next(param for param in self.params if param.name == name)

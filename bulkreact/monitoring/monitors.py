@@ -10,11 +10,12 @@ from pathlib import Path
 
 from bulkreact import __version__
 from bulkreact.batch.journal.reading import JournalReader, RowIds
-from bulkreact.errors import InputRefusedError
 from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.runs.output_paths import OutputPath, check_again
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
 
@@ -63,11 +64,6 @@ class Notifier:
     warn: Callable[[str], None]
     run_async: RunAsync
 
-    def check(self) -> None:
-        """Raise InputRefusedError if the metrics file has no folder."""
-        if self.metrics and not self.metrics.absolute().parent.is_dir():
-            raise InputRefusedError(f"--metrics {self.metrics}: there is no folder {self.metrics.parent}.")
-
     def notify_start(self) -> None:
         """Report that the command starts."""
         if self.targets != NotifyTargets():
@@ -111,9 +107,11 @@ class Notifier:
     def _write(self, path: Path, end: CommandEnd) -> None:
         result = CommandResult(self.command, end.exit_code, self.now(), self.simulated, self.refresh_token_expiry())
         try:
+            check_again(OutputPath("--metrics", path, OutputKind.METRICS))
             prometheus.write(path, self.reports, result, end.metrics)
         except OSError as error:
-            self.warn(f"--metrics {path} could not be written: {error.strerror}. The run is not affected.")
+            reason = error.strerror or error
+            self.warn(f"--metrics {path} could not be written: {reason}. The run is not affected.")
 
     @contextmanager
     def _never_raising(self) -> Iterator[None]:

@@ -11,6 +11,8 @@ from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps, taken_over_steps
+from bulkreact.runs.output_paths import OutputPath, check_again
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
@@ -113,6 +115,7 @@ class ResultFiles:
         if self.latest:
             results_csv.write_json(self.latest, summary, private=False)
         if self.results_copy:
+            check_again(OutputPath("--results", self.results_copy, OutputKind.RESULTS))
             results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved_edits.items() if path}
         return WrittenResults(counts, overview.exit_code, files, edited, no_workbook, taken_over)

@@ -1,12 +1,11 @@
 """The columns that results add to those of the input, and their cells. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from bulkreact.models import AutoRenew, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, auto_renew_advice
 
-# The results of every version have these, by which a results file is recognized when it is the input of a run.
 _FIRST_COLUMNS = (
     "row",
     "status",
@@ -20,10 +19,10 @@ _FIRST_COLUMNS = (
     "started_at",
     "finished_at",
 )
-# New columns go behind them.
-RESULT_COLUMNS = (*_FIRST_COLUMNS,)
+# Those of every version, the oldest first: files with any of them are still about. A new column makes a new entry.
+COLUMN_VERSIONS: tuple[tuple[str, ...], ...] = (_FIRST_COLUMNS,)
+RESULT_COLUMNS = COLUMN_VERSIONS[-1]
 NUMERIC_COLUMNS = frozenset({"row", "http_status", "attempts"})
-_SIGNATURE = frozenset(_FIRST_COLUMNS)
 
 
 def result_cells(row: ResultRow) -> list[str]:
@@ -48,13 +47,15 @@ def result_cells(row: ResultRow) -> list[str]:
     ]
 
 
-def find_result_columns(header: Iterable[str]) -> dict[str, int]:
+def find_result_columns(header: Iterable[str], versions: Sequence[tuple[str, ...]] = COLUMN_VERSIONS) -> dict[str, int]:
     """Return the indexes of the result columns in a results file's header; empty for any other file.
 
-    Only exact names count: a user's column like 'Request ID' is not ours. Ours are the last of their name.
+    The newest version that is there as a whole counts. Only exact names do: a user's column like 'Request ID' is not
+    ours. Ours are the last of their name.
     """
     indexes = {name.strip().casefold(): index for index, name in enumerate(header)}
-    return {name: indexes[name] for name in RESULT_COLUMNS if name in indexes} if indexes.keys() >= _SIGNATURE else {}
+    columns = next((columns for columns in reversed(versions) if indexes.keys() >= set(columns)), ())
+    return {name: indexes[name] for name in columns}
 
 
 # Thousands of rows end alike; the service's codes are unbounded, the cache is not.

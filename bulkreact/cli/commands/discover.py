@@ -22,6 +22,7 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import layout_options, read_layout
 from bulkreact.cli.options.param_types import Parser
+from bulkreact.cli.options.paths import InputFile, InputName, OutputFile
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
@@ -29,6 +30,7 @@ from bulkreact.models import Discovered, Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.runs.input_reader import open_input
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output import discovery_file
@@ -36,7 +38,6 @@ from bulkreact.sheets.output.table_writer import size_error
 from bulkreact.timestamps import parse_time, utc_now
 from bulkreact.wording import plural, shell_quote
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _BOTH = "auto"
 
 
@@ -50,12 +51,18 @@ def _customer(text: str) -> str:
 
 
 @click.command("discover", cls=ConfiguredCommand)
-@click.option("--out", type=_FILE, help="Write this file, .csv or .xlsx.  [default: CSV on standard output]")
+@click.option(
+    "--out",
+    type=OutputFile(OutputKind.DISCOVERY),
+    help="Write this file, .csv or .xlsx.  [default: CSV on standard output]",
+)
 @click.option(
     "--customer", "customer", type=Parser("GUID", _customer), multiple=True, help="Only this customer; can be repeated."
 )
 @click.option(
-    "--customers", type=_FILE, help="Only the customers of this file: a table's customer column, or one id a line."
+    "--customers",
+    type=InputFile(),
+    help="Only the customers of this file: a table's customer column, or one id a line.",
 )
 @click.option(
     "--kind",
@@ -72,6 +79,7 @@ def _customer(text: str) -> str:
 )
 @click.option(
     "--complete",
+    type=InputName(),
     metavar="INPUT",
     help="Copy this file to --out and fill in each missing entitlement id that has exactly one candidate.",
 )
@@ -94,9 +102,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     _check(params)
     if params["out"]:
         shared.check_suffix(params["out"], f"--out {params['out']}")
-    out = shared.check_output("--out", params["out"])
-    if params["customers"]:
-        shared.refuse_overwriting("--out", out, params["customers"], name="the list of customers")
+    out: Path | None = params["out"]
     reporter = ConsoleReporter(Output(params["reports"], progress=params["progress"], quiet=params["quiet"]))
     if params["complete"] is None:
         ctx.exit(_discover(ctx, out, reporter))

@@ -16,7 +16,6 @@ from bulkreact.cli.commands.discover_customers import (
     report_unread,
     write_output,
 )
-from bulkreact.cli.options import shared
 from bulkreact.cli.options.input import read_layout
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
@@ -83,7 +82,6 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     """Look up what an input lacks, write it completed, and return the exit code."""
     params = ctx.params
     name = shown_name(params["complete"])
-    shared.refuse_overwriting("--out", out, path)
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK

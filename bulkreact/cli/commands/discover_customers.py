@@ -28,6 +28,8 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.lookup import lookup
+from bulkreact.runs.output_paths import OutputPath, check_again
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Service
@@ -174,6 +176,7 @@ def write_output(out: Path | None, write: Callable[[Path], None], write_lines: C
     """Write a file atomically, or lines to standard output; what was read is kept for another try."""
     try:
         if out:
+            check_again(OutputPath("--out", out, OutputKind.DISCOVERY))
             write(out)
             return
         with _standard_output() as file:

@@ -19,11 +19,14 @@ from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
+from bulkreact.cli.options.paths import InputName, OutputFile
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
 from bulkreact.runs.input_reader import LoadedInput, load_input, open_input
+from bulkreact.runs.output_paths import OutputPath, check_again
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.sheets.output.results_csv import write_json
@@ -37,7 +40,7 @@ _CUSTOMERS_SHOWN = 10
 
 
 @click.command("plan", cls=ConfiguredCommand)
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", type=InputName())
 @input_options
 @shared.target_options
 @identity_options
@@ -46,7 +49,7 @@ _CUSTOMERS_SHOWN = 10
 @click.option("--json", is_flag=True, help="For programs: everything as one JSON object.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(OutputKind.PLAN),
     help="Save that object in a file, for 'bulkreact run --plan' to compare with.",
 )
 @click.pass_context
@@ -58,7 +61,6 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
     """
     as_json, rate = ctx.params["json"], ctx.params["rate"]
     with tempfile.TemporaryDirectory() as name, open_input(source) as path:
-        shared.refuse_overwriting("--out", out, path)
         folder = Path(name)
         loaded = load_input(folder, source, path, read_load_options(ctx.params), all_errors=True)
         plan = preview_run(folder)
@@ -70,9 +72,10 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         click.echo(remark, err=True)
     if out:
         try:
+            check_again(OutputPath("--out", out, OutputKind.PLAN))
             write_json(out, content, private=False)
         except OSError as error:
-            raise InputRefusedError(f"{out} cannot be written: {error.strerror}. Name another file.") from None
+            raise InputRefusedError(f"{out} cannot be written: {error.strerror or error}. Name another file.") from None
     if as_json:
         click.echo(json.dumps(content, ensure_ascii=False, indent=2))
     else:

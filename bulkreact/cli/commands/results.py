@@ -7,15 +7,19 @@ import click
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
+from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
+from bulkreact.runs.output_paths import OutputPath, refuse_replacing
+from bulkreact.runs.own_outputs import OutputKind
+from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.timestamps import utc_now
 
 
 @click.command("results", cls=ConfiguredCommand)
 @click.argument("name", metavar="RUN")
-@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder instead.")
+@click.option("--to", type=OutputFile(OutputKind.RESULTS_FOLDER), help="Write them into this folder instead.")
 @shared.XLSX
 @shared.reports_option
 def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
@@ -26,6 +30,8 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
             f"A process is working on run {run.metadata.id}: it writes the results itself when it ends. "
             "Until then see: bulkreact status"
         )
+    if to and (run.metadata.from_spreadsheet if xlsx is None else xlsx):
+        refuse_replacing(OutputPath("--to", to / WORKBOOK, OutputKind.RESULTS))
     folder = to or run.folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
+from bulkreact.cli.options.paths import InputFile, InputName
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
@@ -18,7 +19,7 @@ from bulkreact.runs.saved_plan import load_plan
 
 
 @click.command("run", cls=MonitoredCommand)
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", type=InputName())
 @shared.target_options
 @identity_options
 @shared.limit_options
@@ -30,7 +31,7 @@ from bulkreact.runs.saved_plan import load_plan
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
 @click.option(
     "--plan",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="Refuse the input unless it matches this plan, saved by 'bulkreact plan --out'.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
@@ -46,8 +47,8 @@ def command(
     """
     output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    with open_connection(ctx, service, limits, reporter) as connection, open_input(source) as path:
-        shared.refuse_overwriting("--results", output.results, path)
+    # The input first: a stream may take long, and nobody else may call the partner while its lock is held.
+    with open_input(source) as path, open_connection(ctx, service, limits, reporter) as connection:
         folder = prepare_run(
             name_of(source),
             NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),

@@ -1,9 +1,9 @@
 """Options for unattended runs: waiting for the lock, JSON logs, and monitors that are notified of a command's end."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -11,16 +11,18 @@ from bulkreact.cli.command import CommandContext, ConfiguredCommand
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.options.param_types import WEBHOOK_URL
+from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.options.shared import combine_options, option
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
-from bulkreact.errors import BulkreactError
+from bulkreact.errors import BulkreactError, OutputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd, Notifier
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
@@ -39,7 +41,7 @@ unattended_options = combine_options(
     ),
     option(
         "--metrics",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=OutputFile(OutputKind.METRICS),
         help="Write metrics for Prometheus to this file when done, like /var/lib/node_exporter/bulkreact.prom.",
     ),
     option(
@@ -68,17 +70,25 @@ class MonitoredCommand(ConfiguredCommand):
         """Run the command and exit with its code, even if notifications fail."""
         monitors = monitors_for(ctx)
         try:
-            monitors.check()
             monitors.notify_start()
-            end: CommandEnd = super().invoke(ctx)
+            end = _end(super().invoke(ctx))
         except BaseException as error:
             ended = ErrorExit.of(error)
             end = CommandEnd(ended.code, ended.message)
+            if isinstance(error, OutputRefusedError):
+                # It may be the metrics file that is refused.
+                monitors = replace(monitors, metrics=None)
             raise
         finally:
             with deferring_signals():
                 monitors.notify_end(end)
         ctx.exit(end.exit_code)
+
+
+def _end(result: object) -> CommandEnd:
+    if not isinstance(result, CommandEnd):
+        raise TypeError("the function of a MonitoredCommand returns how it ended")
+    return result
 
 
 def monitors_for(ctx: click.Context) -> Notifier:

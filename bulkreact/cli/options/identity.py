@@ -1,14 +1,13 @@
 """The options about credentials."""
 
-from pathlib import Path
-
 import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
+from bulkreact.cli.options.paths import InputFile
 from bulkreact.cli.options.shared import CLOUD, combine_options, option
 from bulkreact.settings import AuthMethod
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = InputFile()
 _app_options = combine_options(
     option("--tenant-id", type=TENANT, help="The partner tenant: its GUID, or a domain of it."),
     option("--client-id", type=CLIENT_ID, help="The app registration's application (client) id."),

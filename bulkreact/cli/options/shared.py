@@ -1,6 +1,5 @@
 """The options that commands share, and the settings built from them."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,10 @@ from click.core import ParameterSource
 
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
+from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
@@ -118,9 +119,7 @@ _MESSAGES = combine_options(
 )
 output_options = combine_options(
     reports_option,
-    click.option(
-        "--results", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results CSV to this file."
-    ),
+    click.option("--results", type=OutputFile(OutputKind.RESULTS), help="Also write the results CSV to this file."),
     _MESSAGES,
 )
 # For a command with many runs: --results names one file.
@@ -180,30 +179,12 @@ def check_suffix(file: Path, name: str) -> None:
         raise InputRefusedError(f"{name} is neither .csv nor .xlsx: name a file that ends so.")
 
 
-def check_output(option: str, path: Path | None) -> Path | None:
-    """Return where an output goes; InputRefusedError unless it is a file, or none yet, in a folder that can be written."""
-    if path is None:
-        return None
-    if path.exists() and not path.is_file():
-        raise InputRefusedError(f"{option} {path} is not a regular file: name another.")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise InputRefusedError(f"{option} {path}: there is no folder {path.parent} that can be written.")
-    # Replace the target of a link, not the link.
-    return path.resolve()
-
-
-def refuse_overwriting(option: str, path: Path | None, source: Path, *, name: str = "the input") -> None:
-    """Raise InputRefusedError if an output is an input, by whatever name."""
-    if path and path.exists() and source.exists() and path.samefile(source):
-        raise InputRefusedError(f"{option} {path} would overwrite {name}: name another file.")
-
-
 def read_output(ctx: click.Context) -> Output:
-    """Return the options for results and messages; InputRefusedError if --results cannot be written."""
+    """Return the options for results and messages."""
     params = ctx.params
     return Output(
         reports=params["reports"],
-        results=check_output("--results", params.get("results")),
+        results=params.get("results"),
         xlsx=params["xlsx"],
         yes=params["yes"],
         progress=params["progress"],

@@ -541,7 +541,8 @@ def test_it_continues_where_it_was_stopped(program: Program, server: DiscoverySe
     for customer in range(1, 9):
         server.add(customer, subscription(100 + customer))
     server.blocked.add(f"{guid(5)}/subscriptions")
-    (program.folder / "found.csv").write_text("old")
+    old = ",".join(COLUMNS)
+    (program.folder / "found.csv").write_text(old)
     command = ("discover", "--base-url", server.base_url, "--rate", "off", "--concurrency", "1", "--out", "found.csv")
     process = program.start(*command)
     wait_until(lambda: len(server.call_paths(f"{guid(5)}/subscriptions")) == 1)
@@ -552,7 +553,7 @@ def test_it_continues_where_it_was_stopped(program: Program, server: DiscoverySe
     ended = program.wait(process)
     server.blocked.clear()
     assert ended.code == code
-    assert (program.folder / "found.csv").read_text() == "old"
+    assert (program.folder / "found.csv").read_text() == old
     assert [file.name for file in program.folder.glob("*found*")] == ["found.csv"]
     assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in stores(program))
     server.calls.clear()

@@ -1,7 +1,6 @@
 """The whole program as people run it: a real process, a real port, and what is left on the disk."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -354,17 +353,6 @@ def test_an_edited_failed_csv_is_set_aside(program: Program, partner: Partner) -
     assert (process.run / "failed.edited-1.csv").read_text() == "my corrections"
     assert "failed.edited-1.csv" in again.err
     assert len(read_csv(process.run / "failed.csv")) == 2
-
-
-def test_results_replace_a_file_behind_a_link_but_no_device(program: Program, partner: Partner) -> None:
-    (program.folder / "target.csv").write_text("old")
-    (program.folder / "link.csv").symlink_to("target.csv")
-    os.mkfifo(program.folder / "pipe")
-    assert run(program, partner, ["a"], "--results", "pipe").code == 2
-    process = run(program, partner, ["a"], "--results", "link.csv")
-    assert process.code == 0
-    assert (program.folder / "link.csv").is_symlink()
-    assert (program.folder / "target.csv").read_bytes() == (process.run / "results.csv").read_bytes()
 
 
 def test_an_unfinished_run_is_continued_although_a_newer_one_of_its_rows_has_finished(

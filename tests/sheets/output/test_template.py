@@ -69,11 +69,11 @@ def test_the_text_file_has_the_names_and_nothing_else(program: Program) -> None:
     ("name", "message"),
     [
         ("there.csv", "there.csv exists already, and is left as it is"),
-        ("dangling.xlsx", "dangling.xlsx exists already"),
+        ("dangling.xlsx", "dangling.xlsx is a link"),
         ("there.xls", "there.xls is neither .csv nor .xlsx"),
         ("-", "- is neither .csv nor .xlsx"),
-        ("nowhere/a.xlsx", "nowhere/a.xlsx cannot be written: No such file or directory"),
-        ("nowhere/a.csv", "nowhere/a.csv cannot be written: No such file or directory"),
+        ("nowhere/a.xlsx", "nowhere/a.xlsx cannot be written: there is no folder nowhere"),
+        ("nowhere/a.csv", "nowhere/a.csv cannot be written: there is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_a_sentence(program: Program, name: str, message: str) -> None:

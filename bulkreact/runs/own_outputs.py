@@ -1,0 +1,120 @@
+"""Recognizes what this program has written: only that may be written over."""
+
+import csv
+import io
+import mmap
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS
+from bulkreact.sheets.header_aliases import header_key
+from bulkreact.sheets.output import discovery_file, report_html, results_csv, table_writer
+from bulkreact.sheets.result_columns import find_result_columns
+
+# In characters; a header with more is none of ours.
+_HEADER_LENGTH = 1 << 20
+_CREATOR = b">bulkreact</dc:creator>"
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    csv.Error,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+class OutputKind(StrEnum):
+    """What an option writes, in the words of messages."""
+
+    RESULTS = "a results file"
+    METRICS = "a metrics file"
+    PLAN = "a plan"
+    DISCOVERY = "a file that discover has written"
+    TEMPLATE = "an empty template"
+    RESULTS_FOLDER = "a folder of results"
+    SUMMARY = "a run's summary"
+    REPORT = "a run's report"
+
+
+# The files in a folder of results, besides a workbook.
+RESULT_FILES: Mapping[str, OutputKind] = {
+    results_csv.RESULTS: OutputKind.RESULTS,
+    results_csv.FAILED: OutputKind.RESULTS,
+    results_csv.SUMMARY: OutputKind.SUMMARY,
+    report_html.REPORT: OutputKind.REPORT,
+}
+
+
+def is_own_output(path: Path, kind: OutputKind) -> bool:
+    """Return whether a file is empty or has what this program writes as this kind; raises OSError."""
+    if not path.stat().st_size:
+        return True
+    try:
+        return _RECOGNIZERS[kind](path)
+    except _UNREADABLE:
+        return False
+
+
+def _is_results(path: Path) -> bool:
+    return any(find_result_columns(record) for record in _first_records(path, 1))
+
+
+def _is_discovery(path: Path) -> bool:
+    return any(
+        tuple(record) == discovery_file.COLUMNS or CANDIDATES in map(header_key, record)
+        for record in _first_records(path, 1)
+    )
+
+
+def _is_template(path: Path) -> bool:
+    return _first_records(path, 2) == [list(ID_COLUMNS)]
+
+
+def _first_records(path: Path, count: int) -> list[list[str]]:
+    """Return the first records of a table as this program writes it, none for any other workbook."""
+    if path.suffix.lower() == table_writer.WORKBOOK:
+        return _workbook_records(path, count)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return list(islice(csv.reader(io.StringIO(file.read(_HEADER_LENGTH), newline="")), count))
+
+
+def _workbook_records(path: Path, count: int) -> list[list[str]]:
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - most outputs are no workbooks
+
+    with zipfile.ZipFile(path) as archive:
+        if _CREATOR not in archive.read("docProps/core.xml"):
+            return []
+    try:
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        return [list(map(str, row)) for row in islice(sheet.iter_rows(), count)]
+    except CalamineError:
+        return []
+
+
+def _has(*patterns: bytes) -> Callable[[Path], bool]:
+    """Return a test for a file in which each pattern is found, the first one at the very beginning."""
+    first, *others = map(re.compile, patterns)
+
+    def has_all(path: Path) -> bool:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return bool(first.match(content)) and all(pattern.search(content) for pattern in others)
+
+    return has_all
+
+
+_RECOGNIZERS: Mapping[OutputKind, Callable[[Path], bool]] = {
+    OutputKind.RESULTS: _is_results,
+    OutputKind.METRICS: _has(rb"# HELP bulkreact_"),
+    OutputKind.PLAN: _has(rb'\s*\{\s*"', rb'"digest"\s*:', rb'"targets"\s*:', rb'"problems"\s*:'),
+    OutputKind.DISCOVERY: _is_discovery,
+    OutputKind.TEMPLATE: _is_template,
+    OutputKind.SUMMARY: _has(rb'\s*\{\s*"run_id"\s*:', rb'"counts"\s*:', rb'"error_codes"\s*:'),
+    OutputKind.REPORT: _has(rb"\s*<!DOCTYPE html>", rb"Written by bulkreact "),
+}
