@@ -27,16 +27,6 @@ _HEAD_LENGTH = 1 << 16
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _WESTERN = "cp1252"
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "a compressed workbook or archive",
-    b"PK\x05\x06": "an empty archive",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"{\\rtf": "a text document",
-    b"SQLite format 3": "a database",
-}
 # Western spreadsheets save CSV in none of these encodings, and with one of these delimiters.
 _PLAIN = {"utf-8", "ascii"}
 _SPREADSHEET_DELIMITERS = {";", "\t"}
@@ -109,6 +99,10 @@ class TextTable:
         dialect = self.dialect
         plain = codecs.lookup(dialect.encoding).name in _PLAIN and dialect.delimiter not in _SPREADSHEET_DELIMITERS
         return dialect.has_sep_line or not plain
+
+    def merged_range(self, _number: int, _index: int) -> str:
+        """Return nothing: no cells are merged in text."""
+        return ""
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Yield the records below the header; their index is the row that a spreadsheet shows, counted from 0."""
@@ -196,9 +190,6 @@ def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[
             start = raw.read(_HEAD_LENGTH)
     except _CORRUPT as error:
         raise InputRefusedError(f"{name} cannot be unpacked: {error}. Compress it again.") from None
-    for mark, kind in _OTHER_FORMATS.items():
-        if start.startswith(mark):
-            raise InputRefusedError(f"{name} is {kind}, and no table. Save the table itself as .xlsx or CSV.")
     if encoding:
         # With a byte order mark the first name would begin with it.
         return compressed, ["utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding]

@@ -16,14 +16,14 @@ from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, Head
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.csv_table import TextTable
+from bulkreact.sheets.input.file_formats import detect_format
 from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import RowError
 from bulkreact.sheets.input.row_options import RowOptionsReader
+from bulkreact.sheets.input.xlsx_table import WorkbookTable
 
 _ERRORS_LISTED = 1000
-_ZIP = b"PK\x03\x04"
-_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 
 
 class Table(Protocol):
@@ -52,6 +52,10 @@ class Table(Protocol):
     @property
     def from_spreadsheet(self) -> bool:
         """Return whether a spreadsheet program probably saved the file."""
+        ...
+
+    def merged_range(self, number: int, index: int) -> str:
+        """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
         ...
 
     def chunks(self) -> Iterator[pd.DataFrame]:
@@ -166,6 +170,7 @@ class InputFile:
             cells = [unguard(cell) for cell in cells]
         carried = tuple(cells[index] for index in self._layout.carried_columns)
         if errors := row_checks.find_errors(cells, guids, self._options, width=len(self._table.header)):
+            errors = row_checks.explain_merged(errors, self._merged_ids(number))
             error = RowError(number, tuple(errors))
             self._record(error)
             return InputRow(number, carried, None, error.code, error.message[:DESCRIPTION_LENGTH])
@@ -185,6 +190,12 @@ class InputFile:
             restore_auto_renew=options.restore_auto_renew,
             deadline=options.deadline,
         )
+
+    def _merged_ids(self, number: int) -> dict[str, str]:
+        """Return the merged cells to which ids of a row belong, by their columns."""
+        ids = zip(ID_COLUMNS, self._layout.ids, strict=True)
+        ranges = {column: self._table.merged_range(number - 1, index) for column, index in ids if index is not None}
+        return {column: merged for column, merged in ranges.items() if merged}
 
     def _record(self, error: RowError) -> None:
         self.codes[error.code] += 1
@@ -234,16 +245,11 @@ def header_error(name: str, table: Table, error: ColumnError) -> InputRefusedErr
 
 
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
-    with path.open("rb") as file:
-        start = file.read(len(_ZIP))
-    if start.startswith(_OLD_WORKBOOK):
-        raise InputRefusedError(
-            f"{name} is an Excel workbook of the old kind, or one with a password. Save it as .xlsx without a password."
+    form = detect_format(path, name)
+    if form.is_zip:
+        return WorkbookTable(
+            path, name, rule, compressed=form.is_compressed, sheet=options.sheet, hidden=options.hidden_rows
         )
-    if start.startswith(_ZIP):
-        from bulkreact.sheets.input.xlsx_table import WorkbookTable  # noqa: PLC0415 - most inputs are none
-
-        return WorkbookTable(path, name, rule, sheet=options.sheet, hidden=options.hidden_rows)
     if options.sheet or options.hidden_rows:
         raise InputRefusedError(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
     return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)

@@ -1,7 +1,7 @@
 """Decides what is wrong with one row of an input, and what an earlier run recorded for it. No I/O."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bulkreact.guids import is_guid
 from bulkreact.models import Kind, Status
@@ -11,6 +11,7 @@ from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.row_errors import CellError
 from bulkreact.sheets.input.row_options import UNCLEAR, RowOptionsReader
 
+NO_IDS = "no-ids"
 _NOT_BUSINESS = {"", "401", "408", "429"}
 
 
@@ -41,12 +42,32 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
         return [CellError("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}")]
     ids = ["" if index is None else cells[index] for index in reader.layout.ids]
     if all(map(guid_cells.is_blank, ids)):
-        return [CellError("no-ids", "", "", "the row has content but no ids")]
+        return [CellError(NO_IDS, "", "", "the row has content but no ids")]
     option_errors = reader.find_errors(cells)
     unclear = any(error.code in UNCLEAR for error in option_errors)
     needs_entitlement = not unclear and reader.kind(cells) is Kind.AZURE
     needed = list(zip(ID_COLUMNS, ids, guids, strict=True))[: None if needs_entitlement else 2]
     return [*(guid_cells.guid_error(column, cell) for column, cell, guid in needed if not guid), *option_errors]
+
+
+def explain_merged(errors: Sequence[CellError], ranges: Mapping[str, str]) -> list[CellError]:
+    """Return the errors; for ids that are missing because their cells are merged, they say so.
+
+    ``ranges`` are the merged cells by id column, for example ``A2:A5``.
+    """
+    if not ranges:
+        return list(errors)
+    explained = []
+    for error in errors:
+        if error.column in ranges and error.code.startswith("missing-"):
+            remedy = f"Unmerge {ranges[error.column]} and fill in every cell"
+            explained.append(replace(error, reason=f"{error.reason}: the cell is merged with others", remedy=remedy))
+        elif error.code == NO_IDS:
+            merged = " and ".join(dict.fromkeys(ranges.values()))
+            explained.append(replace(error, reason=f"{error.reason}: its cells are merged, {merged}; unmerge them"))
+        else:
+            explained.append(error)
+    return explained
 
 
 def earlier_call(layout: ColumnLayout, cells: Sequence[str]) -> EarlierCall:

@@ -151,7 +151,7 @@ def test_hidden_rows_with_data_are_refused_until_the_user_decides(tmp_path: Path
             book.active.row_dimensions[hidden].hidden = True
 
     path = write_file(tmp_path, fill)
-    with pytest.raises(InputRefusedError, match=r"1 hidden rows with data; the first is row 4") as refused:
+    with pytest.raises(InputRefusedError, match=r"1 hidden row with data; the first is row 4") as refused:
         take(path)
     assert "--hidden-rows include or --hidden-rows skip" in str(refused.value)
     assert problem_codes(take(path, InputOptions(hidden_rows="include"))[1]) == [(3, ""), (4, ""), (5, "")]

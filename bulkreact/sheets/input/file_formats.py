@@ -1,0 +1,110 @@
+"""Recognises the format of a file by its content, whatever its name says; what is no table is refused in words."""
+
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact.errors import InputRefusedError
+
+_START_LENGTH = 4096
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_TAR = slice(257, 262)
+_UNPACK = "Unpack it, and run the file inside"
+_EXPORT = "Export the table as CSV, or save it as .xlsx"
+_SAVE_AS_WORKBOOK = "Open it in Excel and save it as .xlsx"
+_OTHER_FORMATS = {
+    b"\xd0\xcf\x11\xe0": (
+        "an Excel workbook of the old kind (.xls), or one with a password",
+        "Save it as .xlsx without a password",
+    ),
+    b"\x09\x00\x04\x00": ("an Excel worksheet of the oldest kind (.xls)", _SAVE_AS_WORKBOOK),
+    b"\x09\x02\x06\x00": ("an Excel worksheet of the oldest kind (.xls)", _SAVE_AS_WORKBOOK),
+    b"\x09\x04\x06\x00": ("an Excel worksheet of the oldest kind (.xls)", _SAVE_AS_WORKBOOK),
+    b"\x09\x08\x08\x00": ("an Excel workbook of the old kind (.xls)", _SAVE_AS_WORKBOOK),
+    b"\x09\x08\x10\x00": ("an Excel workbook of the old kind (.xls)", _SAVE_AS_WORKBOOK),
+    b"PAR1": ("a Parquet file", _EXPORT),
+    b"ARROW1": ("an Arrow (Feather) file", _EXPORT),
+    b"FEA1": ("a Feather file", _EXPORT),
+    b"ORC": ("an ORC file", _EXPORT),
+    b"Obj\x01": ("an Avro file", _EXPORT),
+    b"SQLite format 3\0": ("a database", _EXPORT),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", _UNPACK),
+    b"BZh": ("packed with bzip2", "Unpack it, or pack it with gzip instead"),
+    b"\xfd7zXZ\0": ("packed with xz", "Unpack it, or pack it with gzip instead"),
+    b"\x28\xb5\x2f\xfd": ("packed with Zstandard", "Unpack it, or pack it with gzip instead"),
+    b"\x1f\x9d": ("packed with compress", "Unpack it, or pack it with gzip instead"),
+    b"%PDF": ("a PDF document", _EXPORT),
+    b"\x89PNG": ("a picture", _EXPORT),
+    b"\xff\xd8\xff": ("a picture", _EXPORT),
+    b"GIF8": ("a picture", _EXPORT),
+    b"{\\rtf": ("a text document (.rtf)", _EXPORT),
+}
+_CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a]")
+_XML_TABLE = b"urn:schemas-microsoft-com:office:spreadsheet"
+_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|meta|body|style|table|div|center)\b[^,;\t|]*?[\s>]")
+_MARKUP_LEFT_OUT = re.compile(rb"(?:\s+|<!--.*?-->)*", re.DOTALL)
+_WEB_ARCHIVE = re.compile(rb"(?:mime-version:|from: <saved by)")
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+CORRUPT_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How a table is stored: in a zip container as workbooks are, or as text; ``is_compressed`` with gzip."""
+
+    is_zip: bool
+    is_compressed: bool
+
+
+def detect_format(path: Path, name: str) -> FileFormat:
+    """Return the format of a file; InputRefusedError, saying what it is and what to do, if it is no table."""
+    with path.open("rb") as file:
+        start = file.read(_START_LENGTH)
+    compressed = start.startswith(_GZIP)
+    if compressed:
+        try:
+            with gzip.open(path) as unpacked:
+                start = unpacked.read(_START_LENGTH)
+        except CORRUPT_GZIP:
+            raise InputRefusedError(
+                f"{name} cannot be unpacked: it is damaged or cut off. Compress it again."
+            ) from None
+    if other := _describe_other(start):
+        what, remedy = other
+        raise InputRefusedError(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.")
+    return FileFormat(start.startswith(_ZIP), compressed)
+
+
+def _describe_other(start: bytes) -> tuple[str, str] | None:
+    """Return what a file is and what to do with it, None if it may be a workbook or text."""
+    for mark, description in _OTHER_FORMATS.items():
+        # A title may begin with the letters of a mark, but has no control characters.
+        if start.startswith(mark) and not (mark.isalnum() and not _CONTROLS.search(start)):
+            return description
+    if start[_TAR] == b"ustar":
+        return "a tar archive", _UNPACK
+    if start.startswith(_GZIP):
+        return "compressed twice", "Unpack it once"
+    return _describe_markup(start)
+
+
+def _describe_markup(start: bytes) -> tuple[str, str] | None:
+    for mark in _BYTE_ORDER_MARKS:
+        start = start.removeprefix(mark)
+    # Without zeros UTF-16 is recognised as well.
+    text = start.replace(b"\0", b"").lower()
+    text = text[_MARKUP_LEFT_OUT.match(text).end() :]  # type: ignore[union-attr]
+    if text.startswith(b"<?xml"):
+        if _XML_TABLE in text:
+            return "an XML table of Excel 2003", _SAVE_AS_WORKBOOK
+        return ("a web page (HTML)", _SAVE_AS_WORKBOOK) if b"<html" in text else ("an XML file", _EXPORT)
+    if _HTML.match(text):
+        return "a web page (HTML)", _SAVE_AS_WORKBOOK
+    if _WEB_ARCHIVE.match(text):
+        return "a web archive", _SAVE_AS_WORKBOOK
+    return None

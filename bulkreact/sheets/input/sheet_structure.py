@@ -1,0 +1,215 @@
+"""Reads from a sheet's XML what calamine does not report, and refuses what the two would understand differently."""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import IO
+from xml.parsers import expat
+
+from bulkreact.sheets.input.workbook_messages import MergedRange
+from bulkreact.sheets.input.workbook_parts import WorkbookRefusedError, damage_error
+
+_BLOCK = 1 << 16
+_REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
+_ROW_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
+_MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
+# More than a full sheet of thirty columns has; calamine allocates all cells of the smallest rectangle.
+_MOST_CELLS = 32_000_000
+_TRUE = {"1", "true"}
+
+
+class SheetStructure:
+    """Rows and columns are counted from 0.
+
+    ``hidden`` are the rows that are hidden or have no height, if they have cells. ``texts`` are, by row and column,
+    error values like ``#N/A`` and formulas that were never calculated: calamine reads those as empty, so that a failed
+    look-up would look like a cell that was never filled in. ``rectangle`` is the smallest one around all values.
+    """
+
+    def __init__(self) -> None:
+        self.hidden: set[int] = set()
+        self.texts: dict[int, dict[int, str]] = {}
+        self.merged: list[MergedRange] = []
+        self.first_row = self.first_column = sys.maxsize
+        self.last_row = self.last_column = -1
+
+    @property
+    def rectangle(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return the first and the last cell, None if no cell has a value."""
+        if self.last_row < 0:
+            return None
+        return (self.first_row, self.first_column), (self.last_row, self.last_column)
+
+    def check_size(self, sheet: str) -> None:
+        """Refuse a sheet with a cell far away from the others."""
+        rows, columns = self.last_row - self.first_row + 1, self.last_column - self.first_column + 1
+        if self.rectangle and rows * columns > _MOST_CELLS:
+            raise WorkbookRefusedError(
+                f"has in sheet {sheet!r} a cell far away from the others: row {self.last_row + 1}, column "
+                f"{self.last_column + 1}. Delete it (in Excel, Ctrl+End goes there), or copy the table into a new sheet."
+            )
+
+
+def read_structure(part: IO[bytes], sheet: str) -> SheetStructure:
+    """Return the structure of a sheet; WorkbookRefusedError if its rows and cells contradict each other."""
+    structure = SheetStructure()
+    scanner = _Scanner(structure, sheet)
+    while block := part.read(_BLOCK):
+        scanner.feed(block)
+    scanner.feed(b"", is_final=True)
+    structure.check_size(sheet)
+    return structure
+
+
+class _Columns(dict[str, int]):
+    """The column of its letters, counted from 0."""
+
+    def __missing__(self, letters: str) -> int:
+        number = 0
+        for letter in letters.upper():
+            number = number * 26 + ord(letter) - ord("A") + 1
+        self[letters] = number - 1
+        return number - 1
+
+
+class _Scanner:
+    """Follows the elements of a sheet as calamine does, which trusts a cell's reference before its row's number."""
+
+    def __init__(self, structure: SheetStructure, sheet: str) -> None:
+        self._structure = structure
+        self._sheet = sheet
+        self._columns = _Columns()
+        self._handlers: dict[str, Callable[[Mapping[str, str]], None]] = {}
+        self._rows: set[int] = set()
+        # The number of the row element as calamine counts it, and the row that its cells have shown it to be.
+        self._counted = self._row = self._column = self._valued_row = -1
+        # The row of the last cell as its reference writes it; no reference ends with a line break.
+        self._digits = "\n"
+        self._numbered = self._hidden = self._is_error = False
+        self._text: list[str] = []
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self._parser.StartElementHandler = self._start_root
+
+    def feed(self, block: bytes, *, is_final: bool = False) -> None:
+        """Parse a part of the XML."""
+        try:
+            self._parser.Parse(block, is_final)
+        except expat.ExpatError:
+            raise damage_error(f"the XML of sheet {self._sheet!r} is broken") from None
+
+    def _refuse_doctype(self, *_declaration: object) -> None:
+        raise damage_error(f"sheet {self._sheet!r} defines entities of its own")
+
+    def _start_root(self, name: str, _attributes: Mapping[str, str]) -> None:
+        # All elements of a sheet have the prefix of its root, which is mostly none.
+        prefix = name[: name.rfind(":") + 1]
+        self._handlers = {
+            f"{prefix}row": self._start_row,
+            f"{prefix}c": self._start_cell,
+            f"{prefix}v": self._start_value,
+            f"{prefix}is": self._start_value,
+            f"{prefix}f": self._start_formula,
+            f"{prefix}mergeCell": self._start_merged,
+        }
+        self._parser.StartElementHandler = self._start
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if handler := self._handlers.get(name):
+            handler(attributes)
+
+    def _start_row(self, attributes: Mapping[str, str]) -> None:
+        self._numbered = "r" in attributes
+        self._counted = self._number(attributes["r"]) if self._numbered else self._counted + 1
+        self._row = self._column = -1
+        self._digits = "\n"
+        self._hidden = attributes.get("hidden") in _TRUE or _is_zero(attributes.get("ht"))
+
+    def _start_cell(self, attributes: Mapping[str, str]) -> None:
+        reference = attributes.get("r")
+        if reference is None:
+            row, column = self._counted, self._column + 1
+        else:
+            row, column = self._parse_reference(reference)
+        if self._row != row:
+            self._enter_row(row, reference)
+        if column <= self._column:
+            raise damage_error(f"the cells of row {row + 1} in sheet {self._sheet!r} are not in order, or occur twice")
+        if row >= _MOST_ROWS or column >= _MOST_COLUMNS:
+            raise damage_error(
+                f"sheet {self._sheet!r} has a cell in row {row + 1}, column {column + 1}, where no sheet reaches"
+            )
+        self._column = column
+        self._is_error = attributes.get("t") == "e"
+
+    def _parse_reference(self, reference: str) -> tuple[int, int]:
+        """Return the row and the column of a reference like ``AB12``."""
+        # Most cells are in the row and in a column of an earlier one: that takes half the time.
+        if (
+            reference.endswith(self._digits)
+            and (column := self._columns.get(reference[: -len(self._digits)])) is not None
+        ):
+            return self._row, column
+        match = _REFERENCE.fullmatch(reference)
+        if match is None:
+            raise damage_error(f"sheet {self._sheet!r} has a cell with the reference {reference[:20]!r}")
+        self._digits = match[2]
+        return int(self._digits) - 1, self._columns[match[1]]
+
+    def _enter_row(self, row: int, reference: str | None) -> None:
+        """Take note of the row that the first cell of a row element shows."""
+        if self._row >= 0 or (self._numbered and row != self._counted):
+            expected = self._counted if self._row < 0 else self._row
+            cell = f"the cell {reference}" if reference else "a cell without a reference"
+            raise damage_error(f"row {expected + 1} of sheet {self._sheet!r} has {cell}, which belongs to another row")
+        if row in self._rows:
+            raise damage_error(f"row {row + 1} of sheet {self._sheet!r} occurs twice")
+        self._rows.add(row)
+        self._row = row
+
+    def _start_value(self, _attributes: Mapping[str, str]) -> None:
+        structure, row, column = self._structure, self._row, self._column
+        if structure.texts:
+            structure.texts.get(row, {}).pop(column, None)
+        if row != self._valued_row:
+            self._valued_row = row
+            structure.first_row, structure.last_row = min(structure.first_row, row), max(structure.last_row, row)
+            if self._hidden:
+                structure.hidden.add(row)
+        structure.first_column = min(structure.first_column, column)
+        structure.last_column = max(structure.last_column, column)
+        if self._is_error:
+            self._collect("")
+
+    def _start_formula(self, _attributes: Mapping[str, str]) -> None:
+        if self._hidden:
+            self._structure.hidden.add(self._row)
+        self._collect("=")
+
+    def _collect(self, prefix: str) -> None:
+        """Keep the text up to the end of the element for the cell."""
+        self._text = [prefix]
+        self._parser.CharacterDataHandler = self._text.append
+        self._parser.EndElementHandler = self._end_text
+
+    def _end_text(self, _name: str) -> None:
+        self._parser.CharacterDataHandler = self._parser.EndElementHandler = None
+        self._structure.texts.setdefault(self._row, {})[self._column] = "".join(self._text)
+
+    def _start_merged(self, attributes: Mapping[str, str]) -> None:
+        corners = [_REFERENCE.fullmatch(corner) for corner in attributes.get("ref", "").split(":")]
+        rows = [int(match[2]) - 1 for match in corners if match]
+        columns = [self._columns[match[1]] for match in corners if match]
+        if rows:
+            self._structure.merged.append((min(rows), min(columns), max(rows), max(columns)))
+
+    def _number(self, text: str) -> int:
+        if not _ROW_NUMBER.fullmatch(text.strip()):
+            raise damage_error(f"sheet {self._sheet!r} has a row with the number {text[:20]!r}")
+        return int(text) - 1
+
+
+def _is_zero(height: str | None) -> bool:
+    """Return whether a row has no height, which hides it."""
+    return height is not None and not height.strip("0.")

@@ -1,0 +1,59 @@
+"""What is exchanged with the process that reads a workbook, as lines of JSON."""
+
+import msgspec
+
+# A rectangle of cells that are merged: first row, first column, last row, last column, counted from 0.
+MergedRange = tuple[int, int, int, int]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """How to read a workbook: the named ``sheet`` or every visible one; ``hidden`` decides about hidden rows."""
+
+    compressed: bool
+    sheet: str | None
+    hidden: str | None
+    head_rows: int
+
+
+class SheetHead(msgspec.Struct, frozen=True):
+    """The first rows of a sheet that have content, with their numbers, counted from 0."""
+
+    sheet: str
+    rows: list[tuple[int, list[str]]]
+
+
+class Heads(msgspec.Struct, frozen=True, tag=True):
+    """The candidates for the sheet with the table."""
+
+    sheets: list[SheetHead]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The sheet to read and the row of its header."""
+
+    sheet: str
+    header_row: int
+
+
+class TableHead(msgspec.Struct, frozen=True, tag=True):
+    """The header of the chosen table; ``first_column`` is the first with a name or a cell."""
+
+    header: list[str]
+    first_column: int
+    merged: list[MergedRange]
+
+
+class Rows(msgspec.Struct, frozen=True, tag=True):
+    """Some of the rows below the header, in order, as long as the header; no rows at the end."""
+
+    numbers: list[int]
+    cells: list[list[str]]
+
+
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """Why the workbook cannot be read: a sentence that begins behind its name, and what to do."""
+
+    message: str
+
+
+Reply = Heads | TableHead | Rows | Refusal

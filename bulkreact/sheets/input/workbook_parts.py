@@ -1,0 +1,131 @@
+"""The parts of a workbook's container: what kind it is, which part holds a sheet, and limits on unpacking."""
+
+import codecs
+import posixpath
+import re
+import zipfile
+from functools import cached_property
+from typing import IO
+
+from defusedxml.ElementTree import fromstring
+
+_BOOK = "xl/workbook.xml"
+_RELATIONS = "xl/_rels/workbook.xml.rels"
+_MOST_PARTS = 10_000
+_MOST_BYTES = 4 << 30
+# Empty cells with a format compress about sixty times; only zeros reach a thousand.
+_MOST_RATIO = 250
+_SMALL = 16 << 20
+_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
+_READABLE = {"utf-8", "ascii"}
+_DECLARATION_LENGTH = 200
+SAVE_AGAIN = "Open it in Excel or LibreOffice and save it again as .xlsx, or as 'CSV UTF-8'."
+_OTHER_DOCUMENTS = {
+    "word/": "a Word document",
+    "ppt/": "a PowerPoint presentation",
+    "visio/": "a Visio drawing",
+    "Index/": "a Numbers document",
+    "Index.zip": "a Numbers document",
+}
+
+
+class WorkbookRefusedError(Exception):
+    """The workbook cannot be read; the message is a sentence that begins behind its name."""
+
+
+def damage_error(detail: str) -> WorkbookRefusedError:
+    """Return the refusal of a damaged workbook."""
+    return WorkbookRefusedError(f"is no Excel workbook that could be read ({detail}). {SAVE_AGAIN}")
+
+
+class WorkbookParts:
+    """The parts of a container that is an .xlsx workbook; WorkbookRefusedError for any other and for bombs."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        try:
+            self._archive = zipfile.ZipFile(file)
+        except zipfile.BadZipFile:
+            raise damage_error("it is damaged or cut off") from None
+        self._names = {info.filename for info in self._archive.infolist()}
+        self._check_kind()
+        self._check_size()
+        for name in self._names:
+            if name.startswith("xl/") and name.endswith((".xml", ".rels")):
+                self._check_encoding(name)
+
+    def open_sheet(self, sheet: str) -> IO[bytes]:
+        """Open the part of a sheet."""
+        name = self._sheet_parts.get(sheet, "")
+        if name not in self._names:
+            raise damage_error(f"the part of sheet {sheet!r} is missing")
+        return self._archive.open(name)
+
+    def _check_kind(self) -> None:
+        if _BOOK in self._names:
+            return
+        if "xl/workbook.bin" in self._names:
+            raise WorkbookRefusedError("is a binary workbook (.xlsb). Open it in Excel and save it as .xlsx.")
+        if "mimetype" in self._names and "content.xml" in self._names:
+            if "spreadsheet" in self._archive.read("mimetype")[:100].decode("ascii", "replace"):
+                raise WorkbookRefusedError(
+                    "is an OpenDocument spreadsheet (.ods). Open it in LibreOffice or Excel and save it as .xlsx."
+                )
+            raise WorkbookRefusedError(
+                "is an OpenDocument document, and no spreadsheet. Save the table as .xlsx or CSV."
+            )
+        for beginning, kind in _OTHER_DOCUMENTS.items():
+            if any(name.startswith(beginning) for name in self._names):
+                raise WorkbookRefusedError(f"is {kind}, and no workbook. Save the table as .xlsx or CSV.")
+        if "[Content_Types].xml" in self._names:
+            raise damage_error(f"it has no {_BOOK}")
+        if not self._names:
+            raise WorkbookRefusedError("is an empty archive. Name the file that has the table.")
+        raise WorkbookRefusedError("is a zip archive, and no workbook. Unpack it, and run the file inside.")
+
+    def _check_size(self) -> None:
+        parts = self._archive.infolist()
+        if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES:
+            raise WorkbookRefusedError(
+                f"has {len(parts):,} parts of {sum(part.file_size for part in parts):,} bytes, more than a workbook is "
+                "read with. Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
+            )
+        for part in parts:
+            if part.file_size > max(_SMALL, part.compress_size * _MOST_RATIO):
+                raise WorkbookRefusedError(
+                    f"unpacks to more than {_MOST_RATIO} times its size, as no table does. "
+                    "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
+                )
+            if part.flag_bits & 1:
+                raise WorkbookRefusedError("is encrypted. Save it as .xlsx without a password.")
+
+    def _check_encoding(self, name: str) -> None:
+        with self._archive.open(name) as part:
+            start = part.read(_DECLARATION_LENGTH)
+        declared = _ENCODING.match(start.removeprefix(codecs.BOM_UTF8))
+        encoding = declared[1].decode("ascii", "replace") if declared else "UTF-8"
+        if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} or b"\0" in start[:4]:
+            encoding = "UTF-16"
+        try:
+            readable = codecs.lookup(encoding).name in _READABLE
+        except LookupError:
+            readable = False
+        if not readable:
+            # calamine would take the part for an empty one.
+            raise WorkbookRefusedError(f"is stored in the encoding {encoding!r}, and only UTF-8 is read. {SAVE_AGAIN}")
+
+    @cached_property
+    def _sheet_parts(self) -> dict[str, str]:
+        """Return the names of the sheets' parts."""
+        relations = fromstring(self._archive.read(_RELATIONS))
+        targets = {str(element.get("Id")): str(element.get("Target")) for element in relations}
+        parts = {}
+        for element in fromstring(self._archive.read(_BOOK)).iter():
+            # By local names: the strict variant of the format has other name spaces.
+            if element.tag.endswith("}sheet"):
+                relation = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
+                parts[str(element.get("name"))] = _absolute_name(targets.get(relation, ""))
+        return parts
+
+
+def _absolute_name(target: str) -> str:
+    return target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))

@@ -1,0 +1,205 @@
+"""The process in which a workbook is read, as ``workbook_reader`` starts it: a library that dies costs one file.
+
+It answers a job with the first rows of the sheets, and the choice of one with its table. What it does not expect ends it.
+"""
+
+import gzip
+import io
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from bulkreact.sheets.input.sheet_structure import SheetStructure, read_structure
+from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
+from bulkreact.sheets.input.workbook_parts import WorkbookParts, WorkbookRefusedError, damage_error
+from bulkreact.wording import plural
+
+_MEMORY = 4 << 30
+_MOST_UNPACKED = 512 << 20
+_CHUNK_CELLS = 200_000
+# Spreadsheets keep only the first digits of larger whole numbers.
+_EXACT = 1e15
+
+Cell = str | float | bool | date | datetime | time | timedelta
+
+
+def main() -> None:
+    """Answer the job and the choice on standard input, a line each; the argument is the workbook's path."""
+    # The program that reads the answers handles signals for both.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_resources()
+    requests = sys.stdin.buffer
+    try:
+        workbook = _Workbook(Path(sys.argv[1]), msgspec.json.decode(requests.readline(), type=Job))
+        _send(Heads(workbook.heads()))
+        if line := requests.readline():
+            for reply in workbook.table(msgspec.json.decode(line, type=Choice)):
+                _send(reply)
+    except WorkbookRefusedError as error:
+        _send(Refusal(str(error)))
+
+
+def _limit_resources() -> None:
+    """Limit the memory where the system can, and leave no dump of it."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+            hard = resource.getrlimit(kind)[1]
+            # macOS refuses limits below what is in use.
+            with suppress(OSError, ValueError):
+                resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _send(reply: Reply) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(reply) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+class _Workbook:
+    """A workbook, and of its sheets the one that was read last."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self._job = job
+        file = _open_file(path, compressed=job.compressed)
+        self._parts = WorkbookParts(file)
+        file.seek(0)
+        self._book = CalamineWorkbook.from_filelike(file)
+        self._loaded: tuple[str, CalamineSheet, SheetStructure] | None = None
+
+    def heads(self) -> list[SheetHead]:
+        """Return the first rows with content of every sheet that may have the table."""
+        return [
+            SheetHead(name, list(islice(self._rows_with_content(name), self._job.head_rows))) for name in self._names()
+        ]
+
+    def table(self, choice: Choice) -> Iterator[Reply]:
+        """Yield the table below a header in chunks, without hidden rows if they are to be skipped."""
+        _, sheet, structure = self._load(choice.sheet)
+        header = next(islice(_rows(sheet, structure), choice.header_row, None), (0, []))[1]
+        below = list(_used_columns(sheet, structure, choice.header_row, header))
+        first, end = (min(below), max(below) + 1) if below else (0, 0)
+        skipped = self._hidden_rows(sheet, structure, choice.header_row)
+        yield TableHead(_cut(header, first, end), first, structure.merged)
+        rows = islice(_rows(sheet, structure), choice.header_row + 1, None)
+        shown = ((number, _cut(cells, first, end)) for number, cells in rows if number not in skipped)
+        size = max(1, _CHUNK_CELLS // max(1, end - first))
+        while chunk := list(islice(shown, size)):
+            yield Rows([number for number, _ in chunk], [cells for _, cells in chunk])
+        yield Rows([], [])
+
+    def _names(self) -> list[str]:
+        """Return the sheets in which to look for the table."""
+        sheets = [sheet for sheet in self._book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
+        if not sheets:
+            raise damage_error("it lists no sheet")
+        names = [sheet.name for sheet in sheets]
+        if self._job.sheet is not None:
+            if self._job.sheet not in names:
+                raise WorkbookRefusedError(f"has no sheet {self._job.sheet!r}; it has: {', '.join(map(repr, names))}.")
+            return [self._job.sheet]
+        return [sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible] or names[:1]
+
+    def _load(self, name: str) -> tuple[str, CalamineSheet, SheetStructure]:
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = None
+            with self._parts.open_sheet(name) as part:
+                structure = read_structure(part, name)
+            sheet = self._book.get_sheet_by_name(name)
+            read = None if sheet.start is None else (sheet.start, sheet.end)
+            if read != structure.rectangle:
+                raise damage_error(f"the cells of sheet {name!r} can be understood in two ways")
+            self._loaded = name, sheet, structure
+        return self._loaded
+
+    def _rows_with_content(self, name: str) -> Iterator[tuple[int, list[str]]]:
+        _, sheet, structure = self._load(name)
+        return ((number, cells) for number, cells in _rows(sheet, structure) if _has_content(cells))
+
+    def _hidden_rows(self, sheet: CalamineSheet, structure: SheetStructure, header_row: int) -> set[int]:
+        """Return the hidden rows to skip; WorkbookRefusedError if there are some and the user has not decided."""
+        if not structure.hidden or self._job.hidden == "include":
+            return set()
+        below = islice(_rows(sheet, structure), header_row + 1, None)
+        numbers = [number for number, cells in below if number in structure.hidden and _has_content(cells)]
+        if numbers and self._job.hidden is None:
+            raise WorkbookRefusedError(
+                f"has in sheet {sheet.name!r} {plural(len(numbers), 'hidden row')} with data; the first is row {numbers[0] + 1}. "
+                "Say whether they are meant: --hidden-rows include or --hidden-rows skip."
+            )
+        return set(numbers)
+
+
+def _open_file(path: Path, *, compressed: bool) -> IO[bytes]:
+    """Open a workbook, unpacked into memory if it is compressed."""
+    if not compressed:
+        return path.open("rb")
+    with gzip.open(path) as packed:
+        content = packed.read(_MOST_UNPACKED + 1)
+    if len(content) > _MOST_UNPACKED:
+        raise WorkbookRefusedError(f"unpacks to more than {_MOST_UNPACKED:,} bytes. Unpack it, and run the workbook.")
+    return io.BytesIO(content)
+
+
+def _used_columns(sheet: CalamineSheet, structure: SheetStructure, header_row: int, header: list[str]) -> Iterable[int]:
+    """Return the columns with a name or with a cell that is not blank."""
+    used = {index for index, name in enumerate(header) if name.strip()}
+    if used and structure.first_column >= min(used) and structure.last_column <= max(used) and not structure.texts:
+        return used
+    for _, cells in islice(_rows(sheet, structure), header_row + 1, None):
+        if len(cells) > max(used, default=-1) + 1 or min(used, default=0):
+            used.update(index for index, cell in enumerate(cells) if index not in used and cell.strip())
+    return used
+
+
+def _rows(sheet: CalamineSheet, structure: SheetStructure) -> Iterator[tuple[int, list[str]]]:
+    """Yield all rows down to the last with a cell, with their numbers, counted from 0; cells as text."""
+    left = [""] * (sheet.start[1] if sheet.start else 0)
+    rows = ([*left, *map(_text, cells)] for cells in sheet.iter_rows()) if sheet.start else iter([])
+    number = -1
+    for number, cells in enumerate(rows):
+        _insert(cells, structure.texts.get(number, {}))
+        yield number, cells
+    for later in range(number + 1, max(structure.texts, default=-1) + 1):
+        cells = []
+        _insert(cells, structure.texts.get(later, {}))
+        yield later, cells
+
+
+def _insert(cells: list[str], texts: dict[int, str]) -> None:
+    """Put texts that calamine does not report into their cells."""
+    for column, text in texts.items():
+        cells.extend([""] * (column + 1 - len(cells)))
+        cells[column] = text
+
+
+def _cut(cells: list[str], first: int, end: int) -> list[str]:
+    """Return the cells of some columns; missing ones are empty."""
+    return cells[first:end] + [""] * (end - max(first, len(cells)))
+
+
+def _has_content(cells: list[str]) -> bool:
+    return any(map(str.strip, cells))
+
+
+def _text(cell: Cell) -> str:
+    """Return a cell as it would be typed: whole numbers without a point, dates as ISO 8601."""
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case int() | float():
+            return str(int(cell)) if float(cell).is_integer() and abs(cell) < _EXACT else repr(float(cell))
+        case datetime():
+            return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
+        case _:
+            return cell.isoformat() if isinstance(cell, date | time) else str(cell)

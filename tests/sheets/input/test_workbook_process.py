@@ -1,0 +1,287 @@
+"""Workbooks of strangers: read as they are, or refused in words, whatever the library that reads them does."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.models import InputRow
+from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.input_options import InputOptions
+from tests.support.ids import HEADER, guid, row
+from tests.support.program import Program
+from tests.support.workbooks import SHEET_PART, TABLE, cell, row_xml, sheet_xml, write_workbook
+
+AGAIN = "save it again as .xlsx"
+
+
+def take(path: Path, **options: str) -> list[InputRow]:
+    return list(InputFile(path, max_rows=100, options=InputOptions(**options)).rows())  # type: ignore[arg-type]
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputRefusedError) as refused:
+        take(path)
+    return str(refused.value)
+
+
+def numbers(rows: list[InputRow]) -> list[int]:
+    return [input_row.number for input_row in rows]
+
+
+def xml_rows(hidden: str = "", *, numbered: bool = True, referenced: bool = True) -> list[str]:
+    """Return the rows of the table with a gap below the header; ``hidden`` are attributes of the first below it."""
+    at = (1, 3, 4, 5) if referenced else (None,) * 4
+    marks = ("", hidden, "", "")
+    return [
+        row_xml(cells, number, mark, numbered=numbered) for cells, number, mark in zip(TABLE, at, marks, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("hidden", [' hidden="1"', ' hidden="true"', ' ht="0" customHeight="1"', ' ht="0.0"'])
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_hidden_row_is_seen_whether_or_not_its_row_has_a_number(tmp_path: Path, hidden: str, numbered: bool) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(xml_rows(hidden, numbered=numbered)))
+    assert "1 hidden row with data; the first is row 3." in refusal(path)
+    assert numbers(take(path, hidden_rows="skip")) == [4, 5]
+    assert numbers(take(path, hidden_rows="include")) == [3, 4, 5]
+
+
+def test_rows_and_cells_without_any_numbers_are_counted(tmp_path: Path) -> None:
+    rows = xml_rows(' hidden="1"', referenced=False)
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(rows))
+    assert "the first is row 2." in refusal(path)
+    assert numbers(take(path, hidden_rows="skip")) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "detail"),
+    [
+        (
+            ['<row r="5">' + cell("x", "A3") + "</row>"],
+            "row 5 of sheet 'A' has the cell A3, which belongs to another row",
+        ),
+        (["<row>" + cell("x", "A7") + cell("y", "B8") + "</row>"], "the cell B8, which belongs to another row"),
+        (["<row>" + cell("x", "A7") + cell("y") + "</row>"], "a cell without a reference"),
+        (['<row r="5">' + cell("x", "A5") + cell("y", "A5") + "</row>"], "not in order, or occur twice"),
+        (['<row r="5">' + cell("x", "B5") + cell("y", "A5") + "</row>"], "not in order, or occur twice"),
+        ([row_xml(("x",), 6), row_xml(("y",), 6)], "row 6 of sheet 'A' occurs twice"),
+        (['<row r="0">' + cell("x") + "</row>"], "a row with the number '0'"),
+        (['<row r="five">' + cell("x") + "</row>"], "a row with the number 'five'"),
+        (['<row r="5">' + cell("x", "$A$5") + "</row>"], r"the reference '$A$5'"),
+        (['<row r="5">' + cell("x", "XFE5") + "</row>"], "column 16385, where no sheet reaches"),
+        ([row_xml(("x",), 1048577)], "row 1048577, column 1, where no sheet reaches"),
+        (["<row>" + cell("x") * 20_000 + "</row>"], "where no sheet reaches"),
+        (["</sheetData><sheetData>" + row_xml(("x",), 9)], "can be understood in two ways"),
+        (["<row><c>"], "the XML of sheet 'A' is broken"),
+    ],
+)
+def test_rows_and_cells_that_contradict_each_other_are_refused(tmp_path: Path, rows: list[str], detail: str) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(xml_rows()[:2] + rows))
+    message = refusal(path)
+    assert detail in message
+    assert AGAIN in message
+
+
+def test_rows_in_another_order_keep_their_numbers(tmp_path: Path) -> None:
+    rows = xml_rows(' hidden="1"')
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([rows[0], rows[3], rows[1], rows[2]]))
+    assert "the first is row 3" in refusal(path)
+    assert [input_row.cells[0] for input_row in take(path, hidden_rows="skip")] == ["Contoso 2", "Contoso 3"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("ht", "15"), ("hidden", "0"), ("hidden", "false")])
+def test_a_row_with_a_height_is_not_hidden(tmp_path: Path, first: str, second: str) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(xml_rows(f' {first}="{second}"')))
+    assert len(take(path)) == 3
+
+
+def test_elements_with_a_prefix_are_understood(tmp_path: Path) -> None:
+    content = sheet_xml(xml_rows(' hidden="1"')).replace("<", "<x:").replace("<x:/", "</x:").replace("<x:?", "<?")
+    path = write_workbook(tmp_path / "input.xlsx", content.replace("xmlns=", "xmlns:x="))
+    assert "the first is row 3" in refusal(path)
+    assert len(take(path, hidden_rows="include")) == 3
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("UTF-16", "utf-16"),
+        ("UTF-16", "utf-16-le"),
+        ("UTF-16BE", "utf-16-be"),
+        ("ISO-8859-1", "latin-1"),
+        ("windows-1252", "cp1252"),
+        ("unicode-1-1-utf-8", "utf-8"),
+        ("IBM037", "cp037"),
+    ],
+)
+def test_a_sheet_in_another_encoding_is_refused_and_never_empty(tmp_path: Path, declared: str, encoding: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>'
+    content = sheet_xml(declaration=declaration).encode(encoding)
+    path = write_workbook(tmp_path / "input.xlsx", content)
+    assert AGAIN in refusal(path)
+
+
+def test_texts_in_another_encoding_are_refused(tmp_path: Path) -> None:
+    texts = '<?xml version="1.0" encoding="UTF-16"?><sst/>'.encode("utf-16")
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(), parts={"xl/sharedStrings.xml": texts})
+    assert "is stored in the encoding 'UTF-16', and only UTF-8 is read" in refusal(path)
+
+
+@pytest.mark.parametrize("declaration", ["", "<?xml version='1.0' encoding='utf-8'?>", '\ufeff<?xml version="1.0"?>'])
+def test_utf_8_is_read_however_it_is_declared(tmp_path: Path, declaration: str) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(declaration=declaration))
+    assert len(take(path)) == 3
+
+
+def test_a_cell_that_is_merged_says_so(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    for cells in [("Name", *HEADER), *((f"Contoso {number}", *row(guid(number))) for number in range(1, 7))]:
+        sheet.append(cells)
+    for merged in ("B3:B5", "D4:D5", "B7:D7", "A2:A6"):
+        sheet.merge_cells(merged)
+    book.save(tmp_path / "input.xlsx")
+    rows = take(tmp_path / "input.xlsx")
+    assert [(input_row.number, input_row.problem_code) for input_row in rows if input_row.problem_code] == [
+        (4, "missing-customer-id"),
+        (5, "missing-customer-id"),
+        (7, "missing-subscription-id"),
+    ]
+    assert "customer_id is empty (the cell is merged with others. Unmerge B3:B5 and fill in every" in rows[2].problem
+    assert "entitlement_id is empty (the cell is merged with others. Unmerge D4:D5" in rows[3].problem
+    assert "Unmerge B7:D7" in rows[5].problem
+
+
+def test_a_row_whose_ids_are_all_merged_away_says_so(tmp_path: Path) -> None:
+    merged = (
+        '<mergeCells count="3"><mergeCell ref="B3:B4"/><mergeCell ref="C3:C4"/><mergeCell ref="D3:D4"/></mergeCells>'
+    )
+    rows = [row_xml(TABLE[0], 1), row_xml(TABLE[1], 3), row_xml(("Contoso 2",), 4), row_xml(TABLE[3], 5)]
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(rows, after=merged))
+    problem = take(path)[1]
+    assert problem.problem_code == "no-ids"
+    assert "its cells are merged, B3:B4 and C3:C4 and D3:D4; unmerge them" in problem.problem
+
+
+def test_another_sheet_with_the_columns_is_named(tmp_path: Path) -> None:
+    other = sheet_xml([row_xml(("How to fill this in",), 1)])
+    path = write_workbook(tmp_path / "input.xlsx", other, sheet_xml(), sheet_xml(), other)
+    remark = InputFile(path, max_rows=10).remark
+    assert "sheet 'B' is read; 'C' has such columns as well. --sheet chooses another." in remark
+    assert InputFile(path, max_rows=10, options=InputOptions(sheet="C")).remark == ""
+    assert InputFile(write_workbook(path, other, sheet_xml()), max_rows=10).remark == ""
+
+
+def test_a_chart_is_no_sheet_with_a_table(tmp_path: Path) -> None:
+    book = Workbook()
+    chart = book.active
+    book.create_chartsheet("Chart", 0)
+    for cells in TABLE:
+        chart.append(cells)
+    book.save(tmp_path / "input.xlsx")
+    assert len(take(tmp_path / "input.xlsx")) == 3
+
+
+def test_a_formula_that_was_never_calculated_is_no_empty_cell(tmp_path: Path) -> None:
+    formulas = '<row r="6"><c r="B6"><f>B3</f></c><c r="C6"><f>C3</f></c><c r="F6"><f>D3</f></c></row>'
+    hidden = formulas.replace('<row r="6"', '<row r="7" hidden="1"').replace('6"', '7"')
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*xml_rows(), formulas]))
+    assert take(path)[-1].cells == ("", "=B3", "=C3", "", "", "=D3")
+    assert take(path)[-1].problem_code == "invalid-customer-id"
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*xml_rows(), formulas, hidden]))
+    assert "the first is row 7" in refusal(path)
+
+
+def test_a_formula_with_a_result_is_its_result(tmp_path: Path) -> None:
+    ids = "".join(
+        f'<c r="{letter}6" t="str"><f>"x"</f><v>{text}</v></c>'
+        for letter, text in zip("BCD", row(guid(9)), strict=True)
+    )
+    empty = '<c r="E6" t="str"><f>""</f><v></v></c>'
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*xml_rows(), f'<row r="6">{ids}{empty}</row>']))
+    assert take(path)[-1].cells[:5] == ("", *row(guid(9)), "")[: len(take(path)[-1].cells)]
+
+
+DAMAGED: dict[str, dict[str, str | bytes]] = {
+    "no sheets": {"xl/workbook.xml": "<workbook><sheets/></workbook>"},
+    "no workbook": {"xl/workbook.xml": ""},
+    "no relations": {"xl/_rels/workbook.xml.rels": ""},
+    "other relations": {"xl/_rels/workbook.xml.rels": "<Relationships/>"},
+    "no rows": {SHEET_PART: ""},
+    "a doctype": {SHEET_PART: '<!DOCTYPE x [<!ENTITY a "b">]>' + sheet_xml(declaration="")},
+    "an unknown entity": {SHEET_PART: sheet_xml().replace("Contoso 1", "&foo;")},
+    "an unknown type": {SHEET_PART: sheet_xml([*xml_rows(), '<row r="9"><c r="A9" t="q"><v>1</v></c></row>'])},
+    "a missing text": {SHEET_PART: sheet_xml([*xml_rows(), '<row r="9"><c r="A9" t="s"><v>99</v></c></row>'])},
+    "broken styles": {"xl/styles.xml": "<styleSheet"},
+    "broken texts": {"xl/sharedStrings.xml": "<sst><si><t>"},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_workbook_is_refused_in_words(program: Program, damage: str) -> None:
+    write_workbook(program.folder / "input.xlsx", sheet_xml(), parts=DAMAGED[damage])
+    process = program("plan", "input.xlsx")
+    assert (process.code, process.out) == (2, "")
+    assert process.err.startswith("Error: input.xlsx ")
+    assert "save it again as .xlsx" in process.err
+    assert "Traceback" not in process.err
+
+
+@pytest.mark.parametrize("position", range(40))
+def test_a_workbook_with_a_changed_byte_is_read_or_refused(tmp_path: Path, position: int) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml())
+    content = bytearray(path.read_bytes())
+    content[position * len(content) // 40] ^= 0xFF
+    path.write_bytes(content)
+    try:
+        rows = take(path)
+    except InputRefusedError as refused:
+        assert str(path) in str(refused)  # noqa: PT017 - either will do
+    else:
+        assert [input_row.cells for input_row in rows] == TABLE[1:]
+
+
+@pytest.mark.parametrize("bomb", ["ratio", "parts", "compressed"])
+def test_a_bomb_is_refused_before_it_costs(tmp_path: Path, bomb: str) -> None:
+    path = tmp_path / "input.xlsx"
+    match bomb:
+        case "ratio":
+            write_workbook(path, sheet_xml(), parts={"xl/sharedStrings.xml": bytes(20 << 20)})
+        case "parts":
+            write_workbook(path, sheet_xml())
+            with zipfile.ZipFile(path, "a") as archive:
+                for number in range(10_001):
+                    archive.writestr(f"xl/media/{number}", b"")
+        case _:
+            path.write_bytes(gzip.compress(b"PK\x03\x04" + bytes(520 << 20), compresslevel=1))
+    assert "unpacks to more than" in refusal(path) or "10,006 parts" in refusal(path)
+
+
+def test_two_thousand_sheets_are_read(tmp_path: Path) -> None:
+    book = Workbook()
+    for number in range(300):
+        book.create_sheet(f"Sheet {number}").append(("nothing",))
+    for cells in TABLE:
+        book["Sheet 299"].append(cells)
+    book.save(tmp_path / "input.xlsx")
+    assert len(take(tmp_path / "input.xlsx")) == 3
+
+
+@pytest.mark.parametrize("library", ["os.abort()", "raise LookupError('secret')", "os._exit(0)", "print('noise')"])
+def test_a_library_that_dies_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    (tmp_path / "python_calamine.py").write_text(f"import os\n{library}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    message = refusal(write_workbook(tmp_path / "input.xlsx", sheet_xml()))
+    assert "is no Excel workbook that could be read (it is damaged, or too large)." in message
+    assert "secret" not in message
+
+
+def test_what_lies_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zipfile.py").write_text("import os; os.abort()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert len(take(write_workbook(tmp_path / "input.xlsx", sheet_xml()))) == 3
