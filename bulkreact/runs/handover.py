@@ -13,7 +13,7 @@ from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError, JournalUnreadableError
 from bulkreact.runs import store
-from bulkreact.runs.index import Run, list_runs
+from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.wording import shell_quote
 
 
@@ -42,7 +42,7 @@ def complete_handovers(folder: Path, runs: Iterable[Run] | None = None) -> None:
         if not journal.has_finished():
             # It was never retried.
             return
-    retries = [run for run in (list_runs(folder.parent).runs if runs is None else runs) if run.retry_of]
+    retries = [run for run in (list_related_runs(folder.parent).runs if runs is None else runs) if run.retry_of]
     parents = {run.metadata.id: run.retry_of for run in retries}
     for run in retries:
         if run.session is None and _first_run(parents, run.metadata.id) == _first_run(parents, run_id):

@@ -1,45 +1,37 @@
 """Lists the runs of a reports folder, and caches their journals' metadata in an index file.
 
-An entry counts only while its journal is unchanged; the file is rewritten if it is missing, damaged or of another
-version. Without write access to the folder there is no index.
+An entry counts only while its journal is unchanged. Without write access to the folder there is no index.
 """
 
 import os
 import re
-import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from operator import attrgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Self
 
 from msgspec import DecodeError, Struct, ValidationError, msgpack
 
-from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader, RestingJournalReader, remove_empty_log
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import RunState
+from bulkreact.runs import index_file
+from bulkreact.runs.index_file import Entry, StoredIndex
 from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import utc_now
 
-INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 3
-_TABLE = """
-CREATE TABLE IF NOT EXISTS runs (
-    name TEXT PRIMARY KEY, mtime INTEGER NOT NULL, size INTEGER NOT NULL, inode INTEGER NOT NULL, wal TEXT NOT NULL,
-    created_at TEXT NOT NULL, retry_of TEXT, counted INTEGER NOT NULL, content BLOB NOT NULL
-) STRICT, WITHOUT ROWID
-"""
-_BUSY_SECONDS = 1.0
 # A file changed twice within one tick of its file system's clock looks unchanged; the coarsest one ticks every 2 s.
 _SETTLED_NANOSECONDS = 3_000_000_000
 _LARGEST = 2**63 - 1
 _RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
+_TIME_OF_ID = slice(len("YYYYMMDDTHHMMSSZ"))
 
 
 class RunCounts(Struct, frozen=True, array_like=True):
@@ -80,6 +72,11 @@ class Run(Struct, frozen=True, dict=True):
         """Return the run in a folder with a record."""
         metadata, counted = record.metadata, record.counts is not None
         return cls(folder.parent, folder.name, metadata.created_at, metadata.retry_of, counted, msgpack.encode(record))
+
+    @classmethod
+    def stored_in(cls, reports: Path, entry: Entry) -> Self:
+        """Return the run of an entry of the index."""
+        return cls(reports, entry.name, entry.created_at, entry.retry_of, bool(entry.counted), entry.content)
 
     @cached_property
     def record(self) -> RunRecord:
@@ -130,45 +127,131 @@ class RunList:
 
 # Modification time, size and inode of a journal, and the same of its write-ahead log as text.
 _Signature = tuple[int, int, int, str]
-_Entry = tuple[str, int, int, int, str, str, str | None, int, bytes]
 
 
 def list_runs(reports: Path, *, counting: bool = False) -> RunList:
     """Return the runs of a reports folder; with ``counting`` also how their rows ended. Opens only changed journals."""
-    entries, settled_before = _load(reports), time.time_ns() - _SETTLED_NANOSECONDS
-    listed, changed, root = RunList(), list[_Entry](), str(reports)
-    for name in _folder_names(reports):
+    return _collect(reports, index_file.load_all(reports), counting=counting)
+
+
+def list_related_runs(reports: Path, *, digest: str = "", input_name: str = "") -> RunList:
+    """Return the runs with a digest, all retries, and the runs of an input name that were open when last looked at.
+
+    The others are not looked at: what a run was made for never changes.
+    """
+    return _collect(reports, index_file.load_related(reports, digest=digest, input_name=input_name))
+
+
+def newest_runs(reports: Path) -> Iterator[Run]:
+    """Yield the readable runs of a reports folder, the newest first; each is read when it is asked for."""
+    names = sorted(_folder_names(reports), reverse=True)
+    if not all(map(_RUN_FOLDER.fullmatch, names)):
+        # Names that people gave do not tell the order.
+        yield from list_runs(reports).runs
+        return
+    for _, same_second in groupby(names, key=itemgetter(_TIME_OF_ID)):
+        runs = []
+        for name in same_second:
+            with suppress(OSError, JournalUnreadableError):
+                runs.append(read_run(reports / name))
+        yield from sorted(runs, key=attrgetter("created_at"), reverse=True)
+
+
+def _collect(reports: Path, stored: StoredIndex, *, counting: bool = False) -> RunList:
+    """Return the runs whose entries were asked for, and those that have none."""
+    listed, changed, names = RunList(), list[Entry](), list(_folder_names(reports))
+    reader = _EntryReader(reports, counting=counting)
+    for name in names:
+        entry = stored.entries.get(name)
+        if entry is None and name in stored.names:
+            continue
         try:
-            signature = _signature(f"{root}/{name}/{JOURNAL_NAME}")
-            if signature is None:
-                continue
-            entry = entries.pop(name, None)
-            if entry and entry[1:5] == signature and entry[7] >= counting:
-                run = Run(reports, name, entry[5], entry[6], bool(entry[7]), entry[8])
-            else:
-                run = read_run(reports / name, counting=counting)
-                if name.isascii() and _is_settled(signature, settled_before):
-                    changed.append((name, *signature, run.created_at, run.retry_of, counting, run.stored))
-            listed.runs.append(run)
+            current = reader.read(name, entry)
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
                 listed.unreadable[reports / name] = str(error)
-    if changed or entries:
-        _save(reports, changed, removed=entries)
+            continue
+        if current:
+            listed.runs.append(Run.stored_in(reports, current))
+            if current is not entry and name.isascii() and reader.is_settled(current):
+                changed.append(current)
+    removed = stored.names.difference(names)
+    if changed or removed:
+        index_file.save(reports, changed, removed=removed)
     # Not by id: that has only whole seconds.
     listed.runs.sort(key=attrgetter("created_at"), reverse=True)
     return listed
 
 
-def read_run(folder: Path, *, counting: bool = False) -> Run:
-    """Return the run in a folder, read from its journal; raises JournalUnreadableError and OSError."""
-    with JournalReader(folder) as journal:
+class _EntryReader:
+    """Checks the entries of one listing, and reads the journals that have changed.
+
+    An entry is sealed with its folder's modification time if the journal has no log: whatever writes to the journal
+    must make one, and changes that time. Windows changes it later.
+    """
+
+    def __init__(self, reports: Path, *, counting: bool) -> None:
+        self._reports = reports
+        self._root = str(reports)
+        self._counting = counting
+        self._settled_before = time.time_ns() - _SETTLED_NANOSECONDS
+        self._can_seal = os.name == "posix" and os.access(reports, os.W_OK)
+
+    def read(self, name: str, entry: Entry | None) -> Entry | None:
+        """Return the current entry of a folder, the same one if nothing changed; None if there is no journal."""
+        path = f"{self._root}/{name}"
+        folder_mtime = os.stat(path).st_mtime_ns  # noqa: PTH116 - making 35,000 Path objects takes longer than the calls
+        if entry and entry.counted < self._counting:
+            entry = None
+        if entry and entry.seal == folder_mtime:
+            return entry
+        journal = f"{path}/{JOURNAL_NAME}"
+        # Asking first costs half of what a missing file costs otherwise.
+        has_log = os.access(f"{journal}-wal", os.F_OK)
+        signature = _signature(journal, has_log=has_log)
+        if signature is None:
+            return None
+        seal = folder_mtime if self._can_seal and not has_log and folder_mtime < self._settled_before else 0
+        if entry and entry.signature == signature:
+            if has_log and not entry.wal and self._can_seal and self.is_settled(entry):
+                remove_empty_log(Path(path))
+            return entry._replace(seal=seal) if seal else entry
+        run, seal = self._read_journal(Path(path), seal)
+        if not (seal or signature[-1]) and self._can_seal:
+            remove_empty_log(run.folder)
+        return _entry(run, signature, seal)
+
+    def is_settled(self, entry: Entry) -> bool:
+        """Return whether a journal was last changed so long ago that another change has another time."""
+        return max(entry.mtime, int(entry.wal.partition(" ")[0] or 0)) < self._settled_before
+
+    def _read_journal(self, folder: Path, seal: int) -> tuple[Run, int]:
+        if seal:
+            with suppress(JournalUnreadableError):
+                run = read_run(folder, counting=self._counting, at_rest=True)
+                if folder.stat().st_mtime_ns == seal:
+                    return run, seal
+        return read_run(folder, counting=self._counting), 0
+
+
+def read_run(folder: Path, *, counting: bool = False, at_rest: bool = False) -> Run:
+    """Return the run in a folder, read from its journal; raises JournalUnreadableError and OSError.
+
+    ``at_rest``: nobody works on it; if somebody does after all, what is returned may be wrong.
+    """
+    with RestingJournalReader(folder) if at_rest else JournalReader(folder) as journal:
         unknown, counts = journal.unknown_count(), None
         if counting:
             counted = results_csv.count_rows(journal.result_rows())
             counts = RunCounts(results_csv.counts_by_status(counted), counted.exit_code)
         record = RunRecord(journal.metadata, journal.latest_session(), unknown.own > 0, unknown.transferred > 0, counts)
         return Run.of(folder, record)
+
+
+def _entry(run: Run, signature: _Signature, seal: int) -> Entry:
+    metadata, is_open = run.metadata, run.can_be_resumed
+    facts = (run.created_at, run.retry_of, metadata.digest, metadata.input_name)
+    return Entry(run.name, seal, *signature, *facts, is_open, run.counted, run.stored)
 
 
 def _folder_names(reports: Path) -> Iterator[str]:
@@ -178,70 +261,19 @@ def _folder_names(reports: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def _signature(journal: str) -> _Signature | None:
+def _signature(journal: str, *, has_log: bool) -> _Signature | None:
     """Return a signature that changes whenever a journal does, None if there is none."""
     file = _stat(journal)
     if file is None:
         return None
-    # Asking first costs half of what a missing file costs otherwise.
-    log = _stat(f"{journal}-wal") if os.access(f"{journal}-wal", os.F_OK) else None
-    # Readers leave an empty log behind.
+    log = _stat(f"{journal}-wal") if has_log else None
+    # Readers may leave an empty log behind.
     wal = f"{log.st_mtime_ns} {log.st_size} {log.st_ino}" if log and log.st_size else ""
     return file.st_mtime_ns, file.st_size, file.st_ino & _LARGEST, wal
 
 
 def _stat(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path)  # noqa: PTH116 - making 35,000 Path objects takes longer than the calls
+        return os.stat(path)  # noqa: PTH116 - see above
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _is_settled(signature: _Signature, before: int) -> bool:
-    mtime, _, _, wal = signature
-    return max(mtime, int(wal.partition(" ")[0] or 0)) < before
-
-
-def _load(reports: Path) -> dict[str, _Entry]:
-    """Return the index entries by folder name, none if the index cannot be used."""
-    path = reports / INDEX_NAME
-    with suppress(sqlite3.Error, OSError), closing(_connect(path, "ro")) as connection:
-        if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-            sql = "SELECT name, mtime, size, inode, wal, created_at, retry_of, counted, content FROM runs"
-            return {entry[0]: entry for entry in connection.execute(sql)}
-    return {}
-
-
-def _save(reports: Path, changed: list[_Entry], *, removed: Mapping[str, object]) -> None:
-    """Write entries into the index; a damaged index is replaced, an unwritable one is left as it is."""
-    path = reports / INDEX_NAME
-    for _ in range(2):
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            _write(path, changed, removed)
-        except sqlite3.OperationalError:
-            # In use, on a full disk, or in a read-only folder.
-            return
-        except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
-        except OSError:
-            return
-        else:
-            return
-
-
-def _write(path: Path, changed: list[_Entry], removed: Mapping[str, object]) -> None:
-    with closing(_connect(path, "rw")) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-            connection.execute("DROP TABLE IF EXISTS runs")
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute(_TABLE)
-        connection.executemany("DELETE FROM runs WHERE name = ?", ((name,) for name in removed))
-        connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", changed)
-        connection.execute("COMMIT")
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)

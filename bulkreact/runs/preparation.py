@@ -16,7 +16,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, open_retries
-from bulkreact.runs.index import Run, list_runs
+from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.runs.partner_connection import PartnerConnection
@@ -112,7 +112,7 @@ def new_metadata(
 
 def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
     """Return the newest unfinished run of the same input, limit and target; InputRefusedError if it is too old."""
-    listed = list_runs(reports)
+    listed = list_related_runs(reports, digest=metadata.digest, input_name=metadata.input_name)
     for folder, reason in listed.unreadable.items():
         reporter.info(
             f"Not looked at: {folder.name} cannot be read: {reason} If it is unfinished, it is not continued."

@@ -18,7 +18,7 @@ from bulkreact.models import InputRow, RunState, Status
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers
-from bulkreact.runs.index import Run, list_runs
+from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm
 from bulkreact.runs.store import CONTINUED_WITHIN
@@ -39,7 +39,7 @@ def prepare_retry(
 
     None if there are no such rows.
     """
-    runs = list_runs(run.folder.parent).runs
+    runs = list_related_runs(run.folder.parent).runs
     complete_handovers(run.folder, runs)
     if unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit):
         count = store.open_count(unfinished.folder)

@@ -1,6 +1,7 @@
 """Creates run folders, and finds the run for a name or a command."""
 
 import getpass
+import os
 import re
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
-from bulkreact.runs.index import Run, list_runs, read_run
+from bulkreact.runs.index import Run, list_runs, newest_runs, read_run
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.timestamps import utc_now
 from bulkreact.wording import shell_quote
@@ -65,9 +66,12 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
 def _remove_old_drafts(reports: Path) -> None:
     """Remove drafts of killed processes."""
     before = (utc_now() - _DRAFT_AGE).timestamp()
-    for folder in reports.glob(".*Z-*.draft"):
-        if folder.stat().st_mtime < before:
-            shutil.rmtree(folder, ignore_errors=True)
+    with os.scandir(reports) as entries:
+        drafts = [entry for entry in entries if entry.name.startswith(".") and entry.name.endswith(".draft")]
+    for folder in drafts:
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < before:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(folder: Path, run_id: str) -> Path:
@@ -93,7 +97,7 @@ def to_resume(runs: Sequence[Run]) -> Run | None:
 def latest_summary_path(folder: Path) -> Path | None:
     """Return the path of the copy of the newest run's summary, None for an older run's folder."""
     folder = folder.resolve()
-    newest = next(iter(list_runs(folder.parent).runs), None)
+    newest = next(newest_runs(folder.parent), None)
     return folder.parent / LATEST if newest and newest.folder == folder else None
 
 
@@ -121,6 +125,10 @@ def find(reports: Path, name: str) -> Run:
             return read_run(folder)
         except (OSError, JournalUnreadableError) as error:
             raise _unreadable(folder, str(error)) from None
+    with suppress(OSError, JournalUnreadableError):
+        run = read_run(reports / name)
+        if run.metadata.id == name:
+            return run
     listed = list_runs(reports)
     matching = [run for run in listed.runs if run.metadata.id.startswith(name)]
     matching = [run for run in matching if run.metadata.id == name] or matching
@@ -139,10 +147,9 @@ def find(reports: Path, name: str) -> Run:
 
 def latest(reports: Path) -> Run:
     """Return the newest run of a reports folder; InputRefusedError if there is none."""
-    listed = list_runs(reports)
-    if listed.runs:
-        return listed.runs[0]
-    for folder, reason in listed.unreadable.items():
+    if newest := next(newest_runs(reports), None):
+        return newest
+    for folder, reason in list_runs(reports).unreadable.items():
         raise _unreadable(folder, reason)
     raise InputRefusedError(f"There is no run in {reports}. Look there, or name another folder with --reports.")
 

@@ -15,8 +15,9 @@ import pytest
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import InputRow, RunState
-from bulkreact.runs import index
-from bulkreact.runs.index import INDEX_NAME, list_runs
+from bulkreact.runs import index, index_file
+from bulkreact.runs.index import list_runs
+from bulkreact.runs.index_file import INDEX_NAME
 from tests.support.ids import AT, guid, metadata, target
 
 
@@ -186,7 +187,7 @@ def test_a_journal_that_cannot_be_read_is_named_every_time(tmp_path: Path) -> No
 
 
 def test_an_index_that_is_in_use_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(index_file, "_BUSY_SECONDS", 0.05)
     first = make_run(tmp_path, 1)
     list_runs(tmp_path)
     second = make_run(tmp_path, 2)

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,10 +145,27 @@ class JournalReader:
             raise JournalUnreadableError(f"The journal is damaged or not accessible: {error}.") from error
 
 
+class RestingJournalReader(JournalReader):
+    """A journal without a log, which nobody works on: it is read without making one."""
+
+    def _connect(self) -> sqlite3.Connection:
+        return _open(self.path, "immutable=1")
+
+
+def remove_empty_log(folder: Path) -> None:
+    """Let SQLite remove an empty log that an earlier reader has left; one that is in use stays."""
+    with suppress(sqlite3.Error), closing(_open(folder / JOURNAL_NAME, "mode=rw")) as connection:
+        connection.execute("SELECT 1 FROM run").fetchone()
+
+
 def read_only(folder: Path) -> sqlite3.Connection:
     """Open a journal for reading without disturbing a process that works on it."""
     path = folder / JOURNAL_NAME
     # In a read-only folder SQLite opens a WAL database without its log only as immutable.
     at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     mode = "immutable=1" if at_rest else "mode=ro"
+    return _open(path, mode)
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
