@@ -4,6 +4,7 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -19,8 +20,9 @@ from bulkreact.sheets.input.csv_table import TextTable
 from bulkreact.sheets.input.file_formats import detect_format
 from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.row_errors import RowError
+from bulkreact.sheets.input.row_errors import RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
+from bulkreact.sheets.input.totals import is_total, leave_out_totals
 from bulkreact.sheets.input.xlsx_table import WorkbookTable
 
 _ERRORS_LISTED = 1000
@@ -96,6 +98,9 @@ class InputFile:
         self.unread_dates = 0
         self.codes: Counter[str] = Counter()
         self.errors: list[RowError] = []
+        # The codes of rows that read like totals, and the numbers of those that are.
+        self._totals: dict[int, str] = {}
+        self._left_out: list[int] = []
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -104,8 +109,12 @@ class InputFile:
 
     @property
     def remark(self) -> str:
-        """Return what was guessed about the file, empty if nothing that matters to the user."""
-        return self._table.remark
+        """Return what was guessed about the file, and its totals, empty if nothing that matters to the user."""
+        totals = ""
+        if self._left_out:
+            rows = "a total, row" if len(self._left_out) == 1 else "totals, rows"
+            totals = f"{self.name} has {rows} {format_ranges(self._left_out)}: left out, as no row with ids follows."
+        return " ".join(filter(None, (self._table.remark, totals)))
 
     @property
     def from_spreadsheet(self) -> bool:
@@ -125,16 +134,21 @@ class InputFile:
 
     def rows(self) -> Iterator[InputRow]:
         """Yield every row with content; InputRefusedError if there are too many."""
-        for chunk in self._table.chunks():
-            for row in self._rows_of(chunk):
-                self.count += 1
-                if self.count <= self._max_rows:
-                    yield row
+        for row in self._rows_without_totals():
+            self.count += 1
+            if self.count <= self._max_rows:
+                yield row
         if self.count > self._max_rows:
             raise InputRefusedError(
                 f"{self.name} has {self.count:,} rows, more than the {self._max_rows:,} that --max-rows allows. "
                 "Check that it is the right file; if it is, raise --max-rows."
             )
+
+    def _rows_without_totals(self) -> Iterator[InputRow]:
+        rows = chain.from_iterable(map(self._rows_of, self._table.chunks()))
+        self._left_out = yield from leave_out_totals(rows, self._totals)
+        self.codes -= Counter(self._totals[number] for number in self._left_out)
+        self.errors = [error for error in self.errors if error.number not in self._left_out]
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
@@ -173,6 +187,8 @@ class InputFile:
             errors = row_checks.explain_merged(errors, self._merged_ids(number))
             error = RowError(number, tuple(errors))
             self._record(error)
+            if is_total(carried, ["" if index is None else cells[index] for index in self._layout.ids]):
+                self._totals[number] = error.code
             return InputRow(number, carried, None, error.code, error.message[:DESCRIPTION_LENGTH])
         options = self._options.read(cells)
         self.unread_dates += options.unread_dates

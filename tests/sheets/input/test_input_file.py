@@ -83,8 +83,9 @@ def test_a_repeated_header_is_no_row(tmp_path: Path) -> None:
     assert numbers(tmp_path, f"{IDS}\n{LINE}\n{IDS.upper()}\n{LINE}\n") == [(2, ""), (4, "")]
 
 
-def test_totals_and_notes_are_rows_without_ids(tmp_path: Path) -> None:
-    assert numbers(tmp_path, f"{IDS},note\n{LINE},\n,,,Total: 1\n") == [(2, ""), (3, "no-ids")]
+def test_notes_are_rows_without_ids_and_totals_are_not(tmp_path: Path) -> None:
+    text = f"{IDS},note\n{LINE},\n,,,a note\n,,,Total: 1\n"
+    assert numbers(tmp_path, text) == [(2, ""), (3, "no-ids")]
 
 
 def test_all_defects_of_a_row_are_named_and_damage_goes_first(tmp_path: Path) -> None:

@@ -168,10 +168,10 @@ def test_hidden_rows_without_data_do_no_harm(tmp_path: Path) -> None:
     assert len(take(write_file(tmp_path, fill))[1]) == 3
 
 
-def test_blank_rows_and_columns_are_passed_over_and_totals_are_not(tmp_path: Path) -> None:
+def test_blank_rows_and_columns_are_passed_over_and_notes_are_not(tmp_path: Path) -> None:
     def fill(book: Workbook) -> None:
         table(book)
-        book.active["D8"] = "Total: 3"
+        book.active["D8"] = "a note"
         book.active["G1"] = " "
 
     input_file, rows = take(write_file(tmp_path, fill))
