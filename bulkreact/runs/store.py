@@ -4,24 +4,21 @@ import getpass
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bulkreact.atomic_write import sync_folder
+from bulkreact.atomic_write import drafting, remove_abandoned, sync_folder
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.runs.index import Run, list_runs, newest_runs, read_run
 from bulkreact.sheets.output.results_csv import LATEST
-from bulkreact.timestamps import utc_now
 from bulkreact.wording import shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
-_DRAFT_AGE = timedelta(days=1)
 _NAME_LENGTH = 40
 
 
@@ -44,34 +41,30 @@ def new_id(input_name: str, now: datetime) -> str:
 def draft(reports: Path, run_id: str) -> Iterator[Path]:
     """Yield a hidden folder for a run that has not started; it is removed afterwards unless it was published."""
     folder = reports / f".{run_id}.draft"
-    try:
-        reports.mkdir(parents=True, exist_ok=True)
-        _remove_old_drafts(reports)
-        folder.mkdir(mode=0o700)
-    except OSError as error:
-        raise InputRefusedError(
-            f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
-        ) from None
-    try:
-        with translating_write_errors():
-            yield folder
-    except JournalNotWrittenError as error:
-        raise InputRefusedError(
-            f"The reports folder {reports} cannot be written: {error.__cause__}. Nothing was sent."
-        ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            reports.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned_drafts(reports)
+            stack.enter_context(drafting(folder))
+        except OSError as error:
+            raise InputRefusedError(
+                f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
+            ) from None
+        try:
+            with translating_write_errors():
+                yield folder
+        except JournalNotWrittenError as error:
+            raise InputRefusedError(
+                f"The reports folder {reports} cannot be written: {error.__cause__}. Nothing was sent."
+            ) from None
 
 
-def _remove_old_drafts(reports: Path) -> None:
+def _remove_abandoned_drafts(reports: Path) -> None:
     """Remove drafts of killed processes."""
-    before = (utc_now() - _DRAFT_AGE).timestamp()
     with os.scandir(reports) as entries:
-        drafts = [entry for entry in entries if entry.name.startswith(".") and entry.name.endswith(".draft")]
-    for folder in drafts:
-        with suppress(FileNotFoundError):
-            if folder.stat().st_mtime < before:
-                shutil.rmtree(folder, ignore_errors=True)
+        drafts = [entry.path for entry in entries if entry.name.startswith(".") and entry.name.endswith(".draft")]
+    for path in drafts:
+        remove_abandoned(Path(path))
 
 
 def publish(folder: Path, run_id: str) -> Path:
