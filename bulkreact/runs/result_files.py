@@ -21,6 +21,8 @@ from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.wording import shell_quote
 
+_MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK)
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenResults:
@@ -85,7 +87,7 @@ class ResultFiles:
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Decide this before an edited workbook is moved away: an existing workbook means that one is wanted.
             wants_workbook = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
-            moved_edits = {name: results_csv.set_aside_edited(to, name) for name in (results_csv.FAILED, WORKBOOK)}
+            moved_edits = {name: results_csv.set_aside_edited(to, name) for name in _MAY_BE_EDITED}
             builder, header = ReportBuilder(), journal.metadata.header
             rows = _collect(journal.result_rows(), builder, customers)
             # The workbook first: it is the most likely to fail, and the older files then stay unchanged.
@@ -98,7 +100,7 @@ class ResultFiles:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
-            taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
+            taken_over = tuple(taken_over_steps(counts.transferred, self.folder, self.reports))
             steps = next_steps(
                 counts,
                 self.status.stop_reason.state,
@@ -112,6 +114,7 @@ class ResultFiles:
         summary = overview.to_dict() | {"files": files}
         # Write the summary last: a file newer than it was edited by the user.
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
+        results_csv.set_times(to, _MAY_BE_EDITED)
         if self.latest:
             results_csv.write_json(self.latest, summary, private=False)
         if self.results_copy:

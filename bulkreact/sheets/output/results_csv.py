@@ -1,10 +1,11 @@
 """Writes results.csv, failed.csv and JSON files, and counts the rows by outcome."""
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -25,14 +26,12 @@ LATEST = "latest.json"
 class RowCounts:
     """Row counts by status, by error code if there is one, and by the run that took rows over.
 
-    Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``, and
-    those in ``failed.csv`` that are ``correctable``.
+    ``correctable`` rows did not succeed, and are still the run's own.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     transferred: Counter[str] = field(default_factory=Counter)
-    own_codes: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
     correctable: int = 0
     excluded_by_limit: int = 0
@@ -47,14 +46,12 @@ class RowCounts:
         if row.succeeded:
             return
         self.unsuccessful += row.needs_attention
-        is_duplicate = outcome.status is Status.DUPLICATE
         if row.transferred_to:
-            self.transferred.update(() if is_duplicate else (row.transferred_to,))
+            self.transferred[row.transferred_to] += 1
             return
-        self.own_codes.update((outcome.code,) if outcome.code else ())
         self.excluded_by_limit += row.excluded_by_limit
         self.worth_retrying += row.worth_retrying
-        self.correctable += row.needs_attention and not is_duplicate
+        self.correctable += row.needs_attention and outcome.status is not Status.DUPLICATE
 
     @property
     def exit_code(self) -> int:
@@ -71,7 +68,7 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
     counts = RowCounts()
     with ExitStack() as files:
         results = files.enter_context(replacing(folder / RESULTS, private=True))
-        failed = files.enter_context(replacing(folder / FAILED, private=True))
+        failed = files.enter_context(replacing(folder / FAILED, private=True, modified_ns=written_at(folder)))
         names = guarded_line((*header, *RESULT_COLUMNS))
         for file in (results, failed):
             file.write(names)
@@ -79,8 +76,7 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
             counts.add(row)
             line = guarded_line(result_cells(row))
             results.write(line)
-            # The run that took a row over has it in its own file: nobody may send it from both.
-            if not row.succeeded and not row.transferred_to:
+            if not row.succeeded:
                 failed.write(line)
         yield counts
 
@@ -97,6 +93,26 @@ def count_rows(rows: Iterable[ResultRow]) -> RowCounts:
     for row in rows:
         counts.add(row)
     return counts
+
+
+def written_at(folder: Path) -> int | None:
+    """Return when the summary of a folder was written, None if there is none.
+
+    Files that may be edited get this time until there is a new summary: what a process leaves that is killed before
+    must not seem to be edited.
+    """
+    try:
+        return (folder / SUMMARY).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def set_times(folder: Path, names: Iterable[str]) -> None:
+    """Give files, if they exist, the time of the summary."""
+    if time := written_at(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                os.utime(folder / name, ns=(time, time))
 
 
 def set_aside_edited(folder: Path, name: str) -> Path | None:

@@ -178,12 +178,9 @@ class WorkbookWriter:
 
 
 @contextmanager
-def writing(path: Path, *, private: bool) -> Iterator[WorkbookWriter]:
-    """Write a workbook that replaces the file at ``path`` when it is complete.
-
-    ``private`` ones get mode 0600, others follow the umask. Raises OSError, leaving an older file untouched.
-    """
-    with replacing_bytes(path, private=private) as file:
+def writing(path: Path, *, private: bool, modified_ns: int | None = None) -> Iterator[WorkbookWriter]:
+    """Write a workbook as ``replacing_bytes`` writes a file."""
+    with replacing_bytes(path, private=private, modified_ns=modified_ns) as file:
         book = WorkbookWriter()
         try:
             yield book
