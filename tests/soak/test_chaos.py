@@ -28,6 +28,7 @@ from tests.support.invariants import (
     count_repeated,
     count_second_effects,
     find_disagreements,
+    received_calls,
 )
 from tests.support.program import Partner, Program
 from tests.support.virtual_run import Killed, VirtualRun
@@ -203,13 +204,7 @@ def test_killed_at_any_time_as_real_processes(
     rate = max(1.0, 1.5 * chaos.rows / (max(1, chaos.kills) * alive))
     kills, folder, partner = run_with_kills("chaos", rules, chaos, f"{rate:.1f}/s")
     ledger = partner.service.call_log
-    seen = [
-        ReceivedCall(
-            str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))
-        )
-        for call in ledger.calls
-        if call["method"] == "POST"
-    ]
+    seen = received_calls(ledger)
     lines = read_csv(folder / "results.csv")
     lost = sum(line["status"] in {"unknown", "not_attempted", "pending", "accepted"} for line in lines)
     summary = json.loads((folder / "summary.json").read_text())

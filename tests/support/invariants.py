@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal.reading import read_only
 from bulkreact.partnercenter.protocol import is_business
+from bulkreact.simulator.partnercenter.call_log import CallLog
 
 _REPEATED = """
 SELECT count(*) FROM calls AS later JOIN calls AS earlier ON earlier.ordinal = later.ordinal AND earlier.id < later.id
@@ -36,6 +37,17 @@ class ReceivedCall:
     def ends_request_id(self) -> bool:
         """Return whether the answer was a business answer."""
         return self.answer.isdigit() and is_business(int(self.answer))
+
+
+def received_calls(log: CallLog) -> list[ReceivedCall]:
+    """Return the reactivations that a simulated partner has received, in their order."""
+    return [
+        ReceivedCall(
+            str(call["path"]).split("/")[-2], *(str(call[name]) for name in ("request_id", "correlation_id", "answer"))
+        )
+        for call in log.calls
+        if call["method"] == "POST"
+    ]
 
 
 def count_repeated(folder: Path) -> int:
