@@ -15,17 +15,17 @@ _TARGET_LENGTH = 5
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A saved plan."""
+    """A saved plan; ``targets`` is None if it was printed without them."""
 
     path: Path
     digest: str
-    targets: list[list[object]]
+    targets: list[list[object]] | None
 
     def compare(self, digest: str, targets: Iterable[PlannedTarget], *, name: str) -> None:
         """Check that an input has the planned targets; InputRefusedError names the first difference."""
         if digest == self.digest:
             return
-        for before, now in zip_longest(self.targets, targets):
+        for before, now in zip_longest(self.targets, targets) if self.targets is not None else ():
             # Rows may have moved; only what is sent, and in which order, counts.
             if before is None or now is None or list(before)[1:] != list(now)[1:]:
                 raise InputRefusedError(
@@ -43,7 +43,7 @@ def load_plan(path: Path) -> SavedPlan:
         targets = [list(target) for target in content["targets"]]
         if {len(target) for target in targets} - {_TARGET_LENGTH}:
             raise ValueError("not targets")  # noqa: TRY301 - refused like everything else that is not a plan
-        return SavedPlan(path, str(content["digest"]), targets)
+        return SavedPlan(path, str(content["digest"]), None if content.get("targets_omitted") else targets)
     except OSError as error:
         raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -14,6 +14,7 @@ from bulkreact.models import Kind, Target
 _VALID = "problem_code = '' AND duplicate_of IS NULL"
 _PER_CUSTOMER = f"SELECT customer_id, count(*) FROM rows WHERE {_VALID} GROUP BY customer_id ORDER BY 2 DESC, 1"  # noqa: S608 - our own names
 _TARGETS = f"SELECT number, customer_id, subscription_id, entitlement_id FROM rows WHERE {_VALID} ORDER BY ordinal"  # noqa: S608 - our own names
+_CUSTOMERS = f"SELECT count(*), count(DISTINCT customer_id) FROM rows WHERE {_VALID}"  # noqa: S608 - our own names
 _KINDS = f"SELECT entitlement_id <> '', count(*) FROM rows WHERE {_VALID} GROUP BY 1 ORDER BY 1 DESC"  # noqa: S608 - our own names
 _DEADLINES = f"SELECT number, deadline FROM rows WHERE {_VALID} AND deadline <> '' ORDER BY deadline, ordinal"  # noqa: S608 - our own names
 _DUPLICATES = "SELECT count(*) FROM rows WHERE duplicate_of IS NOT NULL"
@@ -24,21 +25,17 @@ PlannedTarget = tuple[int, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RunPreview:
-    """The rows that would be sent: the number of duplicates, and the rows of each customer, the largest first.
+    """The rows that would be sent (``valid``), of how many customers, and how many are duplicates.
 
     ``kinds`` counts the targets; ``deadlines`` has by row number when the target is permanently deleted, the soonest
     first, if the input says so.
     """
 
+    valid: int
+    customers: int
     duplicate: int
-    per_customer: dict[str, int]
     kinds: dict[Kind, int]
     deadlines: dict[int, str]
-
-    @property
-    def valid(self) -> int:
-        """Return how many rows would be sent."""
-        return sum(self.per_customer.values())
 
     @property
     def calls(self) -> int:
@@ -53,7 +50,14 @@ def preview_run(folder: Path) -> RunPreview:
         (duplicate,) = connection.execute(_DUPLICATES).fetchone()
         kinds = {Kind.AZURE if azure else Kind.SUBSCRIPTION: count for azure, count in connection.execute(_KINDS)}
         deadlines = dict(connection.execute(_DEADLINES))
-        return RunPreview(duplicate, dict(connection.execute(_PER_CUSTOMER)), kinds, deadlines)
+        valid, customers = connection.execute(_CUSTOMERS).fetchone()
+        return RunPreview(valid, customers, duplicate, kinds, deadlines)
+
+
+def rows_per_customer(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield how many rows would be sent of each customer, the largest first; duplicates must already be marked."""
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
+        yield from connection.execute(_PER_CUSTOMER)
 
 
 def planned_targets(folder: Path) -> Iterator[PlannedTarget]:

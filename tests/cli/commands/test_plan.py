@@ -237,3 +237,27 @@ def test_rows_with_ids_in_the_wrong_column_do_not_count_for_the_digest(program: 
     assert invalid_plan["problems"][0]["column"] == "entitlement_id"
     assert invalid_plan["digest"] == without["digest"]
     assert invalid_plan["targets"] == without["targets"]
+
+
+def test_the_targets_of_a_large_input_are_only_saved(program: Program, partner: Partner) -> None:
+    rows = [row(guid(10_000 + number), number % 7) for number in range(10_001)]
+    process, plan = run_plan(program, "--out", "plan.json", rows=rows)
+    assert "The 10,001 targets are left out of what is printed." in process.err
+    assert (plan["valid"], plan["targets"], plan["targets_omitted"]) == (10_001, [], 10_001)
+    saved = json.loads((program.folder / "plan.json").read_text())
+    assert [tuple(target[2:]) for target in saved.pop("targets")] == rows
+    assert saved.items() <= plan.items()
+    # What was printed is a plan as well.
+    (program.folder / "printed.json").write_text(process.out)
+    target = ("--base-url", partner.base_url, *FAST, "--limit", "1", "--plan", "printed.json")
+    assert program("run", "input.csv", *target).code == 0
+    write_csv(program.folder / "input.csv", rows[1:])
+    refused = program("run", "input.csv", *target)
+    assert refused.code == 2
+    assert "input.csv is not what printed.json was made from. Nothing was sent. Make another plan." in refused.err
+
+
+def test_the_targets_of_other_inputs_are_printed(program: Program) -> None:
+    _, plan = run_plan(program, rows=[row(guid(10_000 + number)) for number in range(10_000)])
+    assert len(plan["targets"]) == 10_000
+    assert "targets_omitted" not in plan

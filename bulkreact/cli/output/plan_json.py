@@ -1,0 +1,125 @@
+"""Formats a plan as JSON, piece by piece: it may have a million targets."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from bulkreact.batch.journal.preview import RunPreview, planned_targets, rows_per_customer
+from bulkreact.runs.input_reader import LoadedInput
+
+_ITEMS_PER_PIECE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PresentState:
+    """The current statuses by row number (None if they were not read), and the deadlines, the soonest first."""
+
+    statuses: dict[int, str] | None
+    deadlines: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonArray:
+    """A large array."""
+
+    items: Iterable[object]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """A large object: the names of its members with their values."""
+
+    members: Iterable[tuple[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """A plan whose rows are in the journal of a folder."""
+
+    folder: Path
+    loaded: LoadedInput
+    plan: RunPreview
+    calls_per_second: float | None
+    present: PresentState
+    now: datetime
+
+    def members(self, *, with_targets: bool = True) -> Iterator[tuple[str, object]]:
+        """Yield the members of the JSON object; without the targets their number is there instead."""
+        input_file, plan, statuses, rate = (
+            self.loaded.input_file,
+            self.plan,
+            self.present.statuses,
+            self.calls_per_second,
+        )
+        if statuses is not None:
+            yield "statuses", JsonArray([row, statuses.get(row)] for row, *_ in planned_targets(self.folder))
+        yield "rows", input_file.count
+        yield "valid", plan.valid
+        yield "invalid", input_file.codes.total()
+        yield "duplicate", plan.duplicate
+        yield "customers", plan.customers
+        yield "kinds", plan.kinds
+        yield "estimated_seconds", None if rate is None else round(plan.calls / rate, 3)
+        yield "digest", self.loaded.digest
+        yield "per_customer", JsonObject(rows_per_customer(self.folder))
+        if not with_targets:
+            yield "targets_omitted", plan.valid
+        yield "targets", JsonArray(planned_targets(self.folder) if with_targets else ())
+        deadlines = self.present.deadlines.items()
+        yield "deadlines", JsonArray([row, deadline, days_left(deadline, self.now)] for row, deadline in deadlines)
+        yield "problems", JsonArray(self._problems())
+
+    def _problems(self) -> Iterator[dict[str, object]]:
+        for row_error in self.loaded.input_file.errors:
+            for cell_error in row_error.errors:
+                yield {
+                    "row": row_error.number,
+                    "column": cell_error.column,
+                    "value": cell_error.value,
+                    "code": cell_error.code,
+                    "reason": cell_error.reason,
+                    "remedy": cell_error.remedy,
+                }
+
+
+def days_left(deadline: str, now: datetime) -> float:
+    """Return the days until a deadline (UTC, ISO 8601), negative if it has passed."""
+    return round((datetime.fromisoformat(deadline) - now) / timedelta(days=1), 1)
+
+
+def format_json(members: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """Yield an object as JSON, a member a line; of a large member each item."""
+    before = "{\n  "
+    for name, value in members:
+        yield f"{before}{_dump(name)}: "
+        before = ",\n  "
+        match value:
+            case JsonArray(items):
+                yield from _format_items(map(_dump, items), "[]")
+            case JsonObject(inner):
+                yield from _format_items((f"{_dump(key)}: {_dump(item)}" for key, item in inner), "{}")
+            case _:
+                yield _dump(value)
+    yield "\n}\n"
+
+
+def _format_items(items: Iterable[str], brackets: str) -> Iterator[str]:
+    before = f"{brackets[0]}\n    "
+    is_empty = True
+    for piece in _pieces(items):
+        yield before + ",\n    ".join(piece)
+        before, is_empty = ",\n    ", False
+    yield brackets if is_empty else f"\n  {brackets[1]}"
+
+
+def _pieces(items: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(items)
+    while piece := list(islice(iterator, _ITEMS_PER_PIECE)):
+        yield piece
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
