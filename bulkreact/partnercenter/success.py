@@ -19,8 +19,8 @@ def judge_success(operation: Operation, response: Response, *, resource_id: str)
     body = response.body
     if operation is Operation.GET_ENTITLEMENT:
         entitlement = response_bodies.read_resource(body)
-        if _is_other(entitlement.id, resource_id):
-            return Transient(_of_other(response, entitlement.id))
+        if other_id := _other_id(entitlement.id, resource_id):
+            return Transient(_of_other(response, other_id))
         return StatusRead(_success(response), entitlement.status) if entitlement.status else _unreadable(response)
     if operation is Operation.LIST_ENTITLEMENTS:
         statuses = read_statuses(body)
@@ -31,32 +31,34 @@ def judge_success(operation: Operation, response: Response, *, resource_id: str)
     if not response_bodies.is_success_body(body):
         # The page of a proxy or a captive portal: the service may have been reached or not.
         return _unreadable(response, lost=True)
-    return _judge_update(response, resource_id) if operation in UPDATES else Accepted(_success(response))
+    return _judge_write(operation, response, resource_id)
 
 
 def _judge_subscription(response: Response, resource_id: str) -> Verdict:
     resource = subscription.read(response.body)
     if resource is None:
         return _unreadable(response)
-    if _is_other(resource.id, resource_id):
-        return Transient(_of_other(response, resource.id))
+    if other_id := _other_id(resource.id, resource_id):
+        return Transient(_of_other(response, other_id))
     return StatusRead(_success(response), resource.status, resource)
 
 
-def _judge_update(response: Response, resource_id: str) -> Verdict:
-    """Return the verdict on an update: 200 comes with the subscription, 202 perhaps with an operation."""
+def _judge_write(operation: Operation, response: Response, resource_id: str) -> Verdict:
+    """Return the verdict on a write: 200 comes with the resource, 202 perhaps with an operation."""
     resource = response_bodies.read_resource(response.body)
-    is_other = _is_other(resource.id, resource_id)
-    if is_other and response.status == HTTPStatus.OK:
-        return Transient(_of_other(response, resource.id), lost=True)
-    active = resource.status == ACTIVE and not is_other
+    other_id = _other_id(resource.id, resource_id)
+    if other_id and response.status == HTTPStatus.OK:
+        return Transient(_of_other(response, other_id), lost=True)
+    if operation not in UPDATES:
+        return Accepted(_success(response))
+    active = resource.status == ACTIVE and not other_id
     return Accepted(_success(response), active=active, location=response.headers.get("location", ""))
 
 
-def _is_other(read_id: str, resource_id: str) -> bool:
-    """Return whether a resource that was read is not the one asked for, as far as the ids tell."""
+def _other_id(read_id: str, resource_id: str) -> str:
+    """Return the canonical id of a resource that is not the one asked for; empty if it is, or has no GUID."""
     read_guid = canonical_guid(read_id)
-    return bool(read_guid and resource_id) and read_guid != resource_id
+    return read_guid if resource_id and read_guid != resource_id else ""
 
 
 def _success(response: Response) -> Answer:
@@ -68,5 +70,5 @@ def _unreadable(response: Response, *, lost: bool = False) -> Transient:
     return Transient(Answer(response.status, UNREADABLE, description, business=False), lost=lost)
 
 
-def _of_other(response: Response, read_id: str) -> Answer:
-    return Answer(response.status, UNREADABLE, f"the answer is about another resource, {read_id}", business=False)
+def _of_other(response: Response, other_id: str) -> Answer:
+    return Answer(response.status, UNREADABLE, f"the answer is about another resource, {other_id}", business=False)

@@ -16,6 +16,7 @@ from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
 
+_OF_ENTITLEMENT = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT})
 _QUICKLY_READ = 1 << 16
 _reading = threading.Lock()
 
@@ -67,7 +68,7 @@ class CallExecutor:
         )
         reply = await self._environment.send(request)
         now = self._environment.now()
-        resource_id = target.entitlement_id if operation is Operation.GET_ENTITLEMENT else target.subscription_id
+        resource_id = target.entitlement_id if operation in _OF_ENTITLEMENT else target.subscription_id
         verdict = await judge_reply(reply, partial(judge, operation, reply, now=now, resource_id=resource_id))
         if isinstance(verdict, Accepted) and verdict.location:
             path = path_of_location(verdict.location, self._service.base_url, self._service.api_version)
