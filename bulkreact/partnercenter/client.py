@@ -29,8 +29,9 @@ from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
-# For customers with thousands of subscriptions.
+# For customers with thousands of subscriptions: of one list, and of all calls in flight together.
 _LIST_CAP = 1 << 26
+_LISTS_CAP = 1 << 28
 _LISTS = frozenset({Operation.LIST_CUSTOMERS, Operation.LIST_SUBSCRIPTIONS, Operation.LIST_ENTITLEMENTS})
 _CHUNK = 1 << 16
 _HIDDEN = b"[hidden]"
@@ -49,6 +50,7 @@ class Client:
         *,
         time_limit: TimeLimit,
         headers: Mapping[str, str],
+        list_cap: int,
     ) -> None:
         self._session = session
         self._headers = headers
@@ -57,6 +59,7 @@ class Client:
         self._prefix = self._origin.raw_path.rstrip("/")
         self._credentials = credentials
         self._time_limit = time_limit
+        self._list_cap = list_cap
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or why there is none; all calls have the same time-out."""
@@ -66,7 +69,7 @@ class Client:
             # The token expired since the last check: nothing was sent.
             return NoResponse(sent=False, code="no-token", description=str(error))
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
-        cap = _LIST_CAP if request.operation in _LISTS else BODY_CAP
+        cap = self._list_cap if request.operation in _LISTS else BODY_CAP
         try:
             with self._time_limit:
                 response = await self._session.request(
@@ -133,7 +136,19 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
         limit = TimeLimit(limits.timeout)
-        yield Client(session, service.base_url, credentials, time_limit=limit, headers=headers if proxy else {})
+        yield Client(
+            session,
+            service.base_url,
+            credentials,
+            time_limit=limit,
+            headers=headers if proxy else {},
+            list_cap=list_cap(limits.concurrency),
+        )
+
+
+def list_cap(concurrency: int) -> int:
+    """Return how many bytes of a list are read, so that as many lists at a time fit into memory."""
+    return max(BODY_CAP, min(_LIST_CAP, _LISTS_CAP // concurrency))
 
 
 def redact(text: str, token: str) -> str:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bulkreact.guids import is_guid
 from bulkreact.models import Answer, Operation, Reply, Request, Response
 from bulkreact.partnercenter import response_bodies
-from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, INCOMPLETE_LIST, UNREADABLE
+from bulkreact.partnercenter.error_codes.local_codes import BROKEN_PAGING, UNREADABLE
 from bulkreact.partnercenter.list_body import MAX_ITEMS, read_list
 from bulkreact.partnercenter.protocol import build_listing_request, judge
 from bulkreact.partnercenter.subscription import is_azure_plan, parse_deadline
@@ -150,8 +150,7 @@ def judge_page(
     if body is None:
         return Transient(Answer(reply.status, UNREADABLE, _describe_unreadable(reply), business=False)), None
     if body.is_cut:
-        description = f"a page of the list has more than {MAX_ITEMS:,} entries"
-        return Refused(Answer(reply.status, INCOMPLETE_LIST, description, business=False)), None
+        return broken_paging(reply.status, f"a page of the list has more than {MAX_ITEMS:,} entries"), None
     try:
         link = _next(body.fields, listing, service)
     except ForeignLinkError as error:
@@ -162,7 +161,7 @@ def judge_page(
 
 
 def broken_paging(status: int | None, description: str) -> Verdict:
-    """Return the verdict on a list whose links leave it or never end."""
+    """Return the verdict on a list whose links leave it, or that never ends."""
     return Refused(Answer(status, BROKEN_PAGING, description, business=False))
 
 

@@ -145,6 +145,22 @@ def test_a_page_of_a_proxy_is_no_answer() -> None:
     assert verdict.answer.code == "unreadable-answer"
 
 
+def test_a_page_with_too_many_entries_is_refused() -> None:
+    verdict, page = judge_page(CUSTOMERS, make_response({"items": [{}] * 60_000}), SERVICE, now=NOW)
+    assert page is None
+    assert isinstance(verdict, Refused)
+    assert (verdict.answer.code, verdict.answer.description) == (
+        "broken-paging",
+        "a page of the list has more than 50,000 entries",
+    )
+
+
+def test_a_damaged_list_is_not_quoted() -> None:
+    verdict, page = judge_page(CUSTOMERS, make_response(b'{"items": [{"id": "secret'), SERVICE, now=NOW)
+    assert page is None
+    assert verdict.answer.description == "the list is damaged, broken off, or longer than can be read"
+
+
 def test_what_is_no_success_means_what_it_means_everywhere() -> None:
     lost = NoResponse(sent=True, code="timed-out", description="x")
     throttled = Response(429, "", {"retry-after": "7"}, b"")

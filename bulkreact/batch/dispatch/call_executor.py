@@ -18,7 +18,7 @@ from bulkreact.timestamps import iso_milliseconds
 
 _OF_ENTITLEMENT = frozenset({Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT})
 _QUICKLY_READ = 1 << 16
-_reading = threading.Lock()
+reading_lock = threading.Lock()
 
 
 class CallResult(Struct, frozen=True):
@@ -84,7 +84,7 @@ async def judge_reply(reply: Reply, judge: Callable[[], Verdict]) -> Verdict:
         return judge()
 
     def judge_alone() -> Verdict:
-        with _reading:
+        with reading_lock:
             return judge()
 
     return await asyncio.to_thread(judge_alone)
