@@ -12,7 +12,7 @@ from bulkreact.partnercenter.json_reader import JsonReader
 from bulkreact.partnercenter.list_body import MAX_ITEMS, read_list
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(),
+    st.none() | st.booleans() | st.integers(-(10**16), 10**16) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
