@@ -6,7 +6,10 @@ _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _SPELLED = re.compile(
     r"\s*\{?" + "-?".join([r"([0-9a-f]{%d})"] * 5) % (8, 4, 4, 4, 12) + r"\}?\s*", re.IGNORECASE | re.ASCII
 )
-_ANY_GUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+# Not a part of a longer number, like a checksum.
+_ANY_GUID = re.compile(
+    r"(?<![0-9a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE | re.ASCII
+)
 
 
 def format_guid(digits: str, *, version: int) -> str:

@@ -5,15 +5,24 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import TextIO
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.clean_text import CleanText
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
+from bulkreact.sheets.input.short_rows import ShortRows
 
 _CHUNK = 1 << 16
 # The length of a C long on every platform: only the file itself limits a cell.
 _CELL_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CutOffRow:
+    """A last row that has fewer ``cells`` than the header, and no line end."""
+
+    number: int
+    cells: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +33,46 @@ class Scan:
     found: FoundHeader | None
     width: int
     records: int
+    cut_off: CutOffRow | None = None
 
 
-def scan_records(file: TextIO, name: str, delimiter: str, rule: HeaderRule) -> Scan:
-    """Read all records once; InputRefusedError if a quotation mark is not closed."""
+def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -> Scan:
+    """Read all records once; InputRefusedError if a quotation mark is not closed, or ids could be in other columns."""
     csv.field_size_limit(_CELL_LIMIT)
-    scanner = _Scanner(file, delimiter)
+    scanner = _Scanner(file, name, delimiter)
     try:
         found, below = scanner.scan_to_header(rule)
         header = found.cells if found else ()
         # Columns at the end with neither a name nor a cell are ignored.
         named = len("\0".join(header).rstrip("\0 \t").split("\0")) if found and found.complete else len(header)
-        scanner.scan_to_end(named, below)
+        scanner.scan_to_end(header[:named], below, rule)
     except csv.Error as error:
         raise InputRefusedError(
             f"{name} is not a proper CSV file: line {scanner.records + 1} or later: {error}. "
             "Look for a quotation mark that is not closed, or a stray one inside a cell."
         ) from None
-    return Scan(header[: max(named, scanner.used)], found, scanner.width, scanner.records)
+    width, records = scanner.width, scanner.records
+    cut_off = CutOffRow(records, len(scanner.last)) if file.ends_in_line and scanner.is_short(scanner.last) else None
+    return Scan(header[: max(named, scanner.used)], found, width, records, cut_off)
 
 
 class _Scanner:
-    """Counts records, and tracks the widest one and the number of columns in use."""
+    """Counts records, and tracks the widest one, the last one and the number of columns in use."""
 
-    def __init__(self, file: TextIO, delimiter: str) -> None:
+    def __init__(self, file: CleanText, name: str, delimiter: str) -> None:
         self.records = self.width = self.used = 0
+        self.last: Sequence[str] = ()
         self._file = file
+        self._name = name
         self._delimiter = delimiter
+        self._header: Sequence[str] = ()
+        self._short_rows = ShortRows((), HeaderRule())
 
-    def scan_to_header(self, rule: HeaderRule) -> tuple[FoundHeader | None, list[Sequence[str]]]:
-        """Return the header and the records below it that had to be read to find it."""
+    def scan_to_header(self, rule: HeaderRule) -> tuple[FoundHeader | None, list[tuple[int, Sequence[str]]]]:
+        """Return the header, and the records below it that had to be read to find it with their numbers."""
         content: list[tuple[int, Sequence[str]]] = []
         found = find_header(self._first_records(content), rule)
-        return found, [record for number, record in content if found and number > found.number]
+        return found, [item for item in content if found and item[0] > found.number]
 
     def _first_records(self, content: list[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield records with their numbers, and append those with content to a list."""
@@ -66,40 +82,61 @@ class _Scanner:
                 content.append((self.records, record))
                 yield self.records, record
 
-    def scan_to_end(self, named: int, below: Iterable[Sequence[str]]) -> None:
-        """Read all other records; note which columns after the ``named`` ones are used, also by those ``below``."""
-        self._record_used_columns(below, named)
+    def scan_to_end(self, header: Sequence[str], below: Iterable[tuple[int, Sequence[str]]], rule: HeaderRule) -> None:
+        """Check the records ``below`` the header and all others; note which columns after the header's are used."""
+        self._header = header
+        self._short_rows = ShortRows(header, rule)
+        for number, record in below:
+            self._check(number, record)
         while chunk := self._file.read(_CHUNK):
             text = chunk + self._file.readline()
             if '"' in text:
-                self._scan_quoted(text, named)
-                continue
-            # Without quotes a line is a record and need not be parsed.
-            lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-            width = max(map(str.count, lines, repeat(self._delimiter))) + 1
-            if width > named:
-                self._record_used_columns((line.split(self._delimiter) for line in lines), named)
-            self.width = max(self.width, width)
-            self.records += len(lines)
+                self._scan_quoted(text)
+            else:
+                self._scan_plain(text)
 
-    def _scan_quoted(self, text: str, named: int) -> None:
+    def is_short(self, record: Sequence[str]) -> bool:
+        """Return whether a record has content, but fewer cells than the header."""
+        return len(record) < len(self._header) and any(map(str.strip, record))
+
+    def _scan_plain(self, text: str) -> None:
+        # Without quotes a line is a record and need not be parsed.
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+        counts = list(map(str.count, lines, repeat(self._delimiter)))
+        width, named = max(counts) + 1, len(self._header)
+        if width > named or (self._short_rows.possible and min(counts) + 1 < named):
+            for number, line in enumerate(lines, self.records + 1):
+                self._check(number, line.split(self._delimiter))
+        self.last = lines[-1].split(self._delimiter)
+        self.width = max(self.width, width)
+        self.records += len(lines)
+
+    def _scan_quoted(self, text: str) -> None:
         """Read the records in a text; the last one may end in the file after it."""
         lines = list(io.StringIO(text, newline=""))
         reader = csv.reader(chain(lines, self._file), delimiter=self._delimiter, strict=True)
         for record in reader:
             self._count(record)
-            if len(record) > named:
-                self._record_used_columns((record,), named)
+            if len(record) != len(self._header):
+                self._check(self.records, record)
             if reader.line_num >= len(lines):
                 break
 
     def _count(self, record: Sequence[str]) -> None:
         self.records += 1
         self.width = max(self.width, len(record))
+        self.last = record
 
-    def _record_used_columns(self, records: Iterable[Sequence[str]], named: int) -> None:
-        for record in records:
-            for column in range(len(record), max(named, self.used), -1):
-                if record[column - 1].strip():
-                    self.used = column
-                    break
+    def _check(self, number: int, record: Sequence[str]) -> None:
+        """Note which columns a wide record uses; InputRefusedError for a short one that can be read in two ways."""
+        named = len(self._header)
+        if self._short_rows.possible and self.is_short(record) and self._short_rows.is_ambiguous(record):
+            raise InputRefusedError(
+                f"{self._name}: row {number} has {len(record)} cells, fewer than the {named} of the header, and its "
+                "ids may belong to other columns than those above them. Look for a header with a comma in it: put "
+                f"quotation marks around it. The header has: {', '.join(map(repr, self._header))[:500]}."
+            )
+        for column in range(len(record), max(named, self.used), -1):
+            if record[column - 1].strip():
+                self.used = column
+                break

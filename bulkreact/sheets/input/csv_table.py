@@ -1,52 +1,46 @@
 """Reads text tables in chunks, all cells as text, after detecting encoding, delimiter and header."""
 
 import codecs
-import csv
 import gzip
 import io
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.guids import is_guid
 from bulkreact.sheets.columns import HeaderRule
-from bulkreact.sheets.input.csv_scan import scan_records
-from bulkreact.sheets.input.header_search import TITLE_LINES, FoundHeader, find_header
+from bulkreact.sheets.input.clean_text import CleanText, find_nuls
+from bulkreact.sheets.input.csv_dialect import DELIMITERS, CsvDialect, detect_delimiter, find_sep_line, first_records
+from bulkreact.sheets.input.csv_scan import CutOffRow, scan_records
+from bulkreact.sheets.input.header_search import FoundHeader, find_header
+from bulkreact.sheets.input.text_encoding import (
+    REGIONAL,
+    WESTERN,
+    candidates,
+    find_mark,
+    find_nonsense,
+    how_to_find_out,
+)
+from bulkreact.wording import plural
 
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+
 _CHUNK_CELLS = 200_000
 _HEAD_LENGTH = 1 << 16
 _GZIP = b"\x1f\x8b"
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_WESTERN = "cp1252"
 # Western spreadsheets save CSV in none of these encodings, and with one of these delimiters.
 _PLAIN = {"utf-8", "ascii"}
 _SPREADSHEET_DELIMITERS = {";", "\t"}
-_SEP = re.compile(r'"?sep=([^\w\r\n"])"?[;,\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 # Characters that occur in binary formats but in no table.
 _BINARY = re.compile(r"[\0-\x08\x0e-\x1a]")
-# UTF-16 text without a byte order mark has at least this share of zeros among its even, or odd, bytes.
-_ZEROS = 0.4
 
 _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error)
-
-
-@dataclass(frozen=True, slots=True)
-class CsvDialect:
-    """The format of a text file; ``has_sep_line`` if it begins with Excel's ``sep=``."""
-
-    encoding: str
-    delimiter: str
-    compressed: bool
-    has_sep_line: bool = False
 
 
 class TextTable:
@@ -63,25 +57,26 @@ class TextTable:
         self._path = path
         self._name = name
         self._rule = rule
-        self.remark = ""
-        compressed, encodings = _encodings(path, name, encoding)
+        compressed, start = _read_start(path, name)
+        marked = find_mark(start)
+        encodings = [encoding] if encoding else candidates(start)
         for candidate in encodings:
+            dialect = CsvDialect(candidate, delimiter or "", compressed, marked is not None)
             try:
-                self.dialect = self._detect_dialect(candidate, delimiter, compressed=compressed)
+                self.dialect = self._detect_dialect(dialect)
                 with self._open() as file:
                     self._scan = scan_records(file, name, self.dialect.delimiter, rule)
-            except UnicodeError as error:
+                    has_nuls = file.has_nuls
+            except UnicodeError:
                 if candidate == encodings[-1]:
-                    raise InputRefusedError(_decoding_error(name, error, encoding)) from None
+                    raise InputRefusedError(self._decoding_error(encoding, marked, compressed=compressed)) from None
                 continue
             except _CORRUPT as error:
                 raise InputRefusedError(f"{name} cannot be unpacked: {error}. Compress it again.") from None
             break
-        if self.dialect.encoding == _WESTERN and not encoding:
-            self.remark = (
-                f"{name} is not UTF-8 and was read as Windows' Western encoding ({_WESTERN}). If names look wrong, say "
-                "which it is with --encoding, or save the file as 'CSV UTF-8'."
-            )
+        guessed = self.dialect.encoding == WESTERN and not encoding
+        remarks = [*(self._check_western() if guessed else ()), *(self._check_nuls() if has_nuls else ())]
+        self.remark = " ".join([*remarks, *self._describe_end()])
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -94,11 +89,16 @@ class TextTable:
         return self._scan.found
 
     @property
+    def cut_off(self) -> CutOffRow | None:
+        """Return the last row if the file ends within it."""
+        return self._scan.cut_off
+
+    @property
     def from_spreadsheet(self) -> bool:
         """Return whether a spreadsheet program probably saved the file: other programs write UTF-8 with commas."""
         dialect = self.dialect
         plain = codecs.lookup(dialect.encoding).name in _PLAIN and dialect.delimiter not in _SPREADSHEET_DELIMITERS
-        return dialect.has_sep_line or not plain
+        return dialect.marked or dialect.has_sep_line or not plain
 
     def merged_range(self, _number: int, _index: int) -> str:
         """Return nothing: no cells are merged in text."""
@@ -135,44 +135,97 @@ class TextTable:
                 "Look for a broken quotation mark, and save the file again."
             )
 
-    def _detect_dialect(self, encoding: str, delimiter: str | None, *, compressed: bool) -> CsvDialect:
-        dialect = CsvDialect(encoding, delimiter or ",", compressed)
+    def _detect_dialect(self, dialect: CsvDialect) -> CsvDialect:
         with _open_text(self._path, dialect) as text:
             head = text.read(_HEAD_LENGTH)
         # Valid UTF-8 is text in practice; any bytes are valid in the Western encoding.
-        if encoding == _WESTERN and _BINARY.search(head):
+        if dialect.encoding == WESTERN and _BINARY.search(head):
             raise InputRefusedError(f"{self._name} is not a text file, so it has no table that could be read.")
-        if mark := _SEP.match(head):
-            return CsvDialect(encoding, delimiter or mark[1], compressed, has_sep_line=True)
-        return dialect if delimiter else CsvDialect(encoding, _detect_delimiter(head, self._rule), compressed)
+        if separator := find_sep_line(head):
+            return replace(dialect, delimiter=dialect.delimiter or separator, has_sep_line=True)
+        return dialect if dialect.delimiter else replace(dialect, delimiter=detect_delimiter(head, self._rule))
+
+    def _check_western(self) -> Iterator[str]:
+        """Yield that the encoding was guessed; InputRefusedError if the text then makes no sense."""
+        with self._open() as file:
+            nonsense = find_nonsense(iter(partial(file.read, _HEAD_LENGTH), ""))
+        if nonsense:
+            raise InputRefusedError(
+                f"{self._name} is not UTF-8, and in Windows' Western encoding ({WESTERN}) it makes no sense, for example "
+                f"{nonsense!r}. {self._how_to_find_out(compressed=self.dialect.compressed)}."
+            )
+        yield (
+            f"{self._name} is not UTF-8 and was read as Windows' Western encoding ({WESTERN}). If names look wrong, say "
+            "which it is with --encoding, or save the file as 'CSV UTF-8'."
+        )
+
+    def _how_to_find_out(self, *, compressed: bool) -> str:
+        """Return how to find the encoding: the regional ones in which the header names the columns, if it needs one."""
+        if self._fits("latin-1", compressed=compressed):
+            return how_to_find_out(())
+        return how_to_find_out(encoding for encoding in REGIONAL if self._fits(encoding, compressed=compressed))
+
+    def _fits(self, encoding: str, *, compressed: bool) -> bool:
+        try:
+            with _open_text(self._path, CsvDialect(encoding, "", compressed)) as text:
+                head = text.read(_HEAD_LENGTH)
+        except UnicodeError:
+            return False
+        found = find_header(enumerate(first_records(head, detect_delimiter(head, self._rule))), self._rule)
+        return found is not None and found.complete
+
+    def _check_nuls(self) -> Iterator[str]:
+        """Yield where NUL characters were passed over; InputRefusedError if they stand for lost rows."""
+        with (
+            _open_bytes(self._path, compressed=self.dialect.compressed) as raw,
+            io.TextIOWrapper(raw, encoding=self.dialect.encoding) as text,
+        ):
+            nuls = find_nuls(text)
+        if nuls.block_line:
+            raise InputRefusedError(
+                f"{self._name}: line {nuls.block_line} has a block of NUL characters with more rows behind it, as in a copy "
+                "that broke off: rows are missing there. Copy or export the file again."
+            )
+        if nuls.stray:
+            yield f"{self._name}: {_count_nuls(nuls.stray)} passed over, the first in line {nuls.stray_line}."
+        if nuls.at_end:
+            yield (
+                f"{self._name}: {_count_nuls(nuls.at_end, ' at the end')} passed over. If a copy broke off, rows are "
+                "missing at the end: compare it with its source."
+            )
+
+    def _describe_end(self) -> Iterator[str]:
+        if cut := self.cut_off:
+            yield (
+                f"{self._name} ends within row {cut.number}, after {cut.cells} of {len(self.header)} cells and without a line "
+                "end. If the file was cut off, rows are missing: compare it with its source."
+            )
+
+    def _decoding_error(self, encoding: str | None, marked: str | None, *, compressed: bool) -> str:
+        mark = f" The file begins with the byte order mark of {marked.upper()}." if marked else ""
+        if encoding:
+            return f"{self._name} is not {encoding} text.{mark} Leave --encoding out, or name another."
+        neither = mark or f" It is neither UTF-8 nor {WESTERN}."
+        how = self._how_to_find_out(compressed=compressed)
+        return (
+            f"{self._name} is no text that could be read.{neither} {how}. If it is no table at all, save the table in it "
+            "as 'CSV UTF-8' and run that file."
+        )
 
     @contextmanager
-    def _open(self) -> Iterator[TextIO]:
+    def _open(self) -> Iterator[CleanText]:
         with _open_text(self._path, self.dialect) as text:
             if self.dialect.has_sep_line:
                 text.readline()
             yield text
 
 
-class _WithoutNul(io.TextIOWrapper):
-    """Text without the NUL characters that some programs pad it with."""
-
-    def read(self, size: int | None = -1, /) -> str:
-        text = super().read(size)
-        # An empty result would mean the end of the file.
-        while text and not (content := text.replace("\0", "")):
-            text = super().read(size)
-        return content if text else ""
-
-    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        return super().readline(size).replace("\0", "")
-
-
 @contextmanager
-def _open_text(path: Path, dialect: CsvDialect) -> Iterator[TextIO]:
+def _open_text(path: Path, dialect: CsvDialect) -> Iterator[CleanText]:
+    delimiters = "".join({*DELIMITERS.values(), dialect.delimiter})
     with (
         _open_bytes(path, compressed=dialect.compressed) as raw,
-        _WithoutNul(raw, encoding=dialect.encoding, newline="") as text,
+        CleanText(raw, dialect.encoding, delimiters) as text,
     ):
         yield text
 
@@ -181,8 +234,8 @@ def _open_bytes(path: Path, *, compressed: bool) -> BinaryIO:
     return gzip.open(path) if compressed else path.open("rb")  # type: ignore[return-value]
 
 
-def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[str]]:
-    """Return whether a file is compressed, and the encodings to try, in order."""
+def _read_start(path: Path, name: str) -> tuple[bool, bytes]:
+    """Return whether a file is compressed, and its first bytes; InputRefusedError if it is no text."""
     with path.open("rb") as raw:
         compressed = raw.read(len(_GZIP)) == _GZIP
     try:
@@ -190,39 +243,11 @@ def _encodings(path: Path, name: str, encoding: str | None) -> tuple[bool, list[
             start = raw.read(_HEAD_LENGTH)
     except _CORRUPT as error:
         raise InputRefusedError(f"{name} cannot be unpacked: {error}. Compress it again.") from None
-    if encoding:
-        # With a byte order mark the first name would begin with it.
-        return compressed, ["utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding]
-    for mark, marked in _BYTE_ORDER_MARKS.items():
-        if start.startswith(mark):
-            return compressed, [marked]
-    for offset, utf_16 in ((1, "utf-16-le"), (0, "utf-16-be")):
-        high, low = start[offset::2], start[1 - offset :: 2]
-        if high.count(0) > _ZEROS * len(high) and low.count(0) < _ZEROS * len(low) / 10:
-            return compressed, [utf_16]
-    return compressed, ["utf-8", _WESTERN]
+    return compressed, start
 
 
-def _detect_delimiter(head: str, rule: HeaderRule) -> str:
-    """Return the delimiter with which the first records name most columns, else have most ids, else most cells."""
-    return max(DELIMITERS.values(), key=lambda delimiter: _rank(list(_records(head, delimiter)), rule))
-
-
-def _rank(records: list[list[str]], rule: HeaderRule) -> tuple[bool, int, int, int]:
-    found = find_header(enumerate(records), rule)
-    if found is None:
-        return False, 0, 0, 0
-    ids = sum(is_guid(cell.strip()) for record in records for cell in record)
-    return found.complete, found.known, ids, len(found.cells)
-
-
-def _records(head: str, delimiter: str) -> Iterator[list[str]]:
-    """Yield the first records with content, as far as they can be parsed."""
-    try:
-        records = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-        yield from islice((record for record in records if any(map(str.strip, record))), TITLE_LINES + 1)
-    except csv.Error:
-        return
+def _count_nuls(number: int, where: str = "") -> str:
+    return f"{plural(number, 'NUL character')}{where} {'was' if number == 1 else 'were'}"
 
 
 def _parse(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -230,9 +255,3 @@ def _parse(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield from chunks
     except pd.errors.ParserError as error:
         raise InputRefusedError(f"{name} is not a proper CSV file: {error}.") from None
-
-
-def _decoding_error(name: str, error: UnicodeError, encoding: str | None) -> str:
-    if encoding:
-        return f"{name} is not {encoding} text ({error}). Leave --encoding out, or name another."
-    return f"{name} is no text that could be read. If it is a table, save it as 'CSV UTF-8' and run that file."

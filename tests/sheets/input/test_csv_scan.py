@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input import csv_scan as scan_module
+from bulkreact.sheets.input.clean_text import CleanText
 from bulkreact.sheets.input.csv_scan import Scan, scan_records
 from bulkreact.sheets.input.header_search import FoundHeader
 
@@ -19,7 +20,7 @@ RULE = HeaderRule({"customer_id": "a", "subscription_id": "b"}, ("customer_id", 
 def scan(text: str, part: int = 1 << 16) -> Scan:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "_CHUNK", part)
-        return scan_records(io.StringIO(text, newline=""), "input.csv", ",", RULE)
+        return scan_records(CleanText(io.BytesIO(text.encode()), "utf-8", ","), "input.csv", ",", RULE)
 
 
 @given(
