@@ -30,7 +30,6 @@ from bulkreact.sheets.input.text_encoding import (
 )
 from bulkreact.wording import plural
 
-
 _CHUNK_CELLS = 200_000
 _HEAD_LENGTH = 1 << 16
 _GZIP = b"\x1f\x8b"
