@@ -31,6 +31,7 @@ AUTHORITIES = {
 # The audience of tokens, whatever the base URL of a run.
 RESOURCES = BASE_URLS
 
+DEFAULT_LOCALE = "en-US"
 CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
@@ -63,7 +64,7 @@ class Service:
     base_url: str
     api_version: str
     simulated: bool
-    locale: str = "en-US"
+    locale: str = DEFAULT_LOCALE
 
 
 class AuthMethod(StrEnum):

@@ -11,6 +11,6 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def shell_quote(path: Path) -> str:
-    """Return a path quoted for the shell."""
+def shell_quote(path: Path | str) -> str:
+    """Return a path or another argument quoted for the shell."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

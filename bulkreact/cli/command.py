@@ -1,7 +1,7 @@
 """Commands whose options also come from the environment and the configuration file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +132,30 @@ def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
         case _:
             value, origin = option.get_default(ctx), "default" if ctx.params[name] is not None else ""
     return EffectiveValue(None if ctx.params[name] is None else str(value), origin)
+
+
+def own_options(ctx: click.Context, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those options that no other command gets by itself, as on the command line; paths are absolute."""
+    options = _options_of(ctx.command)
+    values = {name: value for name in names if (value := _own_value(ctx, name, options[name])) is not None}
+    paths = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return tuple(text for name, value in (values | paths).items() for text in (options[name].opts[0], str(value)))
+
+
+def _own_value(ctx: click.Context, name: str, option: click.Option) -> object:
+    """Return the value given on the command line, or in a variable or table of this command alone; None for no such."""
+    command, parent = str(ctx.info_name), ctx.parent
+    if not option.expose_value and isinstance(ctx, CommandContext):
+        is_before = parent and parent.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        value = ctx.command_line.get(name) or (parent.params[name] if parent and is_before else None)
+        return Path(str(value)) if value and isinstance(option.type, click.Path) else value
+    origin = effective(ctx)[name].origin
+    own = (
+        origin == "command line"
+        or f"_{command.upper()}_" in origin
+        or origin.endswith((f"[{command}]", f".{command}]"))
+    )
+    return ctx.params[name] if own else None
 
 
 def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:

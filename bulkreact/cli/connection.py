@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import click
 
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.cli import credentials
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
@@ -21,8 +22,14 @@ def open_run_connection(
 ) -> AbstractContextManager[PartnerConnection]:
     """Return a connection to the partner API and tenant of a run."""
     metadata = run.metadata
-    service = Service(Cloud(metadata.cloud), metadata.base_url, metadata.api_version, simulated=metadata.simulated)
-    return open_connection(ctx, service, limits, reporter, tenant_id=metadata.tenant_id)
+    service = Service(
+        Cloud(metadata.cloud),
+        metadata.base_url,
+        metadata.api_version,
+        simulated=metadata.simulated,
+        locale=metadata.settings.locale,
+    )
+    return open_connection(ctx, service, limits, reporter, run=metadata)
 
 
 @contextmanager
@@ -32,14 +39,14 @@ def open_connection(
     limits: Limits,
     reporter: Reporter,
     *,
-    tenant_id: str | None = None,
+    run: RunMetadata | None = None,
     token_needed: bool = False,
 ) -> Iterator[PartnerConnection]:
-    """Yield a connection with the credentials of the options; ``tenant_id`` is that of the run, if any.
+    """Yield a connection with the credentials of the options; ``run`` is what continues, if anything.
 
     Without a token a run still ends with a journal that says so; ``token_needed`` raises CredentialsRefusedError.
     """
-    access = credentials.authorize(ctx, service, tenant_id=tenant_id)
+    access = credentials.authorize(ctx, service, run=run)
     if token_needed and access.refusal:
         raise CredentialsRefusedError(access.refusal)
     shutdown = ShutdownRequest(reporter.info, invocation_of(ctx).signals)

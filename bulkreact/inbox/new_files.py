@@ -208,7 +208,8 @@ class NewFileProcessor:
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
         if earlier.stage not in {FilingStage.ENDED, FilingStage.FILED} or (run and not run.is_finished):
-            command = store.resume_command(folder, job.output.reports)
+            options = run.metadata.settings.options if run else ()
+            command = store.resume_command(folder, job.output.reports, options)
             message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
             code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
             return self.sweep.leave_waiting(name, earlier.run_id, code, message)

@@ -70,7 +70,7 @@ class UnfinishedRuns:
 
     def _resume_run(self, entry: LedgerEntry, run: Run) -> FileResult | None:
         job = self.sweep.job
-        command = store.resume_command(run.folder, job.output.reports)
+        command = store.resume_command(run.folder, job.output.reports, run.metadata.settings.options)
         if run.session and is_halted(run):
             if self.sweep.mover.find_input(entry) is None:
                 # Its file was removed, so a user is dealing with it.

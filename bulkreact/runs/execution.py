@@ -46,8 +46,8 @@ class RunJob:
 
     @property
     def run_name(self) -> str:
-        """Return the run's name on the command line."""
-        return store.cli_name(self.folder, self.output.reports)
+        """Return the run's name on the command line, with the options for the same credentials."""
+        return store.run_arguments(self.folder, self.output.reports, self.connection.access.options)
 
     @property
     def send_command(self) -> str:
@@ -86,7 +86,7 @@ def execute(job: RunJob) -> WrittenResults:
             with suppress(ResultsNotWrittenError):
                 _write(job, stop_reason, iso_milliseconds(connection.now()))
             raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(shell_quote(job.folder))} "
+                f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(job.run_name)} "
                 "(what was under way is repeated under its old request ids). "
                 f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
             ) from None
@@ -165,7 +165,7 @@ def write_again(
         run.folder,
         latest_run_status(run.folder, now=iso_milliseconds(now)),
         reports,
-        store.resume_command(run.folder, reports),
+        store.resume_command(run.folder, reports, run.metadata.settings.options),
         to=to or run.folder,
         latest=None if to else store.latest_summary_path(run.folder),
         xlsx=xlsx,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bulkreact.batch.journal import schema
 
 INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 4
+_VERSION = 1000 * schema.VERSION + 5
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     name TEXT PRIMARY KEY, seal INTEGER NOT NULL, mtime INTEGER NOT NULL, size INTEGER NOT NULL,

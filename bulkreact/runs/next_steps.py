@@ -56,8 +56,8 @@ def taken_over_steps(transferred: Mapping[str, int], folder: Path, reports: Path
         rows, retry = plural(number, "row"), store.locate(folder.parent, run_id)
         if retry is None:
             yield NextStep(f"Taken over: {rows}, by a run that is not here:", run_id)
-        elif read_run(retry).can_be_resumed and not is_locked(retry):
-            command = store.resume_command(retry, reports)
+        elif (run := read_run(retry)).can_be_resumed and not is_locked(retry):
+            command = store.resume_command(retry, reports, run.metadata.settings.options)
             yield NextStep(f"Taken over: {rows}, by run {run_id}, which is unfinished. Continue that with:", command)
         else:
             command = f"bulkreact status {store.cli_name(retry, reports)}"

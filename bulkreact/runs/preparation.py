@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import finalize
-from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.preview import planned_targets
 from bulkreact.batch.journal.reading import JournalReader
@@ -107,7 +107,13 @@ def new_metadata(
         tenant_id=access.tenant_id or None,
         simulated=service.simulated,
         from_spreadsheet=input_file.from_spreadsheet,
+        settings=run_settings(service, access),
     )
+
+
+def run_settings(service: Service, access: AuthorizedAccess) -> RunSettings:
+    """Return what a run remembers of how its calls are made."""
+    return RunSettings(service.locale, access.client_id, access.authority, access.scope, access.options)
 
 
 def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
@@ -119,10 +125,11 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
         )
     run, remark = choose_unfinished(listed.runs, metadata, access)
     if run and run.age > CONTINUED_WITHIN:
+        unfinished = open_retries(listed.runs).get(run.metadata.id, run)
+        command = store.resume_command(unfinished.folder, reports, unfinished.metadata.settings.options)
         raise InputRefusedError(
             f"An unfinished run of this input is more than {CONTINUED_WITHIN.days} days old. Continue it with: "
-            f"{store.resume_command(open_retries(listed.runs).get(run.metadata.id, run).folder, reports)}, "
-            "or begin anew with --new."
+            f"{command}, or begin anew with --new."
         )
     if run:
         complete_handovers(run.folder, listed.runs)

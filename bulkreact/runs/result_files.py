@@ -104,7 +104,7 @@ class ResultFiles:
             steps = next_steps(
                 counts,
                 self.status.stop_reason.state,
-                store.cli_name(self.folder, self.reports),
+                store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
                 resume_command=self.resume_command,
                 failed=files["failed"],
                 taken_over=taken_over,

@@ -20,7 +20,7 @@ from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
-from bulkreact.runs.preparation import Confirm
+from bulkreact.runs.preparation import Confirm, run_settings
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
@@ -81,6 +81,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
         row_limit=row_limit,
         retry_of=run.metadata.id,
         tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
+        settings=run_settings(connection.service, connection.access),
     )
 
 
@@ -101,7 +102,7 @@ def find_unfinished_retry(
         return retry
     raise InputRefusedError(
         f"Run {retry.metadata.id}, an unfinished retry of run {run.metadata.id}, {obstacle}. Continue it with: "
-        f"{store.resume_command(retry.folder, reports)}"
+        f"{store.resume_command(retry.folder, reports, retry.metadata.settings.options)}"
     )
 
 
@@ -167,7 +168,7 @@ class RetrySelection:
             remark += f" Failed for good: {self._failed:,}; --all-failed takes them as well."
         for owner, pending in self._pending.items():
             if pending:
-                name = store.cli_name(owner, self._reports)
+                name = store.run_arguments(owner, self._reports, self._journals[owner].metadata.settings.options)
                 remark += f" Pending: {pending:,}; look at them with: bulkreact verify {name}"
         for run, rows in self._elsewhere.items():
             remark += f" Taken over before: {rows:,}, by run {run}."
@@ -197,6 +198,6 @@ class RetrySelection:
         session = journal.latest_session()
         if session is None or session.state is not RunState.FINISHED:
             which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"
-            command = store.resume_command(folder, self._reports)
+            command = store.resume_command(folder, self._reports, journal.metadata.settings.options)
             raise InputRefusedError(f"Run {journal.metadata.id}{which} is unfinished. Continue it with: {command}")
         return journal

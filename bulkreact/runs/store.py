@@ -151,9 +151,14 @@ def _unreadable(folder: Path, reason: str) -> InputRefusedError:
     return InputRefusedError(f"The run in {folder} cannot be read: {reason}")
 
 
-def resume_command(folder: Path, reports: Path) -> str:
-    """Return the command that continues a run with this reports folder."""
-    return f"bulkreact resume {cli_name(folder, reports)}"
+def resume_command(folder: Path, reports: Path, options: Sequence[str]) -> str:
+    """Return the command that continues a run with this reports folder; ``options`` as for ``run_arguments``."""
+    return f"bulkreact resume {run_arguments(folder, reports, options)}"
+
+
+def run_arguments(folder: Path, reports: Path, options: Sequence[str]) -> str:
+    """Return what ``resume``, ``retry`` and ``verify`` need: the run's name, and ``options`` for the same credentials."""
+    return " ".join([cli_name(folder, reports), *map(shell_quote, options)])
 
 
 def cli_name(folder: Path, reports: Path) -> str:

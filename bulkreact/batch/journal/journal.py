@@ -1,6 +1,5 @@
 """Creates and writes the journal of a run: durable before anything is sent, and the only source of the results."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal import row_transfers, schema
 from bulkreact.batch.journal.bulk_insert import insert_rows
-from bulkreact.batch.journal.metadata import COLUMNS, RunMetadata, load_metadata
+from bulkreact.batch.journal.metadata import RunMetadata, insert_metadata, load_metadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
@@ -132,9 +131,6 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
 
 def finalize(folder: Path, metadata: RunMetadata) -> None:
     """Mark duplicates and rows beyond the limit, and store the metadata: the run can start."""
-    header = json.dumps(metadata.header, ensure_ascii=False)
-    values = [header if name == "header" else getattr(metadata, name) for name in RunMetadata.__struct_fields__]
-    marks = ", ".join("?" for _ in values)
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(schema.MARK_DUPLICATES)
@@ -144,7 +140,7 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
                 connection.execute(statement)
         if metadata.row_limit is not None:
             connection.execute(schema.EXCLUDE_BY_LIMIT, (metadata.row_limit,))
-        connection.execute(f"INSERT INTO run (one, {COLUMNS}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
+        insert_metadata(connection, metadata)
         connection.execute("COMMIT")
 
 

@@ -2,17 +2,33 @@
 
 import sqlite3
 
-from msgspec import Struct, convert, json
+from msgspec import DecodeError, Struct, convert, json
+from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import RunState
+from bulkreact.settings import DEFAULT_LOCALE, parse_authority, parse_client_id, parse_locale, parse_scope
 
 VERIFY = "verify"
 _LATEST_SESSION = """
 SELECT id, process_id, started_at, ended_at, state, exit_code, reason, configured_per_minute
 FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1
 """
+
+
+class RunSettings(Struct, frozen=True):
+    """How a run's calls are made, besides their target; empty if not given, and in journals of earlier versions.
+
+    ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
+    shown, never used unseen.
+    """
+
+    locale: str = DEFAULT_LOCALE
+    client_id: str = ""
+    authority: str = ""
+    scope: str = ""
+    options: tuple[str, ...] = ()
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
@@ -40,6 +56,7 @@ class RunMetadata(Struct, frozen=True, array_like=True):
     simulated: bool
     from_spreadsheet: bool
     retry_of: str | None = None
+    settings: RunSettings = RunSettings()
 
     @property
     def target(self) -> tuple[str, str]:
@@ -60,7 +77,10 @@ class SessionRecord(Struct, frozen=True, array_like=True):
     configured_per_minute: float | None
 
 
-COLUMNS = ", ".join(RunMetadata.__struct_fields__)
+# The settings have a table of their own.
+_NAMES = tuple(name for name in RunMetadata.__struct_fields__ if name != "settings")
+COLUMNS = ", ".join(_NAMES)
+_HAS_SETTINGS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'settings')"
 
 
 def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
@@ -74,9 +94,38 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
     row = connection.execute(f"SELECT {COLUMNS} FROM run").fetchone()  # noqa: S608 - our own names
     if row is None:
         raise JournalUnreadableError("The journal was never finished: the run did not begin.")
-    values = dict(zip(RunMetadata.__struct_fields__, row, strict=True))
+    values = dict(zip(_NAMES, row, strict=True))
     # SQLite has no booleans: lax conversion takes 0 and 1.
-    return convert(list({**values, "header": json.decode(values["header"])}.values()), RunMetadata, strict=False)
+    metadata = convert(list({**values, "header": json.decode(values["header"])}.values()), RunMetadata, strict=False)
+    return replace(metadata, settings=_load_settings(connection))
+
+
+def insert_metadata(connection: sqlite3.Connection, metadata: RunMetadata) -> None:
+    """Insert a run's metadata."""
+    values = [getattr(metadata, name) for name in _NAMES]
+    values[_NAMES.index("header")] = json.encode(metadata.header).decode()
+    marks = ", ".join("?" for _ in values)
+    connection.execute(f"INSERT INTO run (one, {COLUMNS}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
+    connection.execute("INSERT INTO settings VALUES (1, ?)", (json.encode(metadata.settings).decode(),))
+
+
+def _load_settings(connection: sqlite3.Connection) -> RunSettings:
+    has_settings = connection.execute(_HAS_SETTINGS).fetchone()[0]
+    row = connection.execute("SELECT content FROM settings").fetchone() if has_settings else None
+    try:
+        settings = json.decode(row[0], type=RunSettings) if row else RunSettings()
+        # As strictly as if they had been typed: others may have written the file.
+        for value, parse in (
+            (settings.locale, parse_locale),
+            (settings.client_id, parse_client_id),
+            (settings.authority, parse_authority),
+            (settings.scope, parse_scope),
+        ):
+            if value:
+                parse(value)
+    except (DecodeError, ValueError) as error:
+        raise JournalUnreadableError(f"The journal is damaged: {error}.") from None
+    return settings if all(map(str.isprintable, settings.options)) else replace(settings, options=())
 
 
 def latest_session(connection: sqlite3.Connection, *, sending: bool = True) -> SessionRecord | None:

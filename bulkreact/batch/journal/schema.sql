@@ -22,6 +22,12 @@ CREATE TABLE run (
     retry_of TEXT
 ) STRICT;
 
+-- Earlier versions made none, and do not look for one.
+CREATE TABLE settings (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    content TEXT NOT NULL CHECK (json_valid(content))
+) STRICT;
+
 CREATE TABLE rows (
     ordinal INTEGER PRIMARY KEY,
     number INTEGER NOT NULL,

@@ -42,5 +42,5 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     for line in results.remarks():
         click.echo(line, err=True)
     if run.can_be_resumed:
-        command_line = store.resume_command(run.folder, reports)
+        command_line = store.resume_command(run.folder, reports, run.metadata.settings.options)
         click.echo(f"The run is not finished. Continue it with: {command_line}", err=True)

@@ -43,7 +43,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
     if ctx.params["json"]:
         click.echo(json.dumps(progress.to_dict(), ensure_ascii=False, indent=2))
         return
-    name = store.cli_name(run.folder, reports)
+    name = store.run_arguments(run.folder, reports, run.metadata.settings.options)
     console = stdout_console()
     for line in progress.lines(name):
         console.print(line, soft_wrap=True)

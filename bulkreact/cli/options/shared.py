@@ -15,7 +15,7 @@ from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.own_outputs import OutputKind
-from bulkreact.settings import BASE_URLS, Cloud, Limits, Service, Verification
+from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 Option = Callable[[Decorated], Decorated]
@@ -48,7 +48,7 @@ target_options = combine_options(
         help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
     ),
     _shown("--api-version", type=API_VERSION, default="v1", help="The version in the URL."),
-    _shown("--locale", type=LOCALE, default="en-US", help="The language of Partner Center's messages."),
+    _shown("--locale", type=LOCALE, default=DEFAULT_LOCALE, help="The language of Partner Center's messages."),
     option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
 limit_options = combine_options(

@@ -18,7 +18,8 @@ from bulkreact.partnercenter.auth.credential_source import AppSource, Credential
 class AuthorizedAccess:
     """Credentials that were checked once: their tenant and, if they are refused, why.
 
-    ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown.
+    ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown. The last four
+    are what is needed to get the same credentials again; ``options`` is for the command line.
     """
 
     credentials: Credentials
@@ -27,6 +28,10 @@ class AuthorizedAccess:
     refusal: str = ""
     remark: str = ""
     source: CredentialSource | None = None
+    client_id: str = ""
+    authority: str = ""
+    scope: str = ""
+    options: tuple[str, ...] = ()
 
     def matches_tenant(self, tenant_id: str | None) -> bool:
         """Return whether a run of a tenant (a GUID, a domain, or empty if unknown) may be continued."""

@@ -37,6 +37,7 @@ def record_call(request: web.Request) -> dict[str, object]:
         **({"query": request.query_string} if request.query_string else {}),
         "request_id": headers.get("MS-RequestId", ""),
         "correlation_id": headers.get("MS-CorrelationId", ""),
+        "locale": headers.get("X-Locale", ""),
         "at": monotonic(),
         "answer": "",
         "effect": "",
