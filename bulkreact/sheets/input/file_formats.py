@@ -42,9 +42,17 @@ _OTHER_FORMATS = {
     b"\xff\xd8\xff": ("a picture", _EXPORT),
     b"GIF8": ("a picture", _EXPORT),
     b"{\\rtf": ("a text document (.rtf)", _EXPORT),
+    b"ID;P": ("a SYLK file (.slk)", _SAVE_AS_WORKBOOK),
+    b"TABLE\r\n0,1": ("a DIF file", _SAVE_AS_WORKBOOK),
+    b"TABLE\n0,1": ("a DIF file", _SAVE_AS_WORKBOOK),
+    b"\x03": ("a dBase file (.dbf)", _EXPORT),
+    b"\0\0\x02\0": ("a Lotus worksheet", _SAVE_AS_WORKBOOK),
+    b"\0\0\x1a\0": ("a Lotus worksheet", _SAVE_AS_WORKBOOK),
 }
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a]")
 _XML_TABLE = b"urn:schemas-microsoft-com:office:spreadsheet"
+_OPEN_DOCUMENT = b"<office:document"
+_JSON = re.compile(rb"\{\s*\"|\[\s*[\[{]")
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|meta|body|style|table|div|center)\b[^,;\t|]*?[\s>]")
 _MARKUP_LEFT_OUT = re.compile(rb"(?:\s+|<!--.*?-->)*", re.DOTALL)
 _WEB_ARCHIVE = re.compile(rb"(?:mime-version:|from: <saved by)")
@@ -102,9 +110,13 @@ def _describe_markup(start: bytes) -> tuple[str, str] | None:
     if text.startswith(b"<?xml"):
         if _XML_TABLE in text:
             return "an XML table of Excel 2003", _SAVE_AS_WORKBOOK
+        if _OPEN_DOCUMENT in text:
+            return "an OpenDocument spreadsheet (.fods)", _SAVE_AS_WORKBOOK
         return ("a web page (HTML)", _SAVE_AS_WORKBOOK) if b"<html" in text else ("an XML file", _EXPORT)
     if _HTML.match(text):
         return "a web page (HTML)", _SAVE_AS_WORKBOOK
+    if _JSON.match(text):
+        return "a JSON file", _EXPORT
     if _WEB_ARCHIVE.match(text):
         return "a web archive", _SAVE_AS_WORKBOOK
     return None

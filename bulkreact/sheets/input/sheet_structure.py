@@ -13,8 +13,9 @@ _BLOCK = 1 << 16
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
-# More than a full sheet of thirty columns has; calamine allocates all cells of the smallest rectangle.
-_MOST_CELLS = 32_000_000
+# calamine allocates all cells of the smallest rectangle: more than a full sheet of thirty columns has are too many, and
+# so is a large rectangle with less than one value in twenty cells.
+_MOST_CELLS, _FEW_CELLS, _MOST_SPARSE = 32_000_000, 2_000_000, 20
 _TRUE = {"1", "true"}
 
 
@@ -23,7 +24,8 @@ class SheetStructure:
 
     ``hidden`` are the rows that are hidden or have no height, if they have cells. ``texts`` are, by row and column,
     error values like ``#N/A`` and formulas that were never calculated: calamine reads those as empty, so that a failed
-    look-up would look like a cell that was never filled in. ``rectangle`` is the smallest one around all values.
+    look-up would look like a cell that was never filled in. ``values`` is the number of cells that have one, and
+    ``rectangle`` the smallest one around them.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class SheetStructure:
         self.merged: list[MergedRange] = []
         self.first_row = self.first_column = sys.maxsize
         self.last_row = self.last_column = -1
+        self.values = 0
 
     @property
     def rectangle(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -43,7 +46,8 @@ class SheetStructure:
     def check_size(self, sheet: str) -> None:
         """Refuse a sheet with a cell far away from the others."""
         rows, columns = self.last_row - self.first_row + 1, self.last_column - self.first_column + 1
-        if self.rectangle and rows * columns > _MOST_CELLS:
+        most = min(_MOST_CELLS, max(_FEW_CELLS, self.values * _MOST_SPARSE))
+        if self.rectangle and rows * columns > most:
             raise WorkbookRefusedError(
                 f"has in sheet {sheet!r} a cell far away from the others: row {self.last_row + 1}, column "
                 f"{self.last_column + 1}. Delete it (in Excel, Ctrl+End goes there), or copy the table into a new sheet."
@@ -177,6 +181,7 @@ class _Scanner:
             structure.first_row, structure.last_row = min(structure.first_row, row), max(structure.last_row, row)
             if self._hidden:
                 structure.hidden.add(row)
+        structure.values += 1
         structure.first_column = min(structure.first_column, column)
         structure.last_column = max(structure.last_column, column)
         if self._is_error:

@@ -6,6 +6,7 @@ import re
 import zipfile
 from functools import cached_property
 from typing import IO
+from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
 
@@ -24,8 +25,8 @@ _OTHER_DOCUMENTS = {
     "word/": "a Word document",
     "ppt/": "a PowerPoint presentation",
     "visio/": "a Visio drawing",
-    "Index/": "a Numbers document",
-    "Index.zip": "a Numbers document",
+    "index/": "a Numbers document",
+    "index.zip": "a Numbers document",
 }
 
 
@@ -46,7 +47,10 @@ class WorkbookParts:
             self._archive = zipfile.ZipFile(file)
         except zipfile.BadZipFile:
             raise damage_error("it is damaged or cut off") from None
-        self._names = {info.filename for info in self._archive.infolist()}
+        # As calamine does: some programs write other capitals, or backslashes.
+        self._names = {_plain_name(info.filename): info.filename for info in self._archive.infolist()}
+        if len(self._names) < len(self._archive.infolist()):
+            raise damage_error("one of its parts occurs twice")
         self._check_kind()
         self._check_size()
         for name in self._names:
@@ -55,10 +59,10 @@ class WorkbookParts:
 
     def open_sheet(self, sheet: str) -> IO[bytes]:
         """Open the part of a sheet."""
-        name = self._sheet_parts.get(sheet, "")
+        name = _plain_name(self._sheet_parts.get(sheet, ""))
         if name not in self._names:
             raise damage_error(f"the part of sheet {sheet!r} is missing")
-        return self._archive.open(name)
+        return self._archive.open(self._names[name])
 
     def _check_kind(self) -> None:
         if _BOOK in self._names:
@@ -76,7 +80,7 @@ class WorkbookParts:
         for beginning, kind in _OTHER_DOCUMENTS.items():
             if any(name.startswith(beginning) for name in self._names):
                 raise WorkbookRefusedError(f"is {kind}, and no workbook. Save the table as .xlsx or CSV.")
-        if "[Content_Types].xml" in self._names:
+        if "[content_types].xml" in self._names:
             raise damage_error(f"it has no {_BOOK}")
         if not self._names:
             raise WorkbookRefusedError("is an empty archive. Name the file that has the table.")
@@ -99,7 +103,7 @@ class WorkbookParts:
                 raise WorkbookRefusedError("is encrypted. Save it as .xlsx without a password.")
 
     def _check_encoding(self, name: str) -> None:
-        with self._archive.open(name) as part:
+        with self._archive.open(self._names[name]) as part:
             start = part.read(_DECLARATION_LENGTH)
         declared = _ENCODING.match(start.removeprefix(codecs.BOM_UTF8))
         encoding = declared[1].decode("ascii", "replace") if declared else "UTF-8"
@@ -116,15 +120,25 @@ class WorkbookParts:
     @cached_property
     def _sheet_parts(self) -> dict[str, str]:
         """Return the names of the sheets' parts."""
-        relations = fromstring(self._archive.read(_RELATIONS))
+        relations = self._parse(_RELATIONS)
         targets = {str(element.get("Id")): str(element.get("Target")) for element in relations}
         parts = {}
-        for element in fromstring(self._archive.read(_BOOK)).iter():
+        for element in self._parse(_BOOK).iter():
             # By local names: the strict variant of the format has other name spaces.
             if element.tag.endswith("}sheet"):
                 relation = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
                 parts[str(element.get("name"))] = _absolute_name(targets.get(relation, ""))
         return parts
+
+    def _parse(self, name: str) -> Element:
+        if name not in self._names:
+            raise damage_error(f"it has no {name}")
+        root: Element = fromstring(self._archive.read(self._names[name]))
+        return root
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("\\", "/").casefold()
 
 
 def _absolute_name(target: str) -> str:

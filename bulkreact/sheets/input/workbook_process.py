@@ -7,7 +7,7 @@ import gzip
 import io
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -82,17 +82,18 @@ class _Workbook:
         ]
 
     def table(self, choice: Choice) -> Iterator[Reply]:
-        """Yield the table below a header in chunks, without hidden rows if they are to be skipped."""
+        """Yield the table below a header in chunks, without blank rows, and without hidden ones that are to be skipped."""
         _, sheet, structure = self._load(choice.sheet)
-        header = next(islice(_rows(sheet, structure), choice.header_row, None), (0, []))[1]
-        below = list(_used_columns(sheet, structure, choice.header_row, header))
-        first, end = (min(below), max(below) + 1) if below else (0, 0)
+        header = next((cells for _, cells in _rows(sheet, structure, choice.header_row)), [])
+        used = _used_columns(sheet, structure, choice.header_row, header)
+        first, end = (min(used), max(used) + 1) if used else (0, 0)
         skipped = self._hidden_rows(sheet, structure, choice.header_row)
         yield TableHead(_cut(header, first, end), first, structure.merged)
-        rows = islice(_rows(sheet, structure), choice.header_row + 1, None)
-        shown = ((number, _cut(cells, first, end)) for number, cells in rows if number not in skipped)
+        below = _rows(sheet, structure, choice.header_row + 1)
+        shown = ((number, _cut(cells, first, end)) for number, cells in below if number not in skipped)
+        rows = ((number, cells) for number, cells in shown if _has_content(cells))
         size = max(1, _CHUNK_CELLS // max(1, end - first))
-        while chunk := list(islice(shown, size)):
+        while chunk := list(islice(rows, size)):
             yield Rows([number for number, _ in chunk], [cells for _, cells in chunk])
         yield Rows([], [])
 
@@ -128,7 +129,7 @@ class _Workbook:
         """Return the hidden rows to skip; WorkbookRefusedError if there are some and the user has not decided."""
         if not structure.hidden or self._job.hidden == "include":
             return set()
-        below = islice(_rows(sheet, structure), header_row + 1, None)
+        below = _rows(sheet, structure, header_row + 1)
         numbers = [number for number, cells in below if number in structure.hidden and _has_content(cells)]
         if numbers and self._job.hidden is None:
             raise WorkbookRefusedError(
@@ -149,28 +150,30 @@ def _open_file(path: Path, *, compressed: bool) -> IO[bytes]:
     return io.BytesIO(content)
 
 
-def _used_columns(sheet: CalamineSheet, structure: SheetStructure, header_row: int, header: list[str]) -> Iterable[int]:
+def _used_columns(sheet: CalamineSheet, structure: SheetStructure, header_row: int, header: list[str]) -> set[int]:
     """Return the columns with a name or with a cell that is not blank."""
     used = {index for index, name in enumerate(header) if name.strip()}
     if used and structure.first_column >= min(used) and structure.last_column <= max(used) and not structure.texts:
         return used
-    for _, cells in islice(_rows(sheet, structure), header_row + 1, None):
+    for _, cells in _rows(sheet, structure, header_row + 1):
         if len(cells) > max(used, default=-1) + 1 or min(used, default=0):
             used.update(index for index, cell in enumerate(cells) if index not in used and cell.strip())
     return used
 
 
-def _rows(sheet: CalamineSheet, structure: SheetStructure) -> Iterator[tuple[int, list[str]]]:
-    """Yield all rows down to the last with a cell, with their numbers, counted from 0; cells as text."""
+def _rows(sheet: CalamineSheet, structure: SheetStructure, first: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows from the ``first`` on with their numbers, counted from 0; cells as text."""
     left = [""] * (sheet.start[1] if sheet.start else 0)
-    rows = ([*left, *map(_text, cells)] for cells in sheet.iter_rows()) if sheet.start else iter([])
     number = -1
-    for number, cells in enumerate(rows):
-        _insert(cells, structure.texts.get(number, {}))
-        yield number, cells
-    for later in range(number + 1, max(structure.texts, default=-1) + 1):
+    for number, values in enumerate(sheet.iter_rows() if sheet.start else ()):
+        if number >= first:
+            cells = [*left, *map(_text, values)]
+            _insert(cells, structure.texts.get(number, {}))
+            yield number, cells
+    # Formulas that were never calculated may be below all values.
+    for later in sorted(row for row in structure.texts if row > max(number, first - 1)):
         cells = []
-        _insert(cells, structure.texts.get(later, {}))
+        _insert(cells, structure.texts[later])
         yield later, cells
 
 

@@ -42,6 +42,12 @@ BY_CONTENT = {
         "an XML table of Excel 2003.*save it as .xlsx",
     ),
     "data.xml": (b'<?xml version="1.0"?><customers/>', "an XML file"),
+    "flat.fods": (b'<?xml version="1.0"?>\n<office:document xmlns:office="x">', r"OpenDocument spreadsheet \(.fods\)"),
+    "data.json": (b'[\n  {"customer_id": "x"}]', "a JSON file"),
+    "object.json": (b'{"value": []}', "a JSON file"),
+    "data.slk": (b"ID;PSCALC3\nX;C1;Y1", "a SYLK file"),
+    "data.dif": (b'TABLE\r\n0,1\r\n"EXCEL"', "a DIF file"),
+    "data.dbf": (b"\x03\x7d\x0b\x1e\x03\0\0\0", "a dBase file"),
     "page.mht": (b"MIME-Version: 1.0\r\nContent-Type: multipart/related", "a web archive"),
     "data.parquet": (b"PAR1\x15\x04", "a Parquet file.*as CSV"),
     "data.feather": (b"ARROW1\0\0", "an Arrow"),
@@ -103,7 +109,22 @@ def test_a_workbook_is_read_under_any_name_and_compressed(tmp_path: Path, name: 
     assert len(list(InputFile(path, max_rows=10).rows())) == 3
 
 
-@pytest.mark.parametrize("start", ["<none>", "<b>bold</b> title", "tables", "<tabular>", "ORCHIDS", "PAR1", "GIF89"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "<none>",
+        "<b>bold</b> title",
+        "tables",
+        "<tabular>",
+        "ORCHIDS",
+        "PAR1",
+        "GIF89",
+        "ID;Name",
+        "[note]",
+        "{title}",
+        "TABLE",
+    ],
+)
 def test_text_that_only_resembles_markup_is_text(tmp_path: Path, start: str) -> None:
     (tmp_path / "input.csv").write_text(f"{start}\n{CSV}")
     assert len(list(InputFile(tmp_path / "input.csv", max_rows=10).rows())) == 1

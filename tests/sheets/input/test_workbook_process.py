@@ -221,6 +221,23 @@ DAMAGED: dict[str, dict[str, str | bytes]] = {
 }
 
 
+def test_a_part_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(SHEET_PART.upper(), sheet_xml([]))
+    assert "one of its parts occurs twice" in refusal(path)
+
+
+def test_names_of_parts_are_compared_as_other_programs_do(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(xml_rows(' hidden="1"')))
+    changed = tmp_path / "changed.xlsx"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(changed, "w") as out:
+        for name in archive.namelist():
+            out.writestr(name.replace("sheet1", "Sheet1").replace("xl/w", "xl\\w"), archive.read(name))
+    assert "the first is row 3" in refusal(changed)
+    assert len(take(changed, hidden_rows="include")) == 3
+
+
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_a_damaged_workbook_is_refused_in_words(program: Program, damage: str) -> None:
     write_workbook(program.folder / "input.xlsx", sheet_xml(), parts=DAMAGED[damage])
@@ -261,7 +278,7 @@ def test_a_bomb_is_refused_before_it_costs(tmp_path: Path, bomb: str) -> None:
     assert "unpacks to more than" in refusal(path) or "10,006 parts" in refusal(path)
 
 
-def test_two_thousand_sheets_are_read(tmp_path: Path) -> None:
+def test_a_table_in_the_last_of_many_sheets_is_found(tmp_path: Path) -> None:
     book = Workbook()
     for number in range(300):
         book.create_sheet(f"Sheet {number}").append(("nothing",))
