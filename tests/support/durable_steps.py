@@ -132,6 +132,11 @@ class _Connection(sqlite3.Connection):
         self._note(sql)
         return super().executemany(sql, *args)  # type: ignore[arg-type]
 
+    def executescript(self, sql: str, /) -> sqlite3.Cursor:
+        if self.take:
+            self.take(f"commit {self.name}: script")
+        return super().executescript(sql)
+
     def close(self) -> None:
         if self.take:
             self.take(f"close {self.name}")

@@ -118,3 +118,14 @@ def test_one_of_another_version_is_refused_and_can_be_replaced(tmp_path: Path) -
         DiscoveryStore(path, now=NOW)
     with DiscoveryStore(path, now=NOW, ignore_cache=True) as store:
         assert store.customer_count == 0
+
+
+def test_what_a_stopped_removal_leaves_is_no_progress(tmp_path: Path) -> None:
+    path, log = tmp_path / "x.sqlite3", tmp_path / "x.sqlite3-wal"
+    with DiscoveryStore(path, now=NOW) as store:
+        record_listing(store, 1, 2)
+        left = log.read_bytes()
+    path.unlink()
+    log.write_bytes(left)
+    with DiscoveryStore(path, now=NOW) as store:
+        assert (store.is_listed, store.customer_count) == (False, 0)

@@ -28,6 +28,7 @@ from tests.support.discovery_server import (
     subscription,
 )
 from tests.support.ids import guid, read_csv
+from tests.support.instants import kill_at
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import wait_until
 from tests.support.token_authority import SECRET, Authority
@@ -566,6 +567,34 @@ def test_it_continues_where_it_was_stopped(program: Program, server: DiscoverySe
         guid(number) for number in range(1, 9)
     ]
     assert stores(program) == []
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        ("bulkreact.batch.discovery.store.DiscoveryStore.set_customers", 1, 1),
+        ("bulkreact.batch.journal.writer.Writer._commit_group", 1, 2),
+        ("bulkreact.sheets.output.discovery_file.write", 1, 1),
+        ("bulkreact.batch.discovery.store.delete", 1, 1),
+    ],
+    ids=["the customers are recorded", "two customers are read", "the file is written", "the progress is removed"],
+)
+def test_the_same_command_completes_what_was_killed(
+    program: Program, server: DiscoveryServer, instant: tuple[str, int, int]
+) -> None:
+    for number in range(1, 5):
+        server.add(number, subscription(100 + number))
+    chosen = [argument for number in range(1, 5) for argument in ("--customer", guid(number))]
+    command = ("discover", "--base-url", server.base_url, "--rate", "off", "--concurrency", "1", *chosen)
+    kill_at(program, instant, *command, "--out", "found.csv")
+    before = len(server.calls)
+    process = program(*command, "--out", "found.csv")
+    assert process.code == 0, process.err
+    rows = read_csv(program.folder / "found.csv")
+    assert [row["customer_id"] for row in rows] == [guid(number) for number in range(1, 5)]
+    assert stores(program) == []
+    if "delete" not in instant[0]:
+        assert len(server.calls) == 4 + (before == 3)
 
 
 def test_a_second_signal_stops_at_once(program: Program, server: DiscoveryServer) -> None:
