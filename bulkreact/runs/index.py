@@ -242,7 +242,7 @@ def read_run(folder: Path, *, counting: bool = False, at_rest: bool = False) -> 
     with RestingJournalReader(folder) if at_rest else JournalReader(folder) as journal:
         unknown, counts = journal.unknown_count(), None
         if counting:
-            counted = results_csv.count_rows(journal.result_rows())
+            counted = results_csv.count_rows(journal.result_groups())
             counts = RunCounts(results_csv.counts_by_status(counted), counted.exit_code)
         record = RunRecord(journal.metadata, journal.latest_session(), unknown.own > 0, unknown.transferred > 0, counts)
         return Run.of(folder, record)

@@ -142,7 +142,7 @@ class ResultFiles:
         if not self.latest:
             return
         with suppress(OSError, JournalUnreadableError), JournalReader(self.folder) as journal:
-            overview = self._overview(journal, results_csv.count_rows(journal.result_rows()))
+            overview = self._overview(journal, results_csv.count_rows(journal.result_groups()))
             # A stopped run has an exit code; a complete one failed only to write results.
             code = self.status.stop_reason.exit_code or ResultsNotWrittenError.exit_code
             summary = overview.to_dict() | {"exit_code": code, "files": self._files(workbook=False)}

@@ -89,6 +89,10 @@ class JournalReader:
         """Yield every row with its outcome, in input order."""
         return row_results.result_rows(self.connection)
 
+    def result_groups(self) -> Iterator[tuple[ResultRow, int]]:
+        """Yield rows for counting, with how many there are of each: without cells and numbers, like ones together."""
+        return row_results.result_groups(self.connection)
+
     def candidates(self, *, all_failed: bool) -> Iterator[Candidate]:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)

@@ -110,10 +110,10 @@ def _read(folder: Path) -> RunSnapshot:
         active = newest if locked and newest and newest.state is None else None
         session = active if active == latest else None
         rows, counts = 0, RowCounts()
-        for row in journal.result_rows():
-            rows += 1
+        for row, times in journal.result_groups():
+            rows += times
             if row.settled or not session:
-                counts.add(row)
+                counts.add(row, times)
         status = run_status(latest, now=iso_milliseconds(utc_now()))
         traffic = journal.traffic(status.configured_per_minute)
         return RunSnapshot(

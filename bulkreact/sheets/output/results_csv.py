@@ -37,21 +37,21 @@ class RowCounts:
     excluded_by_limit: int = 0
     worth_retrying: int = 0
 
-    def add(self, row: ResultRow) -> None:
-        """Count one row."""
+    def add(self, row: ResultRow, times: int = 1) -> None:
+        """Count one row, or several like it."""
         outcome = row.outcome
-        self.statuses[outcome.status] += 1
+        self.statuses[outcome.status] += times
         if outcome.code:
-            self.codes[outcome.code] += 1
+            self.codes[outcome.code] += times
         if row.succeeded:
             return
-        self.unsuccessful += row.needs_attention
+        self.unsuccessful += row.needs_attention * times
         if row.transferred_to:
-            self.transferred[row.transferred_to] += 1
+            self.transferred[row.transferred_to] += times
             return
-        self.excluded_by_limit += row.excluded_by_limit
-        self.worth_retrying += row.worth_retrying
-        self.correctable += row.needs_attention and outcome.status is not Status.DUPLICATE
+        self.excluded_by_limit += row.excluded_by_limit * times
+        self.worth_retrying += row.worth_retrying * times
+        self.correctable += (row.needs_attention and outcome.status is not Status.DUPLICATE) * times
 
     @property
     def exit_code(self) -> int:
@@ -87,11 +87,11 @@ def copy(folder: Path, target: Path) -> None:
         shutil.copyfileobj(results, file)
 
 
-def count_rows(rows: Iterable[ResultRow]) -> RowCounts:
-    """Count rows without writing them."""
+def count_rows(groups: Iterable[tuple[ResultRow, int]]) -> RowCounts:
+    """Count rows without writing them, each with how many there are like it."""
     counts = RowCounts()
-    for row in rows:
-        counts.add(row)
+    for row, times in groups:
+        counts.add(row, times)
     return counts
 
 
