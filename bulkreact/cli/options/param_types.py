@@ -1,6 +1,7 @@
 """Parameter types of the command line; the settings decide what is allowed."""
 
 import codecs
+import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -21,6 +22,10 @@ from bulkreact.settings import (
 )
 from bulkreact.sheets.columns import MAPPED_COLUMNS
 
+# As in CSV: a quotation mark in a quoted text is doubled.
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_MAPPED = re.compile(rf"""[^\s=]+={_QUOTED.pattern}(?!\S)|\S+""")
+
 Parsed = TypeVar("Parsed")
 
 
@@ -39,13 +44,29 @@ class Parser(click.ParamType[Parsed], Generic[Parsed]):
             self.fail(str(error), param, ctx)
 
 
+class ColumnParser(Parser[tuple[str, str]]):
+    """A column and its header; a variable has several, with spaces between them."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split a variable at the spaces that are not in a quoted header: ``NAME=HEADER NAME="A ""b"" c"``."""
+        return [_unquote_header(part) for part in _MAPPED.findall(rv)]
+
+
+def _unquote_header(text: str) -> str:
+    name, mark, header = text.partition("=")
+    return name + mark + (header[1:-1].replace('""', '"') if _QUOTED.fullmatch(header) else header)
+
+
 def _column(text: str) -> tuple[str, str]:
     """Read NAME=HEADER."""
     name, mark, header = text.partition("=")
     name = name.strip().lower().replace("-", "_")
     if not mark or not header.strip() or name not in MAPPED_COLUMNS:
         columns = ", ".join(MAPPED_COLUMNS)
-        raise ValueError(f"{text!r} does not name a column; write it like customer_id=HEADER ({columns})")
+        raise ValueError(
+            f"{text!r} does not name a column; write it like customer_id=HEADER ({columns}), in a variable with quotes "
+            'around a header that has spaces: customer_id="A HEADER"'
+        )
     return name, header
 
 
@@ -72,7 +93,7 @@ def _encoding(text: str) -> str:
 
 DELIMITER = Parser("character", _delimiter)
 ENCODING = Parser("name", _encoding)
-COLUMN = Parser("NAME=HEADER", _column)
+COLUMN = ColumnParser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)
 DURATION = Parser("duration", parse_duration)
 THRESHOLD = Parser("P%|N|off", parse_threshold)
