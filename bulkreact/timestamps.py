@@ -1,6 +1,7 @@
 """Timestamps as ISO 8601 text in UTC."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from msgspec.json import Encoder
 
@@ -28,6 +29,29 @@ def parse_time(text: str) -> datetime | None:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+class SteadyClock:
+    """A wall clock that never goes back: when the system's is set back, it goes on from where it was."""
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self._now = now or utc_now
+        self._ahead = timedelta()
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time, never earlier than before."""
+        time = self._now() + self._ahead
+        if time < self._last:
+            self._ahead += self._last - time
+            time = self._last
+        self._last = time
+        return time
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Return the seconds between two times in ISO 8601; none if a clock was set back in between."""
+    return max(0.0, (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())
 
 
 def utc_now() -> datetime:

@@ -16,6 +16,35 @@ _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
 
 
+class RemovableLock:
+    """A lock whose file is removed in the end.
+
+    Whoever takes or removes it holds the ``guard``, whose file stays: otherwise one process could lock a file that another
+    is about to remove, and a third one the file that comes after it.
+    """
+
+    def __init__(self, path: Path, guard: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path, mode=0o600)
+        self._guard = FileLock(guard, mode=0o600)
+
+    def acquire(self) -> None:
+        """Take the lock; raise Timeout if another process has it, and OSError if the folder cannot be written."""
+        with self._guard:
+            self._lock.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Give the lock up; its file stays."""
+        self._lock.release()
+
+    def remove(self) -> None:
+        """Give the lock up and remove its file."""
+        with self._guard:
+            # In this order, because Windows removes no open file.
+            self._lock.release()
+            self._path.unlink(missing_ok=True)
+
+
 def partner_lock(
     state: Path,
     *,

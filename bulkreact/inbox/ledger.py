@@ -64,6 +64,12 @@ CREATE TABLE left_in_place (
 PRAGMA user_version = {_VERSION};
 """
 _COLUMNS = "run_id, content, target, tenant_id, inbox, name, sha256, stage"
+# A time to come was read off a clock that was wrong; until then nobody would miss new files.
+_FIRST_SWEEP = """
+INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO UPDATE
+SET began_at = min(began_at, excluded.began_at), last_new_at = min(last_new_at, excluded.began_at)
+WHERE max(began_at, coalesce(last_new_at, '')) > excluded.began_at
+"""
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant
 
 
@@ -97,9 +103,8 @@ class Ledger:
         self.inbox = os.fsencode(inbox.resolve())
 
     def record_first_sweep(self, now: datetime) -> None:
-        """Record when this inbox was first swept, unless already recorded."""
-        sql = "INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._write(sql, self.inbox, iso_milliseconds(now))
+        """Record when this inbox was first swept, unless already recorded; recorded times to come become ``now``."""
+        self._write(_FIRST_SWEEP, self.inbox, iso_milliseconds(now))
 
     def record_activity(self, now: datetime) -> None:
         """Record that the inbox had something new."""

@@ -22,6 +22,7 @@ from bulkreact.runs.preparation import Confirm
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.settings import Limits, Service
+from bulkreact.timestamps import SteadyClock
 
 COMMAND = "sweep"
 _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
@@ -135,7 +136,7 @@ class SweepPass:
             shutdown,
             job.environment.run_async,
             self.lock(access),
-            job.environment.now,
+            SteadyClock(job.environment.now),
         )
         with preserving_handlers():
             written = execute(RunJob(folder, COMMAND, connection, job.output))

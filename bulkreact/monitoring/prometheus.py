@@ -91,7 +91,7 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
 def _newest_run_metrics(summary: Mapping[str, object]) -> Iterator[Metric]:
     started, finished = _timestamp(summary, "started_at"), _timestamp(summary, "finished_at")
     yield Metric("bulkreact_last_run_timestamp_seconds", "When the newest run ended.", finished)
-    yield Metric("bulkreact_last_run_duration_seconds", "From its beginning to its end.", finished - started)
+    yield Metric("bulkreact_last_run_duration_seconds", "From its beginning to its end.", max(0.0, finished - started))
     yield Metric("bulkreact_last_run_exit_code", "Its exit code.", _number(summary, "exit_code"))
     for status in (counts := _table(summary, "counts")):
         labels = {"status": status}

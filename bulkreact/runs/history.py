@@ -1,13 +1,12 @@
 """Summarizes runs of a reports folder: their state, times, exit codes and row counts."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.runs.index import Run, RunCounts, read_run
 from bulkreact.runs.run_status import RUNNING, run_status
-from bulkreact.timestamps import iso_milliseconds, utc_now
+from bulkreact.timestamps import iso_milliseconds, seconds_between, utc_now
 from bulkreact.wording import plural
 
 
@@ -31,8 +30,7 @@ class RunSummary:
         """Return how long the run took, None if no end is recorded."""
         if self.finished_at is None:
             return None
-        started_at = datetime.fromisoformat(self.run.metadata.created_at)
-        return round((datetime.fromisoformat(self.finished_at) - started_at).total_seconds(), 3)
+        return round(seconds_between(self.run.metadata.created_at, self.finished_at), 3)
 
     def to_dict(self) -> dict[str, object]:
         """Return the summary for JSON, with the names of summary.json."""
@@ -65,4 +63,5 @@ def summarize(run: Run) -> RunSummary:
         state = RUNNING if is_locked(run.folder) else status.stop_reason.state.value
         return RunSummary(run, state, None, None, counts.statuses)
     exit_code = status.stop_reason.exit_code or counts.exit_code
-    return RunSummary(run, status.stop_reason.state.value, status.finished_at, exit_code, counts.statuses)
+    finished_at = max(run.metadata.created_at, status.finished_at)
+    return RunSummary(run, status.stop_reason.state.value, finished_at, exit_code, counts.statuses)

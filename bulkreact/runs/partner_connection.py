@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from random import getrandbits, random
@@ -16,7 +16,7 @@ from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Limits, Service
-from bulkreact.timestamps import utc_now
+from bulkreact.timestamps import SteadyClock
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class PartnerConnection:
     shutdown: ShutdownRequest
     run_async: RunAsync
     record_run: Callable[[str], None]
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime] = field(default_factory=SteadyClock)
 
     def run(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None

@@ -67,6 +67,11 @@ class RunOverview:
         return self.status.stop_reason.exit_code or self.counts.exit_code
 
     @property
+    def finished_at(self) -> str:
+        """Return when the run ended; not before it began, whatever a clock said that was set back in between."""
+        return max(self.metadata.created_at, self.status.finished_at)
+
+    @property
     def target(self) -> str:
         """Return where the calls of the run go, for people."""
         metadata = self.metadata
@@ -105,7 +110,7 @@ class RunOverview:
             "exit_code": None if self.running else self.exit_code,
             "reason": "" if self.running else stop_reason.reason,
             "started_at": metadata.created_at,
-            "finished_at": None if self.running else self.status.finished_at,
+            "finished_at": None if self.running else self.finished_at,
             "counts": results_csv.counts_by_status(self.counts),
             "error_codes": dict(self.counts.codes.most_common()),
             "taken_over": dict(self.counts.transferred),

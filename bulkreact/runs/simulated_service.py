@@ -21,7 +21,7 @@ async def simulator(run: Path | None) -> AsyncIterator[str]:
         for folder in store.retry_lineage(run) if run else []:
             with JournalReader(folder) as journal:
                 for write in journal.write_calls():
-                    _replay(service, write, ago=(now - write.started_at).total_seconds())
+                    _replay(service, write, ago=max(0.0, (now - write.started_at).total_seconds()))
         yield base_url
 
 

@@ -4,12 +4,17 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from bulkreact.cli.commands import run
+from bulkreact.runs.input_reader import open_input
 from tests.support.ids import guid, row, write_csv
-from tests.support.program import Partner, Program
+from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, wait_until
 
 
@@ -120,3 +125,20 @@ def test_another_partner_is_not_waited_for(program: Program, partner: Partner) -
     other = program("run", "short.csv", "--base-url", partner.base_url, *FAST, "--tenant-id", "other.example")
     end(program, first)
     assert other.code == 0, other.err
+
+
+def test_nobody_waits_for_the_input_of_another_run(program: Program, partner: Partner) -> None:
+    write(program, "input.csv", 1, 1)
+    write(program, "other.csv", 2, 1)
+    command, others = ("--base-url", partner.base_url, *FAST), list[ProgramResult]()
+
+    @contextmanager
+    def open_slowly(source: str) -> Iterator[Path]:
+        others.append(program.spawn("run", "other.csv", *command))
+        with open_input(source) as path:
+            yield path
+
+    with patch.object(run, "open_input", open_slowly):
+        process = program("run", "-", *command, stdin=(program.folder / "input.csv").read_text())
+    assert (process.code, [other.code for other in others]) == (0, [0])
+    assert len(partner.requests()) == 2

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bulkreact.batch.discovery.listing import FoundTarget, ReadFailure
 from bulkreact.batch.discovery.schema import delete, open_database
 from bulkreact.batch.journal.writer import Statement
+from bulkreact.batch.locks import RemovableLock
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.models import Discovered
 from bulkreact.partnercenter.paging import CustomerEntry
@@ -19,6 +20,7 @@ from bulkreact.timestamps import iso_milliseconds
 
 # Older reads are repeated: statuses change.
 STORED_FOR = timedelta(hours=12)
+_GUARD = ".discover.lock"
 _BATCH = 1000
 _INSERT_CUSTOMER = """
 INSERT INTO customers (id, name, place, pass) VALUES (?, ?, ?, ?)
@@ -37,10 +39,10 @@ class DiscoveryStore:
     def __init__(self, path: Path, *, now: datetime, ignore_cache: bool = False) -> None:
         self.path = path
         self.list_failure: ReadFailure | None = None
-        self._lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600)
+        self._lock = RemovableLock(path.with_name(f"{path.name}.lock"), path.with_name(_GUARD))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
+            self._lock.acquire()
         except Timeout:
             raise AlreadyRunningError(
                 f"Another process works on the same discovery ({path}). Wait until it ends, then try again."
@@ -53,7 +55,7 @@ class DiscoveryStore:
             if ignore_cache:
                 delete(path)
             self.connection = open_database(path)
-            self._delete_old(iso_milliseconds(now - STORED_FOR))
+            self._delete_old(iso_milliseconds(now - STORED_FOR), iso_milliseconds(now))
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
             raise InputRefusedError(
@@ -212,19 +214,17 @@ class DiscoveryStore:
         """Delete the files: the discovery is complete."""
         self.connection.close()
         delete(self.path)
-        self._lock.release()
-        self.path.with_name(f"{self.path.name}.lock").unlink(missing_ok=True)
+        self._lock.remove()
 
-    def _delete_old(self, before: str) -> None:
-        # Customers that were not read completely are read again.
-        old = f"read_at IS NULL OR read_at < '{before}'"
+    def _delete_old(self, before: str, after: str) -> None:
+        # Customers that were not read completely are read again. A time to come was read off a clock that was wrong.
+        old = f"read_at IS NULL OR read_at < '{before}' OR read_at > '{after}'"
         self.connection.execute("BEGIN IMMEDIATE")
         for table in ("entries", "troubles"):
             self.connection.execute(_DELETE.format(table, old))
-        self.connection.execute("UPDATE customers SET read_at = NULL WHERE read_at < ?", (before,))
-        self.connection.execute(
-            "UPDATE listing SET listed_at = NULL, nameless = 0 WHERE listed_at IS NULL OR listed_at < ?", (before,)
-        )
+        self.connection.execute(f"UPDATE customers SET read_at = NULL WHERE {old}")  # noqa: S608 - our own times
+        old_list = old.replace("read_at", "listed_at")
+        self.connection.execute(f"UPDATE listing SET listed_at = NULL, nameless = 0 WHERE {old_list}")  # noqa: S608 - see above
         self.connection.execute("COMMIT")
 
     def _count(self, source: str) -> int:

@@ -1,10 +1,10 @@
 """Counts the calls of a run and measures its rate, from its journal."""
 
 import sqlite3
-from datetime import datetime
 
 from bulkreact.batch.journal.metadata import latest_session
 from bulkreact.batch.journal.schema import STEP_NAMES
+from bulkreact.timestamps import seconds_between
 
 # The calls of a run and its rate, as in the summary.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
@@ -40,8 +40,7 @@ def traffic(connection: sqlite3.Connection, configured_per_minute: float | None)
     count, first, last = connection.execute(_LATEST_CALLS, values).fetchone()
     achieved = None
     if count > 1 and first != last:
-        seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
-        achieved = round((count - 1) / seconds * 60, 1)
+        achieved = round((count - 1) / seconds_between(first, last) * 60, 1)
     return (
         {"sent": sent, "retried": retried, "throttled": throttled},
         {"configured_per_minute": configured_per_minute, "achieved_per_minute": achieved},

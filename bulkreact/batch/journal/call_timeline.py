@@ -1,11 +1,11 @@
 """Reads the timelines of a run's calls from its journal: one per session, in buckets of time."""
 
 import sqlite3
-from datetime import datetime
 
 from msgspec.structs import replace
 
 from bulkreact.models import SessionTimeline
+from bulkreact.timestamps import seconds_between
 
 # Round numbers of seconds, minutes and hours.
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -53,4 +53,4 @@ def session_timelines(connection: sqlite3.Connection, *, limit: int) -> tuple[li
 
 
 def _width(began: str, ended: str) -> int:
-    return bucket_seconds((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())
+    return bucket_seconds(seconds_between(began, ended))

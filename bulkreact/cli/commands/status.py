@@ -82,7 +82,7 @@ class RunSnapshot:
         if self.session:
             yield f"Run {metadata.id}: running, process {self.session.process_id}, since {self.session.started_at}"
         else:
-            yield f"Run {metadata.id}: {status.stop_reason.state} at {status.finished_at}: {status.stop_reason.reason}"
+            yield f"Run {metadata.id}: {status.stop_reason.state} at {overview.finished_at}: {status.stop_reason.reason}"
         yield f"Input:   {metadata.input_name}, {plural(overview.rows, 'row')}"
         yield f"Target:  {overview.target}"
         if metadata.retry_of:
