@@ -83,9 +83,10 @@ def _transfer_rows(retry: JournalReader) -> dict[str, str]:
 
 
 def _transfer(owner: Path, numbers: Sequence[int], run_id: str) -> dict[str, list[int]]:
-    """Transfer those of the rows that a run owns; return the others, by the run that took them over."""
+    """Transfer those of the rows that a run owns; return those that other runs took over, by run."""
     with JournalReader(owner) as reader:
-        owners = reader.find_owners(numbers, run_id)
+        owners = reader.find_owners(numbers)
+    owners.pop(run_id, None)
     if own := owners.pop("", None):
         with Journal(owner) as journal:
             journal.transfer_rows(own, run_id)

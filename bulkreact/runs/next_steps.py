@@ -1,9 +1,11 @@
 """The useful next commands for a run, for every output that shows them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import RunState, Status
 from bulkreact.runs import store
 from bulkreact.runs.index import read_run
@@ -50,15 +52,33 @@ def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Nex
         )
 
 
-def taken_over_steps(transferred: Mapping[str, int], folder: Path, reports: Path) -> Iterator[NextStep]:
-    """Yield the next steps for rows of the run in a folder that other runs took over, counted by run."""
-    for run_id, number in transferred.items():
-        rows, retry = plural(number, "row"), store.locate(folder.parent, run_id)
+def taken_over_steps(folder: Path, reports: Path) -> Iterator[NextStep]:
+    """Yield the next steps for rows of the run in a folder that other runs took over, by the runs that have them now."""
+    for run_id, number in _count_by_owner(folder).items():
+        retry, taken = store.locate(folder.parent, run_id), f"Taken over: {plural(number, 'row')}, by run {run_id}"
         if retry is None:
-            yield NextStep(f"Taken over: {rows}, by a run that is not here:", run_id)
+            yield NextStep(f"{taken}, which is not here. Look at it where its folder is:", "bulkreact status")
         elif (run := read_run(retry)).can_be_resumed and not is_locked(retry):
             command = store.resume_command(retry, reports, run.metadata.settings.options)
-            yield NextStep(f"Taken over: {rows}, by run {run_id}, which is unfinished. Continue that with:", command)
+            yield NextStep(f"{taken}. Continue that with:", command)
         else:
-            command = f"bulkreact status {store.cli_name(retry, reports)}"
-            yield NextStep(f"Taken over: {rows}, by run {run_id}, which has their outcome. See:", command)
+            yield NextStep(f"{taken}. See how they ended:", f"bulkreact status {store.cli_name(retry, reports)}")
+
+
+def _count_by_owner(folder: Path) -> Counter[str]:
+    """Return how many rows that a run gave up other runs own now; a retry may have given them up to the next."""
+    counts: Counter[str] = Counter()
+    with JournalReader(folder) as journal:
+        waiting = list(journal.find_owners(journal.row_numbers()).items())
+    while waiting:
+        run_id, numbers = waiting.pop(0)
+        if not run_id:
+            continue
+        if owner := store.locate(folder.parent, run_id):
+            with JournalReader(owner) as journal:
+                owners = journal.find_owners(numbers)
+        else:
+            owners = {"": numbers}
+        counts[run_id] += len(owners.pop("", ()))
+        waiting.extend(owners.items())
+    return +counts

@@ -1,6 +1,6 @@
 """Prepares a run of an input: a new one, or the unfinished one to be continued."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +11,12 @@ from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.preview import planned_targets
-from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
-from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.saved_plan import SavedPlan
@@ -68,8 +66,7 @@ def prepare_run(
         reporter.problems(input_file)
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
-            for line in describe_continuing(run, count, reports):
-                reporter.info(line)
+            reporter.info(_describe_continuing(run, count))
             confirm(lambda: count)
             return run.folder
         confirm(lambda: store.open_count(draft))
@@ -137,16 +134,13 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     return run
 
 
-def describe_continuing(run: Run, count: OpenCount, reports: Path) -> Iterator[str]:
-    """Yield what to say about a run of the same rows that is continued, line by line."""
+def _describe_continuing(run: Run, count: OpenCount) -> str:
     if count.rows or not run.is_finished:
-        yield f"Continuing the unfinished run {run.metadata.id}; not settled yet: {plural(count.rows, 'row')}."
-    else:
-        yield f"Run {run.metadata.id} of the same rows has nothing left to send. To send them all anew: --new."
-    with JournalReader(run.folder) as journal:
-        transferred = journal.count_transferred()
-    for step in taken_over_steps(transferred, run.folder, reports):
-        yield step.line
+        return f"Continuing the unfinished run {run.metadata.id}; not settled yet: {plural(count.rows, 'row')}."
+    return (
+        f"Run {run.metadata.id} of the same rows has none left to send: a retry has taken over those that may still "
+        "succeed. --new would send all rows anew."
+    )
 
 
 def choose_unfinished(runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess) -> tuple[Run | None, str]:

@@ -100,7 +100,7 @@ class ResultFiles:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
-            taken_over = tuple(taken_over_steps(counts.transferred, self.folder, self.reports))
+            taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
             steps = next_steps(
                 counts,
                 self.status.stop_reason.state,

@@ -7,11 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
+from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.preparation import choose_unfinished
+from bulkreact.runs.retry_selection import find_unfinished_retry
 from bulkreact.timestamps import iso_milliseconds
 
 TENANT, OTHER_TENANT = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
@@ -85,3 +87,56 @@ def test_an_open_run_of_the_same_rows_is_continued_whatever_is_newer(run: Run) -
 def test_the_newest_related_run_is_the_one_remarked_on() -> None:
     older = variant(FINISHED, id="older")
     assert "as earlier" in choose_unfinished([FINISHED, older], METADATA, ACCESS)[1]
+
+
+def retry_of(run_id: str, retry_id: str, run: Run = OPEN) -> Run:
+    """Return a retry of a run over other rows."""
+    return Run.of(
+        Path(retry_id), replace(run.record, metadata=variant(run, id=retry_id, retry_of=run_id, digest="some").metadata)
+    )
+
+
+@pytest.mark.parametrize(
+    ("retries", "chosen"),
+    [
+        ([retry_of("earlier", "next")], True),
+        ([retry_of("next", "last"), retry_of("earlier", "next", FINISHED)], True),
+        ([retry_of("earlier", "next", FINISHED)], False),
+        ([retry_of("another", "next")], False),
+    ],
+)
+def test_a_finished_run_is_repeated_unless_a_retry_of_it_is_open(retries: list[Run], *, chosen: bool) -> None:
+    run, _ = choose_unfinished([*retries, FINISHED], METADATA, ACCESS)
+    assert run == (FINISHED if chosen else None)
+
+
+def test_an_old_run_whose_rows_a_retry_has_settled_is_repeated() -> None:
+    transferred = Run.of(FINISHED.folder, replace(FINISHED.record, has_transferred=True))
+    assert choose_unfinished([variant(transferred, created_at=OLD)], METADATA, ACCESS) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("retry", "obstacle"),
+    [
+        (variant(retry_of("earlier", "next"), tenant_id=OTHER_TENANT), f"is for the tenant {OTHER_TENANT}"),
+        (variant(retry_of("earlier", "next"), created_at=OLD), "is more than 7 days old"),
+        (variant(retry_of("earlier", "next"), row_limit=3), "had another --limit"),
+    ],
+)
+def test_a_retry_that_only_resume_may_continue_is_named(retry: Run, obstacle: str) -> None:
+    with pytest.raises(InputRefusedError, match=f"{obstacle}.* bulkreact resume next"):
+        find_unfinished_retry([retry], FINISHED, Path(), ACCESS, row_limit=None)
+
+
+@pytest.mark.parametrize(
+    ("retry", "continued"),
+    [
+        (retry_of("earlier", "next"), True),
+        (variant(retry_of("earlier", "next"), tenant_id=None), True),
+        (retry_of("earlier", "next", FINISHED), False),
+        (retry_of("another", "next"), False),
+    ],
+)
+def test_an_unfinished_retry_of_a_run_is_continued(retry: Run, *, continued: bool) -> None:
+    found = find_unfinished_retry([FINISHED, retry], FINISHED, Path(), ACCESS, row_limit=None)
+    assert found == (retry if continued else None)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.batch.journal.journal import Journal
+from tests.support.ids import AT, guid, row, scenario_id, write_csv
+from tests.support.inboxes import inbox_folder, set_age, sweep_options
 from tests.support.instants import Instant, kill_at, signal_at
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, ids_by_path, row_statuses, run
@@ -84,3 +87,77 @@ def test_a_retry_that_is_interrupted_is_finished_whichever_run_is_resumed_first(
     assert retry_all(program, first).code in {0, 1}
     assert resume_all(program) == [0] * len(folders(program))
     assert_sent_once(partner)
+
+
+def stop_after_publishing(program: Program, run_folder: Path) -> Path:
+    """Interrupt a retry between its publishing and its hand-over, and return its folder."""
+    before = folders(program)
+    with signal_at(INSTANTS["after publishing"], signal.SIGINT):
+        assert program("retry", run_folder.name, *FAST, *ONCE).code == 130
+    (retry,) = set(folders(program)) - set(before)
+    return retry
+
+
+def test_a_new_run_of_the_input_sends_nothing_while_a_retry_of_it_is_open(program: Program, partner: Partner) -> None:
+    first = run(program, partner, ["a", 503, 503], "--attempts", "2").run
+    assert row_statuses(first) == ["accepted", "failed", "failed"]
+    retry, before = stop_after_publishing(program, first), len(partner.requests())
+    again = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert (again.code, len(partner.requests())) == (1, before)
+    assert f"Taken over: 2 rows, by run {retry.name}. Continue that with: bulkreact resume {retry.name}" in again.err
+    assert program("resume", retry.name, *FAST).code == 0
+    again = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    assert f"The same rows were run before and finished, as {first.name}" in again.err
+    assert len(partner.requests()) == before + 2 + 3
+
+
+def test_a_sweep_that_continues_a_run_leaves_a_retry_its_rows(program: Program, partner: Partner) -> None:
+    set_age(write_csv(inbox_folder(program) / "a.csv", [row(scenario_id(599, number)) for number in range(3)]), 3600)
+    archiving = ("bulkreact.inbox.file_moves.FileMover.archive_run", 0, 1)
+    kill_at(program, archiving, "sweep", *sweep_options(partner), *ONCE)
+    (first,) = folders(program)
+    retry = stop_after_publishing(program, first)
+    with Journal(first) as journal:
+        journal.begin_session(command="resume", version="1", configured_per_minute=None, now=AT)
+    swept = program("sweep", *sweep_options(partner))
+    assert (swept.code, len(partner.requests())) == (1, 3), swept.err
+    assert program("resume", retry.name, *FAST).code == 0
+    assert [(len(ids), len(set(ids))) for ids in ids_by_path(partner).values()] == [(2, 1)] * 3
+
+
+def test_a_retry_whose_run_is_missing_is_refused_until_it_is_back(program: Program, partner: Partner) -> None:
+    first = run(program, partner, [503, 503], *ONCE).run
+    retry, before = stop_after_publishing(program, first), len(partner.requests())
+    elsewhere = first.rename(program.folder / "elsewhere")
+    refused = program("resume", retry.name, *FAST)
+    assert (refused.code, len(partner.requests())) == (2, before)
+    assert f"belong to run {first.name}, which cannot hand them over" in refused.err
+    # Whatever its folder is called.
+    elsewhere.rename(first.with_name("renamed"))
+    assert program("resume", retry.name, *FAST).code == 0
+    assert "nothing to continue" in program("resume", first.name, *FAST).err
+    assert len(partner.requests()) == before + 4
+
+
+def test_a_retry_that_has_begun_needs_its_run_no_more(program: Program, partner: Partner) -> None:
+    first = run(program, partner, [503, 503], *ONCE).run
+    with signal_at(INSTANTS["before the first call"], signal.SIGINT):
+        assert program("retry", first.name, *FAST).code == 130
+    first.rename(program.folder / "elsewhere")
+    assert program("resume", *FAST).code == 0
+
+
+def test_a_run_that_is_worked_on_gives_up_no_rows(program: Program, partner: Partner) -> None:
+    first = run(program, partner, [503], *ONCE).run
+    with Journal(first):
+        assert program("retry", first.name, *FAST).code == 5
+    assert folders(program) == [first]
+
+
+def test_a_practised_retry_that_is_stopped_is_handed_its_rows_as_well(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(number)) for number in range(3)])
+    first = program("run", "input.csv", "--simulate", "--rate", "off", "--limit", "1").run
+    retry = stop_after_publishing(program, first)
+    assert "nothing to continue" in program("resume", first.name, "--rate", "off").err
+    assert program("resume", retry.name, "--rate", "off").code == 0
+    assert row_statuses(retry) == ["accepted"] * 2

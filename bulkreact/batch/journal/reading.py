@@ -101,13 +101,9 @@ class JournalReader:
         """Return the numbers of all rows."""
         return row_transfers.row_numbers(self.connection)
 
-    def find_owners(self, numbers: Sequence[int], taker: str) -> dict[str, list[int]]:
-        """Return rows by the run that took them over, '' for this one, without those that ``taker`` has already."""
-        return row_transfers.find_owners(self.connection, numbers, taker)
-
-    def count_transferred(self) -> dict[str, int]:
-        """Return how many rows each other run has taken over."""
-        return row_transfers.count_transferred(self.connection)
+    def find_owners(self, numbers: Sequence[int]) -> dict[str, list[int]]:
+        """Return rows by the run that took them over, '' for those that are still this run's."""
+        return row_transfers.find_owners(self.connection, numbers)
 
     def open_count(self, *, with_excluded: bool = False) -> OpenCount:
         """Return how many rows of how many customers are still to be sent."""

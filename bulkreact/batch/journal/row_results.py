@@ -47,7 +47,8 @@ LEFT JOIN calls ON calls.id = outcomes.call
 LEFT JOIN answers ON answers.call = calls.id
 """  # noqa: S608 - our own names
 _DETAILS = """
-SELECT rows.problem_code, rows.problem, rows.left_out, rows.lost, rows.handed_to, rows.duplicate_of, firsts.number,
+SELECT rows.problem_code, rows.problem, rows.left_out, rows.lost, coalesce(firsts.handed_to, rows.handed_to),
+    rows.duplicate_of, firsts.number,
     firsts.left_out, rows.customer_id, rows.subscription_id, rows.entitlement_id
 FROM rows LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of WHERE rows.ordinal = ?
 """

@@ -1,4 +1,4 @@
-"""Which rows of a run other runs have taken over; rows go by their numbers, which a retry keeps.
+"""Which rows of a run other runs have taken over, by their numbers, which a retry keeps.
 
 Each statement reads all rows once: one per row would take minutes, and a journal has no index on the numbers.
 """
@@ -15,11 +15,10 @@ UPDATE rows SET handed_to = ? WHERE handed_to IS NULL AND problem_code = '' AND 
 """
 _OWNERS = """
 SELECT coalesce(handed_to, '') AS owner, json_group_array(number) FROM rows
-WHERE handed_to IS NOT ? AND problem_code = '' AND duplicate_of IS NULL
+WHERE problem_code = '' AND duplicate_of IS NULL
     AND number IN (SELECT value FROM json_each(?))
 GROUP BY owner
 """
-_TRANSFERRED = "SELECT handed_to, count(*) FROM rows WHERE handed_to IS NOT NULL GROUP BY handed_to"
 _NUMBERS = "SELECT json_group_array(number) FROM rows"
 
 
@@ -28,15 +27,10 @@ def as_json(numbers: Sequence[int]) -> str:
     return json.encode(numbers).decode()
 
 
-def find_owners(connection: sqlite3.Connection, numbers: Sequence[int], taker: str) -> dict[str, list[int]]:
-    """Return rows by the run that took them over, '' for this one, without those that ``taker`` has already."""
-    rows = connection.execute(_OWNERS, (taker, as_json(numbers)))
+def find_owners(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[str, list[int]]:
+    """Return rows by the run that took them over, '' for those that are still this run's."""
+    rows = connection.execute(_OWNERS, (as_json(numbers),))
     return {owner: json.decode(owned, type=list[int]) for owner, owned in rows}
-
-
-def count_transferred(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many rows each other run has taken over."""
-    return dict(connection.execute(_TRANSFERRED))
 
 
 def row_numbers(connection: sqlite3.Connection) -> list[int]:

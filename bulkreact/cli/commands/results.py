@@ -39,7 +39,7 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
     results = write_again(run, reports, now=utc_now(), to=to, xlsx=xlsx)
     click.echo(f"Results: {results.files['results']}", err=True)
-    for line in results.remarks():
+    for line in (*results.remarks(), *(step.line for step in results.taken_over)):
         click.echo(line, err=True)
     if run.can_be_resumed:
         command_line = store.resume_command(run.folder, reports, run.metadata.settings.options)

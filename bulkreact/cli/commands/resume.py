@@ -3,7 +3,6 @@
 import click
 
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
@@ -49,9 +48,7 @@ def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
     count = store.open_count(run.folder, with_excluded=True)
     if not count.rows and run.is_finished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
-        with JournalReader(run.folder) as journal:
-            transferred = journal.count_transferred()
-        for step in taken_over_steps(transferred, run.folder, output.reports):
+        for step in taken_over_steps(run.folder, output.reports):
             reporter.info(step.line)
         ctx.exit(EXIT_SUCCESS)
     reporter.info(

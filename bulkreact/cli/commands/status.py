@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: obje
     if not progress.session:
         counts = progress.overview.counts
         for step in chain(
-            taken_over_steps(counts.transferred, run.folder, reports),
+            taken_over_steps(run.folder, reports) if counts.transferred else (),
             follow_up_steps(counts, name, ended=run.is_finished),
         ):
             console.print(step.line, soft_wrap=True)

@@ -127,7 +127,7 @@ class ConsoleReporter:
             self._wrap("There were no rows.")
         self._console.print()
         self._console.print(status_table(counts.statuses))
-        self._errors(counts.codes.most_common())
+        self._errors(counts.own_codes.most_common())
         self._console.print()
         self._line(f"Results:  {results.files['results']}")
         for line in results.remarks():

@@ -26,12 +26,14 @@ LATEST = "latest.json"
 class RowCounts:
     """Row counts by status, by error code if there is one, and by the run that took rows over.
 
-    ``correctable`` rows did not succeed, and are still the run's own.
+    Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``, and
+    those in ``failed.csv`` that are ``correctable``.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     transferred: Counter[str] = field(default_factory=Counter)
+    own_codes: Counter[str] = field(default_factory=Counter)
     unsuccessful: int = 0
     correctable: int = 0
     excluded_by_limit: int = 0
@@ -46,12 +48,14 @@ class RowCounts:
         if row.succeeded:
             return
         self.unsuccessful += row.needs_attention * times
+        is_duplicate = outcome.status is Status.DUPLICATE
         if row.transferred_to:
-            self.transferred[row.transferred_to] += times
+            self.transferred.update({} if is_duplicate else {row.transferred_to: times})
             return
+        self.own_codes.update({outcome.code: times} if outcome.code else {})
         self.excluded_by_limit += row.excluded_by_limit * times
         self.worth_retrying += row.worth_retrying * times
-        self.correctable += (row.needs_attention and outcome.status is not Status.DUPLICATE) * times
+        self.correctable += (row.needs_attention and not is_duplicate) * times
 
     @property
     def exit_code(self) -> int:
@@ -76,7 +80,8 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
             counts.add(row)
             line = guarded_line(result_cells(row))
             results.write(line)
-            if not row.succeeded:
+            # The run that took a row over has it in its own file: nobody may send it from both.
+            if not row.succeeded and not row.transferred_to:
                 failed.write(line)
         yield counts
 

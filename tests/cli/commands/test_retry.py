@@ -293,3 +293,60 @@ def test_commands_are_named_as_they_must_be_typed(program: Program, partner: Par
     named = shlex.split(refused.err.partition("Continue it with: bulkreact ")[2])
     assert named == ["resume", original.name, "--reports", "my reports"]
     assert program(*named, *FAST).code == 3
+
+
+def test_in_a_retry_the_failure_threshold_is_off_unless_it_is_given(program: Program, partner: Partner) -> None:
+    first = run(program, partner, [1503] * 4, *ONCE).run
+    limits = (*FAST, "--attempts", "1", "--halt-after", "1", "--concurrency", "1")
+    assert program("retry", first.name, *limits).code == 1
+    halted = program("retry", first.name, *limits, "--halt-on-failures", "50%")
+    assert halted.code == 4, halted.err
+    environment = Program(program.folder, {"BULKREACT_HALT_ON_FAILURES": "1"})
+    assert environment("resume", *limits).code == 4
+    assert program("resume", *limits).code == 1
+    assert "not_attempted" not in row_statuses(latest_run(program))
+
+
+def test_what_a_retry_has_taken_over_is_named_wherever_its_first_run_is_shown(
+    program: Program, partner: Partner
+) -> None:
+    first = run(program, partner, ["a", 599, 1503, 1503, 800111], *ONCE).run
+    again = program("retry", first.name, *FAST, *ONCE, "--limit", "2")
+    assert f"Retrying 3 rows of run {first.name}, 1 of them left out by --limit." in again.err
+    second = latest_run(program)
+    retried = program("retry", first.name, *FAST, *ONCE)
+    third = latest_run(program)
+    assert f"Taken over before: 1, by run {second.name}." in retried.err
+    named = [
+        f"Taken over: 1 row, by run {second.name}. See how they ended: bulkreact status {second.name}",
+        f"Taken over: 2 rows, by run {third.name}. See how they ended: bulkreact status {third.name}",
+    ]
+    status = program("status", first.name)
+    resumed = program("resume", first.name, *FAST)
+    repeated = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    written = program("results", first.name)
+    for text in (status.out, resumed.err, repeated.err, written.err):
+        assert [line for line in text.splitlines() if line.startswith("Taken over")] == named
+        assert "bulkreact retry" not in text
+    assert "has none left to send" in repeated.err
+    assert "the same command again" not in repeated.err
+    assert json.loads(program("status", first.name, "--json").out)["taken_over"] == {second.name: 3}
+    assert summary(first)["taken_over"] == {second.name: 3}
+
+
+def test_a_row_that_was_taken_over_is_in_the_files_of_one_run_alone(program: Program, partner: Partner) -> None:
+    cells = [row(guid(1)), row(guid(2)), row(guid(2)), row(scenario_id(800111))]
+    write_csv(program.folder / "input.csv", cells)
+    first = program("run", "input.csv", "--base-url", partner.base_url, *FAST, *ONCE, "--limit", "1").run
+    program("retry", first.name, *FAST, *ONCE, "--limit", "1")
+    second = latest_run(program)
+    program("results", first.name)
+    taken = f"taken over by run {second.name}: "
+    assert [line["error_description"] for line in lines(first)[1:]] == [
+        f"{taken}left out by --limit",
+        f"{taken}same target as row 3, which has the outcome",
+        f"{taken}left out by --limit",
+    ]
+    assert {line["advice"] for line in lines(first)[1:]} == {f"Look at run {second.name}: it has taken this row over."}
+    assert read_csv(first / "failed.csv") == []
+    assert [line["row"] for line in read_csv(second / "failed.csv")] == ["5"]
