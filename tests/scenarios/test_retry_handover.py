@@ -1,5 +1,6 @@
 """A retry that is stopped while it takes rows over: whatever is run next, every row is sent by one run alone."""
 
+import json
 import signal
 from collections import Counter
 from pathlib import Path
@@ -161,3 +162,24 @@ def test_a_practised_retry_that_is_stopped_is_handed_its_rows_as_well(program: P
     assert "nothing to continue" in program("resume", first.name, "--rate", "off").err
     assert program("resume", retry.name, "--rate", "off").code == 0
     assert row_statuses(retry) == ["accepted"] * 2
+
+
+def test_a_retry_has_its_rows_before_it_lets_go_of_the_runs_that_owned_them(program: Program, partner: Partner) -> None:
+    first = run(program, partner, ["a", 503, 503], *ONCE).run
+    with signal_at(("bulkreact.cli.commands.retry.execute", 0, 1), signal.SIGINT):
+        assert program("retry", first.name, *FAST).code == 130
+    assert list(json.loads(program("status", first.name, "--json").out)["taken_over"].values()) == [2]
+
+
+def test_an_earlier_retry_gives_no_rows_to_another_while_a_stopped_one_takes_them(
+    program: Program, partner: Partner
+) -> None:
+    first, second = prepare(program, partner)
+    with signal_at(INSTANTS["after publishing"], signal.SIGINT):
+        assert retry_all(program, first).code == 130
+    refused = program("retry", second.name, *FAST, *ONCE)
+    assert refused.code == 2
+    assert "is unfinished. Continue it with: bulkreact resume" in refused.err
+    assert program("resume", *FAST, *ONCE).code == 1
+    assert resume_all(program) == [0] * 3
+    assert_sent_once(partner)
