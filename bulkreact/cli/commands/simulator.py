@@ -14,7 +14,7 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.param_types import DURATION
 from bulkreact.cli.options.paths import InputFile
 from bulkreact.runs.interruption import ShutdownRequest
-from bulkreact.simulator.partnercenter.service import Behaviour
+from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
 
 _FILE = InputFile(exists=True)
 # Ids that choose no scenario: they end in letters.
@@ -43,6 +43,13 @@ _option = partial(click.option, show_default=True)
     default=0,
     help="Number of additional customers whose subscription list returns errors first.",
 )
+@_option("--page-size", type=click.IntRange(1, 500), default=500, help="Customers on a page of their list.")
+@_option(
+    "--paging",
+    type=click.Choice([paging.value for paging in Paging]),
+    default=Paging.LINKS.value,
+    help="How their list goes on: with links, with tokens alone, or cut off after a page that counts them all.",
+)
 @click.option(
     "--tls-certificate",
     type=_FILE,
@@ -58,8 +65,8 @@ def command(
     Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
     """
     names = ("activation_delay", "activation_spread", "partner_limit", "customer_limit", "window", "seed", "customers")
-    params = {name: ctx.params[name] for name in (*names, "broken_customers")}
-    behaviour = Behaviour(**params, fault_share=ctx.params["faults"])
+    params = {name: ctx.params[name] for name in (*names, "broken_customers", "page_size")}
+    behaviour = Behaviour(**params, fault_share=ctx.params["faults"], paging=Paging(ctx.params["paging"]))
     stopped = asyncio.Event()
     shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
     shutdown.install()

@@ -1,6 +1,15 @@
 """The settings of the simulated service: delays, limits, faults, and the number of customers."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Paging(StrEnum):
+    """How the list of customers goes on after a page: with a link and a token, with the token alone, or not at all."""
+
+    LINKS = "links"
+    TOKENS = "tokens"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +17,8 @@ class Behaviour:
     """The settings of the simulated service; limits are calls per window, 0 for none, times are seconds.
 
     An accepted target becomes active after ``activation_delay``, plus or minus at most ``activation_spread``.
-    The list has ``customers``, and after them ``broken_customers`` whose subscription list returns errors first.
+    The list has ``customers``, and after them ``broken_customers`` whose subscription list returns errors first; its
+    pages have at most ``page_size`` of them.
     """
 
     activation_delay: float = 2.0
@@ -20,6 +30,8 @@ class Behaviour:
     seed: int = 0
     customers: int = 3
     broken_customers: int = 0
+    page_size: int = 500
+    paging: Paging = Paging.LINKS
 
     def delay(self, jitter: float) -> float:
         """Return the time from accepted to active at a position in the spread, from 0 (soonest) to 1."""

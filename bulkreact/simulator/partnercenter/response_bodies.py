@@ -40,11 +40,14 @@ def entitlements_body(
     return _BOM + _compact(content)
 
 
-def customers_body(customers: Sequence[Customer], links: Mapping[str, object]) -> bytes:
-    """Return a page of customers."""
+def customers_body(
+    customers: Sequence[Customer], links: Mapping[str, object], *, token: str, total_count: int
+) -> bytes:
+    """Return a page of customers; ``token`` is for the next page, empty if its link has it or there is none."""
     content = {
-        "totalCount": len(customers),
+        "totalCount": total_count,
         "items": [_customer(*customer) for customer in customers],
+        **({"continuationToken": token} if token else {}),
         "links": links,
         "attributes": {"objectType": "Collection"},
     }

@@ -7,6 +7,7 @@ from functools import cache
 from uuid import NAMESPACE_DNS, uuid5
 
 from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
+from bulkreact.simulator.partnercenter.behaviour import Paging
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS, customer_scenario_of
 from bulkreact.simulator.partnercenter.entitlement_scenarios import EntitlementScenario
 from bulkreact.simulator.partnercenter.response_bodies import Customer, customers_body, link
@@ -59,13 +60,20 @@ class SampleCustomers:
             return refusal(400, "800002")
         if fault := self._state.read_fault():
             return fault
-        begin = 0 if token is None else self._tokens[token]
-        end, whole = begin + size, self._state.behaviour.customers + self._state.behaviour.broken_customers
-        links = {"self": _page_link(size, token)}
-        if end < whole:
-            links["next"] = _page_link(size, self._continuation_token(end))
-        customers = [self._customer(number) for number in range(begin, min(end, whole))]
-        return ScriptedAnswer(200, customers_body(customers, links), JSON)
+        behaviour = self._state.behaviour
+        begin, whole = 0 if token is None else self._tokens[token], behaviour.customers + behaviour.broken_customers
+        end = min(begin + min(size, behaviour.page_size), whole)
+        customers = [self._customer(number) for number in range(begin, end)]
+        links, next_token = {"self": _page_link(size, token)}, self._continuation_token(end) if end < whole else ""
+        if next_token and behaviour.paging is Paging.LINKS:
+            links["next"] = _page_link(size, next_token)
+        body = customers_body(
+            customers,
+            links,
+            token=next_token if behaviour.paging is Paging.TOKENS else "",
+            total_count=whole if behaviour.paging is Paging.CUT else len(customers),
+        )
+        return ScriptedAnswer(200, body, JSON)
 
     def _continuation_token(self, begin: int) -> str:
         # Characters that break if a client does not escape the token.

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
 from tests.cli.commands.test_discover import discover, read_rows, stores
 from tests.support.background_loop import serving
 from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
 from tests.support.ids import guid, read_csv, write_csv
-from tests.support.program import Program
+from tests.support.program import Partner, Program
 
 
 @pytest.fixture
@@ -205,3 +206,15 @@ def test_a_candidate_of_an_incomplete_plan_is_not_filled_in(program: Program, se
     assert process.code == 1
     assert [row["entitlement_id"] for row in read_csv(program.folder / "out.csv")] == ["", guid(121).upper()]
     assert "could not be read (row 2)" in process.err
+
+
+@pytest.mark.parametrize(("paging", "code", "customers"), [("links", 0, 10), ("tokens", 0, 10), ("cut", 1, 3)])
+def test_the_simulator_pages_in_every_way(
+    program: Program, start_partner: Callable[[Behaviour], Partner], paging: str, code: int, customers: int
+) -> None:
+    partner = start_partner(Behaviour(customers=10, page_size=3, paging=Paging(paging)))
+    process = program("discover", "--base-url", partner.base_url, "--rate", "off")
+    assert process.code == code, process.err
+    assert len({row["customer_id"] for row in read_rows(process)}) == customers
+    assert ("7 of the entries that it counts did not come" in process.err) == bool(code)
+    assert partner.service.call_log.violations == []

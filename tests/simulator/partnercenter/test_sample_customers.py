@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
+from bulkreact.simulator.partnercenter.behaviour import Paging
 from bulkreact.simulator.partnercenter.customer_scenarios import CUSTOMER_SCENARIOS
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from tests.support.ids import guid, scenario_id
@@ -276,3 +277,20 @@ def test_more_customers_hold_from_the_next_call_on(service: PartnerCenter) -> No
     service.behaviour = Behaviour(customers=30)
     assert len(customer_ids(service)) == 30
     assert ids_with_status(service, customer_ids(service)[-1], "suspended")
+
+
+def test_pages_have_a_token_alone_if_that_is_asked_for() -> None:
+    service = PartnerCenter(Behaviour(customers=5, page_size=2, paging=Paging.TOKENS), clock)
+    first = json.loads(text_of(service.list_customers(500).body))
+    assert (first["totalCount"], list(first["links"])) == (2, ["self"])
+    last = json.loads(text_of(service.list_customers(500, first["continuationToken"]).body))
+    assert "continuationToken" in last
+    assert "continuationToken" not in json.loads(text_of(service.list_customers(500, last["continuationToken"]).body))
+
+
+def test_a_list_that_is_cut_off_counts_all_of_its_customers() -> None:
+    service = PartnerCenter(Behaviour(customers=5, page_size=2, paging=Paging.CUT), clock)
+    content = json.loads(text_of(service.list_customers(500).body))
+    assert (content["totalCount"], len(content["items"])) == (5, 2)
+    assert "continuationToken" not in content
+    assert list(content["links"]) == ["self"]
