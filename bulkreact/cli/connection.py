@@ -12,6 +12,8 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.runs.index import Run
 from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.runs.output_paths import OutputPath, refuse_input
+from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import PartnerConnection, partner_connection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Cloud, Limits, Service
@@ -22,6 +24,8 @@ def open_run_connection(
 ) -> AbstractContextManager[PartnerConnection]:
     """Return a connection to the partner API and tenant of a run."""
     metadata = run.metadata
+    if path := ctx.params["results"]:
+        refuse_input(OutputPath("--results", path, OutputKind.RESULTS), metadata.input_sha256)
     service = Service(
         Cloud(metadata.cloud),
         metadata.base_url,

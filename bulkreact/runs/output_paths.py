@@ -4,6 +4,7 @@ It is asked before anything is sent, and again right before a file is written: a
 followed.
 """
 
+import hashlib
 import os
 import stat
 import unicodedata
@@ -52,6 +53,15 @@ def refuse_replacing(output: OutputPath) -> None:
         raise OutputRefusedError(problem)
 
 
+def refuse_input(output: OutputPath, sha256: str) -> None:
+    """Raise OutputRefusedError if the file of an output is a run's input, known by its digest: it may be a results file."""
+    if not output.path.is_file():
+        return
+    with output.path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+            raise OutputRefusedError(f"{output} would overwrite the input of the run: name another file.")
+
+
 def check_again(output: OutputPath) -> None:
     """Raise FileExistsError if an output may not be written any more."""
     if problem := find_problem(output):
@@ -83,7 +93,9 @@ def _problems(output: OutputPath, others: Mapping[str, Path | int], reports: Pat
     """Yield what is wrong with an output, at most one sentence."""
     path, is_folder = output.path, output.kind is OutputKind.RESULTS_FOLDER
     overwritten = next((name for name, other in others.items() if _is_same_file(path, other)), "")
-    if overwritten:
+    if str(path) == "-":
+        yield f"{output} names no file: name one, or leave it out."
+    elif overwritten:
         yield f"{output} would overwrite {overwritten}: name another file."
     elif problem := find_problem(output):
         yield problem

@@ -126,6 +126,31 @@ def test_an_input_that_could_be_an_earlier_output_is_not_overwritten(
     assert (folder / "input.csv").read_text() == text
 
 
+@pytest.mark.parametrize("command", ["resume", "retry", "verify", "results"])
+def test_the_input_of_an_earlier_command_is_not_overwritten(program: Program, folder: Path, command: str) -> None:
+    (folder / "results.csv").write_bytes((folder / "own.csv").read_bytes())
+    assert program("run", "results.csv", "--simulate", *FAST, "--limit", "0").code == 0
+    name = latest_run(program).name
+    before = contents(folder)
+    output = (
+        ("--to", ".")
+        if command == "results"
+        else ("--results", "./results.csv", *FAST[: 2 if command == "verify" else 3])
+    )
+    process = program(command, name, *output)
+    assert process.code == 2
+    assert "results.csv would overwrite the input of the run" in process.err
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("option", ["--results", "--metrics"])
+def test_a_dash_is_no_file(program: Program, folder: Path, option: str) -> None:
+    process = program(*RUN, option, "-")
+    assert process.code == 2
+    assert f"{option} - names no file" in process.err
+    assert not (folder / "-").exists()
+
+
 def test_an_input_behind_a_link_is_not_overwritten(program: Program, folder: Path) -> None:
     (folder / "link.csv").symlink_to("own.csv")
     process = program("run", "link.csv", "--simulate", *FAST, "--results", "own.csv")

@@ -11,8 +11,9 @@ from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
-from bulkreact.runs.output_paths import OutputPath, refuse_replacing
-from bulkreact.runs.own_outputs import OutputKind
+from bulkreact.runs.index import Run
+from bulkreact.runs.output_paths import OutputPath, refuse_input, refuse_replacing
+from bulkreact.runs.own_outputs import RESULT_FILES, OutputKind
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.timestamps import utc_now
 
@@ -30,8 +31,8 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
             f"A process is working on run {run.metadata.id}: it writes the results itself when it ends. "
             "Until then see: bulkreact status"
         )
-    if to and (run.metadata.from_spreadsheet if xlsx is None else xlsx):
-        refuse_replacing(OutputPath("--to", to / WORKBOOK, OutputKind.RESULTS))
+    if to:
+        _check_folder(to, run, xlsx=xlsx)
     folder = to or run.folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,3 +45,11 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> 
     if run.can_be_resumed:
         command_line = store.resume_command(run.folder, reports, run.metadata.settings.options)
         click.echo(f"The run is not finished. Continue it with: {command_line}", err=True)
+
+
+def _check_folder(to: Path, run: Run, *, xlsx: bool | None) -> None:
+    """Raise OutputRefusedError for what only the run tells: whether a file is its input, and whether it has a workbook."""
+    for name in (*RESULT_FILES, WORKBOOK):
+        refuse_input(OutputPath("--to", to / name, OutputKind.RESULTS), run.metadata.input_sha256)
+    if run.metadata.from_spreadsheet if xlsx is None else xlsx:
+        refuse_replacing(OutputPath("--to", to / WORKBOOK, OutputKind.RESULTS))

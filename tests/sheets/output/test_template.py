@@ -71,7 +71,7 @@ def test_the_text_file_has_the_names_and_nothing_else(program: Program) -> None:
         ("there.csv", "there.csv exists already, and is left as it is"),
         ("dangling.xlsx", "dangling.xlsx is a link"),
         ("there.xls", "there.xls is neither .csv nor .xlsx"),
-        ("-", "- is neither .csv nor .xlsx"),
+        ("-", "- names no file"),
         ("nowhere/a.xlsx", "nowhere/a.xlsx cannot be written: there is no folder nowhere"),
         ("nowhere/a.csv", "nowhere/a.csv cannot be written: there is no folder nowhere"),
     ],
