@@ -66,9 +66,15 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     ),
     _entry(
         "ragged-row",
-        "the row has more cells than the header",
+        "the row has more cells than the header, or the file ends within it",
         Responsible.FILE_AUTHOR,
         "Correct the row in failed.csv: error_description quotes the surplus cells, which are missing there.",
+    ),
+    _entry(
+        "swallowed-rows",
+        "a cell of this row holds other rows, because a quotation mark opens in it and closes rows later",
+        Responsible.FILE_AUTHOR,
+        "Delete or double the stray quotation mark in the original file and run that file: the other rows need it too.",
     ),
     _entry(
         "ambiguous-row",

@@ -6,11 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.guids import count_guids
 from bulkreact.sheets.columns import ColumnError, HeaderRule, column_index
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.input_file import Table, header_error, open_table, sha256_of
+from bulkreact.sheets.input.input_file import sha256_of
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.row_errors import RowError, format_errors
+from bulkreact.sheets.input.table import Table, header_error, open_table
 
 _COLUMN = "customer_id"
 
@@ -47,10 +49,22 @@ def _cells(path: Path, table: Table, named: str | None) -> Iterator[tuple[int, s
         )
     if index is None and names:
         # The first row is an id, not a header.
-        yield 1, names[0]
+        yield table.found.number if table.found else 1, names[0]
     # Concatenated files repeat their header.
     header = table.header[index].strip() if index is not None else ""
     for chunk in table.chunks():
+        _refuse_swallowed(path, chunk)
         for number, cell in chunk[index or 0].items():
             if cell.strip() not in {"", header}:
                 yield int(str(number)) + 1, cell
+
+
+def _refuse_swallowed(path: Path, chunk: pd.DataFrame) -> None:
+    """Raise InputRefusedError if a cell holds other rows."""
+    for column in chunk.columns:
+        for number, cell in chunk[column].items():
+            if guid_cells.has_line_break(cell) and count_guids(cell):
+                raise InputRefusedError(
+                    f"{path}: row {int(str(number)) + 1} has a cell with several lines and an id: a quotation mark that "
+                    "opens in this row closes rows later. Delete or double it."
+                )

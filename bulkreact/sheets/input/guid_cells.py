@@ -38,7 +38,6 @@ _MONTH = r"[^\W\d_]{3,9}\.?"
 _DATE = re.compile(
     rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}(?:[ T]\d{{1,2}}:\d{{2}}.*)?|\d{{1,2}}[. -]{_MONTH}(?:[. -]\d{{2,4}})?|{_MONTH}[ -]\d{{2,4}}"
 )
-_LINE_BREAK = re.compile(r"[\r\n]")
 # A truncated id.
 _HEX = re.compile(r"[0-9a-f-]{16,35}", re.ASCII)
 
@@ -89,7 +88,12 @@ def is_blank(cell: str) -> bool:
 
 def holds_rows(cell: str) -> bool:
     """Return whether a cell has several lines and several ids, as after a quotation mark that was closed too late."""
-    return _LINE_BREAK.search(cell) is not None and count_guids(cell) > 1
+    return has_line_break(cell) and count_guids(cell) > 1
+
+
+def has_line_break(text: str) -> bool:
+    """Return whether a text has several lines."""
+    return "\n" in text or "\r" in text
 
 
 def _repair(cell: str) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -16,53 +15,14 @@ from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
-from bulkreact.sheets.input.csv_table import TextTable
-from bulkreact.sheets.input.file_formats import detect_format
-from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.row_errors import RowError, format_ranges
+from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
+from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
+from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
-from bulkreact.sheets.input.xlsx_table import WorkbookTable
 
 _ERRORS_LISTED = 1000
-
-
-class Table(Protocol):
-    """The table in a file, as text."""
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        """Return the names of the columns, empty if the file has no content."""
-        ...
-
-    @property
-    def found(self) -> FoundHeader | None:
-        """Return where the header is, None if the file has no content."""
-        ...
-
-    @property
-    def remark(self) -> str:
-        """Return what was guessed about the file, empty if nothing that matters to the user."""
-        ...
-
-    @property
-    def guarded(self) -> bool:
-        """Return whether results files of this type have the formula guard."""
-        ...
-
-    @property
-    def from_spreadsheet(self) -> bool:
-        """Return whether a spreadsheet program probably saved the file."""
-        ...
-
-    def merged_range(self, number: int, index: int) -> str:
-        """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
-        ...
-
-    def chunks(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows below the header; their index is the row that a spreadsheet shows, counted from 0."""
-        ...
 
 
 class InputFile:
@@ -92,7 +52,13 @@ class InputFile:
         self._layout = layout = _layout_of(self.name, self._table, rule)
         self._options = RowOptionsReader(layout, options.kind, options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(layout.results)
-        self._ids_only = not (layout.results or layout.optional) and options.kind is Kind.AZURE
+        self._headers = RepeatedHeaders(self.name, self._table.header, self._table.found, rule)
+        self._ids_only = (
+            options.kind is Kind.AZURE
+            and not layout.results
+            and not layout.optional
+            and all(map(str.strip, layout.header))
+        )
         self._digest = hashlib.sha256()
         self.count = 0
         self.unread_dates = 0
@@ -154,9 +120,13 @@ class InputFile:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
         if self._ids_only and len(chunk.columns) == len(self._layout.carried_columns):
             ids = [chunk[index].tolist() for index in self._layout.ids]
-            if all(map(guid_cells.are_canonical, ids)):
+            if all(map(guid_cells.are_canonical, ids)) and not self._has_line_breaks(chunk):
                 return self._fast_rows(chunk, ids)
         return self._checked_rows(chunk)
+
+    def _has_line_breaks(self, chunk: pd.DataFrame) -> bool:
+        others = (chunk[index].tolist() for index in self._layout.carried_columns if index not in self._layout.ids)
+        return any(map(guid_cells.has_line_break, map("".join, others)))
 
     def _fast_rows(self, chunk: pd.DataFrame, ids: list[list[str]]) -> Iterator[InputRow]:
         targets = list(map(Target, *ids))
@@ -165,29 +135,23 @@ class InputFile:
 
     def _checked_rows(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         indexes = [index for index in self._layout.ids if index is not None]
-        chunk = chunk.loc[~(blank_rows(chunk) | self._repeated_headers(chunk, indexes))]
+        chunk = chunk.loc[~blank_rows(chunk)]
         ids = [guid_cells.normalize(chunk[index]).tolist() for index in indexes]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
-        return map(self._checked_row, (chunk.index + 1).tolist(), _cells(chunk), zip(*ids, strict=True))
-
-    def _repeated_headers(self, chunk: pd.DataFrame, indexes: list[int]) -> "pd.Series[bool]":
-        """Return which rows repeat the header, as in concatenated files."""
-        repeated = pd.Series(data=True, index=chunk.index)
-        for index in indexes:
-            name = self._table.header[index].strip().casefold()
-            repeated &= chunk[index].str.strip().str.casefold() == name
-        return repeated
+        for number, cells, guids in zip((chunk.index + 1).tolist(), _cells(chunk), zip(*ids, strict=True), strict=True):
+            if not self._headers.repeats(number, cells):
+                yield self._checked_row(number, cells, guids)
 
     def _checked_row(self, number: int, cells: Sequence[str], guids: tuple[str, ...]) -> InputRow:
         if self._guarded:
             cells = [unguard(cell) for cell in cells]
         carried = tuple(cells[index] for index in self._layout.carried_columns)
-        if errors := row_checks.find_errors(cells, guids, self._options, width=len(self._table.header)):
-            errors = row_checks.explain_merged(errors, self._merged_ids(number))
+        if errors := self._find_errors(number, cells, guids):
             error = RowError(number, tuple(errors))
             self._record(error)
-            if is_total(carried, ["" if index is None else cells[index] for index in self._layout.ids]):
+            ids = ["" if index is None else cells[index] for index in self._layout.ids]
+            if error.code != row_checks.SWALLOWED_ROWS and is_total(carried, ids):
                 self._totals[number] = error.code
             return InputRow(number, carried, None, error.code, error.message[:DESCRIPTION_LENGTH])
         options = self._options.read(cells)
@@ -207,6 +171,13 @@ class InputFile:
             deadline=options.deadline,
         )
 
+    def _find_errors(self, number: int, cells: Sequence[str], guids: tuple[str, ...]) -> list[CellError]:
+        cut = self._table.cut_off
+        if cut and number == cut.number and (error := row_checks.find_cut_off(cut.cells, self._layout)):
+            return [error]
+        errors = row_checks.find_errors(cells, guids, self._options, width=len(self._table.header))
+        return row_checks.explain_merged(errors, self._merged_ids(number)) if errors else []
+
     def _merged_ids(self, number: int) -> dict[str, str]:
         """Return the merged cells to which ids of a row belong, by their columns."""
         ids = zip(ID_COLUMNS, self._layout.ids, strict=True)
@@ -217,16 +188,6 @@ class InputFile:
         self.codes[error.code] += 1
         if len(self.errors) < self._errors_listed:
             self.errors.append(error)
-
-
-def blank_rows(chunk: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows contain only white space."""
-    blank = pd.Series(data=True, index=chunk.index)
-    for column in chunk.columns:
-        blank &= chunk[column].str.strip() == ""
-        if not blank.any():
-            break
-    return blank
 
 
 def _cells(chunk: pd.DataFrame) -> Iterator[tuple[str, ...]]:
@@ -244,38 +205,6 @@ def sha256_of(path: Path) -> str:
         raise InputRefusedError(f"{path} is a folder; name a file in it.") from None
     except OSError as error:
         raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
-    """Return the table in a file; InputRefusedError if the file has none, or has ids above or inside its header."""
-    table = _open(path, name, options, rule)
-    if table.found and table.found.problem:
-        raise InputRefusedError(f"{name}: {table.found.problem}.")
-    return table
-
-
-def header_error(name: str, table: Table, error: ColumnError) -> InputRefusedError:
-    """Return the refusal of a table whose header does not name the columns."""
-    number = f", row {table.found.number}" if table.found else ""
-    return InputRefusedError(f"{name}{number}: {str(error).rstrip('.')}.")
-
-
-def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
-    form = detect_format(path, name)
-    if form.is_zip:
-        return WorkbookTable(
-            path, name, rule, compressed=form.is_compressed, sheet=options.sheet, hidden=options.hidden_rows
-        )
-    if options.sheet or options.hidden_rows:
-        raise InputRefusedError(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
-    return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)
-
-
-def id_columns(table: Table) -> list[int]:
-    """Return the columns with nothing but ids, as far as the first rows show."""
-    chunk = next(table.chunks(), pd.DataFrame())
-    columns = {index: chunk[index][chunk[index].str.strip() != ""] for index in range(len(chunk.columns))}
-    return [index for index, cells in columns.items() if len(cells) and (guid_cells.normalize(cells) != "").all()]
 
 
 def _layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:

@@ -8,8 +8,9 @@ from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, ColumnError, 
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.header_aliases import header_key
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.input_file import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
+from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.result_columns import find_result_columns
 
 # A row of any other kind has no entitlement.
@@ -47,7 +48,7 @@ class CompletionLayout:
         whole = (*cells[: self.width], *([""] * len(self.added)), *surplus)
         kind = "" if self.kind is None else cells[self.kind].strip().casefold()
         lacks_id = guid_cells.is_blank(whole[self.entitlement]) and kind in _AZURE and not surplus
-        known = customer_id and subscription_id
+        known = customer_id and subscription_id and not any(map(guid_cells.holds_rows, cells))
         return CompletionRow(number, whole, (customer_id, subscription_id) if known and lacks_id else None)
 
 
@@ -85,17 +86,19 @@ class InputWithMissingIds:
             self._layout = completion_layout(table.header, options.columns)
         except ColumnError as error:
             raise header_error(name, table, error) from None
+        self._headers = RepeatedHeaders(name, table.header, table.found, rule)
         self._text = text
         self._convert = _conversion(self._table, text=text)
         self.remark = self._table.remark
         self.header = tuple(map(self._convert, (*self._table.header, *self._layout.added)))
 
     def rows(self) -> Iterator[CompletionRow]:
-        """Yield every row with content."""
+        """Yield every row with content; InputRefusedError if one names the columns in another order."""
         for chunk in self._table.chunks():
             rows = chunk.loc[~blank_rows(chunk)]
             ids = (guid_cells.normalize(rows[i]).tolist() for i in (self._layout.customer, self._layout.subscription))
             for number, cells, *pair in zip(rows.index, rows.to_numpy().tolist(), *ids, strict=True):
+                self._headers.repeats(int(number) + 1, cells)
                 yield self._layout.complete_row(int(number) + 1, list(map(self._convert, cells)), *pair)
 
     def fill(self, row: CompletionRow, entitlement_id: str, candidates: str) -> list[str]:

@@ -12,6 +12,8 @@ from bulkreact.sheets.input.row_errors import CellError
 from bulkreact.sheets.input.row_options import UNCLEAR, RowOptionsReader
 
 NO_IDS = "no-ids"
+RAGGED_ROW = "ragged-row"
+SWALLOWED_ROWS = "swallowed-rows"
 _NOT_BUSINESS = {"", "401", "408", "429"}
 
 
@@ -32,14 +34,17 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
 
     | the row | is refused for |
     |---|---|
+    | has a cell that holds other rows | swallowed-rows, and nothing else |
     | has text behind the ``width`` of the header | ragged-row, and nothing else |
     | has no ids | no-ids, and nothing else |
     | has an unclear kind, or is a subscription | unusable customer and subscription ids, bad options |
     | is an Azure subscription | unusable ids of all three columns, bad options |
     """
+    if swallowed := [index for index, cell in enumerate(cells) if guid_cells.holds_rows(cell)]:
+        return [_swallowed_rows(cells[swallowed[0]], swallowed[0], reader.layout)]
     if extra := [cell for cell in cells[width:] if cell.strip()]:
         surplus = ", ".join(map(repr, extra))
-        return [CellError("ragged-row", "", surplus, f"the row has more cells than the header; surplus: {surplus}")]
+        return [CellError(RAGGED_ROW, "", surplus, f"the row has more cells than the header; surplus: {surplus}")]
     ids = ["" if index is None else cells[index] for index in reader.layout.ids]
     if all(map(guid_cells.is_blank, ids)):
         return [CellError(NO_IDS, "", "", "the row has content but no ids")]
@@ -48,6 +53,25 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
     needs_entitlement = not unclear and reader.kind(cells) is Kind.AZURE
     needed = list(zip(ID_COLUMNS, ids, guids, strict=True))[: None if needs_entitlement else 2]
     return [*(guid_cells.guid_error(column, cell) for column, cell, guid in needed if not guid), *option_errors]
+
+
+def find_cut_off(cells: int, layout: ColumnLayout) -> CellError | None:
+    """Return what is wrong with a last row that ends after some ``cells``, None if the others do not matter."""
+    needed = max(index or 0 for index in (*layout.ids, *layout.optional.values(), *layout.results.values()))
+    if needed < cells:
+        return None
+    reason = f"the file ends within this row, after {cells} cells and without a line end: it was probably cut off"
+    return CellError(RAGGED_ROW, "", "", reason)
+
+
+def _swallowed_rows(cell: str, index: int, layout: ColumnLayout) -> CellError:
+    names = dict(zip(layout.carried_columns, layout.header, strict=True))
+    reason = (
+        "holds several lines of ids: a quotation mark that opens in this row closes rows later, and made them one cell"
+    )
+    return CellError(
+        SWALLOWED_ROWS, names.get(index, f"cell {index + 1}"), cell, reason, "Delete or double it in the original file"
+    )
 
 
 def explain_merged(errors: Sequence[CellError], ranges: Mapping[str, str]) -> list[CellError]:

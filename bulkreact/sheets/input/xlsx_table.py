@@ -22,6 +22,7 @@ class WorkbookTable:
 
     guarded = False
     from_spreadsheet = True
+    cut_off = None
 
     def __init__(
         self,

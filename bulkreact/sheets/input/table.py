@@ -1,0 +1,101 @@
+"""The table in a file: what readers of rows may rely on, whether it is text or a workbook, and how it is opened."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.sheets.columns import ColumnError, HeaderRule
+from bulkreact.sheets.input import guid_cells
+from bulkreact.sheets.input.csv_scan import CutOffRow
+from bulkreact.sheets.input.csv_table import TextTable
+from bulkreact.sheets.input.file_formats import detect_format
+from bulkreact.sheets.input.header_search import FoundHeader
+from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.xlsx_table import WorkbookTable
+
+
+class Table(Protocol):
+    """The table in a file, as text."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Return the names of the columns, empty if the file has no content."""
+        ...
+
+    @property
+    def found(self) -> FoundHeader | None:
+        """Return where the header is, None if the file has no content."""
+        ...
+
+    @property
+    def cut_off(self) -> CutOffRow | None:
+        """Return the last row if the file ends within it."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """Return what was guessed about the file, empty if nothing that matters to the user."""
+        ...
+
+    @property
+    def guarded(self) -> bool:
+        """Return whether results files of this type have the formula guard."""
+        ...
+
+    @property
+    def from_spreadsheet(self) -> bool:
+        """Return whether a spreadsheet program probably saved the file."""
+        ...
+
+    def merged_range(self, number: int, index: int) -> str:
+        """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
+        ...
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows below the header; their index is the row that a spreadsheet shows, counted from 0."""
+        ...
+
+
+def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
+    """Return the table in a file; InputRefusedError if the file has none, or has ids above or inside its header."""
+    table = _open(path, name, options, rule)
+    if table.found and table.found.problem:
+        raise InputRefusedError(f"{name}: {table.found.problem}.")
+    return table
+
+
+def header_error(name: str, table: Table, error: ColumnError) -> InputRefusedError:
+    """Return the refusal of a table whose header does not name the columns."""
+    number = f", row {table.found.number}" if table.found else ""
+    return InputRefusedError(f"{name}{number}: {str(error).rstrip('.')}.")
+
+
+def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
+    form = detect_format(path, name)
+    if form.is_zip:
+        return WorkbookTable(
+            path, name, rule, compressed=form.is_compressed, sheet=options.sheet, hidden=options.hidden_rows
+        )
+    if options.sheet or options.hidden_rows:
+        raise InputRefusedError(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
+    return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)
+
+
+def id_columns(table: Table) -> list[int]:
+    """Return the columns with nothing but ids, as far as the first rows show."""
+    chunk = next(table.chunks(), pd.DataFrame())
+    columns = {index: chunk[index][chunk[index].str.strip() != ""] for index in range(len(chunk.columns))}
+    return [index for index, cells in columns.items() if len(cells) and (guid_cells.normalize(cells) != "").all()]
+
+
+def blank_rows(chunk: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows contain only white space."""
+    blank = pd.Series(data=True, index=chunk.index)
+    for column in chunk.columns:
+        blank &= chunk[column].str.strip() == ""
+        if not blank.any():
+            break
+    return blank
