@@ -1,6 +1,7 @@
 """Workbooks of strangers: read as they are, or refused in words, whatever the library that reads them does."""
 
 import gzip
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
+from bulkreact.sheets.input import workbook_reader
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.workbook_messages import Job
+from bulkreact.sheets.input.workbook_reader import WorkbookReader
 from tests.support.ids import HEADER, guid, row
 from tests.support.program import Program
 from tests.support.workbooks import SHEET_PART, TABLE, cell, row_xml, sheet_xml, write_workbook
@@ -297,8 +301,49 @@ def test_a_library_that_dies_costs_one_file(tmp_path: Path, monkeypatch: pytest.
     assert "secret" not in message
 
 
+def test_a_library_that_hangs_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "python_calamine.py").write_text("import threading\nthreading.Event().wait()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(workbook_reader, "_SECONDS", 0.1)
+    assert "it is damaged, or too large" in refusal(write_workbook(tmp_path / "input.xlsx", sheet_xml()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits of this kind")
+def test_the_memory_of_a_library_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "python_calamine.py").write_text(
+        f"""import pathlib, resource
+CalamineSheet = SheetTypeEnum = SheetVisibleEnum = None
+class CalamineWorkbook:
+    @staticmethod
+    def from_filelike(file):
+        limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CORE)]
+        pathlib.Path({str(tmp_path / "limits")!r}).write_text(repr(limits))
+        raise SystemExit
+"""
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    refusal(write_workbook(tmp_path / "input.xlsx", sheet_xml()))
+    assert (tmp_path / "limits").read_text() == f"[{4 << 30}, 0]"
+
+
+def test_reading_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml())
+    reader = WorkbookReader(path, "input.xlsx", Job(compressed=False, sheet=None, hidden=None, head_rows=5))
+    process = reader._process
+    assert process.poll() is None
+    del reader
+    assert process.poll() is not None
+
+
+def test_rows_can_be_read_again(tmp_path: Path) -> None:
+    input_file = InputFile(write_workbook(tmp_path / "input.xlsx", sheet_xml()), max_rows=10)
+    assert next(input_file.rows()).number == 2
+    assert numbers(list(input_file.rows())) == [2, 3, 4]
+
+
 def test_what_lies_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "zipfile.py").write_text("import os; os.abort()")
+    for module in ("zipfile", "sitecustomize"):
+        (tmp_path / f"{module}.py").write_text("import os; os._exit(3)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert len(take(write_workbook(tmp_path / "input.xlsx", sheet_xml()))) == 3
