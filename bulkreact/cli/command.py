@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue
 from bulkreact.cli.options.option_names import OPTION_NAMES
+from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import CONFIG_FILE_NAME
 
@@ -80,9 +81,10 @@ class ConfiguredCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, unless an output of it would be written over something else."""
-        from bulkreact.cli.options.paths import refuse_unsafe_outputs  # noqa: PLC0415 - help does without the application
+        if any(isinstance(param.type, OutputFile) and ctx.params.get(str(param.name)) for param in self.params):
+            from bulkreact.cli.options.output_check import refuse_unsafe_outputs  # noqa: PLC0415 - loads the application
 
-        refuse_unsafe_outputs(ctx)
+            refuse_unsafe_outputs(ctx)
         return super().invoke(ctx)
 
     def _early_option_value(self, ctx: CommandContext, name: str) -> str | None:

@@ -12,8 +12,8 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.runs.index import Run
 from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, refuse_input
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import PartnerConnection, partner_connection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Cloud, Limits, Service

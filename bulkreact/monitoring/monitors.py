@@ -14,8 +14,8 @@ from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
 

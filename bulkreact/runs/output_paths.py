@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.errors import OutputRefusedError
-from bulkreact.runs.own_outputs import RESULT_FILES, OutputKind, is_own_output
+from bulkreact.runs.output_kinds import OutputKind
+from bulkreact.runs.own_outputs import RESULT_FILES, is_own_output
 from bulkreact.sheets.output.results_csv import LATEST
 
 

@@ -7,10 +7,10 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS
 from bulkreact.sheets.header_aliases import header_key
 from bulkreact.sheets.output import discovery_file, report_html, results_csv, table_writer
@@ -28,19 +28,6 @@ _UNREADABLE = (
     NotImplementedError,
     RuntimeError,
 )
-
-
-class OutputKind(StrEnum):
-    """What an option writes, in the words of messages."""
-
-    RESULTS = "a results file"
-    METRICS = "a metrics file"
-    PLAN = "a plan"
-    DISCOVERY = "a file that discover has written"
-    TEMPLATE = "an empty template"
-    RESULTS_FOLDER = "a folder of results"
-    SUMMARY = "a run's summary"
-    REPORT = "a run's report"
 
 
 # The files in a folder of results, besides a workbook.

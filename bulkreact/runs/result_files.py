@@ -11,8 +11,8 @@ from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps, taken_over_steps
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx

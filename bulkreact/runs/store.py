@@ -165,4 +165,5 @@ def cli_name(folder: Path, reports: Path) -> str:
     """Return a run's name on the command line with this reports folder."""
     if folder.resolve().parent != reports.resolve():
         return shell_quote(folder)
-    return folder.name if reports == Path("reports") else f"{folder.name} --reports {shell_quote(reports)}"
+    name = shell_quote(folder.name)
+    return name if reports == Path("reports") else f"{name} --reports {shell_quote(reports)}"

@@ -15,7 +15,8 @@ from openpyxl import Workbook, load_workbook
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.options.paths import InputFile, InputName, OutputFile
 from bulkreact.models import ResultRow
-from bulkreact.runs.own_outputs import RESULT_FILES, OutputKind
+from bulkreact.runs.output_kinds import OutputKind
+from bulkreact.runs.own_outputs import RESULT_FILES
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK

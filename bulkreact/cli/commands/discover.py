@@ -29,8 +29,8 @@ from bulkreact.guids import is_guid
 from bulkreact.models import Discovered, Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.runs.input_reader import open_input
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output import discovery_file

@@ -28,8 +28,8 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.lookup import lookup
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Service

@@ -25,8 +25,8 @@ from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
 from bulkreact.runs.input_reader import load_input, open_input
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.timestamps import utc_now

@@ -12,8 +12,9 @@ from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
 from bulkreact.runs.index import Run
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, refuse_input, refuse_replacing
-from bulkreact.runs.own_outputs import RESULT_FILES, OutputKind
+from bulkreact.runs.own_outputs import RESULT_FILES
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.timestamps import utc_now
 

@@ -8,7 +8,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.options.shared import check_suffix
 from bulkreact.errors import InputRefusedError
-from bulkreact.runs.own_outputs import OutputKind
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.wording import shell_quote
 
 

@@ -21,8 +21,8 @@ from bulkreact.monitoring.monitors import CommandEnd, Notifier
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.partnercenter.auth.access import refresh_token_expires_at
 from bulkreact.runs.interruption import deferring_signals
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder

@@ -13,8 +13,8 @@ from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
+from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
-from bulkreact.runs.own_outputs import OutputKind
 from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
