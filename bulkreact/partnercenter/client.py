@@ -69,7 +69,6 @@ class Client:
             # The token expired since the last check: nothing was sent.
             return NoResponse(sent=False, code="no-token", description=str(error))
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
-        cap = self._list_cap if request.operation in _LISTS else BODY_CAP
         try:
             with self._time_limit:
                 response = await self._session.request(
@@ -80,7 +79,8 @@ class Client:
                     allow_redirects=False,
                 )
                 try:
-                    body = await _read(response, cap)
+                    is_list = request.operation in _LISTS and response.ok
+                    body = await _read(response, self._list_cap if is_list else BODY_CAP)
                 finally:
                     # A fully read response has already released its connection.
                     if not response.closed:

@@ -11,6 +11,7 @@ from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import Accepted, Listed, StatusRead, Transient, Verdict
 
 UPDATES = frozenset({Operation.REACTIVATE_SUBSCRIPTION, Operation.RESTORE_AUTO_RENEW})
+_WRITES = UPDATES | {Operation.REACTIVATE_ENTITLEMENT}
 _READS_SUBSCRIPTION = frozenset({Operation.GET_SUBSCRIPTION, Operation.WATCH_SUBSCRIPTION, Operation.WATCH_OPERATION})
 
 
@@ -31,7 +32,7 @@ def judge_success(operation: Operation, response: Response, *, resource_id: str)
     if not response_bodies.is_success_body(body):
         # The page of a proxy or a captive portal: the service may have been reached or not.
         return _unreadable(response, lost=True)
-    return _judge_write(operation, response, resource_id)
+    return _judge_write(operation, response, resource_id) if operation in _WRITES else Accepted(_success(response))
 
 
 def _judge_subscription(response: Response, resource_id: str) -> Verdict:

@@ -313,13 +313,24 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(tmp_p
     assert received == []
 
 
-async def test_a_body_beyond_the_cap_is_cut() -> None:
+@pytest.mark.parametrize(
+    ("operation", "status", "is_cut"),
+    [
+        (Operation.REACTIVATE_ENTITLEMENT, 400, True),
+        (Operation.GET_ENTITLEMENT, 200, True),
+        (Operation.LIST_ENTITLEMENTS, 400, True),
+        (Operation.LIST_ENTITLEMENTS, 200, False),
+    ],
+)
+async def test_a_body_beyond_the_cap_is_cut_unless_it_is_a_list(
+    operation: Operation, status: int, *, is_cut: bool
+) -> None:
     body = b"x" * (BODY_CAP + 100_000)
-    head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     async with listening(reply_with(head + body)) as base_url:
-        (reply,) = await send(base_url, request())
+        (reply,) = await send(base_url, request(operation))
     assert isinstance(reply, Response)
-    assert reply.body == b"x" * BODY_CAP
+    assert reply.body == (b"x" * BODY_CAP if is_cut else body)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])

@@ -1,6 +1,7 @@
 """Answers with a success status: a resource counts only if it is the one that was asked for."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -65,6 +66,18 @@ def test_only_the_subscription_itself_shows_that_it_is_active(operation: Operati
     assert isinstance(accepted, Accepted)
     assert isinstance(own, Accepted)
     assert (accepted.active, own.active) == (False, True)
+
+
+def test_a_list_is_not_read_where_only_its_coming_counts() -> None:
+    body = b'{"items":[' + b"{}," * 1_000_000 + b"{}]}"
+    tracemalloc.start()
+    try:
+        verdict = judge(Operation.LIST_CUSTOMERS, Response(200, "", {}, body), now=NOW)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(verdict, Accepted)
+    assert peak < 3 * len(body)
 
 
 def test_an_operation_has_an_id_of_its_own() -> None:

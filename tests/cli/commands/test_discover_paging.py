@@ -148,6 +148,19 @@ def test_counts_of_every_kind(program: Program, server: DiscoveryServer, content
     assert ("the list is incomplete" in process.err) == bool(code)
 
 
+def test_a_customer_without_a_usable_id_is_reported_even_quietly(program: Program, server: DiscoveryServer) -> None:
+    server.add(1, subscription(11))
+    customers = [{"id": guid(1)}, {"id": "4711", "companyProfile": {"companyName": "Lost"}}, None]
+    server.answers["/customers"] = [Answer.json({"items": customers})]
+    process = discover(program, server, "-q")
+    assert process.code == 1
+    assert len(read_rows(process)) == 1
+    assert "The list of customers could not be read completely" in process.err
+    assert "2 came without a usable id" in process.err
+    # Nothing would come of reading it again at once.
+    assert stores(program) == []
+
+
 def test_a_repeated_entry_on_another_page_hides_a_missing_one(program: Program, server: DiscoveryServer) -> None:
     server.add(1)
     first, second = [subscription(11), subscription(12)], [subscription(12), subscription(13)]
@@ -218,3 +231,19 @@ def test_the_simulator_pages_in_every_way(
     assert len({row["customer_id"] for row in read_rows(process)}) == customers
     assert ("7 of the entries that it counts did not come" in process.err) == bool(code)
     assert partner.service.call_log.violations == []
+
+
+def test_verify_reads_what_the_first_page_of_a_plan_does_not_show(program: Program, server: DiscoveryServer) -> None:
+    server.page, server.token_alone = 2, True
+    ids = [guid(100 + number) for number in range(5)]
+    server.entitlements[11] = [entitlement(100 + number, "active") for number in range(5)]
+    server.fixed_answers["/reactivate"] = Answer(202)
+    for number, entitlement_id in enumerate(ids):
+        server.fixed_answers[entitlement_id] = Answer.json(entitlement(100 + number, "active"))
+    write_csv(program.folder / "in.csv", [(guid(1), guid(11), entitlement_id) for entitlement_id in ids])
+    options = ("--yes", "--rate", "off", "--verify", "--verify-after", "0", "--results", "out.csv")
+    process = program("run", "in.csv", "--base-url", server.base_url, *options)
+    assert process.code == 0, process.err
+    assert [row["status"] for row in read_csv(program.folder / "out.csv")] == ["reactivated"] * 5
+    assert len(server.call_paths("/azureEntitlements")) == 1
+    assert [len(server.call_paths(entitlement_id)) for entitlement_id in ids] == [0, 0, 1, 1, 1]
