@@ -1,6 +1,7 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +27,13 @@ from bulkreact.wording import shell_quote
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """What one command does with a run."""
+    """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded."""
 
     folder: Path
     command: str
     connection: PartnerConnection
     output: Output
+    notify: Callable[[WrittenResults], None] = lambda _: None
 
     @property
     def sends_rows(self) -> bool:
@@ -91,20 +93,12 @@ def execute(job: RunJob) -> WrittenResults:
                 f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
             ) from None
         except BaseException:
-            _end_session(
-                job, journal, number, StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
-            )
-            raise
-        results = _end_session(job, journal, number, stop_reason)
-    if not job.sends_rows and stop_reason.state is RunState.FINISHED:
-        # Verifying leaves the sending as unfinished as it was before.
-        sending = latest_run_status(job.folder, now=iso_milliseconds(connection.now())).stop_reason
-        connection.reporter.finished(job.run_name, results, sending, resume_command=job.send_command)
-    else:
-        connection.reporter.finished(
-            job.run_name, results, stop_reason, resume_command=job.resume_command(job.run_name)
-        )
-    return results
+            bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
+            with _ending_session(job, journal, number, bug):
+                raise
+        with _ending_session(job, journal, number, stop_reason) as results:
+            _report(job, results, stop_reason)
+        return results
 
 
 def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
@@ -122,16 +116,30 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
     )
 
 
-def _end_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> WrittenResults:
-    """Write the files, then record the end of the session, even if writing fails."""
+@contextmanager
+def _ending_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> Iterator[WrittenResults]:
+    """Write the files, then record the end of the session, even if writing fails.
+
+    The end is recorded after everything else: from then on the same command would send all rows again, as a new run.
+    """
     now = iso_milliseconds(job.connection.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
         results = _write(job, stop_reason, now)
         code = results.exit_code
+        yield results
     finally:
         journal.end_session(number, state=stop_reason.state, exit_code=code, reason=stop_reason.reason, now=now)
-    return results
+
+
+def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> None:
+    resume_command = job.resume_command(job.run_name)
+    if not job.sends_rows and stop_reason.state is RunState.FINISHED:
+        # Verifying leaves the sending as unfinished as it was before.
+        now = iso_milliseconds(job.connection.now())
+        stop_reason, resume_command = latest_run_status(job.folder, now=now).stop_reason, job.send_command
+    job.connection.reporter.finished(job.run_name, results, stop_reason, resume_command=resume_command)
+    job.notify(results)
 
 
 def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:

@@ -1,5 +1,6 @@
 """``bulkreact run``: reactivates the subscriptions of an input file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from bulkreact.cli.options.automation import MonitoredCommand, unattended_option
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.options.paths import InputFile, InputName
-from bulkreact.monitoring.monitors import CommandEnd
+from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
 from bulkreact.runs.preparation import NewRunOptions, prepare_run
@@ -56,4 +57,5 @@ def command(
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(connection, yes=output.yes),
         )
-        return automation.end_of(execute(RunJob(folder, "run", connection, output)))
+        results = execute(RunJob(folder, "run", connection, output, automation.notify_of(ctx)))
+        return replace(automation.end_of(results), report_state=ReportState.ALREADY_REPORTED)

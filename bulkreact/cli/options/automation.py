@@ -1,5 +1,6 @@
 """Options for unattended runs: waiting for the lock, JSON logs, and monitors that are notified of a command's end."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -106,6 +107,17 @@ def monitors_for(ctx: click.Context) -> Notifier:
         warn=partial(json_log.warn, params["log_format"]),
         run_async=run_async,
     )
+
+
+def notify_of(ctx: click.Context) -> Callable[[WrittenResults], None]:
+    """Return a function that reports a command's run to its monitors, for runs whose end is recorded only afterwards."""
+    monitors = monitors_for(ctx)
+
+    def notify(run: WrittenResults) -> None:
+        with deferring_signals():
+            monitors.notify_end(end_of(run))
+
+    return notify
 
 
 def end_of(run: WrittenResults) -> CommandEnd:
