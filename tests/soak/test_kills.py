@@ -2,7 +2,9 @@
 
 import os
 import signal
+from bisect import bisect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,22 +20,26 @@ PARTS = 4
 # One call at a time: at each step at most one is under way.
 ALONE = ("--rate", "off", "--yes", "--concurrency", "1", "--attempts", "2", "--timeout", "600")
 RUN: Arguments = ("run", "input.csv", "--base-url", "{url}", *ALONE, "--results", "copy.csv", "--metrics", "run.prom")
+NEW_RUN: Arguments = ("run", "input.csv", "--new", *RUN[2:])
 RESUME: Arguments = ("resume", *ALONE, "--results", "copy.csv", "--metrics", "run.prom")
 VERIFY: Arguments = ("verify", "{run}", "--rate", "off", "--concurrency", "1", "--results", "copy.csv")
 RESULTS: Arguments = ("results", "{run}")
 PRUNE: Arguments = ("prune", "--older-than", "0s", "--yes")
 SWEEP: Arguments = ("sweep", "--base-url", "{url}", *ALONE, "--settle", "0", "--metrics", "run.prom")
 THIRD_ANSWER = Stop(3, "answered reactivate-entitlement")
+RESUMED = Scene(RESUME, (({1}, RESUME), ({1}, RUN)), before=(RUN,), stopped_before=THIRD_ANSWER)
 
 SCENES = {
-    "run": Scene(RUN, ((1, RUN), (1, RESUME))),
-    "resume": Scene(RESUME, ((1, RESUME), (1, RUN)), before=(RUN,), stopped_before=THIRD_ANSWER),
-    "verify": Scene(VERIFY, ((1, VERIFY), (1, VERIFY)), before=(RUN,)),
-    "results": Scene(RESULTS, ((0, RESULTS), (1, RUN)), before=(RUN,)),
-    "sweep": Scene(SWEEP, ((1, SWEEP), (0, SWEEP)), rows=SETTLED_ROWS, input_file="inputs/input.csv"),
-    "prune": Scene(
-        PRUNE, ((0, PRUNE),), before=(RUN, ("run", "input.csv", "--new", *RUN[2:])), rows=SETTLED_ROWS, ids_of_row=2
-    ),
+    "run": Scene(RUN, (({1}, RUN), ({1}, RESUME))),
+    # Without a lost answer the same command would begin anew, once the end is recorded.
+    "run to its end": Scene(RUN, (({1}, RUN),), rows=SETTLED_ROWS, until="commit journal.sqlite3: UPDATE sessions"),
+    "resume": RESUMED,
+    "resume after a signal": replace(RESUMED, stopped_before=replace(THIRD_ANSWER, number=signal.SIGTERM)),
+    "verify": Scene(VERIFY, (({1}, VERIFY),), before=(RUN,)),
+    "results": Scene(RESULTS, (({0}, RESULTS),), before=(RUN,)),
+    # Once the file was moved there is nothing to do any more.
+    "sweep": Scene(SWEEP, (({0, 1}, SWEEP), ({0}, SWEEP)), rows=SETTLED_ROWS, input_file="inputs/input.csv"),
+    "prune": Scene(PRUNE, (({0}, PRUNE),), before=(RUN, NEW_RUN), rows=SETTLED_ROWS, ids_of_row=2),
 }
 
 
@@ -57,25 +63,80 @@ def start_trial(
     return start
 
 
-def find_problems(start: Callable[[Scene], Trial], scene: Scene, part: int, number: int) -> dict[str, list[str]]:
-    """Stop a scene's command at every step of one part; return what is wrong after which of them."""
+def find_problems(
+    start: Callable[[Scene], Trial], scene: Scene, steps: range, stop: Callable[[Trial, int], bool], kills: int = 1
+) -> dict[int, list[str]]:
+    """Stop a scene's command at some of its steps; return what is wrong after which of them.
+
+    ``stop`` stops the command of a trial at a step, and returns whether it was still at work.
+    """
     calm = start(scene)
-    calm_end = calm.play()[-1]
+    calm.prepare()
+    last = len(calm.run().steps)
     problems = {}
-    for nth in range(1 + part, len(calm_end.steps) + 1, PARTS):
+    for nth in steps[: bisect(steps, last)]:
         trial = start(scene)
-        ended = trial.play(Stop(nth, number=number))
-        found = list(trial.find_problems(ended))
+        trial.prepare()
+        if not stop(trial, nth):
+            continue
+        found = list(trial.finish())
         if trial.results != calm.results:
             found.append(f"the results are {trial.results} instead of {calm.results}")
-        if trial.calls > calm.calls + 1:
+        if trial.calls > calm.calls + kills:
             found.append(f"{trial.calls} calls instead of {calm.calls}")
         if found:
-            problems[f"{nth}: {ended[0].steps[-1]}"] = found
+            problems[nth] = found
     return problems
 
 
+def kill(trial: Trial, nth: int) -> bool:
+    return not trial.is_done(trial.run(Stop(nth)))
+
+
+def kill_twice(trial: Trial, nth: int) -> bool:
+    # The second one at any other step.
+    return not trial.is_done(trial.run(Stop(nth))) and not trial.is_done(trial.run(Stop(1 + nth * 37 % 80)))
+
+
+def kill_while_it_calls(trial: Trial, nth: int) -> bool:
+    return trial.kill_while_it_calls(nth).code == -signal.SIGKILL
+
+
+def interrupt(trial: Trial, nth: int) -> bool:
+    return _send_signal(trial, Stop(nth, number=signal.SIGINT), 130)
+
+
+def terminate(trial: Trial, nth: int) -> bool:
+    return _send_signal(trial, Stop(nth, number=signal.SIGTERM), 143)
+
+
+def _send_signal(trial: Trial, stop: Stop, code: int) -> bool:
+    ended = trial.run(stop)
+    assert ended.code in {0, 1, code}, f"{stop}: {ended.code} {ended.err}"
+    assert "Traceback" not in ended.err
+    assert list(trial.find_leftovers()) == []
+    return ended.code == code
+
+
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", ["run", "run to its end", "resume", "verify", "results", "sweep", "prune"])
 def test_killed_at_any_step(start_trial: Callable[[Scene], Trial], name: str, part: int) -> None:
-    assert find_problems(start_trial, SCENES[name], part, signal.SIGKILL) == {}
+    assert find_problems(start_trial, SCENES[name], range(1 + part, 999, PARTS), kill) == {}
+
+
+@pytest.mark.parametrize("name", ["run", "resume", "sweep"])
+def test_killed_again_in_the_next_process(start_trial: Callable[[Scene], Trial], name: str) -> None:
+    assert find_problems(start_trial, SCENES[name], range(2, 999, 4), kill_twice, kills=2) == {}
+
+
+@pytest.mark.parametrize("name", ["run", "resume", "sweep"])
+def test_killed_while_a_call_takes_effect(start_trial: Callable[[Scene], Trial], name: str) -> None:
+    assert find_problems(start_trial, SCENES[name], range(1, 12), kill_while_it_calls) == {}
+
+
+@pytest.mark.parametrize("stop", [interrupt, terminate])
+@pytest.mark.parametrize("name", ["run to its end", "resume after a signal", "verify", "sweep"])
+def test_a_signal_at_any_step(
+    start_trial: Callable[[Scene], Trial], name: str, stop: Callable[[Trial, int], bool]
+) -> None:
+    assert find_problems(start_trial, SCENES[name], range(1, 999, 5), stop) == {}

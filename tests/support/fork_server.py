@@ -85,10 +85,10 @@ class ForkServer:
 
 def _serve() -> None:
     _accelerate()
-    for package in ("bulkreact", "tests.support.durable_steps"):
+    for package in ("bulkreact", "tests.support.durable_steps", "jinja2", "prometheus_client"):
         module = import_module(package)
         for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{package}."):
-            if not found.name.endswith("__main__"):
+            if package == "bulkreact" and not found.name.endswith("__main__"):
                 import_module(found.name)
     for line in sys.stdin:
         command = ForkedCommand(**json.loads(line))

@@ -5,8 +5,12 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
+from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
+from bulkreact.simulator.partnercenter.service import TargetKey
 from tests.support.fork_server import ForkedCommand, ForkedResult, ForkServer
 from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.invariants import count_repeated, find_disagreements, received_calls
@@ -47,16 +51,18 @@ class Scene:
     """A command that is stopped, those before it, and those after it with their exit codes.
 
     ``{url}`` stands for the partner, ``{run}`` for the folder of the first run. Where there is an inbox the input lies
-    in it. The last command before may be stopped as well.
+    in it. The last command before may be stopped as well. When the step ``until`` is done, so is the command: the same
+    one again would begin anew.
     """
 
     command: Arguments
-    after: tuple[tuple[int, Arguments], ...]
+    after: tuple[tuple[set[int], Arguments], ...]
     before: tuple[Arguments, ...] = ()
     stopped_before: Stop | None = None
     rows: Rows = ROWS
     ids_of_row: int = 1
     input_file: str = "input.csv"
+    until: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,48 +74,75 @@ class Trial:
     partner: Partner
     scene: Scene
 
-    def play(self, *stops: Stop) -> list[ForkedResult]:
-        """Play the scene; the command is stopped at each of these, one after the other, or not at all.
-
-        Return how the command and, if it was stopped, those after it ended.
-        """
+    def prepare(self) -> None:
+        """Write the input, and run the commands that come before."""
         path = self.program.folder / self.scene.input_file
         path.parent.mkdir(exist_ok=True)
         write_csv(path, self.scene.rows)
         os.utime(path, (0, 0))
         for arguments in self.scene.before:
-            self._run(arguments, self.scene.stopped_before if arguments is self.scene.before[-1] else None)
-        ended = [self._run(self.scene.command, stop) for stop in stops or [None]]
-        return [*ended, *(self._run(arguments) for _, arguments in self.scene.after if stops)]
+            is_last = arguments is self.scene.before[-1]
+            self.server.run(self._command(arguments, self.scene.stopped_before if is_last else None))
 
-    def _run(self, arguments: Arguments, stop: Stop | None = None) -> ForkedResult:
-        folder = self.program.folder
-        run = next(iter(sorted((folder / "reports").glob("[!.]*Z-*"))), None)
-        names = {"url": self.partner.base_url, "run": run.name if run else ""}
-        command = ForkedCommand(
-            [argument.format(**names) for argument in arguments],
-            str(folder),
-            {**os.environ, **self.program.variables},
-            *((stop.step, stop.nth, stop.number) if stop else ()),
-        )
-        return self.server.run(command)
+    def run(self, stop: Stop | None = None) -> ForkedResult:
+        """Run the command, and stop it if there is a stop."""
+        return self.server.run(self._command(self.scene.command, stop))
 
-    def find_problems(self, ended: list[ForkedResult]) -> Iterator[str]:
-        """Yield what must not be after a scene in which the command was stopped."""
-        after = self.scene.after
-        for (code, arguments), result in zip(after, ended[-len(after) :], strict=True):
-            if result.code != code or "Traceback" in result.err:
+    def kill_while_it_calls(self, nth: int) -> ForkedResult:
+        """Run the command, and kill it when its nth call has taken effect but is not answered."""
+        service = self.partner.service
+        reactivate, calls, processes = service.reactivate, count(1), list[int]()
+
+        def reactivate_and_kill(target: TargetKey, request_id: str) -> ScriptedAnswer:
+            answer = reactivate(target, request_id)
+            if next(calls) == nth:
+                os.kill(processes[0], signal.SIGKILL)
+            return answer
+
+        with patch.object(service, "reactivate", reactivate_and_kill):
+            processes.append(self.server.start(self._command(self.scene.command)))
+            return self.server.wait()
+
+    def finish(self) -> Iterator[str]:
+        """Run the commands that come after; yield what is wrong then."""
+        for codes, arguments in self.scene.after:
+            result = self.server.run(self._command(arguments))
+            if result.code not in codes or "Traceback" in result.err:
                 yield f"{arguments[0]} ended with {result.code}: {result.err[-1500:]}"
-        folder = self.program.folder
-        hidden = [path for path in folder.rglob(".*") if not path.name.startswith(_INDEX)]
-        if hidden:
-            yield f"left behind: {hidden}"
+        yield from self.find_leftovers()
         for path, ids in ids_by_path(self.partner).items():
             if len(set(ids)) > self.scene.ids_of_row:
                 yield f"sent under {len(set(ids))} request ids: {path}"
         yield from self.partner.service.call_log.violations
-        for run in (path.parent for path in folder.glob("reports/[!.]*/journal.sqlite3")):
+        for run in self._runs():
             yield from self._problems_of_run(run)
+
+    def find_leftovers(self) -> Iterator[str]:
+        """Yield hidden files and runs without results, of which a process that was not killed leaves none."""
+        hidden = [path for path in self.program.folder.rglob(".*") if not path.name.startswith(_INDEX)]
+        if hidden:
+            yield f"left behind: {hidden}"
+        for run in self._runs():
+            if not (run / "results.csv").is_file():
+                yield f"there are no results in {run}"
+
+    def is_done(self, ended: ForkedResult) -> bool:
+        """Return whether a stopped command had nothing left to do."""
+        until = self.scene.until
+        return bool(until) and any(step.startswith(until) for step in ended.steps[:-1])
+
+    def _runs(self) -> list[Path]:
+        return [path.parent for path in self.program.folder.glob("reports/[!.]*/journal.sqlite3")]
+
+    def _command(self, arguments: Arguments, stop: Stop | None = None) -> ForkedCommand:
+        run = next(iter(sorted(self._runs())), Path())
+        names = {"url": self.partner.base_url, "run": run.name}
+        return ForkedCommand(
+            [argument.format(**names) for argument in arguments],
+            str(self.program.folder),
+            {**os.environ, **self.program.variables},
+            *((stop.step, stop.nth, stop.number) if stop else ()),
+        )
 
     def _problems_of_run(self, run: Path) -> Iterator[str]:
         yield from find_disagreements(run, received_calls(self.partner.service.call_log))
