@@ -86,7 +86,7 @@ class _Scanner:
         self._handlers: dict[str, Callable[[Mapping[str, str]], None]] = {}
         self._rows: set[int] = set()
         # The number of the row element as calamine counts it, and the row that its cells have shown it to be.
-        self._counted = self._row = self._column = self._valued_row = -1
+        self._counted = self._previous = self._row = self._column = self._valued_row = -1
         # The row of the last cell as its reference writes it; no reference ends with a line break.
         self._digits = "\n"
         self._numbered = self._hidden = self._is_error = False
@@ -124,6 +124,7 @@ class _Scanner:
             handler(attributes)
 
     def _start_row(self, attributes: Mapping[str, str]) -> None:
+        self._previous = self._counted if self._row < 0 else self._row
         self._numbered = "r" in attributes
         self._counted = self._number(attributes["r"]) if self._numbered else self._counted + 1
         self._row = self._column = -1
@@ -167,6 +168,8 @@ class _Scanner:
             expected = self._counted if self._row < 0 else self._row
             cell = f"the cell {reference}" if reference else "a cell without a reference"
             raise damage_error(f"row {expected + 1} of sheet {self._sheet!r} has {cell}, which belongs to another row")
+        if reference is None and not self._numbered and row != self._previous + 1:
+            raise damage_error(f"a row of sheet {self._sheet!r} after row {self._previous + 1} has no number")
         if row in self._rows:
             raise damage_error(f"row {row + 1} of sheet {self._sheet!r} occurs twice")
         self._rows.add(row)

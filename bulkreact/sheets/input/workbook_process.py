@@ -19,12 +19,14 @@ from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, Shee
 
 from bulkreact.sheets.input.sheet_structure import SheetStructure, read_structure
 from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
-from bulkreact.sheets.input.workbook_parts import WorkbookParts, WorkbookRefusedError, damage_error
+from bulkreact.sheets.input.workbook_parts import SAVE_AGAIN, WorkbookParts, WorkbookRefusedError, damage_error
 from bulkreact.wording import plural
 
 _MEMORY = 4 << 30
 _MOST_UNPACKED = 512 << 20
-_CHUNK_CELLS = 200_000
+# In characters and cells.
+_CHUNK_SIZE = 4 << 20
+_MOST_TEXT = 64 << 20
 # Spreadsheets keep only the first digits of larger whole numbers.
 _EXACT = 1e15
 
@@ -77,9 +79,15 @@ class _Workbook:
 
     def heads(self) -> list[SheetHead]:
         """Return the first rows with content of every sheet that may have the table."""
-        return [
-            SheetHead(name, list(islice(self._rows_with_content(name), self._job.head_rows))) for name in self._names()
-        ]
+        heads = []
+        size = 0
+        for name in self._names():
+            rows = list(islice(self._rows_with_content(name), self._job.head_rows))
+            size += sum(_text_length(number, cells) for number, cells in rows)
+            if size > _MOST_TEXT:
+                raise WorkbookRefusedError(f"has too much text in the first rows of its sheets. {SAVE_AGAIN}")
+            heads.append(SheetHead(name, rows))
+        return heads
 
     def table(self, choice: Choice) -> Iterator[Reply]:
         """Yield the table below a header in chunks, without blank rows, and without hidden ones that are to be skipped."""
@@ -92,10 +100,7 @@ class _Workbook:
         below = _rows(sheet, structure, choice.header_row + 1)
         shown = ((number, _cut(cells, first, end)) for number, cells in below if number not in skipped)
         rows = ((number, cells) for number, cells in shown if _has_content(cells))
-        size = max(1, _CHUNK_CELLS // max(1, end - first))
-        while chunk := list(islice(rows, size)):
-            yield Rows([number for number, _ in chunk], [cells for _, cells in chunk])
-        yield Rows([], [])
+        yield from _chunks(rows)
 
     def _names(self) -> list[str]:
         """Return the sheets in which to look for the table."""
@@ -175,6 +180,33 @@ def _rows(sheet: CalamineSheet, structure: SheetStructure, first: int = 0) -> It
         cells = []
         _insert(cells, structure.texts[later])
         yield later, cells
+
+
+def _chunks(rows: Iterator[tuple[int, list[str]]]) -> Iterator[Rows]:
+    """Yield the rows in chunks, the last without any."""
+    numbers: list[int] = []
+    chunk: list[list[str]] = []
+    size = 0
+    for number, cells in rows:
+        numbers.append(number)
+        chunk.append(cells)
+        size += _text_length(number, cells) + len(cells)
+        if size > _CHUNK_SIZE:
+            yield Rows(numbers, chunk)
+            numbers, chunk, size = [], [], 0
+    if numbers:
+        yield Rows(numbers, chunk)
+    yield Rows([], [])
+
+
+def _text_length(number: int, cells: list[str]) -> int:
+    """Return the characters in a row; WorkbookRefusedError if they are too many."""
+    length = sum(map(len, cells))
+    if length > _MOST_TEXT:
+        raise WorkbookRefusedError(
+            f"has {length:,} characters in row {number + 1}, more than a row is read with. Shorten its cells."
+        )
+    return length
 
 
 def _insert(cells: list[str], texts: dict[int, str]) -> None:

@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
@@ -73,6 +75,7 @@ def test_rows_and_cells_without_any_numbers_are_counted(tmp_path: Path) -> None:
         (['<row r="5">' + cell("x", "A5") + cell("y", "A5") + "</row>"], "not in order, or occur twice"),
         (['<row r="5">' + cell("x", "B5") + cell("y", "A5") + "</row>"], "not in order, or occur twice"),
         ([row_xml(("x",), 6), row_xml(("y",), 6)], "row 6 of sheet 'A' occurs twice"),
+        (["<row>" + cell("x", "A7") + "</row>", "<row>" + cell("y") + "</row>"], "after row 7 has no number"),
         (['<row r="0">' + cell("x") + "</row>"], "a row with the number '0'"),
         (['<row r="five">' + cell("x") + "</row>"], "a row with the number 'five'"),
         (['<row r="5">' + cell("x", "$A$5") + "</row>"], r"the reference '$A$5'"),
@@ -95,6 +98,42 @@ def test_rows_in_another_order_keep_their_numbers(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "input.xlsx", sheet_xml([rows[0], rows[3], rows[1], rows[2]]))
     assert "the first is row 3" in refusal(path)
     assert [input_row.cells[0] for input_row in take(path, hidden_rows="skip")] == ["Contoso 2", "Contoso 3"]
+
+
+@st.composite
+def sheets(draw: st.DrawFn) -> tuple[list[str], dict[int, bool]]:
+    """Return rows as different programs write them, and which row numbers are hidden."""
+    xml, hidden = [row_xml(TABLE[0], 1)], {}
+    counted = number = 1
+    for _ in range(draw(st.integers(1, 5))):
+        numbered, referenced = draw(st.booleans()), draw(st.booleans())
+        # A row that carries no number anywhere follows directly, and only where elements have counted right so far.
+        bare = not (numbered or referenced) and counted == number
+        gap = 0 if bare else draw(st.integers(0, 3))
+        number += 1 + gap
+        counted = counted + 1 if not numbered and (bare or referenced) else number
+        mark = draw(st.sampled_from(["", ' hidden="1"', ' ht="0"', ' ht="15" hidden="0"']))
+        hidden[number] = mark in {' hidden="1"', ' ht="0"'}
+        cells = TABLE[1]
+        if bare:
+            xml.append(row_xml(cells, None, mark))
+        elif referenced:
+            xml.append(row_xml(cells, number, mark, numbered=numbered))
+        else:
+            counted = number
+            xml.append(row_xml(cells, None, f' r="{number}"{mark}'))
+    return xml, hidden
+
+
+@settings(max_examples=30, deadline=None)
+@given(sheet=sheets())
+def test_rows_keep_their_numbers_and_hidden_ones_are_known_however_a_program_writes_them(
+    tmp_path_factory: pytest.TempPathFactory, sheet: tuple[list[str], dict[int, bool]]
+) -> None:
+    xml, hidden = sheet
+    path = write_workbook(tmp_path_factory.mktemp("book") / "input.xlsx", sheet_xml(xml))
+    assert numbers(take(path, hidden_rows="include")) == list(hidden)
+    assert numbers(take(path, hidden_rows="skip")) == [number for number, is_hidden in hidden.items() if not is_hidden]
 
 
 @pytest.mark.parametrize(("first", "second"), [("ht", "15"), ("hidden", "0"), ("hidden", "false")])
@@ -290,6 +329,21 @@ def test_a_table_in_the_last_of_many_sheets_is_found(tmp_path: Path) -> None:
         book["Sheet 299"].append(cells)
     book.save(tmp_path / "input.xlsx")
     assert len(take(tmp_path / "input.xlsx")) == 3
+
+
+def test_long_cells_are_read_and_endless_rows_refused(tmp_path: Path) -> None:
+    rows = [
+        row_xml(TABLE[0], 1),
+        *(row_xml((str(number) * 3_000_000, *TABLE[1][1:]), number) for number in range(2, 6)),
+    ]
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(rows))
+    assert [(input_row.number, len(input_row.cells[0])) for input_row in take(path)] == [
+        (number, 3_000_000) for number in range(2, 6)
+    ]
+    text = f"<sst><si><t>{'x' * 32_767}</t></si></sst>"
+    cells = '<c t="s"><v>0</v></c>' * 2_100
+    path = write_workbook(path, sheet_xml([*rows[:2], f"<row>{cells}</row>"]), parts={"xl/sharedStrings.xml": text})
+    assert "68,810,700 characters in row 3" in refusal(path)
 
 
 @pytest.mark.parametrize("library", ["os.abort()", "raise LookupError('secret')", "os._exit(0)", "print('noise')"])
