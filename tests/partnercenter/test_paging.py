@@ -239,6 +239,16 @@ def test_a_list_ends_after_so_many_pages_that_bring_nothing_new() -> None:
     assert len(cursor.entries) == 1
 
 
+def test_a_list_ends_after_so_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulkreact.batch.discovery.paginator._MAX_ENTRIES", 100)
+    cursor, verdicts = Paginator(paging.customers()), []
+    for number in range(5):
+        items = [{"id": guid(40 * number + index)} for index in range(40)]
+        verdicts.append(cursor.judge(make_response({"items": items, "continuationToken": number}), SERVICE, now=NOW))
+    assert [isinstance(verdict, Refused) for verdict in verdicts] == [False, False, True, True, True]
+    assert verdicts[2].answer.description == "the list does not end"
+
+
 def test_only_wanted_subscriptions_are_looked_into() -> None:
     discovery_filter = DiscoveryFilter(only=frozenset({guid(12)}))
     reading = CustomerTask(1, guid(1), discovery_filter)

@@ -9,9 +9,10 @@ from bulkreact.partnercenter.paging import CustomerEntry, EntitlementEntry, Entr
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.settings import Service
 
-# A list is endless after this many successive pages without new entries, or this many pages in total.
+# A list is endless after this many successive pages without new entries, or this many pages or entries in total.
 _MAX_FRUITLESS_PAGES = 20
 _MAX_PAGES = 10_000
+_MAX_ENTRIES = 1_000_000
 
 
 class Paginator(Generic[Entry]):
@@ -77,7 +78,8 @@ class Paginator(Generic[Entry]):
             return ""
         if page.next in self._links:
             return "the list leads back to a page that was read already"
-        if self._pages_without_new_entries >= _MAX_FRUITLESS_PAGES or len(self._links) >= _MAX_PAGES:
+        is_long = len(self._links) >= _MAX_PAGES or len(self._ids) > _MAX_ENTRIES
+        if is_long or self._pages_without_new_entries >= _MAX_FRUITLESS_PAGES:
             return "the list does not end"
         self._links.add(page.next)
         self._link = page.next
