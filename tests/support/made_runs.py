@@ -1,0 +1,58 @@
+"""Makes runs that have ended, without sending anything: long ones, and many."""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal import Journal, create, finalize
+from bulkreact.models import InputRow, RunState, Status
+from tests.support.ids import AT, HEADER, guid, metadata, row, target
+
+_ROWS_PER_CUSTOMER = 10
+_NAME, _DIGEST = "20260301T120000Z-test-0000", "d" * 64
+_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def write_rows(rows: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the ids of so many rows, ten for each customer."""
+    return (row(guid(1_000_000 + number), number // _ROWS_PER_CUSTOMER) for number in range(rows))
+
+
+def make_run(folder: Path, rows: int, status: Status, **changes: object) -> Path:
+    """Make a finished run whose rows all ended so, failed ones for a transient reason."""
+    folder.mkdir(parents=True)
+    entitlements = ((number, guid(1_000_000 + number)) for number in range(rows))
+    targets = (target(entitlement, number // _ROWS_PER_CUSTOMER) for number, entitlement in entitlements)
+    create(folder, (InputRow(number, tuple("abc"), target) for number, target in enumerate(targets, 2)))
+    finalize(folder, metadata(**{"id": folder.name, "header": HEADER, **changes}))
+    verdict, http_status, code = ("Transient", 503, "http-503") if status is Status.FAILED else ("Accepted", 202, "")
+    exit_code = int(status is Status.FAILED)
+    with Journal(folder) as journal:
+        session = journal.begin_session(command="run", version="1", configured_per_minute=None, now=AT)
+        ordinals, connection = range(1, rows + 1), journal.connection
+        connection.execute("BEGIN")
+        calls = ((n, session, n, "reactivate-entitlement", guid(n), guid(n), AT) for n in ordinals)
+        connection.executemany(schema.INSERT_CALL, calls)
+        answers = ((n, AT, verdict, http_status, code, "", 1 - exit_code, 1, 0, "") for n in ordinals)
+        connection.executemany(schema.INSERT_ANSWER, answers)
+        connection.executemany(schema.INSERT_OUTCOME, ((session, n, status, 1, n, code, "", 0, "") for n in ordinals))
+        connection.execute("COMMIT")
+        journal.end_session(session, state=RunState.FINISHED, exit_code=exit_code, reason="", now=AT)
+    return folder
+
+
+def make_runs(reports: Path, count: int, **changes: object) -> None:
+    """Make so many finished runs of two rows, each a minute after the one before."""
+    with tempfile.TemporaryDirectory() as folder:
+        template = make_run(Path(folder) / _NAME, 2, Status.ACCEPTED, digest=_DIGEST, **changes) / "journal.sqlite3"
+        content = template.read_bytes()
+    for number in range(count):
+        at = _FIRST + timedelta(minutes=number)
+        name = f"{at:%Y%m%dT%H%M%SZ}-test-{number:04x}"
+        (reports / name).mkdir(parents=True, mode=0o700)
+        # All of the same length: the file stays a database.
+        own = content.replace(_NAME.encode(), name.encode()).replace(_DIGEST.encode(), f"{number:064x}".encode())
+        created_at = f"{at:%Y-%m-%dT%H:%M:%S}.000Z"
+        (reports / name / "journal.sqlite3").write_bytes(own.replace(AT.encode(), created_at.encode()))
