@@ -16,6 +16,8 @@ _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 # calamine allocates all cells of the smallest rectangle: more than a full sheet of thirty columns has are too many, and
 # so is a large rectangle with less than one value in twenty cells.
 _MOST_CELLS, _FEW_CELLS, _MOST_SPARSE = 32_000_000, 2_000_000, 20
+# A value of these types counts even if it is empty.
+_TEXT_TYPES = {"s", "str", "d"}
 _TRUE = {"1", "true"}
 
 
@@ -89,7 +91,8 @@ class _Scanner:
         self._counted = self._previous = self._row = self._column = self._valued_row = -1
         # The row of the last cell as its reference writes it; no reference ends with a line break.
         self._digits = "\n"
-        self._numbered = self._hidden = self._is_error = False
+        self._numbered = self._hidden = False
+        self._type = ""
         self._text: list[str] = []
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
@@ -113,7 +116,7 @@ class _Scanner:
             f"{prefix}row": self._start_row,
             f"{prefix}c": self._start_cell,
             f"{prefix}v": self._start_value,
-            f"{prefix}is": self._start_value,
+            f"{prefix}is": self._start_text,
             f"{prefix}f": self._start_formula,
             f"{prefix}mergeCell": self._start_merged,
         }
@@ -146,7 +149,7 @@ class _Scanner:
                 f"sheet {self._sheet!r} has a cell in row {row + 1}, column {column + 1}, where no sheet reaches"
             )
         self._column = column
-        self._is_error = attributes.get("t") == "e"
+        self._type = attributes.get("t", "n")
 
     def _parse_reference(self, reference: str) -> tuple[int, int]:
         """Return the row and the column of a reference like ``AB12``."""
@@ -176,6 +179,24 @@ class _Scanner:
         self._row = row
 
     def _start_value(self, _attributes: Mapping[str, str]) -> None:
+        if self._type in _TEXT_TYPES:
+            self._add_value()
+        else:
+            # Programs that do not calculate write an empty value beside each formula.
+            self._collect_text(self._end_value)
+
+    def _start_text(self, _attributes: Mapping[str, str]) -> None:
+        self._add_value()
+
+    def _end_value(self, _name: str) -> None:
+        text = self._end_text()
+        if text:
+            self._add_value()
+        if text and self._type == "e":
+            self._structure.texts.setdefault(self._row, {})[self._column] = text
+
+    def _add_value(self) -> None:
+        """Take note of a cell that calamine reads."""
         structure, row, column = self._structure, self._row, self._column
         if structure.texts:
             structure.texts.get(row, {}).pop(column, None)
@@ -187,23 +208,24 @@ class _Scanner:
         structure.values += 1
         structure.first_column = min(structure.first_column, column)
         structure.last_column = max(structure.last_column, column)
-        if self._is_error:
-            self._collect("")
 
     def _start_formula(self, _attributes: Mapping[str, str]) -> None:
+        self._collect_text(self._end_formula)
+
+    def _end_formula(self, _name: str) -> None:
+        self._structure.texts.setdefault(self._row, {})[self._column] = f"={self._end_text()}"
         if self._hidden:
             self._structure.hidden.add(self._row)
-        self._collect("=")
 
-    def _collect(self, prefix: str) -> None:
-        """Keep the text up to the end of the element for the cell."""
-        self._text = [prefix]
+    def _collect_text(self, end: Callable[[str], None]) -> None:
+        """Collect the text of an element, and call ``end`` at its end."""
+        self._text = []
         self._parser.CharacterDataHandler = self._text.append
-        self._parser.EndElementHandler = self._end_text
+        self._parser.EndElementHandler = end
 
-    def _end_text(self, _name: str) -> None:
+    def _end_text(self) -> str:
         self._parser.CharacterDataHandler = self._parser.EndElementHandler = None
-        self._structure.texts.setdefault(self._row, {})[self._column] = "".join(self._text)
+        return "".join(self._text)
 
     def _start_merged(self, attributes: Mapping[str, str]) -> None:
         corners = [_REFERENCE.fullmatch(corner) for corner in attributes.get("ref", "").split(":")]

@@ -239,6 +239,26 @@ def test_a_formula_that_was_never_calculated_is_no_empty_cell(tmp_path: Path) ->
     assert "the first is row 7" in refusal(path)
 
 
+def test_a_formula_that_openpyxl_did_not_calculate_is_no_empty_cell(tmp_path: Path) -> None:
+    book = Workbook()
+    for cells in [*TABLE, (), ("Contoso 9", "=B2", "=C2", "=D2"), (), ("", "", "", "", "", "=COUNTA(B2:B6)")]:
+        book.active.append(cells)
+    book.save(tmp_path / "input.xlsx")
+    rows = take(tmp_path / "input.xlsx")
+    assert [(input_row.number, input_row.problem_code) for input_row in rows[3:]] == [
+        (6, "invalid-customer-id"),
+        (8, "no-ids"),
+    ]
+    assert "customer_id is not a GUID: '=B2'" in rows[3].problem
+
+
+@pytest.mark.parametrize("kind", ["n", "b", "e", "str", "d"])
+def test_a_cell_with_an_empty_value_is_empty(tmp_path: Path, kind: str) -> None:
+    empty = f'<row r="9"><c r="H9" t="{kind}"><v></v></c></row>\n'
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*xml_rows(), empty]))
+    assert numbers(take(path)) == [3, 4, 5]
+
+
 def test_a_formula_with_a_result_is_its_result(tmp_path: Path) -> None:
     ids = "".join(
         f'<c r="{letter}6" t="str"><f>"x"</f><v>{text}</v></c>'
