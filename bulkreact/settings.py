@@ -32,6 +32,7 @@ AUTHORITIES = {
 RESOURCES = BASE_URLS
 
 DEFAULT_LOCALE = "en-US"
+LATEST_RUN = "latest"
 CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
@@ -139,6 +140,13 @@ def parse_rate(text: str) -> float | None:
     if not match or float(match[1]) <= 0:
         raise ValueError(f"{text!r} is not a rate; write it like 300/min, 5/s or off")
     return float(match[1]) / (60 if match[2] == "min" else 1)
+
+
+def parse_run_name(text: str) -> str:
+    """Return the name of a run; ValueError if it is empty, as a variable is that was never set."""
+    if not text.strip():
+        raise ValueError(f"RUN is empty; name a run, or {LATEST_RUN!r} for the newest one")
+    return text
 
 
 def parse_duration(text: str) -> float:

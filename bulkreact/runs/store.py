@@ -15,11 +15,13 @@ from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.runs.index import Run, list_runs, newest_runs, read_run
+from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
 _NAME_LENGTH = 40
+_NAMED = 5
 
 
 def operator() -> str:
@@ -111,31 +113,41 @@ def locate(folder: Path, run_id: str) -> Path | None:
 
 
 def find(reports: Path, name: str) -> Run:
-    """Return the run with an id, a unique beginning of one, or in a folder."""
+    """Return a run of a reports folder, or the one in another folder; InputRefusedError unless it is exactly one.
+
+    A name is ``latest``, an id, the beginning or ending of one, the name of an input, or a folder.
+    """
     if (Path(name) / JOURNAL_NAME).is_file():
         folder = Path(name).resolve()
         try:
             return read_run(folder)
         except (OSError, JournalUnreadableError) as error:
             raise _unreadable(folder, str(error)) from None
+    if name == LATEST_RUN:
+        return latest(reports)
     with suppress(OSError, JournalUnreadableError):
         run = read_run(reports / name)
         if run.metadata.id == name:
             return run
     listed = list_runs(reports)
-    matching = [run for run in listed.runs if run.metadata.id.startswith(name)]
+    matching = [run for run in listed.runs if _is_called(run, name)]
     matching = [run for run in matching if run.metadata.id == name] or matching
     if len(matching) > 1:
-        names = ", ".join(run.metadata.id for run in matching[:5])
-        raise InputRefusedError(f"{name!r} is the beginning of {len(matching)} runs ({names} …): give more of the id.")
+        names = ", ".join(run.metadata.id for run in matching[:_NAMED]) + (" …" if len(matching) > _NAMED else "")
+        raise InputRefusedError(f"{name!r} may mean {len(matching)} runs ({names}): give more of the id.")
     if matching:
         return matching[0]
     for folder, reason in listed.unreadable.items():
-        if folder.name.startswith(name):
+        if folder.name.startswith(name) or folder.name.endswith(name):
             raise _unreadable(folder, reason)
     raise InputRefusedError(
         f"No run called {name!r} was found in {reports}. Look there, or name another folder with --reports."
     )
+
+
+def _is_called(run: Run, name: str) -> bool:
+    metadata = run.metadata
+    return metadata.id.startswith(name) or metadata.id.endswith(name) or metadata.input_name == name
 
 
 def latest(reports: Path) -> Run:

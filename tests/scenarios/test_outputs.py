@@ -13,7 +13,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from bulkreact.cli.app import _bulkreact
-from bulkreact.cli.options.paths import InputFile, InputName, OutputFile
+from bulkreact.cli.options.paths import InputName, OutputFile, ReadablePath
 from bulkreact.models import ResultRow
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.own_outputs import RESULT_FILES
@@ -317,4 +317,4 @@ def test_every_option_that_names_a_file_says_whether_it_is_read_or_written() -> 
         OutputKind.REPORT,
     }
     assert {str(param.name) for param in params if isinstance(param.type, InputName)} == {"source", "complete"}
-    assert sum(isinstance(param.type, InputFile) for param in params) > 5
+    assert sum(isinstance(param.type, ReadablePath) for param in params) > 5

@@ -22,7 +22,7 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import layout_options, read_layout
 from bulkreact.cli.options.param_types import Parser
-from bulkreact.cli.options.paths import InputFile, InputName, OutputFile
+from bulkreact.cli.options.paths import InputName, OutputFile, ReadablePath
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
@@ -61,7 +61,7 @@ def _customer(text: str) -> str:
 )
 @click.option(
     "--customers",
-    type=InputFile(),
+    type=ReadablePath(),
     help="Only the customers of this file: a table's customer column, or one id a line.",
 )
 @click.option(

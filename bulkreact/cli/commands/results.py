@@ -20,12 +20,12 @@ from bulkreact.timestamps import utc_now
 
 
 @click.command("results", cls=ConfiguredCommand)
-@click.argument("name", metavar="RUN")
+@shared.run_argument
 @click.option("--to", type=OutputFile(OutputKind.RESULTS_FOLDER), help="Write them into this folder instead.")
 @shared.XLSX
 @shared.reports_option
 def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
-    """Write the result files of RUN again, named by its id, the beginning of it, or its folder."""
+    """Write the result files of RUN, the latest one if none is named, again from its journal."""
     run = store.find(reports, name)
     if is_locked(run.folder):
         raise AlreadyRunningError(

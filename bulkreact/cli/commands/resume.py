@@ -15,11 +15,12 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import RunList, list_runs
 from bulkreact.runs.next_steps import taken_over_steps
+from bulkreact.settings import LATEST_RUN
 from bulkreact.wording import plural
 
 
 @click.command("resume", cls=MonitoredCommand)
-@click.argument("name", metavar="[RUN]", required=False)
+@shared.run_argument
 @identity_options
 @shared.limit_options
 @shared.halt_options
@@ -27,15 +28,15 @@ from bulkreact.wording import plural
 @shared.output_options
 @unattended_options
 @click.pass_context
-def command(ctx: click.Context, /, name: str | None, **_: object) -> CommandEnd:
-    """Continue an unfinished run, the latest one unless RUN names another by its id, its beginning or its folder.
+def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
+    """Continue an unfinished run, the latest one unless RUN names another.
 
     It also sends what --limit had left out. Where the calls go is fixed by the run.
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    listed = RunList() if name else list_runs(output.reports)
-    run = store.find(output.reports, name) if name else store.to_resume(listed.runs)
+    listed = list_runs(output.reports) if name == LATEST_RUN else RunList()
+    run = store.to_resume(listed.runs) if name == LATEST_RUN else store.find(output.reports, name)
     for folder, reason in listed.unreadable.items():
         reporter.info(f"Not looked at: {folder.name} cannot be read: {reason}")
     if run is None:

@@ -15,7 +15,7 @@ from bulkreact.runs.retry_selection import prepare_retry
 
 
 @click.command("retry", cls=MonitoredCommand)
-@click.argument("name", metavar="RUN")
+@shared.run_argument
 @identity_options
 @shared.limit_options
 @shared.halt_options

@@ -11,7 +11,7 @@ from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
-from bulkreact.cli.options.paths import InputFile, InputName
+from bulkreact.cli.options.paths import InputName, ReadablePath
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
@@ -32,7 +32,7 @@ from bulkreact.runs.saved_plan import load_plan
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows that could be sent.")
 @click.option(
     "--plan",
-    type=InputFile(),
+    type=ReadablePath(),
     help="Refuse the input unless it matches this plan, saved by 'bulkreact plan --out'.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")

@@ -12,11 +12,11 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.param_types import DURATION
-from bulkreact.cli.options.paths import InputFile
+from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
 
-_FILE = InputFile(exists=True)
+_FILE = ReadablePath(exists=True)
 # Ids that choose no scenario: they end in letters.
 _TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
 _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"

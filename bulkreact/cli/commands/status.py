@@ -20,25 +20,26 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
 from bulkreact.runs.run_status import RunOverview, run_status
+from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import plural
 
 
 @click.command("status", cls=ConfiguredCommand)
-@click.argument("name", metavar="[RUN]", required=False)
+@shared.run_argument
 @click.option("--all", is_flag=True, help="List all runs of the reports folder, the newest first.")
 @click.option("--json", is_flag=True, help="Write it as JSON, for programs.")
 @shared.reports_option
 @click.pass_context
-def command(ctx: click.Context, /, *, name: str | None, reports: Path, **_: object) -> None:
+def command(ctx: click.Context, /, *, name: str, reports: Path, **_: object) -> None:
     """Show the state of a run, the latest one unless RUN names another, also while it is running."""
     if ctx.params["all"]:
-        if name:
+        if name != LATEST_RUN:
             raise InputRefusedError("--all lists every run: leave RUN out.")
         history_table.show(reports, as_json=ctx.params["json"])
         return
-    run = store.find(reports, name) if name else store.latest(reports)
+    run = store.find(reports, name)
     progress = _read(run.folder)
     if ctx.params["json"]:
         click.echo(json.dumps(progress.to_dict(), ensure_ascii=False, indent=2))

@@ -13,7 +13,7 @@ from bulkreact.runs.execution import RunJob, execute
 
 
 @click.command("verify", cls=MonitoredCommand)
-@click.argument("name", metavar="RUN")
+@shared.run_argument
 @identity_options
 @shared.limit_options
 @shared.verify_only_options

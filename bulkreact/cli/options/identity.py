@@ -3,11 +3,11 @@
 import click
 
 from bulkreact.cli.options.param_types import AUTHORITY, CLIENT_ID, SCOPE, TENANT
-from bulkreact.cli.options.paths import InputFile
+from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.cli.options.shared import CLOUD, combine_options, option
 from bulkreact.settings import AuthMethod
 
-_FILE = InputFile()
+_FILE = ReadablePath()
 _app_options = combine_options(
     option("--tenant-id", type=TENANT, help="The partner tenant: its GUID, or a domain of it."),
     option("--client-id", type=CLIENT_ID, help="The app registration's application (client) id."),

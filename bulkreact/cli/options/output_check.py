@@ -8,7 +8,7 @@ from typing import TextIO
 
 import click
 
-from bulkreact.cli.options.paths import InputFile, InputName, OutputFile
+from bulkreact.cli.options.paths import InputName, OutputFile, ReadablePath
 from bulkreact.runs.output_paths import OutputPath, check_outputs
 
 _STANDARD_INPUT = "-"
@@ -35,7 +35,7 @@ def _inputs(ctx: click.Context) -> Iterator[tuple[str, Path | int]]:
                 yield "the input", sys.stdin.fileno()
         elif isinstance(param.type, InputName) and isinstance(value, str):
             yield "the input", Path(value)
-        elif isinstance(param.type, InputFile) and isinstance(value, Path):
+        elif isinstance(param.type, ReadablePath) and isinstance(value, Path):
             yield f"the file of {_option_of(param)}", value
 
 

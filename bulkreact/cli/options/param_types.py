@@ -15,6 +15,7 @@ from bulkreact.settings import (
     parse_duration,
     parse_locale,
     parse_rate,
+    parse_run_name,
     parse_scope,
     parse_tenant,
     parse_threshold,
@@ -95,6 +96,7 @@ DELIMITER = Parser("character", _delimiter)
 ENCODING = Parser("name", _encoding)
 COLUMN = ColumnParser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)
+RUN_NAME = Parser("RUN", parse_run_name)
 DURATION = Parser("duration", parse_duration)
 THRESHOLD = Parser("P%|N|off", parse_threshold)
 BASE_URL = Parser("URL", parse_base_url)

@@ -13,7 +13,7 @@ class InputName(click.ParamType[str]):
     name = "file"
 
 
-class InputFile(click.Path):
+class ReadablePath(click.Path):
     """Any other file that a command reads."""
 
     def __init__(self, *, exists: bool = False) -> None:

@@ -10,12 +10,12 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli.command import SharedOption
-from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, THRESHOLD
+from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, RUN_NAME, THRESHOLD
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
-from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud, Limits, Service, Verification
+from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, LATEST_RUN, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 Option = Callable[[Decorated], Decorated]
@@ -105,6 +105,7 @@ reports_option = _shown(
     default=Path("reports"),
     help="The folder with a folder for each run.",
 )
+run_argument = click.argument("name", metavar="[RUN]", type=RUN_NAME, default=LATEST_RUN)
 XLSX = option(
     "--xlsx/--no-xlsx",
     default=None,

@@ -39,7 +39,7 @@ class Scan:
 def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -> Scan:
     """Read all records once; InputRefusedError if a quotation mark is not closed, or ids could be in other columns."""
     csv.field_size_limit(_CELL_LIMIT)
-    scanner = _Scanner(file, name, delimiter)
+    scanner = _RecordScanner(file, name, delimiter)
     try:
         found, below = scanner.scan_to_header(rule)
         header = found.cells if found else ()
@@ -56,7 +56,7 @@ def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -
     return Scan(header[: max(named, scanner.used)], found, width, records, cut_off)
 
 
-class _Scanner:
+class _RecordScanner:
     """Counts records, and tracks the widest one, the last one and the number of columns in use."""
 
     def __init__(self, file: CleanText, name: str, delimiter: str) -> None:

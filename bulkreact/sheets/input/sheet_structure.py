@@ -59,7 +59,7 @@ class SheetStructure:
 def read_structure(part: IO[bytes], sheet: str) -> SheetStructure:
     """Return the structure of a sheet; WorkbookRefusedError if its rows and cells contradict each other."""
     structure = SheetStructure()
-    scanner = _Scanner(structure, sheet)
+    scanner = _SheetScanner(structure, sheet)
     while block := part.read(_BLOCK):
         scanner.feed(block)
     scanner.feed(b"", is_final=True)
@@ -78,7 +78,7 @@ class _Columns(dict[str, int]):
         return number - 1
 
 
-class _Scanner:
+class _SheetScanner:
     """Follows the elements of a sheet as calamine does, which trusts a cell's reference before its row's number."""
 
     def __init__(self, structure: SheetStructure, sheet: str) -> None:
