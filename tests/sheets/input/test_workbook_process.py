@@ -70,6 +70,10 @@ def test_rows_and_cells_without_any_numbers_are_counted(tmp_path: Path) -> None:
             ['<row r="5">' + cell("x", "A3") + "</row>"],
             "row 5 of sheet 'A' has the cell A3, which belongs to another row",
         ),
+        (
+            ['<row r="5">' + cell("x", "A5") + cell("y", "XFD1048576") + "</row>"],
+            "the cell XFD1048576, which belongs to",
+        ),
         (["<row>" + cell("x", "A7") + cell("y", "B8") + "</row>"], "the cell B8, which belongs to another row"),
         (["<row>" + cell("x", "A7") + cell("y") + "</row>"], "a cell without a reference"),
         (['<row r="5">' + cell("x", "A5") + cell("y", "A5") + "</row>"], "not in order, or occur twice"),
