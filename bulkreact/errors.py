@@ -50,6 +50,12 @@ class AlreadyRunningError(BulkreactError):
     exit_code = 5
 
 
+class ServiceUnavailableError(BulkreactError):
+    """The service, or the way to it, was down for too long; the run stopped and can be resumed."""
+
+    exit_code = 75
+
+
 class ResultsNotWrittenError(BulkreactError):
     """The result files could not be written; the journal still has every outcome."""
 
@@ -62,20 +68,21 @@ class JournalNotWrittenError(BulkreactError):
     exit_code = 74
 
 
-# The most severe first; after the first five nothing more is attempted.
+# The most severe first; after the first six nothing more is attempted.
 SEVERITY = (
     EXIT_TERMINATED,
     EXIT_INTERRUPTED,
     BulkreactError.exit_code,
     ResultsNotWrittenError.exit_code,
     CredentialsRefusedError.exit_code,
+    ServiceUnavailableError.exit_code,
     HaltedError.exit_code,
     AlreadyRunningError.exit_code,
     InputRefusedError.exit_code,
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,
 )
-_FATAL = frozenset(SEVERITY[:5])
+_FATAL = frozenset(SEVERITY[:6])
 
 
 def most_severe(codes: Iterable[int]) -> int:

@@ -238,6 +238,20 @@ class SessionTimeline(Struct, frozen=True):
     buckets: tuple[tuple[int, int], ...]
 
 
+class OutageRecord(Struct, frozen=True):
+    """An outage as a run met it; times are UTC, ISO 8601.
+
+    ``ended_at`` is empty while it lasts, and ``next_probe_at`` when there is no further probe. ``cause`` is the latest
+    answer, or why there was none.
+    """
+
+    since: str
+    ended_at: str
+    next_probe_at: str
+    probes: int
+    cause: str
+
+
 class Discovered(Struct, frozen=True):
     """A subscription, or an Azure subscription of a plan, that discovery has read.
 

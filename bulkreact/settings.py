@@ -124,6 +124,7 @@ class Limits:
     attempts: int = 5
     max_throttle: float = 1800.0
     max_retry_after: float = 300.0
+    max_outage: float = 1800.0
     halt: Threshold = Threshold(share=0.5)
     halt_in_retry: Threshold = Threshold()
     halt_after: int = 20

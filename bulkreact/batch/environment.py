@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
+from bulkreact.models import FAILURES, OutageRecord, Outcome, Reply, Request, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class RunEnvironment:
 
     ``ensure_token`` returns why there is no token, empty if there is one; it is not needed while ``is_token_fresh``.
     ``renew_token`` fetches one unless one was fetched since a monotonic time. ``now`` is the wall clock (aware, UTC),
-    ``chance`` is uniform in [0, 1). ``on_settled`` gets the number and outcome of every row that a call settled.
+    ``chance`` is uniform in [0, 1). ``on_settled`` gets the number and outcome of every row that a call settled,
+    ``on_outage`` every change of an outage.
     """
 
     send: Callable[[Request], Awaitable[Reply]]
@@ -27,6 +28,7 @@ class RunEnvironment:
     chance: Callable[[], float]
     new_id: Callable[[], str]
     on_settled: Callable[[int, Outcome], None]
+    on_outage: Callable[[OutageRecord], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def decide(before: RowProgress, after: RowProgress, verdict: Verdict) -> Step:
 
 
 def outcome_if_open(progress: RowProgress) -> Outcome:
-    """Return the outcome of a row that the run left open."""
-    return _inconclusive_outcome(progress, Status.NOT_ATTEMPTED if progress.call is None else Status.DEFERRED)
+    """Return the outcome of a row that the run left open; calls that never left do not count as attempts."""
+    return _inconclusive_outcome(progress, Status.DEFERRED if progress.attempts else Status.NOT_ATTEMPTED)
 
 
 def outcome_if_deferred(progress: RowProgress) -> Outcome:

@@ -54,9 +54,12 @@ Stage = Unsent | OnlyRead | Sent
 
 
 class RetryCounts(Struct, frozen=True):
-    """Counters of this process while it sends a row; not stored."""
+    """Counters of this process while it sends a row; not stored.
 
-    failures: int = 0
+    ``failures`` are the transient ones: for each the series of suspected calls that it belongs to, or 0.
+    """
+
+    failures: tuple[int, ...] = ()
     not_ready: int = 0
     conflicts: int = 0
     parent_waits: int = 0
@@ -98,8 +101,8 @@ def initial_row_progress(target: Target, *, lost: bool) -> RowProgress:
     return RowProgress(operation=FIRST_STEPS[target.kind], stage=Unsent(lost))
 
 
-def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
-    """Return the progress after a call and its verdict.
+def advance(progress: RowProgress, verdict: Verdict, call: Call, *, suspicion: int = 0) -> RowProgress:
+    """Return the progress after a call and its verdict; ``suspicion`` is its series of suspected calls, or 0.
 
     | verdict                           | next operation                         |
     |-----------------------------------|----------------------------------------|
@@ -109,7 +112,7 @@ def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
     | Refused: an update, after a loss  | read the subscription, update_refused  |
     | any other                         | the same                               |
     """
-    retries, token_refused = _count(progress.retries, verdict), isinstance(verdict, verdicts.TokenRefused)
+    retries, token_refused = _count(progress.retries, verdict, suspicion), isinstance(verdict, verdicts.TokenRefused)
     after = progress
     if (retries, token_refused) != (progress.retries, progress.token_refused):
         after = replace(progress, retries=retries, token_refused=token_refused)
@@ -136,13 +139,13 @@ def advance(progress: RowProgress, verdict: Verdict, call: Call) -> RowProgress:
             return after
 
 
-def _count(retries: RetryCounts, verdict: Verdict) -> RetryCounts:
+def _count(retries: RetryCounts, verdict: Verdict, suspicion: int) -> RetryCounts:
     match verdict:
         case verdicts.Transient():
-            return replace(retries, failures=retries.failures + 1)
+            return replace(retries, failures=(*retries.failures, suspicion))
         case verdicts.AmbiguousRefusal():
             # The following read has separate attempts.
-            return replace(retries, failures=0)
+            return replace(retries, failures=())
         case verdicts.NotReady():
             return replace(retries, not_ready=retries.not_ready + 1)
         case verdicts.Conflict():

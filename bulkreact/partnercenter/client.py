@@ -24,7 +24,7 @@ from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.network import proxy_for, tls_context
-from bulkreact.partnercenter.protocol import common_headers
+from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers
 from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
@@ -67,7 +67,7 @@ class Client:
             token = await self._credentials.token()
         except CredentialsRefusedError as error:
             # The token expired since the last check: nothing was sent.
-            return NoResponse(sent=False, code="no-token", description=str(error))
+            return NoResponse(sent=False, code=NO_TOKEN, description=str(error))
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         try:
             with self._time_limit:

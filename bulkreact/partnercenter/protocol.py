@@ -49,6 +49,9 @@ FIRST_STEPS = {
     Kind.SUBSCRIPTION: Operation.GET_SUBSCRIPTION,
 }
 _NOT_BUSINESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_UNAVAILABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+# No request was sent because there is no access token.
+NO_TOKEN = "no-token"  # noqa: S105 - a code, no secret
 INACTIVE = "inactive"
 _CUSTOMERS = "/customers/"
 
@@ -142,7 +145,7 @@ def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str
     """
     if isinstance(reply, NoResponse):
         answer = Answer(None, reply.code, reply.description, business=False)
-        return Transient(answer, lost=reply.sent, sent=reply.sent)
+        return Transient(answer, lost=reply.sent, sent=reply.sent, unavailable=reply.code != NO_TOKEN)
     if 200 <= reply.status < 300:  # noqa: PLR2004
         return judge_success(operation, reply, resource_id=resource_id)
     if 300 <= reply.status < 400:  # noqa: PLR2004
@@ -216,8 +219,11 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
     if entry.answer_class is AnswerClass.THROTTLED:
         return Throttled(answer, retry_after(response, now))
     verdict = _verdict(operation, answer, entry.answer_class or AnswerClass.PERMANENT)
-    if isinstance(verdict, Transient) and operation in UPDATES and entry.read_first:
-        return replace(verdict, read_first=True)
+    if isinstance(verdict, Transient):
+        read_first = operation in UPDATES and entry.read_first
+        unavailable = response.status in _UNAVAILABLE
+        wait = retry_after(response, now) if response.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return replace(verdict, read_first=read_first, unavailable=unavailable, retry_after=wait)
     return verdict
 
 

@@ -63,13 +63,16 @@ class Transient(_Judged, frozen=True):
     """Try again under the same request id.
 
     ``lost``: no answer came, so the service may have acted. ``sent``: the request was sent. ``retry_once``: repeat it
-    only once. ``read_first``: read the target before that.
+    only once. ``read_first``: read the target before that. ``unavailable``: the service or the way to it may be down
+    for everybody (502, 503, 504, no connection, no answer). ``retry_after``: in seconds from now, if an answer says so.
     """
 
     lost: bool = False
     sent: bool = True
     retry_once: bool = False
     read_first: bool = False
+    unavailable: bool = False
+    retry_after: float | None = None
 
 
 class Throttled(_Judged, frozen=True):
@@ -119,3 +122,10 @@ _STORED_NAMES: dict[type, str] = {AmbiguousRefusal: "Contested", StatusRead: "Fo
 def stored_name(verdict: type[Verdict]) -> str:
     """Return the name under which a journal stores a kind of verdict; it never changes."""
     return _STORED_NAMES.get(verdict, verdict.__name__)
+
+
+def is_answer(verdict: Verdict) -> bool:
+    """Return whether the service itself answered, whatever it said."""
+    if isinstance(verdict, Transient) and (verdict.unavailable or verdict.lost):
+        return False
+    return verdict.answer.http_status is not None

@@ -74,6 +74,7 @@ class PartnerConnection:
                 chance=random,
                 new_id=_new_id,
                 on_settled=self.reporter.row_settled,
+                on_outage=self.reporter.outage,
             )
             result = await work(environment, service)
             await credentials.close()

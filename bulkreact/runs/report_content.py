@@ -15,6 +15,7 @@ _EXIT_MEANINGS = {
     3: "credentials or permissions were refused; the run can be continued",
     4: "too many rows failed; the run can be continued",
     70: "a bug in bulkreact; the run can be continued",
+    75: "Partner Center could not be reached for too long; the run can be continued",
     74: "a file could not be written; the run can be continued",
     130: "interrupted; the run can be continued",
     143: "terminated (SIGTERM); the run can be continued",

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.models import Outcome
+from bulkreact.models import OutageRecord, Outcome
 from bulkreact.runs.result_files import WrittenResults
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class Reporter(Protocol):
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
         """Report a row that was settled by a call."""
+        ...
+
+    def outage(self, outage: OutageRecord) -> None:
+        """Report that the service is down, that a probe was in vain, or that the outage is over."""
         ...
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:

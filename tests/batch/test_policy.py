@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Reaction, RenewToken, react
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AttemptLimits, Reaction, RenewToken, react
 from bulkreact.batch.policy import Finish, RetryIn, Step, decide, outcome_if_aborted, outcome_if_open
 from bulkreact.batch.progress import Effect, RowProgress, Sent, Stage, Unsent, advance
 from bulkreact.models import Call, Status
@@ -43,8 +43,9 @@ def call_row(*answers: Verdict, attempts: int = 5) -> tuple[RowProgress, Step | 
         progress = advance(
             before, verdict, Call(number, f"id-{before.request_sequence}", "c", "t", "t", verdict.answer)
         )
-        failures, refused = before.retries.failures, before.token_refused
-        step = react(verdict, failures=failures, token_refused=refused, attempts=attempts, chance=0.5)
+        failures, refused = len(before.retries.failures), before.token_refused
+        limits = AttemptLimits(attempts, 300)
+        step = react(verdict, failures=failures, token_refused=refused, limits=limits, chance=0.5)
         match step:
             case Answered():
                 step = decide(before, progress, verdict)

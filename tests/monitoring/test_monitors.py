@@ -269,7 +269,7 @@ def test_the_commands_that_follow_a_run_notify_as_well(
 ) -> None:
     partner.service.behaviour = Behaviour(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
-    program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom")
+    program(command, process.run.name, *FAST, "--ping", receiver.url, "--metrics", "m.prom", "--max-outage", "0")
     assert receiver.paths[0] == "/start"
     assert len(receiver.paths) == 2
     assert f'command="{command}"' in (program.folder / "m.prom").read_text()

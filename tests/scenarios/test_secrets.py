@@ -20,7 +20,7 @@ from tests.support.run_commands import FAST, latest_run, row_statuses
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 
 # One way to end after the other: accepted, already active, reactivated, unknown, failed, deferred, pending …
-ROWS_END = [202, 1202, 3202, 208, 2599, 4599, 900337, 800111, 900278, 900335, 20002, 1503, 1504, 1599, 1597, 2597, 6429]
+ROWS_END = [202, 1503, 1202, 3202, 208, 2599, 900337, 1504, 800111, 4599, 900278, 900335, 1599, 20002, 1597, 2597, 6429]
 RUNS_END = [900421, 1401, 900329]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

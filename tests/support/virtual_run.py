@@ -14,7 +14,7 @@ from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.run.session import RunSession, send_and_watch
-from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
+from bulkreact.models import InputRow, NoResponse, OutageRecord, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
@@ -67,6 +67,7 @@ class VirtualRun:
     token_refusal: Callable[[], str] = lambda: ""
     token_hangs: Callable[[], bool] = lambda: False
     on_settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
+    outages: list[OutageRecord] = field(default_factory=list)
     renewals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class VirtualRun:
             chance=self._chance.random,
             new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
             on_settled=self.on_settled,
+            on_outage=self.outages.append,
         )
 
         @contextmanager

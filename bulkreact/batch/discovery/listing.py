@@ -87,7 +87,7 @@ class ReadTask(ABC):
     def __init__(self, position: int, customer_id: str) -> None:
         self.position = position
         self.customer_id = customer_id
-        self.failures = 0
+        self.failures: tuple[int, ...] = ()
         self.token_refused = False
         self.read_failures: list[ReadFailure] = []
 

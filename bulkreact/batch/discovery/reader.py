@@ -16,7 +16,6 @@ from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_bu
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow
 from bulkreact.batch.journal.writer import Writer
-from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Call, Outcome, Status
 from bulkreact.partnercenter import verdicts
@@ -149,7 +148,13 @@ class _TaskReader(Generic[TaskT]):
         clock = environment.monotonic
         self._queue = Queue(source, per_customer=limits.per_customer, clock=clock, active_customers=1)
         self._pool = WorkerPool(
-            title, self._queue, total=total, budget=budget, environment=environment, call=self._call
+            title,
+            self._queue,
+            total=total,
+            customers=total or 1,
+            budget=budget,
+            environment=environment,
+            call=self._call,
         )
 
     async def run(self) -> StopReason:
@@ -160,10 +165,12 @@ class _TaskReader(Generic[TaskT]):
     async def _call(self, task: TaskT) -> None:
         self._pool.progress.calls += 1
         result = await self._send(task)
+        failures = task.failures
+        reaction, suspicion = self._pool.react(task, result, failures=failures, token_refused=task.token_refused)
         self._pool.note_answer(task, result)
-        reaction = self._pool.react(result.verdict, failures=task.failures, token_refused=task.token_refused)
         task.token_refused = isinstance(reaction, RenewToken)
-        task.failures += isinstance(reaction, RetryIn)
+        if isinstance(result.verdict, verdicts.Transient):
+            task.failures = (*failures, suspicion)
         if not isinstance(reaction, Answered):
             if await self._pool.apply(task, reaction, result, abort_reason=_abort_reason(result)):
                 await self._fail(task, result)
@@ -199,7 +206,7 @@ class _TaskReader(Generic[TaskT]):
         await self._continue(task)
 
     async def _continue(self, task: TaskT) -> None:
-        task.failures = 0
+        task.failures = ()
         await self._save(task)
         if not task.finished:
             self._queue.wait(task, self._environment.monotonic())

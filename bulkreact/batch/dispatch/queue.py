@@ -8,6 +8,7 @@ from itertools import count
 from typing import Generic
 
 from bulkreact.batch.dispatch.customer_queue import CustomerQueue
+from bulkreact.batch.dispatch.gate import Gate
 from bulkreact.batch.environment import ThrottleState
 from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
@@ -44,7 +45,9 @@ class Queue(Generic[Item]):
         self._due: list[tuple[float, int, CustomerQueue[Item]]] = []
         self._waiting = 0
         self._sequence = count()
-        self._held_until = float("-inf")
+        self._gate: Gate[Item] = Gate()
+        self._in_flight = 0
+        self._suspended: list[tuple[CustomerQueue[Item], int]] = []
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -57,6 +60,9 @@ class Queue(Generic[Item]):
             if self.empty:
                 self.close()
                 break
+            if self._suspended and not self.has_other_work(in_flight=0):
+                self.release_suspended()
+                continue
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             self._set_timer()
@@ -67,7 +73,7 @@ class Queue(Generic[Item]):
         """Return an item that may be sent now, or None."""
         now = self._clock()
         self._release_due(now)
-        if self._closed or now < self._held_until:
+        if self._closed or not self._gate.admits(now):
             return None
         skipped: list[CustomerQueue[Item]] = []
         item = None
@@ -77,36 +83,39 @@ class Queue(Generic[Item]):
             else:
                 item = self._take_from(customer, now)
         self._ready.extendleft(reversed(skipped))
+        if item:
+            self._gate.record_taken(item)
         return item
 
     def may_send(self, item: Item) -> bool:
         """Return whether an item taken earlier may still be sent."""
         if self._closed or (self.is_dropped(item.customer_id) and not item.has_calls):
             return False
-        return self._clock() >= max(self._held_until, self._customers[item.customer_id].held_until)
+        now = self._clock()
+        return self._gate.admits_further(item, now) and now >= self._customers[item.customer_id].held_until
 
     def done(self, item: Item) -> None:
         """Take back a settled item."""
-        self._return(self._customers[item.customer_id])
+        self._return(self._customers[item.customer_id], item)
 
     def put_back(self, item: Item) -> None:
         """Take back an unsent item; if it was dropped meanwhile, it is already settled."""
         customer = self._customers[item.customer_id]
         if item.has_calls or not self.is_dropped(item.customer_id):
             customer.returned.appendleft(item)
-        self._return(customer)
+        self._return(customer, item)
 
     def wait(self, item: Item, until: float) -> None:
         """Take back an item whose next call is due at a given time."""
         customer = self._customers[item.customer_id]
         self._schedule(customer, until, item)
-        self._return(customer)
+        self._return(customer, item)
 
     def requeue_first(self, item: Item) -> None:
         """Requeue an item at the front: the ETag it just read expires soon."""
         customer = self._customers[item.customer_id]
         customer.returned.appendleft(item)
-        self._return(customer)
+        self._return(customer, item)
         if customer.is_ready:
             self._ready.remove(customer)
             self._ready.appendleft(customer)
@@ -115,7 +124,7 @@ class Queue(Generic[Item]):
         """Take back an item until its parent is released."""
         customer = self._customers[item.customer_id]
         customer.parked.setdefault(parent, []).append(item)
-        self._return(customer)
+        self._return(customer, item)
 
     def add(self, item: Item) -> None:
         """Add an item that does not come from a stream."""
@@ -156,8 +165,46 @@ class Queue(Generic[Item]):
 
     def hold_all(self, until: float) -> None:
         """Send nothing at all before a given time."""
-        self._held_until = max(self._held_until, until)
+        self._gate.held_until = max(self._gate.held_until, until)
         self._set_timer()
+
+    def send_one_at_a_time(self, current: Item | None = None) -> None:
+        """Hand out the next item only when the one before has come back; ``current`` is on its way."""
+        self._gate.close(self._clock(), current)
+
+    def send_all(self, started: float) -> None:
+        """Hand out items freely again if a call that started since was answered."""
+        if self._gate.open(started):
+            self._wake_all()
+
+    def suspend(self, item: Item) -> None:
+        """Take back an item until ``release_suspended``, or until there is nothing else to do."""
+        customer = self._customers[item.customer_id]
+        number = next(self._sequence)
+        customer.waiting[number] = item
+        self._waiting += 1
+        self._suspended.append((customer, number))
+        self._return(customer, item)
+
+    def release_suspended(self) -> None:
+        """Hand out the suspended items."""
+        suspended, self._suspended = self._suspended, []
+        for customer, number in suspended:
+            if item := customer.waiting.pop(number, None):
+                self._waiting -= 1
+                customer.returned.append(item)
+                self._refresh(customer)
+        if suspended:
+            self._wake_all()
+
+    def has_other_work(self, *, in_flight: int) -> bool:
+        """Return whether there is work besides a number of items in flight and the suspended ones."""
+        return bool(
+            self._in_flight > in_flight
+            or self._due
+            or self._upcoming
+            or any(customer.has_next for customer in self._customers.values())
+        )
 
     def drop_unsent(self, customer_id: str) -> None:
         """Drop the items of a customer without calls on record, also those of streams that start later."""
@@ -205,7 +252,7 @@ class Queue(Generic[Item]):
         """Return what is paused."""
         customers = self._customers.values()
         return ThrottleState(
-            max(0.0, self._held_until - now),
+            max(0.0, self._gate.held_until - now),
             sum(customer.held_until > now for customer in customers),
             self._waiting,
         )
@@ -234,11 +281,14 @@ class Queue(Generic[Item]):
             self._schedule(customer, item.due, item)
             item = None
         customer.in_flight += item is not None
+        self._in_flight += item is not None
         self._refresh(customer)
         return item
 
-    def _return(self, customer: CustomerQueue[Item]) -> None:
+    def _return(self, customer: CustomerQueue[Item], item: Item) -> None:
         customer.in_flight -= 1
+        self._in_flight -= 1
+        self._gate.record_returned(item)
         self._refresh(customer)
         self._wake()
 
@@ -308,8 +358,8 @@ class Queue(Generic[Item]):
             self._timer.cancel()
             self._timer = None
         times = [self._due[0][0]] if self._due else []
-        if self._held_until > self._clock():
-            times.append(self._held_until)
+        if self._gate.held_until > self._clock():
+            times.append(self._gate.held_until)
         if times and self._waiters:
             delay = max(0.0, min(times) - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)

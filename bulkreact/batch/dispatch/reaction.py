@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from bulkreact.batch.dispatch.outage import TroubleKind
 from bulkreact.batch.policy import RetryIn
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
@@ -24,15 +25,39 @@ class AbortRun(Struct, frozen=True):
     """No call can succeed: the run ends."""
 
 
+class AwaitService(Struct, frozen=True):
+    """The call is part of an outage: repeat it when the service is back."""
+
+
+class AwaitProof(Struct, frozen=True):
+    """The last allowed failure counts only if it does not turn out to be part of an outage."""
+
+
 class Answered(Struct, frozen=True):
     """The driver decides: this is an answer about the target, or the last allowed failure."""
 
 
-Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun
+Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun | AwaitService | AwaitProof
 Reaction = Unanswered | Answered
 
 
-def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int, chance: float) -> Reaction:
+class AttemptLimits(Struct, frozen=True):
+    """How often a call is repeated after transient failures, and the longest ``Retry-After`` that is waited for."""
+
+    attempts: int
+    max_retry_after: float
+
+
+def react(
+    verdict: Verdict,
+    *,
+    failures: int,
+    token_refused: bool,
+    limits: AttemptLimits,
+    chance: float,
+    trouble: TroubleKind | None = None,
+    may_be_outage: bool = False,
+) -> Reaction:
     """Return what to do next with a call.
 
     | verdict      | condition                                               | reaction        |
@@ -41,11 +66,16 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
     | TokenRefused | the call before was not refused for its token           | RenewToken      |
     | TokenRefused | it was                                                  | AbortRun        |
     | Fatal        |                                                         | AbortRun        |
-    | Transient    | fewer failures than ``attempts`` (``retry_once``: 2)    | RetryIn backoff |
+    | Transient    | part of an outage                                       | AwaitService    |
+    | Transient    | a 503 that is a throttle                                | ApplyThrottle   |
+    | Transient    | fewer failures than attempts (``retry_once``: 2), and   | RetryIn backoff |
+    |              | Retry-After is not too long                             |                 |
+    | Transient    | otherwise, suspected while other calls may be affected  | AwaitProof      |
     | Transient    | otherwise                                               | Answered        |
     | any other    |                                                         | Answered        |
 
-    ``failures`` counts the transient ones before this call, ``chance`` is uniform in [0, 1).
+    ``failures`` counts the transient ones before this call, ``chance`` is uniform in [0, 1). ``may_be_outage``: other
+    calls can still show that a suspected one is part of an outage.
     """
     match verdict:
         case verdicts.Throttled(retry_after=retry_after):
@@ -54,9 +84,16 @@ def react(verdict: Verdict, *, failures: int, token_refused: bool, attempts: int
             return AbortRun() if token_refused else RenewToken()
         case verdicts.Fatal():
             return AbortRun()
+        case verdicts.Transient() if trouble is TroubleKind.OUTAGE:
+            return AwaitService()
+        case verdicts.Transient(retry_after=retry_after) if trouble is TroubleKind.THROTTLE:
+            return ApplyThrottle(retry_after)
         case verdicts.Transient(retry_once=retry_once):
-            limit = min(2, attempts) if retry_once else attempts
-            return RetryIn(backoff(failures + 1, chance)) if failures + 1 < limit else Answered()
+            limit = min(2, limits.attempts) if retry_once else limits.attempts
+            wait = verdict.retry_after or 0.0
+            if failures + 1 < limit and wait <= limits.max_retry_after:
+                return RetryIn(max(wait, backoff(failures + 1, chance)))
+            return AwaitProof() if trouble and may_be_outage else Answered()
         case _:
             return Answered()
 

@@ -7,9 +7,20 @@ from functools import partial
 from typing import Any, Generic, TypeVar, assert_never
 
 from bulkreact.batch.dispatch.call_executor import CallResult
+from bulkreact.batch.dispatch.outage_watch import OutageWatch
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.reaction import AbortRun, ApplyThrottle, Reaction, RenewToken, Unanswered, react
+from bulkreact.batch.dispatch.reaction import (
+    AbortRun,
+    ApplyThrottle,
+    AttemptLimits,
+    AwaitProof,
+    AwaitService,
+    Reaction,
+    RenewToken,
+    Unanswered,
+    react,
+)
 from bulkreact.batch.dispatch.throttle import Throttle, ThrottleScope
 from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
 from bulkreact.batch.policy import RetryIn
@@ -17,7 +28,7 @@ from bulkreact.batch.row_source import Item
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
 from bulkreact.models import RunState
 from bulkreact.partnercenter.protocol import CHANGES
-from bulkreact.partnercenter.verdicts import Throttled, Verdict
+from bulkreact.partnercenter.verdicts import Throttled, TokenRefused, Transient, is_answer
 from bulkreact.settings import Limits
 
 Result = TypeVar("Result")
@@ -25,18 +36,24 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class CallBudget:
-    """The limits that all calls of a phase share, and the throttles of that phase."""
+    """The limits that all calls of a phase share, and the throttles of that phase.
+
+    ``is_first``: no earlier phase of this process was answered, so that the first call goes alone.
+    """
 
     rate_limiter: RateLimiter
     throttle: Throttle
     concurrency: int
-    attempts: int
+    attempt_limits: AttemptLimits
+    max_outage: float
+    is_first: bool = True
 
 
-def call_budget(limits: Limits, rate_limiter: RateLimiter) -> CallBudget:
+def call_budget(limits: Limits, rate_limiter: RateLimiter, *, is_first: bool = True) -> CallBudget:
     """Return a budget without throttles: reads and writes are throttled separately."""
     throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    return CallBudget(rate_limiter, throttle, limits.concurrency, limits.attempts)
+    attempt_limits = AttemptLimits(limits.attempts, limits.max_retry_after)
+    return CallBudget(rate_limiter, throttle, limits.concurrency, attempt_limits, limits.max_outage, is_first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,8 @@ class AbandonedScope(Generic[Item]):
 class WorkerPool(Generic[Item]):
     """Takes items and passes each to ``call``, which returns it to the queue; one phase of a run.
 
-    ``flush`` waits until the recorded answers are durable; None if nothing is recorded.
+    ``customers`` is the number of customers with items. ``flush`` waits until the recorded answers are durable; None if
+    nothing is recorded.
     """
 
     def __init__(
@@ -59,6 +77,7 @@ class WorkerPool(Generic[Item]):
         queue: Queue[Item],
         *,
         total: int,
+        customers: int,
         budget: CallBudget,
         environment: RunEnvironment,
         call: Callable[[Item], Awaitable[None]],
@@ -72,10 +91,16 @@ class WorkerPool(Generic[Item]):
         self._environment = environment
         self._call = call
         self._flush = flush
+        self._outages = OutageWatch(queue, environment, max_outage=budget.max_outage, customers=customers)
         self._stopped = asyncio.Event()
 
     async def run(self) -> StopReason:
-        """Work until the queue is empty or the phase is stopped; calls in flight always finish."""
+        """Work until the queue is empty or the phase is stopped; calls in flight always finish.
+
+        The first call goes alone: what is wrong with proxy, certificate or token is met once.
+        """
+        if self._budget.is_first:
+            self.queue.send_one_at_a_time()
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._budget.concurrency):
@@ -106,18 +131,44 @@ class WorkerPool(Generic[Item]):
         self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, reason))
 
     def note_answer(self, item: Item, result: CallResult) -> None:
-        """Record a non-429 answer: clear the customer's throttle and raise the rate. Lost calls are ignored."""
-        if isinstance(result.verdict, Throttled) or result.verdict.answer.http_status is None:
+        """Record an answer of the service, when it is durable; calls without one are ignored.
+
+        It ends an outage; if it is no 429, it also clears the customer's throttle and raises the rate.
+        """
+        verdict = result.verdict
+        if not is_answer(verdict):
             return
+        is_up = self._outages.record_answer(result)
+        if isinstance(verdict, Throttled):
+            return
+        if is_up and not isinstance(verdict, TokenRefused):
+            self.queue.send_all(result.started)
         write = result.operation in CHANGES
         self._budget.throttle.record_answer(item.customer_id, started=result.started, write=write)
         if rate := self._budget.rate_limiter.adaptive_rate:
             rate.speed_up()
 
-    def react(self, verdict: Verdict, *, failures: int, token_refused: bool) -> Reaction:
-        """Return what to do next with a call; see reaction.react."""
-        attempts, chance = self._budget.attempts, self._environment.chance()
-        return react(verdict, failures=failures, token_refused=token_refused, attempts=attempts, chance=chance)
+    def react(
+        self, item: Item, result: CallResult, *, failures: tuple[int, ...], token_refused: bool
+    ) -> tuple[Reaction, int]:
+        """Return what to do next with a call, see reaction.react, and its series of suspected calls, or 0."""
+        trouble, verdict, chance = None, result.verdict, self._environment.chance()
+        if isinstance(verdict, Transient) and verdict.unavailable:
+            trouble = self._outages.record_trouble(item, result, verdict, failures, chance=chance)
+        reaction = react(
+            verdict,
+            failures=self._outages.count_failures(failures),
+            token_refused=token_refused,
+            limits=self._budget.attempt_limits,
+            chance=chance,
+            trouble=trouble.kind if trouble else None,
+            may_be_outage=self.queue.has_other_work(in_flight=1),
+        )
+        return reaction, trouble.number if trouble else 0
+
+    def was_outage(self, suspicion: int) -> bool:
+        """Return whether a series of suspected calls was part of an outage."""
+        return self._outages.covers(suspicion)
 
     async def apply(
         self, item: Item, reaction: Unanswered, result: CallResult, *, abort_reason: str
@@ -134,9 +185,16 @@ class WorkerPool(Generic[Item]):
             case ApplyThrottle(retry_after=retry_after):
                 return self._apply_throttle(item, result, retry_after)
             case RenewToken():
+                # The others wait until this one shows whether a new token helps.
+                self.queue.send_one_at_a_time(item)
                 await self.unless_stopped(partial(self._environment.renew_token, result.started))
                 await self._ensure_token()
-                self.queue.wait(item, self._environment.monotonic())
+                self.queue.requeue_first(item)
+            case AwaitService():
+                if stop_reason := self._outages.await_service(item):
+                    self.stop(stop_reason)
+            case AwaitProof():
+                self.queue.suspend(item)
             case AbortRun():
                 self.queue.done(item)
                 self.abort(abort_reason)
@@ -162,6 +220,7 @@ class WorkerPool(Generic[Item]):
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
             return AbandonedScope(decision.scope, [item, *dropped])
         if decision.scope is ThrottleScope.CUSTOMER:
+            self.queue.send_all(result.started)
             self.queue.hold_customer(item.customer_id, decision.until)
         else:
             self.queue.hold_all(decision.until)

@@ -12,9 +12,10 @@ from bulkreact.batch.journal.call_log import derive_request_id, load_progress
 from bulkreact.batch.journal.schema import STEP_NAMES
 from bulkreact.batch.progress import RowProgress, initial_row_progress
 from bulkreact.batch.row_source import CustomerStream
-from bulkreact.models import Status, Target
+from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.subscription import Subscription
+from bulkreact.partnercenter.verdicts import Verdict
 
 _CHUNK = 1000
 # ``sendable``: rows of this run with a target, no duplicates. ``step_calls``: calls of a row, without polling.
@@ -97,7 +98,7 @@ class PendingRow(Struct):
     """One row to be sent, its progress, and its position in the order of sending.
 
     ``request_id`` is carried on from an earlier run, with ``request_id_is_for_read`` from a read there.
-    ``subscription`` is the snapshot to be updated, read at the monotonic time ``read_at``; ``read_again``: an earlier
+    ``last_failure`` is how it ends if its last attempt was no part of an outage. ``subscription`` is the snapshot to be updated, read at the monotonic time ``read_at``; ``read_again``: an earlier
     snapshot was too old.
     """
 
@@ -113,6 +114,7 @@ class PendingRow(Struct):
     subscription: Subscription | None = None
     read_at: float = 0.0
     read_again: bool = False
+    last_failure: tuple[Outcome, Verdict] | None = None
 
     @property
     def customer_id(self) -> str:

@@ -5,12 +5,12 @@ from itertools import count
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.writer import OnDurable, Statement, Writer
-from bulkreact.models import Call, Operation, Outcome, Target
+from bulkreact.models import Call, Operation, OutageRecord, Outcome, Target
 from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, stored_name
 
 
 class Recorder:
-    """Appends the events of one session; each method except ``record_answer_later`` returns when they are durable."""
+    """Appends the events of one session; each method except ``record_answer_later`` and ``record_outage`` returns when they are durable."""
 
     def __init__(self, writer: Writer, *, session: int, first_call: int) -> None:
         self._writer = writer
@@ -36,6 +36,11 @@ class Recorder:
     ) -> None:
         """Record an answer without waiting: it is durable before any later call; ``on_durable`` is called then."""
         self._writer.submit(*self._answer(call, verdict, settled), on_durable=on_durable)
+
+    def record_outage(self, outage: OutageRecord) -> None:
+        """Record the state of an outage, instead of an earlier one, without waiting."""
+        values = outage.since, outage.ended_at, outage.next_probe_at, outage.probes, outage.cause
+        self._writer.submit((schema.SAVE_OUTAGE, (self._session, *values)))
 
     async def flush(self) -> None:
         """Wait until all events are durable."""

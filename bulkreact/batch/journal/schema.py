@@ -38,6 +38,24 @@ INSERT_OUTCOME = (
     "INSERT INTO outcomes (session, ordinal, status, attempts, call, code, description, reopen, auto_renew) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# A table that runs of earlier versions do not have until they are continued.
+CREATE_OUTAGES = """
+CREATE TABLE IF NOT EXISTS outages (
+    session INTEGER NOT NULL REFERENCES sessions (id),
+    since TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    next_probe_at TEXT NOT NULL,
+    probes INTEGER NOT NULL CHECK (probes >= 0),
+    cause TEXT NOT NULL,
+    PRIMARY KEY (session, since),
+    CHECK (ended_at = '' OR next_probe_at = '')
+) STRICT
+"""
+SAVE_OUTAGE = (
+    "INSERT INTO outages (session, since, ended_at, next_probe_at, probes, cause) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (session, since) DO UPDATE SET ended_at = excluded.ended_at, next_probe_at = excluded.next_probe_at, "
+    "probes = excluded.probes, cause = excluded.cause"
+)
 # Everything written while rows are sent, except statements that settle many rows at once.
 APPENDS = frozenset({INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME})
 

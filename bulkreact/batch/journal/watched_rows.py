@@ -70,6 +70,10 @@ class WatchSelection:
         """Return how many rows are selected."""
         return int(self._connection.execute("SELECT count(*) FROM temp.watched").fetchone()[0])
 
+    def customer_count(self) -> int:
+        """Return how many customers have selected rows."""
+        return int(self._connection.execute("SELECT count(DISTINCT customer_id) FROM temp.watched").fetchone()[0])
+
     def customers(self) -> list[str]:
         """Return the customers with selected rows, in the order of the input."""
         return [customer_id for (customer_id,) in self._connection.execute(_CUSTOMERS)]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bulkreact.batch import policy
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.reaction import AbortRun, Answered, Unanswered
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AwaitProof, Unanswered
 from bulkreact.batch.dispatch.throttle import ThrottleScope
 from bulkreact.batch.dispatch.worker_pool import AbandonedScope, CallBudget, WorkerPool
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
@@ -26,7 +26,7 @@ from bulkreact.models import SUCCESSES, AutoRenew, Operation, Outcome, RunState,
 from bulkreact.partnercenter.error_codes.local_codes import THROTTLED
 from bulkreact.partnercenter.protocol import NO_CONTEXT, STEPS, CallContext
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, StatusRead, Verdict
+from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, StatusRead, Transient, Verdict
 from bulkreact.settings import Limits
 
 
@@ -45,17 +45,19 @@ class Runner:
         limits: Limits,
         denial_breaker: DenialBreaker,
     ) -> None:
-        total = pending_rows.count().rows
+        pending = pending_rows.count()
         self._queue: Queue[Item] = Queue(pending_rows, per_customer=limits.per_customer, clock=environment.monotonic)
         self._run_uuid = run_uuid
         self._executor = executor
         self._environment = environment
+        self._limits = limits
         self._threshold = FailureThreshold(limits.halt, after=limits.halt_after)
         self._denial_breaker = denial_breaker
         self.pool = WorkerPool(
             "Reactivating",
             self._queue,
-            total=total,
+            total=pending.rows,
+            customers=pending.customers,
             budget=budget,
             environment=environment,
             call=self._call,
@@ -82,6 +84,10 @@ class Runner:
         return COMPLETED if stop_reason.state is RunState.HALTED and self._queue.empty else stop_reason
 
     def _call(self, item: Item) -> Awaitable[None]:
+        if isinstance(item, PendingRow) and (failure := item.last_failure):
+            item.last_failure = None
+            if not self.pool.was_outage(item.progress.retries.failures[-1]):
+                return self._settle_failed(item, *failure)
         self.pool.progress.calls += 1
         return self._dependencies.call(item) if isinstance(item, SubscriptionWatch) else self._send(item)
 
@@ -96,11 +102,16 @@ class Runner:
         verdict = result.verdict
         if isinstance(verdict, StatusRead):
             row.subscription, row.read_at = verdict.subscription, self._environment.monotonic()
-        row.progress = advance(before, verdict, result.call)
-        reaction = self.pool.react(verdict, failures=before.retries.failures, token_refused=before.token_refused)
+        reaction, suspicion = self.pool.react(
+            row, result, failures=before.retries.failures, token_refused=before.token_refused
+        )
+        row.progress = advance(before, verdict, result.call, suspicion=suspicion)
         if isinstance(reaction, Answered):
-            await self._follow(row, policy.decide(before, row.progress, verdict), result)
+            await self._follow(row, self._decide(before, row, verdict), result)
             return
+        if isinstance(reaction, AwaitProof):
+            step = self._decide(before, row, verdict)
+            row.last_failure = (step.outcome, verdict) if isinstance(step, Finish) else None
         outcome = policy.outcome_if_aborted(before, row.progress) if isinstance(reaction, AbortRun) else None
         settled = [(row.ordinal, outcome)] if outcome else []
         await self._executor.recorder.record_answer(result.call, verdict, settled=settled)
@@ -109,6 +120,12 @@ class Runner:
             self._threshold.add(outcome)
             self._report(row, outcome)
         await self._apply(row, reaction, result, f"row {row.number}: {result.error}")
+
+    def _decide(self, before: RowProgress, row: PendingRow, verdict: Verdict) -> Step:
+        """Return the step after an answer, or after the last allowed failure."""
+        if isinstance(verdict, Transient) and (verdict.retry_after or 0.0) > self._limits.max_retry_after:
+            return Finish(policy.outcome_if_deferred(row.progress))
+        return policy.decide(before, row.progress, verdict)
 
     async def _follow(self, row: PendingRow, decided: Step, result: CallResult) -> None:
         """Record an answer, with the outcome if it settles the row, and take the next step."""
@@ -144,14 +161,26 @@ class Runner:
             await self._executor.recorder.record_answer(call, verdict, settled=settled)
             report()
         self.pool.note_answer(row, result)
-        self._threshold.add(outcome)
-        # The queue cannot become empty before the row is returned.
-        await self._dependencies.on_settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
-        self._queue.done(row)
+        await self._apply_outcome(row, outcome, verdict)
         if is_step and isinstance(verdict, CustomerRefused):
             await self._refuse_customer(row, outcome)
         if self._threshold.is_exceeded:
             self._halt()
+
+    async def _settle_failed(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> None:
+        """Settle a row whose last attempt was no part of an outage; the answer to that was recorded when it came."""
+        self._check_permissions(row, outcome, verdict)
+        await self._executor.recorder.settle((row.ordinal, outcome))
+        self._report(row, outcome)
+        await self._apply_outcome(row, outcome, verdict)
+        if self._threshold.is_exceeded:
+            self._halt()
+
+    async def _apply_outcome(self, row: PendingRow, outcome: Outcome, verdict: Verdict) -> None:
+        self._threshold.add(outcome)
+        # The queue cannot become empty before the row is returned.
+        await self._dependencies.on_settled(row, outcome, verdict, may_reopen=self._denial_breaker.is_watching)
+        self._queue.done(row)
 
     def _up_to_date(self, row: PendingRow) -> RowProgress:
         """Return the progress of a row, reset to its read if the snapshot is missing or too old for an update."""

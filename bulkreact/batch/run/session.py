@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from bulkreact.batch.dispatch.call_executor import CallExecutor
@@ -22,6 +22,7 @@ from bulkreact.batch.run.runner import Runner
 from bulkreact.batch.verify.subscription_watch import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchList
+from bulkreact.models import OutageRecord
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso_milliseconds
 
@@ -45,16 +46,29 @@ async def send_and_watch(session: RunSession, *, send: bool) -> StopReason:
     writer = Writer(session.journal.path, appends=schema.APPENDS)
     try:
         recorder = Recorder(writer, session=session.number, first_call=first_call)
+        session = _recording_outages(session, recorder)
         executor = CallExecutor(recorder=recorder, environment=session.environment, service=session.service)
         rate_limiter = RateLimiter(limits.calls_per_second)
         stop_reason = COMPLETED
         if send:
             stop_reason = await _send_rows(session, executor, call_budget(limits, rate_limiter))
         if stop_reason == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
-            stop_reason = await _watch_rows(session, executor, call_budget(limits, rate_limiter), restoring=send)
+            budget = call_budget(limits, rate_limiter, is_first=not send)
+            stop_reason = await _watch_rows(session, executor, budget, restoring=send)
         return stop_reason
     finally:
         await asyncio.shield(writer.close())
+
+
+def _recording_outages(session: RunSession, recorder: Recorder) -> RunSession:
+    """Return the session with every change of an outage recorded before it is reported."""
+    report = session.environment.on_outage
+
+    def record(outage: OutageRecord) -> None:
+        recorder.record_outage(outage)
+        report(outage)
+
+    return replace(session, environment=replace(session.environment, on_outage=record))
 
 
 async def _send_rows(session: RunSession, executor: CallExecutor, budget: CallBudget) -> StopReason:
@@ -97,6 +111,7 @@ async def _watch_rows(
         budget=budget,
         environment=session.environment,
         total=watch_list.count(),
+        customers=watch_list.customer_count(),
     )
     with session.begin_phase(verifier.pool):
         return await verifier.pool.run()

@@ -147,7 +147,7 @@ class AutoRenewRestore(Struct, frozen=True):
     read_at: float = 0.0
     read_twice: bool = False
     seen_active: bool = False
-    failures: int = 0
+    failures: tuple[int, ...] = ()
     conflicts: int = 0
     token_refused: bool = False
 
@@ -169,13 +169,14 @@ class AutoRenewRestore(Struct, frozen=True):
             return replace(self, snapshot=subscription, read_at=now, seen_active=True)
         return self
 
-    def apply(self, verdict: Verdict) -> "AutoRenewRestore":
-        """Return the state after an answer to the update."""
+    def apply(self, verdict: Verdict, *, suspicion: int = 0) -> "AutoRenewRestore":
+        """Return the state after an answer to the update; ``suspicion`` is its series of suspected calls, or 0."""
+        failures = (*self.failures, suspicion) if isinstance(verdict, verdicts.Transient) else self.failures
         return replace(
             self,
             snapshot=None,
             request_sequence=self.request_sequence + verdict.answer.business,
-            failures=self.failures + isinstance(verdict, verdicts.Transient),
+            failures=failures,
             conflicts=self.conflicts + isinstance(verdict, verdicts.Conflict | verdicts.NotReady),
             token_refused=isinstance(verdict, verdicts.TokenRefused),
         )

@@ -50,9 +50,9 @@ class ActivationPoller:
         result = await self._executor.call(
             ordinal, call.operation, call.row.target, request_id=request_id, context=call.context
         )
-        reaction = self._pool.react(result.verdict, failures=call.failures, token_refused=call.token_refused)
+        reaction, suspicion = self._pool.react(watch, result, failures=call.failures, token_refused=call.token_refused)
         if not isinstance(reaction, Answered):
-            watch.apply_unanswered(call, result.verdict)
+            watch.apply_unanswered(call, result.verdict, suspicion=suspicion)
             await self._record(watch, result, WatchResult())
             await self._apply(watch, reaction, result, f"reading the status of a subscription: {result.error}")
             return

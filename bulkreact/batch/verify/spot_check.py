@@ -44,6 +44,7 @@ async def spot_check(
         budget=call_budget(limits, RateLimiter(limits.calls_per_second)),
         environment=environment,
         total=len(targets),
+        customers=len({target.customer_id for target in targets.values()}),
         title="Reading",
         # Without writes no request id is derived from it.
         run_uuid=UUID(int=0),

@@ -55,13 +55,13 @@ class WatchResult(NamedTuple):
 class WatchCall(NamedTuple):
     """The next call of a watch, made for a row; ``request_sequence`` is None for a read, which gets a new request id.
 
-    ``failures`` and ``token_refused`` are those of earlier calls of its kind.
+    ``failures`` and ``token_refused`` are those of earlier calls of its kind; see RetryCounts.
     """
 
     row: WatchedRow
     operation: Operation
     context: CallContext
-    failures: int
+    failures: tuple[int, ...]
     token_refused: bool
     request_sequence: int | None = None
 
@@ -71,7 +71,7 @@ class SubscriptionWatch:
     """The watched rows of one subscription by entitlement id; the subscription itself has the empty id.
 
     ``due`` is the monotonic time of the first read, ``seen`` describes what was last read of each member, ``failures``
-    counts the transient ones since the last answered read. ``restore`` is None if auto-renewal is not restored.
+    are the transient ones since the last answered read. ``restore`` is None if auto-renewal is not restored.
     """
 
     position: int
@@ -82,7 +82,7 @@ class SubscriptionWatch:
     due: float
     restore: AutoRenewRestore | None = None
     seen: dict[str, str] = field(default_factory=dict)
-    failures: int = 0
+    failures: tuple[int, ...] = ()
     token_refused: bool = False
 
     @property
@@ -114,7 +114,7 @@ class SubscriptionWatch:
         """Apply an answer; return the rows that it settles and the next step. ``started`` is when the call was sent."""
         if self.restore and call.request_sequence is not None:
             return self._apply_update(self.restore, verdict)
-        self.failures, self.token_refused = 0, False
+        self.failures, self.token_refused = (), False
         self.activation, read = self.activation.apply(verdict, self.members, at=at, restore=self.restore is not None)
         self.seen.update(read.seen)
         if self.restore:
@@ -135,12 +135,13 @@ class SubscriptionWatch:
         expired = self.close() if step is WatchStep.GIVE_UP else WatchResult()
         return WatchResult([*ended, *expired.ended], expired.unwatched), step
 
-    def apply_unanswered(self, call: WatchCall, verdict: Verdict) -> None:
-        """Count a call that must be repeated."""
+    def apply_unanswered(self, call: WatchCall, verdict: Verdict, *, suspicion: int = 0) -> None:
+        """Count a call that must be repeated; ``suspicion`` is its series of suspected calls, or 0."""
         if self.restore and call.request_sequence is not None:
-            self.restore = self.restore.apply(verdict)
+            self.restore = self.restore.apply(verdict, suspicion=suspicion)
         self.token_refused = isinstance(verdict, TokenRefused)
-        self.failures += isinstance(verdict, Transient)
+        if isinstance(verdict, Transient):
+            self.failures = (*self.failures, suspicion)
 
     def _apply_update(self, restore: AutoRenewRestore, verdict: Verdict) -> tuple[WatchResult, Next]:
         self.restore = restore = restore.apply(verdict)

@@ -24,11 +24,20 @@ class Verifier:
         budget: CallBudget,
         environment: RunEnvironment,
         total: int,
+        customers: int,
         title: str = "Verifying",
     ) -> None:
         self._executor = executor
         self._environment = environment
-        self.pool = WorkerPool(title, queue, total=total, budget=budget, environment=environment, call=self._call)
+        self.pool = WorkerPool(
+            title,
+            queue,
+            total=total,
+            customers=customers,
+            budget=budget,
+            environment=environment,
+            call=self._call,
+        )
         self._poller = ActivationPoller(
             self.pool,
             executor=executor,

@@ -25,6 +25,10 @@ class WatchList:
         """Return how many rows are watched."""
         return self._selection.count()
 
+    def customer_count(self) -> int:
+        """Return how many customers have watched rows."""
+        return self._selection.customer_count()
+
     def streams(self) -> Iterator[CustomerStream]:
         """Yield the customers with watched rows, in the order of the input."""
         yield from map(CustomerStream, self._selection.customers())

@@ -59,6 +59,9 @@ limit_options = combine_options(
     _shown("--attempts", type=click.IntRange(1), default=5, help="Attempts per row for transient failures."),
     _shown("--max-throttle", type=DURATION, default="30m", help="Defer rows that get only 429 answers for this long."),
     _shown("--max-retry-after", type=DURATION, default="300s", help="Defer rows that are asked to wait longer."),
+    _shown(
+        "--max-outage", type=DURATION, default="30m", help="Stop when Partner Center is down for this long (exit 75)."
+    ),
 )
 halt_options = combine_options(
     option(
@@ -155,6 +158,7 @@ def read_limits(ctx: click.Context) -> Limits:
         attempts=params["attempts"],
         max_throttle=params["max_throttle"],
         max_retry_after=params["max_retry_after"],
+        max_outage=params["max_outage"],
         # Even without --verify, a command with --verify-after verifies.
         verify=_verification(ctx) if params.get("verify", "verify_after" in params) else None,
         waiting=_verification(ctx) if "verify_after" in params else Verification(),

@@ -15,9 +15,10 @@ from rich.text import Text
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import Outcome, RunState
+from bulkreact.models import OutageRecord, Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.runs.next_steps import next_steps
+from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
@@ -94,6 +95,10 @@ class ConsoleReporter:
         status = outcome.call.answer.http_status if outcome.call else None
         parts = [f"row {number}: {outcome.status}", f"HTTP {status}" if status else "", outcome.code]
         self.info(" ".join(filter(None, parts)))
+
+    def outage(self, outage: OutageRecord) -> None:
+        """Print since when the service is down and when the next probe is, or that it is back."""
+        self.info(describe_outage(outage))
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import SUCCESSES, Outcome
+from bulkreact.models import SUCCESSES, OutageRecord, Outcome
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.output import results_csv
@@ -60,6 +62,12 @@ class JsonReporter:
             error_code=outcome.code,
             attempts=outcome.attempts,
         )
+
+    def outage(self, outage: OutageRecord) -> None:
+        """Write a line for each change of an outage."""
+        event = "outage.ended" if outage.ended_at else "outage.probed" if outage.probes else "outage.began"
+        fields = {name: value for name, value in asdict(outage).items() if value != ""}
+        self._write(LogLevel.INFO if outage.ended_at else LogLevel.WARNING, event, **fields)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:

@@ -1,11 +1,13 @@
 """What is done with a verdict: the table that all drivers share."""
 
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.reaction import (
     AbortRun,
     Answered,
     ApplyThrottle,
+    AttemptLimits,
     Reaction,
     RenewToken,
     backoff,
@@ -18,6 +20,7 @@ from bulkreact.partnercenter.verdicts import Verdict
 
 ANSWER = Answer(500, "code", "description", business=False)
 TRANSIENT = verdicts.Transient(ANSWER)
+LIMITS = AttemptLimits(attempts=5, max_retry_after=300)
 RETRY_ONCE = verdicts.Transient(ANSWER, retry_once=True)
 
 
@@ -51,11 +54,13 @@ RETRY_ONCE = verdicts.Transient(ANSWER, retry_once=True)
 def test_every_verdict_has_its_reaction(
     verdict: Verdict, failures: int, token_refused: bool, expected: Reaction
 ) -> None:
-    assert react(verdict, failures=failures, token_refused=token_refused, attempts=5, chance=0.5) == expected
+    assert react(verdict, failures=failures, token_refused=token_refused, limits=LIMITS, chance=0.5) == expected
 
 
 def test_a_single_attempt_is_never_repeated() -> None:
-    assert react(RETRY_ONCE, failures=0, token_refused=False, attempts=1, chance=0.5) == Answered()
+    assert (
+        react(RETRY_ONCE, failures=0, token_refused=False, limits=replace(LIMITS, attempts=1), chance=0.5) == Answered()
+    )
 
 
 @pytest.mark.parametrize(("failures", "ceiling"), [(1, 1), (2, 2), (3, 4), (4, 8), (7, 60), (5000, 60)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from bulkreact.batch.dispatch.reaction import AbortRun, Answered, react
+from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AttemptLimits, react
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
@@ -119,9 +119,9 @@ class JournalMachine(RuleBasedStateMachine):
         row.progress = advance(before, verdict, call)
         reaction = react(
             verdict,
-            failures=before.retries.failures,
+            failures=len(before.retries.failures),
             token_refused=before.token_refused,
-            attempts=self.attempts,
+            limits=AttemptLimits(self.attempts, 300),
             chance=0.5,
         )
         outcome = None

@@ -106,7 +106,7 @@ def test_rows_below_a_plan_that_does_not_become_active_are_deferred(tmp_path: Pa
 def test_add_ons_are_updated_after_their_parents(tails: list[int], tmp_path: Path) -> None:
     virtual_run = run(tmp_path, [subscription_target(tail) for tail in tails])
     assert writes(virtual_run) == [f"{tail:012d}" for tail in (PARENT, ADD_ON, ADD_ON_OF_ADD_ON)]
-    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
+    assert {status for status, _ in ends(virtual_run)} <= {Status.ACCEPTED, Status.REACTIVATED}
 
 
 def test_an_add_on_waits_until_its_parent_is_seen_active(tmp_path: Path) -> None:
@@ -488,7 +488,7 @@ def test_all_descendants_are_sent_when_an_unknown_parent_is_sent_again(tmp_path:
     assert [status for status, _ in ends(virtual_run)] == [Status.UNKNOWN, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
     virtual_run.answer = lambda _sent: None
     virtual_run.work(LIMITS)
-    assert {status for status, _ in ends(virtual_run)} == {Status.ACCEPTED}
+    assert {status for status, _ in ends(virtual_run)} <= {Status.ACCEPTED, Status.REACTIVATED}
 
 
 def test_missing_permissions_that_stop_the_run_do_not_leave_children_behind(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_an_interrupted_run_says_so_in_lines(program: Program, partner: Partner)
 def test_the_commands_that_follow_a_run_speak_so_too(program: Program, partner: Partner, command: str) -> None:
     partner.service.behaviour = partner.service.behaviour.__class__(activation_delay=0)
     process = run(program, partner, [1599, "a"], "--attempts", "1")
-    again = program(command, process.run.name, *FAST, *AS_JSON)
+    again = program(command, process.run.name, *FAST, *AS_JSON, "--max-outage", "0")
     assert select_event(lines(again), "run.ended")
 
 

@@ -1,0 +1,25 @@
+"""How an outage is described to people."""
+
+from bulkreact.models import OutageRecord
+from bulkreact.wording import plural
+
+
+def describe_outage(outage: OutageRecord) -> str:
+    """Return what is known of an outage while the run goes on."""
+    if outage.ended_at:
+        return f"Partner Center answers again: {summarize_outage(outage)}."
+    reason = f"Partner Center is down since {clock(outage.since)} ({outage.cause})"
+    if not outage.next_probe_at:
+        return f"{reason}, after {plural(outage.probes, 'probe')}."
+    return f"{reason}. All calls wait; the next probe is at {clock(outage.next_probe_at)}."
+
+
+def summarize_outage(outage: OutageRecord) -> str:
+    """Return from when until when the service was down, and how often it was probed."""
+    until = f"to {clock(outage.ended_at)}" if outage.ended_at else "until the run ended"
+    return f"unreachable from {clock(outage.since)} {until}, {plural(outage.probes, 'probe')}"
+
+
+def clock(time: str) -> str:
+    """Return the time of day of a UTC time, to the second."""
+    return f"{time[11:19]} UTC"
