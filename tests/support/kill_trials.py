@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from tests.support.fork_server import ForkedCommand, ForkedResult, ForkServer
 from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.invariants import count_repeated, find_disagreements, received_calls
 from tests.support.program import Partner, Program
-from tests.support.run_commands import ids_by_path
 
 Arguments = tuple[str, ...]
 Rows = tuple[tuple[str, str, str], ...]
@@ -33,8 +33,16 @@ SETTLED_ROWS: Rows = (
 )
 # One more whose answers are all lost.
 ROWS: Rows = (*SETTLED_ROWS, row(scenario_id(1599)))
-_VARYING = {"attempts", "request_id", "correlation_id", "started_at", "finished_at"}
+# What is below a plan, the plan, and an update whose answer is lost.
+SUBSCRIPTION_ROWS: Rows = (
+    (guid(1001), scenario_id(7001), guid(5)),
+    (guid(1001), scenario_id(7001), ""),
+    (guid(1002), scenario_id(2503), ""),
+)
+_VARYING = ("attempts", "request_id", "correlation_id", "started_at", "finished_at")
 _INDEX = ".runs.sqlite3"
+_PASSING = re.compile(r"^\.runs\.|-wal$|-shm$|\.lock$|^forked\.")
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-(\w+)-[0-9a-f]{4}")
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,16 @@ class Scene:
 
     ``{url}`` stands for the partner, ``{run}`` for the folder of the first run. Where there is an inbox the input lies
     in it. The last command before may be stopped as well. When the step ``until`` is done, so is the command: the same
-    one again would begin anew.
+    one again would begin anew. Result columns that are ``varying`` may differ from those of a run that was not stopped.
     """
 
     command: Arguments
     after: tuple[tuple[set[int], Arguments], ...]
     before: tuple[Arguments, ...] = ()
     stopped_before: Stop | None = None
-    rows: Rows = ROWS
+    files: tuple[tuple[str, Rows], ...] = (("input.csv", ROWS),)
     ids_of_row: int = 1
-    input_file: str = "input.csv"
+    varying: tuple[str, ...] = ()
     until: str = ""
 
 
@@ -75,11 +83,12 @@ class Trial:
     scene: Scene
 
     def prepare(self) -> None:
-        """Write the input, and run the commands that come before."""
-        path = self.program.folder / self.scene.input_file
-        path.parent.mkdir(exist_ok=True)
-        write_csv(path, self.scene.rows)
-        os.utime(path, (0, 0))
+        """Write the files, and run the commands that come before."""
+        for seconds, (name, rows) in enumerate(self.scene.files):
+            path = self.program.folder / name
+            path.parent.mkdir(exist_ok=True)
+            write_csv(path, rows)
+            os.utime(path, (seconds, seconds))
         for arguments in self.scene.before:
             is_last = arguments is self.scene.before[-1]
             self.server.run(self._command(arguments, self.scene.stopped_before if is_last else None))
@@ -110,9 +119,9 @@ class Trial:
             if result.code not in codes or "Traceback" in result.err:
                 yield f"{arguments[0]} ended with {result.code}: {result.err[-1500:]}"
         yield from self.find_leftovers()
-        for path, ids in ids_by_path(self.partner).items():
-            if len(set(ids)) > self.scene.ids_of_row:
-                yield f"sent under {len(set(ids))} request ids: {path}"
+        for call, ids in self._ids_by_call().items():
+            if len(ids) > self.scene.ids_of_row:
+                yield f"sent under {len(ids)} request ids: {call}"
         yield from self.partner.service.call_log.violations
         for run in self._runs():
             yield from self._problems_of_run(run)
@@ -130,6 +139,13 @@ class Trial:
         """Return whether a stopped command had nothing left to do."""
         until = self.scene.until
         return bool(until) and any(step.startswith(until) for step in ended.steps[:-1])
+
+    def _ids_by_call(self) -> dict[str, set[str]]:
+        ids: dict[str, set[str]] = {}
+        for call in self.partner.service.call_log.calls:
+            if call["method"] in {"POST", "PATCH"}:
+                ids.setdefault(f"{call['method']} {call['path']}", set()).add(str(call["request_id"]))
+        return ids
 
     def _runs(self) -> list[Path]:
         return [path.parent for path in self.program.folder.glob("reports/[!.]*/journal.sqlite3")]
@@ -162,6 +178,13 @@ class Trial:
             yield "latest.json is not the run's summary"
 
     @property
+    def files(self) -> list[str]:
+        """Return the names of all files, apart from those that SQLite and the locks leave."""
+        paths = (path.relative_to(self.program.folder) for path in self.program.folder.rglob("*") if path.is_file())
+        names = [str(path) for path in paths if path.parts[0] != "state" and not _PASSING.search(path.name)]
+        return sorted(_RUN_ID.sub(r"\1", name) for name in names)
+
+    @property
     def results(self) -> list[list[dict[str, str]]]:
         """Return the results of all runs, apart from times, ids, attempts and whether an active row was so before."""
         return [
@@ -169,7 +192,7 @@ class Trial:
                 {
                     name: cell.replace("already_active", "reactivated")
                     for name, cell in line.items()
-                    if name not in _VARYING
+                    if name not in (*_VARYING, *self.scene.varying)
                 }
                 for line in read_csv(path)
             ]
@@ -178,6 +201,6 @@ class Trial:
 
     @property
     def calls(self) -> int:
-        """Return how many reactivations the partner has received, but those whose answers are always lost."""
-        lost = row(scenario_id(1599))[2]
-        return sum(call.entitlement_id != lost for call in received_calls(self.partner.service.call_log))
+        """Return how many writing calls the partner has received, but those whose answers are always lost."""
+        lost, calls = row(scenario_id(1599))[2], self.partner.service.call_log.calls
+        return sum(call["method"] != "GET" and lost not in str(call["path"]) for call in calls)
