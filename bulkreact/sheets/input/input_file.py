@@ -120,13 +120,9 @@ class InputFile:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
         if self._ids_only and len(chunk.columns) == len(self._layout.carried_columns):
             ids = [chunk[index].tolist() for index in self._layout.ids]
-            if all(map(guid_cells.are_canonical, ids)) and not self._has_line_breaks(chunk):
+            if all(map(guid_cells.are_canonical, ids)) and not _has_line_breaks(chunk):
                 return self._fast_rows(chunk, ids)
         return self._checked_rows(chunk)
-
-    def _has_line_breaks(self, chunk: pd.DataFrame) -> bool:
-        others = (chunk[index].tolist() for index in self._layout.carried_columns if index not in self._layout.ids)
-        return any(map(guid_cells.has_line_break, map("".join, others)))
 
     def _fast_rows(self, chunk: pd.DataFrame, ids: list[list[str]]) -> Iterator[InputRow]:
         targets = list(map(Target, *ids))
@@ -139,21 +135,22 @@ class InputFile:
         ids = [guid_cells.normalize(chunk[index]).tolist() for index in indexes]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
+        has_line_breaks = _has_line_breaks(chunk)
         for number, cells, guids in zip((chunk.index + 1).tolist(), _cells(chunk), zip(*ids, strict=True), strict=True):
-            if not self._headers.repeats(number, cells):
+            # The names of columns are no ids.
+            if ("" in guids or self._headers.may_stand_beside) and self._headers.repeats(number, cells):
+                continue
+            if has_line_breaks and (swallowed := row_checks.find_swallowed(cells, self._layout)):
+                yield self._invalid_row(number, cells, [swallowed])
+            else:
                 yield self._checked_row(number, cells, guids)
 
     def _checked_row(self, number: int, cells: Sequence[str], guids: tuple[str, ...]) -> InputRow:
         if self._guarded:
             cells = [unguard(cell) for cell in cells]
-        carried = tuple(cells[index] for index in self._layout.carried_columns)
         if errors := self._find_errors(number, cells, guids):
-            error = RowError(number, tuple(errors))
-            self._record(error)
-            ids = ["" if index is None else cells[index] for index in self._layout.ids]
-            if error.code != row_checks.SWALLOWED_ROWS and is_total(carried, ids):
-                self._totals[number] = error.code
-            return InputRow(number, carried, None, error.code, error.message[:DESCRIPTION_LENGTH])
+            return self._invalid_row(number, cells, errors)
+        carried = tuple(cells[index] for index in self._layout.carried_columns)
         options = self._options.read(cells)
         self.unread_dates += options.unread_dates
         customer_id, subscription_id, entitlement_id = guids
@@ -170,6 +167,15 @@ class InputFile:
             restore_auto_renew=options.restore_auto_renew,
             deadline=options.deadline,
         )
+
+    def _invalid_row(self, number: int, cells: Sequence[str], errors: Sequence[CellError]) -> InputRow:
+        error = RowError(number, tuple(errors))
+        self._record(error)
+        carried = tuple(cells[index] for index in self._layout.carried_columns)
+        ids = ["" if index is None else cells[index] for index in self._layout.ids]
+        if error.code != row_checks.SWALLOWED_ROWS and is_total(carried, ids):
+            self._totals[number] = error.code
+        return InputRow(number, carried, None, error.code, error.message[:DESCRIPTION_LENGTH])
 
     def _find_errors(self, number: int, cells: Sequence[str], guids: tuple[str, ...]) -> list[CellError]:
         cut = self._table.cut_off
@@ -188,6 +194,11 @@ class InputFile:
         self.codes[error.code] += 1
         if len(self.errors) < self._errors_listed:
             self.errors.append(error)
+
+
+def _has_line_breaks(chunk: pd.DataFrame) -> bool:
+    columns = (chunk[column].tolist() for column in chunk.columns)
+    return any(map(guid_cells.has_line_break, map("".join, columns)))
 
 
 def _cells(chunk: pd.DataFrame) -> Iterator[tuple[str, ...]]:

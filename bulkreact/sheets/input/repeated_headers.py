@@ -26,6 +26,11 @@ class RepeatedHeaders:
         # A second table may stand beside the first.
         self._unnamed = [index for index, cell in enumerate(header) if not cell.strip()]
 
+    @property
+    def may_stand_beside(self) -> bool:
+        """Return whether a row with ids may name columns too: there are columns without a name."""
+        return bool(self._unnamed)
+
     def repeats(self, number: int, cells: Sequence[str]) -> bool:
         """Return whether a row is the header once more, so that the rows below it are read as before."""
         if not self._may_name_columns(cells):

@@ -34,14 +34,11 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
 
     | the row | is refused for |
     |---|---|
-    | has a cell that holds other rows | swallowed-rows, and nothing else |
     | has text behind the ``width`` of the header | ragged-row, and nothing else |
     | has no ids | no-ids, and nothing else |
     | has an unclear kind, or is a subscription | unusable customer and subscription ids, bad options |
     | is an Azure subscription | unusable ids of all three columns, bad options |
     """
-    if swallowed := [index for index, cell in enumerate(cells) if guid_cells.holds_rows(cell)]:
-        return [_swallowed_rows(cells[swallowed[0]], swallowed[0], reader.layout)]
     if extra := [cell for cell in cells[width:] if cell.strip()]:
         surplus = ", ".join(map(repr, extra))
         return [CellError(RAGGED_ROW, "", surplus, f"the row has more cells than the header; surplus: {surplus}")]
@@ -64,14 +61,15 @@ def find_cut_off(cells: int, layout: ColumnLayout) -> CellError | None:
     return CellError(RAGGED_ROW, "", "", reason)
 
 
-def _swallowed_rows(cell: str, index: int, layout: ColumnLayout) -> CellError:
-    names = dict(zip(layout.carried_columns, layout.header, strict=True))
-    reason = (
-        "holds several lines of ids: a quotation mark that opens in this row closes rows later, and made them one cell"
-    )
-    return CellError(
-        SWALLOWED_ROWS, names.get(index, f"cell {index + 1}"), cell, reason, "Delete or double it in the original file"
-    )
+def find_swallowed(cells: Sequence[str], layout: ColumnLayout) -> CellError | None:
+    """Return what is wrong with a row if one of its cells holds other rows: nothing else matters then."""
+    for index, cell in enumerate(cells):
+        if guid_cells.holds_rows(cell):
+            names = dict(zip(layout.carried_columns, layout.header, strict=True))
+            reason = "holds several lines of ids: a quotation mark that opens in this row closes rows later"
+            remedy = "Delete or double it in the original file"
+            return CellError(SWALLOWED_ROWS, names.get(index, f"cell {index + 1}"), cell, reason, remedy)
+    return None
 
 
 def explain_merged(errors: Sequence[CellError], ranges: Mapping[str, str]) -> list[CellError]:

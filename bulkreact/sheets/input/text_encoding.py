@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 WESTERN = "cp1252"
@@ -64,22 +65,24 @@ def find_nonsense(chunks: Iterable[str]) -> str:
     foreign = strange = 0
     example = ""
     for chunk in chunks:
-        foreign += len(_FOREIGN.findall(chunk))
-        for match in _nonsense(chunk):
-            strange += len(match[0])
-            example = example or _word_around(chunk, match)
+        words = Counter(word for word in _split(chunk) if not word.isascii())
+        for word, times in words.items():
+            nonsense = sum(len(match[0]) for match in _nonsense(word))
+            foreign += len(_FOREIGN.findall(word)) * times
+            strange += nonsense * times
+            example = example or (word[:_EXAMPLE_LENGTH] if nonsense else "")
     return example if strange > _TOLERATED * foreign else ""
+
+
+def _split(text: str) -> list[str]:
+    # A regular expression takes five times as long.
+    for separator in ',;|"':
+        text = text.replace(separator, " ")
+    return text.split()
 
 
 def _nonsense(text: str) -> Iterator[re.Match[str]]:
     return (match for match in _STRANGE.finditer(text) if len({*match[0]}) > 1 or len(match[0]) == 1)
-
-
-def _word_around(text: str, match: re.Match[str]) -> str:
-    start, end = match.span()
-    before = re.split(r"[\s,;|\"]", text[max(0, start - _EXAMPLE_LENGTH) : start])[-1]
-    after = re.split(r"[\s,;|\"]", text[end : end + _EXAMPLE_LENGTH])[0]
-    return f"{before}{match[0]}{after}"[:_EXAMPLE_LENGTH]
 
 
 def how_to_find_out(fitting: Iterable[str]) -> str:
