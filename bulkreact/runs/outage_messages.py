@@ -7,7 +7,7 @@ from bulkreact.wording import plural
 def describe_outage(outage: OutageRecord) -> str:
     """Return what is known of an outage while the run goes on."""
     if outage.ended_at:
-        return f"Partner Center answers again: {summarize_outage(outage)}."
+        return f"{summarize_outage(outage)}. The run goes on."
     reason = f"Partner Center is down since {clock(outage.since)} ({outage.cause})"
     if not outage.next_probe_at:
         return f"{reason}, after {plural(outage.probes, 'probe')}."
@@ -16,8 +16,8 @@ def describe_outage(outage: OutageRecord) -> str:
 
 def summarize_outage(outage: OutageRecord) -> str:
     """Return from when until when the service was down, and how often it was probed."""
-    until = f"to {clock(outage.ended_at)}" if outage.ended_at else "until the run ended"
-    return f"unreachable from {clock(outage.since)} {until}, {plural(outage.probes, 'probe')}"
+    until = f"to {clock(outage.ended_at)}" if outage.ended_at else "on"
+    return f"Partner Center was unreachable from {clock(outage.since)} {until}, {plural(outage.probes, 'probe')}"
 
 
 def clock(time: str) -> str:

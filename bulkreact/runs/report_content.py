@@ -80,6 +80,7 @@ def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[
         "Operator": metadata.operator,
         "bulkreact": metadata.version,
         "Calls": overview.calls_made,
+        "Outages": overview.interruptions,
         "Pace": ceiling if achieved is None else f"{achieved:g}/min, {ceiling}",
     }
     return tuple((name, value) for name, value in values.items() if value)

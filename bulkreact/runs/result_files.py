@@ -125,7 +125,15 @@ class ResultFiles:
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)
-        return RunOverview(journal.metadata, self.status, counts.statuses.total(), counts, calls, pace)
+        return RunOverview(
+            journal.metadata,
+            self.status,
+            counts.statuses.total(),
+            counts,
+            calls,
+            pace,
+            outages=journal.outages(),
+        )
 
     def _wants_workbook(self, *, from_spreadsheet: bool) -> bool:
         if self.xlsx is not None:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from bulkreact import __version__
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
-from bulkreact.models import RunState
+from bulkreact.models import OutageRecord, RunState
+from bulkreact.runs.outage_messages import summarize_outage
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
 
@@ -60,6 +63,7 @@ class RunOverview:
     calls: dict[str, int]
     pace: dict[str, float | None]
     running: bool = False
+    outages: tuple[OutageRecord, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -82,6 +86,11 @@ class RunOverview:
         """Return how many calls the run made, for people."""
         calls = self.calls
         return f"{calls['sent']:,} sent, {calls['retried']:,} repeated, {calls['throttled']:,} throttled"
+
+    @property
+    def interruptions(self) -> str:
+        """Return when the service was down, for people."""
+        return "; ".join(map(summarize_outage, self.outages))
 
     @property
     def ceiling(self) -> str:
@@ -116,4 +125,5 @@ class RunOverview:
             "taken_over": dict(self.counts.transferred),
             "calls": self.calls,
             "pace": self.pace,
+            "outages": [asdict(outage) for outage in self.outages],
         }

@@ -65,6 +65,7 @@ class Journal(JournalReader):
     def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
         """Record that this process works on the run; return the session number."""
         self._execute(schema.CREATE_OUTAGES, ())
+        self._execute(schema.FORGET_PROBES, ())
         return int(
             self._execute(
                 "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at) "

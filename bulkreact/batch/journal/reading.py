@@ -24,7 +24,7 @@ from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.errors import JournalUnreadableError
-from bulkreact.models import ResultRow, SessionTimeline
+from bulkreact.models import OutageRecord, ResultRow, SessionTimeline
 
 JOURNAL_NAME = "journal.sqlite3"
 _IN_FLIGHT = """
@@ -38,6 +38,10 @@ WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ord
 """
 _HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"
 _IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
+
+# A run of an earlier version has no such table.
+_HAS_OUTAGES = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'outages')"
+_OUTAGES = "SELECT since, ended_at, next_probe_at, probes, cause FROM outages ORDER BY session, since"
 
 RowIds = tuple[str | None, str | None, str | None]
 
@@ -129,6 +133,12 @@ class JournalReader:
     def traffic(self, configured_per_minute: float | None) -> Traffic:
         """Return the calls of the run and its rate, for JSON."""
         return call_stats.traffic(self.connection, configured_per_minute)
+
+    def outages(self) -> tuple[OutageRecord, ...]:
+        """Return the outages that the run met, in their order; the last one may last, or its process was killed."""
+        if not self.connection.execute(_HAS_OUTAGES).fetchone()[0]:
+            return ()
+        return tuple(OutageRecord(*row) for row in self.connection.execute(_OUTAGES))
 
     def write_calls(self) -> list[WriteCall]:
         """Return every write call, in the order in which they were made."""

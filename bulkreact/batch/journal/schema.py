@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS outages (
     CHECK (ended_at = '' OR next_probe_at = '')
 ) STRICT
 """
+# A process that was killed in an outage makes no further probe.
+FORGET_PROBES = "UPDATE outages SET next_probe_at = '' WHERE next_probe_at <> ''"
 SAVE_OUTAGE = (
     "INSERT INTO outages (session, since, ended_at, next_probe_at, probes, cause) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (session, since) DO UPDATE SET ended_at = excluded.ended_at, next_probe_at = excluded.next_probe_at, "

@@ -11,10 +11,12 @@ import click
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
-from bulkreact.cli.options.param_types import DURATION
+from bulkreact.cli.options.param_types import DURATION, Parser
 from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.settings import parse_duration
 from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
+from bulkreact.simulator.partnercenter.outages import OutageKind, ScheduledOutage
 
 _FILE = ReadablePath(exists=True)
 # Ids that choose no scenario: they end in letters.
@@ -22,6 +24,21 @@ _TENANT = "7e4a4700-0000-4000-8000-a0000000000a"
 _CLIENT = "c11e4700-0000-4000-8000-a0000000000a"
 
 
+def _outage(text: str) -> ScheduledOutage:
+    """Read ``20s..50s:503`` or ``20s..50s:503:10s``."""
+    times, _, rest = text.partition(":")
+    kind, _, wait = rest.partition(":")
+    begin, _, end = times.partition("..")
+    try:
+        return ScheduledOutage(
+            parse_duration(begin), parse_duration(end), OutageKind(kind), parse_duration(wait) if wait else 0.0
+        )
+    except ValueError:
+        kinds = ", ".join(OutageKind)
+        raise ValueError(f"{text!r} is not an outage; write it like 20s..50s:503 (kinds: {kinds})") from None
+
+
+OUTAGE = Parser("FROM..TO:KIND", _outage)
 _option = partial(click.option, show_default=True)
 
 
@@ -51,6 +68,14 @@ _option = partial(click.option, show_default=True)
     help="How their list goes on: with links, with tokens alone, or cut off after a page that counts them all.",
 )
 @click.option(
+    "--outage",
+    "outages",
+    type=OUTAGE,
+    multiple=True,
+    help="When the service is down, and how: 20s..50s:503 (or 502, 504, reset, no-answer); 20s..50s:503:10s names a "
+    "Retry-After. Repeatable.",
+)
+@click.option(
     "--tls-certificate",
     type=_FILE,
     help="Serve https as localhost, with a token service: the certificate (PEM), with those it depends on.",
@@ -66,7 +91,12 @@ def command(
     """
     names = ("activation_delay", "activation_spread", "partner_limit", "customer_limit", "window", "seed", "customers")
     params = {name: ctx.params[name] for name in (*names, "broken_customers", "page_size")}
-    behaviour = Behaviour(**params, fault_share=ctx.params["faults"], paging=Paging(ctx.params["paging"]))
+    behaviour = Behaviour(
+        **params,
+        fault_share=ctx.params["faults"],
+        paging=Paging(ctx.params["paging"]),
+        outages=ctx.params["outages"],
+    )
     stopped = asyncio.Event()
     shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
     shutdown.install()

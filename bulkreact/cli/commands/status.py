@@ -19,6 +19,7 @@ from bulkreact.cli.output.status_table import status_table
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
+from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_csv import RowCounts
@@ -92,6 +93,10 @@ class RunSnapshot:
         achieved = overview.pace["achieved_per_minute"]
         if achieved:
             yield f"Pace:    {achieved:,.0f}/min, {overview.ceiling}"
+        if overview.outages and overview.outages[-1].next_probe_at and (self.session or self.verified_by):
+            yield f"Outage:  {describe_outage(overview.outages[-1])}"
+        elif overview.outages:
+            yield f"Outages: {overview.interruptions}"
         if self.verified_by:
             yield f"Process {self.verified_by} is reading the present status of accepted subscriptions."
         if self.session and not self.open:
@@ -118,7 +123,9 @@ def _read(folder: Path) -> RunSnapshot:
         status = run_status(latest, now=iso_milliseconds(utc_now()))
         traffic = journal.traffic(status.configured_per_minute)
         return RunSnapshot(
-            RunOverview(journal.metadata, status, rows, counts, *traffic, running=session is not None),
+            RunOverview(
+                journal.metadata, status, rows, counts, *traffic, running=session is not None, outages=journal.outages()
+            ),
             session,
             verified_by=active.process_id if active and not session else None,
             open=rows - counts.statuses.total() if session else journal.open_count().rows,

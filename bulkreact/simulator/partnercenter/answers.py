@@ -78,7 +78,8 @@ HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>5
 class ScriptedAnswer:
     """One answer: whether the call takes effect first, the delay in seconds, and the response, or a dropped connection.
 
-    ``throttle`` is whom a 429 blocks for ``seconds``: ``customer``, ``partner`` or only this call.
+    ``throttle`` is whom a 429 blocks for ``seconds``: ``customer``, ``partner`` or only this call. ``from_gateway``: it
+    carries none of the service's headers.
     """
 
     status: int = 202
@@ -89,6 +90,7 @@ class ScriptedAnswer:
     delay: float = 0.0
     throttle: str = ""
     seconds: float = 0.0
+    from_gateway: bool = False
 
 
 def refusal(status: int, code: str, description: str = "") -> ScriptedAnswer:

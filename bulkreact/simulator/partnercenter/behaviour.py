@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bulkreact.simulator.partnercenter.outages import ScheduledOutage
+
 
 class Paging(StrEnum):
     """How the list of customers goes on after a page: with a link and a token, with the token alone, or not at all."""
@@ -32,6 +34,7 @@ class Behaviour:
     broken_customers: int = 0
     page_size: int = 500
     paging: Paging = Paging.LINKS
+    outages: tuple[ScheduledOutage, ...] = ()
 
     def delay(self, jitter: float) -> float:
         """Return the time from accepted to active at a position in the spread, from 0 (soonest) to 1."""

@@ -4,6 +4,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -83,7 +84,8 @@ async def respond(request: web.Request, call: dict[str, object], answer: Scripte
     headers = dict(answer.headers)
     if headers.get("Retry-After") == "date":
         headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=answer.seconds + 1), usegmt=True)
-    if answer.status != 429:  # noqa: PLR2004 - the gateway's throttle carries none of these
+    # The gateway's throttle carries none of these either.
+    if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not answer.from_gateway:
         headers["MS-RequestId"] = request.headers.get("MS-RequestId", "")
         headers["MS-CorrelationId"] = request.headers.get("MS-CorrelationId", "")
         headers["MS-CV"] = uuid4().hex[:16]

@@ -46,7 +46,9 @@ def _handler(operation: RequestHandler) -> Handler:
             request.app[PARTNER_CENTER].call_log.violations.append("a reactivation carries no body and no Content-Type")
         ids = [request.match_info[name].lower() for name in _IDS if name in request.match_info]
         # The list of customers is limited as if it were a separate customer.
-        rejection = check_request(request, ids, scope=ids[0] if ids else "customers")
+        rejection = request.app[PARTNER_CENTER].outage() or check_request(
+            request, ids, scope=ids[0] if ids else "customers"
+        )
         return await respond(request, call, rejection or operation(request, body, ids))
 
     return handle

@@ -10,6 +10,7 @@ from bulkreact.simulator.partnercenter.behaviour import Behaviour
 from bulkreact.simulator.partnercenter.call_log import CallLog
 from bulkreact.simulator.partnercenter.entitlement import SimulatedEntitlement
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, entitlement_scenario_of
+from bulkreact.simulator.partnercenter.outages import answer_in_outage
 from bulkreact.simulator.partnercenter.rate_limiter import PARTNER
 from bulkreact.simulator.partnercenter.response_bodies import entitlement_body, entitlements_body
 from bulkreact.simulator.partnercenter.sample_customers import SampleCustomers
@@ -33,6 +34,7 @@ class PartnerCenter:
         self._state = SharedState(behaviour, clock)
         self._customers = SampleCustomers(self._state)
         self._subscriptions = SimulatedSubscriptions(self._state, self._customers.profiles, today or datetime.now(UTC))
+        self._started_at = clock()
         self._plans: dict[Plan, dict[str, SimulatedEntitlement]] = {}
 
     @property
@@ -57,6 +59,10 @@ class PartnerCenter:
     @origin.setter
     def origin(self, origin: str) -> None:
         self._subscriptions.origin = origin
+
+    def outage(self) -> ScriptedAnswer | None:
+        """Return the answer to any call while the service is down, else None."""
+        return answer_in_outage(self.behaviour.outages, self._state.clock() - self._started_at)
 
     def throttle(self, customer_id: str) -> ScriptedAnswer | None:
         """Return the gateway's 429 if the partner or the customer has used up a limit."""
