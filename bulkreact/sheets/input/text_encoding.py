@@ -75,7 +75,7 @@ def find_nonsense(chunks: Iterable[str]) -> str:
 
 
 def _split(text: str) -> list[str]:
-    # A regular expression takes five times as long.
+    # str.translate takes several times as long.
     for separator in ',;|"':
         text = text.replace(separator, " ")
     return text.split()
