@@ -29,7 +29,20 @@ class OutputRefusedError(InputRefusedError):
 
 
 class FileRefusedError(InputRefusedError):
-    """The input file itself must be corrected; nothing else is wrong."""
+    """The input file itself must be corrected; nothing else is wrong.
+
+    ``public`` is the reason for people who may not be allowed to read the file: it quotes nothing of it that has not
+    passed as a table. It is empty if there is no such reason.
+    """
+
+    def __init__(self, message: str, *, public: str = "") -> None:
+        super().__init__(message)
+        self.public = public
+
+    @classmethod
+    def plain(cls, message: str) -> "FileRefusedError":
+        """Return an error with a message that quotes nothing of the file."""
+        return cls(message, public=message)
 
 
 class CredentialsRefusedError(BulkreactError):

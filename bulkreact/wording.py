@@ -1,4 +1,4 @@
-"""Formats numbers and paths for messages."""
+"""Formats numbers, paths and foreign text for messages."""
 
 import os
 import shlex
@@ -9,6 +9,11 @@ from pathlib import Path
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``1,204 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def printable(text: Path | str) -> str:
+    """Return text from outside on one line: control, direction and undecodable characters are escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
 
 
 def shell_quote(path: Path | str) -> str:

@@ -1,87 +1,32 @@
-"""Moves the files of an inbox to ``done`` or ``failed``: nothing is overwritten, and a crash loses nothing."""
+"""Moves and copies files between folders that others may write to: nothing is overwritten, and a crash loses nothing."""
 
 import errno
-import filecmp
 import io
 import os
+import re
 import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkreact.atomic_write import PARTIAL, sync_folder
-from bulkreact.errors import ResultsNotWrittenError
-from bulkreact.inbox.ledger import LedgerEntry
-from bulkreact.inbox.scan import file_sha256
-from bulkreact.sheets.output.results_csv import RESULTS
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.errors import FileRefusedError
+from bulkreact.inbox.folder import Folder
+from bulkreact.inbox.foreign_file import (
+    FileChangedError,
+    FileSnapshot,
+    holding,
+    read_unchanged,
+    take_snapshot,
+)
 
-_DONE = "done"
-_FAILED = "failed"
+# What a killed process leaves behind.
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
+_CHUNK = 1 << 20
 _COMPRESSED = ".gz"
 # In bytes, of most file systems.
 _LONGEST_NAME = 255
-
-
-@dataclass(frozen=True, slots=True)
-class FileMover:
-    """Moves files out of an inbox; with ``keep`` it does nothing."""
-
-    inbox: Path
-    keep: bool
-
-    def remove_partial_files(self) -> None:
-        """Remove partial files of a killed process."""
-        if not self.keep:
-            for name in (_DONE, _FAILED):
-                for partial in (self.inbox / name).glob(PARTIAL):
-                    partial.unlink(missing_ok=True)
-
-    def find_input(self, entry: LedgerEntry) -> Path | None:
-        """Return a run's input file if it is still in the inbox with unchanged content."""
-        path = self.inbox / entry.file_name
-        return path if file_sha256(path) == entry.sha256 else None
-
-    def archive_run(self, entry: LedgerEntry, run: Path) -> Path | None:
-        """Copy a run's results to ``done``, then move its input file next to them; return its new path."""
-        if self.keep:
-            return None
-        with _as_results_error(entry.file_name):
-            for name in (RESULTS, WORKBOOK):
-                if (run / name).is_file():
-                    end = f".{entry.run_id}.{name}"
-                    stem = truncate_name(stem_of(entry.file_name), spare=len(os.fsencode(end)))
-                    copy(run / name, self.inbox / _DONE / f"{stem}{end}")
-            source = self.find_input(entry)
-            return move(source, self.inbox / _DONE) if source else None
-
-    def archive_duplicate(self, path: Path) -> None:
-        """Move a file that needs no run to ``done``."""
-        if not self.keep:
-            with _as_results_error(path.name):
-                move(path, self.inbox / _DONE)
-
-    def refuse(self, path: Path, reason: str) -> Path | None:
-        """Move a file that cannot be run to ``failed``, next to a note with the reason; return its new path."""
-        if self.keep:
-            return None
-        with _as_results_error(path.name):
-            return move_with_note(path, self.inbox / _FAILED, reason)
-
-
-@contextmanager
-def _as_results_error(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ResultsNotWrittenError(
-            f"{name} could not be moved out of the inbox: {error.strerror}. Fix the cause: the next sweep moves it, and "
-            "does not run it again."
-        ) from None
 
 
 def truncate_name(name: str, *, spare: int) -> str:
@@ -95,110 +40,152 @@ def stem_of(name: str) -> str:
     return Path(name[: -len(_COMPRESSED)] if name.lower().endswith(_COMPRESSED) else name).stem
 
 
-def move(file: Path, folder: Path) -> Path:
+def move(inbox: Folder, file: FileSnapshot, folder: Folder) -> Path:
     """Move a file into a folder, under another name if its own is taken; return its new path."""
-    folder.mkdir(exist_ok=True)
-    return next(path for path in _candidates(folder / file.name) if _move_to(file, path))
+    with holding(inbox, file):
+        return folder.path / next(name for name in _candidates(file.name) if _move_to(inbox, file, folder, name))
 
 
-def move_with_note(file: Path, folder: Path, text: str) -> Path:
+def move_with_note(inbox: Folder, file: FileSnapshot, folder: Folder, text: str) -> Path:
     """Move a file into a folder, next to a text file with the reason; return its new path."""
-    folder.mkdir(exist_ok=True)
-    # File names in it need not be valid text.
-    note = text.encode("utf-8", "replace") + b"\n"
-    return next(path for path in _candidates(folder / file.name) if _move_beside_note(file, path, note))
+    note = text.encode() + b"\n"
+    with holding(inbox, file):
+        names = (name for name in _candidates(file.name) if _move_beside_note(inbox, file, folder, name, note))
+        return folder.path / next(names)
 
 
-def copy(file: Path, path: Path) -> Path:
-    """Copy a file to a path, or to a numbered one if another file is there; return the copy's path."""
-    path.parent.mkdir(exist_ok=True)
-    return next(candidate for candidate in _candidates(path) if _copy_to(file, candidate))
+def copy(file: Path, folder: Folder, name: str) -> Path:
+    """Copy a file into a folder, under a numbered name if another file has its own; return the copy's path."""
+    return folder.path / next(candidate for candidate in _candidates(name) if _copy_to(file, folder, candidate))
 
 
-def _candidates(first: Path) -> Iterator[Path]:
-    """Yield candidate paths: the given one, then numbered ones, ``x.csv``, ``x-2.csv``."""
+def _candidates(first: str) -> Iterator[str]:
+    """Yield candidate names: the given one, then numbered ones, ``x.csv``, ``x-2.csv``."""
     yield first
+    stem, suffix = Path(first).stem, Path(first).suffix
     for number in count(2):
-        end = f"-{number}{first.suffix}"
-        yield first.with_name(f"{truncate_name(first.stem, spare=len(os.fsencode(end)))}{end}")
+        end = f"-{number}{suffix}"
+        yield f"{truncate_name(stem, spare=len(os.fsencode(end)))}{end}"
 
 
-def _move_to(file: Path, path: Path) -> bool:
-    """Move a file unless the path is taken; return whether it was moved.
+def _move_to(source: Folder, file: FileSnapshot, folder: Folder, name: str) -> bool:
+    """Move a file unless the name is taken; return whether it was moved; FileChangedError if another one has its name.
 
     A hard link and then the removal of the old name never replace a file, unlike a rename.
     """
     try:
-        os.link(file, path, follow_symlinks=False)
+        source.link(file.name, folder, name)
     except FileExistsError:
         # A crash between link and unlink left both names.
-        if not _is_same(file, path):
+        if not file.is_same_file(folder.status(name)):
             return False
-        file.unlink()
     except (OSError, NotImplementedError):
-        # Not every file system has hard links, and none links to another disk.
-        if path.exists():
+        # Not every file system has hard links, none links to another disk, and some systems none to others' files.
+        if folder.status(name) is not None:
             return False
-        _rename(file, path)
+        _rename(source, file, folder, name)
     else:
-        file.unlink()
-    sync_folder(path.parent)
-    sync_folder(file.parent)
+        if not file.is_same_file(folder.status(name)):
+            folder.unlink(name)
+            raise FileChangedError(file.name)
+    if file.is_same_file(source.status(file.name)):
+        source.unlink(file.name)
+    folder.sync()
+    source.sync()
     return True
 
 
-def _rename(file: Path, path: Path) -> None:
+def _rename(source: Folder, file: FileSnapshot, folder: Folder, name: str) -> None:
     try:
-        file.rename(path)
+        source.rename(file.name, folder, name)
+    except FileNotFoundError:
+        raise FileChangedError(file.name) from None
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         # Another disk: complete the copy before the removal.
-        with file.open("rb") as source:
-            _write(source, _partial_path(path)).replace(path)
-        file.unlink()
+        if not _publish(_copy_unchanged(source, file, folder), folder, name):
+            raise
+        return
+    if not file.is_same_file(folder.status(name)):
+        # Give back what was put in the place of the file.
+        if source.status(file.name) is None:
+            folder.rename(name, source, file.name)
+        raise FileChangedError(file.name)
 
 
-def _move_beside_note(file: Path, path: Path, text: bytes) -> bool:
-    note = path.with_name(f"{truncate_name(path.name, spare=4)}.txt")
-    if (path.exists() and not _is_same(file, path)) or (note.exists() and note.read_bytes() != text):
+def _move_beside_note(source: Folder, file: FileSnapshot, folder: Folder, name: str, text: bytes) -> bool:
+    note = f"{truncate_name(name, spare=4)}.txt"
+    status = folder.status(name)
+    if status is not None and not file.is_same_file(status):
         return False
     # The note first: after a crash, a file without one would have no explanation.
-    if not note.exists():
-        _write_note(note, text)
-    return _move_to(file, path)
+    return _write_note(folder, note, text) and _move_to(source, file, folder, name)
 
 
-def _write_note(path: Path, text: bytes) -> None:
-    _write(io.BytesIO(text), _partial_path(path)).replace(path)
+def _write_note(folder: Folder, name: str, text: bytes) -> bool:
+    """Write a note unless the name has other content; return whether the note is there now."""
+    return _write_once(folder, name, lambda: io.BytesIO(text))
 
 
-def _copy_to(file: Path, path: Path) -> bool:
-    """Copy a file unless the path has other content; return whether the content is there now."""
-    if path.exists():
-        return filecmp.cmp(file, path, shallow=False)
-    with file.open("rb") as source:
-        partial = _write(source, _partial_path(path))
-    if _move_to(partial, path):
+def _copy_to(file: Path, folder: Folder, name: str) -> bool:
+    """Copy a file unless the name has other content; return whether the content is there now."""
+    return _write_once(folder, name, lambda: file.open("rb"))
+
+
+def _write_once(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> bool:
+    if folder.status(name) is not None:
+        return _has_content(folder, name, open_content)
+    with open_content() as content:
+        return _publish(_write(_chunks(content), folder), folder, name)
+
+
+def _publish(draft: FileSnapshot, folder: Folder, name: str) -> bool:
+    """Give a partial file its name unless that is taken; return whether it was free."""
+    if _move_to(folder, draft, folder, name):
         return True
-    partial.unlink()
+    folder.unlink(draft.name)
     return False
 
 
-def _write(source: BinaryIO, path: Path) -> Path:
-    with path.open("xb") as target:
-        shutil.copyfileobj(source, target)
-        target.flush()
-        os.fsync(target.fileno())
-    return path
-
-
-def _is_same(file: Path, path: Path) -> bool:
+def _copy_unchanged(source: Folder, file: FileSnapshot, folder: Folder) -> FileSnapshot:
+    """Copy a file into a partial one; FileChangedError if it cannot be read, or is not the same any more."""
     try:
-        return file.samefile(path)
+        draft = _write(read_unchanged(source, file), folder)
+    except FileRefusedError:
+        raise FileChangedError(file.name) from None
+    if take_snapshot(source, file.name) == file:
+        return draft
+    folder.unlink(draft.name)
+    raise FileChangedError(file.name)
+
+
+def _has_content(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> bool:
+    try:
+        with folder.open_file(name) as present, open_content() as content:
+            return all(one == other for one, other in zip_longest(_chunks(present), _chunks(content)))
     except OSError:
         return False
 
 
-def _partial_path(path: Path) -> Path:
-    return path.with_name(f".{secrets.token_hex(8)}.partial")
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(file.read, _CHUNK), b"")
+
+
+def _write(chunks: Iterable[bytes], folder: Folder) -> FileSnapshot:
+    """Write a partial file and sync it."""
+    name = _partial_name()
+    target = folder.create_file(name)
+    try:
+        with target:
+            target.writelines(chunks)
+            target.flush()
+            os.fsync(target.fileno())
+            return FileSnapshot.of(name, os.fstat(target.fileno()))
+    except BaseException:
+        folder.unlink(name)
+        raise
+
+
+def _partial_name() -> str:
+    return f".{secrets.token_hex(8)}.partial"

@@ -9,9 +9,9 @@ from pathlib import Path
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
+from bulkreact.inbox.foreign_file import FileSnapshot, digest_of, private_copy, take_snapshot
 from bulkreact.inbox.ledger import FilingStage, LedgerEntry
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
-from bulkreact.inbox.scan import FileSnapshot, file_sha256, take_snapshot
 from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -19,15 +19,19 @@ from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import find_unfinished, new_metadata
+from bulkreact.wording import printable
 
+# Of the file, in the draft of its run while it is read.
+_COPY = "input"
 _NO_ROWS = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that cannot be read: it is moved to ``failed`` with the reason."""
+    """A file that cannot be read: it is moved to ``failed`` with the ``public`` reason, which quotes nothing of it."""
 
     reason: str
+    public: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,7 @@ class NewFileProcessor:
 
     def process(self, snapshot: FileSnapshot) -> FileResult | None:
         """Process one file; None if there is nothing to report."""
-        job, path = self.sweep.job, snapshot.path
-        name, sha256 = os.fsencode(path.name), file_sha256(path)
+        job, name, sha256 = self.sweep.job, os.fsencode(snapshot.name), digest_of(self.sweep.inbox, snapshot)
         if not job.again and (
             (name, sha256) in self.sweep.already_reported or job.ledger.is_left_in_place(name, job.dedup_key(sha256))
         ):
@@ -109,7 +112,7 @@ class NewFileProcessor:
         if self._has_changed(snapshot):
             return None
         now = job.environment.now()
-        run_id = store.new_id(name_of(str(path)), now)
+        run_id = store.new_id(name_of(snapshot.name), now)
         with store.draft(job.output.reports, run_id) as draft:
             file = self._read(draft, snapshot, run_id, access, now)
             changed = self._has_changed(snapshot)
@@ -122,8 +125,8 @@ class NewFileProcessor:
         match decision:
             case IgnoredFile():
                 return None
-            case RefusedFile(reason):
-                return self._refuse(snapshot, sha256, reason)
+            case RefusedFile():
+                return self._refuse(snapshot, sha256, decision)
             case DuplicateFile(earlier):
                 return self._file_copy(snapshot, sha256, earlier)
             case ContinuedFile(entry, run):
@@ -134,19 +137,21 @@ class NewFileProcessor:
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
     ) -> RefusedFile | NewFile:
-        job, path = self.sweep.job, snapshot.path
+        job, inbox, copy = self.sweep.job, self.sweep.inbox, draft / _COPY
+        name = printable(inbox.path / snapshot.name)
         try:
-            loaded = job.environment.read_input(draft, path)
+            with private_copy(inbox, snapshot, copy):
+                loaded = job.environment.read_input(draft, name, copy)
         except FileRefusedError as error:
-            return RefusedFile(str(error))
+            return _refused(name, error)
         metadata = new_metadata(
-            run_id, name_of(str(path)), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
+            run_id, name_of(snapshot.name), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
         )
         # Without rows to send, the bytes of the file are its content.
         content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
-        name, sha256 = os.fsencode(path.name), loaded.input_file.sha256
+        file_name, sha256 = os.fsencode(snapshot.name), loaded.input_file.sha256
         entry = LedgerEntry(
-            run_id, content, job.target, access.tenant_id, job.ledger.inbox, name, sha256, FilingStage.PREPARED
+            run_id, content, job.target, access.tenant_id, job.ledger.inbox, file_name, sha256, FilingStage.PREPARED
         )
         return NewFile(loaded, entry, metadata)
 
@@ -164,7 +169,7 @@ class NewFileProcessor:
         """Confirm and create the run of a new file."""
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
-        reporter.info(f"{entry.file_name}: run {entry.run_id}.")
+        reporter.info(f"{printable(entry.file_name)}: run {entry.run_id}.")
         reporter.info(file.loaded.input_file.remark)
         reporter.problems(file.loaded.input_file)
         job.environment.confirm(lambda: store.open_count(draft))
@@ -181,45 +186,52 @@ class NewFileProcessor:
         if not run.is_finished:
             return UnfinishedRuns(self.sweep).resume(entry)
         job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
-        self.sweep.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}, in which answers are still lost.")
+        self.sweep.reporter.info(
+            f"{printable(entry.file_name)}: continuing run {entry.run_id}, in which answers are still lost."
+        )
         return self.sweep.confirm_and_run(entry, run.folder, access)
 
     def _has_changed(self, snapshot: FileSnapshot) -> bool:
         """Return whether a file was modified or removed since the snapshot."""
-        if take_snapshot(snapshot.path) == snapshot:
+        if take_snapshot(self.sweep.inbox, snapshot.name) == snapshot:
             return False
-        self.sweep.reporter.info(f"Left alone for now: {snapshot.path.name} changed while it was read.")
+        self.sweep.reporter.info(f"Left alone for now: {printable(snapshot.name)} changed while it was read.")
         return True
 
-    def _refuse(self, snapshot: FileSnapshot, sha256: str, reason: str) -> FileResult:
-        job, name = self.sweep.job, snapshot.path.name
+    def _refuse(self, snapshot: FileSnapshot, sha256: str, refused: RefusedFile) -> FileResult:
+        job, name = self.sweep.job, snapshot.name
         with self.sweep.deferring_signals():
             job.ledger.record_activity(job.environment.now())
-            path = self.sweep.mover.refuse(snapshot.path, reason)
+            path = self.sweep.mover.refuse(snapshot, refused.public)
             if job.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
-        moved = f" It was moved to {path}." if path else ""
-        self.sweep.reporter.error(f"{reason}{moved}")
-        return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=reason)
+        moved = f" It was moved to {printable(path)}." if path else ""
+        self.sweep.reporter.error(f"{refused.reason}{moved}")
+        return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=refused.public)
 
     def _file_copy(self, snapshot: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
         """Move a duplicate away and report it; it stays if its run is unfinished."""
-        job, name = self.sweep.job, snapshot.path.name
+        job, name = self.sweep.job, snapshot.name
         folder = job.output.reports / earlier.run_id
         run = store.find(job.output.reports, str(folder)) if folder.is_dir() else None
         if earlier.stage not in {FilingStage.ENDED, FilingStage.FILED} or (run and not run.is_finished):
             options = run.metadata.settings.options if run else ()
             command = store.resume_command(folder, job.output.reports, options)
-            message = f"it has the rows of {earlier.file_name}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
+            message = f"it has the rows of {printable(earlier.file_name)}, whose run {earlier.run_id} is unfinished. Continue it with: {command}"
             code = HaltedError.exit_code if run and is_halted(run) else InputRefusedError.exit_code
             return self.sweep.leave_waiting(name, earlier.run_id, code, message)
-        message = f"it has the rows of {earlier.file_name}, which were run as {earlier.run_id}, and is not run again"
+        message = f"it has the rows of {printable(earlier.file_name)}, which were run as {earlier.run_id}, and is not run again"
         with self.sweep.deferring_signals():
-            self.sweep.mover.archive_duplicate(snapshot.path)
+            self.sweep.mover.archive_duplicate(snapshot)
             if job.keep:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         reporter, allowed = self.sweep.reporter, job.allow_empty
         report = reporter.info if allowed else reporter.warning
-        report(f"{name}: {message}. To run it all the same: --again")
+        report(f"{printable(name)}: {message}. To run it all the same: --again")
         code = EXIT_SUCCESS if allowed else EXIT_SOME_FAILED
         return FileResult(name, FileOutcome.COPY, code, earlier.run_id, message)
+
+
+def _refused(name: str, error: FileRefusedError) -> RefusedFile:
+    reason, public = str(error), error.public or f"{name} has no table that could be read."
+    return RefusedFile(reason, public if public == reason else f"{public} The output of the sweep says more.")

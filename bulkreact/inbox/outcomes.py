@@ -11,6 +11,7 @@ from bulkreact.errors import AlreadyRunningError, is_fatal
 from bulkreact.monitoring.prometheus import Metric, folder_label
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.timestamps import iso_milliseconds
+from bulkreact.wording import printable
 
 _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
@@ -31,7 +32,10 @@ class FileOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file and what the sweep did with it; the name is empty for the inbox itself."""
+    """One file and what the sweep did with it; the name is empty for the inbox itself.
+
+    The message is for everybody: it quotes nothing of a file that has not passed as a table.
+    """
 
     name: str
     outcome: FileOutcome
@@ -53,7 +57,7 @@ class FileResult:
     @property
     def line(self) -> str:
         """Return it as one line of text."""
-        return ": ".join(part for part in (self.name, self.message or f"exit code {self.exit_code}") if part)
+        return ": ".join(part for part in (printable(self.name), self.message or f"exit code {self.exit_code}") if part)
 
 
 def ends_sweep(code: int) -> bool:

@@ -1,18 +1,28 @@
 """Scans an inbox: which files are ready to be run, and which are ignored."""
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.inbox.folder import Folder, is_link
+from bulkreact.inbox.foreign_file import FileSnapshot, read_unchanged
 from bulkreact.settings import CONFIG_FILE_NAME
+from bulkreact.wording import printable
+
+DONE = "done"
+FAILED = "failed"
+# In bytes: a table of millions of rows is smaller, and whoever may drop files must not fill the disk with a copy.
+LARGEST_FILE = 2 << 30
 
 # The samples in this project's own inbox; files of these names with other contents are ordinary input.
 SHIPPED = {
     "sample.csv": frozenset({"c952ad1a787f463707599782e71745f18a5710164716e710c2062aad2a4cd9fa"}),
     "incident.csv": frozenset({"8cefea71360edc70ec9bc5d4c4fce2f0bdddcfe1383ecd37fdda44b03451f629"}),
 }
+# In bytes; the samples are much smaller.
+_LARGEST_SAMPLE = 1 << 20
 _NOT_INPUT = frozenset({CONFIG_FILE_NAME, "desktop.ini", "thumbs.db"})
 _HIDDEN = (".", "~$")
 # Suffixes that browsers, copying programs and editors give to incomplete files.
@@ -20,57 +30,72 @@ _INCOMPLETE = (".part", ".partial", ".filepart", ".crdownload", ".download", ".t
 
 
 @dataclass(frozen=True, slots=True)
-class FileSnapshot:
-    """A file's size and times: if they differ a moment later, the file is being written."""
+class ForeignEntry:
+    """An entry that is not touched, and why."""
 
-    path: Path
-    size: int
-    modified_ns: int
-    changed_ns: int = 0
-
-    def is_settling(self, *, settle: float, now: float) -> bool:
-        """Return whether it changed less than ``settle`` seconds ago.
-
-        A future mtime means another machine's clock; fall back to ctime.
-        """
-        modified = self.modified_ns / 1e9
-        return abs(now - (modified if modified <= now else self.changed_ns / 1e9)) < settle
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class InboxScan:
-    """The files of an inbox, oldest first: ready ones, and those that changed just now."""
+    """The files of an inbox, oldest first: ready ones, and those that changed just now; and what is left alone."""
 
     ready: tuple[FileSnapshot, ...]
     settling: tuple[FileSnapshot, ...]
+    foreign: tuple[ForeignEntry, ...]
 
 
-def scan(inbox: Path, *, settle: float, now: float) -> InboxScan:
+def scan(inbox: Folder, *, settle: float, now: float) -> InboxScan:
     """Scan an inbox; raise InputRefusedError if it cannot be read."""
     try:
-        paths = [path for path in inbox.iterdir() if not is_ignored(path.name)]
+        names = [name for name in inbox.names() if not is_ignored(name)]
+        entries = [entry for name in names if (entry := _examine(inbox, name))]
     except OSError as error:
-        raise InputRefusedError(f"The inbox {inbox} cannot be read: {error.strerror}.") from None
-    files = [file for path in paths if (file := take_snapshot(path))]
-    files.sort(key=lambda file: (file.modified_ns, file.path.name))
+        raise InputRefusedError(f"The inbox {printable(inbox.path)} cannot be read: {error.strerror}.") from None
+    files = [entry for entry in entries if isinstance(entry, FileSnapshot)]
+    files.sort(key=lambda file: (file.modified_ns, file.name))
     settling = {file for file in files if file.is_settling(settle=settle, now=now)}
+    foreign = (entry for entry in entries if isinstance(entry, ForeignEntry))
     return InboxScan(
-        tuple(file for file in files if file not in settling and not _is_shipped(file.path)),
+        tuple(file for file in files if file not in settling and not _is_shipped(inbox, file)),
         tuple(file for file in files if file in settling),
+        tuple(sorted(foreign, key=lambda entry: entry.name)),
     )
 
 
-def take_snapshot(path: Path) -> FileSnapshot | None:
-    """Return a file's snapshot; None if it is hidden, gone, or not a regular file."""
-    try:
-        status = path.stat()
-    except OSError:
-        # A broken link: reading it will fail with the reason.
-        return FileSnapshot(path, -1, 0) if path.is_symlink() else None
-    hidden = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
-    if not stat.S_ISREG(status.st_mode) or hidden:
+def _examine(inbox: Folder, name: str) -> FileSnapshot | ForeignEntry | None:
+    """Return what an entry is, None for folders, hidden files and what is gone."""
+    status = inbox.status(name)
+    if status is None or getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN:
         return None
-    return FileSnapshot(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if is_link(status):
+        return ForeignEntry(name, "it is a link, and links are not followed. Put the file itself there")
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return ForeignEntry(name, "it is a pipe, a socket or a device, and no file. Remove it")
+    if reason := _objection(inbox, status):
+        return ForeignEntry(name, reason)
+    return FileSnapshot.of(name, status)
+
+
+def _objection(inbox: Folder, status: os.stat_result) -> str:
+    """Return why a file is not touched, empty if it may be."""
+    # A link may show a file that whoever made it cannot read.
+    if status.st_nlink > 1 and not _is_half_moved(inbox, status):
+        return "it has another name elsewhere, by a hard link. Put a copy there instead"
+    if status.st_size > LARGEST_FILE:
+        return f"it is larger than {LARGEST_FILE >> 30} GiB. Split it, or run it by its name: bulkreact run"
+    if inbox.is_sticky_of_another and status.st_uid != os.geteuid():
+        return "it is another user's and the folder has the sticky bit, so that it cannot be moved. Use another folder"
+    return ""
+
+
+def _is_half_moved(inbox: Folder, status: os.stat_result) -> bool:
+    """Return whether a sweep that was killed has left both names of a file that it moved."""
+    folders = [folder for name in (DONE, FAILED) if (folder := inbox.subfolder(name))]
+    return status.st_nlink == 2 and any(status.st_ino in folder.inodes() for folder in folders)  # noqa: PLR2004
 
 
 def is_ignored(name: str) -> bool:
@@ -79,21 +104,12 @@ def is_ignored(name: str) -> bool:
     return name.startswith(_HIDDEN) or name.endswith(_INCOMPLETE) or name in _NOT_INPUT
 
 
-def file_sha256(path: Path) -> str:
-    """Return the digest of a file's bytes, empty if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def _is_shipped(path: Path) -> bool:
+def _is_shipped(inbox: Folder, file: FileSnapshot) -> bool:
     """Return whether a file is one of the samples, also with Windows line ends."""
-    if path.name not in SHIPPED:
+    if file.name not in SHIPPED or file.size > _LARGEST_SAMPLE:
         return False
     try:
-        content = path.read_bytes().replace(b"\r\n", b"\n")
-    except OSError:
+        content = b"".join(read_unchanged(inbox, file)).replace(b"\r\n", b"\n")
+    except FileRefusedError:
         return False
-    return hashlib.sha256(content).hexdigest() in SHIPPED[path.name]
+    return hashlib.sha256(content).hexdigest() in SHIPPED[file.name]

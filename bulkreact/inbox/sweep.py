@@ -5,14 +5,23 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, BulkreactError, is_fatal, most_severe
+from bulkreact.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    EXIT_SUCCESS,
+    BulkreactError,
+    InputRefusedError,
+    is_fatal,
+    most_severe,
+)
 from bulkreact.inbox.new_files import NewFileProcessor
 from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, inactivity_message, sweep_metrics
-from bulkreact.inbox.scan import FileSnapshot, scan
+from bulkreact.inbox.scan import InboxScan, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs.interruption import deferring_signals, exit_code_of
+from bulkreact.wording import printable
 
 # Between the two snapshots of a file that show whether it is being written.
 _SNAPSHOT_SECONDS = 1.0
@@ -64,7 +73,10 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
     results: list[FileResult] = []
     signals = job.environment.signals
     with ExitStack() as stack:
-        sweep_pass = SweepPass(job, stack)
+        try:
+            sweep_pass = SweepPass(job, stack)
+        except InputRefusedError as error:
+            return [_waiting(job, "", error)], EXIT_SUCCESS
         sweep_pass.mover.remove_partial_files()
         try:
             for result in _process_files(sweep_pass):
@@ -89,10 +101,13 @@ def _process_files(sweep_pass: SweepPass) -> Iterator[FileResult | None]:
     job = sweep_pass.job
     for entry in job.ledger.find_unfiled():
         yield _catch_errors(sweep_pass, entry.file_name, partial(UnfinishedRuns(sweep_pass).resume, entry))
-    ready: list[FileSnapshot] = []
-    yield _catch_errors(sweep_pass, "", partial(_find_ready, job, ready))
-    for snapshot in ready:
-        yield _catch_errors(sweep_pass, snapshot.path.name, partial(NewFileProcessor(sweep_pass).process, snapshot))
+    found: list[InboxScan] = []
+    yield _catch_errors(sweep_pass, "", partial(_scan, sweep_pass, found))
+    for files in found:
+        for foreign in files.foreign:
+            yield sweep_pass.leave_waiting(foreign.name, "", InputRefusedError.exit_code, foreign.reason)
+        for snapshot in files.ready:
+            yield _catch_errors(sweep_pass, snapshot.name, partial(NewFileProcessor(sweep_pass).process, snapshot))
 
 
 def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResult | None]) -> FileResult | None:
@@ -100,19 +115,24 @@ def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResul
     try:
         return step()
     except BulkreactError as error:
-        message = str(error)
-        sweep_pass.reporter.error(f"{name}: {message}" if name else message)
-        return FileResult(name, FileOutcome.WAITING, error.exit_code, message=message)
+        return _waiting(sweep_pass.job, name, error)
 
 
-def _find_ready(job: SweepJob, ready: list[FileSnapshot]) -> None:
-    """Find the files that are ready, and wait: files that change meanwhile are ignored when they are read."""
-    settle = job.settle
-    files = scan(job.inbox, settle=settle, now=job.environment.now().timestamp())
+def _waiting(job: SweepJob, name: str, error: BulkreactError) -> FileResult:
+    message = str(error)
+    job.environment.reporter.error(f"{printable(name)}: {message}" if name else message)
+    return FileResult(name, FileOutcome.WAITING, error.exit_code, message=message)
+
+
+def _scan(sweep_pass: SweepPass, found: list[InboxScan]) -> None:
+    """Scan the inbox, and wait: files that change meanwhile are ignored when they are read."""
+    job = sweep_pass.job
+    reporter, settle = job.environment.reporter, job.settle
+    files = scan(sweep_pass.inbox, settle=settle, now=job.environment.now().timestamp())
     for snapshot in files.settling:
-        job.environment.reporter.info(f"Left alone for now: {snapshot.path.name} changed less than {settle:g} s ago.")
-    ready.extend(files.ready)
-    if ready:
+        reporter.info(f"Left alone for now: {printable(snapshot.name)} changed less than {settle:g} s ago.")
+    found.append(files)
+    if files.ready:
         job.environment.sleep(min(_SNAPSHOT_SECONDS, settle))
 
 

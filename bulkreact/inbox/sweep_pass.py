@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
-from bulkreact.inbox.file_moves import FileMover
+from bulkreact.inbox.file_mover import FileMover
+from bulkreact.inbox.folder import open_inbox
 from bulkreact.inbox.ledger import SIMULATED, FilingStage, Ledger, LedgerEntry
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -23,6 +24,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import SteadyClock
+from bulkreact.wording import printable
 
 COMMAND = "sweep"
 _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
@@ -53,13 +55,13 @@ class SweepEnvironment:
     """Dependencies injected into a sweep.
 
     ``confirm`` asks before sending and raises InputRefusedError unless the answer is yes. ``read_input`` loads a file
-    into a draft's journal. ``signals`` are those that came while no run received them.
+    into a draft's journal, from its name for people and the copy to be read. ``signals`` are those that came while no run received them.
     """
 
     reporter: Reporter
     access: AccessSource
     confirm: Confirm
-    read_input: Callable[[Path, Path], LoadedInput]
+    read_input: Callable[[Path, str, Path], LoadedInput]
     signals: list[int]
     run_async: RunAsync
     now: Callable[[], datetime]
@@ -94,7 +96,9 @@ class SweepJob:
 
 
 class SweepPass:
-    """Processes the files of one pass; the partner's lock is taken with the first run and released with the ``stack``.
+    """Processes the files of one pass; InputRefusedError if the inbox or a folder in it cannot be used.
+
+    The partner's lock is taken with the first run; the ``stack`` releases it and closes the inbox.
 
     ``stop_code`` is the exit code of a signal, or 0. ``already_reported`` are files, by name and digest, whose
     unfinished run was handled in this pass.
@@ -102,7 +106,9 @@ class SweepPass:
 
     def __init__(self, job: SweepJob, stack: ExitStack) -> None:
         self.job = job
-        self.mover = FileMover(job.inbox, job.keep)
+        self.inbox = stack.enter_context(open_inbox(job.inbox))
+        self.mover = FileMover(self.inbox, job.keep)
+        self.mover.open_folders(create=False)
         self.reporter = job.environment.reporter
         self.already_reported: set[tuple[bytes, str]] = set()
         self.stop_code = EXIT_SUCCESS
@@ -126,6 +132,8 @@ class SweepPass:
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
         """Work on a run, and move its input if the run is complete."""
         job = self.job
+        # Before anything is sent: what is put in the place of the folder later leads nowhere.
+        self.mover.open_folders(create=True)
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
         connection = PartnerConnection(
@@ -156,12 +164,12 @@ class SweepPass:
                 self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
             self.job.ledger.mark_filed(entry)
         if path:
-            self.reporter.info(f"{entry.file_name} is now {path}")
+            self.reporter.info(f"{printable(entry.file_name)} is now {printable(path)}")
         return FileResult(entry.file_name, FileOutcome.RUN, exit_code, entry.run_id, written=written)
 
     def leave_waiting(self, name: str, run_id: str, code: int, message: str) -> FileResult:
         """Warn that a file stays in the inbox, and why."""
-        self.reporter.warning(f"{name}: {message}.")
+        self.reporter.warning(f"{printable(name)}: {message}.")
         return FileResult(name, FileOutcome.WAITING, code, run_id, message)
 
     @contextmanager

@@ -21,6 +21,7 @@ from bulkreact.runs.history import summarize
 from bulkreact.runs.index import Run
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.sheets.output.results_csv import RESULTS
+from bulkreact.wording import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class UnfinishedRuns:
         if obstacle := _obstacle(entry, run, job, access):
             message = f"its unfinished run {entry.run_id} {obstacle}. Continue it with: {command}"
             return self._leave_waiting(entry, InputRefusedError.exit_code, message)
-        self.sweep.reporter.info(f"{entry.file_name}: continuing run {entry.run_id}.")
+        self.sweep.reporter.info(f"{printable(entry.file_name)}: continuing run {entry.run_id}.")
         return self.sweep.confirm_and_run(entry, run.folder, access)
 
     def _leave_waiting(self, entry: LedgerEntry, code: int, message: str) -> FileResult:

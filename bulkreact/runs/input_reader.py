@@ -53,7 +53,7 @@ def open_input(source: str) -> Iterator[Path]:
 
 def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:
     """Put the rows of an input into a draft's journal; FileRefusedError if the whole input is refused."""
-    name = shown_name(source)
+    name, input_file = shown_name(source), None
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
     try:
@@ -67,7 +67,10 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
             digest = input_digest(folder)
         _check(input_file, options)
     except InputRefusedError as error:
-        raise FileRefusedError(str(error)) from None
+        # With a layout, it has passed as a table: what its rows have may be quoted to everybody.
+        quotable = str(error) if input_file else ""
+        public = error.public if isinstance(error, FileRefusedError) else ""
+        raise FileRefusedError(str(error), public=public or quotable) from None
     return LoadedInput(input_file, digest)
 
 

@@ -39,7 +39,14 @@ class ColumnLayout:
 
 
 class ColumnError(Exception):
-    """The header does not name the id columns; the message says what is missing or ambiguous."""
+    """The header does not name the id columns.
+
+    The ``reason`` says what is missing or ambiguous and quotes nothing of the header, unlike the text behind it.
+    """
+
+    def __init__(self, reason: str, quoted: str = "") -> None:
+        super().__init__(f"{reason}. {quoted}" if quoted else reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def check_header(header: Sequence[str], rule: HeaderRule, id_columns: IdColumns 
     """Raise ColumnError if a header lacks columns; ``id_columns`` is called to suggest others."""
     columns = rule.find_columns(header)
     if missing := rule.find_missing(columns):
-        raise ColumnError(_missing_message(header, columns, missing, rule, id_columns))
+        raise _missing_error(header, columns, missing, rule, id_columns)
 
 
 def find_layout(
@@ -106,14 +113,14 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
         indexes = [index for index, name in enumerate(header) if column_of(name) == column]
         if len(indexes) > 1:
             names = " and ".join(repr(header[index]) for index in indexes)
-            fix = f"rename all but one, or choose with --map {column}=HEADER"
-            raise ColumnError(f"{len(indexes)} columns claim to be {column}: {names}; {fix}")
+            fix = f"Rename all but one, or choose with --map {column}=HEADER"
+            raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}")
         return indexes[0] if indexes else None
     indexes = _indexes_of(header, named)
     if len(indexes) != 1:
+        count = "no" if not indexes else "more than one"
         raise ColumnError(
-            f"--map {column}={named}: {'no' if not indexes else 'more than one'} column is called that; "
-            f"there are: {_quote_names(header)}"
+            f"--map {column}={named}: {count} column is called that", f"There are: {_quote_names(header)}"
         )
     return indexes[0]
 
@@ -125,16 +132,16 @@ def _indexes_of(header: Sequence[str], name: str) -> list[int]:
     return exact or [index for index, other in enumerate(header) if key and header_key(other) == key]
 
 
-def _missing_message(
+def _missing_error(
     header: Sequence[str],
     columns: Mapping[str, int],
     missing: Sequence[str],
     rule: HeaderRule,
     id_columns: IdColumns,
-) -> str:
+) -> ColumnError:
     if not columns and sum(is_guid(name.strip()) for name in header) >= min(len(ID_COLUMNS), len(rule.required)):
         required = ",".join(rule.required)
-        return f"it has ids and no names. Put this line above it: {required} (in the file's order)"
+        return ColumnError(f"it has ids and no names. Put this line above it: {required} (in the file's order)")
     wrong = [
         f"--map {column}={rule.named[column]}: no column is called that" for column in missing if column in rule.named
     ]
@@ -142,7 +149,7 @@ def _missing_message(
         wrong.append(f"missing in the header: {', '.join(unnamed)}")
     free = {index: name for index, name in enumerate(header) if name.strip() and index not in columns.values()}
     hint = _suggest(free, missing, rule.named, id_columns())
-    return f"{'; '.join(wrong)}. The header has: {_quote_names(header)}.{hint}"
+    return ColumnError("; ".join(wrong), f"The header has: {_quote_names(header)}.{hint}")
 
 
 def _suggest(

@@ -22,7 +22,7 @@ from tests.support.ids import guid, metadata, row, write_csv
 ENTRY = LedgerEntry("new", "content", "target", "", b"inbox", b"a.csv", "0" * 64, FilingStage.PREPARED)
 EARLIER = replace(ENTRY, run_id="earlier", stage=FilingStage.FILED)
 UNFINISHED = Run.of(Path("by-hand"), RunRecord(metadata(id="by-hand")))
-UNREADABLE = RefusedFile("no header")
+UNREADABLE = RefusedFile("no header", "no header")
 
 
 @pytest.fixture

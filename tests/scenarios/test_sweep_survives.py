@@ -1,5 +1,6 @@
 """Sweeps that are killed, doubled, watched and interrupted: nothing is run twice, lost, or left where it does not belong."""
 
+import errno
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import pytest
 
+from bulkreact.inbox.folder import Folder
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.conftest import Chaos
 from tests.support.ids import guid, row, scenario_id, write_csv
@@ -49,7 +52,7 @@ MORE_INSTANTS = [
     ("bulkreact.runs.result_files.ResultFiles.write", 1, 1),
     ("bulkreact.batch.journal.journal.Journal.end_session", 1, 1),
     ("bulkreact.inbox.ledger.Ledger.set_stage", 0, 2),
-    ("bulkreact.inbox.file_moves._partial_path", 1, 1),
+    ("bulkreact.inbox.file_moves._partial_name", 1, 1),
     ("bulkreact.inbox.file_moves.copy", 1, 1),
     ("os.link", 0, 2),
     ("os.link", 1, 2),
@@ -307,11 +310,11 @@ def test_results_that_could_not_be_put_aside_are_put_aside_by_the_next_sweep(
     program: Program, partner: Partner
 ) -> None:
     drop_file(program, "a.csv", 100)
-    (inbox_folder(program) / "done").write_text("in the way")
-    process = sweep(program, partner)
+    broken = OSError(errno.EIO, "Input/output error")
+    with patch.object(Folder, "link", side_effect=broken), patch.object(Folder, "rename", side_effect=broken):
+        process = sweep(program, partner)
     assert process.code == 74
     assert "could not be moved out of the inbox" in process.err
-    (inbox_folder(program) / "done").unlink()
     assert sweep(program, partner).code == 0
     assert count_calls(partner, 100) == [1, 1]
     assert "a.csv" in file_names(inbox_folder(program) / "done")

@@ -72,7 +72,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             reporter=reporter,
             access=access,
             confirm=partial(_confirm, service, yes=output.yes),
-            read_input=lambda draft, path: load_input(draft, str(path), path, load_options),
+            read_input=lambda draft, name, path: load_input(draft, name, path, load_options),
             signals=invocation_of(ctx).signals,
             run_async=run_async,
             now=utc_now,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.clean_text import CleanText
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
@@ -37,7 +37,7 @@ class Scan:
 
 
 def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -> Scan:
-    """Read all records once; InputRefusedError if a quotation mark is not closed, or ids could be in other columns."""
+    """Read all records once; FileRefusedError if a quotation mark is not closed, or ids could be in other columns."""
     csv.field_size_limit(_CELL_LIMIT)
     scanner = _RecordScanner(file, name, delimiter)
     try:
@@ -47,7 +47,7 @@ def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -
         named = len("\0".join(header).rstrip("\0 \t").split("\0")) if found and found.complete else len(header)
         scanner.scan_to_end(header[:named], below, rule)
     except csv.Error as error:
-        raise InputRefusedError(
+        raise FileRefusedError.plain(
             f"{name} is not a proper CSV file: line {scanner.records + 1} or later: {error}. "
             "Look for a quotation mark that is not closed, or a stray one inside a cell."
         ) from None
@@ -128,14 +128,16 @@ class _RecordScanner:
         self.last = record
 
     def _check(self, number: int, record: Sequence[str]) -> None:
-        """Note which columns a wide record uses; InputRefusedError for a short one that can be read in two ways."""
+        """Note which columns a wide record uses; FileRefusedError for a short one that can be read in two ways."""
         named = len(self._header)
         if self._short_rows.possible and self.is_short(record) and self._short_rows.is_ambiguous(record):
-            raise InputRefusedError(
+            problem = (
                 f"{self._name}: row {number} has {len(record)} cells, fewer than the {named} of the header, and its "
                 "ids may belong to other columns than those above them. Look for a header with a comma in it: put "
-                f"quotation marks around it. The header has: {', '.join(map(repr, self._header))[:500]}."
+                "quotation marks around it."
             )
+            header = ", ".join(map(repr, self._header))[:500]
+            raise FileRefusedError(f"{problem} The header has: {header}.", public=problem)
         for column in range(len(record), max(named, self.used), -1):
             if record[column - 1].strip():
                 self.used = column

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import pandas as pd
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.clean_text import CleanText, find_nuls
 from bulkreact.sheets.input.csv_dialect import DELIMITERS, CsvDialect, detect_delimiter, find_sep_line, first_records
@@ -43,7 +43,7 @@ _CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 class TextTable:
-    """A table in a text file, below the row that names its columns; InputRefusedError if it cannot be read.
+    """A table in a text file, below the row that names its columns; FileRefusedError if it cannot be read.
 
     ``remark`` says what was guessed, empty if nothing that matters to the user.
     """
@@ -68,10 +68,12 @@ class TextTable:
                     has_nuls = file.has_nuls
             except UnicodeError:
                 if candidate == encodings[-1]:
-                    raise InputRefusedError(self._decoding_error(encoding, marked, compressed=compressed)) from None
+                    raise FileRefusedError.plain(
+                        self._decoding_error(encoding, marked, compressed=compressed)
+                    ) from None
                 continue
-            except _CORRUPT as error:
-                raise InputRefusedError(f"{name} cannot be unpacked: {error}. Compress it again.") from None
+            except _CORRUPT:
+                raise _damaged(name) from None
             break
         guessed = self.dialect.encoding == WESTERN and not encoding
         remarks = [*(self._check_western() if guessed else ()), *(self._check_nuls() if has_nuls else ())]
@@ -129,7 +131,7 @@ class TextTable:
                 read += len(chunk)
                 yield chunk if chunk.index[0] > header_index else chunk.loc[chunk.index > header_index]
         if read < scan.records:
-            raise InputRefusedError(
+            raise FileRefusedError.plain(
                 f"{self._name} has {scan.records} lines of data but only {read} could be read. "
                 "Look for a broken quotation mark, and save the file again."
             )
@@ -139,20 +141,19 @@ class TextTable:
             head = text.read(_HEAD_LENGTH)
         # Valid UTF-8 is text in practice; any bytes are valid in the Western encoding.
         if dialect.encoding == WESTERN and _BINARY.search(head):
-            raise InputRefusedError(f"{self._name} is not a text file, so it has no table that could be read.")
+            raise FileRefusedError.plain(f"{self._name} is not a text file, so it has no table that could be read.")
         if separator := find_sep_line(head):
             return replace(dialect, delimiter=dialect.delimiter or separator, has_sep_line=True)
         return dialect if dialect.delimiter else replace(dialect, delimiter=detect_delimiter(head, self._rule))
 
     def _check_western(self) -> Iterator[str]:
-        """Yield that the encoding was guessed; InputRefusedError if the text then makes no sense."""
+        """Yield that the encoding was guessed; FileRefusedError if the text then makes no sense."""
         with self._open() as file:
             nonsense = find_nonsense(iter(partial(file.read, _HEAD_LENGTH), ""))
         if nonsense:
-            raise InputRefusedError(
-                f"{self._name} is not UTF-8, and in Windows' Western encoding ({WESTERN}) it makes no sense, for example "
-                f"{nonsense!r}. {self._how_to_find_out(compressed=self.dialect.compressed)}."
-            )
+            problem = f"{self._name} is not UTF-8, and in Windows' Western encoding ({WESTERN}) it makes no sense"
+            remedy = f"{self._how_to_find_out(compressed=self.dialect.compressed)}."
+            raise FileRefusedError(f"{problem}, for example {nonsense!r}. {remedy}", public=f"{problem}. {remedy}")
         yield (
             f"{self._name} is not UTF-8 and was read as Windows' Western encoding ({WESTERN}). If names look wrong, say "
             "which it is with --encoding, or save the file as 'CSV UTF-8'."
@@ -174,14 +175,14 @@ class TextTable:
         return found is not None and found.complete
 
     def _check_nuls(self) -> Iterator[str]:
-        """Yield where NUL characters were passed over; InputRefusedError if they stand for lost rows."""
+        """Yield where NUL characters were passed over; FileRefusedError if they stand for lost rows."""
         with (
             _open_bytes(self._path, compressed=self.dialect.compressed) as raw,
             io.TextIOWrapper(raw, encoding=self.dialect.encoding) as text,
         ):
             nuls = find_nuls(text)
         if nuls.block_line:
-            raise InputRefusedError(
+            raise FileRefusedError.plain(
                 f"{self._name}: line {nuls.block_line} has a block of NUL characters with more rows behind it, as in a copy "
                 "that broke off: rows are missing there. Copy or export the file again."
             )
@@ -234,15 +235,19 @@ def _open_bytes(path: Path, *, compressed: bool) -> BinaryIO:
 
 
 def _read_start(path: Path, name: str) -> tuple[bool, bytes]:
-    """Return whether a file is compressed, and its first bytes; InputRefusedError if it is no text."""
+    """Return whether a file is compressed, and its first bytes; FileRefusedError if it is no text."""
     with path.open("rb") as raw:
         compressed = raw.read(len(_GZIP)) == _GZIP
     try:
         with _open_bytes(path, compressed=compressed) as raw:
             start = raw.read(_HEAD_LENGTH)
-    except _CORRUPT as error:
-        raise InputRefusedError(f"{name} cannot be unpacked: {error}. Compress it again.") from None
+    except _CORRUPT:
+        raise _damaged(name) from None
     return compressed, start
+
+
+def _damaged(name: str) -> FileRefusedError:
+    return FileRefusedError.plain(f"{name} cannot be unpacked: it is damaged or cut off. Compress it again.")
 
 
 def _count_nuls(number: int, where: str = "") -> str:
@@ -253,4 +258,4 @@ def _parse(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     try:
         yield from chunks
     except pd.errors.ParserError as error:
-        raise InputRefusedError(f"{name} is not a proper CSV file: {error}.") from None
+        raise FileRefusedError.plain(f"{name} is not a proper CSV file: {error}.") from None

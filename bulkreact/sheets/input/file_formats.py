@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError
 
 _START_LENGTH = 4096
 _GZIP = b"\x1f\x8b"
@@ -70,7 +70,7 @@ class FileFormat:
 
 
 def detect_format(path: Path, name: str) -> FileFormat:
-    """Return the format of a file; InputRefusedError, saying what it is and what to do, if it is no table."""
+    """Return the format of a file; FileRefusedError, saying what it is and what to do, if it is no table."""
     with path.open("rb") as file:
         start = file.read(_START_LENGTH)
     compressed = start.startswith(_GZIP)
@@ -79,12 +79,12 @@ def detect_format(path: Path, name: str) -> FileFormat:
             with gzip.open(path) as unpacked:
                 start = unpacked.read(_START_LENGTH)
         except CORRUPT_GZIP:
-            raise InputRefusedError(
+            raise FileRefusedError.plain(
                 f"{name} cannot be unpacked: it is damaged or cut off. Compress it again."
             ) from None
     if other := _describe_other(start):
         what, remedy = other
-        raise InputRefusedError(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.")
+        raise FileRefusedError.plain(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.")
     return FileFormat(start.startswith(_ZIP), compressed)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import ColumnError, HeaderRule
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.csv_scan import CutOffRow
@@ -60,17 +60,18 @@ class Table(Protocol):
 
 
 def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
-    """Return the table in a file; InputRefusedError if the file has none, or has ids above or inside its header."""
+    """Return the table in a file; FileRefusedError if the file has none, or has ids above or inside its header."""
     table = _open(path, name, options, rule)
     if table.found and table.found.problem:
-        raise InputRefusedError(f"{name}: {table.found.problem}.")
+        raise FileRefusedError.plain(f"{name}: {table.found.problem}.")
     return table
 
 
-def header_error(name: str, table: Table, error: ColumnError) -> InputRefusedError:
+def header_error(name: str, table: Table, error: ColumnError) -> FileRefusedError:
     """Return the refusal of a table whose header does not name the columns."""
     number = f", row {table.found.number}" if table.found else ""
-    return InputRefusedError(f"{name}{number}: {str(error).rstrip('.')}.")
+    reason, public = (f"{name}{number}: {text.rstrip('.')}." for text in (str(error), error.reason))
+    return FileRefusedError(reason, public=public)
 
 
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
@@ -80,7 +81,7 @@ def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Tab
             path, name, rule, compressed=form.is_compressed, sheet=options.sheet, hidden=options.hidden_rows
         )
     if options.sheet or options.hidden_rows:
-        raise InputRefusedError(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
+        raise FileRefusedError.plain(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
     return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)
 
 

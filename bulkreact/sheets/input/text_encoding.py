@@ -75,7 +75,7 @@ def find_nonsense(chunks: Iterable[str]) -> str:
 
 
 def _split(text: str) -> list[str]:
-    # str.translate takes several times as long.
+    # A regular expression takes five times as long.
     for separator in ',;|"':
         text = text.replace(separator, " ")
     return text.split()

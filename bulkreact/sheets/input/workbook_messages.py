@@ -51,9 +51,13 @@ class Rows(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
-    """Why the workbook cannot be read: a sentence that begins behind its name, and what to do."""
+    """Why the workbook cannot be read: a sentence that begins behind its name, and what to do.
+
+    ``public`` quotes nothing of the workbook, unlike the ``message``; it may be empty.
+    """
 
     message: str
+    public: str = ""
 
 
 Reply = Heads | TableHead | Rows | Refusal

@@ -31,12 +31,25 @@ _OTHER_DOCUMENTS = {
 
 
 class WorkbookRefusedError(Exception):
-    """The workbook cannot be read; the message is a sentence that begins behind its name."""
+    """The workbook cannot be read; the message is a sentence that begins behind its name.
+
+    ``public`` says it without quoting anything of the workbook, as names of sheets; it may be empty.
+    """
+
+    def __init__(self, message: str, *, public: str = "") -> None:
+        super().__init__(message)
+        self.public = public
+
+    @classmethod
+    def plain(cls, message: str) -> "WorkbookRefusedError":
+        """Return a refusal that quotes nothing of the workbook."""
+        return cls(message, public=message)
 
 
 def damage_error(detail: str) -> WorkbookRefusedError:
     """Return the refusal of a damaged workbook."""
-    return WorkbookRefusedError(f"is no Excel workbook that could be read ({detail}). {SAVE_AGAIN}")
+    public = f"is no Excel workbook that could be read. {SAVE_AGAIN}"
+    return WorkbookRefusedError(f"is no Excel workbook that could be read ({detail}). {SAVE_AGAIN}", public=public)
 
 
 class WorkbookParts:
@@ -68,39 +81,39 @@ class WorkbookParts:
         if _BOOK in self._names:
             return
         if "xl/workbook.bin" in self._names:
-            raise WorkbookRefusedError("is a binary workbook (.xlsb). Open it in Excel and save it as .xlsx.")
+            raise WorkbookRefusedError.plain("is a binary workbook (.xlsb). Open it in Excel and save it as .xlsx.")
         if "mimetype" in self._names and "content.xml" in self._names:
             if "spreadsheet" in self._archive.read("mimetype")[:100].decode("ascii", "replace"):
-                raise WorkbookRefusedError(
+                raise WorkbookRefusedError.plain(
                     "is an OpenDocument spreadsheet (.ods). Open it in LibreOffice or Excel and save it as .xlsx."
                 )
-            raise WorkbookRefusedError(
+            raise WorkbookRefusedError.plain(
                 "is an OpenDocument document, and no spreadsheet. Save the table as .xlsx or CSV."
             )
         for beginning, kind in _OTHER_DOCUMENTS.items():
             if any(name.startswith(beginning) for name in self._names):
-                raise WorkbookRefusedError(f"is {kind}, and no workbook. Save the table as .xlsx or CSV.")
+                raise WorkbookRefusedError.plain(f"is {kind}, and no workbook. Save the table as .xlsx or CSV.")
         if "[content_types].xml" in self._names:
             raise damage_error(f"it has no {_BOOK}")
         if not self._names:
-            raise WorkbookRefusedError("is an empty archive. Name the file that has the table.")
-        raise WorkbookRefusedError("is a zip archive, and no workbook. Unpack it, and run the file inside.")
+            raise WorkbookRefusedError.plain("is an empty archive. Name the file that has the table.")
+        raise WorkbookRefusedError.plain("is a zip archive, and no workbook. Unpack it, and run the file inside.")
 
     def _check_size(self) -> None:
         parts = self._archive.infolist()
         if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES:
-            raise WorkbookRefusedError(
+            raise WorkbookRefusedError.plain(
                 f"has {len(parts):,} parts of {sum(part.file_size for part in parts):,} bytes, more than a workbook is "
                 "read with. Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
             )
         for part in parts:
             if part.file_size > max(_SMALL, part.compress_size * _MOST_RATIO):
-                raise WorkbookRefusedError(
+                raise WorkbookRefusedError.plain(
                     f"unpacks to more than {_MOST_RATIO} times its size, as no table does. "
                     "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
                 )
             if part.flag_bits & 1:
-                raise WorkbookRefusedError("is encrypted. Save it as .xlsx without a password.")
+                raise WorkbookRefusedError.plain("is encrypted. Save it as .xlsx without a password.")
 
     def _check_encoding(self, name: str) -> None:
         with self._archive.open(self._names[name]) as part:

@@ -46,7 +46,7 @@ def main() -> None:
             for reply in workbook.table(msgspec.json.decode(line, type=Choice)):
                 _send(reply)
     except WorkbookRefusedError as error:
-        _send(Refusal(str(error)))
+        _send(Refusal(str(error), error.public))
 
 
 def _limit_resources() -> None:
@@ -85,7 +85,7 @@ class _Workbook:
             rows = list(islice(self._rows_with_content(name), self._job.head_rows))
             size += sum(_text_length(number, cells) for number, cells in rows)
             if size > _MOST_TEXT:
-                raise WorkbookRefusedError(f"has too much text in the first rows of its sheets. {SAVE_AGAIN}")
+                raise WorkbookRefusedError.plain(f"has too much text in the first rows of its sheets. {SAVE_AGAIN}")
             heads.append(SheetHead(name, rows))
         return heads
 
@@ -137,9 +137,11 @@ class _Workbook:
         below = _rows(sheet, structure, header_row + 1)
         numbers = [number for number, cells in below if number in structure.hidden and _has_content(cells)]
         if numbers and self._job.hidden is None:
+            count = plural(len(numbers), "hidden row")
+            rest = "Say whether they are meant: --hidden-rows include or --hidden-rows skip."
             raise WorkbookRefusedError(
-                f"has in sheet {sheet.name!r} {plural(len(numbers), 'hidden row')} with data; the first is row {numbers[0] + 1}. "
-                "Say whether they are meant: --hidden-rows include or --hidden-rows skip."
+                f"has in sheet {sheet.name!r} {count} with data; the first is row {numbers[0] + 1}. {rest}",
+                public=f"has {count} with data. {rest}",
             )
         return set(numbers)
 
@@ -151,7 +153,9 @@ def _open_file(path: Path, *, compressed: bool) -> IO[bytes]:
     with gzip.open(path) as packed:
         content = packed.read(_MOST_UNPACKED + 1)
     if len(content) > _MOST_UNPACKED:
-        raise WorkbookRefusedError(f"unpacks to more than {_MOST_UNPACKED:,} bytes. Unpack it, and run the workbook.")
+        raise WorkbookRefusedError.plain(
+            f"unpacks to more than {_MOST_UNPACKED:,} bytes. Unpack it, and run the workbook."
+        )
     return io.BytesIO(content)
 
 
@@ -203,7 +207,7 @@ def _text_length(number: int, cells: list[str]) -> int:
     """Return the characters in a row; WorkbookRefusedError if they are too many."""
     length = sum(map(len, cells))
     if length > _MOST_TEXT:
-        raise WorkbookRefusedError(
+        raise WorkbookRefusedError.plain(
             f"has {length:,} characters in row {number + 1}, more than a row is read with. Shorten its cells."
         )
     return length

@@ -11,7 +11,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
 
 # No honest workbook takes so long for one answer.
@@ -24,7 +24,7 @@ _ReplyT = TypeVar("_ReplyT", bound=Reply)
 
 
 class WorkbookReader:
-    """A process that reads a workbook once: the first rows of its sheets, then one table; InputRefusedError if it cannot."""
+    """A process that reads a workbook once: the first rows of its sheets, then one table; FileRefusedError if it cannot."""
 
     def __init__(self, path: Path, name: str, job: Job) -> None:
         self._name = name
@@ -73,12 +73,15 @@ class WorkbookReader:
         try:
             reply = msgspec.json.decode(line, type=Reply)
         except msgspec.DecodeError:
-            reply = Refusal(f"is no Excel workbook that could be read (it is damaged, or too large). {_REMEDY}")
+            message = f"is no Excel workbook that could be read (it is damaged, or too large). {_REMEDY}"
+            reply = Refusal(message, message)
         if isinstance(reply, expected):
             return reply
         self._end()
-        message = reply.message if isinstance(reply, Refusal) else f"cannot be read. {_REMEDY}"
-        raise InputRefusedError(f"{self._name} {message}")
+        message, public = f"cannot be read. {_REMEDY}", ""
+        if isinstance(reply, Refusal):
+            message, public = reply.message, reply.public and f"{self._name} {reply.public}"
+        raise FileRefusedError(f"{self._name} {message}", public=public)
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

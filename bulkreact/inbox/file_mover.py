@@ -1,0 +1,99 @@
+"""Moves the files of an inbox to ``done`` or ``failed``, beside the results or the reason."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkreact.errors import ResultsNotWrittenError
+from bulkreact.inbox import file_moves
+from bulkreact.inbox.folder import Folder
+from bulkreact.inbox.foreign_file import FileChangedError, FileSnapshot, digest_of, take_snapshot
+from bulkreact.inbox.ledger import LedgerEntry
+from bulkreact.inbox.scan import DONE, FAILED
+from bulkreact.sheets.output.results_csv import RESULTS
+from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.wording import printable
+
+
+@dataclass(frozen=True, slots=True)
+class FileMover:
+    """Moves files out of an inbox; with ``keep`` it does nothing."""
+
+    inbox: Folder
+    keep: bool
+
+    def open_folders(self, *, create: bool) -> None:
+        """Open the folders for complete runs and for refused files, if they exist or ``create`` is set.
+
+        InputRefusedError if one is not a folder of its own. From then on they are the same ones, whatever is put in their
+        place.
+        """
+        if not self.keep:
+            for name in (DONE, FAILED):
+                self.inbox.subfolder(name, create=create and name == DONE)
+
+    def remove_partial_files(self) -> None:
+        """Remove partial files of a killed process."""
+        folders = () if self.keep else (self.inbox.subfolder(DONE), self.inbox.subfolder(FAILED))
+        for folder in filter(None, folders):
+            for name in filter(file_moves.PARTIAL.fullmatch, folder.names()):
+                # What others named like this may be a folder.
+                with suppress(OSError):
+                    folder.unlink(name)
+
+    def find_input(self, entry: LedgerEntry) -> FileSnapshot | None:
+        """Return a run's input file if it is still in the inbox with unchanged content."""
+        file = take_snapshot(self.inbox, entry.file_name)
+        return file if file and digest_of(self.inbox, file) == entry.sha256 else None
+
+    def archive_run(self, entry: LedgerEntry, run: Path) -> Path | None:
+        """Copy a run's results to ``done``, then move its input file next to them; return its new path."""
+        if self.keep:
+            return None
+        with _as_results_error(entry.file_name):
+            for name in (RESULTS, WORKBOOK):
+                if (run / name).is_file():
+                    end = f".{entry.run_id}.{name}"
+                    stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
+                    file_moves.copy(run / name, self._folder(DONE), f"{stem}{end}")
+            source = self.find_input(entry)
+        return self._move(source, DONE) if source else None
+
+    def archive_duplicate(self, file: FileSnapshot) -> Path | None:
+        """Move a file that needs no run to ``done``; return its new path."""
+        return self._move(file, DONE)
+
+    def refuse(self, file: FileSnapshot, reason: str) -> Path | None:
+        """Move a file that cannot be run to ``failed``, next to a note with the reason; return its new path."""
+        return self._move(file, FAILED, note=reason)
+
+    def _move(self, file: FileSnapshot, name: str, *, note: str = "") -> Path | None:
+        """Move a file, None if it is not the same any more."""
+        if self.keep:
+            return None
+        with _as_results_error(file.name), suppress(FileChangedError):
+            folder = self._folder(name)
+            if note:
+                return file_moves.move_with_note(self.inbox, file, folder, note)
+            return file_moves.move(self.inbox, file, folder)
+        return None
+
+    def _folder(self, name: str) -> Folder:
+        folder = self.inbox.subfolder(name, create=True)
+        if folder is None:
+            raise FileNotFoundError(errno.ENOENT, "Its new folder was removed")
+        return folder
+
+
+@contextmanager
+def _as_results_error(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ResultsNotWrittenError(
+            f"{printable(name)} could not be moved out of the inbox: {error.strerror}. Fix the cause: the next sweep moves it, and "
+            "does not run it again."
+        ) from None
