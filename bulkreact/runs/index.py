@@ -6,7 +6,7 @@ An entry counts only while its journal is unchanged. Without write access to the
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -139,7 +139,20 @@ def list_related_runs(reports: Path, *, digest: str = "", input_name: str = "") 
 
     The others are not looked at: what a run was made for never changes.
     """
-    return _collect(reports, index_file.load_related(reports, digest=digest, input_name=input_name))
+    stored = index_file.load_related(reports, digest=digest, input_name=input_name)
+    return _collect(reports, stored, skips=stored.seals.__contains__)
+
+
+def list_open_runs(reports: Path) -> RunList:
+    """Return the runs that can be resumed; some others may be among them."""
+    stored, root = index_file.load_open(reports), str(reports)
+    return _collect(reports, stored, skips=lambda name: stored.seals.get(name) == _folder_mtime(f"{root}/{name}"))
+
+
+def list_named_runs(reports: Path, name: str) -> RunList:
+    """Return the runs that a name may mean: the beginning or ending of an id, or the name of an input."""
+    stored = index_file.load_named(reports, name)
+    return _collect(reports, stored, skips=stored.seals.__contains__)
 
 
 def newest_runs(reports: Path) -> Iterator[Run]:
@@ -157,15 +170,17 @@ def newest_runs(reports: Path) -> Iterator[Run]:
         yield from sorted(runs, key=attrgetter("created_at"), reverse=True)
 
 
-def _collect(reports: Path, stored: StoredIndex, *, counting: bool = False) -> RunList:
-    """Return the runs whose entries were asked for, and those that have none."""
+def _collect(
+    reports: Path, stored: StoredIndex, *, counting: bool = False, skips: Callable[[str], bool] = lambda _name: False
+) -> RunList:
+    """Return the runs of a folder; of those without an entry in ``stored`` some are skipped, by their names."""
     listed, changed, names = RunList(), list[Entry](), list(_folder_names(reports))
     reader = _EntryReader(reports, counting=counting)
     for name in names:
         entry = stored.entries.get(name)
-        if entry is None and name in stored.names:
-            continue
         try:
+            if entry is None and skips(name):
+                continue
             current = reader.read(name, entry)
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
@@ -175,7 +190,7 @@ def _collect(reports: Path, stored: StoredIndex, *, counting: bool = False) -> R
             listed.runs.append(Run.stored_in(reports, current))
             if current is not entry and name.isascii() and reader.is_settled(current):
                 changed.append(current)
-    removed = stored.names.difference(names)
+    removed = stored.seals.keys() - names
     if changed or removed:
         index_file.save(reports, changed, removed=removed)
     # Not by id: that has only whole seconds.
@@ -200,7 +215,7 @@ class _EntryReader:
     def read(self, name: str, entry: Entry | None) -> Entry | None:
         """Return the current entry of a folder, the same one if nothing changed; None if there is no journal."""
         path = f"{self._root}/{name}"
-        folder_mtime = os.stat(path).st_mtime_ns  # noqa: PTH116 - making 35,000 Path objects takes longer than the calls
+        folder_mtime = _folder_mtime(path)
         if entry and entry.counted < self._counting:
             entry = None
         if entry and entry.seal == folder_mtime:
@@ -259,6 +274,10 @@ def _folder_names(reports: Path) -> Iterator[str]:
         for entry in entries:
             if not entry.name.startswith(".") and not entry.is_file(follow_symlinks=False):
                 yield entry.name
+
+
+def _folder_mtime(folder: str) -> int:
+    return os.stat(folder).st_mtime_ns  # noqa: PTH116 - making 35,000 Path objects takes longer than the calls
 
 
 def _signature(journal: str, *, has_log: bool) -> _Signature | None:

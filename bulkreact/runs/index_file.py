@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS runs (
     inode INTEGER NOT NULL, wal TEXT NOT NULL, created_at TEXT NOT NULL, retry_of TEXT, digest TEXT NOT NULL,
     input_name TEXT NOT NULL, is_open INTEGER NOT NULL, counted INTEGER NOT NULL, content BLOB NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS seals ON runs (name, seal);
 CREATE INDEX IF NOT EXISTS runs_by_digest ON runs (digest);
 CREATE INDEX IF NOT EXISTS open_runs ON runs (input_name) WHERE is_open;
 CREATE INDEX IF NOT EXISTS retries ON runs (retry_of) WHERE retry_of IS NOT NULL
@@ -28,6 +29,10 @@ SELECT * FROM runs WHERE rowid IN (
     UNION SELECT rowid FROM runs WHERE is_open AND input_name = ?
     UNION SELECT rowid FROM runs WHERE retry_of IS NOT NULL
 )
+"""
+_NAMED = """
+SELECT * FROM runs WHERE substr(name, 1, length(?1)) = ?1 OR substr(name, -length(?1)) = ?1 OR input_name = ?1
+    OR name NOT GLOB '????????T??????Z-*'
 """
 _BUSY_SECONDS = 1.0
 
@@ -60,29 +65,39 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """The names of all runs in the index, and the entries of those that were asked for."""
+    """The seals of all runs in the index by their names, and the entries of those that were asked for."""
 
-    names: frozenset[str] = frozenset()
+    seals: dict[str, int] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
 
 
 def load_all(reports: Path) -> StoredIndex:
     """Return all entries, none if the index cannot be used."""
-    with suppress(sqlite3.Error, OSError), closing(_connect(reports, "ro")) as connection:
-        if _is_current(connection):
-            entries = {entry.name: entry for entry in map(Entry._make, connection.execute("SELECT * FROM runs"))}
-            return StoredIndex(frozenset(entries), entries)
-    return StoredIndex()
+    return _load(reports, "SELECT * FROM runs")
 
 
 def load_related(reports: Path, *, digest: str, input_name: str) -> StoredIndex:
     """Return the entries with a digest, of an input name if they are open, and of retries."""
+    return _load(reports, _RELATED, digest, input_name)
+
+
+def load_open(reports: Path) -> StoredIndex:
+    """Return the entries that are open or not sealed."""
+    return _load(reports, "SELECT * FROM runs WHERE is_open OR seal = 0")
+
+
+def load_named(reports: Path, name: str) -> StoredIndex:
+    """Return the entries whose names begin or end so, those of an input name, and those of renamed folders."""
+    return _load(reports, _NAMED, name)
+
+
+def _load(reports: Path, sql: str, *values: str) -> StoredIndex:
     with suppress(sqlite3.Error, OSError), closing(_connect(reports, "ro")) as connection:
         connection.execute("BEGIN")
-        if _is_current(connection):
-            names = frozenset(name for (name,) in connection.execute("SELECT name FROM runs"))
-            related = connection.execute(_RELATED, (digest, input_name))
-            return StoredIndex(names, {entry.name: entry for entry in map(Entry._make, related)})
+        if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+            seals = dict(connection.execute("SELECT name, seal FROM runs"))
+            entries = map(Entry._make, connection.execute(sql, values))
+            return StoredIndex(seals, {entry.name: entry for entry in entries})
     return StoredIndex()
 
 
@@ -107,7 +122,7 @@ def save(reports: Path, changed: Iterable[Entry], *, removed: Iterable[str]) -> 
 def _write(reports: Path, changed: Iterable[Entry], removed: Iterable[str]) -> None:
     with closing(_connect(reports, "rw")) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        if not _is_current(connection):
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
             connection.execute("DROP TABLE IF EXISTS runs")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         for statement in _TABLES.split(";"):
@@ -116,10 +131,6 @@ def _write(reports: Path, changed: Iterable[Entry], removed: Iterable[str]) -> N
         marks = ", ".join("?" for _ in Entry._fields)
         connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({marks})", changed)  # noqa: S608 - only marks
         connection.execute("COMMIT")
-
-
-def _is_current(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION)
 
 
 def _connect(reports: Path, mode: str) -> sqlite3.Connection:

@@ -4,7 +4,7 @@ import getpass
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
-from bulkreact.runs.index import Run, list_runs, newest_runs, read_run
+from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run
 from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import shell_quote
@@ -84,9 +84,9 @@ def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
         return journal.open_count(with_excluded=with_excluded)
 
 
-def to_resume(runs: Sequence[Run]) -> Run | None:
-    """Return the latest unfinished run, else the latest one, which may have rows that a limit excludes."""
-    return next((run for run in runs if run.can_be_resumed), runs[0] if runs else None)
+def to_resume(reports: Path, runs: Iterable[Run]) -> Run | None:
+    """Return the latest unfinished one of the runs, else the latest of all, which may have rows that a limit excludes."""
+    return next((run for run in runs if run.can_be_resumed), None) or next(newest_runs(reports), None)
 
 
 def latest_summary_path(folder: Path) -> Path | None:
@@ -109,7 +109,7 @@ def locate(folder: Path, run_id: str) -> Path | None:
     """Return where in a folder the run with an id is, whatever its own folder is called; None if it is not there."""
     if (folder / run_id / JOURNAL_NAME).is_file():
         return folder / run_id
-    return next((run.folder for run in list_runs(folder).runs if run.metadata.id == run_id), None)
+    return next((run.folder for run in list_named_runs(folder, run_id).runs if run.metadata.id == run_id), None)
 
 
 def find(reports: Path, name: str) -> Run:
@@ -129,7 +129,7 @@ def find(reports: Path, name: str) -> Run:
         run = read_run(reports / name)
         if run.metadata.id == name:
             return run
-    listed = list_runs(reports)
+    listed = list_named_runs(reports, name)
     matching = [run for run in listed.runs if _is_called(run, name)]
     matching = [run for run in matching if run.metadata.id == name] or matching
     if len(matching) > 1:

@@ -10,7 +10,7 @@ from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader
 from bulkreact.models import InputRow, RunState
 from bulkreact.runs import index
-from bulkreact.runs.index import list_related_runs, list_runs, newest_runs
+from bulkreact.runs.index import list_named_runs, list_open_runs, list_related_runs, list_runs, newest_runs
 from tests.support.ids import AT, guid, metadata, target
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows changes the times of folders later")
@@ -124,6 +124,33 @@ def test_only_related_runs_are_looked_at(tmp_path: Path, examined: list[str]) ->
     assert {run.name for run in related} == {"same", "open", "retry", "new"}
     assert examined == ["new"]
     assert {run.name for run in list_related_runs(tmp_path).runs} == {"retry"}
+
+
+def test_only_runs_that_a_name_may_mean_are_looked_at(tmp_path: Path, examined: list[str]) -> None:
+    make_run(tmp_path, "20260301T120000Z-a-0001")
+    make_run(tmp_path, "20260302T120000Z-a-0002", input_name="other.csv")
+    make_run(tmp_path, "renamed", id="20260303T120000Z-a-0003")
+    list_runs(tmp_path)
+    make_run(tmp_path, "20260304T120000Z-a-0004")
+    examined.clear()
+    for name, expected in (("20260301", "1"), ("0002", "2"), ("other.csv", "2"), ("0003", "3"), ("0004", "4")):
+        runs = list_named_runs(tmp_path, name).runs
+        assert expected in {run.metadata.id[-1] for run in runs}
+        assert {run.metadata.id[-1] for run in runs} <= {expected, "3", "4"}
+    assert examined == ["20260304T120000Z-a-0004"]
+
+
+def test_open_runs_are_found_whatever_the_index_says_of_them(tmp_path: Path, examined: list[str]) -> None:
+    reopened, continued = make_run(tmp_path, "a"), make_run(tmp_path, "b", finished=False)
+    make_run(tmp_path, "c")
+    make_run(tmp_path, "d", finished=False)
+    list_runs(tmp_path)
+    work(reopened, ends=False)
+    work(continued, ends=True)
+    examined.clear()
+    runs = list_open_runs(tmp_path).runs
+    assert {run.name: run.can_be_resumed for run in runs} == {"a": True, "b": False, "d": True}
+    assert sorted(examined) == ["a", "b"]
 
 
 def test_related_runs_that_are_gone_or_have_changed_are_seen(tmp_path: Path) -> None:

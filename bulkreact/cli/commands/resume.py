@@ -13,7 +13,7 @@ from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.handover import complete_handovers
-from bulkreact.runs.index import RunList, list_runs
+from bulkreact.runs.index import RunList, list_open_runs
 from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.settings import LATEST_RUN
 from bulkreact.wording import plural
@@ -35,8 +35,8 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    listed = list_runs(output.reports) if name == LATEST_RUN else RunList()
-    run = store.to_resume(listed.runs) if name == LATEST_RUN else store.find(output.reports, name)
+    listed = list_open_runs(output.reports) if name == LATEST_RUN else RunList()
+    run = store.to_resume(output.reports, listed.runs) if name == LATEST_RUN else store.find(output.reports, name)
     for folder, reason in listed.unreadable.items():
         reporter.info(f"Not looked at: {folder.name} cannot be read: {reason}")
     if run is None:
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
     metadata = run.metadata
-    complete_handovers(run.folder, listed.runs or None)
+    complete_handovers(run.folder)
     count = store.open_count(run.folder, with_excluded=True)
     if not count.rows and run.is_finished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
