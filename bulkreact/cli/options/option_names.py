@@ -14,7 +14,9 @@ _SIGN_IN = frozenset(
     ]
 )
 _IDENTITY = _SIGN_IN - {"cloud"} | {"auth"}
-_LIMITS = frozenset(["rate", "concurrency", "per_customer", "timeout", "attempts", "max_throttle", "max_retry_after"])
+_LIMITS = frozenset(
+    ["rate", "concurrency", "per_customer", "timeout", "attempts", "max_throttle", "max_retry_after", "max_outage"]
+)
 _HALT = frozenset({"halt_on_failures", "halt_after", "order"})
 _WATCH = frozenset({"verify_after", "verify_every", "verify_timeout"})
 _OUTPUT = frozenset({"reports", "xlsx", "yes", "progress", "quiet", "verbose"})
@@ -53,6 +55,9 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
             "customer_limit",
             "customers",
             "faults",
+            "outages",
+            "page_size",
+            "paging",
             "partner_limit",
             "port",
             "seed",
