@@ -1,5 +1,6 @@
 """Sweeping an inbox: each content once, every file where it belongs, silent when all is well and loud when not."""
 
+import gc
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,7 @@ import pytest
 from bulkreact.errors import JournalNotWrittenError
 from bulkreact.inbox import sweep_pass
 from bulkreact.inbox.scan import SHIPPED
+from bulkreact.runs import store
 from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
 from tests.support.inboxes import (
     NO_SETTLING,
@@ -620,3 +623,26 @@ def test_a_journal_that_cannot_be_written_in_mid_run_is_not_reported_as_nothing_
     assert process.code == JournalNotWrittenError.exit_code
     assert "The journal could not be written." in process.err
     assert file_names(inbox_folder(program)) == ["a.csv"]
+
+
+def test_a_run_leaves_nothing_behind_in_memory(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: list[int] = []
+    alive: list[int] = []
+    prepare = store.new_id
+
+    def counting(input_name: str, now: datetime) -> str:
+        gc.collect()
+        alive.append(len(gc.get_objects()))
+        return prepare(input_name, now)
+
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(1))
+    monkeypatch.setattr(store, "new_id", counting)
+    for number in range(8):
+        drop_file(program, f"{number}.csv", 100 * (number + 1))
+    assert sweep(program, partner).code == 0
+    # Once, when the program exits: at every run it would keep what the collector has not seen yet.
+    assert frozen == [1]
+    # The first runs import modules; after that a run leaves its result, and what Python itself caches.
+    assert alive[-1] - alive[3] < 4 * 50
