@@ -59,6 +59,7 @@ class InputFile:
             and not layout.optional
             and all(map(str.strip, layout.header))
         )
+        self._other_columns = [index for index in layout.carried_columns if index not in layout.ids]
         self._digest = hashlib.sha256()
         self.count = 0
         self.unread_dates = 0
@@ -120,7 +121,7 @@ class InputFile:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
         if self._ids_only and len(chunk.columns) == len(self._layout.carried_columns):
             ids = [chunk[index].tolist() for index in self._layout.ids]
-            if all(map(guid_cells.are_canonical, ids)) and not _has_line_breaks(chunk):
+            if all(map(guid_cells.are_canonical, ids)) and not _has_line_breaks(chunk, self._other_columns):
                 return self._fast_rows(chunk, ids)
         return self._checked_rows(chunk)
 
@@ -135,7 +136,7 @@ class InputFile:
         ids = [guid_cells.normalize(chunk[index]).tolist() for index in indexes]
         if len(ids) < len(ID_COLUMNS):
             ids.append([""] * len(chunk))
-        has_line_breaks = _has_line_breaks(chunk)
+        has_line_breaks = _has_line_breaks(chunk, range(len(chunk.columns)))
         for number, cells, guids in zip((chunk.index + 1).tolist(), _cells(chunk), zip(*ids, strict=True), strict=True):
             # The names of columns are no ids.
             if ("" in guids or self._headers.may_stand_beside) and self._headers.repeats(number, cells):
@@ -196,9 +197,8 @@ class InputFile:
             self.errors.append(error)
 
 
-def _has_line_breaks(chunk: pd.DataFrame) -> bool:
-    columns = (chunk[column].tolist() for column in chunk.columns)
-    return any(map(guid_cells.has_line_break, map("".join, columns)))
+def _has_line_breaks(chunk: pd.DataFrame, columns: Iterable[int]) -> bool:
+    return any(guid_cells.has_line_break("".join(chunk[column].tolist())) for column in columns)
 
 
 def _cells(chunk: pd.DataFrame) -> Iterator[tuple[str, ...]]:
