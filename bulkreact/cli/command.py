@@ -10,9 +10,10 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli import config_file
-from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, FileValue
+from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, Configuration, FileValue
 from bulkreact.cli.options.option_names import OPTION_NAMES
 from bulkreact.cli.options.paths import OutputFile
+from bulkreact.cli.output import json_log
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import CONFIG_FILE_NAME
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.access import AuthorizedAccess
 
 _PREFIX = "BULKREACT"
+_WEBHOOKS = ("ping", "notify_url")
+_ADDRESSES = ("base_url", "authority", *_WEBHOOKS)
 
 
 def configuration_options(*, expose: bool) -> list[click.Parameter]:
@@ -54,6 +57,7 @@ class SharedOption(click.Option):
 class CommandContext(click.Context):
     """The context of a command, with its options as given, and its authorized access."""
 
+    config: Configuration | None = None
     file_values: Mapping[str, FileValue] = {}
     command_line: Mapping[str, object] = {}
     access: "AuthorizedAccess | None" = None
@@ -73,9 +77,11 @@ class ConfiguredCommand(click.Command):
         reads_file = not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names)
         if reads_file and isinstance(ctx, CommandContext):
             ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-            ctx.file_values = _file_values(
-                ctx, self._early_option_value(ctx, "config"), self._early_option_value(ctx, "profile")
-            )
+            path, profile = (self._early_option_value(ctx, name) for name in ("config", "profile"))
+            # A file has nothing for a command without such options.
+            if path or profile or not _options_of(self).keys() <= NOT_IN_FILES:
+                ctx.config = config_file.read(Path(path) if path else None)
+                ctx.file_values = _file_values(ctx, ctx.config, profile)
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
 
@@ -85,6 +91,8 @@ class ConfiguredCommand(click.Command):
             from bulkreact.cli.options.output_check import refuse_unsafe_outputs  # noqa: PLC0415 - loads the application
 
             refuse_unsafe_outputs(ctx)
+        if isinstance(ctx, CommandContext) and ctx.config:
+            _report_configuration(ctx, ctx.config)
         return super().invoke(ctx)
 
     def _early_option_value(self, ctx: CommandContext, name: str) -> str | None:
@@ -94,6 +102,17 @@ class ConfiguredCommand(click.Command):
         outer = ctx.parent.params.get(name) if ctx.parent else None
         chosen = value if isinstance(value, str) else outer
         return str(chosen) if chosen else option.resolve_envvar_value(ctx)
+
+
+def _report_configuration(ctx: CommandContext, file: Configuration) -> None:
+    """Warn of a file that others can write to, and name one that sets addresses; webhooks are as good as passwords."""
+    log_format = str(ctx.params.get("log_format", "text"))
+    if file.warning:
+        json_log.warn(log_format, file.warning)
+    names = [name for name in _ADDRESSES if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
+    addresses = [f"{name} = {ctx.params[name]}" if name not in _WEBHOOKS else name for name in names]
+    if addresses and not ctx.params.get("quiet"):
+        json_log.inform(log_format, f"{file.path.absolute()} sets where calls go: {', '.join(addresses)}.")
 
 
 def _options_of(command: click.Command) -> dict[str, click.Option]:
@@ -160,9 +179,8 @@ def _own_value(ctx: click.Context, name: str, option: click.Option) -> object:
     return ctx.params[name] if own else None
 
 
-def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> dict[str, FileValue]:
+def _file_values(ctx: click.Context, file: Configuration | None, profile: str | None) -> dict[str, FileValue]:
     """Return the file's values for a command; InputRefusedError lists everything wrong with the file."""
-    file = config_file.read(Path(path) if path else None)
     if file is None:
         if profile:
             raise InputRefusedError(
@@ -170,9 +188,6 @@ def _file_values(ctx: click.Context, path: str | None, profile: str | None) -> d
             )
         return {}
     own = _options_of(ctx.command)
-    if own.keys() <= NOT_IN_FILES:
-        # The file has nothing for this command.
-        return {}
     # This command first: its names are suggested first.
     problems = file.problems({str(ctx.info_name): own.keys(), **OPTION_NAMES})
     values: dict[str, FileValue] = {}

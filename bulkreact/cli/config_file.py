@@ -3,6 +3,7 @@
 Secrets are refused; the message says where they belong.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.file_access import foreign_access, foreign_writers
 from bulkreact.settings import CONFIG_FILE_NAME
+from bulkreact.wording import shell_quote
 
 _PROFILES = "profiles"
 _PROFILE = "profile"
@@ -42,10 +45,11 @@ class FileValue:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A configuration file that was read."""
+    """A configuration file that was read; ``warning`` says who else can change it, if anybody."""
 
     path: Path
     content: Mapping[str, object]
+    warning: str = ""
 
     def profile(self, name: str | None) -> str | None:
         """Return the profile to use: the named one, else the file's default."""
@@ -96,18 +100,42 @@ class Configuration:
 
 
 def read(path: Path | None) -> Configuration | None:
-    """Read a configuration file, by default the working directory's; None if there is none."""
+    """Read a configuration file, by default the working directory's; None if there is none.
+
+    A file that was not named is read only if nobody else can have written it: it says where tokens and secrets go.
+    """
     file = path or Path(CONFIG_FILE_NAME)
+    if path is None and not os.path.lexists(file):
+        return None
     try:
-        return Configuration(file, tomllib.loads(file.read_text(encoding="utf-8-sig")))
-    except FileNotFoundError:
         if path is None:
-            return None
-        raise InputRefusedError(f"There is no configuration file {path}.") from None
+            # Before the file is opened: it may be a pipe that nobody writes to.
+            _refuse_foreign(file, foreign_access(file.parent), f"of its folder, {file.parent.absolute()}: ")
+        with file.open("rb") as handle:
+            if path is None:
+                _refuse_foreign(file, foreign_access(handle.fileno()))
+            writers = foreign_writers(handle.fileno())
+            content = tomllib.loads(handle.read().decode("utf-8-sig"))
+        return Configuration(file, content, _warning(file, writers))
+    except FileNotFoundError:
+        raise InputRefusedError(f"There is no configuration file {file}.") from None
     except OSError as error:
         raise InputRefusedError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise InputRefusedError(f"The configuration file {file} is not TOML: {error}.") from None
+
+
+def _warning(file: Path, writers: str) -> str:
+    remedy = f"and it says where tokens and secrets go. Correct it with: chmod go-w {shell_quote(file)}"
+    return f"{file}: {writers}, {remedy}" if writers else ""
+
+
+def _refuse_foreign(file: Path, reason: str, subject: str = "") -> None:
+    if reason:
+        raise InputRefusedError(
+            f"There is a {file} here that others may have written, so it was not used ({subject}{reason}). If you trust "
+            f"it, name it: --config {shell_quote(file)}. Otherwise correct owner and mode, or remove it."
+        )
 
 
 def _problems(table: Mapping[str, object], origin: str, commands: OptionNames, *, extra: set[str]) -> Iterator[str]:

@@ -55,3 +55,12 @@ def warn(log_format: str, message: str) -> None:
         return
     with suppress(BrokenPipeError):
         click.echo(f"Warning: {message}", err=True)
+
+
+def inform(log_format: str, message: str) -> None:
+    """Write a message, as text or as a JSON line."""
+    if log_format == JSON:
+        write(LogLevel.INFO, "note", message=message)
+        return
+    with suppress(BrokenPipeError):
+        click.echo(message, err=True)
