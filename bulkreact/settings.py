@@ -40,6 +40,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _API_VERSION = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%", re.ASCII)
 
 
@@ -147,6 +148,13 @@ def parse_run_name(text: str) -> str:
     """Return the name of a run; ValueError if it is empty, as a variable is that was never set."""
     if not text.strip():
         raise ValueError(f"RUN is empty; name a run, or {LATEST_RUN!r} for the newest one")
+    return text
+
+
+def parse_run_id(text: str) -> str:
+    """Return the id of a run, which is the name of its folder; ValueError if it could lead to another folder."""
+    if not _RUN_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is not the id of a run")
     return text
 
 

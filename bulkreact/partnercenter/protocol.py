@@ -178,7 +178,11 @@ def path_of_location(location: str, base_url: str, api_version: str) -> str:
     if path.lower().startswith(f"{base.lower()}/"):
         path = path[len(base) :]
     path = path if path.startswith("/") else f"/{path}"
-    path = path.removeprefix(f"/{api_version}")
+    return safe_location(path.removeprefix(f"/{api_version}"))
+
+
+def safe_location(path: str) -> str:
+    """Return the path of a Location, empty unless it leads to a customer's resource and nowhere else."""
     plain = path.isascii() and path.isprintable() and not set(path) & set(" \\#@")
     # Two dots, encoded or not, would lead out again.
     inside = path.lower().startswith(_CUSTOMERS) and ".." not in path and "%2e" not in path.lower()

@@ -15,7 +15,7 @@ from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run
-from bulkreact.settings import LATEST_RUN
+from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import shell_quote
 
@@ -107,6 +107,11 @@ def retry_lineage(folder: Path) -> list[Path]:
 
 def locate(folder: Path, run_id: str) -> Path | None:
     """Return where in a folder the run with an id is, whatever its own folder is called; None if it is not there."""
+    try:
+        # It may come out of a journal, and must not lead out of the folder.
+        parse_run_id(run_id)
+    except ValueError:
+        return None
     if (folder / run_id / JOURNAL_NAME).is_file():
         return folder / run_id
     return next((run.folder for run in list_named_runs(folder, run_id).runs if run.metadata.id == run_id), None)

@@ -14,7 +14,7 @@ from bulkreact.batch.journal.schema import CHANGE_NAMES
 from bulkreact.batch.progress import RowProgress, after_call, initial_row_progress
 from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
-from bulkreact.partnercenter.protocol import STEPS
+from bulkreact.partnercenter.protocol import STEPS, safe_location
 from bulkreact.partnercenter.verdicts import AmbiguousRefusal, stored_name
 
 _CALLS_OF_ROW = """
@@ -82,7 +82,8 @@ def count_answers(connection: sqlite3.Connection, ordinal: int, operation: Opera
 def load_location(connection: sqlite3.Connection, outcome: Outcome) -> str:
     """Return the path in the answer to a row's last write call, empty if there is none."""
     row = connection.execute(_LOCATION, (outcome.call.id,)).fetchone() if outcome.call else None
-    return str(row[0]) if row else ""
+    # Read back from disk, it is input like any other.
+    return safe_location(str(row[0])) if row else ""
 
 
 @dataclass(frozen=True, slots=True)

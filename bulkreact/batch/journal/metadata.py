@@ -1,14 +1,28 @@
 """What a journal records about the run itself: metadata, and the sessions of the processes that worked on it."""
 
 import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from msgspec import DecodeError, Struct, convert, json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
 from bulkreact.errors import JournalUnreadableError
+from bulkreact.guids import is_guid
 from bulkreact.models import RunState
-from bulkreact.settings import DEFAULT_LOCALE, parse_authority, parse_client_id, parse_locale, parse_scope
+from bulkreact.settings import (
+    DEFAULT_LOCALE,
+    Cloud,
+    parse_api_version,
+    parse_authority,
+    parse_base_url,
+    parse_client_id,
+    parse_locale,
+    parse_run_id,
+    parse_scope,
+    parse_tenant,
+)
 
 VERIFY = "verify"
 _LATEST_SESSION = """
@@ -95,9 +109,14 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
     if row is None:
         raise JournalUnreadableError("The journal was never finished: the run did not begin.")
     values = dict(zip(_NAMES, row, strict=True))
-    # SQLite has no booleans: lax conversion takes 0 and 1.
-    metadata = convert(list({**values, "header": json.decode(values["header"])}.values()), RunMetadata, strict=False)
-    return replace(metadata, settings=_load_settings(connection))
+    try:
+        # SQLite has no booleans: lax conversion takes 0 and 1.
+        content = list({**values, "header": json.decode(values["header"])}.values())
+        metadata = convert(content, RunMetadata, strict=False)
+        _check(metadata, _PARSERS)
+        return replace(metadata, settings=_load_settings(connection))
+    except (DecodeError, TypeError, ValueError) as error:
+        raise JournalUnreadableError(f"The journal is damaged: {error}.") from None
 
 
 def insert_metadata(connection: sqlite3.Connection, metadata: RunMetadata) -> None:
@@ -112,20 +131,40 @@ def insert_metadata(connection: sqlite3.Connection, metadata: RunMetadata) -> No
 def _load_settings(connection: sqlite3.Connection) -> RunSettings:
     has_settings = connection.execute(_HAS_SETTINGS).fetchone()[0]
     row = connection.execute("SELECT content FROM settings").fetchone() if has_settings else None
-    try:
-        settings = json.decode(row[0], type=RunSettings) if row else RunSettings()
-        # As strictly as if they had been typed: others may have written the file.
-        for value, parse in (
-            (settings.locale, parse_locale),
-            (settings.client_id, parse_client_id),
-            (settings.authority, parse_authority),
-            (settings.scope, parse_scope),
-        ):
-            if value:
-                parse(value)
-    except (DecodeError, ValueError) as error:
-        raise JournalUnreadableError(f"The journal is damaged: {error}.") from None
+    settings = json.decode(row[0], type=RunSettings) if row else RunSettings()
+    _check(settings, _SETTING_PARSERS)
     return settings if all(map(str.isprintable, settings.options)) else replace(settings, options=())
+
+
+def _check(content: Struct, parsers: Mapping[str, Callable[[str], object]]) -> None:
+    """Parse texts as strictly as if they had been typed, because others may have written the file; raise ValueError."""
+    for name, parse in parsers.items():
+        if value := getattr(content, name):
+            parse(value)
+
+
+def _parse_uuid(text: str) -> str:
+    if not is_guid(text):
+        raise ValueError(f"{text!r} is not the id from which request ids are derived")
+    return text
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "id": parse_run_id,
+    "uuid": _parse_uuid,
+    "created_at": datetime.fromisoformat,
+    "cloud": Cloud,
+    "base_url": parse_base_url,
+    "api_version": parse_api_version,
+    "tenant_id": parse_tenant,
+    "retry_of": parse_run_id,
+}
+_SETTING_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "locale": parse_locale,
+    "client_id": parse_client_id,
+    "authority": parse_authority,
+    "scope": parse_scope,
+}
 
 
 def latest_session(connection: sqlite3.Connection, *, sending: bool = True) -> SessionRecord | None:

@@ -1,0 +1,70 @@
+"""What a journal says of its run is input: it is parsed as strictly as if it had been typed."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bulkreact.batch.journal.call_log import load_location
+from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.errors import JournalUnreadableError
+from bulkreact.models import Answer, Call, InputRow, Outcome, Status
+from tests.support.ids import AT, guid, metadata, target
+
+
+def make(folder: Path) -> Path:
+    create(folder, [InputRow(2, ("x",), target(guid(1)))])
+    finalize(folder, metadata())
+    return folder
+
+
+def change(folder: Path, sql: str, *values: str) -> None:
+    """Change a journal as somebody with a database program would, without its CHECKs."""
+    with closing(sqlite3.connect(folder / "journal.sqlite3")) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = 1")
+        connection.execute(sql, values)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("base_url", "http://partner.example"),
+        ("base_url", "https://user:secret@partner.example"),
+        ("base_url", "file:///etc/passwd"),
+        ("api_version", "v1/../.."),
+        ("cloud", "moon"),
+        ("tenant_id", "../contoso"),
+        ("uuid", "no-uuid"),
+        ("created_at", "yesterday"),
+        ("id", "../elsewhere"),
+        ("retry_of", "../../elsewhere"),
+        ("retry_of", ".."),
+        ("header", "{}"),
+        ("header", "no JSON"),
+    ],
+)
+def test_what_nobody_could_have_typed_is_damage(tmp_path: Path, column: str, value: str) -> None:
+    folder = make(tmp_path)
+    change(folder, f"UPDATE run SET {column} = ?", value)  # noqa: S608 - names of the test's own
+    with JournalReader(folder) as journal, pytest.raises(JournalUnreadableError, match="damaged"):
+        _ = journal.metadata
+
+
+@pytest.mark.parametrize(
+    ("stored", "used"),
+    [
+        ("/customers/1/subscriptions/2/operations/3", "/customers/1/subscriptions/2/operations/3"),
+        ("@elsewhere.example/x", ""),
+        ("/customers/../invoices", ""),
+        ("//elsewhere.example/customers/1", ""),
+        ("/customers/1 HTTP/1.1", ""),
+    ],
+)
+def test_the_path_of_an_operation_leads_only_to_a_customer(stored: str, used: str) -> None:
+    call = Call(1, guid(1), guid(2), AT, AT, Answer(202, "", "", business=True))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE answers (call, location)")
+        connection.execute("INSERT INTO answers VALUES (1, ?)", (stored,))
+        assert load_location(connection, Outcome(Status.ACCEPTED, 1, call)) == used
