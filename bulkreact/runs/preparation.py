@@ -110,7 +110,9 @@ def new_metadata(
 
 def run_settings(service: Service, access: AuthorizedAccess) -> RunSettings:
     """Return what a run remembers of how its calls are made."""
-    return RunSettings(service.locale, access.client_id, access.authority, access.scope, access.options)
+    return RunSettings(
+        service.locale, access.client_id, access.authority, access.scope, access.options, certified_ids=True
+    )
 
 
 def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:

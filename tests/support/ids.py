@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
-from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.models import Target
 
 AT = "2026-03-01T12:00:00.000Z"
@@ -100,5 +100,6 @@ def metadata(**changes: object) -> RunMetadata:
         "tenant_id": None,
         "simulated": False,
         "from_spreadsheet": False,
+        "settings": RunSettings(certified_ids=True),
     }
     return RunMetadata(**{**values, **changes})  # type: ignore[arg-type]

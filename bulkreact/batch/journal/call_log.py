@@ -1,18 +1,14 @@
-"""Reads the calls of a journal's rows: the progress of each row, and its request ids."""
+"""Reads the calls of a journal's rows: the progress of each row."""
 
-import hashlib
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple
-from uuid import UUID
 
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_NAMES
 from bulkreact.batch.progress import RowProgress, after_call, initial_row_progress
-from bulkreact.guids import format_guid
 from bulkreact.models import Answer, Call, Operation, Outcome, Target
 from bulkreact.partnercenter.protocol import STEPS, safe_location
 from bulkreact.partnercenter.verdicts import AmbiguousRefusal, stored_name
@@ -33,18 +29,6 @@ SELECT operation, customer_id, subscription_id, entitlement_id, calls.request_id
 FROM calls JOIN rows USING (ordinal)
 WHERE operation IN ({CHANGE_NAMES}) ORDER BY calls.id
 """  # noqa: S608 - our own names
-
-
-def derive_request_id(run_uuid: UUID, ordinal: int, operation: Operation, sequence: int) -> str:
-    """Return a version 5 UUID as a call's request id; ``sequence`` counts the row's business answers of that kind."""
-    digest = _name_space(run_uuid).copy()
-    digest.update(f"{ordinal}/{operation}/{sequence}".encode())
-    return format_guid(digest.hexdigest(), version=5)
-
-
-@cache
-def _name_space(run_uuid: UUID) -> "hashlib._Hash":
-    return hashlib.sha1(run_uuid.bytes, usedforsecurity=False)
 
 
 def load_progress(connection: sqlite3.Connection, ordinal: int, target: Target, *, lost: bool) -> RowProgress:

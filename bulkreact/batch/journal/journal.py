@@ -135,7 +135,9 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
     """Mark duplicates and rows beyond the limit, and store the metadata: the run can start."""
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(schema.MARK_DUPLICATES)
+        if connection.execute(schema.MARK_DUPLICATES).rowcount:
+            for statement in schema.ADOPT_FROM_DUPLICATES:
+                connection.execute(statement)
         connection.execute(schema.SEPARATE_REQUEST_IDS)
         if connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
             for statement in schema.INDEX_SUBSCRIPTIONS:

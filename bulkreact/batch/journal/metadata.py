@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import DecodeError, Struct, convert, json
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from bulkreact.batch.journal import schema
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import RunState
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.settings import (
     DEFAULT_LOCALE,
     Cloud,
@@ -35,7 +37,7 @@ class RunSettings(Struct, frozen=True):
     """How a run's calls are made, besides their target; empty if not given, and in journals of earlier versions.
 
     ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
-    shown, never used unseen.
+    shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -43,6 +45,7 @@ class RunSettings(Struct, frozen=True):
     authority: str = ""
     scope: str = ""
     options: tuple[str, ...] = ()
+    certified_ids: bool = False
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
@@ -76,6 +79,11 @@ class RunMetadata(Struct, frozen=True, array_like=True):
     def target(self) -> tuple[str, str]:
         """Return the key of the partner API; all simulators share one, whatever their port."""
         return ("simulated", "") if self.simulated else (self.base_url, self.api_version)
+
+    @property
+    def request_ids(self) -> RequestIds:
+        """Return the request ids of the run: a version that continues it must not change them."""
+        return RequestIds(UUID(self.uuid), certified=self.settings.certified_ids)
 
 
 class SessionRecord(Struct, frozen=True, array_like=True):

@@ -3,17 +3,17 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
 from msgspec import Struct
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.call_log import derive_request_id, load_progress
+from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.schema import STEP_NAMES
 from bulkreact.batch.progress import RowProgress, initial_row_progress
 from bulkreact.batch.row_source import CustomerStream
 from bulkreact.models import Outcome, Status, Target
 from bulkreact.partnercenter.protocol import WRITES
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.verdicts import Verdict
 
@@ -221,11 +221,11 @@ def _create_views(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def next_request_id(run_uuid: UUID, row: PendingRow) -> str:
+def next_request_id(request_ids: RequestIds, row: PendingRow) -> str:
     """Return the request id of the row's next call: one per row, operation and sequence, the same after any crash."""
     operation, progress = row.progress.operation, row.progress
     is_read = operation not in WRITES
     request_sequence = progress.reads if is_read else progress.request_sequence
     if row.request_id and row.request_id_is_for_read == is_read and request_sequence == 0:
         return row.request_id
-    return derive_request_id(run_uuid, row.ordinal, operation, request_sequence)
+    return request_ids.derive(row.ordinal, operation, row.target, request_sequence)

@@ -100,11 +100,25 @@ INDEX_SUBSCRIPTIONS = (
     "CREATE INDEX rows_below ON rows (customer_id, subscription_id) WHERE entitlement_id <> ''",
 )
 
+# A later row of the same target may be the one that an earlier run has sent.
+ADOPT_FROM_DUPLICATES = (
+    """
+UPDATE rows SET request_id = later.request_id, of_read = later.of_read FROM (
+    SELECT min(ordinal), duplicate_of, request_id, of_read FROM rows
+    WHERE duplicate_of IS NOT NULL AND request_id <> '' GROUP BY duplicate_of
+) AS later
+WHERE later.duplicate_of = rows.ordinal AND rows.request_id = ''
+""",
+    "UPDATE rows SET lost = 1 WHERE ordinal IN (SELECT duplicate_of FROM rows WHERE lost)",
+)
+
 # One request id must never name two targets: the service would answer the second with the first one's outcome.
 SEPARATE_REQUEST_IDS = """
-UPDATE rows SET request_id = '' WHERE request_id <> '' AND request_id IN (
-    SELECT request_id FROM rows WHERE request_id <> '' AND duplicate_of IS NULL GROUP BY request_id HAVING count(*) > 1
-)
+UPDATE rows SET request_id = '' FROM (
+    SELECT ordinal, min(ordinal) OVER (PARTITION BY request_id) AS first
+    FROM rows WHERE request_id <> '' AND duplicate_of IS NULL
+) AS owners
+WHERE owners.ordinal = rows.ordinal AND owners.first < rows.ordinal
 """
 
 EXCLUDE_BY_LIMIT = """

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import assert_never
-from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -18,6 +17,7 @@ from bulkreact.batch.run.parents import ParentState, ParentSubscription, ParentS
 from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import PollSchedule, SubscriptionWatch, WatchResult
 from bulkreact.models import SUCCESSES, Outcome, Status
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.verdicts import Accepted, CustomerRefused, PermissionRefused, StatusRead, Verdict
 from bulkreact.settings import Limits
 
@@ -83,7 +83,7 @@ class DependencyTracker:
         executor: CallExecutor,
         environment: RunEnvironment,
         limits: Limits,
-        run_uuid: UUID,
+        request_ids: RequestIds,
         apply: Callable[[Item, Unanswered, CallResult, str], Awaitable[None]],
     ) -> None:
         self._parents = parents
@@ -97,7 +97,7 @@ class DependencyTracker:
             pool,
             executor=executor,
             environment=environment,
-            run_uuid=run_uuid,
+            request_ids=request_ids,
             on_settled=self._on_poll_settled,
             apply=apply,
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 from functools import partial
-from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -25,6 +24,7 @@ from bulkreact.errors import HaltedError
 from bulkreact.models import SUCCESSES, AutoRenew, Operation, Outcome, RunState, Status
 from bulkreact.partnercenter.error_codes.local_codes import THROTTLED
 from bulkreact.partnercenter.protocol import NO_CONTEXT, STEPS, CallContext
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, StatusRead, Transient, Verdict
 from bulkreact.settings import Limits
@@ -36,7 +36,7 @@ class Runner:
     def __init__(
         self,
         *,
-        run_uuid: UUID,
+        request_ids: RequestIds,
         pending_rows: PendingRows,
         parents: ParentSubscriptions,
         executor: CallExecutor,
@@ -47,7 +47,7 @@ class Runner:
     ) -> None:
         pending = pending_rows.count()
         self._queue: Queue[Item] = Queue(pending_rows, per_customer=limits.per_customer, clock=environment.monotonic)
-        self._run_uuid = run_uuid
+        self._request_ids = request_ids
         self._executor = executor
         self._environment = environment
         self._limits = limits
@@ -70,7 +70,7 @@ class Runner:
             executor=executor,
             environment=environment,
             limits=limits,
-            run_uuid=run_uuid,
+            request_ids=request_ids,
             apply=self._apply,
         )
 
@@ -94,7 +94,7 @@ class Runner:
     async def _send(self, row: PendingRow) -> None:
         """Make the next call of a row: it is durable before it is sent, and its answer before the next step."""
         before = row.progress = self._up_to_date(row)
-        own_id = next_request_id(self._run_uuid, row) if before.operation in STEPS else ""
+        own_id = next_request_id(self._request_ids, row) if before.operation in STEPS else ""
         context = CallContext(subscription=row.subscription) if row.subscription else NO_CONTEXT
         result = await self._executor.call(
             row.ordinal, before.operation, row.target, request_id=own_id, context=context

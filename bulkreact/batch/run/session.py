@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
@@ -75,7 +74,7 @@ async def _send_rows(session: RunSession, executor: CallExecutor, budget: CallBu
     journal = session.journal
     soon = iso_milliseconds(session.environment.now() + URGENT_WITHIN) if session.limits.urgent_first else ""
     runner = Runner(
-        run_uuid=UUID(journal.metadata.uuid),
+        request_ids=journal.metadata.request_ids,
         pending_rows=journal.pending_rows(soon=soon),
         parents=ParentSubscriptions(journal, session=session.number),
         executor=executor,
@@ -105,7 +104,7 @@ async def _watch_rows(
         restoring=restoring,
     )
     verifier = Verifier(
-        run_uuid=UUID(session.journal.metadata.uuid),
+        request_ids=session.journal.metadata.request_ids,
         queue=Queue(watch_list, per_customer=session.limits.per_customer, clock=session.environment.monotonic),
         executor=executor,
         budget=budget,

@@ -2,17 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from typing import assert_never
-from uuid import UUID
 
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Answered, Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import RunEnvironment
-from bulkreact.batch.journal.call_log import derive_request_id
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.verify.activation import Next, WatchStep
 from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult
+from bulkreact.partnercenter.request_ids import RequestIds
 
 
 class ActivationPoller:
@@ -27,14 +26,14 @@ class ActivationPoller:
         *,
         executor: CallExecutor,
         environment: RunEnvironment,
-        run_uuid: UUID,
+        request_ids: RequestIds,
         on_settled: Callable[[WatchResult], Awaitable[None]],
         apply: Callable[[SubscriptionWatch, Unanswered, CallResult, str], Awaitable[None]],
     ) -> None:
         self._pool = pool
         self._executor = executor
         self._environment = environment
-        self._run_uuid = run_uuid
+        self._request_ids = request_ids
         self._settled = on_settled
         self._apply = apply
 
@@ -45,7 +44,7 @@ class ActivationPoller:
         request_id = (
             ""
             if request_sequence is None
-            else derive_request_id(self._run_uuid, ordinal, call.operation, request_sequence)
+            else self._request_ids.derive(ordinal, call.operation, call.row.target, request_sequence)
         )
         result = await self._executor.call(
             ordinal, call.operation, call.row.target, request_id=request_id, context=call.context

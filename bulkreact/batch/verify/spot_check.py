@@ -18,6 +18,7 @@ from bulkreact.batch.row_source import CustomerStream
 from bulkreact.batch.verify.subscription_watch import PollSchedule, SubscriptionWatch, watch_rows
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.models import Call, Operation, Outcome, Status, Target
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.verdicts import Listed, StatusRead, Verdict
 from bulkreact.settings import Limits, Service, Verification
 
@@ -47,7 +48,7 @@ async def spot_check(
         customers=len({target.customer_id for target in targets.values()}),
         title="Reading",
         # Without writes no request id is derived from it.
-        run_uuid=UUID(int=0),
+        request_ids=RequestIds(UUID(int=0)),
     )
     with begin_phase(verifier.pool):
         return await verifier.pool.run(), recorder.statuses

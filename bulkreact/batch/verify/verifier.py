@@ -1,7 +1,5 @@
 """Verifies a run: reads accepted rows until they are active or the time is up."""
 
-from uuid import UUID
-
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
@@ -10,6 +8,7 @@ from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult
 from bulkreact.models import Status
+from bulkreact.partnercenter.request_ids import RequestIds
 
 
 class Verifier:
@@ -18,7 +17,7 @@ class Verifier:
     def __init__(
         self,
         *,
-        run_uuid: UUID,
+        request_ids: RequestIds,
         queue: Queue[SubscriptionWatch],
         executor: CallExecutor,
         budget: CallBudget,
@@ -42,7 +41,7 @@ class Verifier:
             self.pool,
             executor=executor,
             environment=environment,
-            run_uuid=run_uuid,
+            request_ids=request_ids,
             on_settled=self._on_settled,
             apply=self._apply,
         )

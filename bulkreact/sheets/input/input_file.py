@@ -68,6 +68,8 @@ class InputFile:
         # The codes of rows that read like totals, and the numbers of those that are.
         self._totals: dict[int, str] = {}
         self._left_out: list[int] = []
+        # The numbers of rows with request ids of other targets.
+        self._unproven: list[int] = []
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -81,7 +83,17 @@ class InputFile:
         if self._left_out:
             rows = "a total, row" if len(self._left_out) == 1 else "totals, rows"
             totals = f"{self.name} has {rows} {format_ranges(self._left_out)}: left out, as no row with ids follows."
-        return " ".join(filter(None, (self._table.remark, totals)))
+        return " ".join(filter(None, (self._table.remark, totals, self._describe_unproven())))
+
+    def _describe_unproven(self) -> str:
+        if not self._unproven:
+            return ""
+        ids = "a new request id for row" if len(self._unproven) == 1 else "new request ids for rows"
+        return (
+            f"{self.name}: {ids} {format_ranges(self._unproven)}: nothing proves that the old was made for the same target "
+            "(rows changed or copied, or a file of an earlier version). If nobody changed them, bulkreact retry of the run "
+            "that wrote them keeps their ids."
+        )
 
     @property
     def from_spreadsheet(self) -> bool:
@@ -157,7 +169,9 @@ class InputFile:
         customer_id, subscription_id, entitlement_id = guids
         target = Target(customer_id, subscription_id, entitlement_id if options.kind is Kind.AZURE else "")
         self._digest.update(target.digest_line.encode())
-        call = row_checks.earlier_call(self._layout, cells)
+        call = row_checks.earlier_call(self._layout, cells, target)
+        if call.is_unproven:
+            self._unproven.append(number)
         return InputRow(
             number,
             carried,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bulkreact.guids import is_guid
-from bulkreact.models import Kind, Status
-from bulkreact.partnercenter.error_codes.local_codes import READING, UNREADABLE
+from bulkreact.guids import canonical_guid
+from bulkreact.models import Kind, Operation, Status, Target
+from bulkreact.partnercenter.error_codes.local_codes import UNREADABLE
+from bulkreact.partnercenter.request_ids import may_prove, proven_operation
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnLayout
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.row_errors import CellError
@@ -19,11 +20,15 @@ _NOT_BUSINESS = {"", "401", "408", "429"}
 
 @dataclass(frozen=True, slots=True)
 class EarlierCall:
-    """The last call of a row in its results file; ``request_id`` is empty if it must not be reused."""
+    """The last call of a row in its results file; ``request_id`` is empty if it must not be reused.
+
+    ``is_unproven``: the id would be reused if it proved to belong to the row's target.
+    """
 
     request_id: str = ""
     is_read: bool = False
     outcome_unknown: bool = False
+    is_unproven: bool = False
 
 
 _NO_CALL = EarlierCall()
@@ -92,18 +97,30 @@ def explain_merged(errors: Sequence[CellError], ranges: Mapping[str, str]) -> li
     return explained
 
 
-def earlier_call(layout: ColumnLayout, cells: Sequence[str]) -> EarlierCall:
-    """Return a row's last call from a results file; its request id is reused unless a business answer ended it."""
+def earlier_call(layout: ColumnLayout, cells: Sequence[str], target: Target) -> EarlierCall:
+    """Return a row's last call from a results file.
+
+    Its request id is reused unless a business answer ended it, and only if it proves to belong to the target: a service
+    would answer the id of another target with that one's outcome.
+
+    | the request id                    | is reused        | an unknown outcome        |
+    |-----------------------------------|------------------|---------------------------|
+    | proves to belong to the target    | while open-ended | is the target's           |
+    | is of an earlier version, or none | no               | may be the target's       |
+    | belongs to another target or call | no               | is another target's       |
+    """
     if not layout.results:
         return _NO_CALL
-    request_id, status, http_status, code, description = (
-        cells[layout.results[name]].strip()
-        for name in ("request_id", "status", "http_status", "error_code", "error_description")
+    cell, status, http_status, code = (
+        cells[layout.results[name]].strip() for name in ("request_id", "status", "http_status", "error_code")
     )
+    request_id = canonical_guid(cell)
+    operation = proven_operation(request_id, target) if may_prove(request_id) else None
     # A proxy's page is no answer, whatever its status.
     open_ended = http_status in _NOT_BUSINESS or http_status[:1] in {"3", "5"} or code == UNREADABLE
     return EarlierCall(
-        request_id.lower() if open_ended and is_guid(request_id) else "",
-        is_read=description.startswith(READING.strip()),
-        outcome_unknown=status == Status.UNKNOWN,
+        request_id if open_ended and operation else "",
+        is_read=open_ended and operation is Operation.GET_SUBSCRIPTION,
+        outcome_unknown=status == Status.UNKNOWN and (operation is not None or not may_prove(request_id)),
+        is_unproven=open_ended and bool(cell) and operation is None,
     )

@@ -101,7 +101,13 @@ def test_one_request_id_never_names_two_targets(tmp_path: Path) -> None:
     pasted = [replace(valid(number, lost=True), request_id=guid(9000)) for number in (2, 3)]
     make(tmp_path, [*pasted, valid(4, lost=True)])
     carried = [(row.request_id, row.progress.lost) for row in open_rows(tmp_path)]
-    assert carried == [("", True), ("", True), (guid(9004), True)]
+    assert carried == [(guid(9000), True), ("", True), (guid(9004), True)]
+
+
+def test_a_row_takes_over_what_an_earlier_run_left_of_a_later_row_of_the_same_target(tmp_path: Path) -> None:
+    make(tmp_path, [valid(2, 5), valid(3, 5, lost=True), valid(4, 5, lost=True), valid(6), valid(7, 6)])
+    carried = [(row.number, row.request_id, row.progress.lost) for row in open_rows(tmp_path)]
+    assert carried == [(2, guid(9003), True), (6, "", False)]
 
 
 @pytest.mark.parametrize(("limit", "sent"), [(0, []), (1, [2]), (2, [2, 4]), (9, [2, 4, 6])])

@@ -10,11 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.call_log import derive_request_id
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JOURNAL_NAME
@@ -41,12 +40,12 @@ def timed(source: Path, where: Path) -> float:
 def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
     """Make the journal of a run over a file, of which the last rows are left to be sent."""
     folder.mkdir(parents=True)
-    run, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
+    _, rows = _journal(source, folder, run_id=folder.name, base_url=base_url)
     settled = range(1, rows - left + 1)
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN")
         connection.execute(_SESSION, (__version__, _AT, _AT))
-        connection.executemany(schema.INSERT_CALL, _calls(settled, UUID(run.uuid)))
+        connection.executemany(schema.INSERT_CALL, _calls(settled))
         answer = (_AT, "Accepted", 202, "", "", 1, 1, 0, "")
         connection.executemany(schema.INSERT_ANSWER, ((call, *answer) for call in settled))
         rest = ("", "", 0, "")
@@ -86,10 +85,10 @@ def _metadata(input_file: InputFile, *, run_id: str, base_url: str) -> RunMetada
     )
 
 
-def _calls(settled: range, run_uuid: UUID) -> Iterator[tuple[int, int, int, str, str, str, str]]:
+def _calls(settled: range) -> Iterator[tuple[int, int, int, str, str, str, str]]:
     operation = Operation.REACTIVATE_ENTITLEMENT
     for number in settled:
-        yield number, 1, number, operation, derive_request_id(run_uuid, number, operation, 0), str(uuid4()), _AT
+        yield number, 1, number, operation, str(uuid4()), str(uuid4()), _AT
 
 
 if __name__ == "__main__":

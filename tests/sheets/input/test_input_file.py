@@ -1,17 +1,19 @@
 """Reading input files: every row in its place, every problem in message, nothing guessed."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow
+from bulkreact.models import InputRow, Operation
+from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
-from tests.support.ids import guid, row, write_csv
+from tests.support.ids import guid, row, target, write_csv
 
 IDS = "customer_id,subscription_id,entitlement_id"
 LINE = ",".join(row(guid(1)))
@@ -169,6 +171,9 @@ def test_rows_are_the_same_however_the_file_is_cut_into_chunks(tmp_path: Path, m
     assert take(path)[1] == whole
 
 
+LOST = RequestIds(UUID(guid(9))).derive(1, Operation.REACTIVATE_ENTITLEMENT, target(guid(1)), 0)
+
+
 def _results_file(folder: Path, **cells: str) -> Path:
     values = {**dict.fromkeys(RESULT_COLUMNS, ""), "row": "9", **cells}
     header = (*IDS.split(","), "note", *RESULT_COLUMNS)
@@ -201,30 +206,45 @@ def test_a_results_file_loses_its_result_columns_and_its_guards(tmp_path: Path) 
 def test_a_request_id_without_a_business_answer_is_carried_on(
     tmp_path: Path, status: str, http_status: str, carried: bool, lost: bool
 ) -> None:
-    path = _results_file(tmp_path, status=status, http_status=http_status, request_id=guid(9).upper())
+    path = _results_file(tmp_path, status=status, http_status=http_status, request_id=LOST.upper())
     rows = take(path)[1]
-    assert (rows[0].request_id, rows[0].outcome_unknown) == (guid(9) if carried else "", lost)
+    assert (rows[0].request_id, rows[0].outcome_unknown) == (LOST if carried else "", lost)
 
 
 def test_a_proxys_page_did_not_end_the_request_id_whatever_its_status(tmp_path: Path) -> None:
-    cells = {"status": "unknown", "http_status": "200", "error_code": "unreadable-answer", "request_id": guid(9)}
+    cells = {"status": "unknown", "http_status": "200", "error_code": "unreadable-answer", "request_id": LOST}
     rows = take(_results_file(tmp_path, **cells))[1]
-    assert (rows[0].request_id, rows[0].outcome_unknown) == (guid(9), True)
+    assert (rows[0].request_id, rows[0].outcome_unknown) == (LOST, True)
 
 
 @pytest.mark.parametrize("name", ["Request ID", "Http Status", "Error-Code", "Status!"])
 def test_a_column_that_is_called_nearly_like_ours_comes_back_and_hides_none(tmp_path: Path, name: str) -> None:
-    values = {**dict.fromkeys(RESULT_COLUMNS, ""), "row": "9", "status": "unknown", "request_id": guid(9)}
+    values = {**dict.fromkeys(RESULT_COLUMNS, ""), "row": "9", "status": "unknown", "request_id": LOST}
     header = (name, *IDS.split(","), *RESULT_COLUMNS)
     path = write_csv(tmp_path / "failed.csv", [("theirs", *row(guid(1)), *values.values())], header)
     input_file, rows = take(path)
     assert input_file.header == (name, *IDS.split(","))
-    assert (rows[0].cells[0], rows[0].request_id, rows[0].outcome_unknown) == ("theirs", guid(9), True)
+    assert (rows[0].cells[0], rows[0].request_id, rows[0].outcome_unknown) == ("theirs", LOST, True)
 
 
 def test_a_request_id_that_is_none_is_not_carried_into_a_header(tmp_path: Path) -> None:
     rows = take(_results_file(tmp_path, status="unknown", request_id="x\r\nEvil: 1"))[1]
     assert rows[0].request_id == ""
+
+
+@pytest.mark.parametrize(
+    ("copies", "named"), [(0, ""), (1, "a new request id for row 3:"), (2, "new request ids for rows 3-4:")]
+)
+def test_rows_whose_request_ids_are_not_carried_on_are_named(tmp_path: Path, copies: int, named: str) -> None:
+    values = {**dict.fromkeys(RESULT_COLUMNS, ""), "status": "unknown", "request_id": LOST}
+    ids = [row(guid(number)) for number in range(1, 2 + copies)]
+    path = write_csv(
+        tmp_path / "failed.csv", [(*each, *values.values()) for each in ids], (*IDS.split(","), *RESULT_COLUMNS)
+    )
+    input_file, rows = take(path)
+    assert [input_row.request_id for input_row in rows] == [LOST] + [""] * copies
+    assert named in input_file.remark
+    assert bool(named) is bool(input_file.remark)
 
 
 def test_input_columns_with_result_names_are_kept_under_another_name(tmp_path: Path) -> None:
