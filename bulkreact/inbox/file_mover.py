@@ -25,24 +25,22 @@ class FileMover:
     inbox: Folder
     keep: bool
 
-    def open_folders(self, *, create: bool) -> None:
-        """Open the folders for complete runs and for refused files, if they exist or ``create`` is set.
+    def open_folders(self) -> None:
+        """Open ``done`` and ``failed`` if they exist, and remove partial files of a killed process from them.
 
-        InputRefusedError if one is not a folder of its own. From then on they are the same ones, whatever is put in their
-        place.
+        InputRefusedError if one is not a folder of its own.
         """
-        if not self.keep:
-            for name in (DONE, FAILED):
-                self.inbox.subfolder(name, create=create and name == DONE)
-
-    def remove_partial_files(self) -> None:
-        """Remove partial files of a killed process."""
         folders = () if self.keep else (self.inbox.subfolder(DONE), self.inbox.subfolder(FAILED))
         for folder in filter(None, folders):
             for name in filter(file_moves.PARTIAL.fullmatch, folder.names()):
                 # What others named like this may be a folder.
                 with suppress(OSError):
                     folder.unlink(name)
+
+    def open_done(self) -> None:
+        """Open ``done``; from then on it is the same one, whatever is put in its place."""
+        if not self.keep:
+            self.inbox.subfolder(DONE, create=True)
 
     def find_input(self, entry: LedgerEntry) -> FileSnapshot | None:
         """Return a run's input file if it is still in the inbox with unchanged content."""

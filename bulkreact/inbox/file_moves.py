@@ -106,6 +106,10 @@ def _rename(source: Folder, file: FileSnapshot, folder: Folder, name: str) -> No
         # Another disk: complete the copy before the removal.
         if not _publish(_copy_unchanged(source, file, folder), folder, name):
             raise
+        if take_snapshot(source, file.name) != file:
+            folder.unlink(name)
+            raise FileChangedError(file.name) from None
+        source.unlink(file.name)
         return
     if not file.is_same_file(folder.status(name)):
         # Give back what was put in the place of the file.
@@ -151,13 +155,9 @@ def _publish(draft: FileSnapshot, folder: Folder, name: str) -> bool:
 def _copy_unchanged(source: Folder, file: FileSnapshot, folder: Folder) -> FileSnapshot:
     """Copy a file into a partial one; FileChangedError if it cannot be read, or is not the same any more."""
     try:
-        draft = _write(read_unchanged(source, file), folder)
+        return _write(read_unchanged(source, file), folder)
     except FileRefusedError:
         raise FileChangedError(file.name) from None
-    if take_snapshot(source, file.name) == file:
-        return draft
-    folder.unlink(draft.name)
-    raise FileChangedError(file.name)
 
 
 def _has_content(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> bool:

@@ -81,7 +81,9 @@ class Folder:
         if before is None or not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "It is gone, or no file any more")
         file = open(os.open(self.at(name), _READ, dir_fd=self.descriptor), "rb")  # noqa: PTH123, SIM115 - a descriptor
-        if not os.path.samestat(before, os.fstat(file.fileno())):
+        after = os.fstat(file.fileno())
+        # The number of a file that is gone may be another one's at once.
+        if not stat.S_ISREG(after.st_mode) or not os.path.samestat(before, after):
             file.close()
             raise OSError(errno.EINVAL, "It was replaced by another file")
         return file

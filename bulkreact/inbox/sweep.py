@@ -77,7 +77,6 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
             sweep_pass = SweepPass(job, stack)
         except InputRefusedError as error:
             return [_waiting(job, "", error)], EXIT_SUCCESS
-        sweep_pass.mover.remove_partial_files()
         try:
             for result in _process_files(sweep_pass):
                 if result:

@@ -108,7 +108,7 @@ class SweepPass:
         self.job = job
         self.inbox = stack.enter_context(open_inbox(job.inbox))
         self.mover = FileMover(self.inbox, job.keep)
-        self.mover.open_folders(create=False)
+        self.mover.open_folders()
         self.reporter = job.environment.reporter
         self.already_reported: set[tuple[bytes, str]] = set()
         self.stop_code = EXIT_SUCCESS
@@ -133,7 +133,7 @@ class SweepPass:
         """Work on a run, and move its input if the run is complete."""
         job = self.job
         # Before anything is sent: what is put in the place of the folder later leads nowhere.
-        self.mover.open_folders(create=True)
+        self.mover.open_done()
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)
         connection = PartnerConnection(

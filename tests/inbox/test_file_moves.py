@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -133,28 +134,66 @@ def test_a_link_in_the_place_of_a_subfolder_is_refused(inbox: Folder) -> None:
 
 
 @contextmanager
-def replaced_before(method: str, file: Path, new: Path) -> Iterator[None]:
-    """Let another file take the place of a file right before the first call of a method of the folder."""
-    original = getattr(Folder, method)
+def happening_before(instant: tuple[str, int], event: Callable[[], object]) -> Iterator[None]:
+    """Let something happen right before the nth call of a method of the folder."""
+    method, nth = instant
+    original, calls = getattr(Folder, method), 0
 
-    def replace_first(self: Folder, name: str, *others: object) -> object:
-        if new.exists():
-            new.replace(file)
+    def late(self: Folder, name: str, *others: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            event()
         return original(self, name, *others)
 
-    with patch.object(Folder, method, replace_first):
+    with patch.object(Folder, method, late):
         yield
 
 
+at_every_instant = pytest.mark.parametrize(
+    "instant",
+    [("link", 1), ("rename", 1), ("open_file", 1), ("open_file", 2), *(("status", nth) for nth in range(1, 12))],
+    ids=lambda instant: "-".join(map(str, instant)),
+)
+
+
 @pytest.mark.usefixtures("system")
-@pytest.mark.parametrize("method", ["link", "rename", "open_file"])
-def test_a_file_that_takes_the_place_of_another_is_not_moved(inbox: Folder, method: str) -> None:
+@at_every_instant
+def test_a_file_that_takes_the_place_of_another_is_not_moved(inbox: Folder, instant: tuple[str, int]) -> None:
     done, file = subfolder(inbox, "done"), drop(inbox, "a.csv", "old")
     new = write_text(inbox.path / "new.csv", "new")
-    with replaced_before(method, inbox.path / "a.csv", new), suppress(FileChangedError):
+    with happening_before(instant, partial(new.replace, inbox.path / "a.csv")), suppress(FileChangedError):
         file_moves.move(inbox, file, done)
     assert "new" in read_files(inbox.path).values()
     assert read_files(done.path) in ({}, {"a.csv": "old"})
+
+
+@pytest.mark.usefixtures("system")
+@at_every_instant
+def test_what_is_written_to_a_file_while_it_is_moved_is_not_lost(inbox: Folder, instant: tuple[str, int]) -> None:
+    done, file = subfolder(inbox, "done"), drop(inbox, "a.csv", "old")
+    happened: list[int] = []
+    event = partial((inbox.path / "a.csv").write_text, "new")
+    with happening_before(instant, lambda: happened.append(event())), suppress(FileChangedError):
+        file_moves.move(inbox, file, done)
+    left = [*read_files(inbox.path).values(), *read_files(done.path).values()]
+    assert "new" in left or (left == ["old"] and not happened)
+    assert all(path.suffix == ".csv" for path in inbox.path.rglob("*.*"))
+
+
+@pytest.mark.parametrize("system", ["another disk"], indirect=True)
+@pytest.mark.usefixtures("system")
+def test_no_copy_is_kept_of_what_has_changed_meanwhile(inbox: Folder) -> None:
+    done, file, publish = subfolder(inbox, "done"), drop(inbox, "a.csv", "old"), file_moves._publish
+
+    def write_late(*arguments: object) -> bool:
+        published = publish(*arguments)  # type: ignore[arg-type]
+        write_text(inbox.path / "a.csv", "new")
+        return published
+
+    with patch.object(file_moves, "_publish", write_late), pytest.raises(FileChangedError):
+        file_moves.move(inbox, file, done)
+    assert (read_files(inbox.path), read_files(done.path)) == ({"a.csv": "new"}, {})
 
 
 def test_without_relative_calls_a_folder_in_the_place_of_another_is_not_used(

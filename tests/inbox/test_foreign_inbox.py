@@ -15,6 +15,7 @@ from unittest.mock import patch
 import pytest
 from openpyxl import Workbook
 
+from bulkreact.errors import FileRefusedError
 from bulkreact.inbox import foreign_file, sweep_pass
 from bulkreact.inbox.folder import Folder, open_inbox
 from bulkreact.inbox.foreign_file import private_copy, read_unchanged, take_snapshot
@@ -22,7 +23,7 @@ from bulkreact.inbox.scan import LARGEST_FILE, InboxScan, scan
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.result_files import WrittenResults
 from tests.support.ids import HEADER, guid, row, write_csv
-from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, set_age, sweep
+from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, run_journals, set_age, sweep
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.webhook_receiver import receiving
 
@@ -254,13 +255,60 @@ def test_a_file_that_becomes_something_else_between_two_looks_leads_nowhere(
     assert table.exists()
 
 
-def test_a_file_that_is_replaced_by_another_before_it_is_moved_is_not_lost(program: Program, partner: Partner) -> None:
+def link_to_itself(path: Path) -> None:
+    """Give a file another name, and put a link to it in its place."""
+    path.rename(path.with_name(".real"))
+    path.symlink_to(".real")
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [link_to_itself, replace_by_pipe, lambda path: path.with_name("other").replace(path)],
+    ids=["link", "pipe", "file"],
+)
+def test_only_the_file_that_was_looked_at_is_opened(tmp_path: Path, swap: Callable[[Path], None]) -> None:
+    for name in ("x.csv", "other"):
+        (tmp_path / name).write_text(SECRET)
+    with open_inbox(tmp_path) as inbox:
+        real = os.open
+
+        def swap_first(*arguments: object, **options: object) -> int:
+            swap(tmp_path / "x.csv")
+            return real(*arguments, **options)  # type: ignore[arg-type]
+
+        with patch("os.open", swap_first), pytest.raises(OSError, match=r"link|replaced"):
+            inbox.open_file("x.csv")
+
+
+def test_a_file_that_was_written_to_since_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("old")
+    with open_inbox(tmp_path) as inbox:
+        file = take_snapshot(inbox, "x.csv")
+        assert file
+        (tmp_path / "x.csv").write_text(SECRET)
+        with pytest.raises(FileRefusedError, match="It has changed"):
+            list(read_unchanged(inbox, file))
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [("link", 1), *(("status", nth) for nth in range(1, 10))],
+    ids=lambda instant: "-".join(map(str, instant)),
+)
+def test_a_file_that_is_replaced_by_another_is_not_lost(
+    program: Program, partner: Partner, instant: tuple[str, int]
+) -> None:
     path = drop_file(program, "x.csv", 100)
-    new = write_csv(program.folder / "new.csv", [row(guid(200)), row(guid(201), 1)])
-    with swapped("link", 1, partial(os.replace, set_age(new, 3600), path)):
+    new = set_age(write_csv(program.folder / "new.csv", [row(guid(200)), row(guid(201), 1)]), 3600)
+    with swapped(*instant, partial(os.replace, new, path)):
         assert sweep(program, partner).code == 0
     assert sweep(program, partner).code == 0
-    assert count_calls(partner, 100) == count_calls(partner, 200) == [1, 1]
+    assert count_calls(partner, 200) == [1, 1]
+    assert count_calls(partner, 100) in ([0, 0], [1, 1])
+    assert file_names(inbox_folder(program)) == []
+    done = file_names(inbox_folder(program) / "done")
+    assert "x.csv" in done
+    assert len([name for name in done if "results" in name]) == len(run_journals(program))
 
 
 BROKEN = {

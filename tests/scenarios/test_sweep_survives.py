@@ -93,6 +93,7 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
         ("bulkreact.inbox.file_moves._write_note", 0, 1),
         pytest.param(("bulkreact.inbox.file_moves._write_note", 1, 1), marks=pytest.mark.soak),
         ("os.link", 1, 1),
+        ("os.link", 1, 2),
         pytest.param(("bulkreact.inbox.file_moves.move_with_note", 1, 1), marks=pytest.mark.soak),
     ],
 )
