@@ -127,6 +127,8 @@ class Folder:
         descriptor = None
         if is_link(status) or not stat.S_ISDIR(status.st_mode):
             raise _no_folder(self.path / name, "it is a link or a file, and must be a folder of its own")
+        if not os.access(self.at(name), os.W_OK | os.X_OK, dir_fd=self.descriptor):
+            raise _no_folder(self.path / name, "it cannot be written")
         if self.descriptor is not None:
             try:
                 descriptor = os.open(name, _FOLDER | _NOFOLLOW, dir_fd=self.descriptor)
@@ -146,7 +148,7 @@ class Folder:
 
 def _no_folder(path: Path, reason: str) -> InputRefusedError:
     return InputRefusedError(
-        f"Nothing is moved to {printable(path)}: {reason}. Nothing was sent. Remove it, then sweep again."
+        f"Nothing is moved to {printable(path)}: {reason}. Nothing was sent. Correct or remove it, then sweep again."
     )
 
 

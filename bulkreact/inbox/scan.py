@@ -46,11 +46,11 @@ class InboxScan:
     foreign: tuple[ForeignEntry, ...]
 
 
-def scan(inbox: Folder, *, settle: float, now: float) -> InboxScan:
-    """Scan an inbox; raise InputRefusedError if it cannot be read."""
+def scan(inbox: Folder, *, settle: float, now: float, keep: bool) -> InboxScan:
+    """Scan an inbox whose files stay in it with ``keep``; raise InputRefusedError if it cannot be read."""
     try:
         names = [name for name in inbox.names() if not is_ignored(name)]
-        entries = [entry for name in names if (entry := _examine(inbox, name))]
+        entries = [entry for name in names if (entry := _examine(inbox, name, keep=keep))]
     except OSError as error:
         raise InputRefusedError(f"The inbox {printable(inbox.path)} cannot be read: {error.strerror}.") from None
     files = [entry for entry in entries if isinstance(entry, FileSnapshot)]
@@ -64,7 +64,7 @@ def scan(inbox: Folder, *, settle: float, now: float) -> InboxScan:
     )
 
 
-def _examine(inbox: Folder, name: str) -> FileSnapshot | ForeignEntry | None:
+def _examine(inbox: Folder, name: str, *, keep: bool) -> FileSnapshot | ForeignEntry | None:
     """Return what an entry is, None for folders, hidden files and what is gone."""
     status = inbox.status(name)
     if status is None or getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN:
@@ -75,20 +75,20 @@ def _examine(inbox: Folder, name: str) -> FileSnapshot | ForeignEntry | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return ForeignEntry(name, "it is a pipe, a socket or a device, and no file. Remove it")
-    if reason := _objection(inbox, status):
+    if reason := _objection(inbox, status, keep=keep):
         return ForeignEntry(name, reason)
     return FileSnapshot.of(name, status)
 
 
-def _objection(inbox: Folder, status: os.stat_result) -> str:
+def _objection(inbox: Folder, status: os.stat_result, *, keep: bool) -> str:
     """Return why a file is not touched, empty if it may be."""
     # A link may show a file that whoever made it cannot read.
     if status.st_nlink > 1 and not _is_half_moved(inbox, status):
         return "it has another name elsewhere, by a hard link. Put a copy there instead"
     if status.st_size > LARGEST_FILE:
         return f"it is larger than {LARGEST_FILE >> 30} GiB. Split it, or run it by its name: bulkreact run"
-    if inbox.is_sticky_of_another and status.st_uid != os.geteuid():
-        return "it is another user's and the folder has the sticky bit, so that it cannot be moved. Use another folder"
+    if not keep and inbox.is_sticky_of_another and status.st_uid != os.geteuid():
+        return "it is another user's and the folder has the sticky bit, so that it cannot be moved. Use another folder, or add --keep"
     return ""
 
 

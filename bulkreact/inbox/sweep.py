@@ -127,7 +127,7 @@ def _scan(sweep_pass: SweepPass, found: list[InboxScan]) -> None:
     """Scan the inbox, and wait: files that change meanwhile are ignored when they are read."""
     job = sweep_pass.job
     reporter, settle = job.environment.reporter, job.settle
-    files = scan(sweep_pass.inbox, settle=settle, now=job.environment.now().timestamp())
+    files = scan(sweep_pass.inbox, settle=settle, now=job.environment.now().timestamp(), keep=job.keep)
     for snapshot in files.settling:
         reporter.info(f"Left alone for now: {printable(snapshot.name)} changed less than {settle:g} s ago.")
     found.append(files)

@@ -102,10 +102,10 @@ def test_pipes_and_sockets_are_left_and_hold_nothing_up(program: Program, partne
     assert not (inbox_folder(program) / "failed").exists()
 
 
-def scan_folder(path: Path) -> InboxScan:
+def scan_folder(path: Path, *, keep: bool = False) -> InboxScan:
     """Scan a folder, whatever the age of its files."""
     with open_inbox(path) as inbox:
-        return scan(inbox, settle=0, now=0)
+        return scan(inbox, settle=0, now=0, keep=keep)
 
 
 def test_devices_are_not_opened() -> None:
@@ -129,6 +129,7 @@ def test_what_cannot_be_moved_out_of_a_sticky_folder_is_not_run(tmp_path: Path) 
     tmp_path.chmod(0o1777)
     with patch("os.geteuid", return_value=os.geteuid() + 1):
         (entry,) = scan_folder(tmp_path).foreign
+        assert not scan_folder(tmp_path, keep=True).foreign
     assert "sticky" in entry.reason
     assert not scan_folder(tmp_path).foreign
 
@@ -157,6 +158,23 @@ def test_nothing_is_moved_into_what_is_no_folder_of_the_inbox(
     assert partner.requests() == []
     assert list(elsewhere.iterdir()) == []
     assert {"good.csv", "sitecustomize.py"} <= {entry.name for entry in inbox_folder(program).iterdir()}
+
+
+def test_a_folder_that_a_stranger_made_and_shut_is_found_before_anything_is_sent(
+    program: Program, partner: Partner
+) -> None:
+    (inbox_folder(program) / "done").mkdir()
+    drop_file(program, "good.csv", 100)
+    access = os.access
+
+    def refuse(path: str, mode: int, *, dir_fd: int | None = None) -> bool:
+        return path != "done" and access(path, mode, dir_fd=dir_fd)
+
+    with patch("os.access", refuse):
+        process = sweep(program, partner, "-q")
+    assert process.code == 2
+    assert "done: it cannot be written" in process.err
+    assert partner.requests() == []
 
 
 def test_with_keep_it_does_not_matter_what_done_is(program: Program, partner: Partner) -> None:
