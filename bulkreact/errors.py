@@ -24,6 +24,10 @@ class JournalUnreadableError(InputRefusedError):
     """The journal of a run is damaged, incomplete, of another version, or not accessible."""
 
 
+class JournalDamagedError(JournalUnreadableError):
+    """What a journal records is not what was written to it."""
+
+
 class OutputRefusedError(InputRefusedError):
     """An output would be written over something else."""
 

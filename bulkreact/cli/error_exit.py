@@ -32,5 +32,5 @@ class ErrorExit:
                 return cls(EXIT_INTERRUPTED, "Interrupted. Nothing was sent.")
             case SystemExit(code=int(code)):
                 return cls(code, "Interrupted. Nothing was sent.")
-        message = f"This is a bug in bulkreact ({type(error).__name__}). If there was a run, its journal is intact: "
-        return cls(BulkreactError.exit_code, f"{message}the same command continues it.", is_bug=True)
+        message = f"This is a bug in bulkreact ({type(error).__name__}). If there was a run, its journal is kept: "
+        return cls(BulkreactError.exit_code, f"{message}the same command checks and continues it.", is_bug=True)

@@ -132,7 +132,7 @@ class NewFileProcessor:
             case ContinuedFile(entry, run):
                 return self._resume(entry, run, access)
             case NewFile(entry=entry):
-                return self.sweep.run(entry, job.output.reports / entry.run_id, access)
+                return self.sweep.run(entry, job.output.reports / entry.run_id, access, is_new=True)
 
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime

@@ -129,8 +129,8 @@ class SweepPass:
         self.job.environment.confirm(lambda: store.open_count(folder))
         return self.run(entry, folder, access)
 
-    def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
-        """Work on a run, and move its input if the run is complete."""
+    def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, is_new: bool = False) -> FileResult:
+        """Work on a run, and move its input if the run is complete; ``is_new``: this process has just made it."""
         job = self.job
         # Before anything is sent: what is put in the place of the folder later leads nowhere.
         self.mover.open_done()
@@ -147,7 +147,7 @@ class SweepPass:
             SteadyClock(job.environment.now),
         )
         with preserving_handlers():
-            written = execute(RunJob(folder, COMMAND, connection, job.output))
+            written = execute(RunJob(folder, COMMAND, connection, job.output, is_new=is_new))
         self.stop_code = shutdown.exit_code
         if written.exit_code in _COMPLETE:
             return self.file_run(entry, folder, written.exit_code, written)

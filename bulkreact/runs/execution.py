@@ -11,6 +11,7 @@ from bulkreact.atomic_write import PARTIAL
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.run.session import RunSession, send_and_watch
 from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.models import RunState
@@ -27,13 +28,17 @@ from bulkreact.wording import shell_quote
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded."""
+    """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded.
+
+    ``is_new``: this process has just made its journal, which needs no check.
+    """
 
     folder: Path
     command: str
     connection: PartnerConnection
     output: Output
     notify: Callable[[WrittenResults], None] = lambda _: None
+    is_new: bool = False
 
     @property
     def sends_rows(self) -> bool:
@@ -69,7 +74,7 @@ def execute(job: RunJob) -> WrittenResults:
     connection.shutdown.install()
     connection.reporter.started(job.folder.name)
     complete_handovers(job.folder)
-    with Journal(job.folder) as journal:
+    with Journal(job.folder, check=not job.is_new) as journal:
         connection.record_run(journal.metadata.id)
         hand_over(journal)
         if not access.refusal:
@@ -169,6 +174,8 @@ def write_again(
     run: Run, reports: Path, *, now: datetime, to: Path | None = None, xlsx: bool | None = None
 ) -> WrittenResults:
     """Write a run's result files from its journal; into another folder without the copy of the newest summary."""
+    with JournalReader(run.folder) as journal:
+        journal.check()
     return ResultFiles(
         run.folder,
         latest_run_status(run.folder, now=iso_milliseconds(now)),

@@ -47,6 +47,7 @@ def complete_handovers(folder: Path, runs: Iterable[Run] | None = None) -> None:
     for run in retries:
         if run.session is None and _first_run(parents, run.metadata.id) == _first_run(parents, run_id):
             with JournalReader(run.folder) as journal:
+                journal.check()
                 _transfer_rows(journal)
 
 
@@ -88,7 +89,7 @@ def _transfer(owner: Path, numbers: Sequence[int], run_id: str) -> dict[str, lis
         owners = reader.find_owners(numbers)
     owners.pop(run_id, None)
     if own := owners.pop("", None):
-        with Journal(owner) as journal:
+        with Journal(owner, check=True) as journal:
             journal.transfer_rows(own, run_id)
     return owners
 

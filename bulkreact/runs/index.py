@@ -18,9 +18,10 @@ from typing import Self
 
 from msgspec import DecodeError, Struct, ValidationError, msgpack
 
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader, RestingJournalReader, remove_empty_log
-from bulkreact.errors import JournalUnreadableError
+from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader, remove_empty_log
+from bulkreact.errors import JournalDamagedError, JournalUnreadableError
 from bulkreact.models import RunState
 from bulkreact.runs import index_file
 from bulkreact.runs.index_file import Entry, StoredIndex
@@ -119,10 +120,14 @@ class Run(Struct, frozen=True, dict=True):
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read."""
+    """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read.
+
+    ``damaged`` are those of the latter whose journals are.
+    """
 
     runs: list[Run] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    damaged: list[Path] = field(default_factory=list)
 
 
 # Modification time, size and inode of a journal, and the same of its write-ahead log as text.
@@ -185,6 +190,8 @@ def _collect(
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
                 listed.unreadable[reports / name] = str(error)
+                if isinstance(error, JournalDamagedError):
+                    listed.damaged.append(reports / name)
             continue
         if current:
             listed.runs.append(Run.stored_in(reports, current))

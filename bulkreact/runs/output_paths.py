@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from bulkreact.batch.journal.reading import JOURNAL_NAME
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import OutputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.own_outputs import RESULT_FILES, is_own_output

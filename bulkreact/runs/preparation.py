@@ -11,6 +11,7 @@ from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.preview import planned_targets
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
@@ -39,14 +40,22 @@ class NewRunOptions:
     new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """The folder of a run to work on; ``is_new``: this process has just made it."""
+
+    folder: Path
+    is_new: bool
+
+
 def prepare_run(
     name: str,
     options: NewRunOptions,
     connection: PartnerConnection,
     load: Callable[[Path], LoadedInput],
     confirm: Confirm,
-) -> Path:
-    """Return the folder of the run to work on: a new one, or an unfinished one of the same input.
+) -> PreparedRun:
+    """Return the run to work on: a new one, or an unfinished one of the same input.
 
     ``load`` puts the rows of the input ``name`` into a draft, ``confirm`` raises unless the sending is confirmed.
     """
@@ -68,9 +77,9 @@ def prepare_run(
             count = store.open_count(run.folder)
             reporter.info(_describe_continuing(run, count))
             confirm(lambda: count)
-            return run.folder
+            return PreparedRun(run.folder, is_new=False)
         confirm(lambda: store.open_count(draft))
-        return store.publish(draft, run_id)
+        return PreparedRun(store.publish(draft, run_id), is_new=True)
 
 
 def new_metadata(
@@ -119,6 +128,10 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     """Return the newest unfinished run of the same input, limit and target; InputRefusedError if it is too old."""
     listed = list_related_runs(reports, digest=metadata.digest, input_name=metadata.input_name)
     for folder, reason in listed.unreadable.items():
+        if folder in listed.damaged:
+            raise InputRefusedError(
+                f"{folder.name} may be an unfinished run of this input. {reason} If it is not: move its folder elsewhere."
+            )
         reporter.info(
             f"Not looked at: {folder.name} cannot be read: {reason} If it is unfinished, it is not continued."
         )
@@ -132,8 +145,19 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
         )
     if run:
         complete_handovers(run.folder, listed.runs)
+    else:
+        _check_finished(listed.runs, metadata)
     reporter.info(remark)
     return run
+
+
+def _check_finished(runs: Iterable[Run], metadata: RunMetadata) -> None:
+    """Raise JournalDamagedError if a recent run of the same rows only seems to have none left to be sent."""
+    for run in runs:
+        is_same = (run.metadata.digest, run.metadata.target) == (metadata.digest, metadata.target)
+        if is_same and run.age < CONTINUED_WITHIN:
+            with JournalReader(run.folder) as journal:
+                journal.check()
 
 
 def _describe_continuing(run: Run, count: OpenCount) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.batch.journal.customer_counts import CustomerCounts
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
-from bulkreact.errors import JournalUnreadableError, ResultsNotWrittenError
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import next_steps, taken_over_steps
@@ -77,8 +78,10 @@ class ResultFiles:
             return self._write()
         except (OSError, JournalUnreadableError) as error:
             self._report_failure()
+            is_damaged = isinstance(error, JournalDamagedError)
             raise ResultsNotWrittenError(
-                f"The result files could not be written: {error}. Nothing is lost: the journal has every outcome. "
+                f"The result files could not be written: {error}."
+                f"{'' if is_damaged else ' Nothing is lost: the journal has every outcome.'} "
                 f"Fix the cause, then write them again with: bulkreact results {shell_quote(self.folder)}"
             ) from None
 

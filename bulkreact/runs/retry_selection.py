@@ -20,7 +20,7 @@ from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
-from bulkreact.runs.preparation import Confirm, run_settings
+from bulkreact.runs.preparation import Confirm, PreparedRun, run_settings
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
@@ -34,8 +34,8 @@ def prepare_retry(
     *,
     all_failed: bool,
     row_limit: int | None,
-) -> Path | None:
-    """Return the folder of a run over the rows to be retried: an unfinished retry of ``run``, or a new one.
+) -> PreparedRun | None:
+    """Return a run over the rows to be retried: an unfinished retry of ``run``, or a new one.
 
     None if there are no such rows.
     """
@@ -49,7 +49,7 @@ def prepare_retry(
             + (" --all-failed does not change which rows it takes." if all_failed else "")
         )
         confirm(lambda: count)
-        return unfinished.folder
+        return PreparedRun(unfinished.folder, is_new=False)
     with ExitStack() as locks:
         # The runs stay locked from here on: nobody else may send or take what is selected.
         selection = RetrySelection(run, reports, locks, all_failed=all_failed)
@@ -65,7 +65,7 @@ def prepare_retry(
             confirm(lambda: store.open_count(draft))
             folder = store.publish(draft, metadata.id)
         selection.transfer(metadata.id)
-    return folder
+    return PreparedRun(folder, is_new=True)
 
 
 def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None) -> RunMetadata:
@@ -194,7 +194,7 @@ class RetrySelection:
 
     def _open(self, folder: Path) -> Journal:
         """Open and lock the journal of a run; InputRefusedError if the run is unfinished."""
-        journal = self._journals[folder] = self._locks.enter_context(Journal(folder))
+        journal = self._journals[folder] = self._locks.enter_context(Journal(folder, check=True))
         session = journal.latest_session()
         if session is None or session.state is not RunState.FINISHED:
             which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"

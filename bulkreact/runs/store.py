@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bulkreact.atomic_write import drafting, remove_abandoned, sync_folder
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.pending_rows import OpenCount
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run

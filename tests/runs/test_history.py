@@ -13,6 +13,7 @@ import pytest
 from tests.support.ids import guid, row, write_csv
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, run, wait_until
+from tests.support.seals import seal_again
 
 
 def make_older(folder: Path, days: int) -> None:
@@ -21,6 +22,7 @@ def make_older(folder: Path, days: int) -> None:
         back = (f"-{days} days",)
         connection.execute("UPDATE run SET created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, ?)", back)
         connection.execute("UPDATE sessions SET ended_at = strftime('%Y-%m-%dT%H:%M:%fZ', ended_at, ?)", back)
+        seal_again(connection)
         connection.commit()
 
 

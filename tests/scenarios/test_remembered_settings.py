@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.program import Program, ProgramResult
 from tests.support.run_commands import FAST, latest_run
+from tests.support.seals import make_earlier, seal_again
 from tests.support.signed_in import run, secret_app
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
 
@@ -23,6 +24,7 @@ def set_stored(program: Program, content: str) -> None:
     """Change what the journal of the latest run has of its settings."""
     with closing(sqlite3.connect(latest_run(program) / "journal.sqlite3")) as connection, connection:
         connection.execute("UPDATE settings SET content = ?", (content,))
+        seal_again(connection)
 
 
 def locales(authority: Authority) -> list[object]:
@@ -73,6 +75,7 @@ def test_the_command_line_still_beats_the_journal(program: Program, begun: Progr
 def test_a_journal_of_an_earlier_version_has_none(program: Program, authority: Authority, begun: ProgramResult) -> None:
     with closing(sqlite3.connect(begun.run / "journal.sqlite3")) as connection, connection:
         connection.execute("DROP TABLE settings")
+        make_earlier(connection)
     program.environment |= {"BULKREACT_CLIENT_ID": CLIENT, "BULKREACT_AUTHORITY": authority.authority_url}
     program.environment["BULKREACT_SCOPE"] = ""
     assert program("resume", begun.run.name, *FAST).code == 0
@@ -93,7 +96,7 @@ def test_what_nobody_could_have_typed_is_refused(program: Program, begun: Progra
     set_stored(program, content)
     process = program("resume", str(begun.run), *FAST)
     assert process.code == 2
-    assert "The journal is damaged" in process.err
+    assert "is damaged: " in process.err
 
 
 @pytest.fixture
@@ -147,6 +150,7 @@ def set_state(run_folder: Path) -> None:
     """Let a run look as if it had been interrupted."""
     with closing(sqlite3.connect(run_folder / "journal.sqlite3")) as connection, connection:
         connection.execute("UPDATE sessions SET state = 'interrupted', exit_code = 130")
+        seal_again(connection)
 
 
 @pytest.mark.parametrize(

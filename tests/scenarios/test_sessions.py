@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import create, finalize
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.row_results import load_result
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import JournalNotWrittenError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.journal import create, finalize
-from bulkreact.batch.journal.reading import read_only
+from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.batch.journal.retry_candidates import candidates
 from bulkreact.models import AutoRenew, InputRow, NoResponse, Outcome, Response, RunState, Status, Target
 from bulkreact.settings import Limits, Verification

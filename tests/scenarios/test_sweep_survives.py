@@ -33,6 +33,7 @@ from tests.support.instants import Instant, kill_at, signal_at
 from tests.support.invariants import count_second_effects
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
+from tests.support.seals import seal_again
 from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -257,6 +258,7 @@ def test_results_that_were_not_written_are_written_before_they_are_copied(
     (run.parent / "results.csv").unlink() if missing else (run.parent / "results.csv").write_bytes(b"old")
     with closing(sqlite3.connect(run)) as connection:
         connection.execute("UPDATE sessions SET exit_code = ?", (0 if missing else 74,))
+        seal_again(connection)
         connection.commit()
     assert sweep(program, partner).code == 0
     (copy,) = (inbox_folder(program) / "done").glob("*.results.csv")

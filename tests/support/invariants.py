@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.batch.journal.reading import read_only
+from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.partnercenter.protocol import is_business
 from bulkreact.simulator.partnercenter.call_log import CallLog
 

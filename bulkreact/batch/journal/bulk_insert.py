@@ -9,13 +9,16 @@ from itertools import chain
 from msgspec.json import Encoder
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.writer import Value, multi_row
+from bulkreact.batch.journal.checksums import Value, checksum, with_checksum
+from bulkreact.batch.journal.writer import multi_row
 from bulkreact.models import InputRow
 
 # This many take 5 ms, the interval at which threads exchange the interpreter's lock.
 _BATCH_ROWS = 2048
 _MAX_WAITING_BATCHES = 4
-_PLAIN = ("", "", "", False, False, False, "")
+_PLAIN = ("", "", "", 0, 0, 0, "")
+# No duplicate, within the limit, and not taken over.
+_AT_FIRST = (None, 0, None)
 _encoded = Encoder().encode
 
 # Consecutive rows for the same statement.
@@ -72,7 +75,8 @@ def _write(connection: sqlite3.Connection, groups: list[_SameStatement]) -> None
 
 def _statement(ordinal: int, row: InputRow) -> tuple[str, tuple[Value, ...]]:
     target = row.target
-    cells = _encoded(row.cells).decode()
+    ids = (target.customer_id, target.subscription_id, target.entitlement_id) if target else (None, None, None)
+    begin = (ordinal, row.number, _encoded(row.cells).decode(), *ids)
     rest = (
         row.problem_code,
         row.problem,
@@ -82,7 +86,8 @@ def _statement(ordinal: int, row: InputRow) -> tuple[str, tuple[Value, ...]]:
         row.restore_auto_renew,
         row.deadline,
     )
-    if target is None:
-        return schema.INSERT_ROW, (ordinal, row.number, cells, None, None, None, *rest)
-    ids = (ordinal, row.number, cells, target.customer_id, target.subscription_id, target.entitlement_id)
-    return (schema.INSERT_PLAIN_ROW, ids) if rest == _PLAIN else (schema.INSERT_ROW, (*ids, *rest))
+    if rest == _PLAIN:
+        return schema.INSERT_PLAIN_ROW, (*begin, checksum(*begin, *_PLAIN, *_AT_FIRST))
+    # SQLite has no booleans.
+    stored = (int(value) if isinstance(value, bool) else value for value in rest)
+    return schema.INSERT_ROW, with_checksum((*begin, *stored, *_AT_FIRST))

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,14 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal import row_transfers, schema
 from bulkreact.batch.journal.bulk_insert import insert_rows
+from bulkreact.batch.journal.checksums import Value, with_checksum
+from bulkreact.batch.journal.integrity import check_journal
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata, insert_metadata, load_metadata
-from bulkreact.batch.journal.reading import JOURNAL_NAME, JournalReader
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.seal import seal, upgrade
 from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
-from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
 
@@ -30,9 +34,13 @@ _CUSTOMERS = "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NUL
 
 
 class Journal(JournalReader):
-    """A journal open for writing, locked by this process."""
+    """A journal open for writing, locked by this process.
 
-    def __init__(self, folder: Path) -> None:
+    ``check``: raise JournalDamagedError unless it is as it was written, before anything is written to it. Only a journal
+    that this process has just made needs no check.
+    """
+
+    def __init__(self, folder: Path, *, check: bool = False) -> None:
         self._lock = FileLock(folder / LOCK_NAME, mode=0o600)
         try:
             self._lock.acquire(timeout=_LOCK_SECONDS)
@@ -43,11 +51,17 @@ class Journal(JournalReader):
         except OSError as error:
             raise InputRefusedError(f"The run's folder {folder} cannot be written: {error.strerror}.") from None
         try:
+            if check:
+                check_journal(folder)
             super().__init__(folder)
             self.metadata = load_metadata(self.connection)
+            upgrade(self.connection)
         except sqlite3.Error as error:
             self._lock.release()
             raise InputRefusedError(f"The journal in {folder} cannot be opened for writing: {error}.") from None
+        except JournalUnreadableError:
+            self._lock.release()
+            raise
 
     def __enter__(self) -> Self:
         # No transaction: each statement commits by itself.
@@ -56,23 +70,32 @@ class Journal(JournalReader):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.close()
-        self._lock.release()
+        try:
+            self.connection.close()
+            if isinstance(error, sqlite3.DatabaseError | LookupError | ValueError):
+                self._explain(error)
+        finally:
+            self._lock.release()
+
+    def _explain(self, error: Exception) -> None:
+        """Raise JournalNotWrittenError if the journal was damaged while this process worked on it; else it is a bug."""
+        try:
+            check_journal(self.folder)
+        except JournalUnreadableError as refusal:
+            raise JournalNotWrittenError(f"{refusal}") from error
 
     def _connect(self) -> sqlite3.Connection:
         return connect_sqlite(self.path)
 
     def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
         """Record that this process works on the run; return the session number."""
-        self._execute(schema.CREATE_OUTAGES, ())
         self._execute(schema.FORGET_PROBES, ())
-        return int(
-            self._execute(
-                "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (command, version, os.getpid(), configured_per_minute, now),
-            )
-        )
+        (session,) = self.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sessions").fetchone()
+        # Stored as a real number.
+        rate = None if configured_per_minute is None else float(configured_per_minute)
+        values = (int(session), command, version, os.getpid(), rate, now, None, None, None, None)
+        self._execute(schema.INSERT_SESSION, with_checksum(values))
+        return int(session)
 
     def next_call_id(self) -> int:
         """Return the id of the first call of this process."""
@@ -88,30 +111,36 @@ class Journal(JournalReader):
 
     def end_session(self, session: int, *, state: RunState, exit_code: int, reason: str, now: str) -> None:
         """Record how this process ended its work."""
-        self._execute(
-            "UPDATE sessions SET ended_at = ?, state = ?, exit_code = ?, reason = ? WHERE id = ?",
-            (now, state, exit_code, reason, session),
-        )
+        values: dict[str, Value] = {
+            "ended_at": now,
+            "state": str(state),
+            "exit_code": exit_code,
+            "reason": reason,
+            "id": session,
+        }
+        self._execute(schema.END_SESSION, values)
 
     def record_tenant(self, tenant_id: str) -> None:
         """Record the tenant of the run if its GUID was unknown when the run started."""
         if is_guid(tenant_id) and not is_guid(self.metadata.tenant_id or ""):
-            self._execute("UPDATE run SET tenant_id = ?", (tenant_id,))
+            with translating_write_errors():
+                self.connection.execute("BEGIN IMMEDIATE")
+                self.connection.execute("UPDATE run SET tenant_id = ?", (tenant_id,))
+                seal(self.connection)
+                self.connection.execute("COMMIT")
             self.metadata = replace(self.metadata, tenant_id=tenant_id)
 
     def lift_row_limit(self) -> None:
         """Let the rows that a limit excluded be sent too."""
-        if self.metadata.row_limit is None:
-            return
-        self._execute("UPDATE rows SET left_out = 0 WHERE left_out = 1 AND handed_to IS NULL", ())
+        self._execute(schema.LIFT_LIMIT, ())
 
     def transfer_rows(self, numbers: Sequence[int], run_id: str) -> None:
         """Transfer rows that this run owns, by number, to another run: this one no longer sends them."""
-        self._execute(row_transfers.TRANSFER, (run_id, row_transfers.as_json(numbers)))
+        self._execute(schema.TRANSFER, {"run": run_id, "numbers": row_transfers.as_json(numbers)})
 
-    def _execute(self, sql: str, values: tuple[str | int | float | None, ...]) -> int:
+    def _execute(self, sql: str, values: Sequence[Value] | Mapping[str, Value]) -> None:
         with translating_write_errors():
-            return self.connection.execute(sql, values).lastrowid or 0
+            self.connection.execute(sql, values)
 
 
 def create(folder: Path, rows: Iterable[InputRow]) -> None:
@@ -145,6 +174,7 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
         if metadata.row_limit is not None:
             connection.execute(schema.EXCLUDE_BY_LIMIT, (metadata.row_limit,))
         insert_metadata(connection, metadata)
+        seal(connection)
         connection.execute("COMMIT")
 
 

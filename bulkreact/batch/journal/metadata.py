@@ -9,6 +9,8 @@ from msgspec import DecodeError, Struct, convert, json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import checksum, checksum_sql
+from bulkreact.batch.journal.journal_file import damaged, folder_of
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import RunState
@@ -102,13 +104,18 @@ class SessionRecord(Struct, frozen=True, array_like=True):
 # The settings have a table of their own.
 _NAMES = tuple(name for name in RunMetadata.__struct_fields__ if name != "settings")
 COLUMNS = ", ".join(_NAMES)
+_BAD_SESSION = (
+    f"SELECT 1 FROM sessions WHERE checksum IS NOT {checksum_sql('sessions', schema.COLUMNS['sessions'])} LIMIT 1"  # noqa: S608 - our own names
+)
 _HAS_SETTINGS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'settings')"
 
 
 def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
     """Return a run's metadata; JournalUnreadableError if the journal is unfinished or of another version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != schema.VERSION:
+    if _has_other_format(connection, version):
+        raise damaged(folder_of(connection), "its format is not the one that it was made with")
+    if version not in {schema.EARLIER_VERSION, schema.VERSION}:
         raise JournalUnreadableError(
             f"The journal has format {version}, this program reads format {schema.VERSION}: "
             "use the version of bulkreact that made it."
@@ -116,6 +123,8 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
     row = connection.execute(f"SELECT {COLUMNS} FROM run").fetchone()  # noqa: S608 - our own names
     if row is None:
         raise JournalUnreadableError("The journal was never finished: the run did not begin.")
+    if version == schema.VERSION:
+        _check_records(connection)
     values = dict(zip(_NAMES, row, strict=True))
     try:
         # SQLite has no booleans: lax conversion takes 0 and 1.
@@ -124,7 +133,7 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
         _check(metadata, _PARSERS)
         return replace(metadata, settings=_load_settings(connection))
     except (DecodeError, TypeError, ValueError) as error:
-        raise JournalUnreadableError(f"The journal is damaged: {error}.") from None
+        raise damaged(folder_of(connection), str(error)) from None
 
 
 def insert_metadata(connection: sqlite3.Connection, metadata: RunMetadata) -> None:
@@ -134,6 +143,31 @@ def insert_metadata(connection: sqlite3.Connection, metadata: RunMetadata) -> No
     marks = ", ".join("?" for _ in values)
     connection.execute(f"INSERT INTO run (one, {COLUMNS}) VALUES (1, {marks})", values)  # noqa: S608 - our own names
     connection.execute("INSERT INTO settings VALUES (1, ?)", (json.encode(metadata.settings).decode(),))
+
+
+def metadata_checksum(connection: sqlite3.Connection) -> int:
+    """Return the checksum of a run's metadata and settings."""
+    run = connection.execute(f"SELECT {COLUMNS} FROM run").fetchone() or ()  # noqa: S608 - our own names
+    has_settings = connection.execute(_HAS_SETTINGS).fetchone()[0]
+    settings = connection.execute("SELECT content FROM settings").fetchone() if has_settings else None
+    return checksum(*run, *(settings or ()))
+
+
+def _has_other_format(connection: sqlite3.Connection, version: int) -> bool:
+    """Return whether a journal was made with another format than it names now."""
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'seal')").fetchone()[0]:
+        return version == schema.VERSION
+    sealed = connection.execute("SELECT format FROM seal").fetchone()
+    return sealed is not None and sealed[0] != version
+
+
+def _check_records(connection: sqlite3.Connection) -> None:
+    """Raise JournalDamagedError if metadata or sessions are not as they were written."""
+    sealed = connection.execute("SELECT metadata FROM seal").fetchone()
+    if sealed is None or sealed[0] != metadata_checksum(connection):
+        raise damaged(folder_of(connection), "its metadata does not match its checksum")
+    if connection.execute(_BAD_SESSION).fetchone():
+        raise damaged(folder_of(connection), "a record in sessions does not match its checksum")
 
 
 def _load_settings(connection: sqlite3.Connection) -> RunSettings:

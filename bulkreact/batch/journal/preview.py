@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.batch.journal import schema
-from bulkreact.batch.journal.reading import JOURNAL_NAME
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Kind, Target
 

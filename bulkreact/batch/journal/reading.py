@@ -1,6 +1,5 @@
 """Reads the journal of a run; everything outside this package uses only this module to read one."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -20,13 +19,13 @@ from bulkreact.batch.journal import (
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.integrity import check_journal
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_only, unreadable
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate
-from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import OutageRecord, ResultRow, SessionTimeline
 
-JOURNAL_NAME = "journal.sqlite3"
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
 WHERE calls.session = ? AND answers.call IS NULL
@@ -74,12 +73,19 @@ class JournalReader:
     ) -> None:
         self.connection.close()
         if isinstance(error, sqlite3.Error):
-            raise JournalUnreadableError(f"The journal is damaged or not accessible: {error}.") from error
+            raise unreadable(self.folder, error) from error
+        if isinstance(error, LookupError | ValueError):
+            # What a damaged journal records may be no value of ours; if it is in order, the error is a bug.
+            check_journal(self.folder)
 
     @cached_property
     def metadata(self) -> RunMetadata:
         """Return the metadata of the run."""
         return load_metadata(self.connection)
+
+    def check(self) -> None:
+        """Raise JournalDamagedError unless the journal is as it was written."""
+        check_journal(self.folder)
 
     def latest_session(self, *, sending: bool = True) -> SessionRecord | None:
         """Return the latest session that sent rows, or with ``sending=False`` the latest of any kind."""
@@ -152,30 +158,17 @@ class JournalReader:
         try:
             return read_only(self.folder)
         except sqlite3.Error as error:
-            raise JournalUnreadableError(f"The journal is damaged or not accessible: {error}.") from error
+            raise unreadable(self.folder, error) from error
 
 
 class RestingJournalReader(JournalReader):
     """A journal without a log, which nobody works on: it is read without making one."""
 
     def _connect(self) -> sqlite3.Connection:
-        return _open(self.path, "immutable=1")
+        return open_uri(self.path, "immutable=1")
 
 
 def remove_empty_log(folder: Path) -> None:
     """Let SQLite remove an empty log that an earlier reader has left; one that is in use stays."""
-    with suppress(sqlite3.Error), closing(_open(folder / JOURNAL_NAME, "mode=rw")) as connection:
+    with suppress(sqlite3.Error), closing(open_uri(folder / JOURNAL_NAME, "mode=rw")) as connection:
         connection.execute("SELECT 1 FROM run").fetchone()
-
-
-def read_only(folder: Path) -> sqlite3.Connection:
-    """Open a journal for reading without disturbing a process that works on it."""
-    path = folder / JOURNAL_NAME
-    # In a read-only folder SQLite opens a WAL database without its log only as immutable.
-    at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    mode = "immutable=1" if at_rest else "mode=ro"
-    return _open(path, mode)
-
-
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)

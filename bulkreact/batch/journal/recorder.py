@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.writer import OnDurable, Statement, Writer
 from bulkreact.models import Call, Operation, OutageRecord, Outcome, Target
 from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, stored_name
@@ -24,7 +25,7 @@ class Recorder:
         """Record a call that is about to be sent and return its id."""
         call = next(self._call_ids)
         values = (call, self._session, ordinal, str(operation), request_id, correlation_id, started_at)
-        await self._writer.commit((schema.INSERT_CALL, values))
+        await self._writer.commit((schema.INSERT_CALL, with_checksum(values)))
         return call
 
     async def record_answer(self, call: Call, verdict: Verdict, *, settled: Iterable[tuple[int, Outcome]] = ()) -> None:
@@ -39,8 +40,8 @@ class Recorder:
 
     def record_outage(self, outage: OutageRecord) -> None:
         """Record the state of an outage, instead of an earlier one, without waiting."""
-        values = outage.since, outage.ended_at, outage.next_probe_at, outage.probes, outage.cause
-        self._writer.submit((schema.SAVE_OUTAGE, (self._session, *values)))
+        values = self._session, outage.since, outage.ended_at, outage.next_probe_at, outage.probes, outage.cause
+        self._writer.submit((schema.SAVE_OUTAGE, with_checksum(values)))
 
     async def flush(self) -> None:
         """Wait until all events are durable."""
@@ -62,7 +63,7 @@ class Recorder:
             verdict.location if isinstance(verdict, Accepted) else "",
         )
         outcomes = [self._outcome(ordinal, outcome) for ordinal, outcome in settled]
-        return [(schema.INSERT_ANSWER, values), *outcomes]
+        return [(schema.INSERT_ANSWER, with_checksum(values)), *outcomes]
 
     async def settle(self, *settled: tuple[int, Outcome]) -> None:
         """Record outcomes of rows, by their ordinals."""
@@ -103,7 +104,7 @@ class Recorder:
 
     def _outcome(self, ordinal: int, outcome: Outcome) -> Statement:
         # SQLite binds plain strings faster than enumeration members.
-        return schema.INSERT_OUTCOME, (
+        values = (
             self._session,
             ordinal,
             str(outcome.status),
@@ -114,6 +115,7 @@ class Recorder:
             int(outcome.reopen),
             str(outcome.auto_renew),
         )
+        return schema.INSERT_OUTCOME, with_checksum(values)
 
 
 def _stored_verdict(verdict: Verdict) -> str:

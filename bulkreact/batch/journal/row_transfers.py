@@ -8,11 +8,6 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-# Only rows that could be sent are taken over.
-TRANSFER = """
-UPDATE rows SET handed_to = ? WHERE handed_to IS NULL AND problem_code = '' AND duplicate_of IS NULL
-    AND number IN (SELECT value FROM json_each(?))
-"""
 _OWNERS = """
 SELECT coalesce(handed_to, '') AS owner, json_group_array(number) FROM rows
 WHERE problem_code = '' AND duplicate_of IS NULL

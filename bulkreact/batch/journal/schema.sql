@@ -1,4 +1,5 @@
--- The journal of a run, format 4: one record per input row; calls, answers and outcomes are only appended.
+-- The journal of a run, format 5: one record per input row; calls, answers and outcomes are only appended.
+-- Each record has a checksum over all its other values, except the id of an outcome, which only orders them.
 
 CREATE TABLE run (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -45,6 +46,7 @@ CREATE TABLE rows (
     duplicate_of INTEGER REFERENCES rows (ordinal) CHECK (duplicate_of < ordinal),
     left_out INTEGER NOT NULL DEFAULT 0 CHECK (left_out IN (0, 1)),
     handed_to TEXT,
+    checksum INTEGER NOT NULL,
     CHECK ((problem_code = '') = (customer_id IS NOT NULL)),
     CHECK ((customer_id IS NULL) = (subscription_id IS NULL)),
     CHECK ((customer_id IS NULL) = (entitlement_id IS NULL)),
@@ -62,8 +64,21 @@ CREATE TABLE sessions (
     state TEXT CHECK (state IN ('aborted', 'finished', 'halted', 'interrupted')),
     exit_code INTEGER,
     reason TEXT,
+    checksum INTEGER NOT NULL,
     CHECK ((ended_at IS NULL) = (state IS NULL)),
     CHECK ((ended_at IS NULL) = (exit_code IS NULL))
+) STRICT;
+
+CREATE TABLE outages (
+    session INTEGER NOT NULL REFERENCES sessions (id),
+    since TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    next_probe_at TEXT NOT NULL,
+    probes INTEGER NOT NULL CHECK (probes >= 0),
+    cause TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (session, since),
+    CHECK (ended_at = '' OR next_probe_at = '')
 ) STRICT;
 
 CREATE TABLE calls (
@@ -75,7 +90,8 @@ CREATE TABLE calls (
         'restore-auto-renew', 'watch-operation', 'watch-subscription')),
     request_id TEXT NOT NULL CHECK (request_id LIKE '________-____-____-____-____________'),
     correlation_id TEXT NOT NULL CHECK (correlation_id LIKE '________-____-____-____-____________'),
-    started_at TEXT NOT NULL
+    started_at TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX calls_of_row ON calls (ordinal);
 
@@ -90,6 +106,7 @@ CREATE TABLE answers (
     departed INTEGER NOT NULL CHECK (departed IN (0, 1)),
     lost INTEGER NOT NULL CHECK (lost IN (0, 1)),
     location TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
     CHECK (NOT (business AND lost)),
     CHECK (http_status IS NOT NULL OR NOT business)
 ) STRICT;
@@ -106,9 +123,8 @@ CREATE TABLE outcomes (
     description TEXT NOT NULL CHECK (length(description) <= 1024),
     reopen INTEGER NOT NULL CHECK (reopen IN (0, 1)),
     auto_renew TEXT NOT NULL CHECK (auto_renew IN ('', 'off', 'restored', 'still-off')),
+    checksum INTEGER NOT NULL,
     CHECK (status NOT IN ('accepted', 'already_active') OR (call IS NOT NULL AND code = '')),
     CHECK (status <> 'reactivated' OR code = '')
 ) STRICT;
 CREATE INDEX outcomes_of_row ON outcomes (ordinal);
-
-PRAGMA user_version = 4;

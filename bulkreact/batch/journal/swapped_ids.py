@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.batch.journal.reading import JOURNAL_NAME
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Target
 
@@ -35,10 +36,6 @@ FROM occurrences JOIN counted AS own ON own.id = occurrences.id AND own.column =
         ON other.id = occurrences.id AND other.column <> occurrences.column AND other.times >= own.times
 ORDER BY occurrences.ordinal, other.times DESC, occurrences.column
 """  # noqa: S608 - our own names
-_FLAG = (
-    "UPDATE rows SET problem_code = ?, problem = ?, customer_id = NULL, subscription_id = NULL, entitlement_id = NULL "
-    "WHERE ordinal = ?"
-)
 _VALID = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE problem_code = '' ORDER BY ordinal"
 
 
@@ -63,7 +60,8 @@ def flag_swapped_ids(folder: Path) -> list[SwappedId]:
         connection.execute(_MIXED)
         swapped = dict(_find_swapped(connection))
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_FLAG, ((CODE, row.description, ordinal) for ordinal, row in swapped.items()))
+        flags = ({"code": CODE, "problem": row.description, "ordinal": ordinal} for ordinal, row in swapped.items())
+        connection.executemany(schema.FLAG_INVALID, flags)
         connection.execute("COMMIT")
     return list(swapped.values())
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bulkreact.batch.journal.checksums import Value, add_function
 from bulkreact.errors import JournalNotWrittenError
 
-Value = str | int | float | None
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 OnDurable = Callable[[], None]
 # One prepared statement for each number of rows.
@@ -29,15 +29,19 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA busy_timeout = 30000")
     # On macOS a plain fsync leaves data in the drive's cache; elsewhere this has no effect.
     connection.execute("PRAGMA fullfsync = ON")
+    add_function(connection)
     return connection
 
 
 @contextmanager
 def translating_write_errors() -> Iterator[None]:
-    """Raise JournalNotWrittenError if the disk is full, read-only or failing; any other error is a bug."""
+    """Raise JournalNotWrittenError if the disk is full, read-only or failing, or the file damaged; else it is a bug."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
+        # Only "malformed" and "not a database" have no class of their own.
+        if not (isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError):
+            raise
         raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
 
 

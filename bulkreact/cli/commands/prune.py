@@ -13,7 +13,7 @@ import click
 
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
-from bulkreact.batch.journal.reading import JOURNAL_NAME
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.confirm import ask
 from bulkreact.cli.options import shared

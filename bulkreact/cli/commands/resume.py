@@ -57,6 +57,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     )
     with open_run_connection(ctx, run, limits, reporter) as connection:
         confirmation(connection, yes=output.yes)(lambda: count)
-        with Journal(run.folder) as journal:
-            journal.lift_row_limit()
+        if metadata.row_limit is not None:
+            with Journal(run.folder, check=True) as journal:
+                journal.lift_row_limit()
         return automation.end_of(execute(RunJob(run.folder, "resume", connection, output)))

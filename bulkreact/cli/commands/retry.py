@@ -36,7 +36,8 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     run = store.find(output.reports, name)
     with open_run_connection(ctx, run, limits, reporter) as connection:
         confirm = confirmation(connection, yes=output.yes)
-        folder = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
-        if folder is None:
+        prepared = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
+        if prepared is None:
             return CommandEnd(EXIT_SUCCESS)
-        return automation.end_of(execute(RunJob(folder, "retry", connection, output)))
+        job = RunJob(prepared.folder, "retry", connection, output, is_new=prepared.is_new)
+        return automation.end_of(execute(job))

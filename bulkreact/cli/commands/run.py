@@ -50,12 +50,13 @@ def command(
     reporter = automation.make_reporter(ctx, output)
     # The input first: a stream may take long, and nobody else may call the partner while its lock is held.
     with open_input(source) as path, open_connection(ctx, service, limits, reporter) as connection:
-        folder = prepare_run(
+        prepared = prepare_run(
             name_of(source),
             NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),
             connection,
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(connection, yes=output.yes),
         )
-        results = execute(RunJob(folder, "run", connection, output, automation.notify_of(ctx)))
+        job = RunJob(prepared.folder, "run", connection, output, automation.notify_of(ctx), is_new=prepared.is_new)
+        results = execute(job)
         return replace(automation.end_of(results), report_state=ReportState.ALREADY_REPORTED)

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal import bulk_insert
 from bulkreact.batch.journal.journal import create
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import load_metadata
-from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Target

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.journal import LOCK_NAME, Journal, create, finalize, is_locked
+from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.batch.journal.metadata import latest_session, load_metadata
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRow
-from bulkreact.batch.journal.reading import JournalReader, read_only
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.row_results import result_rows
-from bulkreact.batch.journal.writer import Writer, connect_sqlite
+from bulkreact.batch.journal.writer import Statement, Writer, connect_sqlite
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.models import AutoRenew, InputRow, Operation, RunState, Status
 from tests.support.ids import AT, guid, metadata, target
@@ -158,6 +160,7 @@ def test_a_journal_of_a_later_format_is_refused_with_an_explanation(tmp_path: Pa
     make(tmp_path, [valid(2)])
     with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as connection:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        connection.execute("UPDATE seal SET format = format + 1")
         with pytest.raises(
             InputRefusedError, match=f"has format {schema.VERSION + 1}, this program reads format {schema.VERSION}:"
         ):
@@ -168,7 +171,7 @@ def test_a_damaged_journal_is_reported_as_one(tmp_path: Path) -> None:
     make(tmp_path, [valid(number) for number in range(2, 400)])
     path = tmp_path / "journal.sqlite3"
     path.write_bytes(path.read_bytes()[:8192] + bytes(path.stat().st_size - 8192))
-    with pytest.raises(JournalUnreadableError, match="damaged or not accessible"), JournalReader(tmp_path) as journal:
+    with pytest.raises(JournalUnreadableError, match="is damaged"), JournalReader(tmp_path) as journal:
         list(journal.result_rows())
 
 
@@ -237,7 +240,7 @@ async def test_a_mistake_of_ours_is_not_mistaken_for_a_full_disk(tmp_path: Path)
     make(tmp_path, [valid(2)])
     writer = Writer(tmp_path / "journal.sqlite3")
     with pytest.raises(sqlite3.IntegrityError):
-        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, "no guid", guid(2), AT)))
+        await writer.commit((schema.INSERT_CALL, with_checksum((1, 1, 1, WRITE, "no guid", guid(2), AT))))
     await writer.close()
     with closing(connect_sqlite(tmp_path / "journal.sqlite3")) as other:
         assert other.execute("SELECT count(*) FROM calls").fetchone() == (0,)
@@ -248,8 +251,8 @@ def durable(folder: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
 
 
-def call_number(number: int, *, request_id: str = guid(1)) -> tuple[str, tuple[str | int, ...]]:
-    return schema.INSERT_CALL, (number, 1, 1, WRITE, request_id, guid(2), AT)
+def call_number(number: int, *, request_id: str = guid(1)) -> Statement:
+    return schema.INSERT_CALL, with_checksum((number, 1, 1, WRITE, request_id, guid(2), AT))
 
 
 async def test_a_submission_is_durable_before_later_ones(tmp_path: Path) -> None:
@@ -327,7 +330,7 @@ async def test_readers_do_not_disturb_the_writer(tmp_path: Path) -> None:
     with closing(read_only(tmp_path)) as reader:
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM calls").fetchone()
-        await writer.commit((schema.INSERT_CALL, (1, 1, 1, WRITE, guid(1), guid(2), AT)))
+        await writer.commit(call_number(1))
         assert reader.execute("SELECT count(*) FROM calls").fetchone() == before == (0,)
     await writer.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.batch.journal.reading import read_only
+from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.models import NoResponse, Reply, Request, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
 from tests.support.ids import guid, scenario_id, target

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.batch.journal.reading import JOURNAL_NAME, read_only
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, read_only
 from bulkreact.models import NoResponse, Reply, Response, Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import subscription_target

@@ -14,19 +14,17 @@ from uuid import uuid4
 
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata
-from bulkreact.batch.journal.reading import JOURNAL_NAME
 from bulkreact.batch.journal.swapped_ids import flag_swapped_ids
 from bulkreact.batch.journal.writer import connect_sqlite
-from bulkreact.models import Operation, Status
+from bulkreact.models import Operation
 from bulkreact.sheets.input.input_file import InputFile
 
 _AT = "2026-03-01T12:00:00.000Z"
-_SESSION = (
-    "INSERT INTO sessions (command, version, process_id, configured_per_minute, started_at, ended_at, state, exit_code, "
-    "reason) VALUES ('run', ?, 1, NULL, ?, ?, 'interrupted', 130, 'Ctrl-C')"
-)
+_SESSION = (1, "run", __version__, 1, None, _AT, _AT, "interrupted", 130, "Ctrl-C")
 
 
 def timed(source: Path, where: Path) -> float:
@@ -44,13 +42,13 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
     settled = range(1, rows - left + 1)
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN")
-        connection.execute(_SESSION, (__version__, _AT, _AT))
-        connection.executemany(schema.INSERT_CALL, _calls(settled))
+        connection.execute(schema.INSERT_SESSION, with_checksum(_SESSION))
+        connection.executemany(schema.INSERT_CALL, map(with_checksum, _calls(settled)))
         answer = (_AT, "Accepted", 202, "", "", 1, 1, 0, "")
-        connection.executemany(schema.INSERT_ANSWER, ((call, *answer) for call in settled))
+        connection.executemany(schema.INSERT_ANSWER, (with_checksum((call, *answer)) for call in settled))
         rest = ("", "", 0, "")
-        outcomes = ((1, row, Status.ACCEPTED, 1, row, *rest) for row in settled)
-        connection.executemany(schema.INSERT_OUTCOME, outcomes)
+        outcomes = ((1, row, "accepted", 1, row, *rest) for row in settled)
+        connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
         connection.execute("COMMIT")
 
 
@@ -86,7 +84,7 @@ def _metadata(input_file: InputFile, *, run_id: str, base_url: str) -> RunMetada
 
 
 def _calls(settled: range) -> Iterator[tuple[int, int, int, str, str, str, str]]:
-    operation = Operation.REACTIVATE_ENTITLEMENT
+    operation = Operation.REACTIVATE_ENTITLEMENT.value
     for number in settled:
         yield number, 1, number, operation, str(uuid4()), str(uuid4()), _AT
 

@@ -13,6 +13,7 @@ from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, latest_run, row_results, row_statuses, run, wait_until
+from tests.support.seals import seal_again
 
 ONCE = ("--attempts", "1", "--halt-on-failures", "off")
 
@@ -248,6 +249,7 @@ def test_a_row_is_followed_to_the_run_that_has_it_now_whatever_the_clock_said(
     ]
     with closing(sqlite3.connect(second / "journal.sqlite3")) as journal:
         journal.execute("UPDATE run SET created_at = '2001-01-01T00:00:00.000Z'")
+        seal_again(journal)
         journal.commit()
     for run_folder in (original, first, second):
         assert "no rows to retry" in program("retry", run_folder.name, *FAST, *ONCE).err

@@ -1,0 +1,104 @@
+"""Checks that a journal is as it was written, before anything is sent, written or reported from it."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import MsgspecError
+
+from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import checksum, checksum_sql
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, damaged, read_only, unreadable
+from bulkreact.batch.journal.metadata import load_metadata
+from bulkreact.batch.journal.write_ahead_log import log_is_damaged
+
+_CHUNK = 10_000
+# The only index that a run makes while it is running.
+_DEFINITIONS = f"""
+SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema
+WHERE name <> '{schema.CUSTOMERS_INDEX}' ORDER BY name
+"""  # noqa: S608 - our own names
+_ORDINALS = "SELECT count(*), coalesce(min(ordinal), 1), coalesce(max(ordinal), 0) FROM rows"
+_DIGEST_LINES = """
+SELECT iif(entitlement_id = '', 'subscription ', 'azure ') || customer_id || ' ' || subscription_id || ' ' ||
+    entitlement_id || char(10)
+FROM rows WHERE problem_code = '' ORDER BY ordinal
+"""
+
+
+def check_journal(folder: Path) -> None:
+    """Raise JournalDamagedError if a journal is not as it was written; one without checksums as far as that shows.
+
+    Takes about ten seconds for a million rows that were all sent.
+    """
+    if reason := _damage_of_log(folder):
+        raise damaged(folder, reason)
+    try:
+        with closing(read_only(folder)) as connection:
+            connection.execute("BEGIN")
+            reason = _damage(connection)
+    except sqlite3.Error as error:
+        raise unreadable(folder, error) from None
+    except (MsgspecError, LookupError, ValueError) as error:
+        raise damaged(folder, str(error)) from None
+    if reason:
+        raise damaged(folder, reason)
+
+
+def definitions_checksum(connection: sqlite3.Connection) -> int:
+    """Return the checksum of all tables and indexes of a journal, and where they begin."""
+    return checksum(*(value for row in connection.execute(_DEFINITIONS) for value in row))
+
+
+def _damage_of_log(folder: Path) -> str:
+    path = folder / f"{JOURNAL_NAME}-wal"
+    try:
+        log = path.read_bytes()
+        while log_is_damaged(log):
+            # A process may have written to it while it was read.
+            before, log = log, path.read_bytes()
+            if log == before:
+                return "transactions are missing in its log"
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return f"its log cannot be read ({error.strerror})"
+    return ""
+
+
+def _damage(connection: sqlite3.Connection) -> str:
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        return str(found)
+    metadata = load_metadata(connection)
+    rows, first, last = connection.execute(_ORDINALS).fetchone()
+    if (first, last) != (1, rows):
+        return "rows are missing"
+    if schema.has_checksums(connection) and (reason := _mismatch(connection, rows)):
+        return reason
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        return "records refer to others that are missing"
+    return "" if _digest(connection) == metadata.digest else "its rows are not those of the input"
+
+
+def _mismatch(connection: sqlite3.Connection, rows: int) -> str:
+    definitions, sealed_rows = connection.execute("SELECT definitions, rows FROM seal").fetchone()
+    if definitions != definitions_checksum(connection):
+        return "its tables are not as they were made"
+    if rows != sealed_rows:
+        return "rows are missing"
+    for table, columns in schema.COLUMNS.items():
+        sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE checksum IS NOT {checksum_sql(table, columns)} LIMIT 1"  # noqa: S608 - our own names
+        if connection.execute(sql).fetchone():
+            return f"a record in {table} does not match its checksum"
+    return ""
+
+
+def _digest(connection: sqlite3.Connection) -> str:
+    """Return the digest of the rows that could be sent, as of an input."""
+    digest = hashlib.sha256()
+    lines = connection.execute(_DIGEST_LINES)
+    while chunk := lines.fetchmany(_CHUNK):
+        digest.update("".join(line for (line,) in chunk).encode())
+    return digest.hexdigest()
