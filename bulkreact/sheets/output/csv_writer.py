@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Sequence
 
-from bulkreact.sheets.formula_guard import guard_cells
+from bulkreact.sheets.formula_guard import FULL_WIDTH_SIGNS, guard_cells
 
 
 class _Echo:
@@ -35,10 +35,12 @@ def guarded_line(cells: Sequence[str]) -> str:
 
 
 def _may_need_changes(line: str) -> bool:
-    """Return whether a cell may need a quote or a guard; ids are full of dashes, so only leading ones count."""
+    """Return whether a cell may need a quote or a guard; ids are full of dashes, so only those that lead a part count."""
     return (
         line[0] == "-"
         or ",-" in line
+        or ";-" in line
+        or "|-" in line
         or "=" in line
         or "+" in line
         or "@" in line
@@ -47,4 +49,6 @@ def _may_need_changes(line: str) -> bool:
         or "\t" in line
         or "\r" in line
         or "\n" in line
+        or "\0" in line
+        or any(map(line.__contains__, FULL_WIDTH_SIGNS))
     )

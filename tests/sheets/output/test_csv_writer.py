@@ -32,7 +32,7 @@ def test_only_cells_that_need_quotes_have_them(cells: list[str], line: str) -> N
     assert csv_line(cells) == line
 
 
-@given(st.lists(st.text(max_size=6) | st.text(st.sampled_from("'=+-@\t\r\n,\"; a1"), max_size=4), max_size=5))
+@given(st.lists(st.text(max_size=6) | st.text(st.sampled_from("'=+-@\t\r\n,\";|\0\uff1d a1"), max_size=4), max_size=5))
 @example([])
 @example([""])
 @example(["", "\n"])
@@ -46,5 +46,10 @@ def test_only_cells_that_need_quotes_have_them(cells: list[str], line: str) -> N
 @example(["+x", "@x"])
 @example(["a", "=x"])
 @example(["a,-1-1"])
+@example(["a;-1-1"])
+@example(["a|-1-1"])
+@example(["a;\0-x"])
+@example(["a", "\uff20x"])
+@example(["a", "b\uff0bx"])
 def test_a_guarded_line_is_that_of_its_guarded_cells(cells: list[str]) -> None:
     assert guarded_line(cells) == csv_line([guard(cell) for cell in cells])

@@ -34,18 +34,49 @@ def result(
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+cmd", "-x", "@a", "\tx", "\rx", "'=1", "''=1", "'-1", "-", "=", "+49 170", "-1-1"]
+    "cell",
+    [
+        *("=1+1", "+cmd", "-x", "@a", "\tx", "\rx", "\nx", "'=1", "''=1", "'-1", "-", "=", "+49 170", "-1-1", "\0=1"),
+        *("\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20a"),
+    ],
 )
 def test_cells_that_a_spreadsheet_would_calculate_are_guarded(cell: str) -> None:
     assert guard(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["", "a", "1", "-12.50", "+3", "-1,234.50", "-1e5", "'", "'a", " =1", "-5%"])
+@pytest.mark.parametrize(
+    ("cell", "guarded"),
+    [
+        ("x;=1+1;y", "x;'=1+1;y"),
+        ("x|+a|@b", "x|'+a|'@b"),
+        ("x\t-a", "x\t'-a"),
+        ("x\n=1", "x\n'=1"),
+        ("x\r\n=1", "x\r\n'=1"),
+        ("x;'=1", "x;''=1"),
+        ('x;""=1', 'x;\'""=1'),
+        ("x;\0=1", "x;'\0=1"),
+        ("x;\uff1d1", "x;'\uff1d1"),
+        ("-1;=2", "'-1;'=2"),
+        ("\t=1", "'\t'=1"),
+        ("x;-1-1;-2", "x;'-1-1;-2"),
+    ],
+)
+def test_parts_that_another_delimiter_would_make_a_cell_are_guarded(cell: str, guarded: str) -> None:
+    assert guard(cell) == guarded
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("", "a", "1", "-12.50", "+3", "-1,234.50", "-1e5", "'", "'a", " =1", "-5%"),
+        *("a;-1;+2", "a|-12.50", "a; -b", "a;b=c", "x;''", "a\t\tb"),
+    ],
+)
 def test_other_cells_and_numbers_are_left_alone(cell: str) -> None:
     assert guard(cell) == cell
 
 
-@given(st.text(st.sampled_from("'=+-@\t\ra1.,")) | st.text())
+@given(st.text(st.sampled_from("'=+-@\t\r\n;|\"\0\uff1da1.,")) | st.text())
 def test_taking_the_guard_off_is_the_exact_reverse(cell: str) -> None:
     assert unguard(guard(cell)) == cell
 
