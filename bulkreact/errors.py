@@ -49,6 +49,12 @@ class FileRefusedError(InputRefusedError):
         return cls(message, public=message)
 
 
+class ReaderNotStartedError(BulkreactError):
+    """The system could not start the process that reads a workbook: nothing is wrong with the file, nothing was sent."""
+
+    exit_code = 2
+
+
 class CredentialsRefusedError(BulkreactError):
     """Credentials or permissions were refused; the run stopped and can be resumed."""
 

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from bulkreact.errors import InputRefusedError
@@ -53,7 +53,9 @@ class Folder:
         return bool(self._status.st_mode & stat.S_ISVTX) and user not in {0, self._status.st_uid}
 
     def at(self, name: str) -> str:
-        """Return an entry's name as calls with the descriptor take it."""
+        """Return an entry's name as calls with the descriptor take it; OSError for one that leads out of the folder."""
+        if name in {"", os.pardir} or PurePath(name).name != name:
+            raise OSError(errno.EINVAL, "It is no name of an entry")
         reachable = self._reachable()
         return name if isinstance(reachable, int) else str(reachable / name)
 

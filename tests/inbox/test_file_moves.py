@@ -196,6 +196,13 @@ def test_no_copy_is_kept_of_what_has_changed_meanwhile(inbox: Folder) -> None:
     assert (read_files(inbox.path), read_files(done.path)) == ({"a.csv": "new"}, {})
 
 
+@pytest.mark.parametrize("name", ["..", "../x.csv", "/etc/passwd", "done/x.csv", ""])
+def test_no_name_leads_out_of_the_folder(inbox: Folder, name: str) -> None:
+    with pytest.raises(OSError, match="It is no name of an entry"):
+        inbox.open_file(name)
+    assert take_snapshot(inbox, name) is None
+
+
 def test_without_relative_calls_a_folder_in_the_place_of_another_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -404,6 +404,16 @@ def test_an_unreadable_file_is_refused_with_the_reason(program: Program, partner
     assert "x.csv cannot be read: Permission denied" in (failed / "x.csv.txt").read_text()
 
 
+def test_a_workbook_that_no_process_can_be_started_for_is_not_refused(program: Program, partner: Partner) -> None:
+    Workbook().save(inbox_folder(program) / "x.xlsx")
+    failure = OSError(errno.EAGAIN, "Resource temporarily unavailable")
+    with patch("subprocess.Popen", side_effect=failure):
+        process = sweep(program, partner, "-q")
+    assert process.code == 2
+    assert "x.xlsx was not read: no process can be started" in process.err
+    assert file_names(inbox_folder(program)) == ["x.xlsx"]
+
+
 def test_the_copy_that_is_read_is_private_and_removed(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(",".join(HEADER))
     before = os.umask(0)

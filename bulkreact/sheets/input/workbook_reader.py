@@ -11,7 +11,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.errors import FileRefusedError, ReaderNotStartedError
 from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
 
 # No honest workbook takes so long for one answer.
@@ -38,7 +38,9 @@ class WorkbookReader:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            raise InputRefusedError(f"{name} cannot be read: no process can be started ({error.strerror}).") from None
+            raise ReaderNotStartedError(
+                f"{name} was not read: no process can be started ({error.strerror}). Nothing was sent. Try again."
+            ) from None
         # Whatever exception ends the reading.
         self._end = weakref.finalize(self, _end_process, self._process)
         self._send(job)
