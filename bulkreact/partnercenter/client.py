@@ -13,7 +13,6 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
-    TCPConnector,
 )
 from aiohttp.hdrs import HOST
 from aiohttp.typedefs import LooseHeaders
@@ -23,8 +22,11 @@ from yarl import URL
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
+from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse
+from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
 from bulkreact.partnercenter.network import proxy_for, tls_context
 from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers
+from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID, SentIds
 from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.settings import Limits, Service
 
@@ -60,6 +62,7 @@ class Client:
         self._credentials = credentials
         self._time_limit = time_limit
         self._list_cap = list_cap
+        self._sent_ids = SentIds()
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or why there is none; all calls have the same time-out."""
@@ -68,6 +71,13 @@ class Client:
         except CredentialsRefusedError as error:
             # The token expired since the last check: nothing was sent.
             return NoResponse(sent=False, code=NO_TOKEN, description=str(error))
+        self._sent_ids.begin(request)
+        try:
+            return await self._send(request, token)
+        finally:
+            self._sent_ids.end(request)
+
+    async def _send(self, request: Request, token: str) -> Reply:
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         try:
             with self._time_limit:
@@ -78,6 +88,8 @@ class Client:
                     data=request.body or None,
                     allow_redirects=False,
                 )
+                if self._is_of_another_call(response, request):
+                    return NoResponse(sent=True, code=WRONG_ANSWER, description="the answer names another call")
                 try:
                     is_list = request.operation in _LISTS and response.ok
                     body = await _read(response, self._list_cap if is_list else BODY_CAP)
@@ -95,6 +107,14 @@ class Client:
         # Names are case-insensitive; repeated headers matter only in errors.
         received = response.headers if response.ok else _join_headers(response.headers)
         return Response(response.status, redact(response.reason or "", token), received, _redact_body(body, token))
+
+    def _is_of_another_call(self, response: ClientResponse, request: Request) -> bool:
+        """Return whether a response names another call; its connection is closed then: what comes next is no better."""
+        named = [*response.headers.getall(REQUEST_ID, ()), *response.headers.getall(CORRELATION_ID, ())]
+        is_other = self._sent_ids.name_another(named, request)
+        if is_other and isinstance(response, DiscardableResponse):
+            response.discard()
+        return is_other
 
     def _url(self, path: str) -> URL:
         if "?" in path:
@@ -125,12 +145,13 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
     proxy = proxy_for(service.base_url)
     async with ClientSession(
-        connector=TCPConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
+        connector=CheckedConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         # A session sends its headers to a proxy too.
         headers=None if proxy else headers,
         request_class=_Request,
+        response_class=DiscardableResponse,
         proxy=proxy,
     ) as session:
         # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.

@@ -18,6 +18,7 @@ from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes import lookup
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.service_codes import UNEXPECTED_REDIRECT
+from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID
 from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.success import UPDATES, judge_success
 from bulkreact.partnercenter.verdicts import (
@@ -205,7 +206,7 @@ def _update_body(operation: Operation, context: CallContext, headers: dict[str, 
 
 
 def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
-    return {"MS-RequestId": request_id, "MS-CorrelationId": correlation_id}
+    return {REQUEST_ID: request_id, CORRELATION_ID: correlation_id}
 
 
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:

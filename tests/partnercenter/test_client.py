@@ -1,11 +1,8 @@
 """The wire, over real sockets: what the server sees, and what becomes of every way to lose an answer."""
 
 import asyncio
-import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,33 +24,11 @@ from bulkreact.partnercenter.verdicts import Fatal
 from bulkreact.settings import Cloud, Limits, Service
 from tests.support.ids import guid, scenario_id, target
 from tests.support.program import CANARY
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.support.raw_server import Talk, listening
 
 
 def request(operation: Operation = Operation.REACTIVATE_ENTITLEMENT) -> Request:
     return build_request(operation, target(scenario_id(1)), request_id=guid(1), correlation_id=guid(2))
-
-
-@asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[str]:
-    """Serve one conversation per connection, in raw bytes, and yield the base URL."""
-
-    conversations: list[asyncio.Task[object]] = []
-
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        conversations.append(task)
-        await talk(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(converse, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await asyncio.gather(*conversations)
 
 
 async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[Response | NoResponse]:

@@ -5,6 +5,7 @@ from bulkreact.partnercenter.error_codes.entry import ErrorCode, Guidance, Respo
 from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, LATER_ADVICE, UNEXPECTED_REDIRECT
 
 UNREADABLE = "unreadable-answer"
+WRONG_ANSWER = "wrong-answer"
 BROKEN_PAGING = "broken-paging"
 INCOMPLETE_LIST = "incomplete-list"
 # A subscription with one of these statuses cannot be reactivated.
@@ -123,6 +124,13 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     _LOST.entry(None, "timed-out", "no answer came within the time-out: the call may have worked"),
     _LOST.entry(None, "connection-lost", "the connection broke before the answer: the call may have worked"),
     _LOST.entry(None, "no-answer", "the program ended before the answer was recorded: the call may have worked"),
+    _entry(
+        WRONG_ANSWER,
+        "the answer that came is the one to another call (a proxy?): the call may have worked",
+        Responsible.OPERATOR,
+        "Check the proxy between here and Partner Center, then run the same command again: it repeats the call under "
+        "the same request id.",
+    ),
     _entry(
         UNREADABLE,
         "a success status came with a page that is not from Partner Center (a proxy?) or with another resource; "
