@@ -1,12 +1,14 @@
-"""Tells who else can change a file or folder, by its owner and its mode.
+"""Tells who else can reach a file or folder, by its owner and its mode, and makes folders that nobody else can.
 
 Windows has neither: every check passes there. Its own lists of rights are inherited from the user's profile.
 """
 
+import errno
 import os
 import stat
 import sys
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -14,7 +16,11 @@ if sys.platform != "win32":
     import pwd
 
 _ROOT = 0
+_PRIVATE_FOLDER = 0o700
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ACCESS_LIST = "system.posix_acl_access"
+# What a state folder holds; one that holds more is also somebody's home, or a folder of the system.
+_STATE_FOLDERS = frozenset({"locks", "sign-ins"})
 
 
 def current_user() -> int | None:
@@ -45,6 +51,70 @@ def foreign_writers(file: Path | int) -> str:
         return "everybody can write to it"
     is_private = _is_private_group(status) and not _has_access_list(file)
     return "its group can write to it" if status.st_mode & stat.S_IWGRP and not is_private else ""
+
+
+def exposure(file: Path) -> str:
+    """Return why a secret in a file may be known to others or be replaced by them, empty if it may not."""
+    if current_user() is not None and file.stat().st_mode & stat.S_IROTH:
+        return "everybody can read it"
+    return foreign_access(file)
+
+
+def take_private_folder(folder: Path) -> None:
+    """Make a folder of the state folder for us alone, or take the one that is there and close it to others.
+
+    Every level that is made has mode 0700, whatever the umask. PermissionError for a link, for another user's folder, and
+    where others can exchange it.
+    """
+    levels = takewhile(lambda level: not os.path.lexists(level), (folder, *folder.parents))
+    for level in reversed(list(levels)):
+        level.mkdir(_PRIVATE_FOLDER, exist_ok=True)
+    user = current_user()
+    if user is not None:
+        _close_state_folder(folder.parent, user)
+        _close(folder, user)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read or write, and follow no link: an opener for ``open``."""
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), stat.S_IRUSR | stat.S_IWUSR)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
+    return descriptor
+
+
+def _close_state_folder(folder: Path, user: int) -> None:
+    """Close the folder above to others; one with more in it than state must only be safe from them."""
+    if folder.is_symlink() and folder.lstat().st_uid not in {user, _ROOT}:
+        raise _refusal(folder, "it is a link of another user")
+    mode = folder.stat().st_mode
+    if folder.stat().st_uid == user and _STATE_FOLDERS.issuperset(entry.name for entry in folder.iterdir()):
+        _close(folder.resolve(), user)
+    # Where the sticky bit is set, nobody can exchange what belongs to others.
+    elif reason := foreign_owner(folder) or ("" if mode & stat.S_ISVTX else foreign_writers(folder)):
+        raise _refusal(folder, reason)
+
+
+def _close(folder: Path, user: int) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        # For a link systems give one or the other.
+        if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
+            raise
+        raise _refusal(folder, "it is a link, or no folder") from None
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != user:
+            raise _refusal(folder, f"it belongs to {_user_name(status.st_uid)}")
+        if status.st_mode & _OTHERS:
+            os.fchmod(descriptor, _PRIVATE_FOLDER)
+    finally:
+        os.close(descriptor)
+
+
+def _refusal(folder: Path, reason: str) -> PermissionError:
+    return PermissionError(errno.EPERM, reason, str(folder))
 
 
 def _user_name(user: int) -> str:

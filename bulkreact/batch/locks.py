@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.file_access import open_private, take_private_folder
 
 _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
@@ -81,10 +82,11 @@ def _lock(
     lock = FileLock(state / f"{name}.lock", mode=0o600)
 
     def record_run(run: str) -> None:
-        holder.write_text(json.dumps({"pid": os.getpid(), "run": run, "started_at": since}), encoding="utf-8")
+        with open(holder, "w", encoding="utf-8", opener=open_private) as file:
+            json.dump({"pid": os.getpid(), "run": run, "started_at": since}, file)
 
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        take_private_folder(state)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -98,7 +100,7 @@ def _lock(
         record_run("a run that is being prepared")
     except OSError as error:
         raise InputRefusedError(
-            f"The folder for locks, {state}, cannot be written: {error.strerror}. Name another in BULKREACT_STATE_DIR."
+            f"The folder for locks, {state}, cannot be used: {error.strerror}. Name another in BULKREACT_STATE_DIR."
         ) from None
     try:
         yield record_run

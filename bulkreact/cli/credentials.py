@@ -10,10 +10,18 @@ from click.core import ParameterSource
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.cli.command import CommandContext, own_options
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.output import json_log
 from bulkreact.partnercenter.auth import access
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
-from bulkreact.partnercenter.auth.credential_source import CredentialSource, IdentityOptions, OptionSource, resolve
+from bulkreact.partnercenter.auth.app_credentials import AppSecret, exposed_files
+from bulkreact.partnercenter.auth.credential_source import (
+    CredentialSource,
+    IdentityOptions,
+    OptionSource,
+    resolve,
+    secret_of,
+)
 from bulkreact.partnercenter.auth.sign_in_records import records
 from bulkreact.partnercenter.network import check_trust, proxy_for
 from bulkreact.runs.state_dir import state_folder
@@ -71,6 +79,7 @@ def authorize(ctx: click.Context, service: Service, *, run: RunMetadata | None =
     tenant_id = (run.tenant_id if run else None) or ""
     options = identity_options(ctx, service.cloud, run.settings if run else None)
     source = resolve(options, os.environ, records(state_folder()), run_tenant=tenant_id)
+    warn_of_exposed_files(ctx, secret_of(source))
     granted = replace(
         run_async(access.authorize(source, state_folder(), run_tenant=tenant_id)),
         client_id=source.identity.client_id,
@@ -81,3 +90,9 @@ def authorize(ctx: click.Context, service: Service, *, run: RunMetadata | None =
     if isinstance(ctx, CommandContext):
         ctx.access = granted
     return granted
+
+
+def warn_of_exposed_files(ctx: click.Context, secret: AppSecret | None) -> None:
+    """Warn of files with secrets that others can read."""
+    for file in exposed_files(secret):
+        json_log.warn(str(ctx.params.get("log_format", "text")), f"{file.message}. {file.advice}")

@@ -1,13 +1,10 @@
 """What ``bulkreact doctor`` checks: each thing that a run needs, one after the other."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 from uuid import uuid4
@@ -17,7 +14,6 @@ from bulkreact.guids import is_guid
 from bulkreact.models import NoResponse, Operation, Reply, Response
 from bulkreact.partnercenter.auth.access import open_credentials, refresh_token_expires_at
 from bulkreact.partnercenter.auth.access_tokens import RefreshingToken, StaticToken
-from bulkreact.partnercenter.auth.app_credentials import Certificate
 from bulkreact.partnercenter.auth.credential_source import (
     TOKEN_VARIABLE,
     AppSource,
@@ -32,6 +28,8 @@ from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
+from bulkreact.runs.findings import CheckResult, Findings, RefreshTokenAge
+from bulkreact.runs.local_checks import check_certificate, check_folder, check_secret_files
 from bulkreact.runs.partner_connection import start_simulator_if_needed
 from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.state_dir import state_folder
@@ -40,68 +38,15 @@ from bulkreact.timestamps import utc_now
 
 CLOCK_SECONDS = 120.0
 REFRESH_TOKEN_DAYS_LEFT = 14
-_CERTIFICATE_DAYS_LEFT = 30
 _READ_SECONDS = 30.0
 _DAY_SECONDS = 86_400
-
-
-class CheckResult(StrEnum):
-    """The result of a check; only ``failed`` prevents a run."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check, its result, and what to do about it."""
-
-    name: str
-    result: CheckResult
-    message: str
-    advice: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the check as ``doctor --json`` prints it."""
-        return {"name": self.name, "result": self.result.value, "words": self.message, "advice": self.advice}
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshTokenAge:
-    """The age of a sign-in's refresh token, and how long it stays valid if unused."""
-
-    age_days: float
-    days_left: float
-
-
-@dataclass(slots=True)
-class Findings:
-    """The results of all checks; metrics are None if nothing could be measured."""
-
-    checks: list[Check] = field(default_factory=list)
-    source: CredentialSource | None = None
-    claims: Claims | None = None
-    refresh_token: RefreshTokenAge | None = None
-    clock_skew: float | None = None
-    is_mfa_compliant: bool | None = None
-
-    @property
-    def healthy(self) -> bool:
-        """Return whether a run could work."""
-        return all(check.result is not CheckResult.FAILED for check in self.checks)
-
-    def add(self, name: str, result: CheckResult, message: str, advice: str = "") -> None:
-        """Record the result of a check."""
-        self.checks.append(Check(name, result, message, advice))
 
 
 async def run_checks(service: Service, reports: Path, resolve: Callable[[], CredentialSource]) -> Findings:
     """Check everything in the order in which a run needs it."""
     findings = Findings()
-    _check_folder(findings, "reports folder", reports, "Choose another with --reports.")
-    _check_folder(findings, "state folder", state_folder(), "Name another in BULKREACT_STATE_DIR.")
+    check_folder(findings, "reports folder", reports, "Choose another with --reports.")
+    check_folder(findings, "state folder", state_folder(), "Name another in BULKREACT_STATE_DIR.")
     tokens: StaticToken | RefreshingToken | None = None
     if service.simulated:
         findings.add("credentials", CheckResult.OK, "none are needed to practise")
@@ -111,7 +56,8 @@ async def run_checks(service: Service, reports: Path, resolve: Callable[[], Cred
             tokens = open_credentials(source, state_folder())
             findings.source = source
             findings.add("credentials", CheckResult.OK, _describe_source(source))
-            _check_certificate(findings, source)
+            check_certificate(findings, source)
+            check_secret_files(findings, source)
         except BulkreactError as error:
             findings.add("credentials", CheckResult.FAILED, str(error))
     await _check_online(findings, service, tokens)
@@ -283,33 +229,3 @@ def _describe_source(source: CredentialSource) -> str:
             return f"{source.record.user or 'a user'} through the app {source.identity.client_id}{secret}"
         case _:
             assert_never(source)
-
-
-def _check_certificate(findings: Findings, source: CredentialSource) -> None:
-    if isinstance(source, TokenSource) or not isinstance(source.secret, Certificate):
-        return
-    begin, end = source.secret.validity()
-    now = utc_now()
-    left = (end - now).days
-    result, message, advice = CheckResult.OK, f"good for another {left} days", ""
-    if begin > now:
-        result, message = CheckResult.WARNING, f"not good before {begin:%Y-%m-%d %H:%M} UTC"
-        advice = "Wait, or use the one before it; check this machine's clock."
-    elif left < _CERTIFICATE_DAYS_LEFT:
-        result = CheckResult.WARNING
-        advice = "Make a new one, upload it to the app registration and replace this one with it."
-    findings.add("certificate", result, message, advice)
-
-
-def _check_folder(findings: Findings, name: str, folder: Path, advice: str) -> None:
-    """Create and remove a file in the folder, or in the folder where it would be created."""
-    path = folder.absolute()
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing) as handle:
-            handle.write(b"x")
-    except OSError as error:
-        findings.add(name, CheckResult.FAILED, f"{folder} cannot be written: {error.strerror}", advice)
-    else:
-        created = "" if path.is_dir() else ", will be created"
-        findings.add(name, CheckResult.OK, f"{path} can be written{created}")

@@ -26,7 +26,8 @@ from bulkreact.partnercenter.auth.credential_source import (
     TokenSource,
     UserSource,
 )
-from bulkreact.runs.doctor_checks import CheckResult, Findings, run_checks
+from bulkreact.runs.doctor_checks import run_checks
+from bulkreact.runs.findings import CheckResult, Findings
 from bulkreact.settings import BASE_URLS, AuthMethod, Cloud
 
 _COLOURS = {

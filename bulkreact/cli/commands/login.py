@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.credentials import identity_options
+from bulkreact.cli.credentials import identity_options, warn_of_exposed_files
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.credential_source import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
@@ -54,6 +54,7 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     refresh_token = _refresh_token(browser=browser, stdin=refresh_token_stdin)
     secret = app_secret(options, os.environ)
     if secret:
+        warn_of_exposed_files(ctx, secret)
         secret.load()
     # A device code is for apps without a secret.
     secret = secret if refresh_token or browser else None

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.file_access import exposure
+from bulkreact.wording import shell_quote
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -27,6 +29,17 @@ class AppSecret(Protocol):
         """Describe it without any secret."""
         ...
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that hold secrets."""
+        ...
+
+
+class ExposedFile(NamedTuple):
+    """What is wrong with a file, and what to do about it."""
+
+    message: str
+    advice: str
+
 
 @dataclass(frozen=True, slots=True)
 class SecretValue:
@@ -43,6 +56,10 @@ class SecretValue:
         """Describe its origin."""
         return f"client secret from {self.origin}"
 
+    def files(self) -> tuple[Path, ...]:
+        """Return none: it is in the environment."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
@@ -57,6 +74,10 @@ class SecretFile:
     def describe(self) -> str:
         """Name the file."""
         return f"client secret from {self.path}"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the file."""
+        return (self.path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +118,10 @@ class Certificate:
         """Name the file and how long it is valid."""
         return f"certificate {self.path}, valid until {self.validity()[1]:%Y-%m-%d}"
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the file, and that of the password."""
+        return (self.path, self.password_file) if self.password_file else (self.path,)
+
     def _parse(self) -> "tuple[RSAPrivateKey, list[x509.Certificate]]":
         """Return the key and the certificates, its own first."""
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
@@ -130,6 +155,15 @@ class Certificate:
         if not own:
             raise InputRefusedError(f"{self.path} has no certificate that belongs to its private key.")
         return key, [own[0], *(certificate for certificate in certificates if certificate is not own[0])]
+
+
+def exposed_files(secret: AppSecret | None) -> list[ExposedFile]:
+    """Return those of its files that others can read or replace."""
+    return [
+        ExposedFile(f"{file} holds a secret, and {reason}", f"Correct it with: chmod go-rwx {shell_quote(file)}")
+        for file in (secret.files() if secret else ())
+        if file.is_file() and (reason := exposure(file))
+    ]
 
 
 def read_secret(path: Path) -> str:

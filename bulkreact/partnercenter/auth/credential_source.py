@@ -77,6 +77,11 @@ class UserSource:
 CredentialSource = TokenSource | AppSource | UserSource
 
 
+def secret_of(source: CredentialSource) -> AppSecret | None:
+    """Return the secret or certificate of the app, None if a source has none."""
+    return None if isinstance(source, TokenSource) else source.secret
+
+
 def resolve(
     options: IdentityOptions,
     environment: Mapping[str, str],

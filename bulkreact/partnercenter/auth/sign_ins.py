@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from msal import SerializableTokenCache
 
 from bulkreact.errors import InputRefusedError
+from bulkreact.file_access import foreign_access, take_private_folder
 from bulkreact.partnercenter.auth.secret_store import PARTIAL_SUFFIX, Persistence, persistence, replace
 from bulkreact.partnercenter.auth.sign_in_records import (
     FOLDER,
@@ -19,6 +20,7 @@ from bulkreact.partnercenter.auth.sign_in_records import (
     SignInRecord,
     TokenStorage,
     read_record,
+    unusable_folder,
 )
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
@@ -57,7 +59,7 @@ class SignIn:
     def exclusive(self) -> Iterator[None]:
         """Lock the refresh token against other processes."""
         try:
-            self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            take_private_folder(self._cache.parent)
             self._lock.acquire()
         except Timeout:
             raise TokenServiceError(
@@ -160,6 +162,8 @@ class SignIn:
     def _load(self, storage: Persistence) -> str:
         """Return the stored cache, empty if there is none; MSAL would crash on anything else."""
         try:
+            if self._cache.exists() and (reason := foreign_access(self._cache)):
+                raise self._read_error(reason)
             stored = storage.load()
             content = json.loads(stored)
         except FileNotFoundError:
@@ -189,14 +193,16 @@ class SignIn:
         )
 
     def _write_error(self, error: OSError) -> InputRefusedError:
-        return InputRefusedError(
-            f"The folder for sign-ins, {self._cache.parent}, cannot be written: {error.strerror}. "
-            "Name another in BULKREACT_STATE_DIR."
-        )
+        return unusable_folder(self._cache.parent, error)
 
 
 def best_store(state: Path) -> TokenStorage:
     """Return the keyring if the platform has a working one, else a file."""
+    try:
+        # The library makes it too, for everybody's eyes.
+        take_private_folder(state / FOLDER)
+    except OSError as error:
+        raise unusable_folder(state / FOLDER, error) from None
     try:
         persistence(TokenStorage.KEYRING, state / FOLDER / "probe.cache")
     except InputRefusedError:

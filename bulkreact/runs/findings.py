@@ -1,0 +1,59 @@
+"""The results of what ``bulkreact doctor`` checks."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bulkreact.partnercenter.auth.credential_source import CredentialSource
+from bulkreact.partnercenter.auth.token_claims import Claims
+
+
+class CheckResult(StrEnum):
+    """The result of a check; only ``failed`` prevents a run."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check, its result, and what to do about it."""
+
+    name: str
+    result: CheckResult
+    message: str
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the check as ``doctor --json`` prints it."""
+        return {"name": self.name, "result": self.result.value, "words": self.message, "advice": self.advice}
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenAge:
+    """The age of a sign-in's refresh token, and how long it stays valid if unused."""
+
+    age_days: float
+    days_left: float
+
+
+@dataclass(slots=True)
+class Findings:
+    """The results of all checks; metrics are None if nothing could be measured."""
+
+    checks: list[Check] = field(default_factory=list)
+    source: CredentialSource | None = None
+    claims: Claims | None = None
+    refresh_token: RefreshTokenAge | None = None
+    clock_skew: float | None = None
+    is_mfa_compliant: bool | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether a run could work."""
+        return all(check.result is not CheckResult.FAILED for check in self.checks)
+
+    def add(self, name: str, result: CheckResult, message: str, advice: str = "") -> None:
+        """Record the result of a check."""
+        self.checks.append(Check(name, result, message, advice))
