@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -28,9 +28,9 @@ _ABANDONED_SECONDS = 86_400.0
 
 
 @contextmanager
-def replacing(path: Path, *, private: bool, modified_ns: int | None = None) -> Iterator[TextIO]:
+def replacing(path: Path, *, private: bool, complete: Callable[[Path], None] | None = None) -> Iterator[TextIO]:
     """Write a text file as ``replacing_bytes`` does, in UTF-8 and without translating line ends."""
-    with replacing_bytes(path, private=private, modified_ns=modified_ns) as raw:
+    with replacing_bytes(path, private=private, complete=complete) as raw:
         file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         yield file
         # Flushes without closing, which replacing_bytes does.
@@ -38,10 +38,11 @@ def replacing(path: Path, *, private: bool, modified_ns: int | None = None) -> I
 
 
 @contextmanager
-def replacing_bytes(path: Path, *, private: bool, modified_ns: int | None = None) -> Iterator[BinaryIO]:
+def replacing_bytes(path: Path, *, private: bool, complete: Callable[[Path], None] | None = None) -> Iterator[BinaryIO]:
     """Write a draft that replaces the file at ``path`` when it is complete and synced.
 
-    ``private`` files get mode 0600, others follow the umask; ``modified_ns`` is the time of modification to be shown.
+    ``private`` files get mode 0600, others follow the umask; ``complete`` is called with the draft before it
+    replaces the file.
     Raises OSError, leaving an older file untouched.
     """
     draft, descriptor = _create_draft(path, mode=0o600 if private else 0o666)
@@ -53,8 +54,8 @@ def replacing_bytes(path: Path, *, private: bool, modified_ns: int | None = None
             if not _HAS_LOCKS:
                 # Windows renames no open file.
                 file.close()
-            if modified_ns is not None:
-                os.utime(draft, ns=(modified_ns, modified_ns))
+            if complete:
+                complete(draft)
             draft.replace(path)
         except BaseException:
             if not _HAS_LOCKS:

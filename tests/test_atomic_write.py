@@ -82,8 +82,10 @@ def test_only_an_abandoned_folder_is_removed(tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == ["at-work"]
 
 
-def test_the_time_of_modification_can_be_chosen(tmp_path: Path) -> None:
-    path = tmp_path / "failed.csv"
-    with replacing(path, private=True, modified_ns=1_700_000_000_000_000_000) as file:
+def test_the_complete_draft_is_shown_before_it_replaces_the_file(tmp_path: Path) -> None:
+    path, shown = tmp_path / "failed.csv", list[tuple[bytes, bool]]()
+    with replacing(
+        path, private=True, complete=lambda draft: shown.append((draft.read_bytes(), path.exists()))
+    ) as file:
         file.write("text")
-    assert path.stat().st_mtime_ns == 1_700_000_000_000_000_000
+    assert shown == [(b"text", False)]

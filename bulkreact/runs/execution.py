@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bulkreact import __version__
-from bulkreact.atomic_write import PARTIAL
+from bulkreact.atomic_write import PARTIAL, remove_abandoned
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
@@ -155,8 +155,11 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         else latest_run_status(job.folder, now=now)
     )
     for partial_file in job.folder.glob(PARTIAL):
-        # A killed process left this partial file.
-        partial_file.unlink(missing_ok=True)
+        # A killed process left it; a folder may be that of another process, which writes a workbook.
+        if partial_file.is_dir():
+            remove_abandoned(partial_file)
+        else:
+            partial_file.unlink(missing_ok=True)
     results = ResultFiles(
         job.folder,
         status,

@@ -17,6 +17,7 @@ from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.output import report_html, results_csv, results_xlsx
+from bulkreact.sheets.output.edited_files import set_aside_edited
 from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
@@ -90,7 +91,9 @@ class ResultFiles:
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Decide this before an edited workbook is moved away: an existing workbook means that one is wanted.
             wants_workbook = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
-            moved_edits = {name: results_csv.set_aside_edited(to, name) for name in _MAY_BE_EDITED}
+            moved_edits = {
+                name: set_aside_edited(to, name, summary=to / results_csv.SUMMARY) for name in _MAY_BE_EDITED
+            }
             builder, header = ReportBuilder(), journal.metadata.header
             rows = _collect(journal.result_rows(), builder, customers)
             # The workbook first: it is the most likely to fail, and the older files then stay unchanged.
@@ -115,9 +118,7 @@ class ResultFiles:
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(overview, steps, timelines, builder, customers))
         summary = overview.to_dict() | {"files": files}
-        # Write the summary last: a file newer than it was edited by the user.
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
-        results_csv.set_times(to, _MAY_BE_EDITED)
         if self.latest:
             results_csv.write_json(self.latest, summary, private=False)
         if self.results_copy:

@@ -39,3 +39,38 @@ def test_what_a_killed_process_wrote_is_not_taken_for_edited(program: Program, p
     assert list(first.run.glob("*.edited-*")) == []
     (first.run / "failed.csv").write_text("edited")
     assert "Your edited failed.csv was kept" in program(*arguments).err
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        pytest.param(("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, 1), id="within the workbook"),
+        pytest.param(("bulkreact.sheets.output.xlsx_writer.drafting", 1, 1), id="after the workbook's folder is named"),
+        pytest.param(("bulkreact.sheets.output.edited_files.note_digest", 1, 2), id="within the tables"),
+        pytest.param(("bulkreact.sheets.output.report_html.write", 0, 1), id="before the report"),
+        pytest.param(("bulkreact.sheets.output.results_csv.write_json", 0, 1), id="before the summary"),
+        pytest.param(("bulkreact.sheets.output.results_csv.write_json", 1, 1), id="after the summary"),
+    ],
+)
+def test_killed_results_leave_nothing_that_prune_would_keep_a_run_for(
+    program: Program, partner: Partner, instant: Instant
+) -> None:
+    temporary = program.folder / "tmp"
+    temporary.mkdir()
+    program.environment["TMPDIR"] = str(temporary)
+    write_csv(program.folder / "input.csv", [row(scenario_id(800111))])
+    first = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
+    kill_at(program, instant, "results", first.run.name)
+    assert list(temporary.iterdir()) == []
+    assert "Removed 1 run." in program("prune", "--older-than", "0s", "--yes").out
+    assert list(first.reports.rglob("*.csv")) == []
+
+
+def test_results_after_a_kill_remove_what_it_left_and_set_nothing_aside(program: Program, partner: Partner) -> None:
+    write_csv(program.folder / "input.csv", [row(scenario_id(800111))])
+    first = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
+    before = sorted(first.run.glob("[!j]*"))
+    kill_at(program, ("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, 1), "results", first.run.name)
+    assert sorted(first.run.glob("[!j]*")) != before
+    assert "edited" not in program("results", first.run.name).err
+    assert sorted(first.run.glob("[!j]*")) == before

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
+from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import TargetKey
 from tests.support.fork_server import ForkedCommand, ForkedResult, ForkServer
@@ -128,7 +129,7 @@ class Trial:
 
     def find_leftovers(self) -> Iterator[str]:
         """Yield hidden files and runs without results, of which a process that was not killed leaves none."""
-        hidden = [path for path in self.program.folder.rglob(".*") if not path.name.startswith(_INDEX)]
+        hidden = [path for path in self.program.folder.rglob(".*") if not path.name.startswith((_INDEX, WRITTEN))]
         if hidden:
             yield f"left behind: {hidden}"
         for run in self._runs():

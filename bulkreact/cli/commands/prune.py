@@ -22,13 +22,14 @@ from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import Run, list_runs
+from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
-_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME})
+_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME, WRITTEN})
 _OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
 # A run is renamed before it is removed, so that a kill leaves no partial run.
 _REMOVING = ".{}.pruned"

@@ -1,19 +1,18 @@
 """Writes results.csv, failed.csv and JSON files, and counts the rows by outcome."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
 from bulkreact.sheets.output.csv_writer import guarded_line
+from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
 RESULTS = "results.csv"
@@ -72,7 +71,7 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
     counts = RowCounts()
     with ExitStack() as files:
         results = files.enter_context(replacing(folder / RESULTS, private=True))
-        failed = files.enter_context(replacing(folder / FAILED, private=True, modified_ns=written_at(folder)))
+        failed = files.enter_context(replacing(folder / FAILED, private=True, complete=note_digest(folder, FAILED)))
         names = guarded_line((*header, *RESULT_COLUMNS))
         for file in (results, failed):
             file.write(names)
@@ -98,35 +97,6 @@ def count_rows(groups: Iterable[tuple[ResultRow, int]]) -> RowCounts:
     for row, times in groups:
         counts.add(row, times)
     return counts
-
-
-def written_at(folder: Path) -> int | None:
-    """Return when the summary of a folder was written, None if there is none.
-
-    Files that may be edited get this time until there is a new summary: what a process leaves that is killed before
-    must not seem to be edited.
-    """
-    try:
-        return (folder / SUMMARY).stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
-def set_times(folder: Path, names: Iterable[str]) -> None:
-    """Give files, if they exist, the time of the summary."""
-    if time := written_at(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                os.utime(folder / name, ns=(time, time))
-
-
-def set_aside_edited(folder: Path, name: str) -> Path | None:
-    """Rename a file that was edited since the summary was written, and return its new path; None if unedited."""
-    file, summary = folder / name, folder / SUMMARY
-    if not file.is_file() or not summary.is_file() or file.stat().st_mtime_ns <= summary.stat().st_mtime_ns:
-        return None
-    candidates = (file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in count(1))
-    return file.rename(next(path for path in candidates if not path.exists()))
 
 
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import find_entries
-from bulkreact.sheets.output.results_csv import RowCounts, written_at
+from bulkreact.sheets.output.edited_files import note_digest
+from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.xlsx_writer import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -51,7 +52,7 @@ def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], detail
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
-    with writing(path, private=True, modified_ns=written_at(path.parent)) as book:
+    with writing(path, private=True, complete=note_digest(path.parent, path.name)) as book:
         counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows)
         _write_summary(book.add_sheet("Summary"), counts, details)
 

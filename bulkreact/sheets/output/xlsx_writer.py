@@ -1,14 +1,16 @@
 """Writes workbooks row by row and atomically: text stays text whatever it looks like."""
 
+import os
+import secrets
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bulkreact.atomic_write import replacing_bytes
+from bulkreact.atomic_write import drafting, remove_abandoned, replacing_bytes
 from bulkreact.sheets.output.xlsx_text import escape
 
 # The maximum of a sheet.
@@ -42,12 +44,13 @@ def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
 
 
 class SheetWriter:
-    """One sheet of a workbook being written; its columns must be set before the first row."""
+    """One sheet of a workbook being written into a draft; its columns must be set before the first row."""
 
-    def __init__(self, sheet: Any, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
+    def __init__(self, sheet: Any, draft: Path, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - loaded only to write workbooks
 
         self._sheet = sheet
+        self._draft = str(draft)
         self._cell = WriteOnlyCell
         self._cells: dict[tuple[str, bool, bool, bool], Any] = {}
         self._widths: list[int] = []
@@ -86,6 +89,8 @@ class SheetWriter:
 
         With ``wrap`` text is wrapped, and the row is as high as needed.
         """
+        if not self.rows:
+            self._begin()
         self.rows += 1
         if wrap:
             cells = list(cells)
@@ -102,8 +107,16 @@ class SheetWriter:
 
         self._sheet.auto_filter.ref = f"A1:{get_column_letter(columns)}{self.rows}"
 
+    def _begin(self) -> None:
+        """Let openpyxl write the sheet into the draft: its own temporary file would outlive a killed process."""
+        from openpyxl.worksheet._writer import ALL_TEMP_FILES, WorksheetWriter  # noqa: PLC0415 - there is no public way
+
+        ALL_TEMP_FILES.append(self._draft)
+        self._sheet._writer = WorksheetWriter(self._sheet, self._draft)  # noqa: SLF001 - see above
+        self._sheet._writer.write_top()  # noqa: SLF001 - see above
+
     def abandon(self) -> None:
-        """Discard what was written of the sheet, with openpyxl's temporary file for it."""
+        """Discard what was written of the sheet."""
         # openpyxl has no method for this; otherwise its generators complain on stderr when they are collected.
         writer = self._sheet._writer  # noqa: SLF001 - see above
         if self._sheet.closed or writer is None:
@@ -112,7 +125,7 @@ class SheetWriter:
             with suppress(OSError, StopIteration):
                 if generator:
                     generator.close()
-        Path(writer.out).unlink(missing_ok=True)
+        writer.cleanup()
 
     def _filled_cell(self, value: str | int, bold: bool, colour: str, wrap: bool) -> Any:  # noqa: ANN401 - see above
         if value == "" and not colour:
@@ -150,17 +163,19 @@ def _line_count(text: str, width: int) -> int:
 
 
 class WorkbookWriter:
-    """A workbook being written."""
+    """A workbook being written, with the drafts of its sheets in a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         from openpyxl import Workbook  # noqa: PLC0415 - loaded only to write workbooks
 
         self._book = Workbook(write_only=True)
+        self._folder = folder
         self._sheets: list[SheetWriter] = []
 
     def add_sheet(self, title: str, *, header_rows: int = 0) -> SheetWriter:
         """Add a sheet; its ``header_rows`` stay visible when it is scrolled."""
-        self._sheets.append(SheetWriter(self._book.create_sheet(title), header_rows=header_rows))
+        draft = self._folder / f"{len(self._sheets) + 1}.xml"
+        self._sheets.append(SheetWriter(self._book.create_sheet(title), draft, header_rows=header_rows))
         return self._sheets[-1]
 
     def save(self, archive: zipfile.ZipFile) -> None:
@@ -178,10 +193,10 @@ class WorkbookWriter:
 
 
 @contextmanager
-def writing(path: Path, *, private: bool, modified_ns: int | None = None) -> Iterator[WorkbookWriter]:
+def writing(path: Path, *, private: bool, complete: Callable[[Path], None] | None = None) -> Iterator[WorkbookWriter]:
     """Write a workbook as ``replacing_bytes`` writes a file."""
-    with replacing_bytes(path, private=private, modified_ns=modified_ns) as file:
-        book = WorkbookWriter()
+    with replacing_bytes(path, private=private, complete=complete) as file, _folder_for_sheets(path) as folder:
+        book = WorkbookWriter(folder)
         try:
             yield book
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -189,3 +204,14 @@ def writing(path: Path, *, private: bool, modified_ns: int | None = None) -> Ite
         except BaseException:
             book.abandon()
             raise
+
+
+@contextmanager
+def _folder_for_sheets(path: Path) -> Iterator[Path]:
+    """Make a folder next to a workbook for the drafts of its sheets, and remove the one of a killed process."""
+    folder = path.with_name(f".{path.name}.sheets.partial")
+    remove_abandoned(folder)
+    if os.path.lexists(folder):
+        folder = path.with_name(f".{path.name}.sheets-{secrets.token_hex(4)}.partial")
+    with drafting(folder):
+        yield folder
