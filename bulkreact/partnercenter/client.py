@@ -47,6 +47,7 @@ class Client:
     def __init__(
         self,
         session: ClientSession,
+        connector: CheckedConnector,
         base_url: str,
         credentials: Credentials,
         *,
@@ -55,6 +56,7 @@ class Client:
         list_cap: int,
     ) -> None:
         self._session = session
+        self._connector = connector
         self._headers = headers
         self._base_url = base_url
         self._origin = URL(base_url, encoded=True)
@@ -89,7 +91,9 @@ class Client:
                     allow_redirects=False,
                 )
                 if self._is_of_another_call(response, request):
-                    return NoResponse(sent=True, code=WRONG_ANSWER, description="the answer names another call")
+                    return NoResponse(
+                        sent=True, code=WRONG_ANSWER, description="the answer is not the one to this call"
+                    )
                 try:
                     is_list = request.operation in _LISTS and response.ok
                     body = await _read(response, self._list_cap if is_list else BODY_CAP)
@@ -109,12 +113,20 @@ class Client:
         return Response(response.status, redact(response.reason or "", token), received, _redact_body(body, token))
 
     def _is_of_another_call(self, response: ClientResponse, request: Request) -> bool:
-        """Return whether a response names another call; its connection is closed then: what comes next is no better."""
+        """Return whether a response is that to another call; its connection is closed then: what comes next is no better.
+
+        It names that call; or it is a success on a used connection and names none, though the service names them. A
+        service that does so by right is heard on the next, new connection.
+        """
         named = [*response.headers.getall(REQUEST_ID, ()), *response.headers.getall(CORRELATION_ID, ())]
         is_other = self._sent_ids.name_another(named, request)
-        if is_other and isinstance(response, DiscardableResponse):
+        if not isinstance(response, DiscardableResponse):
+            return is_other
+        is_nameless = response.is_reused and response.ok and not named and self._sent_ids.are_echoed
+        if is_other or is_nameless:
+            self._connector.stop_reusing()
             response.discard()
-        return is_other
+        return is_other or is_nameless
 
     def _url(self, path: str) -> URL:
         if "?" in path:
@@ -144,8 +156,9 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
     address = URL(service.base_url)
     headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
     proxy = proxy_for(service.base_url)
+    connector = CheckedConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True)
     async with ClientSession(
-        connector=CheckedConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True),
+        connector=connector,
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         # A session sends its headers to a proxy too.
@@ -159,6 +172,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
         limit = TimeLimit(limits.timeout)
         yield Client(
             session,
+            connector,
             service.base_url,
             credentials,
             time_limit=limit,

@@ -1,6 +1,6 @@
 """Knows the ids of a client's calls, and so whether an answer names another of them. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from bulkreact.guids import canonical_guid
 from bulkreact.models import Request
@@ -11,9 +11,13 @@ _REMEMBERED = 1 << 14
 
 
 class SentIds:
-    """The request and correlation ids of all calls in flight, and of the last answered ones."""
+    """The request and correlation ids of all calls in flight, and of the last answered ones.
+
+    ``are_echoed``: an answer has named the request id of its own call, as those of this service do.
+    """
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self.are_echoed = False
         self._remembered = remembered
         # The request id of the call to which each id belongs. The recent ids become the older ones together.
         self._in_flight: dict[str, str] = {}
@@ -33,7 +37,7 @@ class SentIds:
             self._older, self._recent = self._recent, {}
         self._recent.update(owners)
 
-    def name_another(self, named: Iterable[str], request: Request) -> bool:
+    def name_another(self, named: Collection[str], request: Request) -> bool:
         """Return whether the ids in an answer to a call are those of another one.
 
         Ids that were never sent prove nothing: the documentation's own sample shows others than were sent. Those of an
@@ -41,6 +45,7 @@ class SentIds:
         """
         own = _owners(request)
         request_id = own[request.headers[REQUEST_ID]]
+        self.are_echoed |= request_id in named
         others = (canonical_guid(part) for text in named if text not in own for part in text.split(","))
         return any(self._owner(other) not in {None, request_id} for other in others)
 

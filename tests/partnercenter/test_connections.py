@@ -36,6 +36,10 @@ def answer(status: int, headers: Headers | None = None, body: bytes = b"") -> by
     return f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
 
 
+def named(number: int) -> Headers:
+    return {"MS-RequestId": guid(100 + number)}
+
+
 @dataclass
 class RawService:
     """Answers each call by its number; ``connections`` are their writers, in the order in which they were opened."""
@@ -134,10 +138,10 @@ FIRST, SECOND = call(1), call(2)
 )
 @pytest.mark.parametrize("body", [b"", b"{}"])
 async def test_an_answer_that_names_another_call_is_none(headers: Headers, expected: int | str, body: bytes) -> None:
-    answers = [answer(404), answer(202, headers, body), answer(202)]
+    answers = [answer(404), answer(202, headers, body), answer(202, named(3))]
     received, connections = await replies(answers, FIRST, SECOND, call(3))
     assert received == [404, expected, 202]
-    # What would come next on that connection is no better.
+    # What would come next on that connection is no better, nor on any that is used twice.
     assert connections == (2 if expected == "wrong-answer" else 1)
 
 
@@ -146,9 +150,17 @@ async def test_an_answer_to_an_earlier_attempt_under_the_same_request_id_is_one(
     assert (await replies([answer(503), replayed], FIRST, call(1, attempt=1)))[0][1] == 202
 
 
+async def test_a_success_without_a_name_is_none_on_a_used_connection_of_a_service_that_names_its_calls() -> None:
+    answers = [answer(404, named(0)), answer(429), answer(202), answer(202), answer(202), answer(202, named(5))]
+    received, connections = await replies(answers, *map(call, range(6)))
+    assert received == [404, 429, "wrong-answer", 202, 202, 202]
+    # The first three calls used one connection; since then each has its own.
+    assert connections == 4
+
+
 async def test_answers_that_are_swapped_between_two_calls_are_none() -> None:
     both = asyncio.Event()
-    named = {guid(1): guid(102), guid(2): guid(101)}
+    others = {guid(1): guid(102), guid(2): guid(101)}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).decode().split("/")[7]
@@ -156,7 +168,7 @@ async def test_answers_that_are_swapped_between_two_calls_are_none() -> None:
         if len(waiting) == 2:
             both.set()
         await both.wait()
-        writer.write(answer(202, {"MS-RequestId": named[path]}))
+        writer.write(answer(202, {"MS-RequestId": others[path]}))
 
     waiting: list[str] = []
     async with listening(talk) as base_url:

@@ -79,7 +79,8 @@ class ScriptedAnswer:
     """One answer: whether the call takes effect first, the delay in seconds, and the response, or a dropped connection.
 
     ``throttle`` is whom a 429 blocks for ``seconds``: ``customer``, ``partner`` or only this call. ``from_gateway``: it
-    carries none of the service's headers.
+    carries none of the service's headers. ``names_call_before``: it carries the ids of the call that came before.
+    ``surplus`` is written to the connection after it, unasked.
     """
 
     status: int = 202
@@ -91,6 +92,8 @@ class ScriptedAnswer:
     throttle: str = ""
     seconds: float = 0.0
     from_gateway: bool = False
+    names_call_before: bool = False
+    surplus: bytes = b""
 
 
 def refusal(status: int, code: str, description: str = "") -> ScriptedAnswer:

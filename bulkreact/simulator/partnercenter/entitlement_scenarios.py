@@ -1,6 +1,6 @@
 """Scenarios of an entitlement, chosen by the last digits of its id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import inf
 
@@ -111,6 +111,15 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
         answer_once(ScriptedAnswer(504, effect=True)),
     ),
     1504: EntitlementScenario("504 for ever, without effect", answer_always(504)),
+    595: EntitlementScenario(
+        "202 with the ids of the call before it, then the answer to the same request id",
+        answer_once(ScriptedAnswer(effect=True, names_call_before=True)),
+    ),
+    1595: EntitlementScenario(
+        "404, code 800111, then a 202 that nobody asked for on the same connection, for ever",
+        answer_always(replace(refusal(404, "800111"), surplus=b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")),
+        gone=True,
+    ),
     596: EntitlementScenario(
         "404, code 800111, in UTF-16",
         answer_always(ScriptedAnswer(404, error_body("800111", "Not found").decode().encode("utf-16"))),

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
+from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -86,12 +87,22 @@ async def respond(request: web.Request, call: dict[str, object], answer: Scripte
         headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=answer.seconds + 1), usegmt=True)
     # The gateway's throttle carries none of these either.
     if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not answer.from_gateway:
-        headers["MS-RequestId"] = request.headers.get("MS-RequestId", "")
-        headers["MS-CorrelationId"] = request.headers.get("MS-CorrelationId", "")
+        named = _call_before(request, call) if answer.names_call_before else call
+        headers["MS-RequestId"], headers["MS-CorrelationId"] = str(named["request_id"]), str(named["correlation_id"])
         headers["MS-CV"] = uuid4().hex[:16]
         headers["MS-ServerId"] = "simulator"
         headers.update(_compliance(request))
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    response = web.Response(status=answer.status, body=answer.body, headers=headers)
+    if answer.surplus and request.transport:
+        await response.prepare(request)
+        await response.write_eof()
+        request.transport.write(answer.surplus)
+    return response
+
+
+def _call_before(request: web.Request, call: dict[str, object]) -> dict[str, object]:
+    calls = request.app[PARTNER_CENTER].call_log.calls
+    return next((before for before, this in pairwise(calls) if this is call), call)
 
 
 def _token(request: web.Request) -> str:

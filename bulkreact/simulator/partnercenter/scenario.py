@@ -87,7 +87,7 @@ class Resource(Generic[ScenarioT]):
 
     def _repeated_success(self, answer: ScriptedAnswer) -> ScriptedAnswer:
         delivered = 200 <= answer.status < 300 and not answer.drop  # noqa: PLR2004
-        return replace(answer, effect=False, delay=0) if delivered else ScriptedAnswer(200)
+        return replace(answer, effect=False, delay=0, names_call_before=False) if delivered else ScriptedAnswer(200)
 
 
 def _is_definitive(answer: ScriptedAnswer) -> bool:

@@ -152,6 +152,15 @@ def test_every_outcome_is_reported_as_it_is(
     assert "Traceback" not in process.err
 
 
+def test_answers_to_other_calls_are_nobodys(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [*[1595] * 30, 595], "--halt-on-failures", "off", "--concurrency", "2")
+    # A row that met an answer that was not its own was sent once more.
+    results = [row_result[:3] for row_result in row_results(process)]
+    assert results == [*[("failed", "404", "800111")] * 30, ("accepted", "202", "")]
+    assert {len(set(ids)) for ids in ids_by_path(partner).values()} == {1}
+    assert len(partner.service.call_log.effects) == 1
+
+
 def test_a_server_that_is_not_there_was_never_reached(program: Program) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     process = program("run", "input.csv", "--base-url", "http://127.0.0.1:9", *FAST, "--attempts", "2")
