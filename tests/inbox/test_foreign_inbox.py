@@ -21,7 +21,9 @@ from bulkreact.inbox.folder import Folder, open_inbox
 from bulkreact.inbox.foreign_file import private_copy, read_unchanged, take_snapshot
 from bulkreact.inbox.scan import LARGEST_FILE, InboxScan, scan
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.input_reader import LoadedInput, load_input
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.sheets.input.input_options import LoadOptions
 from tests.support.ids import HEADER, guid, row, write_csv
 from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, run_journals, set_age, sweep
 from tests.support.program import Partner, Program, ProgramResult
@@ -429,9 +431,19 @@ def test_the_copy_that_is_read_is_private_and_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
-def test_the_copy_is_not_part_of_the_run(program: Program, partner: Partner) -> None:
+def test_a_private_copy_is_read_and_is_not_part_of_the_run(program: Program, partner: Partner) -> None:
     drop_file(program, "x.csv", 100)
-    assert sweep(program, partner).code == 0
+    read: list[tuple[Path, int]] = []
+
+    def load(folder: Path, name: str, path: Path, options: LoadOptions) -> LoadedInput:
+        read.append((path.parent, stat.S_IMODE(path.stat().st_mode) | stat.S_IMODE(path.parent.stat().st_mode)))
+        return load_input(folder, name, path, options)
+
+    with patch("bulkreact.cli.commands.sweep.load_input", load):
+        assert sweep(program, partner).code == 0
+    ((folder, mode),) = read
+    assert folder.parent == Path("reports")
+    assert mode == 0o700
     (run,) = (program.folder / "reports").glob("2*")
     assert "input" not in [path.name for path in run.iterdir()]
 
