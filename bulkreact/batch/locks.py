@@ -1,4 +1,4 @@
-"""Locks outside any run's folder: one run per partner and one sweep per folder at a time."""
+"""Locks outside any run's folder: one run per partner, one sweep per folder, one new run per reports folder at a time."""
 
 import hashlib
 import json
@@ -15,6 +15,9 @@ from bulkreact.file_access import open_private, take_private_folder
 
 _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
+REPORTS_LOCK = ".runs.lock"
+# Publishing takes milliseconds.
+_PUBLISHING_SECONDS = 30.0
 
 
 class RemovableLock:
@@ -62,6 +65,30 @@ def partner_lock(
     parts = urlsplit(base_url)
     key = f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}{parts.path} {tenant_id}"
     return _lock(state, key, f"Another run against {base_url}", now=now, on_wait=on_wait)
+
+
+@contextmanager
+def reports_lock(reports: Path) -> Iterator[None]:
+    """Hold the lock of a reports folder for as long as a run is published in it.
+
+    Its file lies in that folder: processes that share it may have other folders for locks.
+    """
+    lock = FileLock(reports / REPORTS_LOCK, mode=0o660)
+    try:
+        lock.acquire(timeout=_PUBLISHING_SECONDS)
+    except Timeout:
+        raise AlreadyRunningError(
+            f"Another process has been beginning a run in {reports} for {_PUBLISHING_SECONDS:g} s. Nothing was sent. "
+            "Try again."
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise InputRefusedError(
+            f"The reports folder {reports} cannot be locked: {error}. Nothing was sent. Choose another with --reports."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

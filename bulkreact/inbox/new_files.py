@@ -19,6 +19,7 @@ from bulkreact.runs import store
 from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import find_unfinished, new_metadata
+from bulkreact.runs.publication import known_runs, publish_alone
 from bulkreact.wording import printable
 
 # Of the file, in the draft of its run while it is read.
@@ -115,12 +116,12 @@ class NewFileProcessor:
         run_id = store.new_id(name_of(snapshot.name), now)
         with store.draft(job.output.reports, run_id) as draft:
             file = self._read(draft, snapshot, run_id, access, now)
-            changed = self._has_changed(snapshot)
+            changed, known = self._has_changed(snapshot), known_runs(job.output.reports)
             if isinstance(file, NewFile) and not changed and not job.again:
                 file = self._with_runs(file, access)
             decision = classify(file, changed=changed)
             if isinstance(decision, NewFile):
-                self._publish(decision, draft)
+                self._publish(decision, draft, access, known)
         # Outside the draft's context, which reports every write error as one before anything was sent.
         match decision:
             case IgnoredFile():
@@ -132,7 +133,7 @@ class NewFileProcessor:
             case ContinuedFile(entry, run):
                 return self._resume(entry, run, access)
             case NewFile(entry=entry):
-                return self.sweep.run(entry, job.output.reports / entry.run_id, access, is_new=True)
+                return self.sweep.run(entry, job.output.reports / entry.run_id, access)
 
     def _read(
         self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
@@ -165,7 +166,7 @@ class NewFileProcessor:
         unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep.reporter)
         return replace(file, unfinished=unfinished)
 
-    def _publish(self, file: NewFile, draft: Path) -> None:
+    def _publish(self, file: NewFile, draft: Path, access: AuthorizedAccess, known: frozenset[str]) -> None:
         """Confirm and create the run of a new file."""
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
@@ -175,7 +176,10 @@ class NewFileProcessor:
         job.environment.confirm(lambda: store.open_count(draft))
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
-        store.publish(draft, entry.run_id)
+        if job.again:
+            store.publish(draft, entry.run_id)
+        else:
+            publish_alone(draft, file.metadata, access, known=known)
         job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
 
     def _resume(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult | None:
@@ -189,7 +193,7 @@ class NewFileProcessor:
         self.sweep.reporter.info(
             f"{printable(entry.file_name)}: continuing run {entry.run_id}, in which answers are still lost."
         )
-        return self.sweep.confirm_and_run(entry, run.folder, access)
+        return self.sweep.confirm_and_run(entry, run, access)
 
     def _has_changed(self, snapshot: FileSnapshot) -> bool:
         """Return whether a file was modified or removed since the snapshot."""

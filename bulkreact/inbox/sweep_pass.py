@@ -14,6 +14,7 @@ from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
@@ -123,14 +124,14 @@ class SweepPass:
             self._set_run_id = self._stack.enter_context(lock)
         return self._set_run_id
 
-    def confirm_and_run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess) -> FileResult:
+    def confirm_and_run(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult:
         """Continue a run, if confirmed."""
         self.lock(access)
-        self.job.environment.confirm(lambda: store.open_count(folder))
-        return self.run(entry, folder, access)
+        self.job.environment.confirm(lambda: store.open_count(run.folder))
+        return self.run(entry, run.folder, access, seen=run)
 
-    def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, is_new: bool = False) -> FileResult:
-        """Work on a run, and move its input if the run is complete; ``is_new``: this process has just made it."""
+    def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, seen: Run | None = None) -> FileResult:
+        """Work on a run, and move its input if the run is complete; ``seen`` is None for a run just made."""
         job = self.job
         # Before anything is sent: what is put in the place of the folder later leads nowhere.
         self.mover.open_done()
@@ -147,7 +148,7 @@ class SweepPass:
             SteadyClock(job.environment.now),
         )
         with preserving_handlers():
-            written = execute(RunJob(folder, COMMAND, connection, job.output, is_new=is_new))
+            written = execute(RunJob(folder, COMMAND, connection, job.output, is_new=not seen, seen=seen))
         self.stop_code = shutdown.exit_code
         if written.exit_code in _COMPLETE:
             return self.file_run(entry, folder, written.exit_code, written)

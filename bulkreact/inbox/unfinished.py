@@ -84,7 +84,7 @@ class UnfinishedRuns:
             message = f"its unfinished run {entry.run_id} {obstacle}. Continue it with: {command}"
             return self._leave_waiting(entry, InputRefusedError.exit_code, message)
         self.sweep.reporter.info(f"{printable(entry.file_name)}: continuing run {entry.run_id}.")
-        return self.sweep.confirm_and_run(entry, run.folder, access)
+        return self.sweep.confirm_and_run(entry, run, access)
 
     def _leave_waiting(self, entry: LedgerEntry, code: int, message: str) -> FileResult:
         return self.sweep.leave_waiting(entry.file_name, entry.run_id, code, message)

@@ -13,7 +13,13 @@ from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.run.session import RunSession, send_and_watch
-from bulkreact.errors import BulkreactError, CredentialsRefusedError, JournalNotWrittenError, ResultsNotWrittenError
+from bulkreact.errors import (
+    AlreadyRunningError,
+    BulkreactError,
+    CredentialsRefusedError,
+    JournalNotWrittenError,
+    ResultsNotWrittenError,
+)
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, hand_over
@@ -30,7 +36,8 @@ from bulkreact.wording import shell_quote
 class RunJob:
     """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded.
 
-    ``is_new``: this process has just made its journal, which needs no check.
+    ``is_new``: this process has just made its journal, which needs no check. ``seen`` is the run as it was when its rows
+    were counted and confirmed.
     """
 
     folder: Path
@@ -39,6 +46,7 @@ class RunJob:
     output: Output
     notify: Callable[[WrittenResults], None] = lambda _: None
     is_new: bool = False
+    seen: Run | None = None
 
     @property
     def sends_rows(self) -> bool:
@@ -75,6 +83,11 @@ def execute(job: RunJob) -> WrittenResults:
     connection.reporter.started(job.folder.name)
     complete_handovers(job.folder)
     with Journal(job.folder, check=not job.is_new) as journal:
+        if job.seen and journal.latest_session() != job.seen.session:
+            raise AlreadyRunningError(
+                f"Another process has worked on run {journal.metadata.id} meanwhile. Nothing was sent. Look at it with: "
+                f"bulkreact status {job.run_name}"
+            )
         connection.record_run(journal.metadata.id)
         hand_over(journal)
         if not access.refusal:

@@ -162,7 +162,7 @@ def list_named_runs(reports: Path, name: str) -> RunList:
 
 def newest_runs(reports: Path) -> Iterator[Run]:
     """Yield the readable runs of a reports folder, the newest first; each is read when it is asked for."""
-    names = sorted(_folder_names(reports), reverse=True)
+    names = sorted(folder_names(reports), reverse=True)
     if not all(map(_RUN_FOLDER.fullmatch, names)):
         # Names that people gave do not tell the order.
         yield from list_runs(reports).runs
@@ -179,7 +179,7 @@ def _collect(
     reports: Path, stored: StoredIndex, *, counting: bool = False, skips: Callable[[str], bool] = lambda _name: False
 ) -> RunList:
     """Return the runs of a folder; of those without an entry in ``stored`` some are skipped, by their names."""
-    listed, changed, names = RunList(), list[Entry](), list(_folder_names(reports))
+    listed, changed, names = RunList(), list[Entry](), list(folder_names(reports))
     reader = _EntryReader(reports, counting=counting)
     for name in names:
         entry = stored.entries.get(name)
@@ -203,6 +203,14 @@ def _collect(
     # Not by id: that has only whole seconds.
     listed.runs.sort(key=attrgetter("created_at"), reverse=True)
     return listed
+
+
+def read_new_runs(reports: Path, known: frozenset[str]) -> Iterator[Run]:
+    """Yield the readable runs in folders that are not ``known``."""
+    for name in folder_names(reports):
+        if name not in known:
+            with suppress(OSError, JournalUnreadableError):
+                yield read_run(reports / name)
 
 
 class _EntryReader:
@@ -276,7 +284,8 @@ def _entry(run: Run, signature: _Signature, seal: int) -> Entry:
     return Entry(run.name, seal, *signature, *facts, is_open, run.counted, run.stored)
 
 
-def _folder_names(reports: Path) -> Iterator[str]:
+def folder_names(reports: Path) -> Iterator[str]:
+    """Yield the names of the folders in which runs may be."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(reports) as entries:
         for entry in entries:
             if not entry.name.startswith(".") and not entry.is_file(follow_symlinks=False):

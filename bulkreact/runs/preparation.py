@@ -19,6 +19,7 @@ from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.partner_connection import PartnerConnection
+from bulkreact.runs.publication import known_runs, publish_alone
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
@@ -42,10 +43,10 @@ class NewRunOptions:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """The folder of a run to work on; ``is_new``: this process has just made it."""
+    """The folder of a run to work on; ``seen`` is the run as it was when it was chosen, None for one just made."""
 
     folder: Path
-    is_new: bool
+    seen: Run | None = None
 
 
 def prepare_run(
@@ -73,13 +74,16 @@ def prepare_run(
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
         reporter.info(input_file.remark)
         reporter.problems(input_file)
+        known = known_runs(reports)
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
             reporter.info(_describe_continuing(run, count))
             confirm(lambda: count)
-            return PreparedRun(run.folder, is_new=False)
+            return PreparedRun(run.folder, run)
         confirm(lambda: store.open_count(draft))
-        return PreparedRun(store.publish(draft, run_id), is_new=True)
+        if options.new:
+            return PreparedRun(store.publish(draft, run_id))
+        return PreparedRun(publish_alone(draft, metadata, access, known=known))
 
 
 def new_metadata(

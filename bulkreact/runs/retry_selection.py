@@ -49,7 +49,7 @@ def prepare_retry(
             + (" --all-failed does not change which rows it takes." if all_failed else "")
         )
         confirm(lambda: count)
-        return PreparedRun(unfinished.folder, is_new=False)
+        return PreparedRun(unfinished.folder, unfinished)
     with ExitStack() as locks:
         # The runs stay locked from here on: nobody else may send or take what is selected.
         selection = RetrySelection(run, reports, locks, all_failed=all_failed)
@@ -65,7 +65,7 @@ def prepare_retry(
             confirm(lambda: store.open_count(draft))
             folder = store.publish(draft, metadata.id)
         selection.transfer(metadata.id)
-    return PreparedRun(folder, is_new=True)
+    return PreparedRun(folder)
 
 
 def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None) -> RunMetadata:

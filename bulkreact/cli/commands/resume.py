@@ -60,4 +60,4 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
         if metadata.row_limit is not None:
             with Journal(run.folder, check=True) as journal:
                 journal.lift_row_limit()
-        return automation.end_of(execute(RunJob(run.folder, "resume", connection, output)))
+        return automation.end_of(execute(RunJob(run.folder, "resume", connection, output, seen=run)))

@@ -39,5 +39,5 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
         prepared = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
         if prepared is None:
             return CommandEnd(EXIT_SUCCESS)
-        job = RunJob(prepared.folder, "retry", connection, output, is_new=prepared.is_new)
+        job = RunJob(prepared.folder, "retry", connection, output, is_new=not prepared.seen, seen=prepared.seen)
         return automation.end_of(execute(job))

@@ -57,6 +57,14 @@ def command(
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(connection, yes=output.yes),
         )
-        job = RunJob(prepared.folder, "run", connection, output, automation.notify_of(ctx), is_new=prepared.is_new)
+        job = RunJob(
+            prepared.folder,
+            "run",
+            connection,
+            output,
+            automation.notify_of(ctx),
+            is_new=not prepared.seen,
+            seen=prepared.seen,
+        )
         results = execute(job)
         return replace(automation.end_of(results), report_state=ReportState.ALREADY_REPORTED)
