@@ -8,14 +8,15 @@ from itertools import count
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bulkreact.batch.dispatch.hidden_throttle import HiddenThrottle
 from bulkreact.models import Answer
 
 CALLS_TO_DETECT = 3
 FIRST_PROBE_SECONDS = 5.0
 PROBE_SHARE = 1 / 8
 PROBE_CEILING_SECONDS = 60.0
-# A 503 so soon after an accepted call is a throttle, once an outage has turned out to be one.
-THROTTLE_SECONDS = 10.0
+# The number of calls that a throttle refused: they count against no row either.
+THROTTLED = -1
 # So much that an outage of two minutes costs a dozen calls in all.
 _JITTER_SECONDS = (5.0, 8.0)
 
@@ -89,7 +90,7 @@ class OutageDetector:
     | state       | call without an answer of the service                    | then                                        |
     |-------------|----------------------------------------------------------|---------------------------------------------|
     | no outage   | started before the latest outage was over                | it is part of that one                      |
-    | no outage   | 503, soon after the acceptance that ended the latest one | throttle, also later: soon after any answer |
+    | no outage   | 503 that is a throttle, see HiddenThrottle               | throttle                                    |
     | no outage   | the third in succession, of two customers if there are   | outage: probe after Retry-After, else 5 s   |
     | no outage   | any other                                                | suspected, until an answer or an outage     |
     | outage      | started before it was detected                           | part of it; its Retry-After is respected    |
@@ -110,9 +111,7 @@ class OutageDetector:
         self._outages: set[int] = set()
         self._latest: int = 0
         self._over_at = float("-inf")
-        self._answered_at = float("-inf")
-        self._accepted_at = float("-inf")
-        self._throttles = False
+        self._throttle = HiddenThrottle(customers=self._customers_to_detect)
 
     def record_trouble(self, call: TroubledCall, *, chance: float) -> Trouble:
         """Record a call without an answer of the service; return what it is part of."""
@@ -121,12 +120,12 @@ class OutageDetector:
             return Trouble(TroubleKind.OUTAGE, self.outage.number)
         if call.started < self._over_at:
             return Trouble(TroubleKind.OUTAGE, self._latest)
-        if self._is_throttle(call):
-            self._throttles = True
-            return Trouble(TroubleKind.THROTTLE, self._latest)
-        silence = self._silence = self._silence or _Silence(next(self._numbers), call.started)
         # An item that met trouble before, while others were answered, has trouble of its own.
-        silence.add(call, counts=not any(map(self._is_own_trouble, call.earlier)))
+        is_own = any(map(self._is_own_trouble, call.earlier))
+        if not is_own and self._is_throttle(call):
+            return Trouble(TroubleKind.THROTTLE, THROTTLED)
+        silence = self._silence = self._silence or _Silence(next(self._numbers), call.started)
+        silence.add(call, counts=not is_own)
         if silence.calls < CALLS_TO_DETECT or len(silence.customers) < self._customers_to_detect:
             return Trouble(TroubleKind.SUSPECTED, silence.number)
         self._outages.add(silence.number)
@@ -143,17 +142,16 @@ class OutageDetector:
         self, *, started: float, now: float, write: bool = True, throttled: bool = False
     ) -> Outage | None:
         """Record an answer of the service to a call started at ``started``; return the outage that it ends."""
-        self._answered_at = now
+        ends_outage = self.outage is not None and started >= self.outage.detected and write >= self.outage.write
+        self._throttle.record_answer(now, ends_outage=ends_outage and not throttled)
         if self.outage is None:
             if self._silence and started >= self._silence.since:
                 self._silence = None
             return None
-        if started < self.outage.detected or write < self.outage.write:
+        if not ends_outage:
             return None
         ended, self.outage, self._silence = self.outage, None, None
         self._over_at = now
-        if not throttled:
-            self._accepted_at = now
         return ended
 
     @property
@@ -162,8 +160,8 @@ class OutageDetector:
         return self._silence is not None and self.outage is None
 
     def covers(self, number: int) -> bool:
-        """Return whether a series of calls was part of an outage: then it counts against no row."""
-        return number in self._outages
+        """Return whether a series of calls was part of an outage or a throttle: then it counts against no row."""
+        return number == THROTTLED or number in self._outages
 
     def count_failures(self, failures: tuple[int, ...]) -> int:
         """Return how many failures of an item count: those that were part of an outage do not."""
@@ -175,9 +173,9 @@ class OutageDetector:
 
     def _is_throttle(self, call: TroubledCall) -> bool:
         if call.answer.http_status != HTTPStatus.SERVICE_UNAVAILABLE:
+            self._throttle.record_other_trouble()
             return False
-        since = self._answered_at if self._throttles else self._accepted_at
-        return call.finished - since <= THROTTLE_SECONDS
+        return self._throttle.is_throttle(call.customer_id, started=call.started, finished=call.finished)
 
     def _continue(self, outage: Outage, call: TroubledCall, chance: float) -> Outage:
         if call.started < outage.detected:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Generic
 
 from bulkreact.batch.dispatch.customer_queue import CustomerQueue
-from bulkreact.batch.dispatch.gate import Gate
+from bulkreact.batch.dispatch.gate import Gate, InFlightLimit
 from bulkreact.batch.environment import ThrottleState
 from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
@@ -47,6 +47,7 @@ class Queue(Generic[Item]):
         self._sequence = count()
         self._gate: Gate[Item] = Gate()
         self._in_flight = 0
+        self._limit = InFlightLimit()
         self._suspended: list[tuple[CustomerQueue[Item], int]] = []
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -73,7 +74,7 @@ class Queue(Generic[Item]):
         """Return an item that may be sent now, or None."""
         now = self._clock()
         self._release_due(now)
-        if self._closed or not self._gate.admits(now):
+        if self._closed or not self._gate.admits(now) or self._in_flight >= self._limit.items:
             return None
         skipped: list[CustomerQueue[Item]] = []
         item = None
@@ -176,6 +177,15 @@ class Queue(Generic[Item]):
         """Hand out items freely again if a call that started since was answered."""
         if self._gate.open(started):
             self._wake_all()
+
+    def halve_limit(self, concurrency: int) -> None:
+        """Hand out half as many items at the same time, of as many as there are workers."""
+        self._limit.halve(concurrency)
+
+    def raise_limit(self) -> None:
+        """Note an answer, which raises the number of items at the same time a little."""
+        if self._limit.raise_slowly():
+            self._wake_one()
 
     def suspend(self, item: Item) -> None:
         """Take back an item until ``release_suspended``, or until there is nothing else to do."""

@@ -7,7 +7,7 @@ from itertools import islice, takewhile
 
 # Customers throttled within this time of each other mean that the partner is throttled.
 WINDOW_SECONDS = 10.0
-WAIT_WITHOUT_HEADER_SECONDS = 10.0
+WAIT_WITHOUT_HEADER_SECONDS = 2.0
 WAIT_CEILING_SECONDS = 120.0
 _JITTER_SECONDS = 0.25
 _REPEAT_CEILING_SECONDS = 30.0
@@ -69,6 +69,7 @@ class Throttle:
         self._customers: dict[str, ThrottleEpisode] = {}
         self._partner: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
+        self._partner_free_since = float("-inf")
 
     def record_429(
         self,
@@ -88,7 +89,7 @@ class Throttle:
         | no other customer has open rows                                           | partner  |
         | Retry-After too long, as for two others, and no non-429 answer since      | partner  |
         | Retry-After too long, otherwise                                         | customer |
-        | the partner is paused, or was when the call started                     | partner  |
+        | the partner is paused, or was when the call started, or just before     | partner  |
         | of a second customer within the window, no non-429 answer since          | partner  |
         | of a third customer within the window                                     | partner  |
         | any other                                                                 | customer |
@@ -106,27 +107,33 @@ class Throttle:
         if is_only_customer or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
             scope = ThrottleScope.PARTNER
             # A call that was in flight when the partner was paused says nothing new about the rate.
-            slow_down = self._partner is None or started >= self._partner.paused_at
+            # Later ones say that the pause was too short, and nothing about the rate.
+            slow_down = self._partner is None
             if self._partner:
                 self._partner.extend(started=started, now=now)
                 self._partner.write |= write
-            else:
+            elif is_only_customer:
                 # The time that this customer has already waited counts for the partner too.
                 self._partner = replace(episode, paused_at=now)
+            else:
+                self._partner = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now, write=write)
             episode = self._partner
         if too_long or now - episode.since >= self._max_throttle:
             return ThrottleDecision(scope, now, abandon=True, slow_down=slow_down)
         episode.until = max(episode.until, now + wait(retry_after, episode.count, chance))
         return ThrottleDecision(scope, episode.until, slow_down=slow_down)
 
-    def record_answer(self, customer: str, *, started: float, write: bool = True) -> None:
-        """Record a non-429 answer to a call started at ``started``."""
+    def record_answer(self, customer: str, *, started: float, write: bool = True) -> bool:
+        """Record a non-429 answer to a call started at ``started``; return whether it ends the partner's throttle."""
         self._clean_started = max(self._clean_started, started)
         episode = self._customers.get(customer)
         if episode and episode.is_ended_by(started=started, write=write):
             del self._customers[customer]
         if self._partner and self._partner.is_ended_by(started=started, write=write):
             self._partner = None
+            self._partner_free_since = started
+            return True
+        return False
 
     def _concerns_partner(self, customer: str, *, started: float, now: float, too_long: bool) -> bool:
         # The latest first, and only as many as decide: thousands may be throttled.
@@ -141,8 +148,10 @@ class Throttle:
         return len(list(islice(too_long, _CUSTOMERS_FOR_CERTAIN - 1))) == _CUSTOMERS_FOR_CERTAIN - 1
 
     def _is_partner_paused(self, started: float, now: float) -> bool:
-        """Return whether the partner is paused, or was when a call started."""
-        return self._partner is not None and min(started, now) < self._partner.until
+        """Return whether the partner is paused, or was when a call started or shortly before."""
+        if self._partner is None:
+            return started - self._partner_free_since <= WINDOW_SECONDS
+        return min(started, now) < self._partner.until
 
     def _is_throttled_together(self, others: Iterator[ThrottleEpisode], now: float) -> bool:
         """Return whether enough other customers were throttled within the window."""

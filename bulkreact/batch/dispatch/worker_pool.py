@@ -144,9 +144,11 @@ class WorkerPool(Generic[Item]):
         if is_up and not isinstance(verdict, TokenRefused):
             self.queue.send_all(result.started)
         write = result.operation in CHANGES
-        self._budget.throttle.record_answer(item.customer_id, started=result.started, write=write)
-        if rate := self._budget.rate_limiter.adaptive_rate:
-            rate.speed_up()
+        now, rate = self._environment.monotonic(), self._budget.rate_limiter.adaptive_rate
+        if self._budget.throttle.record_answer(item.customer_id, started=result.started, write=write):
+            rate.resume(now)
+        rate.speed_up(now)
+        self.queue.raise_limit()
 
     def react(
         self, item: Item, result: CallResult, *, failures: tuple[int, ...], token_refused: bool
@@ -210,11 +212,13 @@ class WorkerPool(Generic[Item]):
             now=self._environment.monotonic(),
             retry_after=retry_after,
             chance=self._environment.chance(),
-            is_only_customer=self.queue.is_only_customer(item.customer_id),
+            # A 503 is a throttle only when it is known to concern everybody.
+            is_only_customer=isinstance(result.verdict, Transient) or self.queue.is_only_customer(item.customer_id),
             write=result.operation in CHANGES,
         )
-        if decision.slow_down and (rate := self._budget.rate_limiter.adaptive_rate):
-            rate.slow_down()
+        if decision.slow_down:
+            self._budget.rate_limiter.adaptive_rate.slow_down()
+            self.queue.halve_limit(self._budget.concurrency)
         if decision.abandon:
             by_customer = decision.scope is ThrottleScope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
@@ -223,6 +227,8 @@ class WorkerPool(Generic[Item]):
             self.queue.send_all(result.started)
             self.queue.hold_customer(item.customer_id, decision.until)
         else:
+            # The next call shows whether the pause was long enough.
+            self.queue.send_one_at_a_time()
             self.queue.hold_all(decision.until)
         self.queue.wait(item, decision.until)
         return None
@@ -253,7 +259,7 @@ class WorkerPool(Generic[Item]):
     async def _work(self) -> None:
         while item := self.queue.take_now() or await self._take():
             # Without a ceiling there is no permit to wait for, so nothing can have changed meanwhile.
-            unlimited = self._budget.rate_limiter.adaptive_rate is None and self._environment.is_token_fresh()
+            unlimited = self._budget.rate_limiter.is_unlimited and self._environment.is_token_fresh()
             if candidate := item if unlimited else await self._acquire(item):
                 await self._call(candidate)
 

@@ -94,4 +94,4 @@ def test_a_lost_answer_does_not_show_that_a_throttle_is_over(tmp_path: Path) -> 
     virtual_run.answer = lambda _sent: next(replies, None)
     virtual_run.work(LIMITS)
     # Twice as long as after the first one.
-    assert virtual_run.sent[3].at - virtual_run.sent[2].at == pytest.approx(21, abs=1.1)
+    assert virtual_run.sent[3].at - virtual_run.sent[2].at == pytest.approx(4.3, abs=0.25)

@@ -298,7 +298,7 @@ def test_commands_are_named_as_they_must_be_typed(program: Program, partner: Par
 
 
 def test_in_a_retry_the_failure_threshold_is_off_unless_it_is_given(program: Program, partner: Partner) -> None:
-    first = run(program, partner, [1503] * 4, *ONCE).run
+    first = run(program, partner, [1500] * 4, *ONCE).run
     limits = (*FAST, "--attempts", "1", "--halt-after", "1", "--concurrency", "1")
     assert program("retry", first.name, *limits).code == 1
     halted = program("retry", first.name, *limits, "--halt-on-failures", "50%")

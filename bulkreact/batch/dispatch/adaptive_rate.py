@@ -1,0 +1,80 @@
+"""The rate of calls: what the partner turned out to allow, found by bisection, and slowly more. No I/O; seconds."""
+
+from math import inf, sqrt
+
+FLOOR_PER_SECOND = 0.1
+# A rate that is not throttled for so long is allowed.
+TRIAL_SECONDS = 1.5
+# Once the limit is known to this factor, the rate creeps up every CREEP_SECONDS: by CREEP, then by twice as much, and so on.
+KNOWN_WITHIN = 1.12
+CREEP = 0.01
+CREEP_SECONDS = 8.0
+# What was allowed on average, with a margin for windows that do not begin when the pause ends.
+_MARGIN = 0.95
+# While no rate is known to be refused, it doubles every second.
+_STEP = 2.0
+_STEP_SECONDS = 1.0
+
+
+class AdaptiveRate:
+    """Decides the rate, in calls per second; infinite until the first throttle if there is no ceiling.
+
+    ``low`` is known to be allowed and ``high`` to be refused. What the partner allowed on average from one pause to the
+    next, the pause included, is a lower bound whatever way it counts: by windows, by a bucket, or by open calls.
+    """
+
+    def __init__(self, ceiling: float | None) -> None:
+        self.ceiling = inf if ceiling is None else ceiling
+        self.rate = self.ceiling
+        self._low = 0.0
+        self._high = inf
+        self._answered = 0
+        self._cycle_began: float | None = None
+        self._trial_began = -inf
+        self._creep = CREEP
+
+    def slow_down(self) -> None:
+        """Note that the partner was throttled: the present rate is too high. It applies until ``resume``."""
+        self._high = min(self.rate, self.ceiling)
+        self._creep = CREEP
+
+    def resume(self, now: float) -> None:
+        """Lower the rate when a call is accepted after a pause."""
+        began = now if self._cycle_began is None else self._cycle_began
+        average = _MARGIN * self._answered / max(now - began, 1e-3)
+        low = self._low if self._low < self._high / KNOWN_WITHIN else 0.0
+        self._low = max(min(max(low, average), self._high / KNOWN_WITHIN), FLOOR_PER_SECOND)
+        self._cycle_began, self._answered = now, 0
+        self._set(self._low if self._high == inf else self._next_trial(), now)
+
+    def speed_up(self, now: float) -> None:
+        """Raise the rate after a non-429 answer if it was allowed for long enough."""
+        if self._cycle_began is None:
+            self._cycle_began = now
+        self._answered += 1
+        seconds = CREEP_SECONDS if self._is_known else _STEP_SECONDS if self._high == inf else TRIAL_SECONDS
+        if self.rate < self.ceiling and now - self._trial_began >= seconds:
+            self._low = self.rate
+            if self._is_known:
+                # It may have been raised: what was refused long ago says less and less.
+                self._high = max(self._high, self._low * (1 + self._creep))
+                self._creep = min(2 * self._creep, 1.0)
+            self._set(self._next_trial(), now)
+
+    @property
+    def was_throttled(self) -> bool:
+        """Return whether the rate was lowered at any time."""
+        return self._low > 0
+
+    @property
+    def _is_known(self) -> bool:
+        return self._high <= self._low * KNOWN_WITHIN
+
+    def _next_trial(self) -> float:
+        if self._is_known:
+            return self._low * (1 + self._creep)
+        return self._low * _STEP if self._high == inf else sqrt(self._low * self._high)
+
+    def _set(self, rate: float, now: float) -> None:
+        self.rate = min(self.ceiling, max(FLOOR_PER_SECOND, rate))
+        self._trial_began = now

@@ -1,0 +1,89 @@
+"""The rate that the partner turned out to allow: found soon, and again when it changes."""
+
+from math import inf
+
+import pytest
+
+from bulkreact.batch.dispatch.adaptive_rate import FLOOR_PER_SECOND, AdaptiveRate
+
+
+def answer(rate: AdaptiveRate, begin: float, seconds: float) -> float:
+    """Let calls at the present rate be answered for so many seconds; return when the last one was."""
+    now = begin
+    while now < begin + seconds:
+        rate.speed_up(now)
+        now += 1 / min(rate.rate, 100)
+    return now
+
+
+def throttle(rate: AdaptiveRate, now: float, pause: float) -> None:
+    rate.slow_down()
+    rate.resume(now + pause)
+
+
+def test_without_a_throttle_the_rate_is_the_ceiling() -> None:
+    rate = AdaptiveRate(10.0)
+    answer(rate, 0, 60)
+    assert rate.rate == 10.0
+    assert AdaptiveRate(None).rate == inf
+
+
+def test_without_a_ceiling_the_first_throttle_gives_a_pace_the_one_achieved() -> None:
+    rate = AdaptiveRate(None)
+    for number in range(100):
+        rate.speed_up(number / 200)
+    throttle(rate, 0.5, 9.5)
+    assert rate.rate == pytest.approx(9.5)
+
+
+def test_the_present_rate_is_kept_during_the_pause() -> None:
+    rate = AdaptiveRate(40.0)
+    rate.slow_down()
+    assert rate.rate == 40.0
+
+
+def test_the_next_rate_lies_between_what_was_allowed_and_what_was_refused() -> None:
+    rate = AdaptiveRate(40.0)
+    now = answer(rate, 0, 2.5)
+    throttle(rate, now, 7.5)
+    assert 10 < rate.rate < 40
+    assert rate.rate == pytest.approx((9.6 * 40) ** 0.5, rel=0.02)
+
+
+def test_a_rate_that_was_allowed_for_a_while_is_raised() -> None:
+    rate = AdaptiveRate(40.0)
+    throttle(rate, answer(rate, 0, 1), 10)
+    before = rate.rate
+    answer(rate, 11, 1.4)
+    assert rate.rate == before
+    answer(rate, 12.4, 0.5)
+    assert rate.rate > before
+
+
+def test_the_ceiling_is_reached_again_and_never_passed() -> None:
+    rate = AdaptiveRate(10.0)
+    throttle(rate, answer(rate, 0, 5), 60)
+    answer(rate, 65, 300)
+    assert rate.rate == 10.0
+
+
+def test_the_rate_never_falls_to_zero() -> None:
+    rate = AdaptiveRate(5.0)
+    for number in range(1000):
+        throttle(rate, 100.0 * number, 90)
+    assert rate.rate >= FLOOR_PER_SECOND
+
+
+@pytest.mark.parametrize("limit", [3.0, 10.0, 30.0])
+def test_a_limit_is_found_and_kept_near_and_found_again_when_it_is_raised(limit: float) -> None:
+    rate, now, throttles = AdaptiveRate(40.0), 0.0, 0
+    while now < 120:
+        rate.speed_up(now)
+        now += 1 / rate.rate
+        if rate.rate > limit:
+            throttle(rate, now, 1)
+            now, throttles = now + 1, throttles + 1
+    assert 0.8 * limit < rate.rate <= limit
+    assert throttles <= 12
+    answer(rate, now, 120)
+    assert rate.rate == 40.0
