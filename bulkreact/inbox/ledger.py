@@ -3,74 +3,36 @@
 Every step is durable before the next one, so that after a crash the next sweep knows what is left to do.
 """
 
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
+from bulkreact.batch.journal.checksums import checksum_sql
+from bulkreact.batch.journal.journal_file import is_damage, open_uri
+from bulkreact.batch.journal.write_ahead_log import damage_of_log
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.inbox import ledger_schema
+from bulkreact.inbox.ledger_schema import FilingStage
+from bulkreact.runs.index import list_runs
 from bulkreact.timestamps import iso_milliseconds
 
 LEDGER = "sweeps.sqlite3"
-_VERSION = 1
 # The target of simulated runs.
 SIMULATED = "simulated"
 
 
-class FilingStage(StrEnum):
-    """The progress of a content; a stage is recorded once it is durable.
-
-    ``PREPARED``: its run is about to be created. ``STARTED``: the run exists. ``ENDED``: its results are written.
-    ``FILED``: its input file was moved.
-    """
-
-    PREPARED = "prepared"
-    STARTED = "begun"
-    ENDED = "ended"
-    FILED = "settled"
+_NO_ROWS = hashlib.sha256().hexdigest()
 
 
-_TABLES = f"""
-CREATE TABLE inboxes (
-    folder BLOB PRIMARY KEY,
-    began_at TEXT NOT NULL,
-    last_new_at TEXT
-) STRICT;
-
-CREATE TABLE entries (
-    run_id TEXT PRIMARY KEY,
-    content TEXT NOT NULL,
-    target TEXT NOT NULL,
-    tenant_id TEXT NOT NULL,
-    inbox BLOB NOT NULL,
-    name BLOB NOT NULL,
-    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
-    stage TEXT NOT NULL CHECK (stage IN ({", ".join(f"'{stage}'" for stage in FilingStage)}))
-) STRICT;
-CREATE INDEX entries_by_content ON entries (content);
-
-CREATE TABLE left_in_place (
-    inbox BLOB NOT NULL,
-    name BLOB NOT NULL,
-    sha256 TEXT NOT NULL,
-    PRIMARY KEY (inbox, name, sha256)
-) STRICT;
-
-PRAGMA user_version = {_VERSION};
-"""
-_COLUMNS = "run_id, content, target, tenant_id, inbox, name, sha256, stage"
-# A time to come was read off a clock that was wrong; until then nobody would miss new files.
-_FIRST_SWEEP = """
-INSERT INTO inboxes (folder, began_at) VALUES (?, ?) ON CONFLICT DO UPDATE
-SET began_at = min(began_at, excluded.began_at), last_new_at = min(last_new_at, excluded.began_at)
-WHERE max(began_at, coalesce(last_new_at, '')) > excluded.began_at
-"""
-_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant
+def content_of(digest: str, sha256: str) -> str:
+    """Return the key of a content: the digest of its rows, or that of the file if it has no rows to send."""
+    return f"file {sha256}" if digest == _NO_ROWS else digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +66,12 @@ class Ledger:
 
     def record_first_sweep(self, now: datetime) -> None:
         """Record when this inbox was first swept, unless already recorded; recorded times to come become ``now``."""
-        self._write(_FIRST_SWEEP, self.inbox, iso_milliseconds(now))
+        self._write(ledger_schema.insert("inboxes"), self.inbox, iso_milliseconds(now), None)
+        self._write(ledger_schema.LIMIT_TIMES, self.inbox, iso_milliseconds(now))
 
     def record_activity(self, now: datetime) -> None:
         """Record that the inbox had something new."""
-        self._write("UPDATE inboxes SET last_new_at = ? WHERE folder = ?", iso_milliseconds(now), self.inbox)
+        self._write(ledger_schema.RECORD_ACTIVITY, self.inbox, iso_milliseconds(now))
 
     def last_activity(self) -> datetime:
         """Return when the inbox last had something new, else when it was first swept."""
@@ -117,16 +80,17 @@ class Ledger:
 
     def prepare(self, entry: LedgerEntry) -> None:
         """Record a run that is about to be created, unless already recorded."""
-        self._write(_INSERT, *astuple(entry))
+        self._write(ledger_schema.insert("entries"), *astuple(entry))
 
     def set_stage(self, run_id: str, stage: FilingStage) -> None:
         """Record the stage of a run's file."""
-        self._write("UPDATE entries SET stage = ? WHERE run_id = ?", stage, run_id)
+        self._write(ledger_schema.STAGE_OF_RUN, stage, run_id)
 
     def mark_filed(self, entry: LedgerEntry) -> None:
         """Record that a run's file was moved, for earlier runs of the same file too."""
-        sql = "UPDATE entries SET stage = ? WHERE (inbox, name, sha256) = (?, ?, ?) AND stage <> ?"
-        self._write(sql, FilingStage.FILED, entry.inbox, entry.name, entry.sha256, FilingStage.PREPARED)
+        self._write(
+            ledger_schema.STAGE_OF_FILE, FilingStage.FILED, entry.inbox, entry.name, entry.sha256, FilingStage.PREPARED
+        )
 
     def delete_prepared(self, run_id: str) -> None:
         """Delete a run that was never created."""
@@ -143,7 +107,7 @@ class Ledger:
 
     def mark_left_in_place(self, name: bytes, sha256: str) -> None:
         """Record that a file stays in the inbox and needs nothing more."""
-        self._write("INSERT INTO left_in_place VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self.inbox, name, sha256)
+        self._write(ledger_schema.insert("left_in_place"), self.inbox, name, sha256)
 
     def is_left_in_place(self, name: bytes, sha256: str) -> bool:
         """Return whether a file stays in the inbox and needs nothing more."""
@@ -151,10 +115,10 @@ class Ledger:
         return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
 
     def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
+        rows = self._connection.execute(f"SELECT {ledger_schema.COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
         return [replace(LedgerEntry(*columns), stage=FilingStage(columns[-1])) for columns in rows]
 
-    def _write(self, sql: str, *values: str | bytes) -> None:
+    def _write(self, sql: str, *values: str | bytes | None) -> None:
         try:
             self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:
@@ -165,35 +129,94 @@ class Ledger:
 
 @contextmanager
 def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
-    """Open the ledger of a reports folder for one inbox, creating it if needed; InputRefusedError if that fails."""
+    """Open the ledger of a reports folder for one inbox, creating it if needed; InputRefusedError if that fails.
+
+    A new one begins with the runs of earlier sweeps that are in the reports folder: a ledger was there that is gone.
+    """
     path = reports / LEDGER
     try:
         reports.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        if reason := damage_of_log(path):
+            raise _damaged(path, reason)
         connection = connect_sqlite(path)
-        _create_tables(connection, path)
+        ledger = Ledger(connection, inbox)
+        _create_tables(connection, path, lambda: _entries_of_runs(reports, ledger.inbox))
     except OSError as error:
         raise InputRefusedError(
             f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
         ) from None
     except sqlite3.Error as error:
-        raise InputRefusedError(f"The ledger {path} cannot be used: {error}. Nothing was sent.") from None
+        raise _unusable(path, error) from None
     with closing(connection):
-        yield Ledger(connection, inbox)
+        yield ledger
 
 
-def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+def _create_tables(
+    connection: sqlite3.Connection, path: Path, entries_of_runs: Callable[[], Iterator[LedgerEntry]]
+) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in {0, ledger_schema.EARLIER_VERSION, ledger_schema.VERSION}:
+        raise InputRefusedError(
+            f"The ledger {path} has format {version}, this program reads format {ledger_schema.VERSION}: use the version of "
+            "bulkreact that made it."
+        )
+    _check(connection, path)
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
-        for statement in _TABLES.split(";"):
+        for statement in ledger_schema.TABLES.split(";"):
             connection.execute(statement)
+        connection.executemany(ledger_schema.insert("entries"), map(astuple, entries_of_runs()))
+    if version == ledger_schema.EARLIER_VERSION:
+        for table, columns in ledger_schema.RECORDS.items():
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table, columns)}")  # noqa: S608 - constants
+        connection.execute(f"PRAGMA user_version = {ledger_schema.VERSION}")
     connection.execute("COMMIT")
-    if version not in {0, _VERSION}:
-        raise InputRefusedError(
-            f"The ledger {path} has format {version}, this program reads format {_VERSION}: use the version of "
-            "bulkreact that made it."
-        )
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise InputRefusedError unless the ledger is as it was written."""
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise _damaged(path, str(found))
+    if connection.execute("PRAGMA user_version").fetchone()[0] != ledger_schema.VERSION:
+        return
+    for table, columns in ledger_schema.RECORDS.items():
+        sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE checksum IS NOT {checksum_sql(table, columns)} LIMIT 1"  # noqa: S608 - constants
+        if connection.execute(sql).fetchone():
+            raise _damaged(path, f"a record in {table} does not match its checksum")
+
+
+def _damaged(path: Path, reason: str) -> InputRefusedError:
+    return InputRefusedError(
+        f"The ledger {path} is damaged: {reason}. Nothing was sent. Restore it from a backup, or remove it: the next sweep "
+        "then makes it from the runs beside it."
+    )
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> InputRefusedError:
+    if is_damage(error):
+        return _damaged(path, str(error))
+    return InputRefusedError(f"The ledger {path} cannot be used: {error}. Nothing was sent.")
+
+
+def _entries_of_runs(reports: Path, inbox: bytes) -> Iterator[LedgerEntry]:
+    """Yield an entry for each finished run of a sweep; an unfinished one is found when its file is read again."""
+    for run in reversed(list_runs(reports).runs):
+        metadata = run.metadata
+        if metadata.command == "sweep" and run.is_finished:
+            yield LedgerEntry(
+                metadata.id,
+                content_of(metadata.digest, metadata.input_sha256),
+                SIMULATED if metadata.simulated else f"{metadata.base_url} {metadata.api_version}",
+                metadata.tenant_id or "",
+                inbox,
+                os.fsencode(metadata.input_name),
+                metadata.input_sha256,
+                FilingStage.FILED,
+            )
 
 
 def unfiled_run_ids(reports: Path) -> frozenset[str]:
@@ -202,8 +225,9 @@ def unfiled_run_ids(reports: Path) -> frozenset[str]:
     if not path.is_file():
         return frozenset()
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(open_uri(path, "mode=ro")) as connection:
+            _check(connection, path)
             rows = connection.execute("SELECT run_id FROM entries WHERE stage <> ?", (FilingStage.FILED,))
             return frozenset(run_id for (run_id,) in rows)
     except sqlite3.Error as error:
-        raise InputRefusedError(f"The ledger {path} cannot be read: {error}.") from None
+        raise _unusable(path, error) from None

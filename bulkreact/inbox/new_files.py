@@ -1,6 +1,5 @@
 """Processes the files of an inbox: a new content is run, a known one is not, an unreadable file is refused."""
 
-import hashlib
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +9,8 @@ from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
 from bulkreact.inbox.foreign_file import FileSnapshot, digest_of, private_copy, take_snapshot
-from bulkreact.inbox.ledger import FilingStage, LedgerEntry
+from bulkreact.inbox.ledger import LedgerEntry, content_of
+from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
@@ -24,7 +24,6 @@ from bulkreact.wording import printable
 
 # Of the file, in the draft of its run while it is read.
 _COPY = "input"
-_NO_ROWS = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +147,7 @@ class NewFileProcessor:
         metadata = new_metadata(
             run_id, name_of(snapshot.name), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
         )
-        # Without rows to send, the bytes of the file are its content.
-        content = f"file {loaded.input_file.sha256}" if loaded.digest == _NO_ROWS else loaded.digest
+        content = content_of(loaded.digest, loaded.input_file.sha256)
         file_name, sha256 = os.fsencode(snapshot.name), loaded.input_file.sha256
         entry = LedgerEntry(
             run_id, content, job.target, access.tenant_id, job.ledger.inbox, file_name, sha256, FilingStage.PREPARED

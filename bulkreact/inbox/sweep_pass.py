@@ -9,7 +9,8 @@ from pathlib import Path
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_mover import FileMover
 from bulkreact.inbox.folder import open_inbox
-from bulkreact.inbox.ledger import SIMULATED, FilingStage, Ledger, LedgerEntry
+from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry
+from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store

@@ -10,7 +10,8 @@ from bulkreact.errors import (
     InputRefusedError,
     ResultsNotWrittenError,
 )
-from bulkreact.inbox.ledger import SIMULATED, FilingStage, LedgerEntry
+from bulkreact.inbox.ledger import SIMULATED, LedgerEntry
+from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileResult
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.models import RunState

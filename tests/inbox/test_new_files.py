@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.inbox.ledger import FilingStage, LedgerEntry
+from bulkreact.inbox.ledger import LedgerEntry
+from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.new_files import (
     ContinuedFile,
     DuplicateFile,

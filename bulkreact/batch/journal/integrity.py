@@ -11,7 +11,7 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import checksum, checksum_sql
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, damaged, read_only, unreadable
 from bulkreact.batch.journal.metadata import load_metadata
-from bulkreact.batch.journal.write_ahead_log import log_is_damaged
+from bulkreact.batch.journal.write_ahead_log import damage_of_log
 
 _CHUNK = 10_000
 # The only index that a run makes while it is running.
@@ -32,7 +32,7 @@ def check_journal(folder: Path) -> None:
 
     Takes about ten seconds for a million rows that were all sent.
     """
-    if reason := _damage_of_log(folder):
+    if reason := damage_of_log(folder / JOURNAL_NAME):
         raise damaged(folder, reason)
     try:
         with closing(read_only(folder)) as connection:
@@ -49,22 +49,6 @@ def check_journal(folder: Path) -> None:
 def definitions_checksum(connection: sqlite3.Connection) -> int:
     """Return the checksum of all tables and indexes of a journal, and where they begin."""
     return checksum(*(value for row in connection.execute(_DEFINITIONS) for value in row))
-
-
-def _damage_of_log(folder: Path) -> str:
-    path = folder / f"{JOURNAL_NAME}-wal"
-    try:
-        log = path.read_bytes()
-        while log_is_damaged(log):
-            # A process may have written to it while it was read.
-            before, log = log, path.read_bytes()
-            if log == before:
-                return "transactions are missing in its log"
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        return f"its log cannot be read ({error.strerror})"
-    return ""
 
 
 def _damage(connection: sqlite3.Connection) -> str:

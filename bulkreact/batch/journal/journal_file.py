@@ -54,9 +54,14 @@ def damaged(folder: Path, reason: str) -> JournalDamagedError:
     )
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error of SQLite means that the file is damaged, not that it is not accessible."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & _PRIMARY_CODE not in _NOT_ACCESSIBLE
+
+
 def unreadable(folder: Path, error: sqlite3.Error) -> JournalUnreadableError:
     """Return what an error of SQLite means: a damaged journal, or one that is not accessible."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None or code & _PRIMARY_CODE not in _NOT_ACCESSIBLE:
+    if is_damage(error):
         return damaged(folder, str(error))
     return JournalUnreadableError(f"The journal in {folder} is not accessible: {error}.")

@@ -7,6 +7,7 @@ Format", https://www.sqlite.org/walformat.html.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from struct import Struct, iter_unpack
 from typing import Literal
 
@@ -28,6 +29,23 @@ class _Frame:
     commits: bool
     is_current: bool
     checksum: _Checksum
+
+
+def damage_of_log(database: Path) -> str:
+    """Return what is wrong with the log of a database, empty if nothing is."""
+    path = database.with_name(f"{database.name}-wal")
+    try:
+        log = path.read_bytes()
+        while log_is_damaged(log):
+            # A process may have written to it while it was read.
+            before, log = log, path.read_bytes()
+            if log == before:
+                return "transactions are missing in its log"
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return f"its log cannot be read ({error.strerror})"
+    return ""
 
 
 def log_is_damaged(log: bytes) -> bool:
