@@ -98,7 +98,7 @@ def test_results_and_summary_say_what_happened(program: Program, partner: Partne
             "operator",
             "started_at",
         ),
-        *("finished_at", "counts", "error_codes", "taken_over", "calls", "pace", "files"),
+        *("finished_at", "counts", "error_codes", "taken_over", "calls", "pace", "outages", "files"),
     }
     assert partner.service.call_log.violations == []
 
