@@ -163,7 +163,7 @@ def _copy_unchanged(source: Folder, file: FileSnapshot, folder: Folder) -> FileS
 def _has_content(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> bool:
     try:
         with folder.open_file(name) as present, open_content() as content:
-            return all(one == other for one, other in zip_longest(_chunks(present), _chunks(content)))
+            return all(ours == theirs for ours, theirs in zip_longest(_chunks(present), _chunks(content)))
     except OSError:
         return False
 

@@ -78,7 +78,7 @@ def _frames(log: bytes, page_size: int, salts: _Checksum) -> Iterator[_Frame]:
 def _add(content: bytes, checksum: _Checksum, order: _Order) -> _Checksum:
     """Add content to a running checksum, as SQLite does: over pairs of integers of 32 bits."""
     first, second = checksum
-    for one, other in iter_unpack(f"{order}II", content):
-        first = (first + one + second) & _LARGEST
-        second = (second + other + first) & _LARGEST
+    for even, odd in iter_unpack(f"{order}II", content):
+        first = (first + even + second) & _LARGEST
+        second = (second + odd + first) & _LARGEST
     return first, second

@@ -65,8 +65,8 @@ def find_nonsense(chunks: Iterable[str]) -> str:
     foreign = strange = 0
     example = ""
     for chunk in chunks:
-        words = Counter(word for word in _split(chunk) if not word.isascii())
-        for word, times in words.items():
+        frequencies = Counter(word for word in _split(chunk) if not word.isascii())
+        for word, times in frequencies.items():
             nonsense = sum(len(match[0]) for match in _nonsense(word))
             foreign += len(_FOREIGN.findall(word)) * times
             strange += nonsense * times

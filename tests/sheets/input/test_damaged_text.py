@@ -237,18 +237,18 @@ def test_any_table_that_csv_writes_is_read_back_wherever_it_has_marks(
 
 @given(
     written=written_tables(),
-    places=st.lists(st.integers(0, 2000), min_size=1, max_size=3),
+    positions=st.lists(st.integers(0, 2000), min_size=1, max_size=3),
     stray=st.sampled_from(['"', '""', "\n", ","]),
 )
 def test_a_stray_character_never_leads_to_another_target_or_loses_a_row_without_a_word(
     tmp_path_factory: pytest.TempPathFactory,
     written: tuple[str, list[tuple[str, str, str]]],
-    places: list[int],
+    positions: list[int],
     stray: str,
 ) -> None:
     text, expected = written
-    for place in places:
-        text = text[:place] + stray + text[place:] if place <= len(text) else text
+    for position in positions:
+        text = text[:position] + stray + text[position:] if position <= len(text) else text
     try:
         rows = take(save(tmp_path_factory.mktemp("stray"), text))[1]
     except InputRefusedError:
