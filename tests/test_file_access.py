@@ -101,6 +101,7 @@ def test_another_users_is_refused(
     with pytest.raises(PermissionError) as raised:
         take_private_folder(tmp_path / path / "locks")
     assert raised.value.filename == str(tmp_path / refused)
+    assert ("link of another" in str(raised.value)) is (path == "link")
 
 
 def test_without_owners_nothing_is_checked(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

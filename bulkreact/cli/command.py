@@ -112,7 +112,7 @@ def _report_configuration(ctx: CommandContext, file: Configuration) -> None:
     names = [name for name in _ADDRESSES if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
     addresses = [f"{name} = {ctx.params[name]}" if name not in _WEBHOOKS else name for name in names]
     if addresses and not ctx.params.get("quiet"):
-        json_log.inform(log_format, f"{file.path.absolute()} sets where calls go: {', '.join(addresses)}.")
+        json_log.inform(log_format, f"{file.path.absolute()} sets addresses: {', '.join(addresses)}.")
 
 
 def _options_of(command: click.Command) -> dict[str, click.Option]:

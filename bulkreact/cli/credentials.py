@@ -24,11 +24,13 @@ from bulkreact.partnercenter.auth.credential_source import (
 )
 from bulkreact.partnercenter.auth.sign_in_records import records
 from bulkreact.partnercenter.network import check_trust, proxy_for
+from bulkreact.runs.run_trust import is_local
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.settings import AuthMethod, Cloud, Service
 
 # What only the command line can say: files are not read because a journal names them.
 _SHOWN = ("config", "profile", "auth", "client_secret_file", "certificate_file", "certificate_password_file")
+_ADDRESSES = ("base_url", "authority")
 _FILES = ("client_secret_file", "certificate_file", "certificate_password_file")
 # What a run's journal has besides the tenant.
 _REMEMBERED = ("client_id", "authority", "scope")
@@ -85,7 +87,7 @@ def authorize(ctx: click.Context, service: Service, *, run: RunMetadata | None =
         client_id=source.identity.client_id,
         authority=options.authority,
         scope=options.scope,
-        options=own_options(ctx, _SHOWN) or (run.settings.options if run else ()),
+        options=own_options(ctx, [*_SHOWN, *_addresses_to_confirm(ctx)]) or (run.settings.options if run else ()),
     )
     if isinstance(ctx, CommandContext):
         ctx.access = granted
@@ -96,3 +98,8 @@ def warn_of_exposed_files(ctx: click.Context, secret: AppSecret | None) -> None:
     """Warn of files with secrets that others can read."""
     for file in exposed_files(secret):
         json_log.warn(str(ctx.params.get("log_format", "text")), f"{file.message}. {file.advice}")
+
+
+def _addresses_to_confirm(ctx: click.Context) -> list[str]:
+    """Return the options of addresses that a command which continues the run needs again."""
+    return [name for name in _ADDRESSES if (url := ctx.params[name]) and not is_local(url)]

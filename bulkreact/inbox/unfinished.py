@@ -20,6 +20,7 @@ from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
 from bulkreact.runs.history import summarize
 from bulkreact.runs.index import Run
+from bulkreact.runs.run_trust import foreign_run
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.sheets.output.results_csv import RESULTS
 from bulkreact.wording import printable
@@ -43,6 +44,9 @@ class UnfinishedRuns:
         self.sweep.already_reported.add((entry.name, entry.sha256))
         if entry.stage is FilingStage.PREPARED:
             job.ledger.set_stage(entry.run_id, FilingStage.STARTED)
+        if reason := foreign_run(folder):
+            message = f"its run {entry.run_id} may have been written by others ({reason}). Correct owner and mode"
+            return self._leave_waiting(entry, InputRefusedError.exit_code, message)
         run = store.find(reports, str(folder))
         if is_locked(folder):
             message = f"a process is working on its run {entry.run_id}"

@@ -14,6 +14,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError, JournalUnreadableError
 from bulkreact.runs import store
 from bulkreact.runs.index import Run, list_related_runs
+from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.wording import shell_quote
 
 
@@ -46,6 +47,7 @@ def complete_handovers(folder: Path, runs: Iterable[Run] | None = None) -> None:
     parents = {run.metadata.id: run.retry_of for run in retries}
     for run in retries:
         if run.session is None and _first_run(parents, run.metadata.id) == _first_run(parents, run_id):
+            refuse_foreign(run.folder)
             with JournalReader(run.folder) as journal:
                 journal.check()
                 _transfer_rows(journal)

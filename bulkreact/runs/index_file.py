@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bulkreact.batch.journal import schema
+from bulkreact.file_access import foreign_access
 
 INDEX_NAME = ".runs.sqlite3"
 _VERSION = 1000 * schema.VERSION + 5
@@ -134,5 +135,8 @@ def _write(reports: Path, changed: Iterable[Entry], removed: Iterable[str]) -> N
 
 
 def _connect(reports: Path, mode: str) -> sqlite3.Connection:
+    if foreign_access(reports / INDEX_NAME):
+        # It would say where the calls of our runs go.
+        raise sqlite3.OperationalError("others can write it")
     uri = f"{(reports / INDEX_NAME).absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)

@@ -21,6 +21,7 @@ from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.publication import known_runs, publish_alone
 from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
@@ -140,6 +141,9 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
             f"Not looked at: {folder.name} cannot be read: {reason} If it is unfinished, it is not continued."
         )
     run, remark = choose_unfinished(listed.runs, metadata, access)
+    if run:
+        # Not passed over: if it is ours after all, its rows must not be sent twice.
+        refuse_foreign(run.folder)
     if run and run.age > CONTINUED_WITHIN:
         unfinished = open_retries(listed.runs).get(run.metadata.id, run)
         command = store.resume_command(unfinished.folder, reports, unfinished.metadata.settings.options)

@@ -21,6 +21,7 @@ from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import Run, list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm, PreparedRun, run_settings
+from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
@@ -42,6 +43,7 @@ def prepare_retry(
     runs = list_related_runs(run.folder.parent).runs
     complete_handovers(run.folder, runs)
     if unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit):
+        refuse_foreign(unfinished.folder)
         count = store.open_count(unfinished.folder)
         connection.reporter.info(
             f"Continuing run {unfinished.metadata.id}, an unfinished retry of run {run.metadata.id}; "
@@ -194,6 +196,8 @@ class RetrySelection:
 
     def _open(self, folder: Path) -> Journal:
         """Open and lock the journal of a run; InputRefusedError if the run is unfinished."""
+        if folder != self._run.folder:
+            refuse_foreign(folder)
         journal = self._journals[folder] = self._locks.enter_context(Journal(folder, check=True))
         session = journal.latest_session()
         if session is None or session.state is not RunState.FINISHED:

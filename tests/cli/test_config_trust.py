@@ -114,7 +114,7 @@ def test_a_private_group_is_nobody_else(found: Path, monkeypatch: pytest.MonkeyP
 
 def sets(program: Program, partner: Partner) -> str:
     """Return the line that names the file and its address."""
-    return f"{program.folder / NAME} sets where calls go: base_url = {partner.base_url}."
+    return f"{program.folder / NAME} sets addresses: base_url = {partner.base_url}."
 
 
 @pytest.mark.usefixtures("found")
@@ -133,12 +133,12 @@ def test_it_is_not_named_when_quiet_or_when_the_command_line_sets_another(
     other = start_partner(Behaviour())
     process = program("run", "input.csv", "--new", "--base-url", other.base_url)
     assert process.code == 0
-    assert "sets where" not in process.err
+    assert "sets addresses" not in process.err
 
 
 def test_a_webhook_is_named_without_its_secret(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     (program.folder / NAME).write_text(f'ping = "{partner.base_url}/{CANARY}"\n')
     process = program("run", "input.csv", "--simulate")
-    assert "sets where calls go: ping." in process.err
+    assert "sets addresses: ping." in process.err
     assert CANARY not in process.err

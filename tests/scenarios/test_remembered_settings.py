@@ -105,6 +105,7 @@ def secret_file(program: Program, authority: Authority) -> Path:
     authority.directory.register(secret_app())
     path = program.folder / "my secret.txt"
     path.write_text(SECRET)
+    path.chmod(0o600)
     return path
 
 

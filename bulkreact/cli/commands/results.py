@@ -15,6 +15,8 @@ from bulkreact.runs.index import Run
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, refuse_input, refuse_replacing
 from bulkreact.runs.own_outputs import RESULT_FILES
+from bulkreact.runs.run_trust import refuse_foreign
+from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from bulkreact.timestamps import utc_now
 
@@ -23,10 +25,12 @@ from bulkreact.timestamps import utc_now
 @shared.run_argument
 @click.option("--to", type=OutputFile(OutputKind.RESULTS_FOLDER), help="Write them into this folder instead.")
 @shared.XLSX
+@shared.trust_option
 @shared.reports_option
-def command(*, name: str, to: Path | None, xlsx: bool | None, reports: Path) -> None:
+def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool, reports: Path) -> None:
     """Write the result files of RUN, the latest one if none is named, again from its journal."""
     run = store.find(reports, name)
+    refuse_foreign(run.folder, agreed=trust_folder and name != LATEST_RUN)
     if is_locked(run.folder):
         raise AlreadyRunningError(
             f"A process is working on run {run.metadata.id}: it writes the results itself when it ends. "

@@ -15,12 +15,14 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import RunList, list_open_runs
 from bulkreact.runs.next_steps import taken_over_steps
+from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
 from bulkreact.wording import plural
 
 
 @click.command("resume", cls=MonitoredCommand)
 @shared.run_argument
+@shared.trust_options
 @identity_options
 @shared.limit_options
 @shared.halt_options
@@ -44,6 +46,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
             raise InputRefusedError("No run could be read, so none is continued.")
         reporter.info(f"There is no run in {output.reports}: nothing to continue.")
         ctx.exit(EXIT_SUCCESS)
+    refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     metadata = run.metadata
     complete_handovers(run.folder)
     count = store.open_count(run.folder, with_excluded=True)

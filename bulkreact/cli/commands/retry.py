@@ -12,10 +12,12 @@ from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.retry_selection import prepare_retry
+from bulkreact.runs.run_trust import refuse_foreign
 
 
 @click.command("retry", cls=MonitoredCommand)
 @shared.run_argument
+@shared.trust_options
 @identity_options
 @shared.limit_options
 @shared.halt_options
@@ -34,6 +36,7 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
+    refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     with open_run_connection(ctx, run, limits, reporter) as connection:
         confirm = confirmation(connection, yes=output.yes)
         prepared = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)

@@ -10,10 +10,12 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.run_trust import refuse_foreign
 
 
 @click.command("verify", cls=MonitoredCommand)
 @shared.run_argument
+@shared.trust_options
 @identity_options
 @shared.limit_options
 @shared.verify_only_options
@@ -28,6 +30,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     run = store.find(output.reports, name)
+    refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     reporter = automation.make_reporter(ctx, output)
     with open_run_connection(ctx, run, limits, reporter) as connection:
         return automation.end_of(execute(RunJob(run.folder, VERIFY, connection, output)))

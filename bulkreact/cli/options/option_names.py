@@ -24,6 +24,7 @@ _UNATTENDED = frozenset(["wait", "log_format", "metrics", "ping", "notify_url", 
 _TABLE = frozenset({"kind", "map", "delimiter", "encoding", "sheet", "hidden_rows"})
 _INPUT = _TABLE | {"max_rows", "strict", "allow_empty", "restore_auto_renew"}
 _RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results"}
+_TRUST = frozenset({"base_url", "trust_folder"})
 _NONE: frozenset[str] = frozenset()
 
 OPTION_NAMES: dict[str, frozenset[str]] = {
@@ -35,9 +36,9 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | {"complete", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
     "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out"},
-    "resume": _RESUME,
-    "retry": _RESUME | {"all_failed", "limit"},
-    "verify": _RESUME - _HALT - {"verify"},
+    "resume": _RESUME | _TRUST,
+    "retry": _RESUME | _TRUST | {"all_failed", "limit"},
+    "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
     - {"results"},
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
@@ -45,7 +46,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | _WATCH | {"verify", "json", "reports"},
     "status": frozenset({"all", "json", "reports"}),
     "prune": frozenset({"older_than", "reports", "yes"}),
-    "results": frozenset({"reports", "to", "xlsx"}),
+    "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
     "explain": _NONE,
     "simulator": frozenset(
         [

@@ -15,6 +15,7 @@ from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.run_trust import TRUST_OPTION
 from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, LATEST_RUN, Cloud, Limits, Service, Verification
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
@@ -40,13 +41,21 @@ CLOUD = _shown(
     default=Cloud.GLOBAL.value,
     help="The national cloud of the partner tenant.",
 )
+_BASE_URL = option(
+    "--base-url",
+    type=BASE_URL,
+    help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
+)
+trust_option = click.option(
+    TRUST_OPTION, is_flag=True, help="Work on RUN although it is another user's, or others can write its folder."
+)
+# What confirms a run that is read back from disk.
+trust_options = combine_options(
+    option("--base-url", type=BASE_URL, help="Confirms the address of RUN where it is not the cloud's."), trust_option
+)
 target_options = combine_options(
     CLOUD,
-    option(
-        "--base-url",
-        type=BASE_URL,
-        help="Another address of the API; https, or http on this machine.  [default: of the cloud]",
-    ),
+    _BASE_URL,
     _shown("--api-version", type=API_VERSION, default="v1", help="The version in the URL."),
     _shown("--locale", type=LOCALE, default=DEFAULT_LOCALE, help="The language of Partner Center's messages."),
     option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
@@ -176,6 +185,11 @@ def _verification(ctx: click.Context) -> Verification:
     if params["verify_every"] <= 0:
         raise InputRefusedError("--verify-every must be greater than 0.")
     return Verification(params["verify_after"], params["verify_every"], params["verify_timeout"])
+
+
+def is_trusted(ctx: click.Context) -> bool:
+    """Return whether a run of others is agreed to; it must be named."""
+    return bool(ctx.params["trust_folder"]) and ctx.params["name"] != LATEST_RUN
 
 
 def check_suffix(file: Path, name: str) -> None:
