@@ -69,9 +69,14 @@ def open_retries(runs: Iterable[Run]) -> dict[str, Run]:
 def _transfer_rows(retry: JournalReader) -> dict[str, str]:
     """Follow the rows of a retry to the runs that own them, and transfer them; return which runs are missing, and why."""
     metadata, missing = retry.metadata, dict[str, str]()
-    waiting = [(metadata.retry_of, retry.row_numbers())] if metadata.retry_of else []
+    waiting = [(metadata.retry_of, retry.row_numbers(), frozenset[str]())] if metadata.retry_of else []
     while waiting:
-        owner_id, numbers = waiting.pop()
+        owner_id, numbers, path = waiting.pop()
+        if owner_id in path:
+            missing[owner_id] = (
+                "its journal is damaged, or another is: they name each other as the owner of these rows."
+            )
+            continue
         owner = store.locate(retry.folder.parent, owner_id)
         try:
             if owner is None:
@@ -81,7 +86,7 @@ def _transfer_rows(retry: JournalReader) -> dict[str, str]:
         except JournalUnreadableError as error:
             missing[owner_id] = str(error)
         else:
-            waiting.extend(others.items())
+            waiting.extend((*other, path | {owner_id}) for other in others.items())
     return missing
 
 
@@ -97,6 +102,7 @@ def _transfer(owner: Path, numbers: Sequence[int], run_id: str) -> dict[str, lis
 
 
 def _first_run(parents: Mapping[str, str | None], run_id: str) -> str:
-    while parent := parents.get(run_id):
-        run_id = parent
+    passed = {run_id}
+    while (parent := parents.get(run_id)) and parent not in passed:
+        passed.add(run_id := parent)
     return run_id

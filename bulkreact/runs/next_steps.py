@@ -69,10 +69,12 @@ def _count_by_owner(folder: Path) -> Counter[str]:
     """Return how many rows that a run gave up other runs own now; a retry may have given them up to the next."""
     counts: Counter[str] = Counter()
     with JournalReader(folder) as journal:
-        waiting = list(journal.find_owners(journal.row_numbers()).items())
+        path = frozenset({journal.metadata.id})
+        waiting = [(*owned, path) for owned in journal.find_owners(journal.row_numbers()).items()]
     while waiting:
-        run_id, numbers = waiting.pop(0)
-        if not run_id:
+        run_id, numbers, path = waiting.pop(0)
+        # In damaged journals runs may name each other.
+        if not run_id or run_id in path:
             continue
         if owner := store.locate(folder.parent, run_id):
             with JournalReader(owner) as journal:
@@ -80,5 +82,5 @@ def _count_by_owner(folder: Path) -> Counter[str]:
         else:
             owners = {"": numbers}
         counts[run_id] += len(owners.pop("", ()))
-        waiting.extend(owners.items())
+        waiting.extend((*owned, path | {run_id}) for owned in owners.items())
     return +counts

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
+from bulkreact.batch.journal.journal_file import damaged
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.errors import InputRefusedError
@@ -179,7 +180,11 @@ class RetrySelection:
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:
         """Follow a row to the run that owns it now; None if that run's folder is missing."""
         owner: Path | None = self._run.folder
+        path = {self._run.metadata.id}
         while run_id := candidate.transferred_to:
+            if run_id in path:
+                raise damaged(self._run.folder, f"row {candidate.row.number} was taken over from it and by it again")
+            path.add(run_id)
             if run_id not in self._candidates_of:
                 self._candidates_of[run_id] = self._load(run_id)
             owner, candidates = self._candidates_of[run_id]

@@ -102,6 +102,9 @@ def retry_lineage(folder: Path) -> list[Path]:
     lineage = [folder]
     with suppress(OSError, JournalUnreadableError):
         while (retried := read_run(lineage[0]).metadata.retry_of) and (folder.parent / retried).is_dir():
+            if folder.parent / retried in lineage:
+                # Damaged journals may name each other.
+                break
             lineage.insert(0, folder.parent / retried)
     return lineage
 

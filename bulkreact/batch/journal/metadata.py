@@ -131,6 +131,7 @@ def load_metadata(connection: sqlite3.Connection) -> RunMetadata:
         content = list({**values, "header": json.decode(values["header"])}.values())
         metadata = convert(content, RunMetadata, strict=False)
         _check(metadata, _PARSERS)
+        _check_parent(metadata)
         return replace(metadata, settings=_load_settings(connection))
     except (DecodeError, TypeError, ValueError) as error:
         raise damaged(folder_of(connection), str(error)) from None
@@ -183,6 +184,11 @@ def _check(content: Struct, parsers: Mapping[str, Callable[[str], object]]) -> N
     for name, parse in parsers.items():
         if value := getattr(content, name):
             parse(value)
+
+
+def _check_parent(metadata: RunMetadata) -> None:
+    if metadata.retry_of == metadata.id:
+        raise ValueError("the run is said to be a retry of itself")
 
 
 def _parse_uuid(text: str) -> str:
