@@ -1,6 +1,7 @@
 """What holds of the package as a whole: one name for one thing, a sentence for every folder, the field's words."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -38,3 +39,22 @@ def test_every_folder_says_what_it_is_for(folder: Path) -> None:
 @pytest.mark.parametrize("path", sorted(TREES | TEST_TREES), ids=str)
 def test_no_name_means_everything(path: Path) -> None:
     assert names((TREES | TEST_TREES)[path]) & FORBIDDEN == set()
+
+
+# The first versions without the advisories known when the bounds were set.
+_FIXED_IN = {
+    "filelock": (3, 20, 3),
+    "jinja2": (3, 1, 6),
+    "requests": (2, 33),
+    "pyjwt": (2, 12),
+    "cryptography": (46, 0, 7),
+    "defusedxml": (0, 7, 1),
+}
+
+
+@pytest.mark.parametrize("name", _FIXED_IN)
+def test_no_version_with_a_known_advisory_is_allowed(name: str) -> None:
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    bounds = re.findall(rf'^  "{name}>=([\d.]+)"', text, re.MULTILINE)
+    assert bounds
+    assert [bound for bound in bounds if tuple(map(int, bound.split("."))) < _FIXED_IN[name]] == []
