@@ -55,6 +55,19 @@ def test_a_link_in_the_place_of_a_draft_is_not_followed(tmp_path: Path) -> None:
 
 
 @posix
+def test_a_link_to_nothing_in_the_place_of_a_draft_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".results.csv.partial").symlink_to(tmp_path / "nothing")
+    write(tmp_path / "results.csv", "whole")
+    assert (tmp_path / "results.csv").read_text() == "whole"
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "draft").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileExistsError), drafting(tmp_path / "draft"):
+        pass
+    remove_abandoned(tmp_path / "draft")
+    assert not (tmp_path / "nothing").exists()
+
+
+@posix
 def test_another_name_of_a_file_in_the_place_of_a_draft_loses_only_that_name(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("precious")
