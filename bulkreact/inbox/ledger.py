@@ -17,6 +17,7 @@ from bulkreact.batch.journal.journal_file import is_damage, open_uri
 from bulkreact.batch.journal.write_ahead_log import damage_of_log
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.file_access import foreign_access
 from bulkreact.inbox import ledger_schema
 from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.runs.index import list_runs
@@ -137,6 +138,11 @@ def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
     try:
         reports.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        if reason := foreign_access(path):
+            raise InputRefusedError(
+                f"Others may have written the ledger {path}: {reason}. Nothing was sent. Correct owner and mode, or move it "
+                "elsewhere: a new one begins with the runs that are here."
+            )
         if reason := damage_of_log(path):
             raise _damaged(path, reason)
         connection = connect_sqlite(path)

@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from bulkreact import file_access
+from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import RunSettings
 from bulkreact.cli import credentials
 from bulkreact.cli.commands import run
 from bulkreact.errors import InputRefusedError
+from bulkreact.inbox.ledger import LEDGER
 from bulkreact.models import RunState, Status
 from bulkreact.runs.index import list_runs
 from bulkreact.runs.index_file import INDEX_NAME, load_all
@@ -118,6 +121,25 @@ def test_its_index_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / INDEX_NAME).chmod(0o666)
     assert not load_all(tmp_path).entries
     assert len(list_runs(tmp_path).runs) == 2
+
+
+def test_a_ledger_that_others_can_write_is_not_believed(program: Program) -> None:
+    (program.folder / "inputs").mkdir()
+    assert program("sweep", "--simulate").code == 0
+    (program.folder / "reports" / LEDGER).chmod(0o666)
+    process = program("sweep", "--simulate")
+    assert process.code == 2
+    assert "Others may have written the ledger" in process.err
+
+
+def test_a_discovery_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
+    path, now = tmp_path / "discovery.sqlite3", datetime.now(UTC)
+    with DiscoveryStore(path, now=now):
+        path.chmod(0o666)
+    with pytest.raises(InputRefusedError, match="everybody can write to it"):
+        DiscoveryStore(path, now=now)
+    with DiscoveryStore(path, now=now, ignore_cache=True):
+        assert file_access.foreign_access(path) == ""
 
 
 # Where the calls of a run go.

@@ -14,6 +14,7 @@ from bulkreact.batch.discovery.schema import delete, open_database
 from bulkreact.batch.journal.writer import Statement
 from bulkreact.batch.locks import RemovableLock
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.file_access import foreign_access
 from bulkreact.models import Discovered
 from bulkreact.partnercenter.paging import CustomerEntry
 from bulkreact.timestamps import iso_milliseconds
@@ -54,6 +55,9 @@ class DiscoveryStore:
         try:
             if ignore_cache:
                 delete(path)
+            if path.exists() and (reason := foreign_access(path)):
+                # What it says was found would be run.
+                raise sqlite3.OperationalError(reason)
             self.connection = open_database(path)
             self._delete_old(iso_milliseconds(now - STORED_FOR), iso_milliseconds(now))
         except (sqlite3.Error, OSError) as error:
