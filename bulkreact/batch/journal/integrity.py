@@ -1,6 +1,7 @@
 """Checks that a journal is as it was written, before anything is sent, written or reported from it."""
 
 import hashlib
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +26,8 @@ SELECT iif(entitlement_id = '', 'subscription ', 'azure ') || customer_id || ' '
     entitlement_id || char(10)
 FROM rows WHERE problem_code = '' ORDER BY ordinal
 """
+_GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_TARGETS = re.compile(rf"(?:(?:azure {_GUID}|subscription {_GUID}) {_GUID} (?:{_GUID})?\n)*+", re.ASCII)
 
 
 def check_journal(folder: Path) -> None:
@@ -84,5 +87,9 @@ def _digest(connection: sqlite3.Connection) -> str:
     digest = hashlib.sha256()
     lines = connection.execute(_DIGEST_LINES)
     while chunk := lines.fetchmany(_CHUNK):
-        digest.update("".join(line for (line,) in chunk).encode())
+        text = "".join(line for (line,) in chunk)
+        if not _TARGETS.fullmatch(text):
+            # They become parts of paths.
+            raise ValueError("an id is not a GUID")
+        digest.update(text.encode())
     return digest.hexdigest()

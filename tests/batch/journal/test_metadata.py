@@ -1,5 +1,6 @@
 """What a journal says of its run is input: it is parsed as strictly as if it had been typed."""
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.call_log import load_location
+from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalUnreadableError
-from bulkreact.models import Answer, Call, InputRow, Outcome, Status
+from bulkreact.models import Answer, Call, InputRow, Outcome, Status, Target
 from tests.support.ids import AT, guid, metadata, target
 
 
@@ -50,6 +52,17 @@ def test_what_nobody_could_have_typed_is_damage(tmp_path: Path, column: str, val
     change(folder, f"UPDATE run SET {column} = ?", value)  # noqa: S608 - names of the test's own
     with JournalReader(folder) as journal, pytest.raises(JournalUnreadableError, match="damaged"):
         _ = journal.metadata
+
+
+def test_ids_of_rows_that_lead_elsewhere_are_damage(tmp_path: Path) -> None:
+    subscription = "../../..-0000-0000-0000-/../../../00"
+    rows = [InputRow(2, ("x",), Target(guid(1), subscription, guid(2)))]
+    digest = hashlib.sha256(b"".join(row.target.digest_line.encode() for row in rows if row.target)).hexdigest()
+    create(tmp_path, rows)
+    # With the right digest, as somebody would write it who means to deceive.
+    finalize(tmp_path, metadata(digest=digest))
+    with pytest.raises(JournalUnreadableError, match="an id is not a GUID"):
+        check_journal(tmp_path)
 
 
 @pytest.mark.parametrize(
