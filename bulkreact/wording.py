@@ -16,6 +16,11 @@ def printable(text: Path | str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
 
 
+def printable_lines(text: str) -> str:
+    """Return text that goes to people as it is, except that nothing in it can command a terminal or reorder text."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
 def shell_quote(path: Path | str) -> str:
     """Return a path or another argument quoted for the shell."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))

@@ -1,5 +1,6 @@
 """The program's entry point: imports a command only when it is run, and turns every error into its exit code."""
 
+import io
 import os
 import sys
 import traceback
@@ -11,9 +12,10 @@ import click
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
-from bulkreact.cli.invocation import Invocation
+from bulkreact.cli.invocation import Invocation, secrets_of
 from bulkreact.cli.output import json_log
 from bulkreact.errors import BulkreactError
+from bulkreact.wording import printable_lines
 
 _PROGRAM = "bulkreact"
 
@@ -85,6 +87,7 @@ _bulkreact.params.extend(configuration_options(expose=True))
 def exit_code(signals: list[int] | None = None) -> int:
     """Run the command of the command line; turn every error into a message and its exit code."""
     invocation = Invocation([] if signals is None else signals)
+    invocation.redactor.add(*secrets_of(os.environ))
     try:
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
@@ -97,18 +100,21 @@ def exit_code(signals: list[int] | None = None) -> int:
 def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> None:
     """Print why the command ends, as text or as a JSON line."""
     as_json = json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
-    trace = "".join(traceback.format_exception(error)) if ended.is_bug else ""
+    redact = invocation.redactor.redact
+    message, trace = redact(ended.message), redact("".join(traceback.format_exception(error)) if ended.is_bug else "")
     with suppress(BrokenPipeError):
         match error:
             case click.exceptions.NoArgsIsHelpError():
                 error.show()
             case _ if as_json:
-                json_log.write(json_log.LogLevel.ERROR, "error", message=ended.message, traceback=trace)
+                json_log.write(json_log.LogLevel.ERROR, "error", message=message, traceback=trace)
             case click.ClickException():
-                error.show()
+                shown = io.StringIO()
+                error.show(shown)
+                click.echo(printable_lines(redact(shown.getvalue())), err=True, nl=False)
             case click.Abort():
                 # On a new line: a question or the terminal's ^C comes before it.
-                click.echo(f"\n{ended.message}", err=True)
+                click.echo(f"\n{message}", err=True)
             case _:
                 prefix = "Error: " if isinstance(error, BulkreactError) else trace
-                click.echo(f"{prefix}{ended.message}", err=True)
+                click.echo(printable_lines(f"{prefix}{message}"), err=True)

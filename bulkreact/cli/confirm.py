@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from bulkreact.batch.journal.pending_rows import OpenCount
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm
@@ -38,5 +39,5 @@ def ask(question: str, refusal_message: str) -> None:
     if not sys.stdin.isatty():
         raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {refusal_message} Add --yes to confirm.")
     if not click.confirm(question, default=False, err=True):
-        click.echo(refusal_message, err=True)
+        echo(refusal_message, err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)

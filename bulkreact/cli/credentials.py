@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.cli.command import CommandContext, own_options
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.output import json_log
 from bulkreact.partnercenter.auth import access
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -83,7 +84,7 @@ def authorize(ctx: click.Context, service: Service, *, run: RunMetadata | None =
     source = resolve(options, os.environ, records(state_folder()), run_tenant=tenant_id)
     warn_of_exposed_files(ctx, secret_of(source))
     granted = replace(
-        run_async(access.authorize(source, state_folder(), run_tenant=tenant_id)),
+        run_async(access.authorize(source, state_folder(), invocation_of(ctx).redactor, run_tenant=tenant_id)),
         client_id=source.identity.client_id,
         authority=options.authority,
         scope=options.scope,

@@ -1,16 +1,47 @@
 """What is known about a program invocation before its command runs."""
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import click
+
+from bulkreact.redaction import Redactor
+
+# The variables that hold secrets; the modules that read them take long to import.
+_SECRETS = (
+    "BULKREACT_ACCESS_TOKEN",
+    "BULKREACT_CLIENT_SECRET",
+    "BULKREACT_CERTIFICATE_PASSWORD",
+    "BULKREACT_REFRESH_TOKEN",
+)
+_UNUSUAL = 16
 
 
 @dataclass(slots=True)
 class Invocation:
-    """The signals received so far, and the value of --log-format as soon as it is parsed."""
+    """The signals received so far, the value of --log-format as soon as it is parsed, and the secrets known so far."""
 
     signals: list[int] = field(default_factory=list)
     log_format: str = ""
+    redactor: Redactor = field(default_factory=Redactor)
+
+
+def secrets_of(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secrets in environment variables: those of this program, and the credentials of proxies."""
+    yield from (environment.get(name, "").strip() for name in _SECRETS)
+    for name, value in environment.items():
+        if name.lower().endswith("_proxy") and "@" in value:
+            # As proxies are written: with or without a scheme, and names and passwords percent-encoded.
+            credentials = value.rpartition("://")[2].rpartition("@")[0]
+            yield from (credentials, unquote(credentials), *unquote(credentials).split(":", 1)[1:])
+
+
+def secrets_in_url(url: str) -> Iterator[str]:
+    """Yield a webhook's URL, which is a secret, and those parts of it that are no ordinary words."""
+    yield url
+    yield from (part for part in re.split("[/?&=;]", url.partition("://")[2])[1:] if len(part) >= _UNUSUAL)
 
 
 def invocation_of(ctx: click.Context) -> Invocation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
+from bulkreact.wording import printable
 
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 10.0
@@ -57,12 +58,9 @@ async def notify_end(targets: NotifyTargets, notification: Notification) -> list
 def teams_card(notification: Notification) -> dict[str, object]:
     """Return the adaptive card that a Teams workflow posts into a channel, with the line and the counts."""
     content = notification.content or {}
-    names = [name for name in ("run_id", "state", "exit_code", "reason") if content.get(name) not in (None, "")]
-    facts = [{"title": name.replace("_", " "), "value": str(content[name])} for name in names]
-    for name in ("counts", "error_codes"):
-        numbers = content.get(name)
-        if isinstance(numbers, Mapping):
-            facts.extend({"title": str(key), "value": f"{number:,}"} for key, number in numbers.items() if number)
+    # Our own words: a FactSet interprets Markdown.
+    facts = [(name, content.get(name)) for name in ("state", "exit_code")] + _numbers(content.get("counts"))
+    foreign = [(name, content.get(name)) for name in ("run_id", "reason")] + _numbers(content.get("error_codes"))
     success = notification.exit_code == EXIT_SUCCESS
     title = {
         "type": "TextBlock",
@@ -72,15 +70,36 @@ def teams_card(notification: Notification) -> dict[str, object]:
         "color": "good" if success else "attention",
         "text": f"bulkreact: {'all is well' if success else f'exit code {notification.exit_code}'}",
     }
-    line = {"type": "TextBlock", "wrap": True, "text": notification.line}
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "body": [title, line, {"type": "FactSet", "facts": facts}],
+        "body": [
+            title,
+            _plain(notification.line),
+            {
+                "type": "FactSet",
+                "facts": [
+                    {"title": name.replace("_", " "), "value": str(value)} for name, value in facts if value is not None
+                ],
+            },
+            *(_plain(str(value), name) for name, value in foreign if value),
+        ],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
+
+
+def _numbers(counts: object) -> list[tuple[str, object]]:
+    """Return the names that were counted, with their numbers."""
+    items = counts.items() if isinstance(counts, Mapping) else ()
+    return [(str(name), f"{number:,}") for name, number in items if number]
+
+
+def _plain(text: str, name: str = "") -> dict[str, object]:
+    """Return a paragraph in which nothing is Markdown, as it would be in a TextBlock or a FactSet."""
+    label = [{"type": "TextRun", "weight": "bolder", "text": f"{printable(name.replace('_', ' '))}: "}] if name else []
+    return {"type": "RichTextBlock", "inlines": [*label, {"type": "TextRun", "text": printable(text)}]}
 
 
 def url_with_path(url: str, name: str) -> str:
@@ -103,6 +122,7 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
     """Return why the post failed, empty if it was accepted."""
     import aiohttp  # noqa: PLC0415 - most commands notify nothing
 
+    from bulkreact.partnercenter.client import describe_error  # noqa: PLC0415 - see above
     from bulkreact.partnercenter.network import proxy_for, tls_context  # noqa: PLC0415
 
     failure = ""
@@ -124,6 +144,5 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
                 # A second attempt could double the wait.
                 return f"there was no answer in {_TIMEOUT_SECONDS:.0f} s"
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                # Not the error's text, which may contain the URL.
-                failure = f"no connection ({type(error).__name__})"
+                failure = f"no connection ({describe_error(error)})"
     return failure

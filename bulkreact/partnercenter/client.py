@@ -1,18 +1,25 @@
 """Sends requests through aiohttp and returns the responses without judging them."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import (
+    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
+    ClientPayloadError,
+    ClientProxyConnectionError,
     ClientRequest,
     ClientResponse,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
+    ServerDisconnectedError,
 )
 from aiohttp.hdrs import HOST
 from aiohttp.typedefs import LooseHeaders
@@ -24,10 +31,11 @@ from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse
 from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
-from bulkreact.partnercenter.network import proxy_for, tls_context
+from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context
 from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers
 from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID, SentIds
 from bulkreact.partnercenter.timeouts import TimeLimit
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Limits, Service
 
 BODY_CAP = 1 << 20
@@ -36,9 +44,6 @@ _LIST_CAP = 1 << 26
 _LISTS_CAP = 1 << 28
 _LISTS = frozenset({Operation.LIST_CUSTOMERS, Operation.LIST_SUBSCRIPTIONS, Operation.LIST_ENTITLEMENTS})
 _CHUNK = 1 << 16
-_HIDDEN = b"[hidden]"
-_TOKEN_LENGTH = 8
-_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
 
 class Client:
@@ -54,6 +59,7 @@ class Client:
         time_limit: TimeLimit,
         headers: Mapping[str, str],
         list_cap: int,
+        redactor: Redactor,
     ) -> None:
         self._session = session
         self._connector = connector
@@ -65,6 +71,7 @@ class Client:
         self._time_limit = time_limit
         self._list_cap = list_cap
         self._sent_ids = SentIds()
+        self._redactor = redactor
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or why there is none; all calls have the same time-out."""
@@ -80,6 +87,7 @@ class Client:
             self._sent_ids.end(request)
 
     async def _send(self, request: Request, token: str) -> Reply:
+        self._redactor.add(token)
         headers = {**self._headers, **request.headers, "Authorization": f"Bearer {token}"}
         try:
             with self._time_limit:
@@ -95,22 +103,35 @@ class Client:
                         sent=True, code=WRONG_ANSWER, description="the answer is not the one to this call"
                     )
                 try:
-                    is_list = request.operation in _LISTS and response.ok
-                    body = await _read(response, self._list_cap if is_list else BODY_CAP)
+                    cap = self._list_cap if request.operation in _LISTS and response.ok else BODY_CAP
+                    body = await _read(response, cap)
                 finally:
                     # A fully read response has already released its connection.
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
-            return NoResponse(sent=False, code="unreachable", description=_describe(error, token))
+            return NoResponse(sent=False, code="unreachable", description=describe_error(error))
         except TimeoutError:
             return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
         except (ClientError, OSError) as error:
             # Also if a kept-alive connection was dead: the server may have acted.
-            return NoResponse(sent=True, code="connection-lost", description=_describe(error, token))
+            return NoResponse(sent=True, code="connection-lost", description=describe_error(error))
         # Names are case-insensitive; repeated headers matter only in errors.
         received = response.headers if response.ok else _join_headers(response.headers)
-        return Response(response.status, redact(response.reason or "", token), received, _redact_body(body, token))
+        return Response(
+            response.status,
+            self._redactor.redact(response.reason or ""),
+            received,
+            await self._redact_body(body, is_cut=len(body) >= cap),
+        )
+
+    async def _redact_body(self, body: bytes, *, is_cut: bool) -> bytes:
+        if not body:
+            return body
+        # A long list would keep the calls of others waiting.
+        if len(body) > _CHUNK:
+            return await asyncio.to_thread(redact_body, body, self._redactor, is_cut=is_cut)
+        return redact_body(body, self._redactor, is_cut=is_cut)
 
     def _is_of_another_call(self, response: ClientResponse, request: Request) -> bool:
         """Return whether a response is that to another call; its connection is closed then: what comes next is no better.
@@ -149,8 +170,13 @@ class _Request(ClientRequest):
 
 
 @asynccontextmanager
-async def connect(service: Service, limits: Limits, credentials: Credentials) -> AsyncIterator[Client]:
-    """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback."""
+async def connect(
+    service: Service, limits: Limits, credentials: Credentials, redactor: Redactor
+) -> AsyncIterator[Client]:
+    """Open a client for a run; TLS is always verified, the environment's proxies are used except for loopback.
+
+    The ``redactor`` hides its secrets, and the tokens that are sent, in every answer.
+    """
     # Each call has a separate limit on its whole duration.
     timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
     address = URL(service.base_url)
@@ -178,6 +204,7 @@ async def connect(service: Service, limits: Limits, credentials: Credentials) ->
             time_limit=limit,
             headers=headers if proxy else {},
             list_cap=list_cap(limits.concurrency),
+            redactor=redactor,
         )
 
 
@@ -186,9 +213,34 @@ def list_cap(concurrency: int) -> int:
     return max(BODY_CAP, min(_LIST_CAP, _LISTS_CAP // concurrency))
 
 
-def redact(text: str, token: str) -> str:
-    """Hide the token in a received text, unless it is shorter than any real token."""
-    return text.replace(token, _HIDDEN.decode()) if len(token) >= _TOKEN_LENGTH else text
+def redact_body(body: bytes, redactor: Redactor, *, is_cut: bool) -> bytes:
+    """Return a body in its own encoding without secrets; the same bytes if it has none."""
+    encoding = json.detect_encoding(body)
+    text = body.decode(encoding, "replace")
+    redacted = redactor.redact(text, is_cut=is_cut)
+    return body if redacted == text else redacted.encode(encoding, "replace")
+
+
+def describe_error(error: Exception) -> str:  # noqa: PLR0911 - one line a type
+    """Say why a call has no answer, by the type of the error: aiohttp's own words contain URLs and what came."""
+    match error:
+        case ClientHttpProxyError():
+            return f"the proxy answered {error.status}"
+        case ClientConnectorCertificateError():
+            return describe_failure(error.certificate_error)
+        case ClientProxyConnectionError():
+            return f"the proxy cannot be reached: {describe_failure(error.os_error)}"
+        case ClientConnectorError():
+            return describe_failure(error.os_error)
+        case ConnectionTimeoutError():
+            return "no connection within the time-out"
+        case ServerDisconnectedError():
+            return "the connection was closed without an answer"
+        case ClientPayloadError():
+            return "the answer broke off, or cannot be decoded"
+        case ClientResponseError():
+            return "what answered does not speak HTTP, or breaks its rules"
+    return describe_failure(error)
 
 
 async def _read(response: ClientResponse, cap: int) -> bytes:
@@ -208,22 +260,6 @@ async def _read(response: ClientResponse, cap: int) -> bytes:
     return bytes(body)
 
 
-def _redact_body(body: bytes, token: str) -> bytes:
-    if not body or len(token) < _TOKEN_LENGTH:
-        return body
-    for encoding in _ENCODINGS:
-        body = body.replace(token.encode(encoding), _HIDDEN.decode().encode(encoding))
-    return body
-
-
 def _join_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     """Return headers by lower-case name; repeated ones are joined with commas."""
     return {name.lower(): ", ".join(headers.getall(name)) for name in headers}
-
-
-def _describe(error: Exception, token: str) -> str:
-    description = str(error) or type(error).__name__
-    if isinstance(error, ClientHttpProxyError):
-        # aiohttp's message quotes the proxy's URL, which may contain a password.
-        description = f"the proxy answered {error.status} {error.message}"
-    return " ".join(redact(description, token).split())[:1024]

@@ -1,6 +1,8 @@
 """The environment's proxies and certificates, the same for every connection."""
 
 import os
+import re
+import socket
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ from bulkreact.settings import is_loopback
 
 # The usual variables of Python programs; the first one set counts.
 CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_TLS_REASON = re.compile(r"[A-Z0-9_]{1,60}")
 
 
 def proxy_for(url: str) -> str | None:
@@ -62,5 +65,24 @@ def tls_context() -> ssl.SSLContext:
     except OSError as error:
         names = " or ".join(CERTIFICATE_VARIABLES)
         raise InputRefusedError(
-            f"{path}, which {names} names, has no certificates that can be read: {error}."
+            f"{path}, which {names} names, has no certificates that can be read: {describe_failure(error)}."
         ) from None
+
+
+def describe_failure(error: BaseException) -> str:
+    """Say why a connection failed, by the type of the error: what libraries say may contain passwords and foreign text."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError():
+            reason = error.reason if error.reason and _TLS_REASON.fullmatch(error.reason) else "no reason is known"
+            return f"TLS failed ({reason})"
+        case socket.gaierror():
+            return "the name of the host is not known here"
+        case TimeoutError():
+            return "there was no answer in time"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case ConnectionError():
+            return "the connection was closed without an answer"
+    return "the connection failed"

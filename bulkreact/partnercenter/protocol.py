@@ -13,6 +13,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bulkreact.guids import is_guid
 from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes import lookup
@@ -55,6 +56,7 @@ _UNAVAILABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE
 NO_TOKEN = "no-token"  # noqa: S105 - a code, no secret
 INACTIVE = "inactive"
 _CUSTOMERS = "/customers/"
+_LOCATION_WORDS = {"customers", "subscriptions", "azureentitlements", "orders", "operations", "operationstatus"}
 
 
 class CallContext(Struct, frozen=True):
@@ -172,7 +174,8 @@ def retry_after(response: Response, now: datetime) -> float | None:
 def path_of_location(location: str, base_url: str, api_version: str) -> str:
     """Return the path of a Location below the version, empty unless it is one of a customer at this host.
 
-    Locations come without the version, some without the slash, some as a whole URL.
+    Locations come without the version, some without the slash, some as a whole URL. Only known words and GUIDs are kept,
+    and no query: a Location may repeat what was sent.
     """
     base = base_url.rstrip("/")
     path = location.strip()
@@ -183,11 +186,10 @@ def path_of_location(location: str, base_url: str, api_version: str) -> str:
 
 
 def safe_location(path: str) -> str:
-    """Return the path of a Location, empty unless it leads to a customer's resource and nowhere else."""
-    plain = path.isascii() and path.isprintable() and not set(path) & set(" \\#@")
-    # Two dots, encoded or not, would lead out again.
-    inside = path.lower().startswith(_CUSTOMERS) and ".." not in path and "%2e" not in path.lower()
-    return path if plain and inside and "//" not in path else ""
+    """Return the path of a Location without its query, empty unless it has only known words and GUIDs below a customer."""
+    path = path.partition("?")[0].partition("#")[0]
+    known = all(part.lower() in _LOCATION_WORDS or is_guid(part) for part in path.removesuffix("/").split("/")[1:])
+    return path if known and path.lower().startswith(_CUSTOMERS) else ""
 
 
 def _update_body(operation: Operation, context: CallContext, headers: dict[str, str]) -> bytes:

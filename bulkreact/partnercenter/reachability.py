@@ -1,13 +1,12 @@
 """Checks whether a host can be reached: DNS, connection, TLS and proxy; for diagnosis only."""
 
 import asyncio
-import os
 import socket
 import ssl
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, proxy_for, tls_context
+from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, describe_failure, proxy_for, tls_context
 
 _SECONDS = 10.0
 _PORTS = {"https": 443, "http": 80}
@@ -54,7 +53,7 @@ async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach
         )
         return Reachability(False, f"the certificate of {host} is not trusted: {error.verify_message}", remedy)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        reason = describe_failure(error)
         return Reachability(
             False, f"no connection to {host} on port {port}: {reason}", "Check network, firewall and proxy."
         )

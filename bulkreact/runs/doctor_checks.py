@@ -28,6 +28,7 @@ from bulkreact.partnercenter.error_codes.lookup import lookup
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
+from bulkreact.redaction import Redactor
 from bulkreact.runs.findings import CheckResult, Findings, RefreshTokenAge
 from bulkreact.runs.local_checks import check_certificate, check_folder, check_secret_files
 from bulkreact.runs.partner_connection import start_simulator_if_needed
@@ -42,8 +43,10 @@ _READ_SECONDS = 30.0
 _DAY_SECONDS = 86_400
 
 
-async def run_checks(service: Service, reports: Path, resolve: Callable[[], CredentialSource]) -> Findings:
-    """Check everything in the order in which a run needs it."""
+async def run_checks(
+    service: Service, reports: Path, resolve: Callable[[], CredentialSource], redactor: Redactor
+) -> Findings:
+    """Check everything in the order in which a run needs it; the ``redactor`` learns the secrets that are met."""
     findings = Findings()
     check_folder(findings, "reports folder", reports, "Choose another with --reports.")
     check_folder(findings, "state folder", state_folder(), "Name another in BULKREACT_STATE_DIR.")
@@ -53,18 +56,20 @@ async def run_checks(service: Service, reports: Path, resolve: Callable[[], Cred
     else:
         try:
             source = resolve()
-            tokens = open_credentials(source, state_folder())
+            tokens = open_credentials(source, state_folder(), redactor)
             findings.source = source
             findings.add("credentials", CheckResult.OK, _describe_source(source))
             check_certificate(findings, source)
             check_secret_files(findings, source)
         except BulkreactError as error:
             findings.add("credentials", CheckResult.FAILED, str(error))
-    await _check_online(findings, service, tokens)
+    await _check_online(findings, service, tokens, redactor)
     return findings
 
 
-async def _check_online(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken | None) -> None:
+async def _check_online(
+    findings: Findings, service: Service, tokens: StaticToken | RefreshingToken | None, redactor: Redactor
+) -> None:
     async with start_simulator_if_needed(service) as called:
         try:
             await _check_network(findings, called)
@@ -72,9 +77,9 @@ async def _check_online(findings: Findings, service: Service, tokens: StaticToke
             findings.add("network", CheckResult.FAILED, str(error))
             return
         if service.simulated:
-            await _check_read(findings, called, StaticToken("simulated", now=time.time))
+            await _check_read(findings, called, StaticToken("simulated", now=time.time), Redactor())
         elif tokens and await _check_token(findings, tokens):
-            await _check_read(findings, called, tokens)
+            await _check_read(findings, called, tokens, redactor)
         elif tokens:
             findings.add("harmless read", CheckResult.SKIPPED, "there is no token that could be used")
 
@@ -146,10 +151,12 @@ def _check_sign_in(findings: Findings, source: UserSource) -> None:
     findings.add("sign-in", CheckResult.WARNING if soon else CheckResult.OK, message, advice)
 
 
-async def _check_read(findings: Findings, service: Service, tokens: StaticToken | RefreshingToken) -> None:
+async def _check_read(
+    findings: Findings, service: Service, tokens: StaticToken | RefreshingToken, redactor: Redactor
+) -> None:
     try:
         with hold_partner_lock(service, _tenant_of(findings)):
-            reply = await _read_customers(service, tokens)
+            reply = await _read_customers(service, tokens, redactor)
     except InputRefusedError as error:
         findings.add("harmless read", CheckResult.FAILED, str(error))
         return
@@ -176,12 +183,12 @@ def _tenant_of(findings: Findings) -> str:
     return findings.source.identity.tenant_id if findings.source else ""
 
 
-async def _read_customers(service: Service, tokens: StaticToken | RefreshingToken) -> Reply:
+async def _read_customers(service: Service, tokens: StaticToken | RefreshingToken, redactor: Redactor) -> Reply:
     """Read one customer; after a refused token once more with a new one, as a run does."""
     request = build_customers_request(
         request_id=str(uuid4()), correlation_id=str(uuid4()), api_version=service.api_version
     )
-    async with connect(service, Limits(timeout=_READ_SECONDS), tokens) as client:
+    async with connect(service, Limits(timeout=_READ_SECONDS), tokens, redactor) as client:
         began = time.monotonic()
         reply = await client.send(request)
         if isinstance(judge(Operation.LIST_CUSTOMERS, reply, now=utc_now()), TokenRefused):

@@ -62,7 +62,7 @@ class PartnerConnection:
         credentials = self.access.credentials
         async with (
             start_simulator_if_needed(self.service, folder) as service,
-            connect(service, self.limits, credentials) as client,
+            connect(service, self.limits, credentials, self.access.redactor) as client,
         ):
             environment = RunEnvironment(
                 send=client.send,

@@ -201,9 +201,11 @@ def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Par
     assert isinstance(attachments, list)
     (attachment,) = attachments
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-    title, line, facts = attachment["content"]["body"]
+    title, line, facts, run_id, code = attachment["content"]["body"]
     assert title["text"] == "bulkreact: exit code 1"
-    assert process.run.name in line["text"]
+    assert process.run.name in line["inlines"][0]["text"]
+    assert [run["text"] for run in run_id["inlines"]] == ["run id: ", process.run.name]
+    assert [run["text"] for run in code["inlines"]] == ["800111: ", "1"]
     assert {"title": "accepted", "value": "1"} in facts["facts"]
     assert guid(0) not in receiver.body("/")
 
@@ -213,6 +215,17 @@ def test_a_card_of_a_refusal_has_its_reason() -> None:
         Notification(2, "bulkreact run: exit code 2", {"exit_code": 2, "reason": "x.csv does not exist."})
     )
     assert "x.csv does not exist." in str(content)
+
+
+def test_nothing_from_outside_is_markdown_in_a_card() -> None:
+    link = "[Sign in](https://evil.example)\n# *now* \x1b[2J\u202e"
+    content = {"exit_code": 1, "state": "finished", "run_id": link, "reason": link, "error_codes": {link: 1}}
+    card = teams_card(Notification(1, link, content))
+    # Only these two kinds of text interpret Markdown.
+    blocks = [block for block in card["attachments"][0]["content"]["body"] if block["type"] != "RichTextBlock"]  # type: ignore[index]
+    assert [block["type"] for block in blocks] == ["TextBlock", "FactSet"]
+    assert "evil" not in str(blocks)
+    assert str(card).count("(https://evil.example)\\\\n# *now* \\\\x1b[2J\\\\u202e") == 4
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])

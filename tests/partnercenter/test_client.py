@@ -21,6 +21,7 @@ from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.partnercenter.client import BODY_CAP, connect
 from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
 from bulkreact.partnercenter.verdicts import Fatal
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Cloud, Limits, Service
 from tests.support.ids import guid, scenario_id, target
 from tests.support.program import CANARY
@@ -33,7 +34,7 @@ def request(operation: Operation = Operation.REACTIVATE_ENTITLEMENT) -> Request:
 
 async def send(base_url: str, *requests: Request, seconds: float = 30) -> list[Response | NoResponse]:
     service = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
-    async with connect(service, Limits(timeout=seconds), StaticToken(CANARY, now=time.time)) as client:
+    async with connect(service, Limits(timeout=seconds), StaticToken(CANARY, now=time.time), Redactor()) as client:
         return [await client.send(request) for request in requests]
 
 
@@ -195,7 +196,7 @@ async def test_the_password_of_a_proxy_is_in_no_message(monkeypatch: pytest.Monk
         monkeypatch.delenv("no_proxy", raising=False)
         (reply,) = await send("https://partner.example", request())
     assert isinstance(reply, NoResponse)
-    assert reply.description == "the proxy answered 407 Who are you"
+    assert reply.description == "the proxy answered 407"
 
 
 async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +306,9 @@ async def test_a_body_beyond_the_cap_is_cut_unless_it_is_a_list(
     async with listening(reply_with(head + body)) as base_url:
         (reply,) = await send(base_url, request(operation))
     assert isinstance(reply, Response)
-    assert reply.body == (b"x" * BODY_CAP if is_cut else body)
+    # The end of a cut body could be the beginning of a secret.
+    assert not reply.body.strip(b"x")
+    assert reply.body == body if not is_cut else BODY_CAP * 0.9 < len(reply.body) < BODY_CAP
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])

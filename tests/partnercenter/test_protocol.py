@@ -349,29 +349,36 @@ def test_a_read_that_is_refused_with_900337_causes_no_other_read() -> None:
     assert isinstance(read(400, {"code": 900337, "description": "no"}), verdicts.Refused)
 
 
+OPERATION = f"customers/{guid(1)}/subscriptions/{guid(2)}/operations/{guid(3)}"
+
+
 @pytest.mark.parametrize(
     "location",
     [
-        "/customers/a/operations/b",
-        "customers/a/operations/b",
-        "/v1/customers/a/operations/b",
-        "https://partner.example/customers/a/operations/b",
-        " HTTPS://PARTNER.EXAMPLE/v1/customers/a/operations/b ",
+        f"/{OPERATION}",
+        OPERATION,
+        f"/v1/{OPERATION}",
+        f"https://partner.example/{OPERATION}",
+        f" HTTPS://PARTNER.EXAMPLE/v1/{OPERATION} ",
+        f"/{OPERATION}?token=canary#canary",
     ],
 )
 def test_the_location_of_an_operation_is_read_in_every_form(location: str) -> None:
-    assert path_of_location(location, "https://partner.example", "v1") == "/customers/a/operations/b"
+    assert path_of_location(location, "https://partner.example", "v1") == f"/{OPERATION}"
 
 
 @pytest.mark.parametrize(
     "location",
     [
         "",
-        "/invoices/a",
-        "https://elsewhere.example/customers/a",
-        "https://partner.example.org/customers/a",
-        "//elsewhere.example/customers/a",
-        "/customers//a",
+        f"/invoices/{guid(1)}",
+        f"https://elsewhere.example/{OPERATION}",
+        f"https://partner.example.org/{OPERATION}",
+        f"//elsewhere.example/{OPERATION}",
+        f"/customers//{guid(1)}",
+        f"/customers/{guid(1)}/canary",
+        f"/customers/{guid(1)}/operations/{guid(2)}canary",
+        f"/{OPERATION}/..",
         "/customers/../invoices",
         "/customers/%2e%2e/invoices",
         "/customers/.%2E/invoices",

@@ -18,6 +18,7 @@ from bulkreact.batch.discovery.store import STORED_FOR, DiscoveryStore
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
 from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import shared
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import (
     EXIT_SOME_FAILED,
     EXIT_SUCCESS,
@@ -203,4 +204,4 @@ def _standard_output() -> Iterator[TextIO]:
 
 
 def _print(message: str) -> None:
-    click.echo(message, err=True)
+    echo(message, err=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from bulkreact.cli.command import ConfiguredCommand, EffectiveValue, effective
 from bulkreact.cli.credentials import credential_source
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.output.console import stdout_console
@@ -54,7 +55,8 @@ def command(ctx: click.Context, /, **_: object) -> None:
     It looks at the settings that 'bulkreact run' would have. Nothing is reactivated.
     """
     service = shared.read_service(ctx)
-    findings = run_async(run_checks(service, ctx.params["reports"], partial(credential_source, ctx, service.cloud)))
+    resolve, redactor = partial(credential_source, ctx, service.cloud), invocation_of(ctx).redactor
+    findings = run_async(run_checks(service, ctx.params["reports"], resolve, redactor))
     settings = _settings(ctx, findings.source)
     if ctx.params["json"]:
         click.echo(json.dumps(_to_dict(settings, findings), indent=2))

@@ -3,6 +3,7 @@
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
+from bulkreact.cli.output.terminal import echo
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import find_entries, generic_code, http_status_of
 
@@ -31,7 +32,7 @@ def command(codes: tuple[str, ...]) -> None:
 
     CODE is an error_code or a status of a results file, an HTTP status (404), or an AADSTS number.
     """
-    click.echo("\n\n".join(_explain(code) for code in codes))
+    echo("\n\n".join(_explain(code) for code in codes))
 
 
 def _explain(code: str) -> str:

@@ -9,7 +9,9 @@ import click
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.credentials import identity_options, warn_of_exposed_files
+from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.identity import sign_in_options
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.credential_source import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
 from bulkreact.partnercenter.auth.sign_in_records import TokenStorage, records
@@ -52,33 +54,35 @@ def command(ctx: click.Context, /, *, browser: bool, refresh_token_stdin: bool, 
     options, state = identity_options(ctx, Cloud(ctx.params["cloud"])), state_folder()
     identity = sign_in_identity(options, records(state))
     refresh_token = _refresh_token(browser=browser, stdin=refresh_token_stdin)
-    secret = app_secret(options, os.environ)
+    secret, redactor = app_secret(options, os.environ), invocation_of(ctx).redactor
+    redactor.add(refresh_token)
     if secret:
         warn_of_exposed_files(ctx, secret)
+        redactor.add(secret.secret())
         secret.load()
     # A device code is for apps without a secret.
     secret = secret if refresh_token or browser else None
     flow = refresh_token_flow(refresh_token) if refresh_token else _interactive_flow(browser=browser)
     token_store = best_store(state) if store == "auto" else TokenStorage(store)
     stored = sign_in_for(state, identity)
-    record = sign_in(identity, options.cloud, secret, stored, token_store, flow)
+    record = sign_in(identity, options.cloud, secret, stored, token_store, flow, redactor)
     user = record.user or "a user"
-    click.echo(f"Signed in as {user} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
+    echo(f"Signed in as {user} for the app {record.client_id} in the tenant {record.tenant_id}.", err=True)
     if token_store is TokenStorage.KEYRING:
-        click.echo("The sign-in is stored encrypted, by this platform's own means.", err=True)
+        echo("The sign-in is stored encrypted, by this platform's own means.", err=True)
     else:
-        click.echo(
+        echo(
             f"The sign-in is stored unencrypted in {stored.file}{'' if os.name == 'nt' else ', readable by you alone'}: "
             f"{'that was asked for' if store == 'file' else 'this machine offers no encrypted store'}. Guard it like a password.",
             err=True,
         )
-    click.echo("Prove that it works with: bulkreact doctor", err=True)
+    echo("Prove that it works with: bulkreact doctor", err=True)
 
 
 def _interactive_flow(*, browser: bool) -> "SignInFlow":
     from bulkreact.partnercenter.auth.user_tokens import browser_flow, device_code_flow  # noqa: PLC0415 - see above
 
-    return (browser_flow if browser else device_code_flow)(partial(click.echo, err=True))
+    return (browser_flow if browser else device_code_flow)(partial(echo, err=True))
 
 
 def _refresh_token(*, browser: bool, stdin: bool) -> str:

@@ -5,6 +5,7 @@ import click
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.credentials import identity_options
 from bulkreact.cli.options.identity import sign_in_options
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.credential_source import matching_sign_in, sign_in_identity
 from bulkreact.partnercenter.auth.sign_in_records import records
@@ -28,16 +29,16 @@ def command(ctx: click.Context, /, **_: object) -> None:
             # Checked again under the lock: a sign-in may just have been completed.
             if sign_in.is_damaged:
                 sign_in.delete()
-                click.echo(f"Removed what was left of a damaged sign-in: {sign_in.file}", err=True)
+                echo(f"Removed what was left of a damaged sign-in: {sign_in.file}", err=True)
     options, sign_ins = identity_options(ctx, Cloud(ctx.params["cloud"])), records(state)
     record = matching_sign_in(options, sign_ins)
     if record is None and sign_ins:
         names = "; ".join(f"--cloud {other.cloud} --tenant-id {other.tenant_id} ({other.user})" for other in sign_ins)
         raise InputRefusedError(f"Nobody is signed in there. There are other sign-ins: {names}")
     if record is None:
-        click.echo("Nobody is signed in: nothing to remove.", err=True)
+        echo("Nobody is signed in: nothing to remove.", err=True)
         return
     sign_in = sign_in_for(state, sign_in_identity(options, sign_ins))
     with sign_in.exclusive():
         sign_in.delete()
-    click.echo(f"Removed the sign-in of {record.user or 'a user'} from this machine.", err=True)
+    echo(f"Removed the sign-in of {record.user or 'a user'} from this machine.", err=True)

@@ -20,6 +20,7 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.options.paths import InputName, OutputFile
 from bulkreact.cli.output.plan_json import PlanDocument, PresentState, days_left, format_json
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
@@ -68,13 +69,13 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         reads = read_online(ctx, planned_targets(folder)) if online else None
         document = PlanDocument(folder, loaded, plan, rate, _present_state(plan, reads), utc_now())
         for remark in _remarks(loaded.input_file):
-            click.echo(remark, err=True)
+            echo(remark, err=True)
         if out:
             _save(out, document)
         if as_json:
             _print(document, saved=out is not None)
         else:
-            click.echo("\n".join(_lines(document)))
+            echo("\n".join(_lines(document)))
     ctx.exit(EXIT_SOME_FAILED if loaded.input_file.codes else EXIT_SUCCESS)
 
 
@@ -107,7 +108,7 @@ def _print(document: PlanDocument, *, saved: bool) -> None:
     too_many = document.loaded.input_file.count > _TARGETS_PRINTED
     if too_many:
         where = "They are in the file that --out names." if saved else "Save them with --out FILE."
-        click.echo(f"The {document.plan.valid:,} targets are left out of what is printed. {where}", err=True)
+        echo(f"The {document.plan.valid:,} targets are left out of what is printed. {where}", err=True)
     for part in format_json(document.members(with_targets=not too_many)):
         click.echo(part, nl=False)
 

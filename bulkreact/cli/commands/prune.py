@@ -18,6 +18,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.confirm import ask
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import DURATION
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
@@ -53,16 +54,16 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
         before=utc_now() - timedelta(seconds=older_than),
     )
     for reason in plan.skipped:
-        click.echo(f"Kept:  {reason}")
+        echo(f"Kept:  {reason}")
     if not plan.removed:
-        click.echo("There is nothing to remove.")
+        echo("There is nothing to remove.")
         return
     for summary in plan.removed:
-        click.echo(f"Will be removed: {summary.one_line()}")
+        echo(f"Will be removed: {summary.one_line()}")
     if not yes:
         ask(f"Remove {plural(len(plan.removed), 'run')} from {reports}?", "Nothing was removed.")
     count = sum(_remove(summary.run.folder) for summary in plan.removed)
-    click.echo(f"Removed {plural(count, 'run')}.")
+    echo(f"Removed {plural(count, 'run')}.")
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def _reason_to_keep(run: Run, unfiled: frozenset[str]) -> str:
 def _remove(folder: Path) -> bool:
     """Remove a run's folder, atomically for other processes; return false if a process works on it."""
     if is_locked(folder):
-        click.echo(f"Kept:  {folder.name}: a process is working on it", err=True)
+        echo(f"Kept:  {folder.name}: a process is working on it", err=True)
         return False
     try:
         removing = folder.rename(folder.with_name(_REMOVING.format(folder.name)))

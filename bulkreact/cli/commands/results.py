@@ -8,6 +8,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.paths import OutputFile
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
@@ -44,12 +45,12 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
     results = write_again(run, reports, now=utc_now(), to=to, xlsx=xlsx)
-    click.echo(f"Results: {results.files['results']}", err=True)
+    echo(f"Results: {results.files['results']}", err=True)
     for line in (*results.remarks(), *(step.line for step in results.taken_over)):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if run.can_be_resumed:
         command_line = store.resume_command(run.folder, reports, run.metadata.settings.options)
-        click.echo(f"The run is not finished. Continue it with: {command_line}", err=True)
+        echo(f"The run is not finished. Continue it with: {command_line}", err=True)
 
 
 def _check_folder(to: Path, run: Run, *, xlsx: bool | None) -> None:

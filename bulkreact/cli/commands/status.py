@@ -43,7 +43,7 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, **_: object) -> 
     run = store.find(reports, name)
     progress = _read(run.folder)
     if ctx.params["json"]:
-        click.echo(json.dumps(progress.to_dict(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(progress.to_dict(), indent=2))
         return
     name = store.run_arguments(run.folder, reports, run.metadata.settings.options)
     console = stdout_console()

@@ -7,6 +7,7 @@ import click
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.options.shared import check_suffix
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.wording import shell_quote
@@ -30,4 +31,4 @@ def command(file: Path) -> None:
             template.write_xlsx(file, command=command_line)
     except OSError as error:
         raise InputRefusedError(f"{file} cannot be written: {error.strerror}. Name a file in another folder.") from None
-    click.echo(f"Written: {file}\nFill it in, one row for each subscription, then: {command_line}", err=True)
+    echo(f"Written: {file}\nFill it in, one row for each subscription, then: {command_line}", err=True)

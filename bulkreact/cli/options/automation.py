@@ -11,6 +11,7 @@ import click
 from bulkreact.cli.command import CommandContext, ConfiguredCommand
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of, secrets_in_url
 from bulkreact.cli.options.param_types import WEBHOOK_URL
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.options.shared import combine_options, option
@@ -69,13 +70,15 @@ class MonitoredCommand(ConfiguredCommand):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command and exit with its code, even if notifications fail."""
-        monitors = monitors_for(ctx)
+        redactor, monitors = invocation_of(ctx).redactor, monitors_for(ctx)
+        for url in filter(None, (monitors.targets.ping, monitors.targets.url)):
+            redactor.add(*secrets_in_url(url))
         try:
             monitors.notify_start()
             end = _end(super().invoke(ctx))
         except BaseException as error:
             ended = ErrorExit.of(error)
-            end = CommandEnd(ended.code, ended.message)
+            end = CommandEnd(ended.code, redactor.redact(ended.message))
             if isinstance(error, OutputRefusedError):
                 # It may be the metrics file that is refused.
                 monitors = replace(monitors, metrics=None)

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import status_table
+from bulkreact.cli.output.terminal import SafeConsole, echo, outward
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import OutageRecord, Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
@@ -36,13 +36,13 @@ _WIDTH = 200
 
 def stdout_console() -> Console:
     """Return a console on standard output: as wide as the terminal, else wide enough for tables."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = SafeConsole()
     if not console.is_terminal:
         console.width = _WIDTH
     return console
 
 
-class PipeSafeConsole(Console):
+class PipeSafeConsole(SafeConsole):
     """A console that goes silent after a broken pipe; the run continues."""
 
     def on_broken_pipe(self) -> None:
@@ -55,7 +55,7 @@ class ConsoleReporter:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._console = PipeSafeConsole(stderr=True, highlight=False, markup=False, emoji=False)
+        self._console = PipeSafeConsole(stderr=True)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def started(self, run_id: str) -> None:
@@ -69,12 +69,12 @@ class ConsoleReporter:
     def warning(self, message: str) -> None:
         """Print a warning, even when quiet."""
         with suppress(BrokenPipeError):
-            click.echo(f"Warning: {message}", err=True)
+            echo(f"Warning: {message}", err=True)
 
     def error(self, message: str) -> None:
         """Print an error, even when quiet."""
         with suppress(BrokenPipeError):
-            click.echo(f"Error: {message}", err=True)
+            echo(f"Error: {message}", err=True)
 
     def problems(self, input_file: "InputFile") -> None:
         """List the rows that are invalid, the first ones in full."""
@@ -159,7 +159,7 @@ class ConsoleReporter:
     def _wrap(self, message: str) -> None:
         """Print a message, wrapped between words on a terminal."""
         if self._console.is_terminal:
-            text = message.lstrip()
+            text = outward(message.lstrip())
             self._console.print(Padding(Text(text), (0, 0, 0, len(message) - len(text))))
         else:
             self._line(message)

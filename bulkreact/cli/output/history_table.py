@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from bulkreact.cli.output.console import stdout_console
+from bulkreact.cli.output.terminal import echo
 from bulkreact.models import Status
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import list_runs
@@ -23,14 +24,14 @@ def show(reports: Path, *, as_json: bool) -> None:
             "runs": [summary.to_dict() for summary in summaries],
             "unreadable": {folder.name: reason for folder, reason in listed.unreadable.items()},
         }
-        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(content, indent=2))
         return
     if summaries:
         stdout_console().print(_table(summaries))
     else:
-        click.echo(f"There is no run in {reports}.")
+        echo(f"There is no run in {reports}.")
     for folder, reason in listed.unreadable.items():
-        click.echo(f"{folder.name} cannot be read: {reason}", err=True)
+        echo(f"{folder.name} cannot be read: {reason}", err=True)
 
 
 def _table(summaries: Iterable[RunSummary]) -> Table:

@@ -9,6 +9,7 @@ from enum import StrEnum
 import click
 
 from bulkreact.cli.invocation import invocation_of
+from bulkreact.cli.output.terminal import echo, redact
 from bulkreact.timestamps import iso_milliseconds, utc_now
 
 OPTION = "--log-format"
@@ -43,9 +44,14 @@ def json_requested(log_format: str, arguments: Sequence[str], environment: Mappi
 def write(level: LogLevel, event: str, **fields: object) -> None:
     """Write one line; fields that are None or empty are left out."""
     line: dict[str, object] = {"time": iso_milliseconds(utc_now()), "level": level.value, "event": event}
-    line |= {name: value for name, value in fields.items() if value not in (None, "")}
+    line |= {
+        name: redact(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value not in (None, "")
+    }
     with suppress(BrokenPipeError):
-        click.echo(json.dumps(line, ensure_ascii=False), err=True)
+        # In ASCII: a log is read in terminals.
+        click.echo(json.dumps(line), err=True)
 
 
 def warn(log_format: str, message: str) -> None:
@@ -54,7 +60,7 @@ def warn(log_format: str, message: str) -> None:
         write(LogLevel.WARNING, "warning", message=message)
         return
     with suppress(BrokenPipeError):
-        click.echo(f"Warning: {message}", err=True)
+        echo(f"Warning: {message}", err=True)
 
 
 def inform(log_format: str, message: str) -> None:
@@ -63,4 +69,4 @@ def inform(log_format: str, message: str) -> None:
         write(LogLevel.INFO, "note", message=message)
         return
     with suppress(BrokenPipeError):
-        click.echo(message, err=True)
+        echo(message, err=True)

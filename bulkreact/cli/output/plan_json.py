@@ -122,4 +122,4 @@ def _pieces(items: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import random
@@ -12,14 +12,16 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.partnercenter.auth.access_tokens import Clock, Credentials, RefreshingToken, StaticToken
 from bulkreact.partnercenter.auth.credential_source import AppSource, CredentialSource, TokenSource, UserSource
+from bulkreact.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedAccess:
     """Credentials that were checked once: their tenant and, if they are refused, why.
 
-    ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown. The last four
-    are what is needed to get the same credentials again; ``options`` is for the command line.
+    ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown. Those from
+    ``client_id`` on are what is needed to get the same credentials again; ``options`` is for the command line. The
+    ``redactor`` knows all of its secrets.
     """
 
     credentials: Credentials
@@ -32,6 +34,7 @@ class AuthorizedAccess:
     authority: str = ""
     scope: str = ""
     options: tuple[str, ...] = ()
+    redactor: Redactor = field(default_factory=Redactor)
 
     def matches_tenant(self, tenant_id: str | None) -> bool:
         """Return whether a run of a tenant (a GUID, a domain, or empty if unknown) may be continued."""
@@ -42,7 +45,7 @@ class AuthorizedAccess:
         return bool(self.refusal) and not any(is_guid(name) is is_guid(tenant_id) for name in names)
 
 
-def open_credentials(source: CredentialSource, state: Path) -> StaticToken | RefreshingToken:
+def open_credentials(source: CredentialSource, state: Path, redactor: Redactor) -> StaticToken | RefreshingToken:
     """Build the credentials of a source; InputRefusedError if its secret cannot be used.
 
     The secret is loaded once here, so that a wrong one is refused before the input is read.
@@ -51,27 +54,32 @@ def open_credentials(source: CredentialSource, state: Path) -> StaticToken | Ref
     identity = source.identity
     match source:
         case TokenSource():
+            redactor.add(source.token.strip())
             return StaticToken(source.token, resource=identity.resource, tenant_id=identity.tenant_id, now=time.time)
         case AppSource():
             from bulkreact.partnercenter.auth.msal_client import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
 
+            redactor.add(source.secret.secret())
             source.secret.load()
-            return RefreshingToken(app_tokens(identity, source.secret), identity, clock)
+            return RefreshingToken(app_tokens(identity, source.secret, redactor), identity, clock)
         case UserSource():
             from bulkreact.partnercenter.auth.sign_ins import sign_in_for  # noqa: PLC0415 - see above
             from bulkreact.partnercenter.auth.user_tokens import user_tokens  # noqa: PLC0415
 
             if source.secret:
+                redactor.add(source.secret.secret())
                 source.secret.load()
-            fetch = user_tokens(identity, source.secret, sign_in_for(state, identity))
+            fetch = user_tokens(identity, source.secret, sign_in_for(state, identity), redactor)
             return RefreshingToken(fetch, identity, clock, rotating=True)
         case _:
             assert_never(source)
 
 
-async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = "") -> AuthorizedAccess:
+async def authorize(
+    source: CredentialSource, state: Path, redactor: Redactor, *, run_tenant: str = ""
+) -> AuthorizedAccess:
     """Build the credentials of a source and get their first token; InputRefusedError if it is for another tenant."""
-    credentials = open_credentials(source, state)
+    credentials = open_credentials(source, state, redactor)
     refusal = await credentials.ensure_token()
     claims = credentials.claims
     named = source.named_tenant if isinstance(source, TokenSource) else source.identity.tenant_id
@@ -84,6 +92,7 @@ async def authorize(source: CredentialSource, state: Path, *, run_tenant: str = 
         refusal,
         "The access token is not a JWT, so it was not checked." if unchecked else "",
         source,
+        redactor=redactor,
     )
     if not access.matches_tenant(run_tenant):
         raise InputRefusedError(

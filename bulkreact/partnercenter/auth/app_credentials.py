@@ -29,6 +29,10 @@ class AppSecret(Protocol):
         """Describe it without any secret."""
         ...
 
+    def secret(self) -> str:
+        """Return what must be seen nowhere: the secret, or the certificate's password; empty if there is none."""
+        ...
+
     def files(self) -> tuple[Path, ...]:
         """Return the files that hold secrets."""
         ...
@@ -60,6 +64,10 @@ class SecretValue:
         """Return none: it is in the environment."""
         return ()
 
+    def secret(self) -> str:
+        """Return the secret."""
+        return self.value
+
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
@@ -78,6 +86,10 @@ class SecretFile:
     def files(self) -> tuple[Path, ...]:
         """Return the file."""
         return (self.path,)
+
+    def secret(self) -> str:
+        """Return the current secret in the file."""
+        return read_secret(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +134,17 @@ class Certificate:
         """Return the file, and that of the password."""
         return (self.path, self.password_file) if self.password_file else (self.path,)
 
+    def secret(self) -> str:
+        """Return the password of the key."""
+        return read_secret(self.password_file) if self.password_file else self.password
+
     def _parse(self) -> "tuple[RSAPrivateKey, list[x509.Certificate]]":
         """Return the key and the certificates, its own first."""
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
         from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12  # noqa: PLC0415
         from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
 
-        text = read_secret(self.password_file) if self.password_file else self.password
+        text = self.secret()
         if not text.isprintable():
             raise InputRefusedError(f"The password of {self.path} is not UTF-8 text ({_HOW_TO_UNLOCK}).")
         content, password = _content(self.path), text.encode() or None

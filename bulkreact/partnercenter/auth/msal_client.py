@@ -5,9 +5,7 @@ import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeAlias
-from urllib.parse import quote_plus
 
 import msal
 import requests
@@ -18,17 +16,18 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.token_claims import is_token
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, answer_of, to_error
-from bulkreact.partnercenter.network import proxy_for, tls_context
+from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Identity
 
 # To connect, and between two bytes: a blocked thread cannot be stopped, so it must end by itself.
 _TIMEOUT = (5.0, 20.0)
 # If the answer does not say how long its token is valid.
 _USUAL_LIFETIME = 3600.0
-# Fields of a request that must not appear in messages.
-_SECRET_FIELDS = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
-_SECRET_LENGTH = 8
-_OBJECT = re.compile(r"^<?[\w.]*Connection[\w.]*\([^)]*\)(?: at 0x\w+>)?: ")
+# The secrets in requests and answers.
+_SENT = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
+_RECEIVED = ("access_token", "refresh_token", "id_token", "device_code")
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b", re.ASCII)
 
 # MSAL logs unreadable answers whole; without a handler that would go to stderr.
 logging.getLogger("msal").addHandler(logging.NullHandler())
@@ -59,14 +58,15 @@ class _TlsAdapter(HTTPAdapter):
 class MsalHttpClient:
     """The HTTP client that MSAL uses, with time-outs; it keeps the last answer.
 
-    From the environment it uses only proxies and certificates. It follows no redirect, which could leak a secret.
+    From the environment it uses only proxies and certificates. It follows no redirect, which could leak a secret. The
+    ``redactor`` learns every secret that is sent or comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.mount("https://", _TlsAdapter(tls_context()))
-        self._secrets: set[str] = set()
+        self.redactor = redactor
         self.last: requests.Response | None = None
         # MSAL does not propagate every exception raised here.
         self.error: OSError | None = None
@@ -83,18 +83,9 @@ class MsalHttpClient:
         """Close all connections."""
         self._session.close()
 
-    def redact(self, secret: str) -> None:
-        """Hide a secret in later messages; a text shorter than any real secret is not hidden."""
-        if len(secret) >= _SECRET_LENGTH:
-            self._secrets.add(secret)
-
     def answer(self, result: Result) -> TokenAnswer:
-        """Return an answer without a token; its description shows none of the sent secrets."""
-        answer = answer_of(result, status=self.status, retry_after=self.header("Retry-After"))
-        description = answer.description
-        for secret in self._secrets:
-            description = description.replace(secret, "[hidden]").replace(quote_plus(secret), "[hidden]")
-        return replace(answer, description=description)
+        """Return what is kept of an answer without a token."""
+        return answer_of(result, status=self.status, retry_after=self.header("Retry-After"))
 
     def header(self, name: str) -> str:
         """Return a header of the last answer, empty if there is none."""
@@ -118,8 +109,7 @@ class MsalHttpClient:
         proxy = proxy_for(url)
         data = options.get("data")
         if isinstance(data, dict):
-            for name in _SECRET_FIELDS:
-                self.redact(str(data.get(name, "")))
+            self.redactor.add(*(str(data.get(name, "")) for name in _SENT))
         self.last = self.error = None
         try:
             self.last = self._session.request(
@@ -130,7 +120,9 @@ class MsalHttpClient:
             )
         except OSError as error:
             self.error = _innermost(error)
-            raise ConnectionError(str(self.error)) from None
+            raise ConnectionError(_describe(self.error)) from None
+        received = self.result
+        self.redactor.add(*(value for name in _RECEIVED if isinstance(value := received.get(name), str)))
         return self.last
 
 
@@ -142,12 +134,12 @@ def application(
     Make a new one for each attempt: it caches answers, and would repeat a transient error for a minute.
     """
     kind = msal.ConfidentialClientApplication if secret else msal.PublicClientApplication
-    credential = secret.load() if secret else None
-    if isinstance(credential, str):
-        http_client.redact(credential)
+    if secret:
+        # It may have been replaced since the program started.
+        http_client.redactor.add(secret.secret())
     return kind(
         identity.client_id,
-        client_credential=credential,
+        client_credential=secret.load() if secret else None,
         authority=identity.authority,
         http_client=http_client,
         token_cache=cache,
@@ -157,10 +149,10 @@ def application(
 
 
 @contextmanager
-def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
+def msal_session(identity: Identity, redactor: Redactor) -> Iterator[MsalHttpClient]:
     """Yield an HTTP client for one attempt; errors of MSAL and the network become a TokenServiceError."""
     try:
-        http_client = MsalHttpClient()
+        http_client = MsalHttpClient(redactor)
     except InputRefusedError as error:
         raise TokenServiceError(str(error), transient=False) from None
     try:
@@ -182,7 +174,7 @@ def msal_session(identity: Identity) -> Iterator[MsalHttpClient]:
             raise _unreachable(identity, http_client.error) from None
         if not isinstance(error, OSError):
             raise
-        raise TokenServiceError(f"The credentials could not be used: {_message(error)}.", transient=True) from None
+        raise TokenServiceError(f"The credentials could not be used: {_describe(error)}.", transient=True) from None
     except InputRefusedError as error:
         # The secret's file was replaced since the program started, and is now unusable.
         raise TokenServiceError(str(error), transient=False) from None
@@ -200,11 +192,11 @@ def grant_of(result: Result | None, http_client: MsalHttpClient) -> Grant:
     return Grant(token, seconds)
 
 
-def app_tokens(identity: Identity, secret: AppSecret) -> Callable[[str], Grant]:
+def app_tokens(identity: Identity, secret: AppSecret, redactor: Redactor) -> Callable[[str], Grant]:
     """Return the function that fetches app-only tokens."""
 
     def fetch(_stale: str) -> Grant:
-        with msal_session(identity) as http_client:
+        with msal_session(identity, redactor) as http_client:
             # A new application has an empty cache, so this always calls the service.
             result = application(identity, secret, http_client).acquire_token_for_client([identity.scope])
             return grant_of(result, http_client)
@@ -220,22 +212,24 @@ def _unreachable(identity: Identity, error: OSError) -> TokenServiceError:
             transient=False,
         )
     return TokenServiceError(
-        f"The token service at {identity.authority} cannot be reached: {_message(error)}. "
+        f"The token service at {identity.authority} cannot be reached: {_describe(error)}. "
         "Check network, DNS, proxy and --authority.",
         transient=True,
     )
 
 
-def _innermost(error: Exception) -> OSError:
+def _innermost(error: BaseException) -> OSError:
     """Return the root cause wrapped by requests and urllib3."""
-    cause: Exception = error
+    cause = error
     while inner := next(
-        (arg for arg in (getattr(cause, "reason", None), *cause.args) if isinstance(arg, Exception)), None
+        (arg for arg in (getattr(cause, "reason", None), *cause.args, cause.__cause__) if isinstance(arg, Exception)),
+        None,
     ):
         cause = inner
-    return cause if isinstance(cause, OSError) else ConnectionError(str(cause))
+    return cause if isinstance(cause, OSError) else ConnectionError()
 
 
-def _message(error: OSError) -> str:
-    """Return an error's message without the name of the connection object."""
-    return _OBJECT.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
+def _describe(error: OSError) -> str:
+    """Say why there was no answer, by the type of the error; of a proxy's own words only the status is kept."""
+    match = _TUNNEL.match(str(error))
+    return f"the proxy answered {match[1]}" if match else describe_failure(error)

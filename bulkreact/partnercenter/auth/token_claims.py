@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bulkreact.guids import is_guid
+from bulkreact.wording import printable
 
 _PARTS = 3
 _MFA = "mfa"
@@ -113,9 +114,9 @@ def _text(content: Mapping[str, object], name: str) -> str:
 def _texts(value: object) -> tuple[str, ...] | None:
     """Return a claim that is a text or a list of texts, None for anything else."""
     if isinstance(value, str):
-        return (value,)
+        return (printable(value),)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
+        return tuple(map(printable, value))
     return None
 
 

@@ -8,26 +8,30 @@ from http import HTTPStatus
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS, OAUTH_ERRORS, TRANSIENT_NUMBERS
 
-_NUMBER = re.compile(r"AADSTS(\d{2,10})", re.ASCII)
+_NUMBER = re.compile(r"AADSTS(\d{2,10})(?!\d)", re.ASCII)
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
-_QUOTE_LENGTH = 300
+# Words of OAuth that need no explanation of their own.
+_OTHER_WORDS = frozenset(
+    {"invalid_request", "unsupported_grant_type", "unsupported_response_type", "invalid_token", "insufficient_scope"}
+)
+# Any other word may be anything: a secret that comes back, or an escape sequence.
+_UNLISTED = "an error that is not OAuth's"
+_END_OF_NUMBERS = 10**10
+_PAGE = "https://login.microsoftonline.com/error?code="
 
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """An answer without a token: OAuth's ``error``, its description, and the status (None without an answer)."""
+    """An answer without a token: OAuth's ``error``, the AADSTS ``number``, and the status (None without an answer).
+
+    Nothing else is kept of what the service says: it may repeat what was sent.
+    """
 
     status: int | None
     error: str
-    description: str
+    number: str = ""
     retry_after: str = ""
-
-    @property
-    def number(self) -> str:
-        """Return the AADSTS number in the description, empty if there is none."""
-        match = _NUMBER.search(self.description)
-        return match[1] if match else ""
 
     @property
     def transient(self) -> bool:
@@ -60,10 +64,10 @@ def to_error(answer: TokenAnswer) -> TokenServiceError:
     """Return the error for an answer without a token, with what to do about it."""
     number = answer.number
     reason, remedy = AADSTS_ERRORS.get(number) or OAUTH_ERRORS.get(answer.error) or _fallback(answer)
-    label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "")
-    quote = "" if number in AADSTS_ERRORS else _quote(answer.description)
+    label = f"AADSTS{number}" if number else answer.error or (f"HTTP {answer.status}" if answer.status else "no answer")
+    page = f" Microsoft explains it at {_PAGE}{number}" if number and number not in AADSTS_ERRORS else ""
     return TokenServiceError(
-        f"The token service gave no token: {reason} ({label}). {remedy}{quote}",
+        f"The token service gave no token: {reason} ({label}). {remedy}{page}",
         transient=answer.transient,
         retry_after=_seconds(answer.retry_after),
         number=number,
@@ -73,11 +77,18 @@ def to_error(answer: TokenAnswer) -> TokenServiceError:
 def answer_of(result: Mapping[str, object], *, status: int | None, retry_after: str) -> TokenAnswer:
     """Read an answer's fields, whatever their types."""
     error, description = result.get("error"), result.get("error_description")
-    text = description if isinstance(description, str) else ""
+    match = _NUMBER.search(description) if isinstance(description, str) else None
     numbers = result.get("error_codes")
-    if not _NUMBER.search(text) and isinstance(numbers, list) and numbers and type(numbers[0]) is int:
-        text = f"AADSTS{numbers[0]}: {text}"
-    return TokenAnswer(status, error if isinstance(error, str) else "", text, retry_after)
+    if not match and isinstance(numbers, list) and numbers and type(numbers[0]) is int:
+        match = _NUMBER.fullmatch(f"AADSTS{numbers[0]}") if abs(numbers[0]) < _END_OF_NUMBERS else None
+    return TokenAnswer(status, _known_word(error), match[1] if match else "", retry_after)
+
+
+def _known_word(error: object) -> str:
+    """Return OAuth's word for an error, empty if there is none."""
+    if not isinstance(error, str) or not error:
+        return ""
+    return error if error in OAUTH_ERRORS or error in _OTHER_WORDS else _UNLISTED
 
 
 def _fallback(answer: TokenAnswer) -> tuple[str, str]:
@@ -86,14 +97,6 @@ def _fallback(answer: TokenAnswer) -> tuple[str, str]:
     if answer.transient:
         return "it is failing or too busy", "Try again in a few minutes."
     return "it refused the request", "Check --tenant-id, --client-id, --authority and --scope."
-
-
-def _quote(description: str) -> str:
-    """Return the service's message, without its number, traces and times; empty if there is none."""
-    text = re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", _NUMBER.sub("", description), maxsplit=1)[0]
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    message = " ".join(printable.strip(" :.").split())[:_QUOTE_LENGTH]
-    return f' It said: "{message}".' if message else ""
 
 
 def _seconds(text: str) -> float | None:

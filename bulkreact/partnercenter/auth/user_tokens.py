@@ -15,8 +15,10 @@ from bulkreact.partnercenter.auth.sign_ins import SignIn
 from bulkreact.partnercenter.auth.token_claims import read_claims, rejection_reason
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, to_error
 from bulkreact.partnercenter.auth.token_policy import retry_delay
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Cloud, Identity
 from bulkreact.timestamps import iso_seconds, utc_now
+from bulkreact.wording import printable
 
 _BROWSER_SECONDS = 300
 _NO_SIGN_IN = "Nobody is signed in for this app and tenant on this machine. Sign in with: bulkreact login"
@@ -32,7 +34,9 @@ SignInFlow: TypeAlias = Callable[[Attempt, str], Grant]
 Show: TypeAlias = Callable[[str], None]
 
 
-def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -> Callable[[str], Grant]:
+def user_tokens(
+    identity: Identity, secret: AppSecret | None, sign_in: SignIn, redactor: Redactor
+) -> Callable[[str], Grant]:
     """Return the function that fetches tokens of the signed-in user.
 
     The refresh token is used and replaced under the sign-in's lock: another process waits, then finds the new one, or
@@ -40,7 +44,7 @@ def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -
     """
 
     def fetch(stale: str) -> Grant:
-        with msal_session(identity) as http_client, sign_in.exclusive():
+        with msal_session(identity, redactor) as http_client, sign_in.exclusive():
             record = sign_in.record()
             if record is None:
                 raise TokenServiceError(_NO_SIGN_IN, transient=False)
@@ -65,7 +69,13 @@ def user_tokens(identity: Identity, secret: AppSecret | None, sign_in: SignIn) -
 
 
 def sign_in(
-    identity: Identity, cloud: Cloud, secret: AppSecret | None, stored: SignIn, store: TokenStorage, flow: SignInFlow
+    identity: Identity,
+    cloud: Cloud,
+    secret: AppSecret | None,
+    stored: SignIn,
+    store: TokenStorage,
+    flow: SignInFlow,
+    redactor: Redactor,
 ) -> SignInRecord:
     """Sign a user in and replace an earlier sign-in.
 
@@ -77,7 +87,7 @@ def sign_in(
     tokens = msal.SerializableTokenCache()
 
     def attempt(ask: Callable[[msal.ClientApplication], Result]) -> Grant:
-        with msal_session(identity) as http_client:
+        with msal_session(identity, redactor) as http_client:
             return grant_of(ask(application(identity, secret, http_client, tokens)), http_client)
 
     # Without the lock: users take minutes, and runs must be able to use the old sign-in meanwhile.
@@ -113,7 +123,7 @@ def device_code_flow(show: Show) -> SignInFlow:
             if "user_code" not in started:
                 return dict(started)
             flow.update(started)
-            url, code = flow["verification_uri"], flow["user_code"]
+            url, code = printable(str(flow["verification_uri"])), printable(str(flow["user_code"]))
             show(f"Open {url} in a browser, on any machine, and enter the code {code}")
         return dict(app.acquire_token_by_device_flow(flow))
 
@@ -145,7 +155,7 @@ def browser_flow(show: Show) -> SignInFlow:
                 prompt="select_account",
             )
             flow.update(started)
-            show(f"A browser opens. If it does not, open this in one on this machine: {flow['auth_uri']}")
+            show(f"A browser opens. If it does not, open this in one on this machine: {printable(flow['auth_uri'])}")
             received = receiver.get_auth_response(
                 auth_uri=flow["auth_uri"], state=flow["state"], timeout=_BROWSER_SECONDS
             )
@@ -155,7 +165,7 @@ def browser_flow(show: Show) -> SignInFlow:
         if not response:
             receive(app, scope)
         if not response:
-            raise to_error(TokenAnswer(None, "expired_token", ""))
+            raise to_error(TokenAnswer(None, "expired_token"))
         return dict(app.acquire_token_by_auth_code_flow(flow, response))
 
     return lambda attempt, scope: _with_retries(attempt, lambda app: ask(app, scope))

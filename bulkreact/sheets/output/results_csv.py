@@ -102,7 +102,7 @@ def count_rows(groups: Iterable[tuple[ResultRow, int]]) -> RowCounts:
 def write_json(path: Path, content: dict[str, object], *, private: bool) -> None:
     """Write a JSON file; raises OSError if it cannot be written."""
     with replacing(path, private=private) as file:
-        json.dump(content, file, ensure_ascii=False, indent=2)
+        json.dump(content, file, indent=2)
         file.write("\n")
 
 

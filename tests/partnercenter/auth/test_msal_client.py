@@ -12,7 +12,8 @@ from aiohttp import web
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS, OAUTH_ERRORS, TRANSIENT_NUMBERS
 from bulkreact.partnercenter.auth.app_credentials import SecretValue
 from bulkreact.partnercenter.auth.msal_client import app_tokens
-from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, to_error
+from bulkreact.partnercenter.auth.token_errors import TokenAnswer, TokenServiceError, answer_of, to_error
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Identity
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.support.ids import AADSTS
@@ -29,7 +30,7 @@ def identity(authority_url: str, number: str = "") -> Identity:
 def fetch_error(who: Identity) -> TokenServiceError:
     """Ask once and return why there is no token."""
     with pytest.raises(TokenServiceError) as raised:
-        app_tokens(who, SecretValue(SECRET, "the test"))("")
+        app_tokens(who, SecretValue(SECRET, "the test"), Redactor())("")
     return raised.value
 
 
@@ -54,12 +55,12 @@ def test_what_passes_is_what_the_page_says() -> None:
 
 
 @pytest.mark.parametrize("error", [*OAUTH_ERRORS, "unheard_of", ""])
-def test_an_unknown_number_falls_back_on_the_error_and_quotes_the_service(error: str) -> None:
-    answer = TokenAnswer(400, error, "AADSTS1234567: Something else. Trace ID: 77 Correlation ID: 78 Timestamp: now")
-    message = str(to_error(answer))
+def test_an_unknown_number_falls_back_on_the_error_and_names_its_page(error: str) -> None:
+    content = {"error": error, "error_description": "AADSTS1234567: Something else. Trace ID: 77"}
+    message = str(to_error(answer_of(content, status=400, retry_after="")))
     assert "AADSTS1234567" in message
-    assert 'It said: "Something else"' in message
-    assert "Trace" not in message
+    assert "https://login.microsoftonline.com/error?code=1234567" in message
+    assert not [word for word in ("Something", "Trace", "unheard") if word in message]
     assert (OAUTH_ERRORS.get(error) or ("it refused the request",))[0] in message
 
 
@@ -90,7 +91,7 @@ def test_transient_and_permanent_failures_are_distinguished(service: Authority, 
 
 def test_each_attempt_asks_the_service_and_no_cache(service: Authority) -> None:
     service.directory.faults = [Fault(503), Fault(429, retry_after="60"), Fault(400, "invalid_request")]
-    fetch = app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"))
+    fetch = app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"), Redactor())
     for _ in range(3):
         with pytest.raises(TokenServiceError):
             fetch("")
@@ -110,12 +111,17 @@ ODD = {
     "an absurd expiry": b'{"access_token": "canary-token", "token_type": "Bearer", "expires_in": 1e999}',
     "an error that is no text": b'{"error": {"a": 1}, "error_description": ["b"], "error_codes": "c"}',
     "bytes that are no text": b"\xff\xfe\x00",
+    "an echo as the error": b'{"error": "'
+    + SECRET.encode()
+    + b'\\u001b[2J\\n", "error_codes": [12345678901234567890]}',
+    "an echo as the number": b'{"error": "x", "error_description": "AADSTS' + SECRET.encode() + b'"}',
+    "an echo in a page": b"<html><title>" + SECRET.encode() + b"</title></html>",
     "an echo": b'{"error": "invalid_request", "error_description": "AADSTS1: You sent ' + SECRET.encode() + b'."}',
 }
 
 
 def test_a_code_that_was_never_entered_is_reported_as_that() -> None:
-    answer = TokenAnswer(400, "authorization_pending", "AADSTS70016: pending")
+    answer = TokenAnswer(400, "authorization_pending", "70016")
     assert "the code expired before it was used" in str(to_error(answer))
 
 
@@ -221,6 +227,6 @@ def test_msal_logs_no_secret(service: Authority, caplog: pytest.LogCaptureFixtur
     service.directory.faults = [Fault(400, "invalid_client", 7_000_215), Fault(200, html=True)]
     for _ in range(3):
         with suppress(TokenServiceError):
-            app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"))("")
+            app_tokens(identity(service.authority_url), SecretValue(SECRET, "the test"), Redactor())("")
     assert len(service.directory.requests) == 3
     assert SECRET not in caplog.text
