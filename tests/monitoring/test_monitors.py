@@ -201,7 +201,7 @@ def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Par
     assert isinstance(attachments, list)
     (attachment,) = attachments
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-    title, line, facts, run_id, code = attachment["content"]["body"]
+    title, line, facts, run_id, _reason, code = attachment["content"]["body"]
     assert title["text"] == "bulkreact: exit code 1"
     assert process.run.name in line["inlines"][0]["text"]
     assert [run["text"] for run in run_id["inlines"]] == ["run id: ", process.run.name]

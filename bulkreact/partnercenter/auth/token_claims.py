@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bulkreact.guids import is_guid
-from bulkreact.wording import printable
 
 _PARTS = 3
 _MFA = "mfa"
@@ -111,12 +110,16 @@ def _text(content: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) and value.isprintable() else ""
 
 
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
+
+
 def _texts(value: object) -> tuple[str, ...] | None:
     """Return a claim that is a text or a list of texts, None for anything else."""
     if isinstance(value, str):
-        return (printable(value),)
+        return (_on_one_line(value),)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(map(printable, value))
+        return tuple(map(_on_one_line, value))
     return None
 
 
