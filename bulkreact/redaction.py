@@ -76,8 +76,8 @@ def _forms_of(secret: str) -> Iterator[str]:
         yield from (decoded for decoded, _ in _decodings(text))
     yield raw.hex()
     yield raw.hex().upper()
-    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-        content = secret.encode(encoding, "surrogatepass")
+    # Also as UTF-16 has it, both ways.
+    for content in (raw, b"".join(bytes((byte, 0)) for byte in raw), b"".join(bytes((0, byte)) for byte in raw)):
         # Where it begins among others, as after a user's name, the characters at both ends belong to its neighbours too.
         for before in range(3):
             coded = b64encode(bytes(before) + content).decode()

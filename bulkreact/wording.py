@@ -5,6 +5,20 @@ import shlex
 import subprocess
 from pathlib import Path
 
+# The kinds of SQLite's errors that do not come from a mistake of this program.
+_DATABASE_ERRORS = {
+    3: "there is no permission",
+    5: "another process is using it",
+    6: "another process is using it",
+    8: "it cannot be written",
+    10: "the disk reports an error",
+    11: "the file is damaged",
+    13: "the disk is full",
+    14: "it cannot be opened",
+    23: "there is no permission",
+    26: "the file is not a database, or its beginning is damaged",
+}
+
 
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``1,204 rows``."""
@@ -19,6 +33,18 @@ def printable(text: Path | str) -> str:
 def printable_lines(text: str) -> str:
     """Return text that goes to people as it is, except that nothing in it can command a terminal or reorder text."""
     return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def describe_error(error: BaseException) -> str:
+    """Say what the system or SQLite reports, by its code: the texts of libraries may quote anything."""
+    match error:
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case OSError():
+            return "the system gives no reason"
+    code = getattr(error, "sqlite_errorcode", None)
+    # The lowest byte is the kind, the others say more of it.
+    return _DATABASE_ERRORS.get(code & 0xFF, "SQLite refuses it") if isinstance(code, int) else "it is damaged"
 
 
 def shell_quote(path: Path | str) -> str:

@@ -44,7 +44,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64, two further": _base64_after("users2:"),
     "base64 for URLs": lambda secret: urlsafe_b64encode(secret.encode()).decode(),
     "base64 in a URL": lambda secret: quote(b64encode(secret.encode()).decode(), safe=""),
-    "base64 of UTF-16": lambda secret: b64encode(secret.encode("utf-16-le")).decode(),
+    "base64 of UTF-16": lambda secret: b64encode(secret.encode().decode("latin-1").encode("utf-16-le")).decode(),
     "hexadecimal": lambda secret: secret.encode().hex(),
 }
 

@@ -87,8 +87,8 @@ _bulkreact.params.extend(configuration_options(expose=True))
 def exit_code(signals: list[int] | None = None) -> int:
     """Run the command of the command line; turn every error into a message and its exit code."""
     invocation = Invocation([] if signals is None else signals)
-    invocation.redactor.add(*secrets_of(os.environ))
     try:
+        invocation.redactor.add(*secrets_of(os.environ))
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
         ended = ErrorExit.of(error)

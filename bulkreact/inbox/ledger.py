@@ -22,6 +22,7 @@ from bulkreact.inbox import ledger_schema
 from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.runs.index import list_runs
 from bulkreact.timestamps import iso_milliseconds
+from bulkreact.wording import describe_error
 
 LEDGER = "sweeps.sqlite3"
 # The target of simulated runs.
@@ -124,7 +125,7 @@ class Ledger:
             self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:
             raise ResultsNotWrittenError(
-                f"The ledger of sweeps could not be written: {error}. Fix the cause, then sweep again."
+                f"The ledger of sweeps could not be written: {describe_error(error)}. Fix the cause, then sweep again."
             ) from error
 
 
@@ -204,8 +205,8 @@ def _damaged(path: Path, reason: str) -> InputRefusedError:
 
 def _unusable(path: Path, error: sqlite3.Error) -> InputRefusedError:
     if is_damage(error):
-        return _damaged(path, str(error))
-    return InputRefusedError(f"The ledger {path} cannot be used: {error}. Nothing was sent.")
+        return _damaged(path, describe_error(error))
+    return InputRefusedError(f"The ledger {path} cannot be used: {describe_error(error)}. Nothing was sent.")
 
 
 def _entries_of_runs(reports: Path, inbox: bytes) -> Iterator[LedgerEntry]:

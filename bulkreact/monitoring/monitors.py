@@ -18,6 +18,7 @@ from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.wording import describe_error, printable
 
 _MAX_ROWS = 1000
 _MAX_MESSAGE = 1000
@@ -110,7 +111,7 @@ class Notifier:
             check_again(OutputPath("--metrics", path, OutputKind.METRICS))
             prometheus.write(path, self.reports, result, end.metrics)
         except OSError as error:
-            reason = error.strerror or error
+            reason = describe_error(error)
             self.warn(f"--metrics {path} could not be written: {reason}. The run is not affected.")
 
     @contextmanager
@@ -146,4 +147,4 @@ def _summary_line(command: str, end: CommandEnd, summaries: Sequence[Mapping[str
         parts.append(f"{name}: {summary.get('state')}, {rows} (run {summary.get('run_id')})")
     if end.message:
         parts.append(" ".join(end.message.split())[:_MAX_MESSAGE])
-    return "; ".join(parts)
+    return printable("; ".join(parts))

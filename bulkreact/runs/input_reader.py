@@ -15,6 +15,7 @@ from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_di
 from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
+from bulkreact.wording import printable
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
@@ -33,7 +34,7 @@ class LoadedInput:
 
 def shown_name(source: str) -> str:
     """Return what messages call the input."""
-    return "standard input" if source == _STANDARD_INPUT else source
+    return "standard input" if source == _STANDARD_INPUT else printable(source)
 
 
 @contextmanager

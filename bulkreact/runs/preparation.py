@@ -26,7 +26,7 @@ from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.wording import plural
+from bulkreact.wording import plural, printable
 
 # Raises unless what is to be sent is confirmed; what it is given counts that.
 Confirm = Callable[[Callable[[], OpenCount]], None]
@@ -214,5 +214,5 @@ def _remark(run: Run, metadata: RunMetadata, *, same_rows: bool, recent: bool) -
     if same_rows and recent:
         return f"The same rows were run before and finished, as {run.metadata.id}: they are sent again."
     if run.can_be_resumed and run.metadata.input_name == metadata.input_name and not run.metadata.retry_of:
-        return f"{metadata.input_name} has changed since the unfinished run {run.metadata.id}: this is a new run."
+        return f"{printable(metadata.input_name)} has changed since the unfinished run {run.metadata.id}: this is a new run."
     return ""

@@ -21,7 +21,7 @@ from bulkreact.sheets.output.edited_files import set_aside_edited
 from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
-from bulkreact.wording import shell_quote
+from bulkreact.wording import describe_error, printable, shell_quote
 
 _MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK)
 
@@ -79,9 +79,10 @@ class ResultFiles:
             return self._write()
         except (OSError, JournalUnreadableError) as error:
             self._report_failure()
+            reason = str(error) if isinstance(error, JournalUnreadableError) else _describe(error)
             is_damaged = isinstance(error, JournalDamagedError)
             raise ResultsNotWrittenError(
-                f"The result files could not be written: {error}."
+                f"The result files could not be written: {reason}."
                 f"{'' if is_damaged else ' Nothing is lost: the journal has every outcome.'} "
                 f"Fix the cause, then write them again with: bulkreact results {shell_quote(self.folder)}"
             ) from None
@@ -178,3 +179,7 @@ def _collect(rows: Iterator[ResultRow], builder: ReportBuilder, customers: Custo
         builder.add(row)
         customers.add(row)
         yield row
+
+
+def _describe(error: OSError) -> str:
+    return f"{describe_error(error)} ({printable(str(error.filename))})" if error.filename else describe_error(error)

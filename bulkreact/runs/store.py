@@ -18,7 +18,7 @@ from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalU
 from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import LATEST
-from bulkreact.wording import shell_quote
+from bulkreact.wording import printable, shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
 _NAME_LENGTH = 40
@@ -28,7 +28,7 @@ _NAMED = 5
 def operator() -> str:
     """Return the name of the user who runs the program."""
     try:
-        return getpass.getuser()
+        return printable(getpass.getuser())
     except (OSError, KeyError, ImportError):
         return "unknown"
 

@@ -18,6 +18,7 @@ from bulkreact.file_access import foreign_access
 from bulkreact.models import Discovered
 from bulkreact.partnercenter.paging import CustomerEntry
 from bulkreact.timestamps import iso_milliseconds
+from bulkreact.wording import describe_error
 
 # Older reads are repeated: statuses change.
 STORED_FOR = timedelta(hours=12)
@@ -63,7 +64,7 @@ class DiscoveryStore:
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
             raise InputRefusedError(
-                f"The progress of an earlier discovery, {path}, cannot be read: {error}. Start again with --new."
+                f"The progress of an earlier discovery, {path}, cannot be read: {describe_error(error)}. Start again with --new."
             ) from None
         self._pass_number = 1 + self._value("SELECT coalesce(max(pass), 0) FROM customers")
 

@@ -23,6 +23,7 @@ from bulkreact.batch.journal.writer import connect_sqlite, translating_write_err
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
+from bulkreact.wording import describe_error
 
 LOCK_NAME = "journal.lock"
 # A status probe holds the lock briefly.
@@ -58,7 +59,9 @@ class Journal(JournalReader):
             upgrade(self.connection)
         except sqlite3.Error as error:
             self._lock.release()
-            raise InputRefusedError(f"The journal in {folder} cannot be opened for writing: {error}.") from None
+            raise InputRefusedError(
+                f"The journal in {folder} cannot be opened for writing: {describe_error(error)}."
+            ) from None
         except JournalUnreadableError:
             self._lock.release()
             raise

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal.checksums import add_function
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError
+from bulkreact.wording import describe_error
 
 JOURNAL_NAME = "journal.sqlite3"
 # The file may be in order: it is in use, in a folder of somebody else, or on a failing disk.
@@ -63,5 +64,5 @@ def is_damage(error: sqlite3.Error) -> bool:
 def unreadable(folder: Path, error: sqlite3.Error) -> JournalUnreadableError:
     """Return what an error of SQLite means: a damaged journal, or one that is not accessible."""
     if is_damage(error):
-        return damaged(folder, str(error))
-    return JournalUnreadableError(f"The journal in {folder} is not accessible: {error}.")
+        return damaged(folder, describe_error(error))
+    return JournalUnreadableError(f"The journal in {folder} is not accessible: {describe_error(error)}.")

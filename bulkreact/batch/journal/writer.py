@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from bulkreact.batch.journal.checksums import Value, add_function
 from bulkreact.errors import JournalNotWrittenError
+from bulkreact.wording import describe_error
 
 Statement = tuple[str, Sequence[Value] | Mapping[str, Value]]
 OnDurable = Callable[[], None]
@@ -42,7 +43,7 @@ def translating_write_errors() -> Iterator[None]:
         # Only "malformed" and "not a database" have no class of their own.
         if not (isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError):
             raise
-        raise JournalNotWrittenError(f"The journal could not be written: {error}.") from error
+        raise JournalNotWrittenError(f"The journal could not be written: {describe_error(error)}.") from error
 
 
 class _Entry(Struct):

@@ -34,7 +34,7 @@ from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Service
-from bulkreact.wording import plural
+from bulkreact.wording import describe_error, plural
 
 _CUSTOMERS_SHOWN = 50
 _CONTINUE = "What was read is kept: the same command goes on from there."
@@ -102,7 +102,7 @@ def _read(
     try:
         result = connection.run(work)
     except JournalNotWrittenError as error:
-        cause = error.__cause__ or error
+        cause = describe_error(error.__cause__ or error)
         raise ResultsNotWrittenError(
             f"What was read could not be kept in {store.path}: {cause}. Make room. {_CONTINUE}"
         ) from None
@@ -186,7 +186,7 @@ def write_output(out: Path | None, write: Callable[[Path], None], write_lines: C
         raise
     except OSError as error:
         raise ResultsNotWrittenError(
-            f"{out or 'Standard output'} could not be written: {error.strerror or error}. What was read is kept: give the "
+            f"{out or 'Standard output'} could not be written: {describe_error(error)}. What was read is kept: give the "
             "same command when the cause is fixed, or with another --out, and it reads nothing again."
         ) from None
 

@@ -31,7 +31,7 @@ from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.timestamps import utc_now
-from bulkreact.wording import plural
+from bulkreact.wording import describe_error, plural
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
@@ -100,7 +100,7 @@ def _save(out: Path, document: PlanDocument) -> None:
         with replacing(out, private=False) as file:
             file.writelines(format_json(document.members()))
     except OSError as error:
-        raise InputRefusedError(f"{out} cannot be written: {error.strerror or error}. Name another file.") from None
+        raise InputRefusedError(f"{out} cannot be written: {describe_error(error)}. Name another file.") from None
 
 
 def _print(document: PlanDocument, *, saved: bool) -> None:

@@ -17,7 +17,7 @@ from bulkreact.runs.index import RunList, list_open_runs
 from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
-from bulkreact.wording import plural
+from bulkreact.wording import plural, printable
 
 
 @click.command("resume", cls=MonitoredCommand)
@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
             reporter.info(step.line)
         ctx.exit(EXIT_SUCCESS)
     reporter.info(
-        f"Continuing run {metadata.id} of {metadata.input_name}; not settled yet: {plural(count.rows, 'row')}."
+        f"Continuing run {metadata.id} of {printable(metadata.input_name)}; not settled yet: {plural(count.rows, 'row')}."
     )
     with open_run_connection(ctx, run, limits, reporter) as connection:
         confirmation(connection, yes=output.yes)(lambda: count)

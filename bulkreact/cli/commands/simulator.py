@@ -17,6 +17,7 @@ from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import parse_duration
 from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
 from bulkreact.simulator.partnercenter.outages import OutageKind, ScheduledOutage
+from bulkreact.wording import describe_error
 
 _FILE = ReadablePath(exists=True)
 # Ids that choose no scenario: they end in letters.
@@ -119,7 +120,9 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         # Without a password OpenSSL would ask for one.
         context.load_cert_chain(certificate, key, password="")
     except OSError as error:
-        raise click.UsageError(f"{certificate} and {key} are not a certificate and its bare key: {error}") from None
+        raise click.UsageError(
+            f"{certificate} and {key} are not a certificate and its bare key: {describe_error(error)}"
+        ) from None
     return context
 
 

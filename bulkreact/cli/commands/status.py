@@ -24,7 +24,7 @@ from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.settings import LATEST_RUN
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso_milliseconds, utc_now
-from bulkreact.wording import plural
+from bulkreact.wording import plural, printable
 
 
 @click.command("status", cls=ConfiguredCommand)
@@ -85,7 +85,7 @@ class RunSnapshot:
             yield f"Run {metadata.id}: running, process {self.session.process_id}, since {self.session.started_at}"
         else:
             yield f"Run {metadata.id}: {status.stop_reason.state} at {overview.finished_at}: {status.stop_reason.reason}"
-        yield f"Input:   {metadata.input_name}, {plural(overview.rows, 'row')}"
+        yield f"Input:   {printable(metadata.input_name)}, {plural(overview.rows, 'row')}"
         yield f"Target:  {overview.target}"
         if metadata.retry_of:
             yield f"Retries: {metadata.retry_of}"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import status_table
-from bulkreact.cli.output.terminal import SafeConsole, echo, outward
+from bulkreact.cli.output.terminal import echo, outward
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import OutageRecord, Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
@@ -32,6 +32,17 @@ _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 5
 # The width without a terminal.
 _WIDTH = 200
+
+
+class SafeConsole(Console):
+    """A console for texts and tables of text; markup in them is not interpreted."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, *arguments: object, **options: object) -> Text:
+        """Turn a text or a table's cell into what is shown."""
+        return super().render_str(outward(text), *arguments, **options)  # type: ignore[arg-type]
 
 
 def stdout_console() -> Console:

@@ -1,8 +1,6 @@
 """Writes text for people: without secrets, and with nothing in it that could command a terminal."""
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.wording import printable_lines
@@ -22,14 +20,3 @@ def outward(text: str) -> str:
 def echo(text: str, *, err: bool = False) -> None:
     """Write a line of text for people, to standard output or standard error."""
     click.echo(outward(text), err=err)
-
-
-class SafeConsole(Console):
-    """A console for texts and tables of text; markup in them is not interpreted."""
-
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
-
-    def render_str(self, text: str, *arguments: object, **options: object) -> Text:
-        """Turn a text or a table's cell into what is shown."""
-        return super().render_str(outward(text), *arguments, **options)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, take_private_folder
 from bulkreact.settings import parse_authority, parse_client_id, parse_scope, parse_tenant
+from bulkreact.wording import describe_error
 
 FOLDER = "sign-ins"
 REFRESH_TOKEN_DAYS = 90
@@ -71,7 +72,7 @@ def read_record(path: Path) -> SignInRecord | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputRefusedError(
-            f"The stored sign-in {path} cannot be read ({error}). Sign in again with: bulkreact login"
+            f"The stored sign-in {path} cannot be read ({describe_error(error)}). Sign in again with: bulkreact login"
         ) from None
 
 

@@ -24,6 +24,7 @@ from bulkreact.partnercenter.auth.sign_in_records import (
 )
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
+from bulkreact.wording import describe_error
 
 # The most that the tokens grow in one rotation, in bytes.
 _GROWTH = 1 << 16
@@ -137,7 +138,7 @@ class SignIn:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise InputRefusedError(
-                f"The sign-in could not be removed: {error.strerror or error}. Remove it yourself: {self._cache}"
+                f"The sign-in could not be removed: {describe_error(error)}. Remove it yourself: {self._cache}"
             ) from None
 
     def _recover_drafts(self) -> None:
@@ -169,7 +170,7 @@ class SignIn:
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:
-            raise self._read_error(str(error)) from None
+            raise self._read_error(describe_error(error)) from None
         if not _is_cache(content):
             raise self._read_error("it is damaged")
         return stored
@@ -182,7 +183,7 @@ class SignIn:
 
     def _save_error(self, error: OSError) -> TokenServiceError:
         return TokenServiceError(
-            f"The sign-in could not be stored: {error.strerror or error}. Make room in {self._cache.parent}; the refresh "
+            f"The sign-in could not be stored: {describe_error(error)}. Make room in {self._cache.parent}; the refresh "
             "token in there is used up, so sign in again with: bulkreact login",
             transient=False,
         )
