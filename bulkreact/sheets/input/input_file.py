@@ -21,6 +21,7 @@ from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
 from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
+from bulkreact.wording import printable
 
 _ERRORS_LISTED = 1000
 
@@ -225,11 +226,11 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise InputRefusedError(f"{path} does not exist.") from None
+        raise InputRefusedError(f"{printable(path)} does not exist.") from None
     except IsADirectoryError:
-        raise InputRefusedError(f"{path} is a folder; name a file in it.") from None
+        raise InputRefusedError(f"{printable(path)} is a folder; name a file in it.") from None
     except OSError as error:
-        raise InputRefusedError(f"{path} cannot be read: {error.strerror}.") from None
+        raise InputRefusedError(f"{printable(path)} cannot be read: {error.strerror}.") from None
 
 
 def _layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:
