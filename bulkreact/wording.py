@@ -27,12 +27,15 @@ def plural(number: int, noun: str) -> str:
 
 def printable(text: Path | str) -> str:
     """Return text from outside on one line: control, direction and undecodable characters are escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def printable_lines(text: str) -> str:
     """Return text that goes to people as it is, except that nothing in it can command a terminal or reorder text."""
-    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def describe_error(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.output.console import stdout_console
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.partnercenter.auth.credential_source import (
     PASSWORD_VARIABLE,
@@ -59,7 +60,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     findings = run_async(run_checks(service, ctx.params["reports"], resolve, redactor))
     settings = _settings(ctx, findings.source)
     if ctx.params["json"]:
-        click.echo(json.dumps(_to_dict(settings, findings), indent=2))
+        echo(json.dumps(_to_dict(settings, findings), indent=2))
     else:
         _show(settings, findings)
     ctx.exit(EXIT_SUCCESS if findings.healthy else CredentialsRefusedError.exit_code)

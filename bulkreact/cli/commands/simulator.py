@@ -13,6 +13,7 @@ from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.param_types import DURATION, Parser
 from bulkreact.cli.options.paths import ReadablePath
+from bulkreact.cli.output.terminal import echo
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import parse_duration
 from bulkreact.simulator.partnercenter.behaviour import Behaviour, Paging
@@ -135,8 +136,8 @@ async def _serve(behaviour: Behaviour, port: int, tls: ssl.SSLContext | None, st
 
         directory = Directory(time)
     async with serve(behaviour, port=port, tls=tls, directory=directory) as (base_url, _):
-        click.echo(base_url)
-        click.echo(_advice(base_url, tokens=directory is not None), err=True)
+        echo(base_url)
+        echo(_advice(base_url, tokens=directory is not None), err=True)
         await stopped.wait()
 
 

@@ -16,6 +16,7 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
 from bulkreact.cli.output.console import stdout_console
 from bulkreact.cli.output.status_table import status_table
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
@@ -43,7 +44,7 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, **_: object) -> 
     run = store.find(reports, name)
     progress = _read(run.folder)
     if ctx.params["json"]:
-        click.echo(json.dumps(progress.to_dict(), indent=2))
+        echo(json.dumps(progress.to_dict(), indent=2))
         return
     name = store.run_arguments(run.folder, reports, run.metadata.settings.options)
     console = stdout_console()

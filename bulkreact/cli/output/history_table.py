@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-import click
 from rich.table import Table
 
 from bulkreact.cli.output.console import stdout_console
@@ -24,7 +23,7 @@ def show(reports: Path, *, as_json: bool) -> None:
             "runs": [summary.to_dict() for summary in summaries],
             "unreadable": {folder.name: reason for folder, reason in listed.unreadable.items()},
         }
-        click.echo(json.dumps(content, indent=2))
+        echo(json.dumps(content, indent=2))
         return
     if summaries:
         stdout_console().print(_table(summaries))

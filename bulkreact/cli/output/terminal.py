@@ -18,5 +18,5 @@ def outward(text: str) -> str:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Write a line of text for people, to standard output or standard error."""
+    """Write text for people, or JSON, to standard output or standard error."""
     click.echo(outward(text), err=err)
