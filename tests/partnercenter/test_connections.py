@@ -15,6 +15,7 @@ from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.partnercenter.client import Client, connect
 from bulkreact.partnercenter.protocol import build_request
 from bulkreact.partnercenter.sent_ids import SentIds
+from bulkreact.redaction import Redactor
 from bulkreact.settings import Cloud, Limits, Service
 from tests.support.ids import guid, target
 from tests.support.program import CANARY
@@ -62,7 +63,7 @@ class RawService:
 async def connected(service: RawService) -> AsyncIterator[Client]:
     async with listening(service.talk) as base_url:
         address = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
-        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time)) as client:
+        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time), Redactor()) as client:
             yield client
 
 
@@ -112,7 +113,7 @@ async def test_a_server_that_answers_before_it_is_asked_was_sent_nothing() -> No
     received: list[bytes] = []
     async with listening(talk) as base_url:
         address = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
-        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time)) as client:
+        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time), Redactor()) as client:
             reply = await client.send(call(1))
     assert isinstance(reply, NoResponse)
     assert (reply.sent, reply.code) == (False, "unreachable")
@@ -173,7 +174,7 @@ async def test_answers_that_are_swapped_between_two_calls_are_none() -> None:
     waiting: list[str] = []
     async with listening(talk) as base_url:
         address = Service(Cloud.GLOBAL, base_url, "v1", simulated=False)
-        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time)) as client:
+        async with connect(address, Limits(timeout=30), StaticToken(CANARY, now=time), Redactor()) as client:
             received = await asyncio.gather(client.send(FIRST), client.send(SECOND))
     assert [summary(reply) for reply in received] == ["wrong-answer"] * 2
     assert {reply.sent for reply in received if isinstance(reply, NoResponse)} == {True}
