@@ -137,26 +137,41 @@ PROXY_ANSWERS = {
 }
 
 
+def assert_no_proxy_password(program: Program, *processes: ProgramResult) -> None:
+    """Check that neither the credentials of the proxy nor its own words were said or left anywhere."""
+    said = everything(program, *processes)
+    forms = (PASSWORD, PROXY_USER, quote(PASSWORD, safe=""), b64encode(f"ann:{PASSWORD}".encode()).decode())
+    assert not [form for form in (*forms, "SSH-2.0", "\x1b[") if form in said]
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("kind", PROXY_ANSWERS)
-@pytest.mark.parametrize("auth", ["token", "app"])
 def test_the_password_of_a_proxy_is_nowhere_whatever_answers_there(
-    program: Program, authority: Authority, loop: asyncio.AbstractEventLoop, kind: str, auth: str
+    program: Program, loop: asyncio.AbstractEventLoop, kind: str
 ) -> None:
-    del authority
-    program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_AUTHORITY": "https://login.example"}
     write_csv(program.folder / "input.csv", [row(scenario_id(202))])
     with serving(loop, no_proxy(PROXY_ANSWERS[kind])) as address:
         program.environment |= {"HTTPS_PROXY": f"http://{PROXY_USER}@{address}", "NO_PROXY": ""}
-        options = ("--auth", auth, "--base-url", "https://partner.example", "--max-outage", "1")
-        processes = [
-            program("doctor", *options[:4]),
-            program("doctor", "--json", *options[:4]),
-            program("run", "input.csv", *FAST, "--attempts", "1", *options) if auth == "token" else program("status"),
-        ]
-    said = everything(program, *processes)
-    forms = (PASSWORD, PROXY_USER, quote(PASSWORD, safe=""), b64encode(f"ann:{PASSWORD}".encode()).decode())
-    assert not [form for form in (*forms, "SSH-2.0", "\x1b") if form in said]
-    assert "Traceback" not in said
+        options = ("--base-url", "https://partner.example")
+        run = program("run", "input.csv", *FAST, "--attempts", "1", "--max-outage", "1", *options)
+        doctor = program("doctor", *options)
+    assert (run.run / "results.csv").is_file()
+    assert_no_proxy_password(program, run, doctor)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "refused" else pytest.param(kind, marks=pytest.mark.soak) for kind in PROXY_ANSWERS]
+)
+def test_the_password_of_a_proxy_is_nowhere_on_the_way_to_the_token_service(
+    program: Program, authority: Authority, loop: asyncio.AbstractEventLoop, kind: str
+) -> None:
+    del authority
+    program.environment |= {"BULKREACT_CLIENT_SECRET": SECRET, "BULKREACT_AUTHORITY": "https://login.example"}
+    with serving(loop, no_proxy(PROXY_ANSWERS[kind])) as address:
+        program.environment |= {"HTTPS_PROXY": f"http://{PROXY_USER}@{address}", "NO_PROXY": ""}
+        doctor = program("doctor", "--auth", "app", "--base-url", "https://partner.example")
+    assert "The token service at https://login.example" in doctor.out
+    assert_no_proxy_password(program, doctor)
 
 
 @pytest.mark.parametrize("coded", [SECRET, *(disguise(SECRET) for disguise in DISGUISES.values())])
