@@ -1,6 +1,7 @@
 """Formats numbers, paths and foreign text for messages."""
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -18,6 +19,9 @@ _DATABASE_ERRORS = {
     23: "there is no permission",
     26: "the file is not a database, or its beginning is damaged",
 }
+# Of cmd and PowerShell; list2cmdline knows only white space and quotation marks.
+_SPECIAL = re.compile(r"[^\w\\:./-]")
+_SURROGATES = range(0xDC80, 0xDD00)
 
 
 def plural(number: int, noun: str) -> str:
@@ -50,6 +54,29 @@ def describe_error(error: BaseException) -> str:
     return _DATABASE_ERRORS.get(code & 0xFF, "SQLite refuses it") if isinstance(code, int) else "it is damaged"
 
 
-def shell_quote(path: Path | str) -> str:
-    """Return a path or another argument quoted for the shell."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+def shell_quote(argument: Path | str, *, windows: bool = os.name == "nt") -> str:
+    """Return a path or another argument quoted for the shell, on one line; a path never begins like an option."""
+    text = str(argument)
+    if isinstance(argument, Path) and text.startswith("-"):
+        text = f".{os.sep}{text}"
+    if windows:
+        return _quote_for_windows(text)
+    return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escape, text))}'"
+
+
+def _quote_for_windows(text: str) -> str:
+    line = subprocess.list2cmdline([text])
+    if line.startswith('"') or not _SPECIAL.search(text):
+        return line
+    # Backslashes before a quotation mark count twice.
+    backslashes = len(line) - len(line.rstrip("\\"))
+    return '"{}{}"'.format(line, "\\" * backslashes)
+
+
+def _escape(char: str) -> str:
+    """Return a character for the quotes of bash, zsh and ksh that know escapes; a byte that is no text stays that byte."""
+    if ord(char) in _SURROGATES:
+        return f"\\x{ord(char) & 0xFF:02x}"
+    if char in "\\'":
+        return f"\\{char}"
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
