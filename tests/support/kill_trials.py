@@ -41,7 +41,7 @@ SUBSCRIPTION_ROWS: Rows = (
     (guid(1002), scenario_id(2503), ""),
 )
 _VARYING = ("attempts", "request_id", "correlation_id", "started_at", "finished_at")
-_INDEX = ".runs.sqlite3"
+_INDEX = (".runs.sqlite3", ".runs.lock")
 _PASSING = re.compile(r"^\.runs\.|-wal$|-shm$|\.lock$|^forked\.")
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-(\w+)-[0-9a-f]{4}")
 
@@ -129,7 +129,7 @@ class Trial:
 
     def find_leftovers(self) -> Iterator[str]:
         """Yield hidden files and runs without results, of which a process that was not killed leaves none."""
-        hidden = [path for path in self.program.folder.rglob(".*") if not path.name.startswith((_INDEX, WRITTEN))]
+        hidden = [path for path in self.program.folder.rglob(".*") if not path.name.startswith((*_INDEX, WRITTEN))]
         if hidden:
             yield f"left behind: {hidden}"
         for run in self._runs():
