@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.file_access import open_private, take_private_folder
+from bulkreact.wording import describe_error
 
 _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
@@ -83,7 +84,7 @@ def reports_lock(reports: Path) -> Iterator[None]:
         ) from None
     except (OSError, NotImplementedError) as error:
         raise InputRefusedError(
-            f"The reports folder {reports} cannot be locked: {error}. Nothing was sent. Choose another with --reports."
+            f"The reports folder {reports} cannot be locked: {describe_error(error)}. Nothing was sent. Choose another with --reports."
         ) from None
     try:
         yield

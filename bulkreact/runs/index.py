@@ -27,6 +27,7 @@ from bulkreact.runs import index_file
 from bulkreact.runs.index_file import Entry, StoredIndex
 from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import utc_now
+from bulkreact.wording import describe_error
 
 # A file changed twice within one tick of its file system's clock looks unchanged; the coarsest one ticks every 2 s.
 _SETTLED_NANOSECONDS = 3_000_000_000
@@ -189,7 +190,7 @@ def _collect(
             current = reader.read(name, entry)
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
-                listed.unreadable[reports / name] = str(error)
+                listed.unreadable[reports / name] = describe_error(error) if isinstance(error, OSError) else str(error)
                 if isinstance(error, JournalDamagedError):
                     listed.damaged.append(reports / name)
             continue

@@ -18,7 +18,7 @@ from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalU
 from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import LATEST
-from bulkreact.wording import printable, shell_quote
+from bulkreact.wording import describe_error, printable, shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
 _NAME_LENGTH = 40
@@ -131,7 +131,8 @@ def find(reports: Path, name: str) -> Run:
         try:
             return read_run(folder)
         except (OSError, JournalUnreadableError) as error:
-            raise _unreadable(folder, str(error)) from None
+            reason = describe_error(error) if isinstance(error, OSError) else str(error)
+            raise _unreadable(folder, reason) from None
     if name == LATEST_RUN:
         return latest(reports)
     with suppress(OSError, JournalUnreadableError):
