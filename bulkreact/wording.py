@@ -49,6 +49,8 @@ def describe_error(error: BaseException) -> str:
             return os.strerror(number)
         case OSError():
             return "the system gives no reason"
+        case NotImplementedError():
+            return "that is not possible here"
     code = getattr(error, "sqlite_errorcode", None)
     # The lowest byte is the kind, the others say more of it.
     return _DATABASE_ERRORS.get(code & 0xFF, "SQLite refuses it") if isinstance(code, int) else "it is damaged"

@@ -1,50 +1,42 @@
-"""Printed commands can be copied: shells take each argument as it was, whatever is in it."""
+"""Errors are described by their codes, and foreign text stays on one line."""
 
+import errno
 import os
-import shutil
-import subprocess
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from bulkreact.wording import shell_quote
-
-NAMES = [
-    *("plain", "two words", "it's", 'say "x"', "a;b", "$HOME", "`id`", "$(id)", "a&b|c", "*", "~", "!x", "back\\slash"),
-    *("line\nbreak", "escape\x1b[31m", "tab\t'x'", "right\u202eleft", "ümlaut", "\udcff.csv", "", "#x", "x\\\n'"),
-]
-
-
-@pytest.mark.skipif(shutil.which("bash") is None or os.name == "nt", reason="needs bash")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_shell_takes_an_argument_as_it_was(name: str) -> None:
-    quoted = shell_quote(name, windows=False)
-    assert quoted.isprintable()
-    shell = subprocess.run(
-        ["bash", "-c", f"printf %s {quoted}"],  # noqa: S607 - wherever it is installed
-        check=True,
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-    )
-    assert os.fsdecode(shell.stdout) == name
-
-
-def test_a_path_is_never_taken_for_an_option() -> None:
-    assert shell_quote(Path("-x/run"), windows=False) == f".{os.sep}-x/run"
-    assert shell_quote("--config", windows=False) == "--config"
+from bulkreact.wording import describe_error, printable, printable_lines
 
 
 @pytest.mark.parametrize(
-    ("name", "quoted"),
+    ("error", "description"),
     [
-        ("C:\\runs\\a.csv", "C:\\runs\\a.csv"),
-        ("two words", '"two words"'),
-        ("a&b", '"a&b"'),
-        ("a;b\\", '"a;b\\\\"'),
-        ("(x)", '"(x)"'),
-        ("", '""'),
-        ("--config", "--config"),
+        (OSError(errno.ENOSPC, "canary", "canary"), os.strerror(errno.ENOSPC)),
+        (OSError("canary"), "the system gives no reason"),
+        (NotImplementedError("canary"), "that is not possible here"),
+        (ValueError("canary"), "it is damaged"),
+        (sqlite3.OperationalError("canary"), "it is damaged"),
     ],
 )
-def test_windows_shells_need_quotation_marks_for_their_own_characters(name: str, quoted: str) -> None:
-    assert shell_quote(name, windows=True) == quoted
+def test_an_error_is_described_by_its_kind_and_never_quoted(error: Exception, description: str) -> None:
+    assert describe_error(error) == description
+
+
+def test_an_error_of_sqlite_is_described_by_its_code(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("this is no database, and canary stands in it" * 99)
+    described = []
+    with closing(sqlite3.connect(tmp_path / "file")) as connection, suppress(sqlite3.DatabaseError):
+        try:
+            connection.execute("SELECT canary FROM sqlite_schema")
+        except sqlite3.DatabaseError as error:
+            described.append(describe_error(error))
+            raise
+    assert described == ["the file is not a database, or its beginning is damaged"]
+
+
+def test_foreign_text_stays_on_one_line() -> None:
+    assert printable("a\x1b[2J\n\u202e\x9bä") == "a\\x1b[2J\\n\\u202e\\x9bä"
+    assert printable_lines("a\nb\r\x85") == "a\nb\\r\\x85"
