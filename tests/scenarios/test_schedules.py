@@ -49,6 +49,7 @@ def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
 def test_the_service_works_and_is_silent_when_all_is_well(program: Program, authority: Authority) -> None:
     drop_file(program, "a.csv", 100)
     (program.folder / "client-secret").write_text(SECRET)
+    (program.folder / "client-secret").chmod(0o600)
     process = run_unit(program, "bulkreact.service")
     assert (process.code, process.err) == (0, "")
     assert "a.csv" in file_names(inbox_folder(program) / "done")

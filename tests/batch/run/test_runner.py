@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, read_only
+from bulkreact.errors import JournalNotWrittenError
 from bulkreact.models import NoResponse, Reply, Response, Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import subscription_target
@@ -49,7 +50,7 @@ def test_an_answer_is_not_recorded_without_the_outcome_that_follows_from_it(kind
     virtual_run = VirtualRun(tmp_path)
     virtual_run.create_journal([kind])
     refuse_outcomes(tmp_path)
-    with pytest.raises(sqlite3.IntegrityError, match="an outcome"):
+    with pytest.raises(JournalNotWrittenError, match="damaged"):
         virtual_run.work(LIMITS)
     unanswered = select(tmp_path, "SELECT correlation_id FROM calls WHERE id NOT IN (SELECT call FROM answers)")
     assert unanswered == [virtual_run.sent[-1].correlation_id]
@@ -62,7 +63,7 @@ def test_a_row_is_not_reported_before_its_outcome_is_in_the_journal(kind: Target
     refuse_outcomes(tmp_path)
     reported: list[int] = []
     virtual_run.on_settled = lambda number, _outcome: reported.append(number)
-    with pytest.raises(sqlite3.IntegrityError, match="an outcome"):
+    with pytest.raises(JournalNotWrittenError, match="damaged"):
         virtual_run.work(LIMITS)
     assert reported == []
 
