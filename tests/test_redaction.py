@@ -90,8 +90,8 @@ def test_a_secret_is_hidden_wherever_it_is_in_a_long_text(form: str) -> None:
     redactor = Redactor()
     redactor.add(SECRET)
     coded = FORMS[form](SECRET)
-    for place in (65_536 - len(coded) // 2, 65_536, 131_000):
-        assert redactor.redact("%" + "x" * place + coded + "y") == "%" + "x" * place + HIDDEN + "y"
+    for offset in (65_536 - len(coded) // 2, 65_536, 131_000):
+        assert redactor.redact("%" + "x" * offset + coded + "y") == "%" + "x" * offset + HIDDEN + "y"
 
 
 def test_the_end_of_a_cut_text_does_not_show_the_beginning_of_a_secret() -> None:
