@@ -25,21 +25,22 @@ ORDERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trial:
     """A run that --limit has left incomplete, and its retry, in one folder with one partner."""
 
     server: ForkServer
     program: Program
     partner: Partner
+    # Names of the same second have no order.
+    first: str = ""
 
     def run(self, command: str, *stop_at: int) -> ForkedResult:
         """Run a command; with ``stop_at`` it gets a signal (number) at a step (number)."""
-        first = next(iter(sorted((self.program.folder / "reports").glob("[!.]*Z-*"))), Path()).name
         arguments = {
             "run": ("run", "input.csv", "--base-url", self.partner.base_url, "--limit", "2"),
-            "retry": ("retry", first),
-            "resume the first run": ("resume", first),
+            "retry": ("retry", self.first),
+            "resume the first run": ("resume", self.first),
             "resume": ("resume",),
         }[command]
         alone = ("--rate", "off", "--yes", "--concurrency", "1", "--attempts", "2")
@@ -68,6 +69,8 @@ def start_trial(tmp_path: Path, start_partner: Callable[[Behaviour], Partner]) -
             write_csv(program.folder / "input.csv", ROWS)
             trial = Trial(server, program, start_partner(Behaviour(activation_delay=0)))
             trial.run("run")
+            (folder,) = (program.folder / "reports").glob("[!.]*Z-*")
+            trial.first = folder.name
             return trial
 
         yield start
