@@ -32,12 +32,16 @@ def hand_over(retry: JournalReader) -> None:
             )
 
 
-def complete_handovers(folder: Path, runs: Iterable[Run] | None = None) -> None:
+def complete_handovers(
+    folder: Path, runs: Iterable[Run] | None = None, *, open_runs: Iterable[Run] | None = None
+) -> None:
     """Let the run in a folder give up its rows to retries that ended before they began: it must not send these.
 
-    ``runs`` are those next to it, if the caller has listed them. A missing run does no harm: its rows cannot be sent
-    here either.
+    ``runs`` are those next to it, ``open_runs`` the open ones, if the caller has listed them. A missing run does no
+    harm: its rows cannot be sent here either.
     """
+    if open_runs is not None and not any(run.retry_of and run.session is None for run in open_runs):
+        return
     with JournalReader(folder) as journal:
         run_id = journal.metadata.id
         if not journal.has_finished():

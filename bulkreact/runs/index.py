@@ -26,7 +26,7 @@ from bulkreact.models import RunState
 from bulkreact.runs import index_file
 from bulkreact.runs.index_file import Entry, StoredIndex
 from bulkreact.sheets.output import results_csv
-from bulkreact.timestamps import utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import describe_error
 
 # A file changed twice within one tick of its file system's clock looks unchanged; the coarsest one ticks every 2 s.
@@ -153,6 +153,12 @@ def list_open_runs(reports: Path) -> RunList:
     """Return the runs that can be resumed; some others may be among them."""
     stored, root = index_file.load_open(reports), str(reports)
     return _collect(reports, stored, skips=lambda name: stored.seals.get(name) == _folder_mtime(f"{root}/{name}"))
+
+
+def list_old_runs(reports: Path, *, before: datetime) -> RunList:
+    """Return the runs created before a time and all retries, with how their rows ended; others may be among them."""
+    stored = index_file.load_old(reports, before=iso_milliseconds(before))
+    return _collect(reports, stored, counting=True, skips=stored.seals.__contains__)
 
 
 def list_named_runs(reports: Path, name: str) -> RunList:

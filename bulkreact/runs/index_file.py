@@ -87,6 +87,11 @@ def load_open(reports: Path) -> StoredIndex:
     return _load(reports, "SELECT * FROM runs WHERE is_open OR seal = 0")
 
 
+def load_old(reports: Path, *, before: str) -> StoredIndex:
+    """Return the entries of runs created before a time, and of retries."""
+    return _load(reports, "SELECT * FROM runs WHERE created_at < ? OR retry_of IS NOT NULL", before)
+
+
 def load_named(reports: Path, name: str) -> StoredIndex:
     """Return the entries whose names begin or end so, those of an input name, and those of renamed folders."""
     return _load(reports, _NAMED, name)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader
 from bulkreact.models import InputRow, RunState
 from bulkreact.runs import index
-from bulkreact.runs.index import list_named_runs, list_open_runs, list_related_runs, list_runs, newest_runs
+from bulkreact.runs.index import (
+    list_named_runs,
+    list_old_runs,
+    list_open_runs,
+    list_related_runs,
+    list_runs,
+    newest_runs,
+)
 from tests.support.ids import AT, guid, metadata, target
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows changes the times of folders later")
@@ -178,3 +186,17 @@ def test_the_newest_run_is_found_by_its_name_and_within_a_second_by_its_journal(
     assert examined == []
     (tmp_path / newest[2]).rename(tmp_path / "renamed")
     assert [run.name for run in newest_runs(tmp_path)] == [*newest[:2], "renamed"]
+
+
+def test_of_young_runs_only_retries_are_looked_at_when_old_ones_are_wanted(tmp_path: Path, examined: list[str]) -> None:
+    for number, year in enumerate((2024, 2025, 2026)):
+        make_run(tmp_path, f"{year}0101T000000Z-in-000{number}", created_at=f"{year}-01-01T00:00:00.000Z")
+    retry = "20260102T000000Z-in-0009"
+    make_run(tmp_path, retry, created_at="2026-01-02T00:00:00.000Z", retry_of="20240101T000000Z-in-0000")
+    list_runs(tmp_path, counting=True)
+    before = datetime(2025, 6, 1, tzinfo=UTC)
+    assert [run.name[:8] for run in list_old_runs(tmp_path, before=before).runs] == ["20260102", "20250101", "20240101"]
+    make_run(tmp_path, "20230101T000000Z-in-0007", created_at="2023-01-01T00:00:00.000Z")
+    del examined[:]
+    assert [run.name[:4] for run in list_old_runs(tmp_path, before=before).runs] == ["2026", "2025", "2024", "2023"]
+    assert set(examined) == {"20230101T000000Z-in-0007"}

@@ -22,7 +22,7 @@ from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
-from bulkreact.runs.index import Run, list_runs
+from bulkreact.runs.index import Run, list_old_runs
 from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
@@ -48,11 +48,8 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
     """
     for folder in reports.glob(_HALF_REMOVED):
         shutil.rmtree(folder, ignore_errors=True)
-    plan = plan_removal(
-        list_runs(reports, counting=True).runs,
-        unfiled_run_ids(reports),
-        before=utc_now() - timedelta(seconds=older_than),
-    )
+    before = utc_now() - timedelta(seconds=older_than)
+    plan = plan_removal(list_old_runs(reports, before=before).runs, unfiled_run_ids(reports), before=before)
     for reason in plan.skipped:
         echo(f"Kept:  {reason}")
     if not plan.removed:

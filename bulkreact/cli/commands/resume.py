@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
         ctx.exit(EXIT_SUCCESS)
     refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     metadata = run.metadata
-    complete_handovers(run.folder)
+    complete_handovers(run.folder, open_runs=listed.runs if name == LATEST_RUN else None)
     count = store.open_count(run.folder, with_excluded=True)
     if not count.rows and run.is_finished:
         reporter.info(f"Run {metadata.id} has nothing to continue.")
