@@ -42,9 +42,15 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+class DescribedError(OSError):
+    """An error of files or what stores them that has words of ours, not the system's."""
+
+
 def describe_error(error: BaseException) -> str:
     """Say what the system or SQLite reports, by its code: the texts of libraries may quote anything."""
     match error:
+        case DescribedError():
+            return str(error)
         case OSError(errno=int(number)) if number > 0:
             return os.strerror(number)
         case OSError():

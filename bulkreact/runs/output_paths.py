@@ -18,6 +18,7 @@ from bulkreact.errors import OutputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.own_outputs import RESULT_FILES, is_own_output
 from bulkreact.sheets.output.results_csv import LATEST
+from bulkreact.wording import DescribedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ def refuse_input(output: OutputPath, sha256: str) -> None:
 
 
 def check_again(output: OutputPath) -> None:
-    """Raise FileExistsError if an output may not be written any more."""
+    """Raise DescribedError if an output may not be written any more."""
     if problem := find_problem(output):
-        raise FileExistsError(problem)
+        raise DescribedError(problem)
 
 
 def find_problem(output: OutputPath) -> str:

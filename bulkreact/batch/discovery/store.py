@@ -18,7 +18,7 @@ from bulkreact.file_access import foreign_access
 from bulkreact.models import Discovered
 from bulkreact.partnercenter.paging import CustomerEntry
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.wording import describe_error
+from bulkreact.wording import DescribedError, describe_error
 
 # Older reads are repeated: statuses change.
 STORED_FOR = timedelta(hours=12)
@@ -58,7 +58,7 @@ class DiscoveryStore:
                 delete(path)
             if path.exists() and (reason := foreign_access(path)):
                 # What it says was found would be run.
-                raise sqlite3.OperationalError(reason)
+                raise DescribedError(reason)
             self.connection = open_database(path)
             self._delete_old(iso_milliseconds(now - STORED_FOR), iso_milliseconds(now))
         except (sqlite3.Error, OSError) as error:

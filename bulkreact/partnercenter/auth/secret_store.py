@@ -11,6 +11,7 @@ from msal_extensions.persistence import PersistenceNotFound
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.sign_in_records import TokenStorage
+from bulkreact.wording import DescribedError
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -88,7 +89,7 @@ class _Keyring:
         try:
             self._inner.save(content)
         except Exception as error:
-            raise OSError(f"the keyring refused it ({type(error).__name__})") from error
+            raise DescribedError(f"the keyring refused it ({type(error).__name__})") from error
 
     def load(self) -> str:
         try:
@@ -96,7 +97,7 @@ class _Keyring:
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise OSError(f"the keyring refused it ({type(error).__name__})") from error
+            raise DescribedError(f"the keyring refused it ({type(error).__name__})") from error
 
 
 def _load(inner: FilePersistence) -> str:

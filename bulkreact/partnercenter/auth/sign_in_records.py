@@ -10,7 +10,7 @@ from pathlib import Path
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, take_private_folder
 from bulkreact.settings import parse_authority, parse_client_id, parse_scope, parse_tenant
-from bulkreact.wording import describe_error
+from bulkreact.wording import DescribedError, describe_error
 
 FOLDER = "sign-ins"
 REFRESH_TOKEN_DAYS = 90
@@ -78,7 +78,7 @@ def read_record(path: Path) -> SignInRecord | None:
 
 def _parse(text: str, foreign: str) -> SignInRecord:
     if foreign:
-        raise ValueError(foreign)
+        raise DescribedError(foreign)
     content = json.loads(text)
     record = SignInRecord(**{**content, "store": TokenStorage(content["store"])})
     if not all(isinstance(value, str) or name == "confidential" for name, value in asdict(record).items()):

@@ -29,6 +29,9 @@ def change(folder: Path, sql: str, *values: str) -> None:
         connection.execute(sql, values)
 
 
+OPERATION = f"/customers/{guid(1)}/subscriptions/{guid(2)}/operations/{guid(3)}"
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -68,7 +71,7 @@ def test_ids_of_rows_that_lead_elsewhere_are_damage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stored", "used"),
     [
-        ("/customers/1/subscriptions/2/operations/3", "/customers/1/subscriptions/2/operations/3"),
+        (OPERATION, OPERATION),
         ("@elsewhere.example/x", ""),
         ("/customers/../invoices", ""),
         ("//elsewhere.example/customers/1", ""),
