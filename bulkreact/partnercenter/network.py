@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from bulkreact.errors import InputRefusedError
@@ -36,7 +36,22 @@ def proxy_for(url: str) -> str | None:
             f"The proxy for {parts.hostname} that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be used: "
             "write it like http://proxy.example:3128."
         )
+    if not _can_be_sent(proxy):
+        raise InputRefusedError(
+            f"The user or password of the proxy for {parts.hostname} (HTTPS_PROXY, ALL_PROXY) has a character that no "
+            "proxy can be sent: only those of Latin-1 can be. Choose another password."
+        )
     return proxy
+
+
+def _can_be_sent(proxy: str) -> bool:
+    """Return whether the credentials of a proxy can stand in a header, which is in Latin-1."""
+    login = urlsplit(proxy).netloc.rpartition("@")[0]
+    try:
+        unquote(login).encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_usable(proxy: str) -> bool:

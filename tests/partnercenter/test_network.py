@@ -9,6 +9,7 @@ import pytest
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.network import proxy_for
+from tests.support.ids import guid, row, write_csv
 from tests.support.program import Program
 from tests.support.signed_in import APP, calls, run
 from tests.support.token_authority import SECRET, Authority
@@ -100,3 +101,19 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(
     with pytest.raises(InputRefusedError, match="HTTPS_PROXY") as refused:
         proxy_for("https://partner.example")
     assert "pa55word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("login", ["user:pä€ss", "user:p%E2%82%ACss", "üser€:x"])
+def test_credentials_that_no_proxy_can_be_sent_are_refused_without_them(program: Program, login: str) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    program.environment |= {"HTTPS_PROXY": f"http://{login}@127.0.0.1:1", "BULKREACT_ACCESS_TOKEN": "x"}
+    process = program("run", "input.csv", "--yes")
+    assert process.code == 2
+    assert "only those of Latin-1 can be" in process.err
+    assert "ss@" not in process.err
+    assert not list(program.folder.glob("reports/[!.]*"))
+
+
+def test_credentials_of_a_proxy_may_have_western_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:pässwört@proxy.example:3128")
+    assert proxy_for("https://api.example/") == "http://user:pässwört@proxy.example:3128"
