@@ -294,8 +294,8 @@ def test_what_passes_is_tried_again_and_what_remains_is_read_by_the_same_command
     program: Program, server: DiscoveryServer
 ) -> None:
     portfolio(server)
-    server.answers[f"{guid(1)}/subscriptions"] = [Answer(503), Answer(drop=True), Answer(200, b"<html>"), Answer(200)]
-    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(503)
+    server.answers[f"{guid(1)}/subscriptions"] = [Answer(500), Answer(drop=True), Answer(200, b"<html>"), Answer(200)]
+    server.fixed_answers[f"{guid(2)}/subscriptions"] = Answer(500)
     process = discover(program, server, "--attempts", "5")
     assert process.code == 1
     assert {row["customer_id"] for row in read_rows(process)} == {guid(1)}
