@@ -11,6 +11,8 @@ CREEP = 0.01
 CREEP_SECONDS = 8.0
 # What was allowed on average, with a margin for windows that do not begin when the pause ends.
 _MARGIN = 0.95
+# Taken as allowed where a run begins with a refusal, until more is known.
+_UNKNOWN_PER_SECOND = 1.0
 # While no rate is known to be refused, it doubles every second.
 _STEP = 2.0
 _STEP_SECONDS = 1.0
@@ -43,6 +45,9 @@ class AdaptiveRate:
         began = now if self._cycle_began is None else self._cycle_began
         average = _MARGIN * self._answered / max(now - began, 1e-3)
         low = self._low if self._low < self._high / KNOWN_WITHIN else 0.0
+        if not (low or self._answered):
+            # Nothing is known of what is allowed: try half, or a moderate rate.
+            low = min(self._high / 4, _UNKNOWN_PER_SECOND)
         self._low = max(min(max(low, average), self._high / KNOWN_WITHIN), FLOOR_PER_SECOND)
         self._cycle_began, self._answered = now, 0
         self._set(self._low if self._high == inf else self._next_trial(), now)

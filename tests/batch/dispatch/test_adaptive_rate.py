@@ -87,3 +87,11 @@ def test_a_limit_is_found_and_kept_near_and_found_again_when_it_is_raised(limit:
     assert throttles <= 12
     answer(rate, now, 120)
     assert rate.rate == 40.0
+
+
+@pytest.mark.parametrize(("ceiling", "tried"), [(0.4, 0.2), (2.0, 1.0), (9.0, 3.0), (None, 1.0)])
+def test_a_run_that_begins_with_a_refusal_does_not_crawl(ceiling: float | None, tried: float) -> None:
+    rate = AdaptiveRate(ceiling)
+    rate.slow_down()
+    rate.resume(1.0)
+    assert rate.rate == pytest.approx(tried)
