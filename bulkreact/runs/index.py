@@ -6,7 +6,7 @@ An entry counts only while its journal is unchanged. Without write access to the
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -123,12 +123,13 @@ class Run(Struct, frozen=True, dict=True):
 class RunList:
     """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read.
 
-    ``damaged`` are those of the latter whose journals are.
+    ``damaged`` are those of the latter whose journals are, ``names`` those of all folders.
     """
 
     runs: list[Run] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
     damaged: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
 
 # Modification time, size and inode of a journal, and the same of its write-ahead log as text.
@@ -167,9 +168,12 @@ def list_named_runs(reports: Path, name: str) -> RunList:
     return _collect(reports, stored, skips=stored.seals.__contains__)
 
 
-def newest_runs(reports: Path) -> Iterator[Run]:
-    """Yield the readable runs of a reports folder, the newest first; each is read when it is asked for."""
-    names = sorted(folder_names(reports), reverse=True)
+def newest_runs(reports: Path, names: Iterable[str] | None = None) -> Iterator[Run]:
+    """Yield the readable runs of a reports folder, the newest first; each is read when it is asked for.
+
+    ``names`` are those of its folders, if the caller has listed them.
+    """
+    names = sorted(folder_names(reports) if names is None else names, reverse=True)
     if not all(map(_RUN_FOLDER.fullmatch, names)):
         # Names that people gave do not tell the order.
         yield from list_runs(reports).runs
@@ -186,9 +190,9 @@ def _collect(
     reports: Path, stored: StoredIndex, *, counting: bool = False, skips: Callable[[str], bool] = lambda _name: False
 ) -> RunList:
     """Return the runs of a folder; of those without an entry in ``stored`` some are skipped, by their names."""
-    listed, changed, names = RunList(), list[Entry](), list(folder_names(reports))
+    listed, changed = RunList(names=list(folder_names(reports))), list[Entry]()
     reader = _EntryReader(reports, counting=counting)
-    for name in names:
+    for name in listed.names:
         entry = stored.entries.get(name)
         try:
             if entry is None and skips(name):
@@ -204,7 +208,7 @@ def _collect(
             listed.runs.append(Run.stored_in(reports, current))
             if current is not entry and name.isascii() and reader.is_settled(current):
                 changed.append(current)
-    removed = stored.seals.keys() - names
+    removed = stored.seals.keys() - listed.names
     if changed or removed:
         index_file.save(reports, changed, removed=removed)
     # Not by id: that has only whole seconds.

@@ -4,7 +4,7 @@ import getpass
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
-from bulkreact.runs.index import Run, list_named_runs, list_runs, newest_runs, read_run
+from bulkreact.runs.index import Run, RunList, list_named_runs, list_runs, newest_runs, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import describe_error, printable, shell_quote
@@ -85,9 +85,10 @@ def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
         return journal.open_count(with_excluded=with_excluded)
 
 
-def to_resume(reports: Path, runs: Iterable[Run]) -> Run | None:
+def to_resume(reports: Path, listed: RunList) -> Run | None:
     """Return the latest unfinished one of the runs, else the latest of all, which may have rows that a limit excludes."""
-    return next((run for run in runs if run.can_be_resumed), None) or next(newest_runs(reports), None)
+    unfinished = next((run for run in listed.runs if run.can_be_resumed), None)
+    return unfinished or next(newest_runs(reports, listed.names), None)
 
 
 def latest_summary_path(folder: Path) -> Path | None:

@@ -38,7 +38,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
     listed = list_open_runs(output.reports) if name == LATEST_RUN else RunList()
-    run = store.to_resume(output.reports, listed.runs) if name == LATEST_RUN else store.find(output.reports, name)
+    run = store.to_resume(output.reports, listed) if name == LATEST_RUN else store.find(output.reports, name)
     for folder, reason in listed.unreadable.items():
         reporter.info(f"Not looked at: {folder.name} cannot be read: {reason}")
     if run is None:
