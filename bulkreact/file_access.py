@@ -1,4 +1,4 @@
-"""Tells who else can reach a file or folder, by its owner and its mode, and makes folders that nobody else can.
+"""Tells who else can reach a file or folder, by its owner and its mode, and makes folders that no other user can.
 
 Windows has neither: every check passes there. Its own lists of rights are inherited from the user's profile.
 """

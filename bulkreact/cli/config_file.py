@@ -102,14 +102,14 @@ class Configuration:
 def read(path: Path | None) -> Configuration | None:
     """Read a configuration file, by default the working directory's; None if there is none.
 
-    A file that was not named is read only if nobody else can have written it: it says where tokens and secrets go.
+    A file that was not named is read only if no other user can have written it: it says where tokens and secrets go.
     """
     file = path or Path(CONFIG_FILE_NAME)
     if path is None and not os.path.lexists(file):
         return None
     try:
         if path is None:
-            # Before the file is opened: it may be a pipe that nobody writes to.
+            # Before the file is opened: it may be a pipe without a writer.
             _refuse_foreign(file, foreign_access(file.parent), f"of its folder, {file.parent.absolute()}: ")
         with file.open("rb") as handle:
             if path is None:

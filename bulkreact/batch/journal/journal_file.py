@@ -9,7 +9,7 @@ from bulkreact.errors import JournalDamagedError, JournalUnreadableError
 from bulkreact.wording import describe_error
 
 JOURNAL_NAME = "journal.sqlite3"
-# The file may be in order: it is in use, in a folder of somebody else, or on a failing disk.
+# The file may be in order: it is in use, in another user's folder, or on a failing disk.
 _NOT_ACCESSIBLE = frozenset(
     {
         sqlite3.SQLITE_AUTH,

@@ -162,7 +162,7 @@ class JournalReader:
 
 
 class RestingJournalReader(JournalReader):
-    """A journal without a log, which nobody works on: it is read without making one."""
+    """A journal without a log, which no process works on: it is read without making one."""
 
     def _connect(self) -> sqlite3.Connection:
         return open_uri(self.path, "immutable=1")

@@ -48,7 +48,7 @@ def command(
     """
     output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
-    # The input first: a stream may take long, and nobody else may call the partner while its lock is held.
+    # The input first: a stream may take long, and no other process may call the partner while its lock is held.
     with open_input(source) as path, open_connection(ctx, service, limits, reporter) as connection:
         prepared = prepare_run(
             name_of(source),
