@@ -1,5 +1,6 @@
 """The settings of a run, checked once and frozen, and the table of clouds."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,9 +36,11 @@ DEFAULT_LOCALE = "en-US"
 LATEST_RUN = "latest"
 CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*(min|s)", re.ASCII)
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:\s*/\s*(min|s))?", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+# A hundred years: more than that and a date would be before the year 1.
+_LONGEST_SECONDS = 36_525 * 86_400
 _API_VERSION = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -135,13 +138,13 @@ class Limits:
 
 
 def parse_rate(text: str) -> float | None:
-    """Read ``300/min``, ``5/s`` or ``off`` as calls per second; ValueError says what is expected."""
+    """Read ``300/min``, ``300``, ``5/s`` or ``off`` as calls per second; ValueError says what is expected."""
     if text.strip().lower() == "off":
         return None
     match = _RATE.fullmatch(text.strip().lower())
-    if not match or float(match[1]) <= 0:
-        raise ValueError(f"{text!r} is not a rate; write it like 300/min, 5/s or off")
-    return float(match[1]) / (60 if match[2] == "min" else 1)
+    if not match or not 0 < float(match[1]) < math.inf:
+        raise ValueError(f"{text!r} is not a rate; write it like 300/min, 5/s or off (a bare number is per minute)")
+    return float(match[1]) / (1 if match[2] == "s" else 60)
 
 
 def parse_run_name(text: str) -> str:
@@ -163,7 +166,18 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip().lower())
     if not match:
         raise ValueError(f"{text!r} is not a duration; write it like 30s, 15m, 12h, 90d or as bare seconds")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return seconds
+
+
+def parse_age(text: str) -> float:
+    """Read a duration that must have its unit: what takes 90 for days would lose what is 91 seconds old."""
+    seconds = parse_duration(text)
+    if text.strip()[-1].isdigit():
+        raise ValueError(f"{text!r} has no unit; write it like {text.strip()}d for days (or s, m, h)")
+    return seconds
 
 
 def parse_threshold(text: str) -> Threshold:

@@ -11,6 +11,7 @@ from bulkreact.settings import (
     Cloud,
     Threshold,
     is_loopback,
+    parse_age,
     parse_api_version,
     parse_authority,
     parse_base_url,
@@ -29,7 +30,17 @@ CLIENT_ID = "c11e4700-0000-4000-8000-a00000000001"
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("300/min", 5), ("5/s", 5), ("0.5/s", 0.5), (" 60/MIN ", 1), ("off", None), ("10 / s", 10)]
+    ("text", "rate"),
+    [
+        ("300/min", 5),
+        ("5/s", 5),
+        ("0.5/s", 0.5),
+        (" 60/MIN ", 1),
+        ("900", 15),
+        ("90.0", 1.5),
+        ("off", None),
+        ("10 / s", 10),
+    ],
 )
 def test_rates_are_read(text: str, rate: float | None) -> None:
     assert parse_rate(text) == rate
@@ -40,6 +51,10 @@ def test_rates_are_read(text: str, rate: float | None) -> None:
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
+
+
+def test_an_age_is_a_duration_with_its_unit() -> None:
+    assert [parse_age(text) for text in ("0s", "12h", " 90D ")] == [0, 43_200, 7_776_000]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +83,9 @@ def test_a_threshold_is_passed_strictly_above_it(
 @pytest.mark.parametrize(
     ("parse", "text"),
     [
-        *((parse_rate, text) for text in ("", "5", "-5/s", "0/s", "5/h", "five/s", "\u0665/s")),
-        *((parse_duration, text) for text in ("", "-1", "1w", "1h30", "s")),
+        *((parse_rate, text) for text in ("", "five", "-5/s", "0/s", "5/h", "five/s", "\u0665/s", "9" * 400, "5/")),
+        *((parse_duration, text) for text in ("", "-1", "1w", "1h30", "s", "99999999d", "9" * 400)),
+        *((parse_age, text) for text in ("", "90", "90.5", " 90 ", "0", "90x", "99999999d")),
         *((parse_threshold, text) for text in ("", "-1", "101%", "half", "1.5")),
         *((parse_api_version, text) for text in ("", "..", "v1/", "v1?x", "v 1")),
         *((parse_locale, text) for text in ("", "en_US", "en-US\r\nEvil: 1")),

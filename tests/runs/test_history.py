@@ -166,7 +166,7 @@ def test_a_run_and_its_retry_go_together_or_not_at_all(program: Program, partner
 def test_a_run_that_is_running_is_not_removed(program: Program, partner: Partner) -> None:
     process = start_long_run(program, partner)
     (folder,) = (program.folder / "reports").glob("2*")
-    removed = program("prune", "--older-than", "0", "--yes")
+    removed = program("prune", "--older-than", "0s", "--yes")
     process.send_signal(signal.SIGTERM)
     assert program.wait(process).code == 143
     assert "nothing to remove" in removed.out
@@ -180,6 +180,15 @@ def test_a_run_half_removed_by_a_killed_prune_is_removed(program: Program, partn
     assert not list((program.folder / "reports").glob(".*"))
 
 
-@pytest.mark.parametrize("options", [(), ("--older-than", "soon")])
-def test_prune_requires_an_age(program: Program, options: tuple[str, ...]) -> None:
-    assert program("prune", *options).code == 2
+@pytest.mark.parametrize("options", [(), ("--older-than", "soon"), ("--older-than", "90"), ("--older-than", "0")])
+def test_prune_requires_an_age_with_its_unit(program: Program, partner: Partner, options: tuple[str, ...]) -> None:
+    folder = make_run(program, partner, ["a"])
+    make_older(folder, 1)
+    assert program("prune", *options, "--yes").code == 2
+    assert (folder / "results.csv").is_file()
+
+
+def test_the_configuration_file_does_not_take_an_age_without_its_unit(program: Program, partner: Partner) -> None:
+    make_older(make_run(program, partner, ["a"]), 1)
+    (program.folder / "bulkreact.toml").write_text("[prune]\nolder_than = 90\n")
+    assert "'90' has no unit; write it like 90d" in program("prune", "--yes").err

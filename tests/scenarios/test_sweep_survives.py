@@ -340,7 +340,7 @@ def test_a_run_whose_folder_is_gone_in_mid_run_is_not_simply_run_again(program: 
 def test_a_content_is_known_although_its_run_was_pruned(program: Program, partner: Partner) -> None:
     content = drop_file(program, "a.csv", 100).read_bytes()
     sweep(program, partner)
-    assert program("prune", "--older-than", "0", "--yes").code == 0
+    assert program("prune", "--older-than", "0s", "--yes").code == 0
     assert run_journals(program) == []
     (inbox_folder(program) / "copy.csv").write_bytes(content)
     assert sweep(program, partner).code == 1
@@ -350,7 +350,7 @@ def test_a_content_is_known_although_its_run_was_pruned(program: Program, partne
 def test_a_run_whose_file_is_still_to_be_put_aside_is_not_pruned(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100)
     kill_at(program, ("bulkreact.inbox.file_moves.copy", 0, 1), "sweep", *sweep_options(partner))
-    pruned = program("prune", "--older-than", "0", "--yes")
+    pruned = program("prune", "--older-than", "0s", "--yes")
     assert "a sweep has not moved its input file yet" in pruned.out
     assert len(run_journals(program)) == 1
 

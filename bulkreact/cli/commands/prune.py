@@ -17,7 +17,7 @@ from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.confirm import ask
 from bulkreact.cli.options import shared
-from bulkreact.cli.options.param_types import DURATION
+from bulkreact.cli.options.param_types import AGE
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
@@ -38,7 +38,7 @@ _HALF_REMOVED = ".[0-9]*T[0-9]*Z-*.pruned"
 
 
 @click.command("prune", cls=ConfiguredCommand)
-@click.option("--older-than", type=DURATION, required=True, help="How long ago a run must have ended, like 90d.")
+@click.option("--older-than", type=AGE, required=True, help="How long ago a run must have ended, with its unit: 90d or 12h.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 @shared.reports_option
 def command(*, older_than: float, yes: bool, reports: Path) -> None:

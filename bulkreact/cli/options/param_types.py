@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import click
 
 from bulkreact.settings import (
+    parse_age,
     parse_api_version,
     parse_authority,
     parse_base_url,
@@ -97,6 +98,7 @@ ENCODING = Parser("name", _encoding)
 COLUMN = ColumnParser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)
 RUN_NAME = Parser("RUN", parse_run_name)
+AGE = Parser("age", parse_age)
 DURATION = Parser("duration", parse_duration)
 THRESHOLD = Parser("P%|N|off", parse_threshold)
 BASE_URL = Parser("URL", parse_base_url)

@@ -61,7 +61,7 @@ target_options = combine_options(
     option("--simulate", is_flag=True, help="Practise: start the simulator in this process and send everything to it."),
 )
 limit_options = combine_options(
-    _shown("--rate", type=RATE, default="300/min", help="Ceiling for all calls together: N/min, N/s or off."),
+    _shown("--rate", type=RATE, default="300/min", help="Ceiling for all calls together: N/min (or N), N/s or off."),
     _shown("--concurrency", type=click.IntRange(1, 1000), default=16, help="Calls in flight."),
     _shown("--per-customer", type=click.IntRange(1), default=4, help="Calls in flight for one customer."),
     _shown("--timeout", type=DURATION, default="60s", help="For each attempt."),
