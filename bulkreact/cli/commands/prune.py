@@ -38,7 +38,9 @@ _HALF_REMOVED = ".[0-9]*T[0-9]*Z-*.pruned"
 
 
 @click.command("prune", cls=ConfiguredCommand)
-@click.option("--older-than", type=AGE, required=True, help="How long ago a run must have ended, with its unit: 90d or 12h.")
+@click.option(
+    "--older-than", type=AGE, required=True, help="How long ago a run must have ended, with its unit: 90d or 12h."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 @shared.reports_option
 def command(*, older_than: float, yes: bool, reports: Path) -> None:
