@@ -85,6 +85,12 @@ class ResultsNotWrittenError(BulkreactError):
     exit_code = 74
 
 
+class OutputNotWrittenError(BulkreactError):
+    """What a command prints for its user or a program could not be written to standard output."""
+
+    exit_code = 74
+
+
 class JournalNotWrittenError(BulkreactError):
     """The journal could not be written, so nothing more may be sent; sent calls are repeated under the same ids."""
 

@@ -32,6 +32,9 @@ def main(signals: list[int] | None = None) -> None:
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, terminate)
     try:
+        from bulkreact.cli.output.streams import install_streams  # noqa: PLC0415 - see above
+
+        install_streams()
         from bulkreact.cli.app import exit_code  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

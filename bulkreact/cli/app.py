@@ -4,7 +4,6 @@ import io
 import os
 import sys
 import traceback
-from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -14,8 +13,8 @@ from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.invocation import Invocation, secrets_of
 from bulkreact.cli.output import json_log
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import BulkreactError
-from bulkreact.wording import printable_lines
 
 _PROGRAM = "bulkreact"
 
@@ -60,10 +59,6 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise click.Abort from error
-        except BrokenPipeError:
-            # The reader of our output is gone: nothing more can be written, not even at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -90,6 +85,7 @@ def exit_code(signals: list[int] | None = None) -> int:
     try:
         invocation.redactor.add(*secrets_of(os.environ))
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
         ended = ErrorExit.of(error)
         _print(invocation, error, ended)
@@ -102,19 +98,18 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
     as_json = json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
     redact = invocation.redactor.redact
     message, trace = redact(ended.message), redact("".join(traceback.format_exception(error)) if ended.is_bug else "")
-    with suppress(BrokenPipeError):
-        match error:
-            case click.exceptions.NoArgsIsHelpError():
-                error.show()
-            case _ if as_json:
-                json_log.write(json_log.LogLevel.ERROR, "error", message=message, traceback=trace)
-            case click.ClickException():
-                shown = io.StringIO()
-                error.show(shown)
-                click.echo(printable_lines(redact(shown.getvalue())), err=True, nl=False)
-            case click.Abort():
-                # On a new line: a question or the terminal's ^C comes before it.
-                click.echo(f"\n{message}", err=True)
-            case _:
-                prefix = "Error: " if isinstance(error, BulkreactError) else trace
-                click.echo(printable_lines(f"{prefix}{message}"), err=True)
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+        case _ if as_json:
+            json_log.write(json_log.LogLevel.ERROR, "error", message=message, traceback=trace)
+        case click.ClickException():
+            shown = io.StringIO()
+            error.show(shown)
+            echo(redact(shown.getvalue()), err=True, end="")
+        case click.Abort():
+            # On a new line: a question or the terminal's ^C comes before it.
+            echo(f"\n{message}", err=True)
+        case _:
+            prefix = "Error: " if isinstance(error, BulkreactError) else trace
+            echo(f"{prefix}{message}", err=True)

@@ -14,6 +14,9 @@ from bulkreact.runs.preparation import Confirm
 from bulkreact.settings import Service
 from bulkreact.wording import plural
 
+_YES = {"y", "yes"}
+_ANSWERS = _YES | {"n", "no", ""}
+
 
 def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
     """Return if sending is confirmed; end the command otherwise.
@@ -38,6 +41,13 @@ def ask(question: str, refusal_message: str) -> None:
     """Return if the question is answered with yes; else end the command with ``refusal_message``."""
     if not sys.stdin.isatty():
         raise InputRefusedError(f"Not a terminal, so I cannot ask: {question} {refusal_message} Add --yes to confirm.")
-    if not click.confirm(question, default=False, err=True):
+    answer = "?"
+    while answer.strip().lower() not in _ANSWERS:
+        echo(f"{question} [y/N]: ", err=True, end="")
+        answer = sys.stdin.readline()
+    if not answer:
+        # The end of the input leaves the cursor behind the question.
+        echo("", err=True)
+    if answer.strip().lower() not in _YES:
         echo(refusal_message, err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)

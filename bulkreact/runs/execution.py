@@ -114,6 +114,10 @@ def execute(job: RunJob) -> WrittenResults:
             bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
             with _ending_session(job, journal, number, bug):
                 raise
+        if failure := connection.reporter.failure():
+            # The files and the journal are what still can say so.
+            remark = f"{stop_reason.reason.rstrip('.')}; messages could not be written to standard error: {failure}"
+            stop_reason = replace(stop_reason, reason=remark)
         with _ending_session(job, journal, number, stop_reason) as results:
             _report(job, results, stop_reason)
         return results

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class Reporter(Protocol):
     """Reports the progress and the end of runs, without influence on them."""
 
+    def failure(self) -> str:
+        """Return why reports could not be written, empty if all could."""
+        ...
+
     def started(self, run_id: str) -> None:
         """Report that work on a run starts; later reports belong to it, until ``finished``."""
         ...

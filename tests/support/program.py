@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 from unittest.mock import patch
 
 from bulkreact.cli import main
@@ -64,13 +64,17 @@ class Program:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str | Path, stdin: str = "") -> ProgramResult:
-        """Run a command to its end inside this process, from the program's entry on."""
+    def __call__(
+        self, *arguments: str | Path, stdin: str = "", streams: Mapping[str, TextIO | None] | None = None
+    ) -> ProgramResult:
+        """Run a command to its end inside this process, from the program's entry on; ``streams`` replace standard ones."""
         out, err = _Output("strict"), _Output("backslashreplace")
         with ExitStack() as stack:
             stack.enter_context(patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))))
             stack.enter_context(patch.object(sys, "stdout", out))
             stack.enter_context(patch.object(sys, "stderr", err))
+            for name, stream in (streams or {}).items():
+                stack.enter_context(patch.object(sys, name, stream))
             stack.enter_context(patch.object(sys, "argv", ["bulkreact", *map(str, arguments)]))
             stack.enter_context(patch.dict(os.environ, self.variables))
             stack.enter_context(chdir(self.folder))

@@ -24,6 +24,7 @@ from bulkreact.errors import (
     EXIT_SUCCESS,
     CredentialsRefusedError,
     JournalNotWrittenError,
+    OutputNotWrittenError,
     ResultsNotWrittenError,
 )
 from bulkreact.models import RunState
@@ -182,12 +183,10 @@ def write_output(out: Path | None, write: Callable[[Path], None], write_lines: C
             return
         with _standard_output() as file:
             write_lines(file)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
+    except (OSError, OutputNotWrittenError) as error:
+        message = f"{out} could not be written: {describe_error(error)}." if isinstance(error, OSError) else str(error)
         raise ResultsNotWrittenError(
-            f"{out or 'Standard output'} could not be written: {describe_error(error)}. What was read is kept: give the "
-            "same command when the cause is fixed, or with another --out, and it reads nothing again."
+            f"{message} What was read is kept: the same command reads nothing again."
         ) from None
 
 

@@ -110,7 +110,7 @@ def _print(document: PlanDocument, *, saved: bool) -> None:
         where = "They are in the file that --out names." if saved else "Save them with --out FILE."
         echo(f"The {document.plan.valid:,} targets are left out of what is printed. {where}", err=True)
     for part in format_json(document.members(with_targets=not too_many)):
-        click.echo(part, nl=False)
+        echo(part, end="")
 
 
 def _remarks(input_file: "InputFile") -> Iterator[str]:

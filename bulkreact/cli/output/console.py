@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.status_table import status_table
+from bulkreact.cli.output.streams import message_failure
 from bulkreact.cli.output.terminal import echo, outward
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import OutageRecord, Outcome, RunState
@@ -53,21 +54,17 @@ def stdout_console() -> Console:
     return console
 
 
-class PipeSafeConsole(SafeConsole):
-    """A console that goes silent after a broken pipe; the run continues."""
-
-    def on_broken_pipe(self) -> None:
-        """Write no more."""
-        self.quiet = True
-
-
 class ConsoleReporter:
     """Reports as text; when quiet only warnings, errors and a run that did not succeed."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._console = PipeSafeConsole(stderr=True)
+        self._console = SafeConsole(stderr=True)
         self._bar = self._console.is_terminal if output.progress is None else output.progress
+
+    def failure(self) -> str:
+        """Return why messages could not be written, empty if all could."""
+        return message_failure()
 
     def started(self, run_id: str) -> None:
         """Report nothing: the user knows what they started."""
@@ -79,13 +76,11 @@ class ConsoleReporter:
 
     def warning(self, message: str) -> None:
         """Print a warning, even when quiet."""
-        with suppress(BrokenPipeError):
-            echo(f"Warning: {message}", err=True)
+        echo(f"Warning: {message}", err=True)
 
     def error(self, message: str) -> None:
         """Print an error, even when quiet."""
-        with suppress(BrokenPipeError):
-            echo(f"Error: {message}", err=True)
+        echo(f"Error: {message}", err=True)
 
     def problems(self, input_file: "InputFile") -> None:
         """List the rows that are invalid, the first ones in full."""

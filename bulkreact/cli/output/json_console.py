@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
+from bulkreact.cli.output.streams import message_failure
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, OutageRecord, Outcome
 from bulkreact.runs.output_options import Output
@@ -24,6 +25,10 @@ class JsonReporter:
     def __init__(self, output: Output) -> None:
         self._quiet = output.quiet
         self._run_id = ""
+
+    def failure(self) -> str:
+        """Return why messages could not be written, empty if all could."""
+        return message_failure()
 
     def started(self, run_id: str) -> None:
         """Write a line; later lines have the run's id, until ``finished``."""

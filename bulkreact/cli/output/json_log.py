@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from enum import StrEnum
 
 import click
@@ -49,9 +48,8 @@ def write(level: LogLevel, event: str, **fields: object) -> None:
         for name, value in fields.items()
         if value not in (None, "")
     }
-    with suppress(BrokenPipeError):
-        # In ASCII: a log is read in terminals.
-        click.echo(json.dumps(line), err=True)
+    # In ASCII: a log is read in terminals.
+    echo(json.dumps(line), err=True)
 
 
 def warn(log_format: str, message: str) -> None:
@@ -59,8 +57,7 @@ def warn(log_format: str, message: str) -> None:
     if log_format == JSON:
         write(LogLevel.WARNING, "warning", message=message)
         return
-    with suppress(BrokenPipeError):
-        echo(f"Warning: {message}", err=True)
+    echo(f"Warning: {message}", err=True)
 
 
 def inform(log_format: str, message: str) -> None:
@@ -68,5 +65,4 @@ def inform(log_format: str, message: str) -> None:
     if log_format == JSON:
         write(LogLevel.INFO, "note", message=message)
         return
-    with suppress(BrokenPipeError):
-        echo(message, err=True)
+    echo(message, err=True)

@@ -1,5 +1,7 @@
 """Writes text for people: without secrets, and with nothing in it that could command a terminal."""
 
+import sys
+
 import click
 
 from bulkreact.cli.invocation import invocation_of
@@ -17,6 +19,8 @@ def outward(text: str) -> str:
     return printable_lines(redact(text))
 
 
-def echo(text: str, *, err: bool = False) -> None:
+def echo(text: str, *, err: bool = False, end: str = "\n") -> None:
     """Write text for people, or JSON, to standard output or standard error."""
-    click.echo(outward(text), err=err)
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{outward(text)}{end}")
+    stream.flush()
