@@ -11,42 +11,24 @@ import click
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
+from bulkreact.cli.help_text import suggest_command, write_commands
 from bulkreact.cli.invocation import Invocation, secrets_of
+from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import BulkreactError
 
 _PROGRAM = "bulkreact"
 
-# Short helps are here, so that the list of commands is shown without importing any of them.
-_COMMANDS = {
-    "template": "Write an empty input file, .csv or .xlsx.",
-    "discover": "Write an input file of everything that is not active.",
-    "run": "Reactivate every subscription of a file and write the results.",
-    "plan": "Show what a run would send, and everything that is wrong with the input.",
-    "resume": "Continue an unfinished run.",
-    "retry": "Send what may succeed now of a finished run, as a new run.",
-    "verify": "Read the present status of accepted subscriptions and finish the results.",
-    "sweep": "Run every new file of a folder, each once: for schedules.",
-    "login": "Sign in a user, so that runs can be made in their name.",
-    "logout": "Delete a sign-in.",
-    "doctor": "Prove that a run could work: settings, token, network, one harmless read.",
-    "status": "Show the state of a run, also while it is running.",
-    "prune": "Remove the folders of runs that finished long ago.",
-    "results": "Write a run's result files again from its journal.",
-    "explain": "Explain an error code or a status: what it means and what to do.",
-    "simulator": "Run a local Partner Center to practise against.",
-}
-
 
 class _LazyGroup(click.Group):
     """Imports a command's module when the command is used; help is printed without that."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command = import_module(f"bulkreact.cli.commands.{cmd_name}").command
         if not isinstance(command, click.Command):
@@ -61,8 +43,15 @@ class _LazyGroup(click.Group):
             raise click.Abort from error
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        write_commands(formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the arguments; a usage error suggests another one."""
+        if not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            suggest_command(args[0], ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -73,6 +62,8 @@ def _bulkreact(**_: object) -> None:
     """Reactivate many Partner Center subscriptions from one file.
 
     Begin with: bulkreact run inputs/sample.csv --simulate
+
+    The options and examples of a command: bulkreact help COMMAND
     """
 
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, Configuration, FileValue
+from bulkreact.cli.help_text import suggest_option, write_examples, write_options
 from bulkreact.cli.options.option_names import OPTION_NAMES
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.output import json_log
@@ -76,7 +77,10 @@ class ConfiguredCommand(click.Command):
         """Use the file's values for options given neither on the command line nor in the environment."""
         reads_file = not ctx.resilient_parsing and not set(args) & set(ctx.help_option_names)
         if reads_file and isinstance(ctx, CommandContext):
-            ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            try:
+                ctx.command_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            except click.NoSuchOption as error:
+                suggest_option(error, [name for option in _options_of(self).values() for name in option.opts], ctx)
             path, profile = (self._early_option_value(ctx, name) for name in ("config", "profile"))
             # A file has nothing for a command without such options.
             if path or profile or not _options_of(self).keys() <= NOT_IN_FILES:
@@ -84,6 +88,14 @@ class ConfiguredCommand(click.Command):
                 ctx.file_values = _file_values(ctx, ctx.config, profile)
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in groups."""
+        write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        write_examples(str(ctx.info_name), formatter)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command, unless an output of it would be written over something else."""

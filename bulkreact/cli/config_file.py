@@ -18,7 +18,7 @@ from bulkreact.wording import shell_quote
 
 _PROFILES = "profiles"
 _PROFILE = "profile"
-NOT_IN_FILES = frozenset({"config", "profile", "help", "version"})
+NOT_IN_FILES = frozenset({"config", "profile", "help", "version", "list_all"})
 _SECRET = re.compile(
     r"(secret(_?value)?|pass(word|wd|phrase)?|token|bearer|(private|api)_?key|credential)s?$", re.IGNORECASE | re.ASCII
 )

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bulkreact.cli.app import _COMMANDS
+from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.models import Status
 from bulkreact.partnercenter.auth import credential_source
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
@@ -45,7 +45,7 @@ def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
     assert process.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", list(_COMMANDS))
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_is_listed_and_has_help(program: Program, command: str) -> None:
     assert f"  {command} " in program("--help").out
     assert program(command, "--help").code == 0
@@ -85,7 +85,7 @@ def test_the_readme_offers_two_commands_that_set_everything_up() -> None:
 
 
 def test_the_readme_names_every_command_and_every_variable_that_is_no_option() -> None:
-    assert not [command for command in _COMMANDS if f"`bulkreact {command}" not in README]
+    assert not [command for command in COMMANDS if f"`bulkreact {command}" not in README]
     variables = [value for name, value in vars(credential_source).items() if name.endswith("_VARIABLE")]
     assert len(variables) == 4
     more = [*CERTIFICATE_VARIABLES, "HTTPS_PROXY", "NO_PROXY", "BULKREACT_STATE_DIR", "BULKREACT_PROFILE"]

@@ -5,7 +5,7 @@ import click
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.output.terminal import echo
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import find_entries, generic_code, http_status_of
+from bulkreact.partnercenter.error_codes.lookup import all_entries, find_entries, generic_code, http_status_of
 
 _EFFECTS = {
     AnswerClass.DONE: "The row has succeeded.",
@@ -26,12 +26,18 @@ _EFFECTS = {
 
 
 @click.command("explain", cls=ConfiguredCommand)
-@click.argument("codes", nargs=-1, required=True, metavar="CODE...")
-def command(codes: tuple[str, ...]) -> None:
+@click.argument("codes", nargs=-1, metavar="CODE...")
+@click.option("--list", "list_all", is_flag=True, help="List all codes, one a line, instead.")
+def command(codes: tuple[str, ...], *, list_all: bool) -> None:
     """Say what error codes or statuses mean, who must act and what to do. Works offline.
 
     CODE is an error_code or a status of a results file, an HTTP status (404), or an AADSTS number.
     """
+    if list_all == bool(codes):
+        raise click.UsageError("Name the codes to explain, or --list for all of them.")
+    if list_all:
+        echo("\n".join(f"{_title(entry)}: {entry.description}" for entry in all_entries()))
+        return
     echo("\n\n".join(_explain(code) for code in codes))
 
 
@@ -48,13 +54,17 @@ def _explain(code: str) -> str:
 
 
 def _format_entry(entry: ErrorCode, code: str) -> str:
-    title = entry.code or generic_code(http_status_of(code) or entry.http_status or 0)
-    if entry.http_status is not None and entry.code:
-        title += f" (HTTP {entry.http_status})"
-    lines = [f"{title}: {entry.description}."]
+    lines = [f"{_title(entry, code)}: {entry.description}."]
     if entry.answer_class is not None:
         lines.append(f"  What bulkreact does: {_EFFECTS[entry.answer_class]}")
     lines.append(f"  Who must act: {entry.responsible}")
     if entry.advice:
         lines.append(f"  What to do: {entry.advice}")
     return "\n".join(lines)
+
+
+def _title(entry: ErrorCode, code: str = "") -> str:
+    """Return the code of an entry; one that has only a status is called by the ``code`` that was asked for."""
+    if not entry.code:
+        return generic_code(http_status_of(code) or entry.http_status or 0)
+    return entry.code if entry.http_status is None else f"{entry.code} (HTTP {entry.http_status})"

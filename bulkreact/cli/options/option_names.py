@@ -48,6 +48,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "prune": frozenset({"older_than", "reports", "yes"}),
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
     "explain": _NONE,
+    "help": _NONE,
     "simulator": frozenset(
         [
             "activation_delay",

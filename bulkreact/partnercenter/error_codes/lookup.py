@@ -82,11 +82,20 @@ def find_entries(text: str) -> list[ErrorCode]:
     number = key.removeprefix("aadsts")
     entries = [entry for entry in SERVICE_ENTRIES if entry.code == key] if key else []
     if number in AADSTS_ERRORS:
-        description, remedy = AADSTS_ERRORS[number]
-        entries.append(ErrorCode(f"AADSTS{number}", None, None, description, Responsible.OPERATOR, remedy))
+        entries.append(_token_entry(number))
     if status := http_status_of(key):
         entries.append(lookup(status, ""))
     return entries
+
+
+def all_entries() -> list[ErrorCode]:
+    """Return every entry: statuses of rows, local codes, Partner Center's codes and statuses, and the token service's."""
+    return [*STATUS_ENTRIES, *LOCAL_ENTRIES, *SERVICE_ENTRIES, *map(_token_entry, AADSTS_ERRORS)]
+
+
+def _token_entry(number: str) -> ErrorCode:
+    description, remedy = AADSTS_ERRORS[number]
+    return ErrorCode(f"AADSTS{number}", None, None, description, Responsible.OPERATOR, remedy)
 
 
 def http_status_of(text: str) -> int | None:
