@@ -12,12 +12,12 @@ from bulkreact.cli import credentials
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
-from bulkreact.runs.index import Run
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, refuse_input
 from bulkreact.runs.partner_connection import PartnerConnection, partner_connection
 from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_unknown_addresses
 from bulkreact.settings import Cloud, Limits, Service
 

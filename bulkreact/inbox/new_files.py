@@ -16,10 +16,10 @@ from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.index import Run
 from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import find_unfinished, new_metadata
 from bulkreact.runs.publication import known_runs, publish_alone
+from bulkreact.runs.run_record import Run
 from bulkreact.wording import printable
 
 # Of the file, in the draft of its run while it is read.

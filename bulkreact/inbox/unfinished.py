@@ -19,7 +19,7 @@ from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.execution import write_again
 from bulkreact.runs.history import summarize
-from bulkreact.runs.index import Run
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import foreign_run
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.sheets.output.results_csv import RESULTS

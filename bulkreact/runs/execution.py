@@ -23,10 +23,10 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, hand_over
-from bulkreact.runs.index import Run
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import shell_quote

@@ -13,7 +13,8 @@ from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError, JournalUnreadableError
 from bulkreact.runs import store
-from bulkreact.runs.index import Run, list_related_runs
+from bulkreact.runs.index import list_related_runs
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.wording import shell_quote
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.runs.index import Run, RunCounts, read_run
+from bulkreact.runs.run_record import Run, RunCounts, read_run
 from bulkreact.runs.run_status import RUNNING, run_status
 from bulkreact.timestamps import iso_milliseconds, seconds_between, utc_now
 from bulkreact.wording import plural

@@ -1,60 +1,73 @@
-"""The index file of a reports folder: one entry for each run; a damaged file is replaced, an unusable one ignored."""
+"""The index file of a reports folder: one entry for each run. One that does not prove itself is made anew."""
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import json
+
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.checksums import checksum
+from bulkreact.batch.journal.journal_file import is_damage
 from bulkreact.file_access import foreign_access
 
 INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 5
+_VERSION = 1000 * schema.VERSION + 6
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
-    name TEXT PRIMARY KEY, seal INTEGER NOT NULL, mtime INTEGER NOT NULL, size INTEGER NOT NULL,
-    inode INTEGER NOT NULL, wal TEXT NOT NULL, created_at TEXT NOT NULL, retry_of TEXT, digest TEXT NOT NULL,
-    input_name TEXT NOT NULL, is_open INTEGER NOT NULL, counted INTEGER NOT NULL, content BLOB NOT NULL
+    name TEXT PRIMARY KEY, seal INTEGER NOT NULL, created_at TEXT NOT NULL, retry_of TEXT, digest TEXT NOT NULL,
+    input_name TEXT NOT NULL, is_open INTEGER NOT NULL, mtime INTEGER NOT NULL, size INTEGER NOT NULL,
+    inode INTEGER NOT NULL, wal TEXT NOT NULL, counted INTEGER NOT NULL, content BLOB NOT NULL,
+    facts_checksum INTEGER NOT NULL, checksum INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS seals ON runs (name, seal);
-CREATE INDEX IF NOT EXISTS runs_by_digest ON runs (digest);
-CREATE INDEX IF NOT EXISTS open_runs ON runs (input_name) WHERE is_open;
-CREATE INDEX IF NOT EXISTS retries ON runs (retry_of) WHERE retry_of IS NOT NULL
-"""
-_RELATED = """
-SELECT * FROM runs WHERE rowid IN (
-    SELECT rowid FROM runs WHERE digest = ?
-    UNION SELECT rowid FROM runs WHERE is_open AND input_name = ?
-    UNION SELECT rowid FROM runs WHERE retry_of IS NOT NULL
+CREATE INDEX IF NOT EXISTS facts ON runs (
+    name, seal, created_at, retry_of, digest, input_name, is_open, facts_checksum
 )
 """
-_NAMED = """
-SELECT * FROM runs WHERE substr(name, 1, length(?1)) = ?1 OR substr(name, -length(?1)) = ?1 OR input_name = ?1
-    OR name NOT GLOB '????????T??????Z-*'
+_FACTS = """
+SELECT name, seal, created_at, retry_of, digest, input_name, is_open, facts_checksum FROM runs INDEXED BY facts
 """
+_ENTRIES = """
+SELECT name, seal, created_at, retry_of, digest, input_name, is_open, mtime, size, inode, wal, counted, content, checksum
+FROM runs
+"""
+_NAMED = "WHERE name IN (SELECT value FROM json_each(?))"
 _BUSY_SECONDS = 1.0
 
 
-class Entry(NamedTuple):
-    """What is known of one run, while its journal's modification time, size, inode and log (``wal``) are the same.
-
-    They are, as long as the modification time of its folder is ``seal``, if that is not 0.
-    """
+class Facts(NamedTuple):
+    """What tells whether a run is wanted, without its entry. ``seal``, ``is_open``: as when it was last looked at."""
 
     name: str
     seal: int
-    mtime: int
-    size: int
-    inode: int
-    wal: str
     created_at: str
     retry_of: str | None
     digest: str
     input_name: str
     is_open: int
+
+
+class Entry(NamedTuple):
+    """What is known of one run, while its journal's modification time, size, inode and log (``wal``) are the same.
+
+    They are, as long as the modification time of its folder is ``seal``, if that is not 0. It begins with its Facts.
+    """
+
+    name: str
+    seal: int
+    created_at: str
+    retry_of: str | None
+    digest: str
+    input_name: str
+    is_open: int
+    mtime: int
+    size: int
+    inode: int
+    wal: str
     counted: int
     content: bytes
 
@@ -66,66 +79,95 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """The seals of all runs in the index by their names, and the entries of those that were asked for."""
+    """The entries of the runs that were asked for, and the seals of the others, by name.
 
-    seals: dict[str, int] = field(default_factory=dict)
+    Every run that is in neither must be looked at. ``is_damaged``: the file must be made anew, and said nothing.
+    """
+
     entries: dict[str, Entry] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
+    is_damaged: bool = False
+
+
+class _MismatchError(Exception):
+    """A record of the index does not match its checksum."""
 
 
 def load_all(reports: Path) -> StoredIndex:
     """Return all entries, none if the index cannot be used."""
-    return _load(reports, "SELECT * FROM runs")
+    return load(reports, None)
 
 
-def load_related(reports: Path, *, digest: str, input_name: str) -> StoredIndex:
-    """Return the entries with a digest, of an input name if they are open, and of retries."""
-    return _load(reports, _RELATED, digest, input_name)
+def load(reports: Path, is_wanted: Callable[[Facts], object] | None) -> StoredIndex:
+    """Return the entries of runs that are wanted; nothing if the index cannot be used."""
+    try:
+        with closing(_connect(reports, "ro")) as connection:
+            connection.execute("BEGIN")
+            return _read(connection, is_wanted)
+    except sqlite3.Error as error:
+        return StoredIndex(is_damaged=is_damage(error))
+    except (UnicodeDecodeError, _MismatchError):
+        return StoredIndex(is_damaged=True)
+    except OSError:
+        return StoredIndex()
 
 
-def load_open(reports: Path) -> StoredIndex:
-    """Return the entries that are open or not sealed."""
-    return _load(reports, "SELECT * FROM runs WHERE is_open OR seal = 0")
+def _read(connection: sqlite3.Connection, is_wanted: Callable[[Facts], object] | None) -> StoredIndex:
+    if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        return StoredIndex()
+    if is_wanted is None:
+        return StoredIndex(_entries(connection.execute(_ENTRIES)))
+    wanted, others = list[str](), dict[str, int]()
+    # What is passed over is as important as what is found: a run that is hidden would be sent once more.
+    for *values, found in connection.execute(_FACTS):
+        if checksum(*values) != found:
+            raise _MismatchError
+        facts = Facts._make(values)
+        if is_wanted(facts):
+            wanted.append(facts.name)
+        else:
+            others[facts.name] = facts.seal
+    names = json.encode(wanted).decode()
+    rows = connection.execute(f"{_ENTRIES} {_NAMED}", (names,))
+    return StoredIndex(_entries(rows), others)
 
 
-def load_old(reports: Path, *, before: str) -> StoredIndex:
-    """Return the entries of runs created before a time, and of retries."""
-    return _load(reports, "SELECT * FROM runs WHERE created_at < ? OR retry_of IS NOT NULL", before)
+def _entries(rows: sqlite3.Cursor) -> dict[str, Entry]:
+    entries = dict[str, Entry]()
+    for *values, found in rows:
+        if checksum(*values) != found:
+            raise _MismatchError
+        entry = Entry._make(values)
+        entries[entry.name] = entry
+    return entries
 
 
-def load_named(reports: Path, name: str) -> StoredIndex:
-    """Return the entries whose names begin or end so, those of an input name, and those of renamed folders."""
-    return _load(reports, _NAMED, name)
-
-
-def _load(reports: Path, sql: str, *values: str) -> StoredIndex:
-    with suppress(sqlite3.Error, OSError), closing(_connect(reports, "ro")) as connection:
-        connection.execute("BEGIN")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-            seals = dict(connection.execute("SELECT name, seal FROM runs"))
-            entries = map(Entry._make, connection.execute(sql, values))
-            return StoredIndex(seals, {entry.name: entry for entry in entries})
-    return StoredIndex()
-
-
-def save(reports: Path, changed: Iterable[Entry], *, removed: Iterable[str]) -> None:
-    """Write entries into the index; a damaged index is replaced, an unwritable one is left as it is."""
-    path = reports / INDEX_NAME
+def save(reports: Path, changed: Collection[Entry], *, removed: Iterable[str], anew: bool = False) -> None:
+    """Write entries into the index, ``anew`` or if it is damaged into a new one; leave an unwritable one as it is."""
     for _ in range(2):
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            if anew:
+                _remove(reports)
+            os.close(os.open(reports / INDEX_NAME, os.O_CREAT | os.O_RDWR, 0o600))
             _write(reports, changed, removed)
-        except sqlite3.OperationalError:
-            # In use, on a full disk, or in a read-only folder.
-            return
-        except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                # In use, on a full disk, or in a read-only folder.
+                return
+            anew = True
         except OSError:
             return
         else:
             return
 
 
-def _write(reports: Path, changed: Iterable[Entry], removed: Iterable[str]) -> None:
+def _remove(reports: Path) -> None:
+    # With the log of an interrupted write: it would be written back into the new file.
+    for name in (INDEX_NAME, f"{INDEX_NAME}-journal"):
+        (reports / name).unlink(missing_ok=True)
+
+
+def _write(reports: Path, changed: Collection[Entry], removed: Iterable[str]) -> None:
     with closing(_connect(reports, "rw")) as connection:
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
@@ -134,14 +176,15 @@ def _write(reports: Path, changed: Iterable[Entry], removed: Iterable[str]) -> N
         for statement in _TABLES.split(";"):
             connection.execute(statement)
         connection.executemany("DELETE FROM runs WHERE name = ?", ((name,) for name in removed))
-        marks = ", ".join("?" for _ in Entry._fields)
-        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({marks})", changed)  # noqa: S608 - only marks
+        records = ((*entry, checksum(*entry[: len(Facts._fields)]), checksum(*entry)) for entry in changed)
+        marks = ", ".join("?" for _ in range(len(Entry._fields) + 2))
+        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({marks})", records)  # noqa: S608 - only marks
         connection.execute("COMMIT")
 
 
 def _connect(reports: Path, mode: str) -> sqlite3.Connection:
     if foreign_access(reports / INDEX_NAME):
         # It would say where the calls of our runs go.
-        raise sqlite3.OperationalError("others can write it")
+        raise PermissionError
     uri = f"{(reports / INDEX_NAME).absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)

@@ -8,7 +8,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import RunState, Status
 from bulkreact.runs import store
-from bulkreact.runs.index import read_run
+from bulkreact.runs.run_record import read_run
 from bulkreact.sheets.output.report_data import NextStep
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.wording import plural

@@ -16,11 +16,12 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, open_retries
-from bulkreact.runs.index import Run, list_related_runs
+from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.publication import known_runs, publish_alone
 from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN

@@ -19,9 +19,10 @@ from bulkreact.models import InputRow, RunState, Status
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers
-from bulkreact.runs.index import Run, list_related_runs
+from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm, PreparedRun, run_settings
+from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds

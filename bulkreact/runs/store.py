@@ -15,7 +15,8 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
-from bulkreact.runs.index import Run, RunList, list_named_runs, list_runs, newest_runs, read_run
+from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_runs
+from bulkreact.runs.run_record import Run, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import describe_error, printable, shell_quote

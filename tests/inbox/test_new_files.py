@@ -15,8 +15,8 @@ from bulkreact.inbox.new_files import (
     RefusedFile,
     classify,
 )
-from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.runs.run_record import Run, RunRecord
 from bulkreact.sheets.input.input_file import InputFile
 from tests.support.ids import guid, metadata, row, write_csv
 

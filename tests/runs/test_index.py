@@ -15,7 +15,7 @@ import pytest
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import InputRow, RunState
-from bulkreact.runs import index, index_file
+from bulkreact.runs import index_file, run_record
 from bulkreact.runs.index import list_runs
 from bulkreact.runs.index_file import INDEX_NAME
 from tests.support.ids import AT, guid, metadata, target
@@ -56,7 +56,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             names.append(folder.name)
             super().__init__(folder)
 
-    monkeypatch.setattr(index, "JournalReader", Counting)
+    monkeypatch.setattr(run_record, "JournalReader", Counting)
     return names
 
 

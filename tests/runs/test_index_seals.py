@@ -10,7 +10,7 @@ import pytest
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader
 from bulkreact.models import InputRow, RunState
-from bulkreact.runs import index
+from bulkreact.runs import index_entries, run_record
 from bulkreact.runs.index import (
     list_named_runs,
     list_old_runs,
@@ -55,13 +55,13 @@ def rest(folder: Path) -> None:
 def examined(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the runs whose journals were looked at more closely than from outside, as it happens."""
     names: list[str] = []
-    signature = index._signature
+    signature = index_entries._signature
 
     def recording(journal: str, *, has_log: bool) -> object:
         names.append(Path(journal).parent.name)
         return signature(journal, has_log=has_log)
 
-    monkeypatch.setattr(index, "_signature", recording)
+    monkeypatch.setattr(index_entries, "_signature", recording)
     return names
 
 
@@ -115,7 +115,7 @@ def test_what_changes_while_it_is_read_at_rest_is_read_again(tmp_path: Path, mon
             super().__exit__(None, None, None)
             work(self.folder, ends=False)
 
-    monkeypatch.setattr(index, "RestingJournalReader", Overtaken)
+    monkeypatch.setattr(run_record, "RestingJournalReader", Overtaken)
     assert not list_runs(tmp_path).runs[0].is_finished
 
 

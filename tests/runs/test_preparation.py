@@ -11,9 +11,9 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import RunState
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
-from bulkreact.runs.index import Run, RunRecord
 from bulkreact.runs.preparation import choose_unfinished
 from bulkreact.runs.retry_selection import find_unfinished_retry
+from bulkreact.runs.run_record import Run, RunRecord
 from bulkreact.timestamps import iso_milliseconds
 
 TENANT, OTHER_TENANT = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "12")

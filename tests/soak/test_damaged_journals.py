@@ -1,9 +1,7 @@
 """Single changed bits in a journal and its log: each is refused, or changes nothing that is sent or reported."""
 
-import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,31 +10,19 @@ import pytest
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import JournalUnreadableError
-from tests.support.damage import make_damageable, read_effects
+from tests.support.damage import flips, make_damageable, read_effects
 
 pytestmark = pytest.mark.soak
 NAME, LOG = "journal.sqlite3", "journal.sqlite3-wal"
-# Pages are mostly empty: of long runs of zeros only the ends are worth a try.
-_EMPTY = re.compile(rb"\0{32,}")
 _FRAME, _PAGE = 24, 4096
 _EVERY = 211
-
-
-def flips(content: bytes) -> Iterator[bytes]:
-    """Yield the content with one bit changed, for a choice of bits all over what is not empty."""
-    empty = {index for run in _EMPTY.finditer(content) for index in range(run.start() + 8, run.end() - 8)}
-    bits = [8 * index + bit for index in range(len(content)) if index not in empty for bit in range(8)]
-    for position in bits[::_EVERY]:
-        changed = bytearray(content)
-        changed[position // 8] ^= 1 << position % 8
-        yield bytes(changed)
 
 
 def outcomes(folder: Path, name: str, expected: list[tuple[object, ...]]) -> Counter[str]:
     """Return how often a changed bit in a file was refused, was harmless, or had another effect."""
     counted: Counter[str] = Counter()
     work = folder.with_name("work")
-    for content in flips((folder / name).read_bytes()):
+    for content in flips((folder / name).read_bytes(), every=_EVERY):
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(folder, work)
         (work / name).write_bytes(content)

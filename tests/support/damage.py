@@ -1,6 +1,8 @@
-"""Makes a journal to be damaged, and reads all that a run sends and reports from one."""
+"""Changes single bits, makes a journal to be damaged, and reads all that a run sends and reports from one."""
 
+import re
 import shutil
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,6 +20,18 @@ from tests.support.virtual_run import Killed, VirtualRun
 
 _LIMITS = Limits(calls_per_second=None, attempts=2, halt=Threshold())
 _SCENARIOS = (1503, 1404, 1999, 1400)
+# Pages are mostly empty: of long runs of zeros only the ends are worth a try.
+_EMPTY = re.compile(rb"\0{32,}")
+
+
+def flips(content: bytes, *, every: int) -> Iterator[bytes]:
+    """Yield the content with one bit changed, for a choice of bits all over what is not empty."""
+    empty = {index for run in _EMPTY.finditer(content) for index in range(run.start() + 8, run.end() - 8)}
+    bits = [8 * index + bit for index in range(len(content)) if index not in empty for bit in range(8)]
+    for position in bits[::every]:
+        changed = bytearray(content)
+        changed[position // 8] ^= 1 << position % 8
+        yield bytes(changed)
 
 
 def make_damageable(folder: Path) -> Path:

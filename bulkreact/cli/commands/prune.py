@@ -22,7 +22,8 @@ from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
-from bulkreact.runs.index import Run, list_old_runs
+from bulkreact.runs.index import list_old_runs
+from bulkreact.runs.run_record import Run
 from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
