@@ -9,12 +9,12 @@ import pandas as pd
 from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import ColumnError, HeaderRule
 from bulkreact.sheets.input import guid_cells
-from bulkreact.sheets.input.csv_scan import CutOffRow
-from bulkreact.sheets.input.csv_table import TextTable
 from bulkreact.sheets.input.file_formats import detect_format
 from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.xlsx_table import WorkbookTable
+from bulkreact.sheets.input.text.csv_scan import CutOffRow
+from bulkreact.sheets.input.text.csv_table import TextTable
+from bulkreact.sheets.input.workbook.xlsx_table import WorkbookTable
 
 
 class Table(Protocol):

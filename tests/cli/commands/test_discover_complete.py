@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook
 
 from bulkreact.sheets.columns import HeaderRule
-from bulkreact.sheets.input.xlsx_table import WorkbookTable
+from bulkreact.sheets.input.workbook.xlsx_table import WorkbookTable
 from tests.support.background_loop import serving
 from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
 from tests.support.ids import guid, read_csv, write_csv

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import HeaderRule
-from bulkreact.sheets.input import csv_scan as scan_module
-from bulkreact.sheets.input.clean_text import CleanText
-from bulkreact.sheets.input.csv_scan import CutOffRow, Scan, scan_records
 from bulkreact.sheets.input.header_search import FoundHeader
+from bulkreact.sheets.input.text import csv_scan as scan_module
+from bulkreact.sheets.input.text.clean_text import CleanText
+from bulkreact.sheets.input.text.csv_scan import CutOffRow, Scan, scan_records
 
 RULE = HeaderRule({"customer_id": "a", "subscription_id": "b"}, ("customer_id", "subscription_id"))
 

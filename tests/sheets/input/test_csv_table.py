@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.text import csv_table as text_module
 from tests.support.ids import guid, read_csv, row
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Operation
 from bulkreact.partnercenter.request_ids import RequestIds
-from bulkreact.sheets.input import csv_table as text_module
 from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.sheets.input.text import csv_table as text_module
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import guid, row, target, write_csv
 

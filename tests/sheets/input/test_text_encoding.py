@@ -7,7 +7,7 @@ import pytest
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.text_encoding import find_nonsense
+from bulkreact.sheets.input.text.text_encoding import find_nonsense
 from tests.support.ids import HEADER, guid, row
 
 WESTERN = {

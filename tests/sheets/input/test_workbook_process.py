@@ -12,11 +12,11 @@ from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
-from bulkreact.sheets.input import workbook_reader
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.workbook_messages import Job
-from bulkreact.sheets.input.workbook_reader import WorkbookReader
+from bulkreact.sheets.input.workbook import workbook_reader
+from bulkreact.sheets.input.workbook.workbook_messages import Job
+from bulkreact.sheets.input.workbook.workbook_reader import WorkbookReader
 from tests.support.ids import HEADER, guid, row
 from tests.support.program import Program
 from tests.support.workbooks import SHEET_PART, TABLE, cell, row_xml, sheet_xml, write_workbook

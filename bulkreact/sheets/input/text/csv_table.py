@@ -16,11 +16,17 @@ import pandas as pd
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
-from bulkreact.sheets.input.clean_text import CleanText, find_nuls
-from bulkreact.sheets.input.csv_dialect import DELIMITERS, CsvDialect, detect_delimiter, find_sep_line, first_records
-from bulkreact.sheets.input.csv_scan import CutOffRow, scan_records
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
-from bulkreact.sheets.input.text_encoding import (
+from bulkreact.sheets.input.text.clean_text import CleanText, find_nuls
+from bulkreact.sheets.input.text.csv_dialect import (
+    DELIMITERS,
+    CsvDialect,
+    detect_delimiter,
+    find_sep_line,
+    first_records,
+)
+from bulkreact.sheets.input.text.csv_scan import CutOffRow, scan_records
+from bulkreact.sheets.input.text.text_encoding import (
     REGIONAL,
     WESTERN,
     candidates,

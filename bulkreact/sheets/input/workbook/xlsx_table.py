@@ -7,9 +7,9 @@ import pandas as pd
 
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import TITLE_LINES, FoundHeader, find_header
-from bulkreact.sheets.input.merged_cells import MergedCells
-from bulkreact.sheets.input.workbook_messages import Choice, Job, SheetHead
-from bulkreact.sheets.input.workbook_reader import WorkbookReader
+from bulkreact.sheets.input.workbook.merged_cells import MergedCells
+from bulkreact.sheets.input.workbook.workbook_messages import Choice, Job, SheetHead
+from bulkreact.sheets.input.workbook.workbook_reader import WorkbookReader
 
 
 class WorkbookTable:

@@ -12,12 +12,21 @@ from typing import IO, TypeVar
 import msgspec
 
 from bulkreact.errors import FileRefusedError, ReaderNotStartedError
-from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
+from bulkreact.sheets.input.workbook.workbook_messages import (
+    Choice,
+    Heads,
+    Job,
+    Refusal,
+    Reply,
+    Rows,
+    SheetHead,
+    TableHead,
+)
 
 # No honest workbook takes so long for one answer.
 _SECONDS = 600
 # Python's variables and the working directory count for nothing: the process imports exactly what this one does.
-_CODE = "import sys; sys.path[:] = {}; from bulkreact.sheets.input.workbook_process import main; main()"
+_CODE = "import sys; sys.path[:] = {}; from bulkreact.sheets.input.workbook.workbook_process import main; main()"
 _REMEDY = "Open it in Excel or LibreOffice and save it again as .xlsx, or save the table alone as 'CSV UTF-8'."
 
 _ReplyT = TypeVar("_ReplyT", bound=Reply)

@@ -17,9 +17,18 @@ from typing import IO
 import msgspec
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from bulkreact.sheets.input.sheet_structure import SheetStructure, read_structure
-from bulkreact.sheets.input.workbook_messages import Choice, Heads, Job, Refusal, Reply, Rows, SheetHead, TableHead
-from bulkreact.sheets.input.workbook_parts import SAVE_AGAIN, WorkbookParts, WorkbookRefusedError, damage_error
+from bulkreact.sheets.input.workbook.sheet_structure import SheetStructure, read_structure
+from bulkreact.sheets.input.workbook.workbook_messages import (
+    Choice,
+    Heads,
+    Job,
+    Refusal,
+    Reply,
+    Rows,
+    SheetHead,
+    TableHead,
+)
+from bulkreact.sheets.input.workbook.workbook_parts import SAVE_AGAIN, WorkbookParts, WorkbookRefusedError, damage_error
 from bulkreact.wording import plural
 
 _MEMORY = 4 << 30

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from bulkreact.sheets.input.workbook_messages import MergedRange
+from bulkreact.sheets.input.workbook.workbook_messages import MergedRange
 
 
 class MergedCells:

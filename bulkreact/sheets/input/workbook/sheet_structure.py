@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import IO
 from xml.parsers import expat
 
-from bulkreact.sheets.input.workbook_messages import MergedRange
-from bulkreact.sheets.input.workbook_parts import WorkbookRefusedError, damage_error
+from bulkreact.sheets.input.workbook.workbook_messages import MergedRange
+from bulkreact.sheets.input.workbook.workbook_parts import WorkbookRefusedError, damage_error
 
 _BLOCK = 1 << 16
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")

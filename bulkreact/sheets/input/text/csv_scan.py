@@ -8,9 +8,9 @@ from itertools import chain, repeat
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
-from bulkreact.sheets.input.clean_text import CleanText
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
-from bulkreact.sheets.input.short_rows import ShortRows
+from bulkreact.sheets.input.text.clean_text import CleanText
+from bulkreact.sheets.input.text.short_rows import ShortRows
 
 _CHUNK = 1 << 16
 # The length of a C long on every platform: only the file itself limits a cell.

@@ -1,0 +1,1 @@
+"""Reads tables in workbooks, in a process of their own."""
