@@ -23,6 +23,8 @@ if sys.platform != "win32":
 # Name pattern of the draft that a killed process leaves behind.
 PARTIAL = ".*.partial"
 _HAS_LOCKS = sys.platform != "win32"
+# As PostgreSQL ignores them; a disk that fails reports EIO.
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS})
 # Where drafts cannot be locked.
 _ABANDONED_SECONDS = 86_400.0
 
@@ -66,14 +68,23 @@ def replacing_bytes(path: Path, *, private: bool, complete: Callable[[Path], Non
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, so that renames in it are durable, if the platform can."""
+    """Sync a folder, so that renames in it are durable, if the platform and its file system can."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync_open_folder(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_open_folder(descriptor: int) -> None:
+    """Sync an open folder; shares that keep the order of names by themselves refuse it, and are left at that."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
 @contextmanager

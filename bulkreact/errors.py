@@ -1,11 +1,37 @@
 """The errors that end a command: each has a message and an exit code."""
 
+import errno
 from collections.abc import Iterable
 
 EXIT_SUCCESS = 0
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+# What a disk, a file system or a limit of the system refuses, however right the program is.
+_REFUSALS = (
+    *(
+        "EACCES",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "EMFILE",
+        "ENFILE",
+        "ENODEV",
+        "ENOLCK",
+        "ENOMEM",
+        "ENOSPC",
+        "ENOSYS",
+        "ENOTSUP",
+    ),
+    *("ENXIO", "EOPNOTSUPP", "EPERM", "EROFS", "ESTALE", "ETIMEDOUT"),
+)
+
+
+def is_refused_by_system(error: OSError) -> bool:
+    """Return whether an error comes from the machine, a disk that is full or a limit, and not from a mistake of ours."""
+    # Not every system has all of them.
+    return error.errno is not None and errno.errorcode.get(error.errno) in _REFUSALS
 
 
 class BulkreactError(Exception):

@@ -1,6 +1,8 @@
 """Files appear whole or not at all, and nothing is left of a process that was killed while it wrote one."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,27 @@ def test_the_complete_draft_is_shown_before_it_replaces_the_file(tmp_path: Path)
     ) as file:
         file.write("text")
     assert shown == [(b"text", False)]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "is_refused"),
+    [(errno.EINVAL, False), (errno.ENOSYS, False), (errno.EOPNOTSUPP, False), (errno.EIO, True)],
+)
+def test_a_file_system_that_syncs_no_folders_is_used_all_the_same_and_a_failing_disk_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_refused: bool
+) -> None:
+    sync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    if is_refused:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            write(tmp_path / "results.csv", "whole")
+    else:
+        write(tmp_path / "results.csv", "whole")
+    assert (tmp_path / "results.csv").read_text() == "whole"

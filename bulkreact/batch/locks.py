@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.file_access import open_private, take_private_folder
+from bulkreact.system_lock import release, system_lock
 from bulkreact.wording import describe_error
 
 _PORTS = {"https": 443, "http": 80}
@@ -30,8 +31,8 @@ class RemovableLock:
 
     def __init__(self, path: Path, guard: Path) -> None:
         self._path = path
-        self._lock = FileLock(path, mode=0o600)
-        self._guard = FileLock(guard, mode=0o600)
+        self._lock = system_lock(path)
+        self._guard = system_lock(guard)
 
     def acquire(self) -> None:
         """Take the lock; raise Timeout if another process has it, and OSError if the folder cannot be written."""
@@ -40,13 +41,13 @@ class RemovableLock:
 
     def release(self) -> None:
         """Give the lock up; its file stays."""
-        self._lock.release()
+        release(self._lock)
 
     def remove(self) -> None:
         """Give the lock up and remove its file."""
         with self._guard:
             # In this order, because Windows removes no open file.
-            self._lock.release()
+            release(self._lock)
             self._path.unlink(missing_ok=True)
 
 
@@ -74,7 +75,7 @@ def reports_lock(reports: Path) -> Iterator[None]:
 
     Its file lies in that folder: processes that share it may have other folders for locks.
     """
-    lock = FileLock(reports / REPORTS_LOCK, mode=0o660)
+    lock = system_lock(reports / REPORTS_LOCK, mode=0o660)
     try:
         lock.acquire(timeout=_PUBLISHING_SECONDS)
     except Timeout:
@@ -82,14 +83,14 @@ def reports_lock(reports: Path) -> Iterator[None]:
             f"Another process has been beginning a run in {reports} for {_PUBLISHING_SECONDS:g} s. Nothing was sent. "
             "Try again."
         ) from None
-    except (OSError, NotImplementedError) as error:
+    except OSError as error:
         raise InputRefusedError(
             f"The reports folder {reports} cannot be locked: {describe_error(error)}. Nothing was sent. Choose another with --reports."
         ) from None
     try:
         yield
     finally:
-        lock.release()
+        release(lock)
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def _lock(
 ) -> Iterator[Callable[[str], None]]:
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     holder = state / f"{name}.json"
-    lock = FileLock(state / f"{name}.lock", mode=0o600)
+    lock = system_lock(state / f"{name}.lock")
 
     def record_run(run: str) -> None:
         with open(holder, "w", encoding="utf-8", opener=open_private) as file:
@@ -128,12 +129,18 @@ def _lock(
         record_run("a run that is being prepared")
     except OSError as error:
         raise InputRefusedError(
-            f"The folder for locks, {state}, cannot be used: {error.strerror}. Name another in BULKREACT_STATE_DIR."
+            f"The folder for locks, {state}, cannot be used: {describe_error(error)}. Nothing was sent. Name another in BULKREACT_STATE_DIR."
         ) from None
+
+    def try_to_record(run: str) -> None:
+        # It only helps others to see who has the lock.
+        with suppress(OSError):
+            record_run(run)
+
     try:
-        yield record_run
+        yield try_to_record
     finally:
-        lock.release()
+        release(lock)
 
 
 def _describe(holder: Path) -> str:

@@ -16,7 +16,6 @@ from bulkreact.cli.invocation import Invocation, secrets_of
 from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
-from bulkreact.errors import BulkreactError
 
 _PROGRAM = "bulkreact"
 
@@ -102,5 +101,5 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
             # On a new line: a question or the terminal's ^C comes before it.
             echo(f"\n{message}", err=True)
         case _:
-            prefix = "Error: " if isinstance(error, BulkreactError) else trace
+            prefix = trace if ended.is_bug else "Error: "
             echo(f"{prefix}{message}", err=True)

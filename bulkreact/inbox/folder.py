@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
+from bulkreact.atomic_write import sync_open_folder
 from bulkreact.errors import InputRefusedError
 from bulkreact.wording import printable
 
@@ -110,7 +111,7 @@ class Folder:
     def sync(self) -> None:
         """Make new and removed names durable, if the platform can."""
         if self.descriptor is not None:
-            os.fsync(self.descriptor)
+            sync_open_folder(self.descriptor)
 
     def subfolder(self, name: str, *, create: bool = False) -> "Folder | None":
         """Return a subfolder, None if there is none; InputRefusedError if its name leads anywhere else."""

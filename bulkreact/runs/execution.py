@@ -17,8 +17,10 @@ from bulkreact.errors import (
     AlreadyRunningError,
     BulkreactError,
     CredentialsRefusedError,
+    InputRefusedError,
     JournalNotWrittenError,
     ResultsNotWrittenError,
+    is_refused_by_system,
 )
 from bulkreact.models import RunState
 from bulkreact.runs import store
@@ -29,7 +31,7 @@ from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.wording import shell_quote
+from bulkreact.wording import describe_error, shell_quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,26 @@ class RunJob:
 
 
 def execute(job: RunJob) -> WrittenResults:
-    """Settle the open rows of a run and write its files."""
+    """Settle the open rows of a run and write its files.
+
+    JournalNotWrittenError, with what to do then, if the journal cannot be written; the results are, if they can be.
+    """
+    try:
+        with _translating_refusals():
+            return _execute(job)
+    except JournalNotWrittenError as error:
+        raise JournalNotWrittenError(
+            f"{error} Nothing more was sent. Fix the cause, then continue with: {job.resume_command(job.run_name)} "
+            "(what was under way is repeated under its old request ids). "
+            f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
+        ) from None
+
+
+def _execute(job: RunJob) -> WrittenResults:
     connection, access = job.connection, job.connection.access
     connection.shutdown.install()
     connection.reporter.started(job.folder.name)
-    complete_handovers(job.folder)
-    with Journal(job.folder, check=not job.is_new) as journal:
+    with _open_journal(job) as journal:
         if job.seen and journal.latest_session() != job.seen.session:
             raise AlreadyRunningError(
                 f"Another process has worked on run {journal.metadata.id} meanwhile. Nothing was sent. Look at it with: "
@@ -99,17 +115,14 @@ def execute(job: RunJob) -> WrittenResults:
             now=iso_milliseconds(connection.now()),
         )
         try:
-            stop_reason = _work(job, journal, number)
+            with _translating_refusals():
+                stop_reason = _work(job, journal, number)
         except JournalNotWrittenError as error:
             # The session stays open, as after a kill; what is known is written if there is room.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
                 _write(job, stop_reason, iso_milliseconds(connection.now()))
-            raise JournalNotWrittenError(
-                f"{error} Nothing more was sent. Make room, then continue with: {job.resume_command(job.run_name)} "
-                "(what was under way is repeated under its old request ids). "
-                f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
-            ) from None
+            raise
         except BaseException:
             bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
             with _ending_session(job, journal, number, bug):
@@ -121,6 +134,29 @@ def execute(job: RunJob) -> WrittenResults:
         with _ending_session(job, journal, number, stop_reason) as results:
             _report(job, results, stop_reason)
         return results
+
+
+@contextmanager
+def _translating_refusals() -> Iterator[None]:
+    """Raise JournalNotWrittenError if a disk or a limit of the system stops the run, and not a bug."""
+    try:
+        yield
+    except OSError as error:
+        if not is_refused_by_system(error):
+            raise
+        raise JournalNotWrittenError(f"The run was stopped: {describe_error(error)}.") from error
+
+
+def _open_journal(job: RunJob) -> Journal:
+    """Open the journal of a run; JournalNotWrittenError if that of a new one cannot be any more: its folder stays."""
+    if not job.is_new:
+        complete_handovers(job.folder)
+    try:
+        return Journal(job.folder, check=not job.is_new)
+    except InputRefusedError as error:
+        if not job.is_new:
+            raise
+        raise JournalNotWrittenError(str(error)) from None
 
 
 def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
@@ -171,12 +207,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         if job.sends_rows
         else latest_run_status(job.folder, now=now)
     )
-    for partial_file in job.folder.glob(PARTIAL):
-        # A killed process left it; a folder may be that of another process, which writes a workbook.
-        if partial_file.is_dir():
-            remove_abandoned(partial_file)
-        else:
-            partial_file.unlink(missing_ok=True)
+    _remove_partial_files(job.folder)
     results = ResultFiles(
         job.folder,
         status,
@@ -188,6 +219,17 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         xlsx=job.output.xlsx,
     ).write()
     return results if job.sends_rows else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
+
+
+def _remove_partial_files(folder: Path) -> None:
+    """Remove what a killed process left, as far as possible."""
+    with suppress(OSError):
+        for partial_file in folder.glob(PARTIAL):
+            # A folder may be that of another process, which writes a workbook.
+            if partial_file.is_dir():
+                remove_abandoned(partial_file)
+            else:
+                partial_file.unlink(missing_ok=True)
 
 
 def write_again(

@@ -82,7 +82,7 @@ class ResultFiles:
             reason = str(error) if isinstance(error, JournalUnreadableError) else _describe(error)
             is_damaged = isinstance(error, JournalDamagedError)
             raise ResultsNotWrittenError(
-                f"The result files could not be written: {reason}."
+                f"The result files could not be written: {reason.rstrip('.')}."
                 f"{'' if is_damaged else ' Nothing is lost: the journal has every outcome.'} "
                 f"Fix the cause, then write them again with: bulkreact results {shell_quote(self.folder)}"
             ) from None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bulkreact.atomic_write import drafting, remove_abandoned, sync_folder
+from bulkreact.batch.journal.journal import check_lock
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JournalReader
@@ -51,16 +52,18 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
             _remove_abandoned_drafts(reports)
             stack.enter_context(drafting(folder))
         except OSError as error:
-            raise InputRefusedError(
-                f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
-            ) from None
+            raise _unwritable(reports, error.strerror) from None
         try:
             with translating_write_errors():
                 yield folder
         except JournalNotWrittenError as error:
-            raise InputRefusedError(
-                f"The reports folder {reports} cannot be written: {error.__cause__}. Nothing was sent."
-            ) from None
+            raise _unwritable(reports, error.__cause__) from None
+
+
+def _unwritable(reports: Path, reason: object) -> InputRefusedError:
+    return InputRefusedError(
+        f"The reports folder {reports} cannot be written: {reason}. Nothing was sent. Choose another with --reports."
+    )
 
 
 def _remove_abandoned_drafts(reports: Path) -> None:
@@ -72,11 +75,19 @@ def _remove_abandoned_drafts(reports: Path) -> None:
 
 
 def publish(folder: Path, run_id: str) -> Path:
-    """Rename a draft to its run id: from here on the run exists."""
+    """Rename a draft to its run id: from here on the run exists, unless InputRefusedError is raised."""
     named = folder.with_name(run_id)
-    folder.rename(named)
-    sync_folder(named)
-    sync_folder(named.parent)
+    try:
+        check_lock(folder)
+        sync_folder(folder)
+        folder.rename(named)
+        try:
+            sync_folder(named.parent)
+        except OSError:
+            named.rename(folder)
+            raise
+    except OSError as error:
+        raise _unwritable(folder.parent, error.strerror) from None
     return named
 
 

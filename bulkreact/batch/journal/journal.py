@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import row_transfers, schema
@@ -23,6 +23,7 @@ from bulkreact.batch.journal.writer import connect_sqlite, translating_write_err
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
+from bulkreact.system_lock import release, system_lock
 from bulkreact.wording import describe_error
 
 LOCK_NAME = "journal.lock"
@@ -42,7 +43,7 @@ class Journal(JournalReader):
     """
 
     def __init__(self, folder: Path, *, check: bool = False) -> None:
-        self._lock = FileLock(folder / LOCK_NAME, mode=0o600)
+        self._lock = system_lock(folder / LOCK_NAME)
         try:
             self._lock.acquire(timeout=_LOCK_SECONDS)
         except Timeout:
@@ -58,12 +59,12 @@ class Journal(JournalReader):
             self.metadata = load_metadata(self.connection)
             upgrade(self.connection)
         except sqlite3.Error as error:
-            self._lock.release()
+            release(self._lock)
             raise InputRefusedError(
                 f"The journal in {folder} cannot be opened for writing: {describe_error(error)}."
             ) from None
         except JournalUnreadableError:
-            self._lock.release()
+            release(self._lock)
             raise
 
     def __enter__(self) -> Self:
@@ -78,7 +79,7 @@ class Journal(JournalReader):
             if isinstance(error, sqlite3.DatabaseError | LookupError | ValueError):
                 self._explain(error)
         finally:
-            self._lock.release()
+            release(self._lock)
 
     def _explain(self, error: Exception) -> None:
         """Raise JournalNotWrittenError if the journal was damaged while this process worked on it; else it is a bug."""
@@ -181,9 +182,14 @@ def finalize(folder: Path, metadata: RunMetadata) -> None:
         connection.execute("COMMIT")
 
 
+def check_lock(folder: Path) -> None:
+    """Raise OSError if the journal in a folder cannot be locked: no process could work on the run."""
+    system_lock(folder / LOCK_NAME).acquire().lock.release()
+
+
 def is_locked(folder: Path) -> bool:
     """Return whether a process is working on the run in a folder."""
-    lock = FileLock(folder / LOCK_NAME, mode=0o600)
+    lock = system_lock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=_PROBE_SECONDS, poll_interval=_PROBE_SECONDS / 10)
     except Timeout:
@@ -191,5 +197,5 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         # A read-only folder: its lock cannot be tried.
         return False
-    lock.release()
+    release(lock)
     return False

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from msal import SerializableTokenCache
 
 from bulkreact.errors import InputRefusedError
@@ -24,6 +24,7 @@ from bulkreact.partnercenter.auth.sign_in_records import (
 )
 from bulkreact.partnercenter.auth.token_errors import TokenServiceError
 from bulkreact.settings import Identity
+from bulkreact.system_lock import release, system_lock
 from bulkreact.wording import describe_error
 
 # The most that the tokens grow in one rotation, in bytes.
@@ -45,7 +46,7 @@ class SignIn:
     def __init__(self, stem: Path) -> None:
         self._cache = stem.with_suffix(".cache")
         self._record = stem.with_suffix(".json")
-        self._lock = FileLock(stem.with_suffix(".lock"), mode=0o600, timeout=_LOCK_SECONDS)
+        self._lock = system_lock(stem.with_suffix(".lock"), timeout=_LOCK_SECONDS)
 
     @property
     def file(self) -> Path:
@@ -72,7 +73,7 @@ class SignIn:
             self._recover_drafts()
             yield
         finally:
-            self._lock.release()
+            release(self._lock)
 
     @contextmanager
     def tokens(self, store: TokenStorage) -> Iterator[SerializableTokenCache]:
