@@ -39,6 +39,7 @@ class RunSummary:
             "run_id": metadata.id,
             "command": metadata.command,
             "retry_of": metadata.retry_of,
+            "corrects": metadata.settings.corrects or None,
             "input": {"name": metadata.input_name, "sha256": metadata.input_sha256, "rows": self.rows},
             "state": self.state,
             "exit_code": self.exit_code,

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from msgspec import structs
+
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import finalize
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
@@ -35,12 +37,16 @@ Confirm = Callable[[Callable[[], OpenCount]], None]
 
 @dataclass(frozen=True, slots=True)
 class NewRunOptions:
-    """How a run of an input is prepared; ``row_limit`` is None for all rows, ``new`` continues no unfinished run."""
+    """How a run of an input is prepared; ``row_limit`` is None for all rows, ``new`` continues no unfinished run.
+
+    ``corrects`` is the id of the run whose result file the input is, empty for any other input.
+    """
 
     reports: Path
     row_limit: int | None = None
     plan: SavedPlan | None = None
     new: bool = False
+    corrects: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ def prepare_run(
         metadata = new_metadata(
             run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
+        metadata = structs.replace(metadata, settings=structs.replace(metadata.settings, corrects=options.corrects))
         finalize(draft, metadata)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
@@ -82,6 +89,8 @@ def prepare_run(
             reporter.info(_describe_continuing(run, count))
             confirm(lambda: count)
             return PreparedRun(run.folder, run)
+        if options.corrects:
+            reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
         confirm(lambda: store.open_count(draft))
         if options.new:
             return PreparedRun(store.publish(draft, run_id))

@@ -68,6 +68,7 @@ def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[
         "Run": metadata.id,
         "Command": metadata.command,
         "Retry of": metadata.retry_of,
+        "Corrected rows of": metadata.settings.corrects,
         "State": status.stop_reason.state.value,
         "Reason": status.stop_reason.reason,
         "Started": metadata.created_at,

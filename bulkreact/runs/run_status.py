@@ -106,6 +106,7 @@ class RunOverview:
             "version": __version__,
             "command": metadata.command,
             "retry_of": metadata.retry_of,
+            "corrects": metadata.settings.corrects or None,
             "operator": metadata.operator,
             "input": {"name": metadata.input_name, "sha256": metadata.input_sha256, "rows": self.rows},
             "target": {

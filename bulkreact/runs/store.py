@@ -4,6 +4,7 @@ import getpass
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -19,11 +20,29 @@ from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalU
 from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_runs
 from bulkreact.runs.run_record import Run, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
-from bulkreact.sheets.output.results_csv import LATEST
+from bulkreact.sheets.output.results_csv import FAILED, LATEST, RESULTS
 from bulkreact.wording import describe_error, printable, shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
 _NAME_LENGTH = 40
+# Letters that do not come apart into one of ASCII and an accent, or are written otherwise.
+_LETTERS = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+        "ß": "ss",
+        "æ": "ae",
+        "Æ": "Ae",
+        "ø": "o",
+        "Ø": "O",
+    }
+    | {"œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th", "\u0131": "i"}
+)
+_CORRECTABLE = frozenset({FAILED, RESULTS, "failed.xlsx", "results.xlsx"})
 _NAMED = 5
 
 
@@ -36,10 +55,26 @@ def operator() -> str:
 
 
 def new_id(input_name: str, now: datetime) -> str:
-    """Return a run id, sortable by time: ``YYYYMMDDTHHMMSSZ-<input name>-<4 hex>``."""
+    """Return a run id, sortable by time: ``YYYYMMDDTHHMMSSZ-<input name>-<4 hex>``; it is ASCII, for every file system."""
     stem = input_name.split(".", 1)[0] or input_name
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:_NAME_LENGTH] or "input"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", _to_ascii(stem)).strip("-")[:_NAME_LENGTH].rstrip("-") or "input"
     return f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+
+
+def _to_ascii(text: str) -> str:
+    """Write letters of other Latin alphabets in ASCII: ``Kündigungen`` becomes ``Kuendigungen``, ``naïve`` ``naive``."""
+    letters = unicodedata.normalize("NFC", text).translate(_LETTERS)
+    return "".join(char for char in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(char))
+
+
+def run_of_results(file: Path) -> str:
+    """Return the id of the run whose folder a result file is in; empty for any other file."""
+    if file.name not in _CORRECTABLE or not (file.parent / JOURNAL_NAME).is_file():
+        return ""
+    try:
+        return read_run(file.parent).metadata.id
+    except (OSError, JournalUnreadableError):
+        return ""
 
 
 @contextmanager
@@ -137,7 +172,7 @@ def locate(folder: Path, run_id: str) -> Path | None:
 def find(reports: Path, name: str) -> Run:
     """Return a run of a reports folder, or the one in another folder; InputRefusedError unless it is exactly one.
 
-    A name is ``latest``, an id, the beginning or ending of one, the name of an input, or a folder.
+    A name is ``latest``, an id, the beginning or ending of one, the name or path of an input, or a folder.
     """
     if (Path(name) / JOURNAL_NAME).is_file():
         folder = Path(name).resolve()
@@ -152,19 +187,20 @@ def find(reports: Path, name: str) -> Run:
         run = read_run(reports / name)
         if run.metadata.id == name:
             return run
+    given, name = name, Path(name).name
     listed = list_named_runs(reports, name)
     matching = [run for run in listed.runs if _is_called(run, name)]
     matching = [run for run in matching if run.metadata.id == name] or matching
     if len(matching) > 1:
         names = ", ".join(run.metadata.id for run in matching[:_NAMED]) + (" …" if len(matching) > _NAMED else "")
-        raise InputRefusedError(f"{name!r} may mean {len(matching)} runs ({names}): give more of the id.")
+        raise InputRefusedError(f"{given!r} may mean {len(matching)} runs ({names}): give more of the id.")
     if matching:
         return matching[0]
     for folder, reason in listed.unreadable.items():
         if folder.name.startswith(name) or folder.name.endswith(name):
             raise _unreadable(folder, reason)
     raise InputRefusedError(
-        f"No run called {name!r} was found in {reports}. Look there, or name another folder with --reports."
+        f"No run called {given!r} was found in {reports}. Look there, or name another folder with --reports."
     )
 
 

@@ -1,20 +1,27 @@
 """How commands name a run: ``latest``, its id, the beginning or ending of one, its input, or its folder."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bulkreact.runs.index import list_runs
-from tests.support.ids import guid, row, write_csv
+from bulkreact.runs.store import new_id
+from bulkreact.settings import parse_run_id
+from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import Program
 
 NAMES: dict[str, Callable[[str], str]] = {
     "an id": lambda run_id: run_id,
     "the beginning of an id": lambda run_id: run_id[:-3],
     "the ending of an id": lambda run_id: run_id[-11:],
+    "the last four digits of an id": lambda run_id: run_id[-4:],
     "an input that one run has": lambda _: "second.csv",
+    "the path of that input": lambda _: "./inputs/second.csv",
     "a folder": lambda run_id: f"reports/{run_id}",
 }
 
@@ -82,3 +89,64 @@ def test_an_input_that_two_runs_have_is_refused(program: Program, runs: list[Pat
     assert result.code == 2
     assert runs[0].name in result.err
     assert "2 runs" in result.err
+
+
+@pytest.mark.parametrize(
+    ("input_name", "shown_as"),
+    [
+        ("Kündigungen März.csv", "Kuendigungen-Maerz"),
+        (unicodedata.normalize("NFD", "Kündigungen März.csv"), "Kuendigungen-Maerz"),
+        ("naïve façade.csv", "naive-facade"),
+        ("Straße Łódź Ørsted.xlsx", "Strasse-Lodz-Orsted"),
+        ("ﬁle №5.csv", "file-No5"),
+        ("注文.csv", "input"),
+        ("pass  wd/etc.csv", "pass-wd-etc"),
+        ("ü" * 30 + ".csv", "ue" * 20),
+    ],
+)
+def test_the_id_of_a_run_has_the_letters_of_its_input(input_name: str, shown_as: str) -> None:
+    run_id = new_id(input_name, datetime(2026, 11, 30, 4, tzinfo=UTC))
+    assert re.fullmatch(rf"20261130T040000Z-{shown_as}-[0-9a-f]{{4}}", run_id)
+    assert parse_run_id(run_id) == run_id
+
+
+@pytest.fixture
+def family(program: Program) -> list[Path]:
+    """A run with a deferred row, its retry, and a run of its failed.csv."""
+    write_csv(program.folder / "incident.csv", [row(guid(1)), row(scenario_id(800111)), row("no-guid")])
+    assert program("run", "incident.csv", "--simulate", "--rate", "off").code == 1
+    (folder,) = (program.folder / "reports").glob("2*")
+    assert program("retry", "--all-failed").code < 2
+    result = program("run", folder / "failed.csv", "--simulate", "--rate", "off")
+    assert result.code == 1, result.err
+    assert f"failed.csv has rows of run {folder.name}" in result.err
+    return [run.folder for run in reversed(list_runs(program.folder / "reports").runs)]
+
+
+def test_a_retry_and_a_run_of_failed_rows_tell_whose_child_they_are(program: Program, family: list[Path]) -> None:
+    first, retry, corrected = family
+    assert f"retry of {first.name}" in program("status", retry.name).out
+    assert f"rows of {first.name}, corrected" in program("status", corrected.name).out
+    assert json.loads((corrected / "summary.json").read_text())["corrects"] == first.name
+    assert json.loads((first / "summary.json").read_text())["corrects"] is None
+    assert first.name in (corrected / "report.html").read_text()
+    listed = json.loads(program("status", "--all", "--json").out)["runs"]
+    assert [(run["retry_of"], run["corrects"]) for run in listed] == [
+        (None, first.name),
+        (first.name, None),
+        (None, None),
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_ids_are_never_cut_in_the_list_of_runs(program: Program, family: list[Path], columns: int) -> None:
+    # What rich takes for a terminal, and its width.
+    program.environment |= {"FORCE_COLOR": "1", "COLUMNS": str(columns)}
+    lines = program("status", "--all").out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("2")] == [folder.name for folder in reversed(family)]
+
+
+@pytest.mark.parametrize("name", ["failed.csv", "input.csv"])
+def test_a_file_elsewhere_is_nobodys_child(program: Program, name: str) -> None:
+    write_csv(program.folder / name, [row(guid(1))])
+    assert program("run", name, "--simulate", "--rate", "off").summary["corrects"] is None

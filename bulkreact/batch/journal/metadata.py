@@ -39,7 +39,8 @@ class RunSettings(Struct, frozen=True):
     """How a run's calls are made, besides their target; empty if not given, and in journals of earlier versions.
 
     ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
-    shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to.
+    shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
+    whose failed rows the input has.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -48,6 +49,7 @@ class RunSettings(Struct, frozen=True):
     scope: str = ""
     options: tuple[str, ...] = ()
     certified_ids: bool = False
+    corrects: str = ""
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
@@ -81,6 +83,12 @@ class RunMetadata(Struct, frozen=True, array_like=True):
     def target(self) -> tuple[str, str]:
         """Return the key of the partner API; all simulators share one, whatever their port."""
         return ("simulated", "") if self.simulated else (self.base_url, self.api_version)
+
+    @property
+    def origin(self) -> str:
+        """Return whose rows the run has, for people; empty unless they are another run's."""
+        corrects = self.settings.corrects
+        return f"retry of {self.retry_of}" if self.retry_of else f"rows of {corrects}, corrected" if corrects else ""
 
     @property
     def request_ids(self) -> RequestIds:
@@ -212,6 +220,7 @@ _SETTING_PARSERS: Mapping[str, Callable[[str], object]] = {
     "client_id": parse_client_id,
     "authority": parse_authority,
     "scope": parse_scope,
+    "corrects": parse_run_id,
 }
 
 

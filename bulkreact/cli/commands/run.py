@@ -13,6 +13,7 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.options.paths import InputName, ReadablePath
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
+from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
 from bulkreact.runs.preparation import NewRunOptions, prepare_run
@@ -52,7 +53,9 @@ def command(
     with open_input(source) as path, open_connection(ctx, service, limits, reporter) as connection:
         prepared = prepare_run(
             name_of(source),
-            NewRunOptions(output.reports, limit, load_plan(plan) if plan else None, new=new),
+            NewRunOptions(
+                output.reports, limit, load_plan(plan) if plan else None, new=new, corrects=store.run_of_results(path)
+            ),
             connection,
             lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
             confirmation(connection, yes=output.yes),

@@ -88,8 +88,8 @@ class RunSnapshot:
             yield f"Run {metadata.id}: {status.stop_reason.state} at {overview.finished_at}: {status.stop_reason.reason}"
         yield f"Input:   {printable(metadata.input_name)}, {plural(overview.rows, 'row')}"
         yield f"Target:  {overview.target}"
-        if metadata.retry_of:
-            yield f"Retries: {metadata.retry_of}"
+        if metadata.origin:
+            yield f"Origin:  {metadata.origin}"
         yield f"Calls:   {overview.calls_made}"
         achieved = overview.pace["achieved_per_minute"]
         if achieved:
