@@ -72,6 +72,7 @@ def test_as_many_items_as_are_read() -> None:
     assert more.is_cut
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "body",
     [

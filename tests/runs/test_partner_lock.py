@@ -14,6 +14,7 @@ import pytest
 from bulkreact.cli.commands import run
 from bulkreact.runs.input_reader import open_input
 from tests.support.ids import guid, row, write_csv
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, wait_until
 
@@ -62,7 +63,7 @@ def test_a_second_run_names_the_first_and_sends_nothing(program: Program, partne
     assert not [call for call in partner.requests() if guid(1) in call["path"]]
 
 
-@pytest.mark.parametrize("command", ["resume", "retry", "verify"])
+@pytest.mark.parametrize("command", mostly_soak(["retry", "resume", "verify"]))
 def test_every_command_that_calls_the_partner_comes_second(program: Program, partner: Partner, command: str) -> None:
     first = hold(program, partner)
     second = program(command, run_of(program), *FAST)
@@ -99,6 +100,7 @@ def test_a_waiting_run_can_be_stopped(program: Program, partner: Partner) -> Non
     assert not [call for call in partner.requests() if guid(1) in call["path"]]
 
 
+@pytest.mark.soak
 def test_waiting_can_be_asked_for_by_the_environment(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)

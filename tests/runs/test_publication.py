@@ -72,6 +72,7 @@ def test_publishing_waits_for_another_process_that_publishes(tmp_path: Path) -> 
     timer.join()
 
 
+@pytest.mark.soak
 def test_two_processes_with_other_folders_for_locks_send_each_row_once(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(guid(number), number % 3) for number in range(30)])
     # The first run is still at work when the second looks, also on a busy machine.

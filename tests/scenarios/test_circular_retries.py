@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, run
 from tests.support.seals import seal_again
@@ -36,7 +37,7 @@ def runs(program: Program, partner: Partner) -> tuple[Path, Path]:
     return first, second
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", mostly_soak(COMMANDS), ids=lambda command: command[0])
 def test_a_run_that_is_its_own_retry_is_damaged(
     program: Program, partner: Partner, runs: tuple[Path, Path], command: tuple[str, ...]
 ) -> None:
@@ -48,7 +49,7 @@ def test_a_run_that_is_its_own_retry_is_damaged(
     assert "damaged: the run is said to be a retry of itself" in ended.err
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", mostly_soak(COMMANDS), ids=lambda command: command[0])
 def test_runs_that_are_retries_of_each_other_are_worked_on_to_an_end(
     program: Program, partner: Partner, runs: tuple[Path, Path], command: tuple[str, ...]
 ) -> None:
@@ -62,7 +63,7 @@ def test_runs_that_are_retries_of_each_other_are_worked_on_to_an_end(
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", mostly_soak(COMMANDS), ids=lambda command: command[0])
 def test_rows_that_runs_took_over_from_each_other_are_sent_by_neither(
     program: Program, partner: Partner, runs: tuple[Path, Path], command: tuple[str, ...]
 ) -> None:

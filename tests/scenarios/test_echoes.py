@@ -18,6 +18,7 @@ from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
 from tests.support.background_loop import listening, serving
 from tests.support.ids import row, scenario_id, target, write_csv
+from tests.support.marks import mostly_soak
 from tests.support.program import CANARY, Partner, Program, ProgramResult
 from tests.support.run_commands import FAST
 from tests.support.token_authority import SECRET, Authority
@@ -67,7 +68,7 @@ def write_input(program: Program) -> None:
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("encoding", mostly_soak(["utf-8", "utf-16", "utf-16-be", "utf-32-le"]))
 def test_a_token_that_comes_back_in_disguise_is_nowhere(
     program: Program, loop: asyncio.AbstractEventLoop, disguise: str, encoding: str
 ) -> None:

@@ -11,6 +11,7 @@ from bulkreact.batch.journal.journal import Journal
 from tests.support.ids import AT, guid, row, scenario_id, write_csv
 from tests.support.inboxes import inbox_folder, set_age, sweep_options
 from tests.support.instants import Instant, kill_at, signal_at
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, ids_by_path, row_statuses, run
 
@@ -63,7 +64,7 @@ def assert_sent_once(partner: Partner) -> None:
     assert sorted(len(calls) for calls in ids.values()) == [1, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("instant", INSTANTS.values(), ids=INSTANTS)
+@pytest.mark.parametrize("instant", mostly_soak(INSTANTS.values(), plain=3), ids=INSTANTS)
 def test_a_retry_that_is_killed_is_finished_by_the_same_command(
     program: Program, partner: Partner, instant: Instant
 ) -> None:
@@ -76,7 +77,7 @@ def test_a_retry_that_is_killed_is_finished_by_the_same_command(
     assert len(folders(program)) == 3
 
 
-@pytest.mark.parametrize("instant", INSTANTS.values(), ids=INSTANTS)
+@pytest.mark.parametrize("instant", mostly_soak(INSTANTS.values(), plain=3), ids=INSTANTS)
 def test_a_retry_that_is_interrupted_is_finished_whichever_run_is_resumed_first(
     program: Program, partner: Partner, instant: Instant
 ) -> None:

@@ -61,7 +61,8 @@ def test_the_token_is_nowhere_in_what_the_program_leaves_behind(
 ) -> None:
     rows = [row(scenario_id(tail, number), number) for number, tail in enumerate(tails)]
     write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", CANARY[:5], "")])
-    options = ("--attempts", "1", "--halt-on-failures", "off", *verbosity)
+    # One at a time, and an answer after each trouble: three in succession would be an outage that is waited out.
+    options = ("--attempts", "1", "--halt-on-failures", "off", "--concurrency", "1", *verbosity)
     watching = ("--verify", "--verify-after", "0", "--verify-timeout", "0")
     first = program("run", "input.csv", "--base-url", base_url, *FAST, *options, *watching)
     run = first.run
@@ -158,7 +159,7 @@ def test_no_secret_is_in_what_the_program_leaves_behind(
 def test_every_way_a_row_can_end_is_among_them(program: Program, base_url: str) -> None:
     rows = [row(scenario_id(tail, number), number) for number, tail in enumerate(ROWS_END)]
     write_csv(program.folder / "input.csv", [*rows, rows[0], ("x", "", ""), row(scenario_id(202, 99), 99)])
-    limit = ("--limit", str(len(ROWS_END)), "--attempts", "1", "--halt-on-failures", "off")
+    limit = ("--limit", str(len(ROWS_END)), "--attempts", "1", "--halt-on-failures", "off", "--concurrency", "1")
     run = program("run", "input.csv", "--base-url", base_url, *FAST, *limit).run
     before = row_statuses(run)
     program("verify", run.name, *FAST)

@@ -31,6 +31,7 @@ from tests.support.inboxes import (
 )
 from tests.support.instants import Instant, kill_at, signal_at
 from tests.support.invariants import count_second_effects
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, wait_until
 from tests.support.seals import seal_again
@@ -39,15 +40,13 @@ from tests.support.webhook_receiver import receiving
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
 INSTANTS = [
-    ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
-    ("bulkreact.runs.store.publish", 0, 1),
     ("bulkreact.runs.store.publish", 1, 1),
-    ("bulkreact.runs.result_files.ResultFiles.write", 0, 1),
-    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
     ("os.link", 1, 1),
     ("bulkreact.inbox.ledger.Ledger.mark_filed", 0, 1),
-]
-MORE_INSTANTS = [
+    ("bulkreact.inbox.ledger.Ledger.prepare", 1, 1),
+    ("bulkreact.runs.store.publish", 0, 1),
+    ("bulkreact.runs.result_files.ResultFiles.write", 0, 1),
+    ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 2),
     ("bulkreact.inbox.ledger.Ledger.prepare", 0, 1),
     ("bulkreact.inbox.ledger.Ledger.set_stage", 1, 1),
     ("bulkreact.runs.result_files.ResultFiles.write", 1, 1),
@@ -64,7 +63,7 @@ MORE_INSTANTS = [
 
 @pytest.mark.parametrize(
     "instant",
-    [*INSTANTS, *(pytest.param(instant, marks=pytest.mark.soak) for instant in MORE_INSTANTS)],
+    mostly_soak(INSTANTS, plain=3),
     ids=lambda instant: "-".join(map(str, instant)),
 )
 def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
@@ -163,6 +162,7 @@ def test_one_sweep_is_killed_and_another_started(program: Program, partner: Part
     assert len(run_journals(program)) == 1
 
 
+@pytest.mark.soak
 def test_two_folders_with_one_partner_take_turns(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100, 30)
     other = program.folder / "other"
@@ -177,6 +177,7 @@ def test_two_folders_with_one_partner_take_turns(program: Program, partner: Part
     assert "b.csv" in file_names(other / "done")
 
 
+@pytest.mark.soak
 def test_files_dropped_while_it_sweeps_are_taken_by_the_next(program: Program, partner: Partner) -> None:
     drop_file(program, "a.csv", 100, 20)
     process = program.start("sweep", "--base-url", partner.base_url, "--yes", *NO_SETTLING, "--rate", "10/s")
@@ -247,7 +248,7 @@ def test_a_signal_between_two_runs_ends_the_sweep_and_reports_what_was_run(
     assert [count_calls(partner, 100), count_calls(partner, 300)] == [[1, 1], [1, 1]]
 
 
-@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("missing", mostly_soak([True, False]))
 def test_results_that_were_not_written_are_written_before_they_are_copied(
     program: Program, partner: Partner, missing: bool
 ) -> None:
@@ -271,7 +272,7 @@ def start_watch(program: Program, partner: Partner, *more: str) -> "subprocess.P
     return program.start("sweep", *sweep_options(partner), "--watch", "--every", "0.2", *more)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", mostly_soak([signal.SIGTERM, signal.SIGINT]))
 def test_watching_takes_what_is_dropped_and_ends_cleanly_when_idle(
     program: Program, partner: Partner, number: signal.Signals
 ) -> None:

@@ -30,6 +30,7 @@ def settle(folder: Path, customers: int, answer: Reply) -> tuple[int, Counter[St
     return steps.hundreds, Counter(row.outcome.status for row in virtual_run.rows())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("answer", "status"), [(REFUSED, Status.FAILED), (THROTTLED, Status.DEFERRED)], ids=["refused", "given up"]
 )

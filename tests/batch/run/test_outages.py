@@ -10,6 +10,7 @@ from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.models import NoResponse, Reply, Request, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
 from tests.support.ids import guid, scenario_id, target
+from tests.support.marks import mostly_soak
 from tests.support.virtual_run import Killed, SentCall, VirtualRun
 
 ROWS = 300
@@ -47,8 +48,8 @@ def statuses(virtual_run: VirtualRun) -> Counter[Status]:
     return Counter(row.outcome.status for row in virtual_run.rows())
 
 
-@pytest.mark.parametrize("customers", [1, 30])
-@pytest.mark.parametrize("seconds", [60.0, 120.0])
+@pytest.mark.parametrize("customers", mostly_soak([30, 1]))
+@pytest.mark.parametrize("seconds", mostly_soak([60.0, 120.0]))
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_an_outage_every_row_is_accepted_in_good_time(
     tmp_path: Path, kind: str, seconds: float, customers: int

@@ -10,6 +10,7 @@ from bulkreact.models import Status
 from bulkreact.settings import Limits
 from tests.support.ids import guid, target
 from tests.support.limiters import Bucket, FixedWindow, Limiter, OpenCalls, SlidingWindow
+from tests.support.marks import mostly_soak
 from tests.support.virtual_run import VirtualRun
 
 ROWS = 250
@@ -21,8 +22,8 @@ STEADY: dict[str, Callable[[], Limiter]] = {
     "a bucket with a burst": lambda: Bucket(burst=20),
 }
 STRICT: dict[str, Callable[[], Limiter]] = {"a bucket without a burst": Bucket, "two open calls": OpenCalls}
-RATES = pytest.mark.parametrize("rate", [5.0, 12.0, 40.0, None])
-CUSTOMERS = pytest.mark.parametrize("customers", [1, 30])
+RATES = pytest.mark.parametrize("rate", mostly_soak([5.0, None, 12.0, 40.0], plain=2))
+CUSTOMERS = pytest.mark.parametrize("customers", mostly_soak([30, 1]))
 
 
 def run_against(folder: Path, limiter: Limiter, rate: float | None, customers: int) -> tuple[float, int]:

@@ -625,6 +625,7 @@ def test_a_journal_that_cannot_be_written_in_mid_run_is_not_reported_as_nothing_
     assert file_names(inbox_folder(program)) == ["a.csv"]
 
 
+@pytest.mark.soak
 def test_a_run_leaves_nothing_behind_in_memory(
     program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

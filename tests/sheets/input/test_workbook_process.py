@@ -129,6 +129,7 @@ def sheets(draw: st.DrawFn) -> tuple[list[str], dict[int, bool]]:
     return xml, hidden
 
 
+@pytest.mark.soak
 @settings(max_examples=30, deadline=None)
 @given(sheet=sheets())
 def test_rows_keep_their_numbers_and_hidden_ones_are_known_however_a_program_writes_them(
