@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 
@@ -29,7 +29,7 @@ from bulkreact.partnercenter.auth.credential_source import (
     UserSource,
 )
 from bulkreact.runs.doctor_checks import run_checks
-from bulkreact.runs.findings import CheckResult, Findings
+from bulkreact.runs.findings import Check, CheckResult, Findings
 from bulkreact.settings import BASE_URLS, AuthMethod, Cloud
 
 _COLOURS = {
@@ -103,18 +103,24 @@ def _to_dict(settings: Mapping[str, EffectiveValue], findings: Findings) -> dict
 
 
 def _show(settings: Mapping[str, EffectiveValue], findings: Findings) -> None:
+    """Print the verdict, then what to do, then what is well, then the settings."""
     console = stdout_console()
+    console.print(Text(findings.verdict, style="green" if findings.healthy else "red"))
+    for title, checks in (("what to do", findings.to_do), ("checked", findings.others)):
+        if checks:
+            console.print()
+            console.print(_checks_table(title, checks))
     table = Table("setting", Column("value", overflow="fold"), "from", box=None, pad_edge=False)
     for name, value in settings.items():
         if value.text is not None:
             table.add_row(name, value.text, value.origin)
-    console.print(table)
     console.print()
-    table = Table("check", "result", Column("found", overflow="fold"), box=None, pad_edge=False)
-    for check in findings.checks:
+    console.print(table)
+
+
+def _checks_table(title: str, checks: Iterable[Check]) -> Table:
+    table = Table(title, "result", Column("found", overflow="fold"), box=None, pad_edge=False)
+    for check in checks:
         advice = f"\n{check.advice}" if check.advice and check.result is not CheckResult.OK else ""
         table.add_row(check.name, Text(check.result, style=_COLOURS[check.result]), f"{check.message}{advice}")
-    console.print(table)
-    console.print()
-    failed = [check.name for check in findings.checks if check.result is CheckResult.FAILED]
-    console.print(f"A run would not work: {', '.join(failed)}." if failed else "A run could work.")
+    return table

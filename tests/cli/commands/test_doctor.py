@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bulkreact.runs.findings import CheckResult, Findings
 from bulkreact.simulator.identity.aadsts_errors import Fault
 from tests.support.background_loop import listening, serving
 from tests.support.ids import row, scenario_id, write_csv
@@ -64,6 +65,25 @@ def test_people_see_the_same_in_a_table(program: Program, authority: Authority) 
     assert lines["tenant_id"][1:] == [TENANT, "BULKREACT_TENANT_ID"]
     assert lines["concurrency"][1:] == ["16", "default"]
     assert lines["clock"][1] == "ok"
+
+
+def test_the_verdict_comes_first_then_what_to_do_then_the_settings(program: Program) -> None:
+    program.environment |= {"BULKREACT_ACCESS_TOKEN": "", "BULKREACT_BASE_URL": "http://127.0.0.1:1"}
+    lines = program("doctor").out.splitlines()
+    assert lines[0] == "A run would not work: credentials, Partner Center."
+    titles = ("what to do", "credentials", "Partner Center", "checked", "reports folder", "setting", "cloud")
+    positions = [next(number for number, line in enumerate(lines) if line.startswith(title)) for title in titles]
+    assert positions == sorted(positions)
+
+
+def test_what_prevents_a_run_comes_before_what_does_not() -> None:
+    findings = Findings()
+    for name, result in (("a", CheckResult.WARNING), ("b", CheckResult.OK), ("c", CheckResult.FAILED)):
+        findings.add(name, result, "")
+    assert [check.name for check in (*findings.to_do, *findings.others)] == ["c", "a", "b"]
+    assert findings.verdict == "A run would not work: c."
+    del findings.checks[-1]
+    assert findings.verdict == "A run could work. Look at: a."
 
 
 def test_an_apps_own_token_may_be_refused_for_reactivations(program: Program, authority: Authority) -> None:
