@@ -114,11 +114,12 @@ class Response(Struct, frozen=True):
 
 
 class NoResponse(Struct, frozen=True):
-    """A call without an answer; ``sent`` if the server may have received it."""
+    """A call without an answer; ``sent`` if the server may have received it; ``refused``: the way is, for good."""
 
     sent: bool
     code: str
     description: str
+    refused: bool = False
 
 
 Reply = Response | NoResponse

@@ -122,11 +122,13 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
     """Return why the post failed, empty if it was accepted."""
     import aiohttp  # noqa: PLC0415 - most commands notify nothing
 
-    from bulkreact.partnercenter.client import describe_error  # noqa: PLC0415 - see above
-    from bulkreact.partnercenter.network import proxy_for, tls_context  # noqa: PLC0415
+    from bulkreact.partnercenter.client import describe_error, find_refusal  # noqa: PLC0415 - see above
+    from bulkreact.partnercenter.network import proxy_for, refused_proxies, tls_context  # noqa: PLC0415
 
     failure = ""
     headers, proxy = {"Content-Type": content_type}, proxy_for(url)
+    if proxy in refused_proxies:
+        return "the proxy has refused its name and password before"
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     connector = aiohttp.TCPConnector(ssl=tls_context())
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
@@ -145,4 +147,6 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
                 return f"there was no answer in {_TIMEOUT_SECONDS:.0f} s"
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 failure = f"no connection ({describe_error(error)})"
+                if find_refusal(error, host=urlsplit(url).hostname or "", proxy=proxy):
+                    return failure
     return failure

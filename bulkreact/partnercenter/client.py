@@ -31,8 +31,9 @@ from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse
 from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
-from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context
+from bulkreact.partnercenter.network import describe_failure, proxy_for, refused_proxies, tls_context, trust_source
 from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers
+from bulkreact.partnercenter.refusals import WRONG_PASSWORD, WayRefusal, proxy_refusal, tls_refusal
 from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID, SentIds
 from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.redaction import Redactor
@@ -56,10 +57,10 @@ class Client:
         base_url: str,
         credentials: Credentials,
         *,
-        time_limit: TimeLimit,
+        limits: Limits,
         headers: Mapping[str, str],
-        list_cap: int,
         redactor: Redactor,
+        proxy: str | None = None,
     ) -> None:
         self._session = session
         self._connector = connector
@@ -68,10 +69,11 @@ class Client:
         self._origin = URL(base_url, encoded=True)
         self._prefix = self._origin.raw_path.rstrip("/")
         self._credentials = credentials
-        self._time_limit = time_limit
-        self._list_cap = list_cap
+        self._time_limit = TimeLimit(limits.timeout)
+        self._list_cap = list_cap(limits.concurrency)
         self._sent_ids = SentIds()
         self._redactor = redactor
+        self._proxy = proxy
 
     async def send(self, request: Request) -> Reply:
         """Return the response, or why there is none; all calls have the same time-out."""
@@ -110,6 +112,8 @@ class Client:
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
+            if refusal := find_refusal(error, host=self._origin.host or "", proxy=self._proxy):
+                return NoResponse(sent=False, code=refusal.code, description=refusal.message, refused=True)
             return NoResponse(sent=False, code="unreachable", description=describe_error(error))
         except TimeoutError:
             return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
@@ -195,16 +199,15 @@ async def connect(
     ) as session:
         # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
-        limit = TimeLimit(limits.timeout)
         yield Client(
             session,
             connector,
             service.base_url,
             credentials,
-            time_limit=limit,
+            limits=limits,
             headers=headers if proxy else {},
-            list_cap=list_cap(limits.concurrency),
             redactor=redactor,
+            proxy=proxy,
         )
 
 
@@ -241,6 +244,18 @@ def describe_error(error: Exception) -> str:  # noqa: PLR0911 - one line a type
         case ClientResponseError():
             return "what answered does not speak HTTP, or breaks its rules"
     return describe_failure(error)
+
+
+def find_refusal(error: Exception, *, host: str, proxy: str | None) -> WayRefusal | None:
+    """Return why the way to a host is refused for good, None if another attempt may help; note whether the proxy did."""
+    if isinstance(error, ClientHttpProxyError):
+        if proxy and error.status in WRONG_PASSWORD:
+            refused_proxies.add(proxy)
+        return proxy_refusal(error.status, host=host)
+    if isinstance(error, ClientConnectorError):
+        # The error names the host of the connection, which may be the proxy's.
+        return tls_refusal(error, host=error.host, port=error.port, trust=trust_source())
+    return None
 
 
 async def _read(response: ClientResponse, cap: int) -> bytes:

@@ -5,6 +5,7 @@ entitlements*, *Reactivate a suspended subscription* and *Partner Center REST he
 only here and in the error codes.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from bulkreact.models import Answer, Kind, NoResponse, Operation, Reply, Request
 from bulkreact.partnercenter import response_bodies
 from bulkreact.partnercenter.error_codes import lookup
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
+from bulkreact.partnercenter.error_codes.lookup import gateway_code
 from bulkreact.partnercenter.error_codes.service_codes import UNEXPECTED_REDIRECT
 from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID
 from bulkreact.partnercenter.subscription import Subscription
@@ -57,6 +59,8 @@ NO_TOKEN = "no-token"  # noqa: S105 - a code, no secret
 INACTIVE = "inactive"
 _CUSTOMERS = "/customers/"
 _LOCATION_WORDS = {"customers", "subscriptions", "azureentitlements", "orders", "operations", "operationstatus"}
+# The service sends at least one of them with each of its answers, gateways in front of it none.
+_OWN_HEADERS = frozenset({"ms-requestid", "ms-correlationid", "ms-cv", "ms-serverid"})
 
 
 class CallContext(Struct, frozen=True):
@@ -148,7 +152,8 @@ def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str
     """
     if isinstance(reply, NoResponse):
         answer = Answer(None, reply.code, reply.description, business=False)
-        return Transient(answer, lost=reply.sent, sent=reply.sent, unavailable=reply.code != NO_TOKEN)
+        unavailable = reply.code != NO_TOKEN and not reply.refused
+        return Transient(answer, lost=reply.sent, sent=reply.sent, unavailable=unavailable, way_refused=reply.refused)
     if 200 <= reply.status < 300:  # noqa: PLR2004
         return judge_success(operation, reply, resource_id=resource_id)
     if 300 <= reply.status < 400:  # noqa: PLR2004
@@ -160,6 +165,11 @@ def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str
 def is_business(status: int) -> bool:
     """Return whether an HTTP status ends the request id: 2xx, or 4xx other than 401, 408 and 429."""
     return 200 <= status < 300 or (400 <= status < 500 and status not in _NOT_BUSINESS)  # noqa: PLR2004
+
+
+def is_from_service(headers: Mapping[str, str]) -> bool:
+    """Return whether an answer comes from the service itself, by the lower-case names of its headers."""
+    return any(name in headers for name in _OWN_HEADERS)
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
@@ -212,6 +222,9 @@ def _headers(request_id: str, correlation_id: str) -> dict[str, str]:
 
 
 def _judge_error(operation: Operation, response: Response, now: datetime) -> Verdict:
+    if _is_gateway_page(response):
+        code, title = gateway_code(response.status), response_bodies.page_title(response.body)
+        return Transient(Answer(response.status, code, title, business=False), by_gateway=True)
     details = response_bodies.error_details(response.body, response.reason)
     code = details.code
     if not code and not response.body.strip() and _names_invalid_token(response):
@@ -232,6 +245,12 @@ def _judge_error(operation: Operation, response: Response, now: datetime) -> Ver
         wait = retry_after(response, now) if response.status == HTTPStatus.SERVICE_UNAVAILABLE else None
         return replace(verdict, read_first=read_first, unavailable=unavailable, retry_after=wait)
     return verdict
+
+
+def _is_gateway_page(response: Response) -> bool:
+    """Return whether a gateway refused the call with a page or text of its own."""
+    refused = is_business(response.status) and response.status >= HTTPStatus.BAD_REQUEST
+    return refused and not is_from_service(response.headers) and not response_bodies.is_json_or_empty(response.body)
 
 
 def _verdict(operation: Operation, answer: Answer, answer_class: AnswerClass) -> Verdict:  # noqa: C901, PLR0911 - one line a class

@@ -6,7 +6,8 @@ import ssl
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES, describe_failure, proxy_for, tls_context
+from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context, trust_source
+from bulkreact.partnercenter.refusals import tls_refusal
 
 _SECONDS = 10.0
 _PORTS = {"https": 443, "http": 80}
@@ -46,12 +47,11 @@ async def _connect(host: str, port: int, *, tls: ssl.SSLContext | None) -> Reach
         return Reachability(
             False, f"the name {host} is not known here: {error.strerror}", "Check DNS, and the host's spelling."
         )
-    except ssl.SSLCertVerificationError as error:
-        remedy = (
-            "If your company's proxy replaces certificates, name its certificate in "
-            f"{CERTIFICATE_VARIABLES[1]}; otherwise another host answers."
-        )
-        return Reachability(False, f"the certificate of {host} is not trusted: {error.verify_message}", remedy)
+    except ssl.SSLError as error:
+        # It has an errno too, which means something else.
+        if refusal := tls_refusal(error, host=host, port=port, trust=trust_source()):
+            return Reachability(False, refusal.reason, refusal.remedy)
+        return Reachability(False, f"{host} broke off the TLS handshake on port {port}", "Check firewall and proxy.")
     except OSError as error:
         reason = describe_failure(error)
         return Reachability(

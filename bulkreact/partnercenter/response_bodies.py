@@ -6,12 +6,16 @@ Sources: the error shapes recorded on the API page (*Bodies*). Success bodies be
 import json
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from bulkreact.guids import canonical_guid
 
 DESCRIPTION_LENGTH = 1024
 _CODE_LENGTH = 64
 _CLEANED = 16
+_PAGE_START = 1 << 16
+_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]*)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 _TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{20,}")
 _WAIT = re.compile(r"(?:again|retry)\D{0,40}?(\d{1,9}(?:\.\d+)?)\s*(second|sec|s|minute|min)", re.IGNORECASE | re.ASCII)
 
@@ -46,12 +50,20 @@ def parse(body: bytes) -> object:
     return value
 
 
-def is_success_body(body: bytes) -> bool:
-    """Return whether the body of a 2xx is empty or JSON: HTML and text come from a proxy."""
+def is_json_or_empty(body: bytes) -> bool:
+    """Return whether a body is empty or JSON, perhaps a broken one: HTML and text come from a proxy."""
     if not body:
         return True
     text = decode(body).strip().strip("\0")
     return not text or text[0] in "{[" or text == "null" or parse(body) is not None
+
+
+def page_title(body: bytes) -> str:
+    """Return the title of a page, else its text."""
+    text = decode(body[:_PAGE_START])
+    match = _TITLE.search(text)
+    title = sanitize(unescape(match[1]), DESCRIPTION_LENGTH) if match else ""
+    return title or sanitize(unescape(_TAG.sub(" ", text)), DESCRIPTION_LENGTH)
 
 
 def error_details(body: bytes, reason: str) -> ErrorDetails:

@@ -29,7 +29,7 @@ def judge_success(operation: Operation, response: Response, *, resource_id: str)
     if operation in _READS_SUBSCRIPTION:
         # An operation has an id of its own.
         return _judge_subscription(response, "" if operation is Operation.WATCH_OPERATION else resource_id)
-    if not response_bodies.is_success_body(body):
+    if not response_bodies.is_json_or_empty(body):
         # The page of a proxy or a captive portal: the service may have been reached or not.
         return _unreadable(response, lost=True)
     return _judge_write(operation, response, resource_id) if operation in _WRITES else Accepted(_success(response))

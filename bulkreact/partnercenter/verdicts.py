@@ -64,7 +64,8 @@ class Transient(_Judged, frozen=True):
 
     ``lost``: no answer came, so the service may have acted. ``sent``: the request was sent. ``retry_once``: repeat it
     only once. ``read_first``: read the target before that. ``unavailable``: the service or the way to it may be down
-    for everybody (502, 503, 504, no connection, no answer). ``retry_after``: in seconds from now, if an answer says so.
+    for everybody (502, 503, 504, no connection, no answer). ``way_refused``: no call can get through, now or later.
+    ``by_gateway``: a gateway answered in the service's place. ``retry_after``: in seconds from now, if an answer says so.
     """
 
     lost: bool = False
@@ -72,6 +73,8 @@ class Transient(_Judged, frozen=True):
     retry_once: bool = False
     read_first: bool = False
     unavailable: bool = False
+    way_refused: bool = False
+    by_gateway: bool = False
     retry_after: float | None = None
 
 
@@ -126,6 +129,6 @@ def stored_name(verdict: type[Verdict]) -> str:
 
 def is_answer(verdict: Verdict) -> bool:
     """Return whether the service itself answered, whatever it said."""
-    if isinstance(verdict, Transient) and (verdict.unavailable or verdict.lost):
+    if isinstance(verdict, Transient) and (verdict.unavailable or verdict.lost or verdict.by_gateway):
         return False
     return verdict.answer.http_status is not None

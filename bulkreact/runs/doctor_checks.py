@@ -25,6 +25,7 @@ from bulkreact.partnercenter.auth.sign_in_records import REFRESH_TOKEN_DAYS
 from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.client import connect
 from bulkreact.partnercenter.error_codes.lookup import lookup
+from bulkreact.partnercenter.network import check_trust, trust_source
 from bulkreact.partnercenter.protocol import build_customers_request, judge, mfa_compliance
 from bulkreact.partnercenter.reachability import check_reachability
 from bulkreact.partnercenter.verdicts import Accepted, TokenRefused
@@ -85,6 +86,8 @@ async def _check_online(
 
 
 async def _check_network(findings: Findings, service: Service) -> None:
+    check_trust()
+    findings.add("trusted certificates", CheckResult.OK, trust_source().description)
     urls = {"Partner Center": service.base_url}
     if isinstance(findings.source, AppSource | UserSource):
         urls = {"token service": findings.source.identity.authority, **urls}

@@ -16,13 +16,14 @@ from tests.support.ids import guid, scenario_id, target
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 WRITE, READ = Operation.REACTIVATE_ENTITLEMENT, Operation.GET_ENTITLEMENT
 LIST = Operation.LIST_ENTITLEMENTS
+OWN_HEADER = {"ms-cv": "x"}
 
 
 def answer(
     status: int, body: bytes | dict[str, object] = b"", headers: dict[str, str] | None = None, reason: str = ""
 ) -> Response:
     content = json.dumps(body).encode() if isinstance(body, dict) else body
-    return Response(status, reason, headers or {}, content)
+    return Response(status, reason, OWN_HEADER if headers is None else headers, content)
 
 
 def write(status: int, body: bytes | dict[str, object] = b"", headers: dict[str, str] | None = None) -> Verdict:

@@ -42,6 +42,8 @@ class TroubleKind(Enum):
     SUSPECTED = auto()
     OUTAGE = auto()
     THROTTLE = auto()
+    # A gateway answers all calls.
+    BLOCKED = auto()
 
 
 class Trouble(Struct, frozen=True):

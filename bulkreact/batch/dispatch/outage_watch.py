@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Generic
 
 from bulkreact.batch.dispatch.call_executor import CallResult
-from bulkreact.batch.dispatch.outage import Outage, OutageDetector, Trouble, TroubledCall
+from bulkreact.batch.dispatch.gateway_breaker import GatewayBreaker
+from bulkreact.batch.dispatch.outage import Outage, OutageDetector, Trouble, TroubledCall, TroubleKind
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.environment import RunEnvironment, StopReason
 from bulkreact.batch.row_source import Item
@@ -25,6 +26,7 @@ class OutageWatch(Generic[Item]):
         self._queue = queue
         self._environment = environment
         self._detector = OutageDetector(max_outage=max_outage, customers=customers)
+        self._gateway = GatewayBreaker(customers=customers)
         self._number = 0
         self._since = ""
 
@@ -32,6 +34,9 @@ class OutageWatch(Generic[Item]):
         self, item: Item, result: CallResult, verdict: Transient, failures: tuple[int, ...], *, chance: float
     ) -> Trouble:
         """Record a call without an answer of the service; hold all calls if it is part of an outage."""
+        if verdict.by_gateway:
+            is_blocked = self._gateway.record_page(item.customer_id)
+            return Trouble(TroubleKind.BLOCKED if is_blocked else TroubleKind.SUSPECTED, 0)
         before, now = self._detector.outage, self._environment.monotonic()
         call = TroubledCall(
             item.customer_id,
@@ -53,6 +58,7 @@ class OutageWatch(Generic[Item]):
 
     def record_answer(self, result: CallResult) -> bool:
         """Record an answer of the service; return whether there is no outage, or not any more."""
+        self._gateway.record_answer()
         now = self._environment.monotonic()
         ended = self._detector.record_answer(
             started=result.started,

@@ -2,8 +2,10 @@
 
 from msgspec import Struct
 
+from bulkreact.batch.dispatch.gateway_breaker import PAGES_TO_STOP
 from bulkreact.batch.dispatch.outage import TroubleKind
 from bulkreact.batch.policy import RetryIn
+from bulkreact.models import Answer
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
 
@@ -33,11 +35,17 @@ class AwaitProof(Struct, frozen=True):
     """The last allowed failure counts only if it does not turn out to be part of an outage."""
 
 
+class StopRun(Struct, frozen=True):
+    """No call gets through to the service: the run ends for this reason, and its rows stay open."""
+
+    reason: str
+
+
 class Answered(Struct, frozen=True):
     """The driver decides: this is an answer about the target, or the last allowed failure."""
 
 
-Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun | AwaitService | AwaitProof
+Unanswered = RetryIn | ApplyThrottle | RenewToken | AbortRun | StopRun | AwaitService | AwaitProof
 Reaction = Unanswered | Answered
 
 
@@ -66,6 +74,7 @@ def react(
     | TokenRefused | the call before was not refused for its token           | RenewToken      |
     | TokenRefused | it was                                                  | AbortRun        |
     | Fatal        |                                                         | AbortRun        |
+    | Transient    | the way is refused, or a gateway answers all calls      | StopRun         |
     | Transient    | part of an outage                                       | AwaitService    |
     | Transient    | a 503 that is a throttle                                | ApplyThrottle   |
     | Transient    | fewer failures than attempts (``retry_once``: 2), and   | RetryIn backoff |
@@ -80,22 +89,47 @@ def react(
     match verdict:
         case verdicts.Throttled(retry_after=retry_after):
             return ApplyThrottle(retry_after)
-        case verdicts.TokenRefused():
-            return AbortRun() if token_refused else RenewToken()
-        case verdicts.Fatal():
+        case verdicts.TokenRefused() if not token_refused:
+            return RenewToken()
+        case verdicts.TokenRefused() | verdicts.Fatal():
             return AbortRun()
-        case verdicts.Transient() if trouble is TroubleKind.OUTAGE:
-            return AwaitService()
-        case verdicts.Transient(retry_after=retry_after) if trouble is TroubleKind.THROTTLE:
-            return ApplyThrottle(retry_after)
-        case verdicts.Transient(retry_once=retry_once):
-            limit = min(2, limits.attempts) if retry_once else limits.attempts
-            wait = verdict.retry_after or 0.0
-            if failures + 1 < limit and wait <= limits.max_retry_after:
-                return RetryIn(max(wait, backoff(failures + 1, chance)))
-            return AwaitProof() if trouble and may_be_outage else Answered()
+        case verdicts.Transient():
+            return _react_to_transient(verdict, failures, limits, chance, trouble, may_be_outage=may_be_outage)
         case _:
             return Answered()
+
+
+def _react_to_transient(
+    verdict: verdicts.Transient,
+    failures: int,
+    limits: AttemptLimits,
+    chance: float,
+    trouble: TroubleKind | None,
+    *,
+    may_be_outage: bool,
+) -> Reaction:
+    if verdict.way_refused or trouble is TroubleKind.BLOCKED:
+        return StopRun(stop_reason(verdict.answer))
+    if trouble is TroubleKind.OUTAGE:
+        return AwaitService()
+    if trouble is TroubleKind.THROTTLE:
+        return ApplyThrottle(verdict.retry_after)
+    limit = min(2, limits.attempts) if verdict.retry_once else limits.attempts
+    wait = verdict.retry_after or 0.0
+    if failures + 1 < limit and wait <= limits.max_retry_after:
+        return RetryIn(max(wait, backoff(failures + 1, chance)))
+    return AwaitProof() if trouble and may_be_outage else Answered()
+
+
+def stop_reason(answer: Answer) -> str:
+    """Return why no call gets through to the service."""
+    if answer.http_status is None:
+        return f"Partner Center cannot be reached: {answer.description}"
+    quote = f': "{answer.description}"' if answer.description else ""
+    return (
+        f"a gateway answers in Partner Center's place, {PAGES_TO_STOP} times in succession, HTTP {answer.http_status}"
+        f"{quote}. Have it let the calls through (check proxy and --base-url)"
+    )
 
 
 def backoff(failures: int, chance: float) -> float:

@@ -18,6 +18,7 @@ from bulkreact.batch.dispatch.reaction import (
     AwaitService,
     Reaction,
     RenewToken,
+    StopRun,
     Unanswered,
     react,
 )
@@ -127,7 +128,7 @@ class WorkerPool(Generic[Item]):
         self.stop(StopReason(RunState.INTERRUPTED, code, signal))
 
     def abort(self, reason: str) -> None:
-        """Stop because credentials or permissions were refused."""
+        """Stop because credentials, permissions or the way were refused."""
         self.stop(StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, reason))
 
     def note_answer(self, item: Item, result: CallResult) -> None:
@@ -155,7 +156,7 @@ class WorkerPool(Generic[Item]):
     ) -> tuple[Reaction, int]:
         """Return what to do next with a call, see reaction.react, and its series of suspected calls, or 0."""
         trouble, verdict, chance = None, result.verdict, self._environment.chance()
-        if isinstance(verdict, Transient) and verdict.unavailable:
+        if isinstance(verdict, Transient) and (verdict.unavailable or verdict.by_gateway):
             trouble = self._outages.record_trouble(item, result, verdict, failures, chance=chance)
         reaction = react(
             verdict,
@@ -200,6 +201,9 @@ class WorkerPool(Generic[Item]):
             case AbortRun():
                 self.queue.done(item)
                 self.abort(abort_reason)
+            case StopRun(reason=reason):
+                self.queue.requeue_first(item)
+                self.abort(reason)
             case _:
                 assert_never(reaction)
         return None

@@ -1,11 +1,11 @@
 """Requests tokens from the token service through MSAL: blocking, one attempt at a time, with readable errors."""
 
 import logging
-import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import msal
 import requests
@@ -16,7 +16,8 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.token_claims import is_token
 from bulkreact.partnercenter.auth.token_errors import Grant, TokenAnswer, TokenServiceError, answer_of, to_error
-from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context
+from bulkreact.partnercenter.network import describe_failure, proxy_for, refused_proxies, tls_context, trust_source
+from bulkreact.partnercenter.refusals import WRONG_PASSWORD, tls_refusal, tunnel_refusal, tunnel_status
 from bulkreact.redaction import Redactor
 from bulkreact.settings import Identity
 
@@ -27,7 +28,6 @@ _USUAL_LIFETIME = 3600.0
 # The secrets in requests and answers.
 _SENT = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
 _RECEIVED = ("access_token", "refresh_token", "id_token", "device_code")
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b", re.ASCII)
 
 # MSAL logs unreadable answers whole; without a handler that would go to stderr.
 logging.getLogger("msal").addHandler(logging.NullHandler())
@@ -120,6 +120,8 @@ class MsalHttpClient:
             )
         except OSError as error:
             self.error = _innermost(error)
+            if proxy and tunnel_status(self.error) in WRONG_PASSWORD:
+                refused_proxies.add(proxy)
             raise ConnectionError(_describe(self.error)) from None
         received = self.result
         self.redactor.add(*(value for name in _RECEIVED if isinstance(value := received.get(name), str)))
@@ -205,11 +207,11 @@ def app_tokens(identity: Identity, secret: AppSecret, redactor: Redactor) -> Cal
 
 
 def _unreachable(identity: Identity, error: OSError) -> TokenServiceError:
-    if isinstance(error, ssl.SSLCertVerificationError):
+    address = urlsplit(identity.authority)
+    host, port = address.hostname or "", address.port or 443
+    if refusal := tls_refusal(error, host=host, port=port, trust=trust_source()) or tunnel_refusal(error, host=host):
         return TokenServiceError(
-            f"The token service's certificate at {identity.authority} is not trusted: {error.verify_message}. If "
-            "your company's proxy replaces certificates, name its certificate in SSL_CERT_FILE.",
-            transient=False,
+            f"The token service at {identity.authority} cannot be reached: {refusal.message}", transient=False
         )
     return TokenServiceError(
         f"The token service at {identity.authority} cannot be reached: {_describe(error)}. "
@@ -231,5 +233,5 @@ def _innermost(error: BaseException) -> OSError:
 
 def _describe(error: OSError) -> str:
     """Say why there was no answer, by the type of the error; of a proxy's own words only the status is kept."""
-    match = _TUNNEL.match(str(error))
-    return f"the proxy answered {match[1]}" if match else describe_failure(error)
+    status = tunnel_status(error)
+    return f"the proxy answered {status}" if status else describe_failure(error)

@@ -34,6 +34,12 @@ def _entry(code: str, description: str, responsible: Responsible, advice: str) -
     return ErrorCode(code, None, None, description, responsible, advice)
 
 
+GATEWAY_PAGE = _entry(
+    "gateway-…",
+    "a gateway or proxy refused the call with a page of its own; Partner Center has not answered",
+    Responsible.OPERATOR,
+    "error_description quotes the page: have the gateway let the calls through, then run the same command again.",
+)
 LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     _CELL.entry(None, "invalid-customer-id", "customer_id is not a GUID"),
     _CELL.entry(None, "invalid-subscription-id", "subscription_id is not a GUID"),
@@ -114,6 +120,18 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         "no connection to Partner Center could be made; nothing was sent",
         Responsible.OPERATOR,
         "Check network, DNS, proxy and --base-url, then: bulkreact retry, or run failed.csv.",
+    ),
+    _entry(
+        "tls-refused",
+        "the connection is not secure, or both sides cannot agree on TLS; nothing was sent",
+        Responsible.OPERATOR,
+        "Do what error_description says (bulkreact doctor proves it), then continue the run.",
+    ),
+    _entry(
+        "proxy-refused",
+        "the proxy refuses to connect to Partner Center; nothing was sent",
+        Responsible.OPERATOR,
+        "Do what error_description says (bulkreact doctor proves it), then continue the run.",
     ),
     _entry(
         "no-token",

@@ -9,7 +9,13 @@ from dataclasses import replace
 from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Responsible
-from bulkreact.partnercenter.error_codes.local_codes import CHECK_LATER, FINAL_STATUSES, LOCAL_ENTRIES, STATUS_ENTRIES
+from bulkreact.partnercenter.error_codes.local_codes import (
+    CHECK_LATER,
+    FINAL_STATUSES,
+    GATEWAY_PAGE,
+    LOCAL_ENTRIES,
+    STATUS_ENTRIES,
+)
 from bulkreact.partnercenter.error_codes.service_codes import DEFAULT_BY_CLASS, SERVICE_ENTRIES
 
 _SERVICE = {(entry.http_status, entry.code): entry for entry in SERVICE_ENTRIES}
@@ -17,6 +23,7 @@ _BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.co
 _LOCAL = {entry.code: entry for entry in LOCAL_ENTRIES}
 _STATUSES = {entry.code: entry for entry in STATUS_ENTRIES}
 _GENERIC = "http-"
+_GATEWAY = "gateway-"
 _AUTO_RENEW = {
     AutoRenew.OFF: (
         "Auto-renew is off since the suspension. To renew, switch it on in Partner Center; "
@@ -42,6 +49,11 @@ def generic_code(http_status: int) -> str:
     return f"{_GENERIC}{http_status}"
 
 
+def gateway_code(http_status: int) -> str:
+    """Return the code for the page of a gateway in front of the service."""
+    return f"{_GATEWAY}{http_status}"
+
+
 def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty if nothing."""
     return lookup_outcome(status, http_status, code).advice
@@ -56,6 +68,8 @@ def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorC
     """Return the entry for a row's outcome."""
     if code in _LOCAL:
         return _LOCAL[code]
+    if code.startswith(_GATEWAY):
+        return replace(GATEWAY_PAGE, code=code)
     if (
         status is Status.UNKNOWN
         and http_status is not None
@@ -75,6 +89,8 @@ def find_entries(text: str) -> list[ErrorCode]:
     key = text.strip().lower()
     if key in _LOCAL:
         return [_LOCAL[key]]
+    if http_status_of(key.removeprefix(_GATEWAY)) and key.startswith(_GATEWAY):
+        return [replace(GATEWAY_PAGE, code=key)]
     if key in FINAL_STATUSES:
         return [_LOCAL[FINAL_STATUSES[key]]]
     if key in _STATUSES:
