@@ -21,7 +21,7 @@ from aiohttp import (
     DummyCookieJar,
     ServerDisconnectedError,
 )
-from aiohttp.hdrs import HOST
+from aiohttp.hdrs import ACCEPT_ENCODING, HOST
 from aiohttp.typedefs import LooseHeaders
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -29,6 +29,7 @@ from yarl import URL
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
+from bulkreact.partnercenter.body_reader import ACCEPTED_ENCODINGS, read_body
 from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse
 from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
 from bulkreact.partnercenter.network import describe_failure, proxy_for, refused_proxies, tls_context, trust_source
@@ -45,6 +46,9 @@ _LIST_CAP = 1 << 26
 _LISTS_CAP = 1 << 28
 _LISTS = frozenset({Operation.LIST_CUSTOMERS, Operation.LIST_SUBSCRIPTIONS, Operation.LIST_ENTITLEMENTS})
 _CHUNK = 1 << 16
+# Gateways add cookies of 9 kB and headers by the hundred.
+_HEADER_SIZE = 1 << 18
+_HEADERS = 1024
 
 
 class Client:
@@ -106,7 +110,7 @@ class Client:
                     )
                 try:
                     cap = self._list_cap if request.operation in _LISTS and response.ok else BODY_CAP
-                    body = await _read(response, cap)
+                    body = await read_body(response, cap)
                 finally:
                     # A fully read response has already released its connection.
                     if not response.closed:
@@ -184,7 +188,11 @@ async def connect(
     # Each call has a separate limit on its whole duration.
     timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
     address = URL(service.base_url)
-    headers = {HOST: address.host_port_subcomponent or "", **common_headers(service.api_version, service.locale)}
+    headers = {
+        HOST: address.host_port_subcomponent or "",
+        ACCEPT_ENCODING: ACCEPTED_ENCODINGS,
+        **common_headers(service.api_version, service.locale),
+    }
     proxy = proxy_for(service.base_url)
     connector = CheckedConnector(limit=limits.concurrency, ssl=tls_context() if address.scheme == "https" else True)
     async with ClientSession(
@@ -196,6 +204,11 @@ async def connect(
         request_class=_Request,
         response_class=DiscardableResponse,
         proxy=proxy,
+        # A body that cannot be decoded must not hide the status.
+        auto_decompress=False,
+        max_line_size=_HEADER_SIZE,
+        max_field_size=_HEADER_SIZE,
+        max_headers=_HEADERS,
     ) as session:
         # aiohttp would silently repeat a GET on a broken connection: with the same ids, and outside the rate limit.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch
@@ -256,23 +269,6 @@ def find_refusal(error: Exception, *, host: str, proxy: str | None) -> WayRefusa
         # The error names the host of the connection, which may be the proxy's.
         return tls_refusal(error, host=error.host, port=error.port, trust=trust_source())
     return None
-
-
-async def _read(response: ClientResponse, cap: int) -> bytes:
-    length = response.content_length
-    if length == 0:
-        # It is complete, and its connection is released.
-        return b""
-    if length is not None and length < cap and "Content-Encoding" not in response.headers:
-        return await response.read()
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) >= cap:
-            # Ignore the rest of a longer body; the connection is not reused.
-            response.close()
-            return bytes(body[:cap])
-    return bytes(body)
 
 
 def _join_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import NoResponse, Operation, Request, Response
+from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.partnercenter.client import BODY_CAP, connect
 from bulkreact.partnercenter.protocol import build_customers_request, build_request, common_headers, judge
-from bulkreact.partnercenter.verdicts import Fatal
+from bulkreact.partnercenter.verdicts import Fatal, Transient
 from bulkreact.redaction import Redactor
 from bulkreact.settings import Cloud, Limits, Service
 from tests.support.ids import guid, scenario_id, target
@@ -351,3 +352,82 @@ def test_a_token_that_cannot_travel_in_a_header_is_refused_without_quoting_it(to
 
 def test_a_token_is_not_shown_by_accident() -> None:
     assert CANARY not in repr(StaticToken(CANARY, now=time.time))
+
+
+HEADER_FLOODS = [
+    b"Set-Cookie: secret=" + b"c" * 9000 + b"\r\n",
+    b"Set-Cookie: secret=" + b"c" * 100_000 + b"\r\n",
+    b"".join(b"X-Edge-%d: v\r\n" % number for number in range(150)),
+    b"".join(b"X-Edge-%d: v\r\n" % number for number in range(900)),
+]
+
+
+@pytest.mark.parametrize("flood", HEADER_FLOODS)
+async def test_an_acceptance_under_a_flood_of_headers_is_an_acceptance(flood: bytes) -> None:
+    reply_bytes = b"HTTP/1.1 202 Accepted\r\n" + flood + b"Content-Length: 0\r\n\r\n"
+    async with listening(reply_with(reply_bytes)) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert reply.status == 202
+
+
+async def test_nothing_of_a_header_that_cannot_be_read_is_quoted() -> None:
+    too_long = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: canary-cookie=" + b"c" * 400_000 + b"\r\n\r\n"
+    for reply_bytes in (too_long, b"HTTP/1.1 202 Accepted\r\ncanary-cookie\r\n\r\n"):
+        async with listening(reply_with(reply_bytes)) as base_url:
+            (reply,) = await send(base_url, request())
+        assert isinstance(reply, NoResponse)
+        assert (reply.sent, reply.code) == (True, "connection-lost")
+        assert "canary" not in reply.description
+
+
+OWN = b"MS-CV: x\r\n"
+UNDECODABLE_BODIES = [
+    b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
+    b"Content-Encoding: zstd\r\nContent-Length: 3\r\n\r\nabc",
+    b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+]
+BROKEN_OFF_BODIES = [b"Transfer-Encoding: chunked\r\n\r\n64\r\nabc", b"Content-Length: 100\r\n\r\nabc"]
+
+
+async def answered_with(head: bytes, body: bytes) -> Reply:
+    async with listening(reply_with(b"HTTP/1.1 " + head + body)) as base_url:
+        (reply,) = await send(base_url, request())
+    return reply
+
+
+@pytest.mark.parametrize("body", [*UNDECODABLE_BODIES, *BROKEN_OFF_BODIES])
+async def test_a_body_that_cannot_be_read_hides_no_status(body: bytes) -> None:
+    accepted = await answered_with(b"202 Accepted\r\n" + OWN, body)
+    assert isinstance(accepted, Response)
+    assert (accepted.status, accepted.body) == (202, b"")
+    unavailable = await answered_with(b"503 No\r\nRetry-After: 7\r\n", body)
+    assert isinstance(unavailable, Response)
+    assert (unavailable.status, unavailable.headers["retry-after"]) == (503, "7")
+
+
+@pytest.mark.parametrize("body", UNDECODABLE_BODIES)
+@pytest.mark.parametrize(("head", "code"), [(b"202 Accepted", "unreadable-answer"), (b"403 No", "gateway-403")])
+async def test_a_body_of_others_that_cannot_be_decoded_is_no_answer(body: bytes, head: bytes, code: str) -> None:
+    reply = await answered_with(head + b"\r\n", body)
+    verdict = judge(Operation.REACTIVATE_ENTITLEMENT, reply, now=datetime.now(UTC))
+    assert isinstance(verdict, Transient)
+    assert (verdict.answer.code, verdict.answer.business) == (code, False)
+
+
+@pytest.mark.parametrize("body", BROKEN_OFF_BODIES)
+async def test_a_body_of_others_that_breaks_off_is_a_lost_answer(body: bytes) -> None:
+    reply = await answered_with(b"202 Accepted\r\n", body)
+    assert isinstance(reply, NoResponse)
+    assert (reply.sent, reply.code) == (True, "connection-lost")
+
+
+@pytest.mark.parametrize(("name", "window_bits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)])
+async def test_a_compressed_body_is_read(name: str, window_bits: int) -> None:
+    compressor = zlib.compressobj(wbits=window_bits)
+    body = compressor.compress(b'{"code": 900337}') + compressor.flush()
+    head = f"HTTP/1.1 400 No\r\nContent-Encoding: {name}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with listening(reply_with(head + body)) as base_url:
+        (reply,) = await send(base_url, request())
+    assert isinstance(reply, Response)
+    assert reply.body == b'{"code": 900337}'
