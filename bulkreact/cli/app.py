@@ -12,7 +12,7 @@ from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.help_text import suggest_command, write_commands
-from bulkreact.cli.invocation import Invocation, invocation_of, secrets_of
+from bulkreact.cli.invocation import Invocation, secrets_of
 from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
@@ -36,9 +36,6 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click itself would write an empty line at Ctrl-C, which is not JSON."""
-        from bulkreact.cli.output.library_log import show_library_log  # noqa: PLC0415 - help needs no logging
-
-        show_library_log(invocation_of(ctx))
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -104,5 +101,5 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
             # On a new line: a question or the terminal's ^C comes before it.
             echo(f"\n{message}", err=True)
         case _:
-            prefix = "Error: " if isinstance(error, Exception) and not ended.is_bug else trace
+            prefix = trace if ended.is_bug else "Error: "
             echo(f"{prefix}{message}", err=True)

@@ -3,7 +3,6 @@
 import gc
 import io
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -129,15 +128,12 @@ class _Output(io.TextIOWrapper):
 
 @contextmanager
 def _process_state() -> Iterator[None]:
-    """Restore what the program changes of its process: signal handlers, the garbage collector, what shows warnings."""
-    last_resort = logging.lastResort
+    """Restore what the program changes of its process: signal handlers and the garbage collector."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     thresholds = gc.get_threshold()
     try:
         yield
     finally:
-        logging.lastResort = last_resort
-        logging.captureWarnings(capture=False)
         gc.unfreeze()
         gc.set_threshold(*thresholds)
         for number, handler in handlers.items():

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
-from bulkreact.batch.dispatch.call_executor import CallResult, judge_reply
+from bulkreact.batch.dispatch.call_executor import CallResult, OpenCalls, judge_reply
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RenewToken
@@ -147,6 +147,7 @@ class _TaskReader(Generic[TaskT]):
         # active_customers=1: finish one customer before the next, so a crash loses little and memory stays flat.
         clock = environment.monotonic
         self._queue = Queue(source, per_customer=limits.per_customer, clock=clock, active_customers=1)
+        self._open_calls = OpenCalls(environment.send)
         self._pool = WorkerPool(
             title,
             self._queue,
@@ -187,11 +188,15 @@ class _TaskReader(Generic[TaskT]):
         started, started_at = environment.monotonic(), iso_milliseconds(environment.now())
         ids = environment.new_id(), environment.new_id()
         request = task.cursor.request(service, request_id=ids[0], correlation_id=ids[1])
-        reply = await environment.send(request)
+        reply, beside = await self._open_calls.send(request)
         now = environment.now()
         verdict = await judge_reply(reply, partial(task.judge, reply, service, now=now))
         return CallResult(
-            request.operation, Call(0, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
+            request.operation,
+            Call(0, *ids, started_at, iso_milliseconds(now), verdict.answer),
+            verdict,
+            started,
+            beside,
         )
 
     async def _fail(self, task: TaskT, result: CallResult) -> None:

@@ -13,6 +13,7 @@ CREEP_SECONDS = 8.0
 _MARGIN = 0.95
 # Taken as allowed where a run begins with a refusal, until more is known.
 _UNKNOWN_PER_SECOND = 1.0
+_MODERATE_PER_SECOND = 8.0
 # While no rate is known to be refused, it doubles every second.
 _STEP = 2.0
 _STEP_SECONDS = 1.0
@@ -33,15 +34,30 @@ class AdaptiveRate:
         self._answered = 0
         self._cycle_began: float | None = None
         self._trial_began = -inf
+        self._is_lowered = False
         self._creep = CREEP
 
     def slow_down(self) -> None:
         """Note that the partner was throttled: the present rate is too high. It applies until ``resume``."""
         self._high = min(self.rate, self.ceiling)
         self._creep = CREEP
+        self._is_lowered = True
+
+    def start_again(self) -> None:
+        """Note that the partner was throttled, but hardly because of the rate: a fraction of it applies next."""
+        self._is_lowered = True
+        self._low = max(self._low, min(self.rate, self.ceiling) / 8 if self.rate < inf else _MODERATE_PER_SECOND)
+
+    def begin_again(self, now: float) -> None:
+        """Begin to count answers: what was before an outage says nothing of what is allowed."""
+        self._cycle_began, self._answered = now, 0
 
     def resume(self, now: float) -> None:
-        """Lower the rate when a call is accepted after a pause."""
+        """Lower the rate when a call is accepted after a pause, if it was too high."""
+        if not self._is_lowered:
+            self._cycle_began, self._answered = now, 0
+            return
+        self._is_lowered = False
         began = now if self._cycle_began is None else self._cycle_began
         average = _MARGIN * self._answered / max(now - began, 1e-3)
         low = self._low if self._low < self._high / KNOWN_WITHIN else 0.0

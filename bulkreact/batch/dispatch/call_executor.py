@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.environment import RunEnvironment
 from bulkreact.batch.journal.recorder import Recorder
-from bulkreact.models import Call, Operation, Reply, Response, Target
+from bulkreact.models import Call, Operation, Reply, Request, Response, Target
 from bulkreact.partnercenter.protocol import NO_CONTEXT, CallContext, build_request, judge, path_of_location
 from bulkreact.partnercenter.verdicts import Accepted, Verdict
 from bulkreact.settings import Service
@@ -22,17 +22,38 @@ reading_lock = threading.Lock()
 
 
 class CallResult(Struct, frozen=True):
-    """An answered or lost call: its record, the verdict, and the monotonic time at which it started."""
+    """An answered or lost call: its record, the verdict, and the monotonic time at which it started.
+
+    ``beside``: how many others were waiting for their answers when it was sent.
+    """
 
     operation: Operation
     call: Call
     verdict: Verdict
     started: float
+    beside: int = 0
 
     @property
     def error(self) -> str:
         """Return the code and description of its answer."""
         return f"{self.call.answer.code}: {self.call.answer.description}"
+
+
+class OpenCalls:
+    """Sends requests and counts those that have no answer yet."""
+
+    def __init__(self, send: Callable[[Request], Awaitable[Reply]]) -> None:
+        self._send = send
+        self._count = 0
+
+    async def send(self, request: Request) -> tuple[Reply, int]:
+        """Return the reply, and how many other calls were open when it was sent."""
+        beside = self._count
+        self._count += 1
+        try:
+            return await self._send(request), beside
+        finally:
+            self._count -= 1
 
 
 class CallExecutor:
@@ -42,6 +63,7 @@ class CallExecutor:
         self.recorder = recorder
         self._environment = environment
         self._service = service
+        self._open_calls = OpenCalls(environment.send)
 
     async def call(
         self,
@@ -66,7 +88,7 @@ class CallExecutor:
         call = await self.recorder.record_call(
             ordinal, operation, request_id=ids[0], correlation_id=ids[1], started_at=started_at
         )
-        reply = await self._environment.send(request)
+        reply, beside = await self._open_calls.send(request)
         now = self._environment.now()
         resource_id = target.entitlement_id if operation in _OF_ENTITLEMENT else target.subscription_id
         verdict = await judge_reply(reply, partial(judge, operation, reply, now=now, resource_id=resource_id))
@@ -74,7 +96,7 @@ class CallExecutor:
             path = path_of_location(verdict.location, self._service.base_url, self._service.api_version)
             verdict = replace(verdict, location=path)
         return CallResult(
-            operation, Call(call, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started
+            operation, Call(call, *ids, started_at, iso_milliseconds(now), verdict.answer), verdict, started, beside
         )
 
 

@@ -1,7 +1,6 @@
 """How many items a queue may hand out: all, a limited number at a time, one, or none before a given time. No I/O."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import Generic
 
 from bulkreact.batch.row_source import Item
@@ -51,30 +50,3 @@ class Gate(Generic[Item]):
         """Record that an item came back."""
         if self.current is item:
             self.current = None
-
-
-# One waits for its turn while the other is sent.
-_FEWEST = 3
-_ANSWERS_PER_ITEM = 20
-
-
-@dataclass(slots=True)
-class InFlightLimit:
-    """How many items may be in flight: halved after a throttle, then raised by one with every so many answers."""
-
-    items: float = inf
-    _answers: int = 0
-
-    def halve(self, concurrency: int) -> None:
-        """Halve the limit, at first the number of workers."""
-        self.items = max(_FEWEST, min(self.items, concurrency) // 2)
-        self._answers = 0
-
-    def raise_slowly(self) -> bool:
-        """Count an answer; return whether it raised the limit."""
-        self._answers += 1
-        if self.items == inf or self._answers < _ANSWERS_PER_ITEM:
-            return False
-        self.items += 1
-        self._answers = 0
-        return True

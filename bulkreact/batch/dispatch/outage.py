@@ -17,8 +17,8 @@ PROBE_SHARE = 1 / 8
 PROBE_CEILING_SECONDS = 60.0
 # The number of calls that a throttle refused: they count against no row either.
 THROTTLED = -1
-# So much that an outage of two minutes costs a dozen calls in all.
-_JITTER_SECONDS = (5.0, 8.0)
+# So much above an eighth that an outage of two minutes costs a dozen calls in all.
+_JITTER = (1.1, 1.25)
 
 
 class TroubledCall(Struct, frozen=True):
@@ -96,8 +96,8 @@ class OutageDetector:
     | no outage   | the third in succession, of two customers if there are   | outage: probe after Retry-After, else 5 s   |
     | no outage   | any other                                                | suspected, until an answer or an outage     |
     | outage      | started before it was detected                           | part of it; its Retry-After is respected    |
-    | outage      | a probe                                                  | probe after Retry-After, else an eighth of  |
-    |             |                                                          | its length, at least 5 s, and jitter        |
+    | outage      | a probe                                                  | probe after Retry-After, else 5 s and an    |
+    |             |                                                          | eighth of its length, and jitter            |
     | outage      | a probe, when ``max_outage`` is over or would be         | give up                                     |
 
     Any answer ends a series of suspected calls, unless it belongs to an older call. It ends an outage if the call was
@@ -183,9 +183,9 @@ class OutageDetector:
         if call.started < outage.detected:
             return replace(outage, next_probe=max(outage.next_probe, _not_before(call)))
         probed = replace(outage, answer=call.answer, probes=outage.probes + 1, write=outage.write or call.write)
-        share = max(FIRST_PROBE_SECONDS, (call.finished - outage.since) * PROBE_SHARE)
-        least, most = _JITTER_SECONDS
-        seconds = min(PROBE_CEILING_SECONDS, share + least + (most - least) * chance)
+        share = FIRST_PROBE_SECONDS + (call.finished - outage.since) * PROBE_SHARE
+        least, most = _JITTER
+        seconds = min(PROBE_CEILING_SECONDS, share * (least + (most - least) * chance))
         return self._schedule(probed, call.finished, seconds, not_before=_not_before(call))
 
     def _schedule(self, outage: Outage, now: float, seconds: float, *, not_before: float) -> Outage:

@@ -72,6 +72,11 @@ class OutageWatch(Generic[Item]):
             self._queue.release_suspended()
         return self._detector.outage is None
 
+    @property
+    def is_down(self) -> bool:
+        """Return whether there is an outage."""
+        return self._detector.outage is not None
+
     def await_service(self, item: Item) -> StopReason | None:
         """Return an item of an outage to the queue; return why to stop when the outage has lasted for too long."""
         now, outage = self._environment.monotonic(), self._detector.outage

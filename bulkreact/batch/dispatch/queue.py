@@ -5,7 +5,8 @@ from typing import Generic
 
 from bulkreact.batch.dispatch.customer_queue import CustomerQueue
 from bulkreact.batch.dispatch.customer_ring import CustomerRing
-from bulkreact.batch.dispatch.gate import Gate, InFlightLimit
+from bulkreact.batch.dispatch.gate import Gate
+from bulkreact.batch.dispatch.in_flight_limit import InFlightLimit
 from bulkreact.batch.dispatch.schedule import Schedule
 from bulkreact.batch.dispatch.waiters import Waiters
 from bulkreact.batch.environment import ThrottleState
@@ -36,7 +37,7 @@ class Queue(Generic[Item]):
         self._schedule: Schedule[Item] = Schedule()
         self._gate: Gate[Item] = Gate()
         self._in_flight = 0
-        self._limit = InFlightLimit()
+        self.limit = InFlightLimit()
         self._waiters = Waiters(clock, self._on_time)
         self._closed = False
 
@@ -60,7 +61,7 @@ class Queue(Generic[Item]):
         """Return an item that may be sent now, or None."""
         now = self._clock()
         self._release_due(now)
-        if self._closed or not self._gate.admits(now) or self._in_flight >= self._limit.items:
+        if self._closed or not self._gate.admits(now) or self._in_flight >= self.limit.calls:
             return None
         skipped: list[CustomerQueue[Item]] = []
         item = None
@@ -162,13 +163,9 @@ class Queue(Generic[Item]):
         if self._gate.open(started):
             self._wake_all()
 
-    def halve_limit(self, concurrency: int) -> None:
-        """Hand out half as many items at the same time, of as many as there are workers."""
-        self._limit.halve(concurrency)
-
-    def raise_limit(self) -> None:
-        """Note an answer, which raises the number of items at the same time a little."""
-        if self._limit.raise_slowly():
+    def record_answer(self, beside: int) -> None:
+        """Record an answer to a call beside so many others, after which one more item may be handed out."""
+        if self.limit.record_answer(beside):
             self._waiters.wake_one()
 
     def suspend(self, item: Item) -> None:

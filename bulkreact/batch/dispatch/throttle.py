@@ -67,6 +67,8 @@ class Throttle:
         self._max_throttle = max_throttle
         # In the order of their latest 429.
         self._customers: dict[str, ThrottleEpisode] = {}
+        # When each was throttled last within the window, the latest at the end; also those that were answered since.
+        self._recent: dict[str, float] = {}
         self._partner: ThrottleEpisode | None = None
         self._clean_started = float("-inf")
         self._partner_free_since = float("-inf")
@@ -95,6 +97,7 @@ class Throttle:
         | any other                                                                 | customer |
         """
         too_long = retry_after is not None and retry_after > self._max_retry_after
+        self._note_recent(customer, now)
         episode = self._customers.pop(customer, None)
         if episode:
             episode.extend(started=started, now=now)
@@ -155,9 +158,16 @@ class Throttle:
 
     def _is_throttled_together(self, others: Iterator[ThrottleEpisode], now: float) -> bool:
         """Return whether enough other customers were throttled within the window."""
+        if len(self._recent) >= _CUSTOMERS_FOR_CERTAIN:
+            return True
         recent = takewhile(lambda other: now - other.latest <= WINDOW_SECONDS, others)
-        latest = list(islice(recent, _CUSTOMERS_FOR_CERTAIN - 1))
-        return len(latest) == _CUSTOMERS_FOR_CERTAIN - 1 or any(map(self._is_without_success, latest))
+        return any(map(self._is_without_success, recent))
+
+    def _note_recent(self, customer: str, now: float) -> None:
+        self._recent.pop(customer, None)
+        self._recent[customer] = now
+        while now - self._recent[oldest := next(iter(self._recent))] > WINDOW_SECONDS:
+            del self._recent[oldest]
 
     def _is_without_success(self, episode: ThrottleEpisode) -> bool:
         """Return whether no call that started after a 429 was answered otherwise: that shows that not all are throttled."""

@@ -139,6 +139,7 @@ class WorkerPool(Generic[Item]):
         verdict = result.verdict
         if not is_answer(verdict):
             return
+        was_down = self._outages.is_down
         is_up = self._outages.record_answer(result)
         if isinstance(verdict, Throttled):
             return
@@ -148,8 +149,10 @@ class WorkerPool(Generic[Item]):
         now, rate = self._environment.monotonic(), self._budget.rate_limiter.adaptive_rate
         if self._budget.throttle.record_answer(item.customer_id, started=result.started, write=write):
             rate.resume(now)
+        if was_down and is_up:
+            rate.begin_again(now)
         rate.speed_up(now)
-        self.queue.raise_limit()
+        self.queue.record_answer(result.beside)
 
     def react(
         self, item: Item, result: CallResult, *, failures: tuple[int, ...], token_refused: bool
@@ -221,8 +224,9 @@ class WorkerPool(Generic[Item]):
             write=result.operation in CHANGES,
         )
         if decision.slow_down:
-            self._budget.rate_limiter.adaptive_rate.slow_down()
-            self.queue.halve_limit(self._budget.concurrency)
+            self._slow_down(result.beside)
+        elif decision.scope is ThrottleScope.PARTNER:
+            self.queue.limit.cap(result.beside)
         if decision.abandon:
             by_customer = decision.scope is ThrottleScope.CUSTOMER
             dropped = self.queue.drop(item.customer_id) if by_customer else self.queue.drop_all()
@@ -236,6 +240,15 @@ class WorkerPool(Generic[Item]):
             self.queue.hold_all(decision.until)
         self.queue.wait(item, decision.until)
         return None
+
+    def _slow_down(self, beside: int) -> None:
+        """Lower the limit of calls in flight after a refusal beside so many, and the rate if that may be to blame."""
+        limit, rate = self.queue.limit, self._budget.rate_limiter.adaptive_rate
+        was_lowered = limit.is_lowered
+        if not limit.lower(beside, self._budget.concurrency):
+            rate.slow_down()
+        elif not was_lowered:
+            rate.start_again()
 
     def throttle_state(self) -> ThrottleState:
         """Return what is paused."""

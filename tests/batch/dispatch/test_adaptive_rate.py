@@ -95,3 +95,33 @@ def test_a_run_that_begins_with_a_refusal_does_not_crawl(ceiling: float | None, 
     rate.slow_down()
     rate.resume(1.0)
     assert rate.rate == pytest.approx(tried)
+
+
+@pytest.mark.parametrize(("ceiling", "tried"), [(80.0, 10.0), (None, 8.0)])
+def test_where_the_rate_is_hardly_to_blame_it_is_near_what_it_was_in_seconds(
+    ceiling: float | None, tried: float
+) -> None:
+    rate = AdaptiveRate(ceiling)
+    rate.speed_up(0.0)
+    rate.start_again()
+    rate.resume(2.0)
+    assert rate.rate == pytest.approx(tried)
+    answer(rate, 2.0, 3.5)
+    assert rate.rate >= 60
+
+
+def test_a_pause_that_was_not_for_the_rate_leaves_it() -> None:
+    rate = AdaptiveRate(40.0)
+    answer(rate, 0, 5)
+    rate.resume(7.0)
+    assert rate.rate == 40.0
+
+
+def test_the_time_of_an_outage_is_no_part_of_the_pace_achieved() -> None:
+    rate = AdaptiveRate(None)
+    rate.speed_up(0.0)
+    rate.begin_again(60.0)
+    for number in range(100):
+        rate.speed_up(60 + number / 200)
+    throttle(rate, 60.5, 9.5)
+    assert rate.rate == pytest.approx(9.5)

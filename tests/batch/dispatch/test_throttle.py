@@ -54,6 +54,17 @@ def test_three_customers_within_the_window_are_the_partner_despite_clean_answers
     assert _throttled(throttle, "c", 102).scope is ThrottleScope.PARTNER
 
 
+@pytest.mark.parametrize(("seconds", "scope"), [(4, ThrottleScope.PARTNER), (6, ThrottleScope.CUSTOMER)])
+def test_three_customers_within_the_window_are_the_partner_even_if_the_first_were_answered_since(
+    seconds: float, scope: ThrottleScope
+) -> None:
+    throttle = _throttle()
+    for number, customer in enumerate("ab"):
+        _throttled(throttle, customer, 100 + number * seconds, retry_after=1)
+        throttle.record_answer(customer, started=101 + number * seconds)
+    assert _throttled(throttle, "c", 100 + 2 * seconds).scope is scope
+
+
 @pytest.mark.parametrize(
     ("customer", "now", "started", "scope"),
     [

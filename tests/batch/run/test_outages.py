@@ -182,7 +182,7 @@ def test_an_outage_is_reported_and_recorded_while_it_lasts_and_when_it_is_over(t
     virtual_run.create_journal([target(guid(number), number) for number in range(40)])
     virtual_run.answer = lambda sent: KINDS["502"] if is_down(sent, 21, 1) else None
     seen: list[object] = []
-    virtual_run.on_call = lambda sent: seen.append(read_outages(tmp_path)) if 15 < sent.at < 21 else None
+    virtual_run.on_call = lambda sent: seen.append(read_outages(tmp_path)) if 10 < sent.at < 21 else None
     virtual_run.work(LIMITS)
     assert [(outage.probes, bool(outage.next_probe_at), bool(outage.ended_at)) for outage in virtual_run.outages] == [
         (0, True, False),
