@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from bulkreact import USER_AGENT
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
 from bulkreact.wording import printable
 
@@ -131,7 +132,8 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
         return "the proxy has refused its name and password before"
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     connector = aiohttp.TCPConnector(ssl=tls_context())
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+    agent = {"User-Agent": USER_AGENT}
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector, headers=agent) as session:
         for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -26,6 +26,7 @@ from aiohttp.typedefs import LooseHeaders
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from bulkreact import USER_AGENT
 from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
@@ -188,9 +189,11 @@ async def connect(
     # Each call has a separate limit on its whole duration.
     timeout = ClientTimeout(total=None, connect=min(30.0, limits.timeout * 0.8))
     address = URL(service.base_url)
+    agent = {"User-Agent": USER_AGENT}
     headers = {
         HOST: address.host_port_subcomponent or "",
         ACCEPT_ENCODING: ACCEPTED_ENCODINGS,
+        **agent,
         **common_headers(service.api_version, service.locale),
     }
     proxy = proxy_for(service.base_url)
@@ -200,7 +203,7 @@ async def connect(
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         # A session sends its headers to a proxy too.
-        headers=None if proxy else headers,
+        headers=agent if proxy else headers,
         request_class=_Request,
         response_class=DiscardableResponse,
         proxy=proxy,

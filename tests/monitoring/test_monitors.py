@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact import __version__
 from bulkreact.cli.app import _bulkreact
 from bulkreact.monitoring import webhooks
 from bulkreact.monitoring.monitors import CommandEnd, Notifier, ReportState
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
+from bulkreact.partnercenter.auth.msal_client import MsalHttpClient
+from bulkreact.redaction import Redactor
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program
@@ -226,6 +229,15 @@ def test_nothing_from_outside_is_markdown_in_a_card() -> None:
     assert [block["type"] for block in blocks] == ["TextBlock", "FactSet"]
     assert "evil" not in str(blocks)
     assert str(card).count("(https://evil.example)\\\\n# *now* \\\\x1b[2J\\\\u202e") == 4
+
+
+def test_every_sender_gives_the_name_of_the_program(program: Program, partner: Partner, receiver: Receiver) -> None:
+    run(program, partner, ["a"], "--ping", receiver.url, "--notify-url", f"{receiver.url}/hook")
+    client = MsalHttpClient(Redactor())
+    client.post(f"{receiver.url}/token", data={"grant_type": "client_credentials"})
+    client.close()
+    assert len(receiver.posts) == 4
+    assert receiver.agents == {f"bulkreact/{__version__}"}
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])

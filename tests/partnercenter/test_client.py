@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from bulkreact import USER_AGENT
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
@@ -66,6 +67,7 @@ async def test_the_bytes_on_the_wire_are_the_documented_call() -> None:
     assert first == f"POST {request().path} HTTP/1.1"
     assert headers["Authorization"] == f"Bearer {CANARY}"
     assert headers["Content-Length"] == "0"
+    assert headers["User-Agent"] == USER_AGENT
     expected = {**common_headers("v1", "en-US"), **request().headers}
     assert {name: headers[name] for name in expected} == expected
     assert not {"Content-Type", "Expect", "Transfer-Encoding", "Cookie"} & set(headers)
@@ -211,6 +213,7 @@ async def test_a_proxy_that_refuses_to_connect_was_as_far_as_the_call_went(monke
     assert (reply.sent, reply.code, reply.refused) == (False, "proxy-refused", True)
     # What is said to Partner Center is none of the proxy's business.
     assert received[0].startswith(b"CONNECT partner.example:443 ")
+    assert f"\r\nUser-Agent: {USER_AGENT}\r\n".encode() in received[0]
     assert not [word for word in (b"ms-", b"locale", b"json", b"bearer") if word in received[0].lower()]
 
 

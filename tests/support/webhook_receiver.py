@@ -10,12 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Receiver:
-    """The posts so far, by path; ``status`` is the answer to each."""
+    """The posts so far, by path, and what their senders call themselves; ``status`` is the answer to each."""
 
     url: str
     posts: list[tuple[str, str]] = field(default_factory=list)
     status: int = 200
     location: str = ""
+    agents: set[str] = field(default_factory=set)
 
     @property
     def paths(self) -> list[str]:
@@ -40,6 +41,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             receiver.posts.append((self.path, self.rfile.read(length).decode()))
+            receiver.agents.add(self.headers["User-Agent"])
             self.send_response(receiver.status)
             if receiver.location:
                 self.send_header("Location", receiver.location)

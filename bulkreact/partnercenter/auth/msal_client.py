@@ -12,6 +12,7 @@ import requests
 from msal.exceptions import MsalError
 from requests.adapters import HTTPAdapter
 
+from bulkreact import USER_AGENT
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.partnercenter.auth.token_claims import is_token
@@ -65,6 +66,7 @@ class MsalHttpClient:
     def __init__(self, redactor: Redactor) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.headers["User-Agent"] = USER_AGENT
         self._session.mount("https://", _TlsAdapter(tls_context()))
         self.redactor = redactor
         self.last: requests.Response | None = None
