@@ -1,7 +1,6 @@
 """The simulated service on a loopback port."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from weakref import WeakSet
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bulkreact.simulator.listener import HOST, PortListener
 from bulkreact.simulator.partnercenter import routes
 from bulkreact.simulator.partnercenter.request_checks import DIRECTORY, PARTNER_CENTER
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
@@ -20,8 +20,6 @@ from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 if TYPE_CHECKING:
     # Slow to import, and a simulated run needs no tokens.
     from bulkreact.simulator.identity.directory import Directory
-
-HOST = "127.0.0.1"
 
 
 @asynccontextmanager
@@ -38,14 +36,16 @@ async def serve(
         app.middlewares.append(_collector(connections))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    listener = socket.create_server((HOST, port))
+    listener = PortListener(runner, port, tls)
+    await listener.open()
+    following = asyncio.create_task(listener.follow(behaviour.outages))
     try:
-        await web.SockSite(runner, listener, ssl_context=tls).start()
         # Certificates name a host, not an address.
         origin = "https://localhost" if tls else f"http://{HOST}"
-        partner_center.origin = f"{origin}:{listener.getsockname()[1]}"
+        partner_center.origin = f"{origin}:{listener.port}"
         yield partner_center.origin, partner_center
     finally:
+        following.cancel()
         # A graceful close would wait half a minute for the client.
         for connection in connections:
             connection.abort()

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -20,6 +22,11 @@ AS_JSON = ("--log-format", "json")
 
 def write_rows(program: Program, rows: int = 12) -> None:
     write_csv(program.folder / "input.csv", [row(guid(number), number) for number in range(rows)])
+
+
+def can_connect(partner: Partner) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(partner.base_url.rpartition(":")[2]))) == 0
 
 
 def test_a_run_waits_until_a_probe_is_accepted_and_says_so_everywhere(program: Program, partner: Partner) -> None:
@@ -45,7 +52,7 @@ def test_a_run_waits_until_a_probe_is_accepted_and_says_so_everywhere(program: P
     assert "1 probe" in program("status").out
 
 
-@pytest.mark.parametrize("kind", OutageKind)
+@pytest.mark.parametrize("kind", [kind for kind in OutageKind if kind is not OutageKind.REFUSED])
 def test_whatever_it_looks_like_an_outage_that_is_too_long_ends_with_75(
     program: Program, partner: Partner, kind: OutageKind
 ) -> None:
@@ -67,6 +74,18 @@ def test_what_cannot_be_connected_to_is_an_outage_and_no_row_of_it_fails(program
     process = program("run", "input.csv", "--base-url", "http://127.0.0.1:1", *FAST, "--max-outage", "0")
     assert process.code == 75
     assert row_statuses(process.run) == ["not_attempted"] * 12
+
+
+def test_a_simulator_that_refuses_connections_gets_no_call(
+    program: Program, start_partner: Callable[[Behaviour], Partner]
+) -> None:
+    write_rows(program)
+    partner = start_partner(Behaviour(outages=(ScheduledOutage(0, 1e9, OutageKind.REFUSED),)))
+    wait_until(lambda: not can_connect(partner))
+    process = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--max-outage", "0")
+    assert process.code == 75
+    assert row_statuses(process.run) == ["not_attempted"] * 12
+    assert partner.requests() == []
 
 
 def test_the_next_sweep_goes_on_by_itself(program: Program, partner: Partner) -> None:

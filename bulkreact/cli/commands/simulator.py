@@ -74,7 +74,7 @@ _option = partial(click.option, show_default=True)
     "outages",
     type=OUTAGE,
     multiple=True,
-    help="When the service is down, and how: 20s..50s:503 (or 502, 504, reset, no-answer); 20s..50s:503:10s names a "
+    help="When the service is down, and how: 20s..50s:503 (or 502, 504, reset, refused, no-answer); 20s..50s:503:10s names a "
     "Retry-After. Repeatable.",
 )
 @click.option(

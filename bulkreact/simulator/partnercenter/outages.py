@@ -10,12 +10,13 @@ _NEVER_SECONDS = 3600.0
 
 
 class OutageKind(StrEnum):
-    """How an outage looks to a client: a status with a gateway's page, a connection that is cut, or no answer at all."""
+    """How an outage looks to a client: a gateway's page, a connection cut or refused, or no answer at all."""
 
     BAD_GATEWAY = "502"
     UNAVAILABLE = "503"
     GATEWAY_TIMEOUT = "504"
     RESET = "reset"
+    REFUSED = "refused"
     NO_ANSWER = "no-answer"
 
 
@@ -31,7 +32,7 @@ class ScheduledOutage:
     def answer(self) -> ScriptedAnswer:
         """Return the answer to every call."""
         match self.kind:
-            case OutageKind.RESET:
+            case OutageKind.RESET | OutageKind.REFUSED:
                 return ScriptedAnswer(drop=True)
             case OutageKind.NO_ANSWER:
                 return ScriptedAnswer(drop=True, delay=_NEVER_SECONDS)
