@@ -1,4 +1,4 @@
-"""The README's schedules: every line of cron and every unit is used as written."""
+"""The guide's schedules: every line of cron and every unit is used as written."""
 
 import re
 import shlex
@@ -13,12 +13,11 @@ from tests.support.inboxes import drop_file, file_names, inbox_folder
 from tests.support.program import PROJECT, Partner, Program, ProgramResult
 from tests.support.token_authority import SECRET, Authority
 
-README = (PROJECT / "README.md").read_text()
+GUIDE = (PROJECT / "bulkreact" / "guide" / "unattended.md").read_text()
 UNITS = {
-    Path(match[1]).name: match[0]
-    for match in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", README)
+    Path(match[1]).name: match[0] for match in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", GUIDE)
 }
-CRONTAB = README.partition("```crontab\n")[2].partition("```")[0].splitlines()
+CRONTAB = GUIDE.partition("```crontab\n")[2].partition("```")[0].splitlines()
 LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
 
 
@@ -77,8 +76,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
 
 
-def test_every_option_for_schedules_is_in_the_readme(program: Program) -> None:
+def test_every_option_for_schedules_is_in_the_guide(program: Program) -> None:
     options = re.findall(r"(?<![\w-])--[a-z-]+", program("sweep", "--help").out)
     own = {"--settle", "--keep", "--again", "--expect-within", "--watch", "--every", "--wait", "--metrics", "--ping"}
     assert own <= set(options)
-    assert not [option for option in own if f"`{option}" not in README]
+    assert not [option for option in own if f"`{option}" not in GUIDE]

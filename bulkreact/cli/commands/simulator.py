@@ -89,7 +89,7 @@ def command(
 ) -> None:
     """Run a local Partner Center on a loopback port, until Ctrl-C.
 
-    Ids choose what happens; the README has the table. What took effect is shown at /simulator/ledger.
+    Ids choose what happens; 'bulkreact guide simulator' has the tables. What took effect is shown at /simulator/ledger.
     """
     names = ("activation_delay", "activation_spread", "partner_limit", "customer_limit", "window", "seed", "customers")
     params = {name: ctx.params[name] for name in (*names, "broken_customers", "page_size")}

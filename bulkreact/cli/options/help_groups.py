@@ -20,6 +20,7 @@ COMMAND_GROUPS = {
         "results": "Write a run's result files again from its journal.",
         "explain": "Explain an error code or a status: what it means and what to do.",
         "help": "Show the options and examples of a command.",
+        "guide": "Show the manual, chapter by chapter.",
     },
     "Unattended": {
         "sweep": "Run every new file of a folder, each once: for schedules.",
@@ -80,7 +81,20 @@ OPTION_GROUPS = {
     ),
     "Verification": ("verify", "verify_after", "verify_every", "verify_timeout"),
     "Output": (
-        *("all", "list_all", "json", "out", "to", "reports", "results", "xlsx", "progress", "quiet", "verbose"),
+        *(
+            "all",
+            "list_all",
+            "plain",
+            "json",
+            "out",
+            "to",
+            "reports",
+            "results",
+            "xlsx",
+            "progress",
+            "quiet",
+            "verbose",
+        ),
         "log_format",
     ),
     "Monitoring": ("metrics", "ping", "notify_url", "notify_format", "notify_rows"),
@@ -188,6 +202,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "explain": {
         "bulkreact explain 900337 unknown 404": "An error code, a status of a row and an HTTP status.",
         "bulkreact explain --list": "All of them, one a line.",
+    },
+    "guide": {
+        "bulkreact guide": "What chapters there are.",
+        "bulkreact guide when-it-stops": "What to do when a run has stopped.",
+        "bulkreact guide reference --plain": "Every option, as text.",
     },
     "help": {
         "bulkreact help run": "The same as 'bulkreact run --help'.",
