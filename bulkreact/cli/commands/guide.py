@@ -1,5 +1,7 @@
 """``bulkreact guide``: shows the manual."""
 
+import sys
+
 import click
 from rich.console import Console
 from rich.markdown import Markdown
@@ -21,7 +23,7 @@ def command(topic: str | None, *, plain: bool) -> None:
     On a terminal it is rendered, and shown page by page.
     """
     text = read_chapter(topic) if topic else list_chapters()
-    if plain or not click.get_text_stream("stdout").isatty():
+    if plain or not sys.stdout.isatty():
         echo(text, end="")
         return
     console = Console(highlight=False)
