@@ -30,4 +30,4 @@ def command(topic: str | None, *, plain: bool) -> None:
     console.width = min(console.width, _WIDTH)
     with console.capture() as capture:
         console.print(Markdown(text))
-    click.echo_via_pager(capture.get(), color=console.color_system is not None)
+    click.echo_via_pager(capture.get())
