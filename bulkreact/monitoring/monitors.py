@@ -106,7 +106,10 @@ class Notifier:
             return {"rows" if self.all_rows else "failed_rows": list(islice(chosen, _MAX_ROWS))}
 
     def _write(self, path: Path, end: CommandEnd) -> None:
-        result = CommandResult(self.command, end.exit_code, self.now(), self.simulated, self.refresh_token_expiry())
+        folders = frozenset(run.run_folder for run in end.runs)
+        result = CommandResult(
+            self.command, end.exit_code, self.now(), self.simulated, self.refresh_token_expiry(), folders
+        )
         try:
             check_again(OutputPath("--metrics", path, OutputKind.METRICS))
             prometheus.write(path, self.reports, result, end.metrics)

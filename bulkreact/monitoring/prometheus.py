@@ -4,25 +4,29 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from bulkreact.atomic_write import replacing_bytes
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import RunState
+from bulkreact.models import RunState, Status
+from bulkreact.runs.history import RunSummary, summarize
+from bulkreact.runs.index import list_runs
+from bulkreact.runs.run_status import RUNNING
 from bulkreact.sheets.output.results_csv import LATEST, SUMMARY
 from bulkreact.timestamps import parse_time
 
 _LAST_SUCCESS = "bulkreact_last_success_timestamp_seconds"
+_COUNTER = "_total"
 _PREVIOUS_SUCCESS = re.compile(rf"^{_LAST_SUCCESS}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value of a gauge; the labels distinguish it from others of the same name."""
+    """One value of a gauge, or of a counter if its name ends in ``_total``; the labels distinguish it from others."""
 
     name: str
     description: str
@@ -32,30 +36,41 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The command that has just ended; ``refresh_token_expiry`` is None without a stored sign-in."""
+    """The command that has just ended; ``refresh_token_expiry`` is None without a stored sign-in.
+
+    ``run_folders`` are those of its runs: their files are written, their ends perhaps not yet recorded.
+    """
 
     command: str
     exit_code: int
     ended_at: datetime
     simulated: bool
     refresh_token_expiry: datetime | None = None
+    run_folders: frozenset[Path] = frozenset()
 
 
 def write(path: Path, reports: Path, result: CommandResult, extra: tuple[Metric, ...] = ()) -> None:
     """Write the metrics of a reports folder atomically; raise OSError if that fails."""
-    import prometheus_client as prometheus  # noqa: PLC0415 - most commands write no metrics
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - most commands write no metrics
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+    from prometheus_client.registry import Collector  # noqa: PLC0415
 
-    registry = prometheus.CollectorRegistry()
-    gauges: dict[str, prometheus.Gauge] = {}
     # The label distinguishes the files of several reports folders.
-    folder = {"reports": folder_label(reports)}
+    folder, families = {"reports": folder_label(reports)}, dict[str, CounterMetricFamily | GaugeMetricFamily]()
     for metric in (*_metrics(reports, result, _previous_success(path)), *extra):
         labels = {**folder, **metric.labels}
-        if metric.name not in gauges:
-            gauges[metric.name] = prometheus.Gauge(metric.name, metric.description, list(labels), registry=registry)
-        gauges[metric.name].labels(**labels).set(metric.value)
+        kind = CounterMetricFamily if metric.name.endswith(_COUNTER) else GaugeMetricFamily
+        family = families.setdefault(metric.name, kind(metric.name, metric.description, labels=list(labels)))
+        family.add_metric(list(labels.values()), metric.value)
+
+    class Families(Collector):
+        def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+            return families.values()
+
+    registry = CollectorRegistry()
+    registry.register(Families())
     with replacing_bytes(path, private=False) as file:
-        file.write(prometheus.generate_latest(registry))
+        file.write(generate_latest(registry))
 
 
 def folder_label(folder: Path) -> str:
@@ -72,13 +87,22 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
         yield Metric("bulkreact_refresh_token_expiry_timestamp_seconds", description, expiry.timestamp())
         description = "How long the refresh token had left when the last command ended; 86400 is a day."
         yield Metric("bulkreact_refresh_token_remaining_seconds", description, expiry.timestamp() - ended_at)
-    summaries = [summary for file in reports.glob(f"[!.]*/{SUMMARY}") if (summary := read_summary(file))]
-    states = Counter(str(summary.get("state")) for summary in summaries)
-    for state in RunState:
-        description = "Runs in the reports folder, by how they ended."
-        yield Metric("bulkreact_runs", description, states[state], {"state": state})
+    runs = list(_summarize_runs(reports, result.run_folders))
+    states, statuses = Counter(run.state for run in runs), Counter[str]()
+    for run in runs:
+        statuses.update(run.counts)
+    for state in (*RunState, RUNNING):
+        labels = {"state": str(state)}
+        yield Metric("bulkreact_runs", "Runs in the reports folder, by how they ended.", states[state], labels)
+        yield Metric("bulkreact_runs_total", "All runs of the reports folder, by state.", states[state], labels)
+    for status in Status:
+        description = "Rows of all runs of the reports folder, by how they ended; a retry counts its rows again."
+        yield Metric("bulkreact_rows_total", description, statuses[status], {"status": status.value})
     successes = [
-        _timestamp(summary, "finished_at") for summary in summaries if _is_success(summary, simulated=result.simulated)
+        time.timestamp()
+        for run in runs
+        if run.exit_code == EXIT_SUCCESS and run.run.metadata.simulated is result.simulated
+        if (time := parse_time(run.finished_at or ""))
     ]
     if previous_success:
         successes.append(previous_success)
@@ -86,6 +110,20 @@ def _metrics(reports: Path, result: CommandResult, previous_success: float | Non
         yield Metric(_LAST_SUCCESS, "When a run last ended with exit code 0.", max(successes))
     if newest := read_summary(reports / LATEST):
         yield from _newest_run_metrics(newest)
+
+
+def _summarize_runs(reports: Path, ended: frozenset[Path]) -> Iterator[RunSummary]:
+    """Yield all runs; those that have just ended as their own summaries have it."""
+    folders = {folder.resolve() for folder in ended}
+    for run in list_runs(reports, counting=True).runs:
+        summary = summarize(run)
+        written = read_summary(run.folder / SUMMARY) if run.folder.resolve() in folders else {}
+        yield replace(
+            summary,
+            state=str(written.get("state", summary.state)),
+            exit_code=int(_number(written, "exit_code")) if written else summary.exit_code,
+            finished_at=str(written["finished_at"]) if written.get("finished_at") else summary.finished_at,
+        )
 
 
 def _newest_run_metrics(summary: Mapping[str, object]) -> Iterator[Metric]:
@@ -103,11 +141,6 @@ def _newest_run_metrics(summary: Mapping[str, object]) -> Iterator[Metric]:
     yield Metric("bulkreact_last_run_throttled_calls", "Its calls that were answered 429.", _number(calls, "throttled"))
     description = "The pace that it achieved; 0 where there were too few calls to tell."
     yield Metric("bulkreact_last_run_calls_per_second", description, _number(pace, "achieved_per_minute") / 60)
-
-
-def _is_success(summary: Mapping[str, object], *, simulated: bool) -> bool:
-    """Return whether a run ended with 0; simulated runs count only among themselves."""
-    return summary.get("exit_code") == EXIT_SUCCESS and _table(summary, "target").get("simulated") is simulated
 
 
 def _previous_success(path: Path) -> float | None:

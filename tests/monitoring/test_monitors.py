@@ -13,6 +13,7 @@ import pytest
 
 from bulkreact import __version__
 from bulkreact.cli.app import _bulkreact
+from bulkreact.models import Status
 from bulkreact.monitoring import webhooks
 from bulkreact.monitoring.monitors import CommandEnd, Notifier, ReportState
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
@@ -58,6 +59,31 @@ def test_metrics_say_what_the_run_did(program: Program, partner: Partner) -> Non
     assert values['bulkreact_last_command_exit_code{command="run"}'] == 1
     assert "bulkreact_last_success_timestamp_seconds{}" not in values
     assert "bulkreact_refresh_token_remaining_seconds{}" not in values
+
+
+def test_metrics_count_all_runs_of_the_folder(program: Program, partner: Partner) -> None:
+    run(program, partner, ["a", 800111])
+    run(program, partner, [800111, "b"], "--new")
+    run(program, partner, [900329, "d"], "--new", "--concurrency", "1", "--metrics", "m.prom")
+    values = read_metrics(program.folder / "m.prom")
+    counts = {status: values[f'bulkreact_rows_total{{status="{status}"}}'] for status in Status}
+    assert {status: count for status, count in counts.items() if count} == {
+        "accepted": 2,
+        "failed": 3,
+        "not_attempted": 1,
+    }
+    assert values['bulkreact_runs_total{state="finished"}'] == 2
+    assert values['bulkreact_runs_total{state="aborted"}'] == 1
+    assert values['bulkreact_runs_total{state="running"}'] == 0
+    assert values['bulkreact_last_run_rows{status="accepted"}'] == 0
+
+
+def test_metrics_do_not_need_the_summaries_of_earlier_runs(program: Program, partner: Partner) -> None:
+    (run(program, partner, ["a"]).run / "summary.json").unlink()
+    run(program, partner, [800111, "b"], "--new", "--metrics", "m.prom")
+    values = read_metrics(program.folder / "m.prom")
+    assert values['bulkreact_runs_total{state="finished"}'] == 2
+    assert values['bulkreact_rows_total{status="accepted"}'] == 2
 
 
 def test_the_last_success_is_remembered_through_failures_and_pruning(program: Program, partner: Partner) -> None:
