@@ -1,7 +1,6 @@
 """Timestamps as ISO 8601 text in UTC."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from msgspec.json import Encoder
 
@@ -29,24 +28,6 @@ def parse_time(text: str) -> datetime | None:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-class SteadyClock:
-    """A wall clock that never goes back: when the system's is set back, it goes on from where it was."""
-
-    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        self._now = now or utc_now
-        self._ahead = timedelta()
-        self._last = datetime.min.replace(tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """Return the time, never earlier than before."""
-        time = self._now() + self._ahead
-        if time < self._last:
-            self._ahead += self._last - time
-            time = self._last
-        self._last = time
-        return time
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -25,7 +25,7 @@ from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.run_record import Run
 from bulkreact.settings import Limits, Service
-from bulkreact.timestamps import SteadyClock
+from bulkreact.steady_clock import SteadyClock
 from bulkreact.wording import printable
 
 COMMAND = "sweep"

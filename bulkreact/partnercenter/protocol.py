@@ -147,7 +147,7 @@ def mfa_compliance(response: Response) -> bool | None:
 def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str = "") -> Verdict:
     """Return the verdict on a response, for every status and any bytes.
 
-    ``now`` is the aware time against which a ``Retry-After`` date is read; ``resource_id`` is the canonical id of the
+    ``now`` is the aware time against which a ``Retry-After`` date without a ``Date`` is read; ``resource_id`` is the canonical id of the
     resource that was asked for: another one is no answer.
     """
     if isinstance(reply, NoResponse):
@@ -173,11 +173,14 @@ def is_from_service(headers: Mapping[str, str]) -> bool:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Return the seconds to wait from the header, else from the body; None for absent or absurd values."""
+    """Return the seconds to wait from the header, else from the body; None for absent or absurd values.
+
+    A date counts from the answer's own ``Date``, if it has one: ``now`` is of this machine's clock, which may be wrong.
+    """
     header = response.headers.get("retry-after", "").strip()
     seconds = _positive(header) if header else None
     if header and seconds is None:
-        seconds = _seconds_until(header, now)
+        seconds = _seconds_until(header, _date(response.headers.get("date", "")) or now)
     return seconds if seconds is not None else response_bodies.seconds_in_text(response.body) or None
 
 
@@ -294,9 +297,14 @@ def _positive(text: str) -> float | None:
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:
+    date = _date(text)
+    return (date - now).total_seconds() if date and date > now else None
+
+
+def _date(text: str) -> datetime | None:
+    """Return the date of a header, None if it is none."""
     try:
         date = parsedate_to_datetime(text)
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return seconds if seconds > 0 else None

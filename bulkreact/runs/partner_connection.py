@@ -16,7 +16,7 @@ from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import Limits, Service
-from bulkreact.timestamps import SteadyClock
+from bulkreact.steady_clock import SteadyClock
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """What is asked and what an answer means, for every status and any bytes."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -322,6 +322,14 @@ def test_the_wait_is_read_from_the_header_else_from_the_body(header: str, body: 
     verdict = write(429, body, {"retry-after": header} if header else {})
     assert isinstance(verdict, verdicts.Throttled)
     assert verdict.retry_after == seconds
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_date_to_wait_for_counts_from_the_date_of_the_answer(hours: int) -> None:
+    headers = {"retry-after": "Sun, 01 Mar 2026 12:01:30 GMT", "date": "Sun, 01 Mar 2026 12:00:20 GMT"}
+    verdict = judge(WRITE, answer(429, b"", headers), now=NOW + timedelta(hours=hours))
+    assert isinstance(verdict, verdicts.Throttled)
+    assert verdict.retry_after == 70
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bulkreact.models import InputRow, NoResponse, OutageRecord, Outcome, Reply,
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
+from bulkreact.steady_clock import SteadyClock
 from bulkreact.timestamps import iso_milliseconds
 from tests.support import virtual_time
 from tests.support.ids import guid, metadata
@@ -50,7 +51,7 @@ class VirtualRun:
 
     ``on_call`` gets each call as it arrives and may change the rules; ``answer`` may replace the partner's answer, and
     ``delay`` returns by how many seconds a call takes longer. ``on_settled`` gets every row that a call has settled.
-    ``token_refusal`` returns why the token service refuses a token, ``token_hangs`` whether it takes an hour.
+    ``token_refusal`` returns why the token service refuses a token, ``token_hangs`` whether it takes an hour. ``clock_error`` is how wrong this machine's clock is at a time.
     ``kills_process`` is called before a call leaves and when its answer has come: true kills the process at that
     instant, and chance decides which of the other calls under way still reach the partner.
     """
@@ -66,6 +67,7 @@ class VirtualRun:
     delay: Callable[[Request], float] = lambda _request: 0.0
     token_refusal: Callable[[], str] = lambda: ""
     token_hangs: Callable[[], bool] = lambda: False
+    clock_error: Callable[[float], timedelta] = lambda _now: timedelta()
     on_settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
     outages: list[OutageRecord] = field(default_factory=list)
     renewals: list[float] = field(default_factory=list)
@@ -99,7 +101,7 @@ class VirtualRun:
 
         def wall() -> datetime:
             monotonic()
-            return START + timedelta(seconds=self.now)
+            return START + timedelta(seconds=self.now) + self.clock_error(self.now)
 
         def is_fresh() -> bool:
             return not self.token_refusal() and not self.token_hangs()
@@ -117,7 +119,7 @@ class VirtualRun:
             ensure_token=ensure_token,
             send=self._send,
             renew_token=renew,
-            now=wall,
+            now=SteadyClock(wall, monotonic),
             monotonic=monotonic,
             chance=self._chance.random,
             new_id=lambda: str(UUID(int=self._chance.getrandbits(128), version=4)),
@@ -201,6 +203,7 @@ def _response(answer: ScriptedAnswer, now: float) -> Reply:
         return NoResponse(sent=True, code="connection-lost", description="the connection was dropped")
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if headers.get("retry-after") == "date":
-        time = START + timedelta(seconds=now + answer.seconds)
-        headers["retry-after"] = format_datetime(time, usegmt=True)
+        headers["date"], headers["retry-after"] = (
+            format_datetime(START + timedelta(seconds=now + seconds), usegmt=True) for seconds in (0, answer.seconds)
+        )
     return Response(answer.status, "", headers, answer.body)

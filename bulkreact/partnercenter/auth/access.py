@@ -1,11 +1,11 @@
 """Builds credentials from their source, and checks them before the first call."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import random
+from time import monotonic
 from typing import assert_never
 
 from bulkreact.errors import InputRefusedError
@@ -13,6 +13,7 @@ from bulkreact.guids import is_guid
 from bulkreact.partnercenter.auth.access_tokens import Clock, Credentials, RefreshingToken, StaticToken
 from bulkreact.partnercenter.auth.credential_source import AppSource, CredentialSource, TokenSource, UserSource
 from bulkreact.redaction import Redactor
+from bulkreact.steady_clock import SteadyClock, elapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ def open_credentials(source: CredentialSource, state: Path, redactor: Redactor) 
 
     The secret is loaded once here, so that a wrong one is refused before the input is read.
     """
-    clock = Clock(time.monotonic, asyncio.sleep, random)
+    clock = Clock(monotonic, elapsed, asyncio.sleep, random)
     identity = source.identity
     match source:
         case TokenSource():
             redactor.add(source.token.strip())
-            return StaticToken(source.token, resource=identity.resource, tenant_id=identity.tenant_id, now=time.time)
+            return StaticToken(
+                source.token, resource=identity.resource, tenant_id=identity.tenant_id, now=SteadyClock().timestamp
+            )
         case AppSource():
             from bulkreact.partnercenter.auth.msal_client import app_tokens  # noqa: PLC0415 - MSAL takes 100 ms
 

@@ -82,9 +82,14 @@ class StaticToken:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and random numbers for renewals: monotonic seconds, a sleep in seconds, and a number in [0, 1)."""
+    """Time and random numbers for renewals.
+
+    ``monotonic`` is the clock of the calls, ``elapsed`` goes on while the machine sleeps, as the life of a token does;
+    ``sleep`` takes seconds, and ``chance`` returns a number in [0, 1).
+    """
 
     monotonic: Callable[[], float]
+    elapsed: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     chance: Callable[[], float]
 
@@ -114,7 +119,7 @@ class RefreshingToken:
 
     def is_fresh(self) -> bool:
         """Return whether calls can use the token without a renewal."""
-        return self._cached is not None and not self._error and self._cached.is_fresh(self._clock.monotonic())
+        return self._cached is not None and not self._error and self._cached.is_fresh(self._clock.elapsed())
 
     async def ensure_token(self) -> str:
         """Fetch a token if there is no valid one, and renew an old one in the background; return why there is none."""
@@ -142,7 +147,7 @@ class RefreshingToken:
                 return
             refused = self._cached.token
             # From now on all calls wait for its successor.
-            self._cached = self._cached.as_expired(self._clock.monotonic())
+            self._cached = self._cached.as_expired(self._clock.elapsed())
             with suppress(CredentialsRefusedError):
                 self._cached = await self._fetch_with_retry(stale=refused)
 
@@ -152,7 +157,7 @@ class RefreshingToken:
         await self._thread.close()
 
     def _is_valid(self) -> bool:
-        return self._cached is not None and not self._error and self._cached.is_valid(self._clock.monotonic())
+        return self._cached is not None and not self._error and self._cached.is_valid(self._clock.elapsed())
 
     async def _fetch_once(self) -> None:
         async with self._lock:
@@ -160,7 +165,8 @@ class RefreshingToken:
             if self._error:
                 raise self._error
             if not self._is_valid():
-                self._cached = await self._fetch_with_retry()
+                # MSAL judges by the system's clock: set back, it would take an expired token for a good one.
+                self._cached = await self._fetch_with_retry(stale=self._cached.token if self._cached else "")
 
     async def _renew_in_background(self) -> None:
         async with self._lock:
@@ -170,7 +176,7 @@ class RefreshingToken:
             try:
                 self._cached = await self._fetch(cached.token)
             except CredentialsRefusedError as error:
-                self._cached = cached.with_postponed_renewal(error, self._clock.monotonic())
+                self._cached = cached.with_postponed_renewal(error, self._clock.elapsed())
 
     async def _fetch_with_retry(self, *, stale: str = "") -> CachedToken:
         """Fetch a token, repeatedly while failures are transient; every waiter gets the last error."""
@@ -189,7 +195,7 @@ class RefreshingToken:
     async def _fetch(self, stale: str) -> CachedToken:
         if self._closed:
             raise CredentialsRefusedError("The run is over: no more tokens are fetched.")
-        asked_at = self._clock.monotonic()
+        asked_at = self._clock.elapsed()
         grant = await self._thread.run(stale)
         self.claims = read_claims(grant.token)
         identity = self._identity
@@ -197,7 +203,7 @@ class RefreshingToken:
             reason := rejection_reason(self.claims, resource=identity.resource, tenant_id=identity.tenant_id)
         ):
             raise CredentialsRefusedError(reason)
-        return CachedToken.from_grant(grant, asked_at=asked_at, now=self._clock.monotonic())
+        return CachedToken.from_grant(grant, asked_at=asked_at, fetched_at=self._clock.monotonic())
 
 
 def validate_token(token: str) -> str:

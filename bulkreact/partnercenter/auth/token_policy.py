@@ -1,4 +1,4 @@
-"""Decides when an access token is renewed, and when a failed fetch is repeated. No I/O. Times are monotonic seconds."""
+"""Decides when an access token is renewed, and when a failed fetch is repeated. No I/O. Times are seconds."""
 
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +23,8 @@ class CachedToken:
     until ``expires_at``        no        yes       uses it and renews it
     from ``expires_at`` on      no        no        waits for its successor
     ==========================  ========  ========  =======================
+
+    ``fetched_at`` is a time of the calls' clock, which stands still while the machine sleeps; the others go on.
     """
 
     token: str = field(repr=False)
@@ -31,10 +33,10 @@ class CachedToken:
     expires_at: float
 
     @classmethod
-    def from_grant(cls, grant: Grant, *, asked_at: float, now: float) -> "CachedToken":
+    def from_grant(cls, grant: Grant, *, asked_at: float, fetched_at: float) -> "CachedToken":
         """Schedule the renewal: five minutes before the token expires, or after half of a shorter life."""
         expires_at = asked_at + grant.lifetime
-        return cls(grant.token, now, expires_at - min(_RENEW_BEFORE_SECONDS, grant.lifetime / 2), expires_at)
+        return cls(grant.token, fetched_at, expires_at - min(_RENEW_BEFORE_SECONDS, grant.lifetime / 2), expires_at)
 
     def is_fresh(self, now: float) -> bool:
         """Return whether calls can use the token without a renewal."""

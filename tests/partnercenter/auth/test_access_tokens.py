@@ -21,13 +21,17 @@ GONE = TokenServiceError("the secret has expired", transient=False)
 
 @dataclass
 class Service:
-    """Returns numbered tokens, or raises the failures; ``fetches`` are the times and the tokens to be replaced."""
+    """Returns numbered tokens, or raises the failures; ``fetches`` are the times and the tokens to be replaced.
+
+    ``asleep`` are the seconds for which the machine was suspended, which its monotonic clock does not count.
+    """
 
     lifetime: float = 3600
     failures: list[Exception] = field(default_factory=list)
     fetches: list[tuple[float, str]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     time: float = 0.0
+    asleep: float = 0.0
     before: Callable[[], object] = lambda: None
 
     def fetch(self, stale: str) -> Grant:
@@ -40,6 +44,9 @@ class Service:
     def monotonic(self) -> float:
         return self.time
 
+    def elapsed(self) -> float:
+        return self.time + self.asleep
+
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.time += seconds
@@ -51,7 +58,7 @@ class Service:
 
     @property
     def tokens(self) -> RefreshingToken:
-        return RefreshingToken(self.fetch, IDENTITY, Clock(self.monotonic, self.sleep, lambda: 1.0))
+        return RefreshingToken(self.fetch, IDENTITY, Clock(self.monotonic, self.elapsed, self.sleep, lambda: 1.0))
 
 
 async def test_all_who_ask_at_once_cause_one_fetch() -> None:
@@ -173,6 +180,28 @@ async def test_an_expired_token_is_not_used() -> None:
     assert await tokens.ensure_token() == str(GONE)
     with pytest.raises(CredentialsRefusedError):
         await tokens.token()
+
+
+async def test_a_token_that_expired_while_the_machine_slept_is_not_used() -> None:
+    service = Service(lifetime=3600)
+    tokens = service.tokens
+    await tokens.ensure_token()
+    service.asleep = 3600
+    assert not tokens.is_fresh()
+    assert await tokens.ensure_token() == ""
+    assert await tokens.token() == "token 2"
+    # MSAL would take the old one for good if the clock was set back.
+    assert service.fetches == [(0, ""), (0, "token 1")]
+
+
+async def test_a_token_that_is_refused_after_a_sleep_is_replaced_once() -> None:
+    service = Service(lifetime=100_000, asleep=50_000)
+    tokens = service.tokens
+    await tokens.ensure_token()
+    service.time = 10
+    await tokens.renew(since=5)
+    await tokens.renew(since=9)
+    assert [stale for _, stale in service.fetches] == ["", "token 1"]
 
 
 async def test_a_refused_token_is_replaced_once_for_all_who_were_refused() -> None:

@@ -20,7 +20,7 @@ def make_busy_error(seconds: float) -> TokenServiceError:
 def test_a_token_is_renewed_five_minutes_before_it_expires_or_after_half_a_short_life(
     lifetime: float, renew_at: float
 ) -> None:
-    token = CachedToken.from_grant(Grant("token", lifetime), asked_at=100, now=101)
+    token = CachedToken.from_grant(Grant("token", lifetime), asked_at=100, fetched_at=101)
     assert (token.fetched_at, token.renew_at, token.expires_at) == (101, renew_at, 100 + lifetime)
 
 
