@@ -18,7 +18,7 @@ from bulkreact.runs import index_file
 from bulkreact.runs.index_entries import EntryReader, folder_mtime
 from bulkreact.runs.index_file import Entry, StoredIndex
 from bulkreact.runs.run_record import Run, read_run
-from bulkreact.timestamps import iso_milliseconds
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import describe_error
 
 _RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
@@ -86,9 +86,12 @@ def list_named_runs(reports: Path, name: str) -> RunList:
 def newest_runs(reports: Path, names: Iterable[str] | None = None) -> Iterator[Run]:
     """Yield the readable runs of a reports folder, the newest first; each is read when it is asked for.
 
-    ``names`` are those of its folders, if the caller has listed them.
+    ``names`` are those of its folders, if the caller has listed them. Runs of a time to come are the last: the clock was
+    ahead when they were made.
     """
-    names = sorted(folder_names(reports) if names is None else names, reverse=True)
+    present = f"{utc_now():%Y%m%dT%H%M%SZ}"
+    names = folder_names(reports) if names is None else names
+    names = sorted(names, key=lambda name: (name[_TIME_OF_ID] <= present, name), reverse=True)
     if not all(map(_RUN_FOLDER.fullmatch, names)):
         # Names that people gave do not tell the order.
         yield from list_runs(reports).runs

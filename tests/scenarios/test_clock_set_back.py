@@ -10,9 +10,9 @@ from unittest.mock import patch
 from bulkreact import timestamps
 from bulkreact.batch.discovery.store import DiscoveryStore
 from bulkreact.inbox.ledger import open_ledger
-from tests.support.ids import guid, read_csv
+from tests.support.ids import guid, read_csv, row, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, run
+from tests.support.run_commands import FAST, latest_run, run
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -29,6 +29,12 @@ def clock_set_back(after: int) -> Iterator[None]:
 
     with patch.object(timestamps, "utc_now", utc_now):
         yield
+
+
+def run_ahead(program: Program, partner: Partner) -> None:
+    """Make a run while the clock is a day ahead."""
+    with patch.object(timestamps, "utc_now", lambda: datetime.now(UTC) + timedelta(days=1)):
+        assert run(program, partner, ["a"]).code == 0
 
 
 def durations(program: Program) -> list[float]:
@@ -83,3 +89,19 @@ def test_what_was_discovered_at_a_time_to_come_is_read_again(tmp_path: Path) -> 
         assert store.unread_count == 0
     with DiscoveryStore(path, now=NOW) as store:
         assert (store.is_listed, store.unread_count) == (False, 1)
+
+
+def test_the_latest_run_is_not_one_of_a_time_to_come(program: Program, partner: Partner) -> None:
+    run_ahead(program, partner)
+    write_csv(program.folder / "other.csv", [row(guid(9))])
+    assert program("run", "other.csv", "--base-url", partner.base_url, *FAST).code == 0
+    names = sorted(path.parent.name for path in program.folder.glob("reports/*/journal.sqlite3"))
+    assert latest_run(program).name == names[0]
+    assert json.loads(program("status", "--json").out)["run_id"] == names[0]
+
+
+def test_a_run_of_a_time_to_come_is_pruned_only_when_that_time_has_passed(program: Program, partner: Partner) -> None:
+    run_ahead(program, partner)
+    assert program("prune", "--older-than", "0s", "--yes").out == "There is nothing to remove.\n"
+    with patch("bulkreact.cli.commands.prune.utc_now", lambda: datetime.now(UTC) + timedelta(days=3)):
+        assert "Removed 1 run." in program("prune", "--older-than", "1d", "--yes").out
