@@ -20,6 +20,7 @@ from bulkreact.inbox.scan import InboxScan, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
+from bulkreact.monitoring.webhooks import first_ones
 from bulkreact.runs.interruption import deferring_signals, exit_code_of
 from bulkreact.wording import printable
 
@@ -137,10 +138,12 @@ def _scan(sweep_pass: SweepPass, found: list[InboxScan]) -> None:
 
 def _end_of_pass(job: SweepJob, results: Sequence[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:
     files = [result.to_dict() for result in results]
+    lines = [result.line for result in results if result.exit_code]
     return CommandEnd(
         stop_code or most_severe(result.exit_code for result in results),
-        "; ".join(result.line for result in results if result.exit_code),
+        "; ".join(first_ones(lines, "more files")),
         [result.written for result in results if result.written],
         {"inbox": str(job.inbox.resolve()), "files": files} if files else {},
         sweep_metrics(job.inbox, results, now=job.environment.now(), last_activity=job.ledger.last_activity()),
+        [result.line for result in results if result.exit_code and not result.written],
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bulkreact import __version__
 from bulkreact.batch.journal.reading import JournalReader, RowIds
+from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
@@ -18,7 +19,7 @@ from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
-from bulkreact.wording import describe_error, printable
+from bulkreact.wording import describe_error
 
 _MAX_ROWS = 1000
 _MAX_MESSAGE = 1000
@@ -37,13 +38,17 @@ class ReportState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CommandEnd:
-    """How a command ended; without ``runs`` and ``content``, a success is not posted to the webhook."""
+    """How a command ended; without ``runs`` and ``content``, a success is not posted to the webhook.
+
+    ``problems`` are sentences about files without a run; ``message`` has them as well.
+    """
 
     exit_code: int
     message: str = ""
     runs: Sequence[WrittenResults] = ()
     content: Mapping[str, object] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    problems: Sequence[str] = ()
     report_state: ReportState = ReportState.NEW
 
 
@@ -83,8 +88,8 @@ class Notifier:
             with self._never_raising():
                 summaries = [prometheus.read_summary(Path(run.files["summary"])) for run in end.runs]
                 content = None if end.report_state is ReportState.UNCHANGED else self._content(end, summaries)
-                line = _summary_line(self.command, end, summaries)
-                notification = Notification(end.exit_code, line, content)
+                headline = f"bulkreact {self.command}: exit code {end.exit_code}"
+                notification = Notification(end.exit_code, headline, _sentences(end, summaries), content)
                 for warning in self.run_async(webhooks.notify_end(self.targets, notification)):
                     self.warn(warning)
 
@@ -139,15 +144,17 @@ def _row_to_dict(row: ResultRow, ids: RowIds) -> dict[str, object]:
     }
 
 
-def _summary_line(command: str, end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> str:
-    """Return the end of a command as one line, without row ids."""
-    parts = [f"bulkreact {command}: exit code {end.exit_code}"]
-    for summary in summaries:
-        counts, source = summary.get("counts"), summary.get("input")
-        numbers = counts.items() if isinstance(counts, dict) else ()
-        rows = ", ".join(f"{status} {number:,}" for status, number in numbers if number) or "no rows"
-        name = source.get("name") if isinstance(source, dict) else ""
-        parts.append(f"{name}: {summary.get('state')}, {rows} (run {summary.get('run_id')})")
-    if end.message:
-        parts.append(" ".join(end.message.split())[:_MAX_MESSAGE])
-    return printable("; ".join(parts))
+def _sentences(end: CommandEnd, summaries: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a sentence for each file and run, without row ids; those that need attention first."""
+    # What a sweep says of all its files, each of them has for itself.
+    message = [" ".join(end.message.split())[:_MAX_MESSAGE]] if end.message and not end.content else []
+    runs = sorted(summaries, key=lambda summary: summary.get("exit_code") == EXIT_SUCCESS)
+    return [*end.problems, *map(_describe_run, runs), *message]
+
+
+def _describe_run(summary: Mapping[str, object]) -> str:
+    counts, source = summary.get("counts"), summary.get("input")
+    numbers = counts.items() if isinstance(counts, dict) else ()
+    rows = ", ".join(f"{status} {number:,}" for status, number in numbers if number) or "no rows"
+    name = source.get("name") if isinstance(source, dict) else ""
+    return f"{name}: {summary.get('state')}, {rows} (run {summary.get('run_id')})"

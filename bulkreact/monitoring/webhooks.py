@@ -2,18 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from bulkreact import USER_AGENT
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.wording import printable
 
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _SERVER_ERROR = 500
+# Files and codes that a card or a line names.
+_SHOWN = 10
 TEAMS = "teams"
 
 
@@ -28,11 +32,23 @@ class NotifyTargets:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """How a command ended: a summary line, and the webhook's content, None if there is nothing to post."""
+    """How a command ended: a headline, a sentence for each file, and the webhook's content, None if there is nothing."""
 
     exit_code: int
-    line: str
+    headline: str
+    sentences: Sequence[str]
     content: Mapping[str, object] | None
+
+    @property
+    def line(self) -> str:
+        """Return all of it on one line; of many files the first ones, then how many more."""
+        return printable("; ".join((self.headline, *first_ones(self.sentences, "more files"))))
+
+
+def first_ones(texts: Sequence[str], others: str) -> list[str]:
+    """Return the first ten of some texts, and how many others there are."""
+    count = len(texts) - _SHOWN
+    return [*texts[:_SHOWN], *([f"and {count:,} {others}"] if count > 0 else [])]
 
 
 async def notify_start(targets: NotifyTargets) -> list[str]:
@@ -57,11 +73,12 @@ async def notify_end(targets: NotifyTargets, notification: Notification) -> list
 
 
 def teams_card(notification: Notification) -> dict[str, object]:
-    """Return the adaptive card that a Teams workflow posts into a channel, with the line and the counts."""
+    """Return the adaptive card that a Teams workflow posts into a channel: the files, the counts, the codes."""
     content = notification.content or {}
     # Our own words: a FactSet interprets Markdown.
-    facts = [(name, content.get(name)) for name in ("state", "exit_code")] + _numbers(content.get("counts"))
-    foreign = [(name, content.get(name)) for name in ("run_id", "reason")] + _numbers(content.get("error_codes"))
+    facts = [(name, content.get(name)) for name in ("state", "exit_code")] + _numbers(_total(content, "counts"))
+    foreign = [(name, content.get(name)) for name in ("run_id", "reason")]
+    codes = [f"{code} ({number:,}): {_describe(code)}" for code, number in _total(content, "error_codes").most_common()]
     success = notification.exit_code == EXIT_SUCCESS
     title = {
         "type": "TextBlock",
@@ -77,24 +94,38 @@ def teams_card(notification: Notification) -> dict[str, object]:
         "version": "1.4",
         "body": [
             title,
-            _plain(notification.line),
+            *map(_plain, first_ones(notification.sentences, "more files")),
             {
                 "type": "FactSet",
                 "facts": [
                     {"title": name.replace("_", " "), "value": str(value)} for name, value in facts if value is not None
                 ],
             },
-            *(_plain(str(value), name) for name, value in foreign if value),
+            *(_plain(str(value), name) for name, value in foreign if value and value not in notification.sentences),
+            *map(_plain, first_ones(codes, "more codes")),
         ],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 
 
-def _numbers(counts: object) -> list[tuple[str, object]]:
+def _total(content: Mapping[str, object], name: str) -> Counter[str]:
+    """Return the counts of a run, or those of all runs of a sweep together."""
+    runs, total = content.get("runs"), Counter[str]()
+    for run in (content, *(runs if isinstance(runs, list) else ())):
+        counts = run.get(name) if isinstance(run, Mapping) else None
+        total.update(counts if isinstance(counts, Mapping) else {})
+    return total
+
+
+def _numbers(counts: Counter[str]) -> list[tuple[str, object]]:
     """Return the names that were counted, with their numbers."""
-    items = counts.items() if isinstance(counts, Mapping) else ()
-    return [(str(name), f"{number:,}") for name, number in items if number]
+    return [(name, f"{number:,}") for name, number in counts.items() if number]
+
+
+def _describe(code: str) -> str:
+    entry = next(iter(find_entries(code)), None)
+    return entry.description if entry else "not in the catalogue; see error_description"
 
 
 def _plain(text: str, name: str = "") -> dict[str, object]:

@@ -18,6 +18,7 @@ from bulkreact.monitoring import webhooks
 from bulkreact.monitoring.monitors import CommandEnd, Notifier, ReportState
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets, teams_card
 from bulkreact.partnercenter.auth.msal_client import MsalHttpClient
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.redaction import Redactor
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, scenario_id, write_csv
@@ -234,22 +235,30 @@ def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Par
     assert title["text"] == "bulkreact: exit code 1"
     assert process.run.name in line["inlines"][0]["text"]
     assert [run["text"] for run in run_id["inlines"]] == ["run id: ", process.run.name]
-    assert [run["text"] for run in code["inlines"]] == ["800111: ", "1"]
+    (text,) = (run["text"] for run in code["inlines"])
+    assert text.startswith("800111 (1): ")
+    assert find_entries("800111")[0].description in text
     assert {"title": "accepted", "value": "1"} in facts["facts"]
     assert guid(0) not in receiver.body("/")
 
 
 def test_a_card_of_a_refusal_has_its_reason() -> None:
     content = teams_card(
-        Notification(2, "bulkreact run: exit code 2", {"exit_code": 2, "reason": "x.csv does not exist."})
+        Notification(2, "bulkreact run: exit code 2", [], {"exit_code": 2, "reason": "x.csv does not exist."})
     )
     assert "x.csv does not exist." in str(content)
 
 
 def test_nothing_from_outside_is_markdown_in_a_card() -> None:
     link = "[Sign in](https://evil.example)\n# *now* \x1b[2J\u202e"
-    content = {"exit_code": 1, "state": "finished", "run_id": link, "reason": link, "error_codes": {link: 1}}
-    card = teams_card(Notification(1, link, content))
+    content = {
+        "exit_code": 1,
+        "state": "finished",
+        "run_id": f"{link} id",
+        "reason": f"{link}.",
+        "error_codes": {link: 1},
+    }
+    card = teams_card(Notification(1, link, [link], content))
     # Only these two kinds of text interpret Markdown.
     blocks = [block for block in card["attachments"][0]["content"]["body"] if block["type"] != "RichTextBlock"]  # type: ignore[index]
     assert [block["type"] for block in blocks] == ["TextBlock", "FactSet"]
@@ -264,6 +273,23 @@ def test_every_sender_gives_the_name_of_the_program(program: Program, partner: P
     client.close()
     assert len(receiver.posts) == 4
     assert receiver.agents == {f"bulkreact/{__version__}"}
+
+
+def test_a_sweep_names_ten_files_and_then_a_count() -> None:
+    sentences = [f"{number}.csv: exit code 2" for number in range(57)]
+    notification = Notification(2, "bulkreact sweep: exit code 2", sentences, {"exit_code": 2})
+    assert notification.line.split("; ")[1:] == [*sentences[:10], "and 47 more files"]
+    card = str(teams_card(notification))
+    assert [number for number in range(57) if f"'{number}.csv: " in card] == list(range(10))
+    assert "and 47 more files" in card
+
+
+def test_a_card_of_a_sweep_adds_the_rows_and_codes_of_its_runs() -> None:
+    runs = [{"counts": {"accepted": 2, "failed": 1}, "error_codes": {code: 1}} for code in ("800111", "weird\n*x*")]
+    body = str(teams_card(Notification(1, "", [], {"exit_code": 1, "runs": [*runs, *runs]})))
+    assert "{'title': 'accepted', 'value': '8'}" in body
+    assert f"800111 (2): {find_entries('800111')[0].description}" in body
+    assert "weird\\\\n*x* (2): not in the catalogue" in body
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
