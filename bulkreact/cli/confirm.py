@@ -46,8 +46,8 @@ def ask(question: str, refusal_message: str) -> None:
         echo(f"{question} [y/N]: ", err=True, end="")
         answer = sys.stdin.readline()
     if not answer:
-        # The end of the input leaves the cursor behind the question.
-        echo("", err=True)
+        # The end of the input; in a sweep other files may have been sent before.
+        raise click.Abort
     if answer.strip().lower() not in _YES:
         echo(refusal_message, err=True)
         raise click.exceptions.Exit(InputRefusedError.exit_code)
