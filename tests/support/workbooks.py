@@ -3,6 +3,9 @@
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from openpyxl.utils import get_column_letter
 
 from tests.support.ids import HEADER, guid, row
 
@@ -68,3 +71,12 @@ def write_zip(path: Path, content: Mapping[str, str | bytes]) -> Path:
         for name, data in content.items():
             archive.writestr(name, data)
     return path
+
+
+def columns_of(sheet: Any) -> dict[str, Any]:  # noqa: ANN401 - openpyxl has no types
+    """Return the columns of a sheet by their letters; a file keeps equal ones that are neighbours only once."""
+    return {
+        get_column_letter(index): column
+        for column in sheet.column_dimensions.values()
+        for index in range(column.min, column.max + 1)
+    }

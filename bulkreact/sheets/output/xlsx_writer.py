@@ -1,16 +1,16 @@
 """Writes workbooks row by row and atomically: text stays text whatever it looks like."""
 
 import os
+import re
 import secrets
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from bulkreact.atomic_write import drafting, remove_abandoned, replacing_bytes
+from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.output.xlsx_text import escape
 
 # The maximum of a sheet.
@@ -25,6 +25,10 @@ _SAMPLE = 200
 _NARROWEST, _WIDEST = 8, 60
 # For the filter's button.
 _BUTTON = 4
+
+# What a text may not have in it to be written as it is, and how long it may be.
+_SPECIAL = re.compile("[&<>\0-\x1f\ud800-\udfff\ufffe\uffff]|_x|^\\s|\\s$")
+_SHORT = 16_000
 
 _RowT = TypeVar("_RowT")
 
@@ -43,35 +47,37 @@ def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
         yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
 
 
+class SpreadsheetCell(NamedTuple):
+    """A number, date or truth value as a sender's workbook has it: its value as in the file, and its number format."""
+
+    value: str
+    number_format: str
+    boolean: bool = False
+
+
 class SheetWriter:
-    """One sheet of a workbook being written into a draft; its columns must be set before the first row."""
+    """One sheet of a workbook being written, row by row; its columns must be set before the first row.
 
-    def __init__(self, sheet: Any, draft: Path, *, header_rows: int = 0) -> None:  # noqa: ANN401 - openpyxl ships no types
-        from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - loaded only to write workbooks
+    Rows are written as XML into XlsxWriter's own file for them: its methods for cells take five times as long.
+    """
 
+    def __init__(self, sheet: Any, formats: "_Formats", *, header_rows: int = 0) -> None:  # noqa: ANN401 - XlsxWriter has no types for it
         self._sheet = sheet
-        self._draft = str(draft)
-        self._cell = WriteOnlyCell
-        self._cells: dict[tuple[str, bool, bool, bool], Any] = {}
+        self._formats = formats
         self._widths: list[int] = []
+        self._letters: list[str] = []
         self.rows = 0
         if header_rows:
-            sheet.freeze_panes = f"A{header_rows + 1}"
-            sheet.print_title_rows = f"1:{header_rows}"
-        sheet.page_setup.orientation = "landscape"
-        sheet.page_setup.fitToHeight = 0
-        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+            sheet.freeze_panes(header_rows, 0)
+            sheet.repeat_rows(0, header_rows - 1)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
 
     def set_columns(self, widths: Iterable[int], *, text_columns: int = 0) -> None:
         """Set the widths of columns, in characters; the first ``text_columns`` are text, also in rows added later."""
-        from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
-
         self._widths = list(widths)
-        for number, width in enumerate(self._widths, 1):
-            column = self._sheet.column_dimensions[get_column_letter(number)]
-            column.width = width
-            if number <= text_columns:
-                column.number_format = _TEXT_FORMAT
+        for index, width in enumerate(self._widths):
+            self._sheet.set_column(index, index, width, self._formats.text_column if index < text_columns else None)
 
     def add_header(self, names: Iterable[str]) -> None:
         """Write a row of column names, or a heading."""
@@ -79,7 +85,7 @@ class SheetWriter:
 
     def add_row(
         self,
-        cells: Iterable[str | int] = (),
+        cells: Iterable[str | int | SpreadsheetCell] = (),
         *,
         bold: bool = False,
         colours: tuple[str, ...] = ("",),
@@ -89,72 +95,54 @@ class SheetWriter:
 
         With ``wrap`` text is wrapped, and the row is as high as needed.
         """
-        if not self.rows:
-            self._begin()
         self.rows += 1
+        height = ""
         if wrap:
             cells = list(cells)
             lines = max(_line_count(str(cell), width) for cell, width in zip(cells, self._widths, strict=False))
-            self._sheet.row_dimensions[self.rows].height = lines * _LINE_HEIGHT
+            height = f' ht="{lines * _LINE_HEIGHT}" customHeight="1"'
         last = len(colours) - 1
-        self._sheet.append(
-            self._filled_cell(value, bold, colours[min(index, last)], wrap) for index, value in enumerate(cells)
-        )
+        parts = [f'<row r="{self.rows}"{height}>']
+        for index, value in enumerate(cells):
+            colour = colours[min(index, last)]
+            if value == "" and not colour:
+                continue
+            reference = f"{self._letter(index)}{self.rows}"
+            if isinstance(value, str):
+                style = self._formats.index(colour, bold, wrap, _TEXT_FORMAT)
+                parts.append(f'<c r="{reference}" s="{style}" t="inlineStr"><is><t{_text(value)}</t></is></c>')
+            elif isinstance(value, int):
+                parts.append(f'<c r="{reference}" s="{self._formats.index(colour, bold, wrap, "")}"><v>{value}</v></c>')
+            else:
+                style = self._formats.index(colour, bold, wrap, value.number_format)
+                kind = ' t="b"' if value.boolean else ""
+                parts.append(f'<c r="{reference}" s="{style}"{kind}><v>{value.value}</v></c>')
+        parts.append("</row>")
+        self._sheet.row_data_fh.write("".join(parts))
 
     def add_filter(self, columns: int) -> None:
         """Put a filter on the first row, over all rows written so far."""
-        from openpyxl.utils import get_column_letter  # noqa: PLC0415 - see above
+        self._sheet.autofilter(0, 0, self.rows - 1, columns - 1)
 
-        self._sheet.auto_filter.ref = f"A1:{get_column_letter(columns)}{self.rows}"
+    def finish(self) -> None:
+        """Say how large the sheet has become; no row can be added afterwards."""
+        if self.rows:
+            sheet = self._sheet
+            sheet.dim_rowmin, sheet.dim_rowmax = 0, self.rows - 1
+            sheet.dim_colmin, sheet.dim_colmax = 0, max(len(self._letters), 1) - 1
 
-    def _begin(self) -> None:
-        """Let openpyxl write the sheet into the draft: its own temporary file would outlive a killed process."""
-        from openpyxl.worksheet._writer import ALL_TEMP_FILES, WorksheetWriter  # noqa: PLC0415 - there is no public way
+    def _letter(self, index: int) -> str:
+        while index >= len(self._letters):
+            self._letters.append(column_letters(len(self._letters)))
+        return self._letters[index]
 
-        ALL_TEMP_FILES.append(self._draft)
-        self._sheet._writer = WorksheetWriter(self._sheet, self._draft)  # noqa: SLF001 - see above
-        self._sheet._writer.write_top()  # noqa: SLF001 - see above
 
-    def abandon(self) -> None:
-        """Discard what was written of the sheet."""
-        # openpyxl has no method for this; otherwise its generators complain on stderr when they are collected.
-        writer = self._sheet._writer  # noqa: SLF001 - see above
-        if self._sheet.closed or writer is None:
-            return
-        for generator in (self._sheet._rows, writer.xf):  # noqa: SLF001 - see above
-            with suppress(OSError, StopIteration):
-                if generator:
-                    generator.close()
-        writer.cleanup()
-
-    def _filled_cell(self, value: str | int, bold: bool, colour: str, wrap: bool) -> Any:  # noqa: ANN401 - see above
-        if value == "" and not colour:
-            return None
-        cell = self._styled_cell(colour, bold, wrap, isinstance(value, str))
-        if isinstance(value, str):
-            cell.value = escape(value)
-            # Otherwise a text that begins with = would be calculated when the workbook is opened.
-            cell.data_type = "s"
-        else:
-            cell.value = value
-        return cell
-
-    def _styled_cell(self, colour: str, bold: bool, wrap: bool, text: bool) -> Any:  # noqa: ANN401 - see above
-        """Return the cell of a style; it is reused because each cell is written before the next is made."""
-        key = colour, bold, wrap, text
-        if key not in self._cells:
-            from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415 - see above
-
-            cell = self._cells[key] = self._cell(self._sheet)
-            cell.font = Font(bold=bold)
-            # Numbers keep a distance from the text to their right.
-            across = {} if text else {"horizontal": "right", "indent": 1}
-            cell.alignment = Alignment(vertical="top", wrap_text=wrap, **across)
-            if text:
-                cell.number_format = _TEXT_FORMAT
-            if colour:
-                cell.fill = PatternFill("solid", fgColor=f"FF{colour}")
-        return self._cells[key]
+def _text(text: str) -> str:
+    """Return the rest of a text's element from the end of its opening tag's name on, and the text itself."""
+    if not _SPECIAL.search(text) and len(text) <= _SHORT:
+        return f">{text}"
+    safe = escape(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f' xml:space="preserve">{safe}'
 
 
 def _line_count(text: str, width: int) -> int:
@@ -162,48 +150,68 @@ def _line_count(text: str, width: int) -> int:
     return sum(1 + len(line) // width for line in text.split("\n"))
 
 
+class _Formats:
+    """The formats of a workbook's cells, each made once."""
+
+    def __init__(self, book: Any) -> None:  # noqa: ANN401 - see above
+        self._book = book
+        self._indices: dict[tuple[str, bool, bool, str], int] = {}
+        self.text_column = book.add_format({"num_format": _TEXT_FORMAT})
+
+    def index(self, colour: str, bold: bool, wrap: bool, number_format: str) -> int:
+        """Return the number of a format among the styles of the workbook."""
+        key = colour, bold, wrap, number_format
+        if key not in self._indices:
+            properties = {"bold": bold, "valign": "top", "text_wrap": wrap}
+            if number_format:
+                properties["num_format"] = number_format
+            if number_format != _TEXT_FORMAT:
+                # Numbers keep a distance from the text to their right.
+                properties |= {"align": "right", "indent": 1}
+            if colour:
+                properties["bg_color"] = f"#{colour}"
+            self._indices[key] = self._book.add_format(properties)._get_xf_index()  # noqa: SLF001 - rows are written here
+        return self._indices[key]
+
+
 class WorkbookWriter:
-    """A workbook being written, with the drafts of its sheets in a folder."""
+    """A workbook being written into a file; what it needs meanwhile is in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        from openpyxl import Workbook  # noqa: PLC0415 - loaded only to write workbooks
+    def __init__(self, file: BinaryIO, folder: Path) -> None:
+        from xlsxwriter import Workbook  # noqa: PLC0415 - loaded only to write workbooks
 
-        self._book = Workbook(write_only=True)
-        self._folder = folder
+        self._book = Workbook(file, {"constant_memory": True, "tmpdir": str(folder)})
+        self._formats = _Formats(self._book)
         self._sheets: list[SheetWriter] = []
+        self._book.set_properties({"author": "bulkreact"})
 
     def add_sheet(self, title: str, *, header_rows: int = 0) -> SheetWriter:
         """Add a sheet; its ``header_rows`` stay visible when it is scrolled."""
-        draft = self._folder / f"{len(self._sheets) + 1}.xml"
-        self._sheets.append(SheetWriter(self._book.create_sheet(title), draft, header_rows=header_rows))
+        self._sheets.append(SheetWriter(self._book.add_worksheet(title), self._formats, header_rows=header_rows))
         return self._sheets[-1]
 
-    def save(self, archive: zipfile.ZipFile) -> None:
+    def save(self) -> None:
         """Write the workbook; nothing can be added afterwards."""
-        from openpyxl.writer.excel import ExcelWriter  # noqa: PLC0415 - see above
-
-        self._book.properties.creator = "bulkreact"
-        self._book.properties.modified = datetime.now(UTC).replace(tzinfo=None)
-        ExcelWriter(self._book, archive).write_data()
+        for sheet in self._sheets:
+            sheet.finish()
+        self._book.close()
 
     def abandon(self) -> None:
-        """Discard what was written."""
-        for sheet in self._sheets:
-            sheet.abandon()
+        """Close what was opened; what was written is discarded with its folder."""
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
 
 
 @contextmanager
 def writing(path: Path, *, private: bool, complete: Callable[[Path], None] | None = None) -> Iterator[WorkbookWriter]:
     """Write a workbook as ``replacing_bytes`` writes a file."""
     with replacing_bytes(path, private=private, complete=complete) as file, _folder_for_sheets(path) as folder:
-        book = WorkbookWriter(folder)
+        book = WorkbookWriter(file, folder)
         try:
             yield book
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                book.save(archive)
-        except BaseException:
+            book.save()
+        finally:
             book.abandon()
-            raise
 
 
 @contextmanager

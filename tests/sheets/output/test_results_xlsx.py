@@ -26,6 +26,7 @@ from bulkreact.sheets.result_columns import NUMERIC_COLUMNS, RESULT_COLUMNS, res
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program, file_size_limit
 from tests.support.run_commands import FAST, latest_run, row_statuses
+from tests.support.workbooks import columns_of
 
 AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "=gone()", business=True))
@@ -98,7 +99,7 @@ def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
     sheet = load_workbook(path)["Results"]
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref == f"A1:{get_column_letter(sheet.max_column)}3"
-    widths = {name: sheet.column_dimensions[name].width for name in "ACDE"}
+    widths = {name: int(column.width) for name, column in columns_of(sheet).items()}
     assert widths["A"] == widths["C"] == 38
     assert (widths["D"], widths["E"]) == (60, 8)
 

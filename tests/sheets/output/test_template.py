@@ -19,6 +19,7 @@ from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_
 from tests.support.ids import HEADER, guid, read_csv, row
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses
+from tests.support.workbooks import columns_of
 
 
 def fill(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
@@ -91,7 +92,7 @@ def test_excel_keeps_the_ids_as_text(tmp_path: Path) -> None:
     sheet = load_workbook(tmp_path / "t.xlsx")["Subscriptions"]
     assert [list(line) for line in sheet.values] == [list(ID_COLUMNS)]
     assert sheet.freeze_panes == "A2"
-    columns = [sheet.column_dimensions[name] for name in "ABC"]
+    columns = [columns_of(sheet)[name] for name in "ABC"]
     assert [(column.number_format, column.width >= 38) for column in columns] == [("@", True)] * 3
 
 

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.input.workbook.workbook_messages import MergedRange
 
 
@@ -24,15 +25,5 @@ class MergedCells:
         position = bisect_right(ranges, number, key=lambda merged: merged[0])
         if position and number <= ranges[position - 1][2]:
             top, left, bottom, right = ranges[position - 1]
-            return f"{_letters(left)}{top + 1}:{_letters(right)}{bottom + 1}"
+            return f"{column_letters(left)}{top + 1}:{column_letters(right)}{bottom + 1}"
         return ""
-
-
-def _letters(column: int) -> str:
-    """Return the name of a column, counted from 0: A, Z, AA."""
-    letters = ""
-    number = column + 1
-    while number:
-        number, digit = divmod(number - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return letters
