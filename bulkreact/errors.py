@@ -50,6 +50,10 @@ class JournalUnreadableError(InputRefusedError):
     """The journal of a run is damaged, incomplete, of another version, or not accessible."""
 
 
+class JournalNotAccessibleError(JournalUnreadableError):
+    """The system refuses to read a journal, which may be in order."""
+
+
 class JournalDamagedError(JournalUnreadableError):
     """What a journal records is not what was written to it."""
 

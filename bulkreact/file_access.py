@@ -15,6 +15,7 @@ if sys.platform != "win32":
     import grp
     import pwd
 
+NO_HOME = "this user has no home folder, and HOME names none"
 _ROOT = 0
 _PRIVATE_FOLDER = 0o700
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -64,8 +65,10 @@ def take_private_folder(folder: Path) -> None:
     """Make a folder of the state folder for us alone, or take the one that is there and close it to others.
 
     Every level that is made has mode 0700, whatever the umask. PermissionError for a link, for another user's folder, and
-    where others can exchange it.
+    where others can exchange it; FileNotFoundError if it is below the home folder of a user who has none.
     """
+    if needs_home(folder):
+        raise FileNotFoundError(errno.ENOENT, NO_HOME, str(folder))
     levels = takewhile(lambda level: not os.path.lexists(level), (folder, *folder.parents))
     for level in reversed(list(levels)):
         level.mkdir(_PRIVATE_FOLDER, exist_ok=True)
@@ -73,6 +76,21 @@ def take_private_folder(folder: Path) -> None:
     if user is not None:
         _close_state_folder(folder.parent, user)
         _close(folder, user)
+
+
+def needs_home(folder: Path) -> bool:
+    """Return whether a path is still below a home folder that nobody knows."""
+    return folder.parts[:1] == ("~",)
+
+
+def can_make(folder: Path) -> bool:
+    """Return whether a folder is there to be written, or can be made."""
+    return folder.is_absolute() and os.access(nearest(folder), os.W_OK | os.X_OK)
+
+
+def nearest(path: Path) -> Path:
+    """Return an absolute path itself if it exists and can be reached, else the nearest folder above that can be."""
+    return next((level for level in (path, *path.parents) if os.access(level, os.F_OK)), Path(path.anchor))
 
 
 def open_private(path: str, flags: int) -> int:

@@ -62,6 +62,12 @@ def describe_error(error: BaseException) -> str:
     return _DATABASE_ERRORS.get(code & 0xFF, "SQLite refuses it") if isinstance(code, int) else "it is damaged"
 
 
+def describe_refusal(error: OSError) -> str:
+    """Say what the system refuses, where, and what to do."""
+    where = f" ({printable(str(error.filename))})" if error.filename else ""
+    return f"{describe_error(error)}{where}. Fix the cause, then try again."
+
+
 def shell_quote(argument: Path | str, *, windows: bool = os.name == "nt") -> str:
     """Return a path or another argument quoted for the shell, on one line; a path never begins like an option."""
     text = str(argument)

@@ -129,7 +129,7 @@ def _lock(
         record_run("a run that is being prepared")
     except OSError as error:
         raise InputRefusedError(
-            f"The folder for locks, {state}, cannot be used: {describe_error(error)}. Nothing was sent. Name another in BULKREACT_STATE_DIR."
+            f"The folder for locks, {state}, cannot be used: {error.strerror}. Nothing was sent. Name another in BULKREACT_STATE_DIR."
         ) from None
 
     def try_to_record(run: str) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 import click
 
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError, is_refused_by_system
-from bulkreact.wording import describe_error, printable
+from bulkreact.wording import describe_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,7 @@ class ErrorExit:
                 return cls(EXIT_INTERRUPTED, "Interrupted. Nothing was sent.")
             case SystemExit(code=int(code)):
                 return cls(code, "Interrupted. Nothing was sent.")
-            case OSError(filename=path) if is_refused_by_system(error):
-                where = f" ({printable(str(path))})" if path else ""
-                return cls(
-                    InputRefusedError.exit_code, f"{describe_error(error)}{where}. Fix the cause, then try again."
-                )
+            case OSError() if is_refused_by_system(error):
+                return cls(InputRefusedError.exit_code, describe_refusal(error))
         message = f"This is a bug in bulkreact ({type(error).__name__}). If there was a run, its journal is kept: "
         return cls(BulkreactError.exit_code, f"{message}the same command checks and continues it.", is_bug=True)

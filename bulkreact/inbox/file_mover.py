@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bulkreact.errors import ResultsNotWrittenError
 from bulkreact.inbox import file_moves
-from bulkreact.inbox.folder import Folder
+from bulkreact.inbox.folder import Folder, no_target
 from bulkreact.inbox.foreign_file import FileChangedError, FileSnapshot, digest_of, take_snapshot
 from bulkreact.inbox.ledger import LedgerEntry
 from bulkreact.inbox.scan import DONE, FAILED
 from bulkreact.sheets.output.results_csv import RESULTS
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
-from bulkreact.wording import printable
+from bulkreact.wording import describe_error, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,12 @@ class FileMover:
                     folder.unlink(name)
 
     def open_done(self) -> None:
-        """Open ``done``; from then on it is the same one, whatever is put in its place."""
-        if not self.keep:
-            self.inbox.subfolder(DONE, create=True)
+        """Open ``done``; from then on it is the same one, whatever is put in its place. InputRefusedError if it cannot be."""
+        try:
+            if not self.keep:
+                self.inbox.subfolder(DONE, create=True)
+        except OSError as error:
+            raise no_target(self.inbox.path / DONE, describe_error(error)) from None
 
     def find_input(self, entry: LedgerEntry) -> FileSnapshot | None:
         """Return a run's input file if it is still in the inbox with unchanged content."""
@@ -92,6 +95,6 @@ def _as_results_error(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ResultsNotWrittenError(
-            f"{printable(name)} could not be moved out of the inbox: {error.strerror}. Fix the cause: the next sweep moves it, and "
+            f"{printable(name)} could not be moved out of the inbox: {describe_error(error)}. Fix the cause: the next sweep moves it, and "
             "does not run it again."
         ) from None

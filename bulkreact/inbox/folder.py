@@ -129,14 +129,14 @@ class Folder:
     def _open_subfolder(self, name: str, status: os.stat_result) -> "Folder":
         descriptor = None
         if is_link(status) or not stat.S_ISDIR(status.st_mode):
-            raise _no_folder(self.path / name, "it is a link or a file, and must be a folder of its own")
+            raise no_target(self.path / name, "it is a link or a file, and must be a folder of its own")
         if not os.access(self.at(name), os.W_OK | os.X_OK, dir_fd=self.descriptor):
-            raise _no_folder(self.path / name, "it cannot be written")
+            raise no_target(self.path / name, "it cannot be written")
         if self.descriptor is not None:
             try:
                 descriptor = os.open(name, _FOLDER | _NOFOLLOW, dir_fd=self.descriptor)
             except OSError as error:
-                raise _no_folder(self.path / name, f"it cannot be opened ({error.strerror})") from None
+                raise no_target(self.path / name, f"it cannot be opened ({error.strerror})") from None
         return Folder(self.path / name, descriptor)
 
     def _reachable(self) -> int | Path:
@@ -149,7 +149,8 @@ class Folder:
         return self.path
 
 
-def _no_folder(path: Path, reason: str) -> InputRefusedError:
+def no_target(path: Path, reason: str) -> InputRefusedError:
+    """Return the error that says why nothing can be moved to a folder."""
     return InputRefusedError(
         f"Nothing is moved to {printable(path)}: {reason}. Nothing was sent. Correct or remove it, then sweep again."
     )

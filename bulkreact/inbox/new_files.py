@@ -172,6 +172,7 @@ class NewFileProcessor:
         reporter.info(file.loaded.input_file.remark)
         reporter.problems(file.loaded.input_file)
         job.environment.confirm(lambda: store.open_count(draft))
+        self.sweep.mover.open_done()
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())
         if job.again:

@@ -12,6 +12,7 @@ from bulkreact.errors import (
     BulkreactError,
     InputRefusedError,
     is_fatal,
+    is_refused_by_system,
     most_severe,
 )
 from bulkreact.inbox.new_files import NewFileProcessor
@@ -22,7 +23,7 @@ from bulkreact.inbox.unfinished import UnfinishedRuns
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.monitoring.webhooks import first_ones
 from bulkreact.runs.interruption import deferring_signals, exit_code_of
-from bulkreact.wording import printable
+from bulkreact.wording import describe_refusal, printable
 
 # Between the two snapshots of a file that show whether it is being written.
 _SNAPSHOT_SECONDS = 1.0
@@ -116,6 +117,10 @@ def _catch_errors(sweep_pass: SweepPass, name: str, step: Callable[[], FileResul
         return step()
     except BulkreactError as error:
         return _waiting(sweep_pass.job, name, error)
+    except OSError as error:
+        if not is_refused_by_system(error):
+            raise
+        return _waiting(sweep_pass.job, name, InputRefusedError(describe_refusal(error)))
 
 
 def _waiting(job: SweepJob, name: str, error: BulkreactError) -> FileResult:

@@ -134,7 +134,7 @@ class SweepPass:
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, seen: Run | None = None) -> FileResult:
         """Work on a run, and move its input if the run is complete; ``seen`` is None for a run just made."""
         job = self.job
-        # Before anything is sent: what is put in the place of the folder later leads nowhere.
+        # Of a new run it is open. Before anything is sent: what is put in the place of the folder later leads nowhere.
         self.mover.open_done()
         job.environment.access.mark_used()
         shutdown = ShutdownRequest(self.reporter.info, job.environment.signals)

@@ -13,7 +13,13 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
 
-from bulkreact.errors import JournalDamagedError, JournalUnreadableError
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.errors import (
+    JournalDamagedError,
+    JournalNotAccessibleError,
+    JournalUnreadableError,
+    is_refused_by_system,
+)
 from bulkreact.runs import index_file
 from bulkreact.runs.index_entries import EntryReader, folder_mtime
 from bulkreact.runs.index_file import Entry, StoredIndex
@@ -29,12 +35,13 @@ _TIME_OF_ID = slice(len("YYYYMMDDTHHMMSSZ"))
 class RunList:
     """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read.
 
-    ``damaged`` are those of the latter whose journals are, ``names`` those of all folders.
+    ``undecided`` are those of the latter that may be ours: the journal is damaged, or a disk or a limit of the system
+    refuses to read it. ``names`` are those of all folders.
     """
 
     runs: list[Run] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
-    damaged: list[Path] = field(default_factory=list)
+    undecided: list[Path] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
 
@@ -119,8 +126,8 @@ def _collect(
         except (OSError, JournalUnreadableError) as error:
             if _RUN_FOLDER.fullmatch(name):
                 listed.unreadable[reports / name] = describe_error(error) if isinstance(error, OSError) else str(error)
-                if isinstance(error, JournalDamagedError):
-                    listed.damaged.append(reports / name)
+                if _may_be_ours(reports / name, error):
+                    listed.undecided.append(reports / name)
             continue
         if current:
             listed.runs.append(Run.stored_in(reports, current))
@@ -132,6 +139,19 @@ def _collect(
     # Not by id: that has only whole seconds.
     listed.runs.sort(key=attrgetter("created_at"), reverse=True)
     return listed
+
+
+def _may_be_ours(folder: Path, error: OSError | JournalUnreadableError) -> bool:
+    """Return whether a run that cannot be read may be one of this user and version."""
+    match error:
+        case JournalDamagedError():
+            return True
+        case JournalNotAccessibleError():
+            # Where there are rights to it, they are not what is missing.
+            return os.access(folder, os.W_OK) and os.access(folder / JOURNAL_NAME, os.R_OK)
+        case OSError():
+            return is_refused_by_system(error) and not isinstance(error, PermissionError)
+    return False
 
 
 def read_new_runs(reports: Path, known: frozenset[str]) -> Iterator[Run]:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from bulkreact.file_access import foreign_writers
+from bulkreact.file_access import NO_HOME, foreign_writers, nearest, needs_home
 from bulkreact.partnercenter.auth.app_credentials import Certificate, exposed_files
 from bulkreact.partnercenter.auth.credential_source import CredentialSource, secret_of
 from bulkreact.runs.findings import CheckResult, Findings
@@ -39,10 +39,12 @@ def check_certificate(findings: Findings, source: CredentialSource) -> None:
 
 def check_folder(findings: Findings, name: str, folder: Path, advice: str) -> None:
     """Create and remove a file in the folder, or in the folder where it would be created."""
+    if needs_home(folder):
+        findings.add(name, CheckResult.FAILED, f"{folder} cannot be used: {NO_HOME}", advice)
+        return
     path = folder.absolute()
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing) as handle:
+        with tempfile.TemporaryFile(dir=nearest(path)) as handle:
             handle.write(b"x")
     except OSError as error:
         findings.add(name, CheckResult.FAILED, f"{folder} cannot be written: {error.strerror}", advice)

@@ -143,7 +143,7 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     """Return the newest unfinished run of the same input, limit and target; InputRefusedError if it is too old."""
     listed = list_related_runs(reports, digest=metadata.digest, input_name=metadata.input_name)
     for folder, reason in listed.unreadable.items():
-        if folder in listed.damaged:
+        if folder in listed.undecided:
             raise InputRefusedError(
                 f"{folder.name} may be an unfinished run of this input. {reason} If it is not: move its folder elsewhere."
             )

@@ -16,7 +16,12 @@ from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.writer import translating_write_errors
-from bulkreact.errors import InputRefusedError, JournalNotWrittenError, JournalUnreadableError
+from bulkreact.errors import (
+    InputRefusedError,
+    JournalNotWrittenError,
+    JournalUnreadableError,
+    is_refused_by_system,
+)
 from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_runs
 from bulkreact.runs.run_record import Run, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
@@ -93,6 +98,10 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
                 yield folder
         except JournalNotWrittenError as error:
             raise _unwritable(reports, error.__cause__) from None
+        except OSError as error:
+            if error.filename and is_refused_by_system(error) and Path(error.filename).is_relative_to(folder):
+                raise _unwritable(reports, error.strerror) from None
+            raise
 
 
 def _unwritable(reports: Path, reason: object) -> InputRefusedError:

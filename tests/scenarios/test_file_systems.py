@@ -2,16 +2,20 @@
 
 import errno
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bulkreact.batch.journal.journal import LOCK_NAME
+from bulkreact.runs.publication import known_runs
 from tests.support.ids import guid, row, write_csv
+from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, sweep
 from tests.support.program import Partner, Program, ProgramResult
-from tests.support.run_commands import FAST
+from tests.support.run_commands import FAST, row_statuses, run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other calls")
 Refuse = Callable[[str, Callable[[str], bool], int], None]
@@ -150,3 +154,82 @@ def test_what_the_system_refuses_is_a_sentence_and_no_bug(
         f"Error: {os.strerror(number)} (reports). Fix the cause, then try again.",
     )
     assert partner.requests() == []
+
+
+def test_where_swept_files_cannot_be_moved_no_run_begins(program: Program, partner: Partner, refuse: Refuse) -> None:
+    drop_file(program, "a.csv", 100)
+    refuse("mkdir", lambda path: path.endswith("done"), errno.ENOSPC)
+    process = sweep(program, partner)
+    assert_nothing_began(program, partner, process, "inputs/done: No space left on device")
+    assert file_names(inbox_folder(program)) == ["a.csv"]
+
+
+def test_what_the_system_refuses_for_one_file_does_not_stop_the_next(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_file(program, "a.csv", 100)
+    drop_file(program, "b.csv", 300, age=60)
+    refused = list[Path]()
+
+    def refuse_once(reports: Path) -> frozenset[str]:
+        refused.append(reports)
+        if len(refused) == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "reports")
+        return known_runs(reports)
+
+    monkeypatch.setattr("bulkreact.inbox.new_files.known_runs", refuse_once)
+    process = sweep(program, partner)
+    assert process.code == 2
+    assert "Error: a.csv: Too many open files (reports). Fix the cause, then try again." in process.err.splitlines()
+    assert [count_calls(partner, 100), count_calls(partner, 300)] == [[0, 0], [1, 1]]
+    assert sweep(program, partner).code == 0
+    assert count_calls(partner, 100) == [1, 1]
+
+
+def test_a_full_reports_folder_is_named_while_a_journal_is_made(
+    program: Program, partner: Partner, refuse: Refuse
+) -> None:
+    refuse("open", lambda path: path.endswith("journal.sqlite3"), errno.ENOSPC)
+    process = run_one(program, partner)
+    assert_nothing_began(program, partner, process, "reports cannot be written: No space left on device")
+
+
+@pytest.mark.parametrize("number", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR])
+def test_an_unfinished_run_that_the_system_refuses_to_read_is_not_begun_anew(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    # Its answers are lost, so that the same command continues it.
+    first = run(program, partner, [1599], "--attempts", "1")
+    assert row_statuses(first.run) == ["unknown"]
+    calls, connect = len(partner.requests()), sqlite3.connect
+    refusal = sqlite3.OperationalError()
+    refusal.sqlite_errorcode = number
+
+    def refuse_run(path: str | Path, *, uri: bool = False, **options: object) -> object:
+        if first.run.name in str(path):
+            raise refusal
+        return partial(connect, path, uri=uri)(**options)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse_run)
+    second = program("run", "input.csv", "--base-url", partner.base_url, *FAST)
+    monkeypatch.undo()
+    assert second.code == 2
+    assert f"{first.run.name} may be an unfinished run of this input. The journal in" in second.err
+    assert len(partner.requests()) == calls
+    program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--attempts", "1")
+    assert len({call["request_id"] for call in partner.requests()}) == 1
+
+
+def test_a_log_that_the_system_refuses_to_read_is_not_called_damaged(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(program, partner, [1599], "--attempts", "1")
+
+    def refuse(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    process = program("resume", first.run.name, *FAST)
+    assert process.code == 2
+    assert "is not accessible: Too many open files." in process.err
+    assert "damaged" not in process.err

@@ -10,7 +10,7 @@ from msgspec import MsgspecError
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import checksum, checksum_sql
-from bulkreact.batch.journal.journal_file import JOURNAL_NAME, damaged, read_only, unreadable
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, damaged, not_accessible, read_only, unreadable
 from bulkreact.batch.journal.metadata import load_metadata
 from bulkreact.batch.journal.write_ahead_log import damage_of_log
 
@@ -33,16 +33,20 @@ _TARGETS = re.compile(rf"(?:(?:azure {_GUID}|subscription {_GUID}) {_GUID} (?:{_
 def check_journal(folder: Path) -> None:
     """Raise JournalDamagedError if a journal is not as it was written; one without checksums as far as that shows.
 
+    JournalNotAccessibleError if it cannot be read.
+
     Takes about ten seconds for a million rows that were all sent.
     """
-    if reason := damage_of_log(folder / JOURNAL_NAME):
-        raise damaged(folder, reason)
     try:
+        if reason := damage_of_log(folder / JOURNAL_NAME):
+            raise damaged(folder, reason)
         with closing(read_only(folder)) as connection:
             connection.execute("BEGIN")
             reason = _damage(connection)
     except sqlite3.Error as error:
         raise unreadable(folder, error) from None
+    except OSError as error:
+        raise not_accessible(folder, error) from None
     except (MsgspecError, LookupError, ValueError) as error:
         raise damaged(folder, str(error)) from None
     if reason:

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from bulkreact.batch.journal.checksums import add_function
-from bulkreact.errors import JournalDamagedError, JournalUnreadableError
+from bulkreact.errors import JournalDamagedError, JournalNotAccessibleError, JournalUnreadableError
 from bulkreact.wording import describe_error
 
 JOURNAL_NAME = "journal.sqlite3"
@@ -65,4 +65,9 @@ def unreadable(folder: Path, error: sqlite3.Error) -> JournalUnreadableError:
     """Return what an error of SQLite means: a damaged journal, or one that is not accessible."""
     if is_damage(error):
         return damaged(folder, describe_error(error))
-    return JournalUnreadableError(f"The journal in {folder} is not accessible: {describe_error(error)}.")
+    return not_accessible(folder, error)
+
+
+def not_accessible(folder: Path, error: sqlite3.Error | OSError) -> JournalNotAccessibleError:
+    """Return the refusal of a journal that the system does not let us read."""
+    return JournalNotAccessibleError(f"The journal in {folder} is not accessible: {describe_error(error)}.")

@@ -32,7 +32,7 @@ class _Frame:
 
 
 def damage_of_log(database: Path) -> str:
-    """Return what is wrong with the log of a database, empty if nothing is."""
+    """Return what is wrong with the log of a database, empty if nothing is; OSError if it cannot be read."""
     path = database.with_name(f"{database.name}-wal")
     try:
         log = path.read_bytes()
@@ -43,8 +43,6 @@ def damage_of_log(database: Path) -> str:
                 return "transactions are missing in its log"
     except FileNotFoundError:
         pass
-    except OSError as error:
-        return f"its log cannot be read ({error.strerror})"
     return ""
 
 

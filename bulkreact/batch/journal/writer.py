@@ -62,7 +62,8 @@ class Writer:
     """
 
     def __init__(self, path: Path, *, appends: AbstractSet[str] = frozenset()) -> None:
-        self._connection = connect_sqlite(path)
+        with translating_write_errors():
+            self._connection = connect_sqlite(path)
         self._appends = appends
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._loop = asyncio.get_running_loop()
