@@ -1,8 +1,9 @@
 """Dependencies injected into a run, and the progress it exposes."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from bulkreact.errors import EXIT_SUCCESS
@@ -59,13 +60,32 @@ class PhaseProgress:
             self.failures += rows
 
 
-@dataclass(frozen=True, slots=True)
-class ThrottleState:
-    """What is paused: seconds for all calls, the number of paused customers, items whose next call is due later."""
+class WaitReason(StrEnum):
+    """Why a row's next call is due later."""
 
-    partner_seconds: float
-    customers: int
-    waiting: int
+    BUSY = "busy"
+    THROTTLED = "throttled"
+    PARENT = "parent"
+    OUTAGE = "outage"
+    ACTIVATION = "activation"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitState:
+    """What waits, how many rows for which reason; ``held`` is why no call may be made at all, None if calls go on.
+
+    ``customers`` are throttled. The next of the waiting calls is due in ``next_seconds``, and is the ``attempt``-th of
+    its row (0: it is not counted); the last is due in ``longest_seconds``. Both are None if nothing waits. ``is_tail``:
+    nothing else is left to be sent.
+    """
+
+    rows: Mapping[WaitReason, int] = field(default_factory=dict)
+    held: WaitReason | None = None
+    customers: int = 0
+    next_seconds: float | None = None
+    attempt: int = 0
+    longest_seconds: float | None = None
+    is_tail: bool = False
 
 
 class Phase(Protocol):
@@ -83,8 +103,8 @@ class Phase(Protocol):
         """Return whether the phase was stopped."""
         ...
 
-    def throttle_state(self) -> ThrottleState:
-        """Return what is paused."""
+    def wait_state(self) -> WaitState:
+        """Return what waits."""
         ...
 
     def interrupt(self, *, terminated: bool) -> None:

@@ -19,7 +19,10 @@ class CustomerStream:
 
 
 class _Item(Protocol):
-    """An item is released at ``due``, in order of ``position``; one with calls on record is never dropped."""
+    """An item is released at ``due``, in order of ``position``; one with calls on record is never dropped.
+
+    ``attempts`` is how often its call was made, 0 if that is not counted.
+    """
 
     @property
     def position(self) -> int: ...
@@ -32,6 +35,9 @@ class _Item(Protocol):
 
     @property
     def has_calls(self) -> bool: ...
+
+    @property
+    def attempts(self) -> int: ...
 
 
 Item = TypeVar("Item", bound=_Item)

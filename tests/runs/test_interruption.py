@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from bulkreact.batch.environment import PhaseProgress, StopReason, ThrottleState
+from bulkreact.batch.environment import PhaseProgress, StopReason, WaitState
 from bulkreact.models import RunState
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals
 
@@ -22,9 +22,9 @@ class EndlessPhase:
     def __init__(self) -> None:
         self.interrupted = asyncio.Event()
 
-    def throttle_state(self) -> ThrottleState:
+    def wait_state(self) -> WaitState:
         """Return that nothing waits."""
-        return ThrottleState(0, 0, 0)
+        return WaitState()
 
     def interrupt(self, *, terminated: bool) -> None:
         """End."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -53,7 +53,7 @@ class VirtualRun:
     ``delay`` returns by how many seconds a call takes longer. ``on_settled`` gets every row that a call has settled.
     ``token_refusal`` returns why the token service refuses a token, ``token_hangs`` whether it takes an hour. ``clock_error`` is how wrong this machine's clock is at a time.
     ``kills_process`` is called before a call leaves and when its answer has come: true kills the process at that
-    instant, and chance decides which of the other calls under way still reach the partner.
+    instant, and chance decides which of the other calls under way still reach the partner. ``show`` shows each phase.
     """
 
     folder: Path
@@ -70,6 +70,7 @@ class VirtualRun:
     clock_error: Callable[[float], timedelta] = lambda _now: timedelta()
     on_settled: Callable[[int, Outcome], None] = lambda _number, _outcome: None
     outages: list[OutageRecord] = field(default_factory=list)
+    show: Callable[[Phase], AbstractContextManager[None]] = lambda _phase: nullcontext()
     renewals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,7 +131,8 @@ class VirtualRun:
         @contextmanager
         def beginning(phase: Phase) -> Iterator[None]:
             self.phases.append(phase)
-            yield
+            with self.show(phase):
+                yield
 
         with Journal(self.folder) as journal:
             number = journal.begin_session(

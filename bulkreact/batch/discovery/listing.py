@@ -83,6 +83,7 @@ class ReadTask(ABC):
     due = float("-inf")
     # An unfinished task may be dropped: the next process reads it from the start.
     has_calls = False
+    attempts = 0
 
     def __init__(self, position: int, customer_id: str) -> None:
         self.position = position

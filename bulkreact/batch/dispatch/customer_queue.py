@@ -2,11 +2,20 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, NamedTuple
 
+from bulkreact.batch.environment import WaitReason
 from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
 _CHUNK = 64
+
+
+class WaitingItem(NamedTuple, Generic[Item]):
+    """An item whose next call is due at a time, None if it waits to be released, and why."""
+
+    item: Item
+    until: float | None
+    reason: WaitReason
 
 
 @dataclass(slots=True)
@@ -21,7 +30,7 @@ class _StreamCursor:
 class CustomerQueue(Generic[Item]):
     """The items of one customer: ``returned`` ones were taken before, ``parked`` ones wait for a parent, by its number.
 
-    ``in_flight`` counts the items that workers have, ``waiting`` are those due later, by the queue's numbers for them;
+    ``in_flight`` counts the items that workers have, ``waiting`` are those due later, by the schedule's numbers for them;
     ``is_ready``: the customer is in the ring.
     """
 
@@ -30,7 +39,7 @@ class CustomerQueue(Generic[Item]):
     returned: deque[Item] = field(default_factory=deque)
     parked: dict[int, list[Item]] = field(default_factory=dict)
     in_flight: int = 0
-    waiting: dict[int, Item] = field(default_factory=dict)
+    waiting: dict[int, WaitingItem[Item]] = field(default_factory=dict)
     held_until: float = float("-inf")
     is_ready: bool = False
     _fresh: deque[Item] = field(default_factory=deque)

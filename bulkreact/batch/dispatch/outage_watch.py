@@ -1,5 +1,6 @@
 """Holds a queue during an outage, lets one call probe at a time, and reports every change."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Generic
 
@@ -7,7 +8,7 @@ from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.gateway_breaker import GatewayBreaker
 from bulkreact.batch.dispatch.outage import Outage, OutageDetector, Trouble, TroubledCall, TroubleKind
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.environment import RunEnvironment, StopReason
+from bulkreact.batch.environment import RunEnvironment, StopReason, WaitReason, WaitState
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import ServiceUnavailableError
 from bulkreact.models import OutageRecord, RunState
@@ -81,20 +82,28 @@ class OutageWatch(Generic[Item]):
         """Return an item of an outage to the queue; return why to stop when the outage has lasted for too long."""
         now, outage = self._environment.monotonic(), self._detector.outage
         if outage is None:
-            self._queue.wait(item, now)
+            self._queue.wait(item, now, WaitReason.OUTAGE)
             return None
         if outage.probes % _PROBES_PER_ITEM:
             # One item probes several times, so that an outage affects few of them.
             self._queue.requeue_first(item)
         else:
             # After the others: an item with trouble of its own is a bad probe.
-            self._queue.wait(item, max(now, outage.next_probe) + _AFTER_OTHERS_SECONDS)
+            self._queue.wait(item, max(now, outage.next_probe) + _AFTER_OTHERS_SECONDS, WaitReason.OUTAGE)
         if not outage.gives_up:
             return None
         reason = (
             f"Partner Center is down since {self._since} ({outage.answer.code}), for longer than --max-outage allows"
         )
         return StopReason(RunState.INTERRUPTED, ServiceUnavailableError.exit_code, reason)
+
+    def describe(self, waits: WaitState) -> WaitState:
+        """Return what waits, given that all wait for the next probe during an outage."""
+        outage = self._detector.outage
+        if outage is None:
+            return waits
+        seconds = max(0.0, outage.next_probe - self._environment.monotonic())
+        return replace(waits, held=WaitReason.OUTAGE, next_seconds=seconds, attempt=outage.probes + 1)
 
     def covers(self, suspicion: int) -> bool:
         """Return whether a series of suspected calls was part of an outage."""

@@ -8,8 +8,9 @@ from bulkreact.batch.dispatch.customer_ring import CustomerRing
 from bulkreact.batch.dispatch.gate import Gate
 from bulkreact.batch.dispatch.in_flight_limit import InFlightLimit
 from bulkreact.batch.dispatch.schedule import Schedule
+from bulkreact.batch.dispatch.wait_state import describe_waits
 from bulkreact.batch.dispatch.waiters import Waiters
-from bulkreact.batch.environment import ThrottleState
+from bulkreact.batch.environment import WaitReason, WaitState
 from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
 
 ACTIVE_CUSTOMERS = 1024
@@ -93,10 +94,10 @@ class Queue(Generic[Item]):
             customer.returned.appendleft(item)
         self._return(customer, item)
 
-    def wait(self, item: Item, until: float) -> None:
-        """Take back an item whose next call is due at a given time."""
+    def wait(self, item: Item, until: float, reason: WaitReason = WaitReason.BUSY) -> None:
+        """Take back an item whose next call is due at a given time, for a reason that is only shown."""
         customer = self._customers[item.customer_id]
-        self._schedule.add(customer, until, item)
+        self._schedule.add(customer, until, item, reason)
         self._return(customer, item)
 
     def requeue_first(self, item: Item) -> None:
@@ -114,7 +115,7 @@ class Queue(Generic[Item]):
 
     def add(self, item: Item) -> None:
         """Add an item that does not come from a stream."""
-        self._schedule.add(self._customers[item.customer_id], item.due, item)
+        self._schedule.add(self._customers[item.customer_id], item.due, item, WaitReason.ACTIVATION)
         self._wake_all()
 
     def release(self, customer_id: str, parent: int) -> None:
@@ -229,12 +230,15 @@ class Queue(Generic[Item]):
         customers = self._customers
         return not customers.has_upcoming and all(other.customer_id == customer_id for other in customers)
 
-    def throttle_state(self, now: float) -> ThrottleState:
-        """Return what is paused."""
-        return ThrottleState(
-            max(0.0, self._gate.held_until - now),
-            sum(customer.held_until > now for customer in self._customers),
-            self._schedule.size,
+    def wait_state(self, now: float, *, open_rows: int, otherwise: WaitReason) -> WaitState:
+        """Return what waits, for a number of rows that are not settled; see describe_waits."""
+        return describe_waits(
+            self._customers,
+            now=now,
+            held_until=self._gate.held_until,
+            unaccounted=open_rows - self._in_flight,
+            otherwise=otherwise,
+            has_upcoming=self._customers.has_upcoming,
         )
 
     def close(self) -> None:
@@ -250,7 +254,7 @@ class Queue(Generic[Item]):
         customer.is_ready = False
         item = customer.next() if customer.held_until <= now else None
         if item and item.due > now:
-            self._schedule.add(customer, item.due, item)
+            self._schedule.add(customer, item.due, item, WaitReason.ACTIVATION)
             item = None
         customer.in_flight += item is not None
         self._in_flight += item is not None

@@ -5,7 +5,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic
 
-from bulkreact.batch.dispatch.customer_queue import CustomerQueue
+from bulkreact.batch.dispatch.customer_queue import CustomerQueue, WaitingItem
+from bulkreact.batch.environment import WaitReason
 from bulkreact.batch.row_source import Item
 
 
@@ -29,9 +30,9 @@ class Schedule(Generic[Item]):
         """Return whether there may be suspended items."""
         return bool(self._suspended)
 
-    def add(self, customer: CustomerQueue[Item], until: float, item: Item) -> None:
+    def add(self, customer: CustomerQueue[Item], until: float, item: Item, reason: WaitReason) -> None:
         """Add an item that is due at a given time."""
-        heappush(self._due, (until, self._store(customer, item), customer))
+        heappush(self._due, (until, self._store(customer, WaitingItem(item, until, reason)), customer))
 
     def add_hold(self, customer: CustomerQueue[Item]) -> None:
         """Add a customer that is held."""
@@ -39,7 +40,7 @@ class Schedule(Generic[Item]):
 
     def suspend(self, customer: CustomerQueue[Item], item: Item) -> None:
         """Add an item without a time."""
-        self._suspended.append((customer, self._store(customer, item)))
+        self._suspended.append((customer, self._store(customer, WaitingItem(item, None, WaitReason.BUSY))))
 
     def release_due(self, now: float) -> Iterator[CustomerQueue[Item]]:
         """Return the items that are due to their customers, and yield these customers and those no longer held."""
@@ -55,20 +56,20 @@ class Schedule(Generic[Item]):
 
     def remove(self, customer: CustomerQueue[Item]) -> list[Item]:
         """Remove and return the items of a customer."""
-        items = list(customer.waiting.values())
+        items = [waiting.item for waiting in customer.waiting.values()]
         self.size -= len(items)
         customer.waiting.clear()
         return items
 
-    def _store(self, customer: CustomerQueue[Item], item: Item) -> int:
+    def _store(self, customer: CustomerQueue[Item], waiting: WaitingItem[Item]) -> int:
         number = next(self._sequence)
-        customer.waiting[number] = item
+        customer.waiting[number] = waiting
         self.size += 1
         return number
 
     def _release(self, customer: CustomerQueue[Item], number: int) -> bool:
-        item = customer.waiting.pop(number, None)
-        if item:
+        waiting = customer.waiting.pop(number, None)
+        if waiting:
             self.size -= 1
-            customer.returned.append(item)
-        return item is not None
+            customer.returned.append(waiting.item)
+        return waiting is not None

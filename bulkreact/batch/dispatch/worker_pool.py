@@ -23,7 +23,7 @@ from bulkreact.batch.dispatch.reaction import (
     react,
 )
 from bulkreact.batch.dispatch.throttle import Throttle, ThrottleScope
-from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, ThrottleState
+from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, WaitReason, WaitState
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefusedError
@@ -69,7 +69,8 @@ class WorkerPool(Generic[Item]):
     """Takes items and passes each to ``call``, which returns it to the queue; one phase of a run.
 
     ``customers`` is the number of customers with items. ``flush`` waits until the recorded answers are durable; None if
-    nothing is recorded.
+    nothing is recorded. ``awaited`` is what rows wait for that have no call of
+    their own to be made.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class WorkerPool(Generic[Item]):
         self._environment = environment
         self._call = call
         self._flush = flush
+        self.awaited = WaitReason.ACTIVATION
         self._outages = OutageWatch(queue, environment, max_outage=budget.max_outage, customers=customers)
         self._stopped = asyncio.Event()
 
@@ -238,7 +240,7 @@ class WorkerPool(Generic[Item]):
             # The next call shows whether the pause was long enough.
             self.queue.send_one_at_a_time()
             self.queue.hold_all(decision.until)
-        self.queue.wait(item, decision.until)
+        self.queue.wait(item, decision.until, WaitReason.THROTTLED)
         return None
 
     def _slow_down(self, beside: int) -> None:
@@ -250,9 +252,11 @@ class WorkerPool(Generic[Item]):
         elif not was_lowered:
             rate.start_again()
 
-    def throttle_state(self) -> ThrottleState:
-        """Return what is paused."""
-        return self.queue.throttle_state(self._environment.monotonic())
+    def wait_state(self) -> WaitState:
+        """Return what waits."""
+        open_rows = self.progress.total - self.progress.settled
+        waits = self.queue.wait_state(self._environment.monotonic(), open_rows=open_rows, otherwise=self.awaited)
+        return self._outages.describe(waits)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
         """Wait for something other than a call, but only until the pool is stopped."""

@@ -126,6 +126,11 @@ class PendingRow(Struct):
         """Return whether this or an earlier process made a call for the row."""
         return self.progress.call is not None
 
+    @property
+    def attempts(self) -> int:
+        """Return how often calls like the last one were made."""
+        return self.progress.attempts
+
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:

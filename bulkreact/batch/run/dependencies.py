@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
-from bulkreact.batch.environment import RunEnvironment
+from bulkreact.batch.environment import RunEnvironment, WaitReason
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows
 from bulkreact.batch.policy import PARENT_WAITS, AwaitParent, Finish, RetryIn, Step, outcome_if_deferred
 from bulkreact.batch.progress import RowProgress, Sent
@@ -147,7 +147,7 @@ class DependencyTracker:
             case RetryIn(delay=0):
                 self._queue.requeue_first(row)
             case RetryIn(delay=delay):
-                self._queue.wait(row, self._environment.monotonic() + delay)
+                self._queue.wait(row, self._environment.monotonic() + delay, WaitReason.PARENT)
             case Finish(outcome=outcome):
                 await self._settle_with_children([row], outcome)
                 self._queue.done(row)

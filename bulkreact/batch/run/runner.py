@@ -11,7 +11,7 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AwaitProof, Unanswered
 from bulkreact.batch.dispatch.throttle import ThrottleScope
 from bulkreact.batch.dispatch.worker_pool import AbandonedScope, CallBudget, WorkerPool
-from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason
+from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason, WaitReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, next_request_id
 from bulkreact.batch.policy import AwaitParent, Finish, Step
@@ -63,6 +63,7 @@ class Runner:
             call=self._call,
             flush=executor.recorder.flush,
         )
+        self.pool.awaited = WaitReason.PARENT
         self._dependencies = DependencyTracker(
             parents,
             pending_rows,

@@ -6,7 +6,7 @@ from typing import assert_never
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.reaction import Answered, Unanswered
 from bulkreact.batch.dispatch.worker_pool import WorkerPool
-from bulkreact.batch.environment import RunEnvironment
+from bulkreact.batch.environment import RunEnvironment, WaitReason
 from bulkreact.batch.journal.pending_rows import PendingRow
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.verify.activation import Next, WatchStep
@@ -78,9 +78,9 @@ class ActivationPoller:
             case WatchStep.RESTORE_NOW:
                 self._pool.queue.requeue_first(watch)
             case RetryIn(delay=delay):
-                self._pool.queue.wait(watch, now + delay)
+                self._pool.queue.wait(watch, now + delay, WaitReason.ACTIVATION)
             case WatchStep.POLL_NEXT_ROUND:
-                self._pool.queue.wait(watch, watch.schedule.next(now))
+                self._pool.queue.wait(watch, watch.schedule.next(now), WaitReason.ACTIVATION)
             case WatchStep.GIVE_UP | WatchStep.ALL_ACTIVE:
                 self._pool.queue.done(watch)
             case _:

@@ -90,6 +90,11 @@ class SubscriptionWatch:
         """Return true: accepted rows are never dropped silently."""
         return True
 
+    @property
+    def attempts(self) -> int:
+        """Return 0: it is read as often as its schedule says."""
+        return 0
+
     def next_call(self, now: float) -> WatchCall:
         """Return the call to make now: the update of a fresh snapshot, or the next read."""
         if self.restore:

@@ -1,17 +1,16 @@
 """Reports as text on stderr: messages, a summary, and a progress bar on a terminal."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
+from bulkreact.cli.output.progress_lines import format_progress_line
+from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.cli.output.terminal import echo, outward
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     # The table readers take long to import, and only two commands need them.
     from bulkreact.sheets.input.input_file import InputFile
 
-_REFRESH_SECONDS = 0.2
 _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 5
 # The width without a terminal.
@@ -60,7 +58,6 @@ class ConsoleReporter:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._console = SafeConsole(stderr=True)
-        self._bar = self._console.is_terminal if output.progress is None else output.progress
 
     def failure(self) -> str:
         """Return why messages could not be written, empty if all could."""
@@ -108,26 +105,18 @@ class ConsoleReporter:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Show a progress bar within the context."""
-        if self._output.quiet or not self._bar or not phase.progress.total:
+        """Show the progress within the context: on a terminal in place, else with a line a minute."""
+        output = self._output
+        if output.quiet or output.progress is False or not phase.progress.total:
             yield
             return
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            auto_refresh=False,
-        )
-        with bar:
-            ticker = ProgressBarUpdater(bar, phase)
-            ticker.show()
-            try:
-                yield
-            finally:
-                ticker.stop()
+        is_redrawn = self._console.is_terminal or output.progress
+        with (
+            showing_progress(self._console, phase)
+            if is_redrawn
+            else reporting_progress(phase, lambda snapshot: self._line(format_progress_line(snapshot)))
+        ):
+            yield
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
         """Print how a run ended: rows by status, the most frequent errors with advice, the files, the next steps."""
@@ -173,40 +162,3 @@ class ConsoleReporter:
     def _line(self, line: str) -> None:
         """Print a line unwrapped: paths and commands must be copyable."""
         self._console.print(line, soft_wrap=True)
-
-
-class ProgressBarUpdater:
-    """Refreshes the bar a few times a second, from the event loop."""
-
-    def __init__(self, bar: Progress, phase: Phase) -> None:
-        self._bar = bar
-        self._phase = phase
-        self._task: TaskID = bar.add_task(phase.title, total=phase.progress.total, state="")
-        self._started = monotonic()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def show(self) -> None:
-        """Draw the current state, now and periodically."""
-        self._draw()
-        self._timer = asyncio.get_running_loop().call_later(_REFRESH_SECONDS, self.show)
-
-    def stop(self) -> None:
-        """Draw the final state."""
-        if self._timer:
-            self._timer.cancel()
-        self._draw()
-
-    def _draw(self) -> None:
-        progress, throttle = self._phase.progress, self._phase.throttle_state()
-        rate = progress.calls / max(monotonic() - self._started, 1.0) * 60
-        parts = [f"{rate:,.0f} calls/min", f"{progress.failures:,} failed"]
-        if throttle.partner_seconds:
-            parts.append(f"throttled, waiting {throttle.partner_seconds:.0f} s")
-        elif throttle.customers:
-            parts.append(f"throttled customers: {throttle.customers}")
-        elif throttle.waiting:
-            parts.append(f"waiting for their time: {throttle.waiting}")
-        if self._phase.stopping:
-            parts.append("stopping")
-        self._bar.update(self._task, completed=progress.settled, state=", ".join(parts))
-        self._bar.refresh()

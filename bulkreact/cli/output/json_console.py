@@ -1,13 +1,15 @@
 """Reports as JSON log lines."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
+from bulkreact.cli.output.progress_meter import ProgressSnapshot
+from bulkreact.cli.output.progress_view import reporting_progress
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, OutageRecord, Outcome
@@ -24,6 +26,7 @@ class JsonReporter:
 
     def __init__(self, output: Output) -> None:
         self._quiet = output.quiet
+        self._progress_wanted = not output.quiet and output.progress is not False
         self._run_id = ""
 
     def failure(self) -> str:
@@ -78,7 +81,8 @@ class JsonReporter:
     def phase(self, phase: Phase) -> Iterator[None]:
         """Write a line when a phase begins and when it ends."""
         self._write(LogLevel.INFO, "phase.began", phase=phase.title, rows=phase.progress.total)
-        yield
+        with reporting_progress(phase, self._progress) if self._progress_wanted else nullcontext():
+            yield
         progress = phase.progress
         self._write(
             LogLevel.INFO,
@@ -87,6 +91,25 @@ class JsonReporter:
             settled=progress.settled,
             failures=progress.failures,
             calls=progress.calls,
+        )
+
+    def _progress(self, snapshot: ProgressSnapshot) -> None:
+        waits, seconds_left = snapshot.waits, snapshot.seconds_left
+        self._write(
+            LogLevel.INFO,
+            "phase.progress",
+            phase=snapshot.title,
+            rows=snapshot.total,
+            settled=snapshot.settled,
+            failures=snapshot.failures,
+            calls=snapshot.calls,
+            calls_per_minute=round(snapshot.calls_per_minute),
+            seconds_left=None if seconds_left is None else round(seconds_left),
+            held=waits.held,
+            waiting={reason.value: count for reason, count in waits.rows.items()} or None,
+            throttled_customers=waits.customers,
+            next_call_in=None if waits.next_seconds is None else round(waits.next_seconds),
+            next_attempt=waits.attempt or None,
         )
 
     def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people

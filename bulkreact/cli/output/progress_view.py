@@ -1,0 +1,94 @@
+"""Shows the progress of a phase: redrawn in place on a terminal, or one line a minute."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bulkreact.batch.environment import Phase
+from bulkreact.cli.output.progress_lines import format_progress, format_waits
+from bulkreact.cli.output.progress_meter import ProgressMeter, ProgressSnapshot
+
+_REDRAW_SECONDS = 0.2
+_SAMPLE_SECONDS = 1.0
+LINE_SECONDS = 60.0
+_NARROWEST_BAR = 10
+
+
+class ProgressView:
+    """One line with a bar where there is room, and below it what the phase waits for."""
+
+    def __init__(self, snapshot: ProgressSnapshot) -> None:
+        self._snapshot = snapshot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines for the width of the console."""
+        snapshot = self._snapshot
+        line = format_progress(snapshot, options.max_width)
+        room = options.max_width - len(line) - 2
+        if room >= _NARROWEST_BAR:
+            row = Table.grid(padding=(0, 2, 0, 0))
+            row.add_row(Text(line), ProgressBar(snapshot.total, snapshot.settled, width=room - 1))
+            yield row
+        else:
+            yield Text(line)
+        if waits := format_waits(snapshot.waits, snapshot.open):
+            yield Text(waits, style="yellow")
+
+
+@contextmanager
+def showing_progress(console: Console, phase: Phase) -> Iterator[None]:
+    """Redraw the progress on a terminal within the context."""
+    meter = ProgressMeter(phase, _now())
+    with Live(ProgressView(meter.measure(_now())), console=console, auto_refresh=False) as live:
+
+        def draw() -> None:
+            live.update(ProgressView(meter.measure(_now())), refresh=True)
+
+        with repeating(_REDRAW_SECONDS, draw):
+            yield
+        draw()
+
+
+@contextmanager
+def reporting_progress(phase: Phase, report: Callable[[ProgressSnapshot], None]) -> Iterator[None]:
+    """Report the progress every minute within the context."""
+    meter, due = ProgressMeter(phase, _now()), _now() + LINE_SECONDS
+
+    def sample() -> None:
+        nonlocal due
+        now = _now()
+        snapshot = meter.measure(now)
+        if now >= due:
+            due = now + LINE_SECONDS
+            report(snapshot)
+
+    with repeating(_SAMPLE_SECONDS, sample):
+        yield
+
+
+@contextmanager
+def repeating(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Call a function at regular intervals within the context, from the event loop."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def act() -> None:
+        nonlocal timer
+        timer = loop.call_later(seconds, act)
+        action()
+
+    timer = loop.call_later(seconds, act)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
