@@ -126,8 +126,8 @@ class WorkerPool(Generic[Item]):
 
     def interrupt(self, *, terminated: bool) -> None:
         """Stop because of a signal."""
-        code, signal = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
-        self.stop(StopReason(RunState.INTERRUPTED, code, signal))
+        ended = (EXIT_TERMINATED, "SIGTERM") if terminated else (EXIT_INTERRUPTED, "Ctrl-C")
+        self.stop(StopReason(RunState.INTERRUPTED, *ended))
 
     def abort(self, reason: str) -> None:
         """Stop because credentials, permissions or the way were refused."""
@@ -254,8 +254,8 @@ class WorkerPool(Generic[Item]):
 
     def wait_state(self) -> WaitState:
         """Return what waits."""
-        open_rows = self.progress.total - self.progress.settled
-        waits = self.queue.wait_state(self._environment.monotonic(), open_rows=open_rows, otherwise=self.awaited)
+        now, progress = self._environment.monotonic(), self.progress
+        waits = self.queue.wait_state(now, open_rows=progress.total - progress.settled, otherwise=self.awaited)
         return self._outages.describe(waits)
 
     async def unless_stopped(self, wait: Callable[[], Coroutine[Any, Any, Result]]) -> Result | None:
