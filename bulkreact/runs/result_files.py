@@ -28,7 +28,7 @@ _MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK)
 
 @dataclass(frozen=True, slots=True)
 class WrittenResults:
-    """A run whose files are written.
+    """A run of the input ``input_name`` whose files are written.
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
     workbook is missing, ``taken_over`` what to do about rows that other runs took over.
@@ -40,6 +40,7 @@ class WrittenResults:
     moved_edits: dict[str, Path]
     no_workbook: str = ""
     taken_over: tuple[NextStep, ...] = ()
+    input_name: str = ""
 
     @property
     def run_folder(self) -> Path:
@@ -126,7 +127,9 @@ class ResultFiles:
             check_again(OutputPath("--results", self.results_copy, OutputKind.RESULTS))
             results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved_edits.items() if path}
-        return WrittenResults(counts, overview.exit_code, files, edited, no_workbook, taken_over)
+        return WrittenResults(
+            counts, overview.exit_code, files, edited, no_workbook, taken_over, overview.metadata.input_name
+        )
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)

@@ -22,6 +22,7 @@ from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
+from bulkreact.wording import printable
 
 if TYPE_CHECKING:
     # The table readers take long to import, and only two commands need them.
@@ -123,6 +124,9 @@ class ConsoleReporter:
         if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
         counts, state = results.counts, stop_reason.state
+        if self._output.quiet:
+            # Nothing else names the file: a sweep has several, and cron mails it all.
+            self._line(f"{printable(results.input_name)}: {state}, exit code {results.exit_code}")
         if not counts.statuses.total():
             self._wrap("There were no rows.")
         self._console.print()

@@ -122,6 +122,7 @@ class JsonReporter:
             level,
             "run.ended",
             run_id=run_id,
+            input=results.input_name,
             state=stop_reason.state.value,
             exit_code=code,
             message=stop_reason.reason,

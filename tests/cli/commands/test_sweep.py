@@ -647,3 +647,19 @@ def test_a_run_leaves_nothing_behind_in_memory(
     assert frozen == [1]
     # The first runs import modules; after that a run leaves its result, and what Python itself caches.
     assert alive[-1] - alive[3] < 4 * 50
+
+
+def test_a_quiet_sweep_names_each_file_that_did_not_end_well_first(program: Program, partner: Partner) -> None:
+    for number, (name, tail) in enumerate((("a.csv", 800111), ("b.csv", 100), ("c\nd.csv", 800111))):
+        write_csv(inbox_folder(program) / name, [row(scenario_id(tail, number))])
+    process = sweep(program, partner, "-q")
+    assert process.code == 1
+    lines = process.err.splitlines()
+    starts = [number for number, line in enumerate(lines) if ".csv: finished, exit code 1" in line]
+    assert [lines[number] for number in starts] == [
+        "a.csv: finished, exit code 1",
+        "c\\nd.csv: finished, exit code 1",
+    ]
+    # What comes before the first one would be nobody's.
+    assert starts[0] == 0
+    assert "b.csv" not in process.err

@@ -63,7 +63,7 @@ def test_a_quiet_success_writes_nothing_and_a_quiet_failure_its_end(program: Pro
     [
         (("no-such-file.csv", *AS_JSON), "does not exist"),
         (("--log-format=json", "x.csv", "--rate", "fast"), "is not a rate"),
-        (("--no-such-option", *AS_JSON), "No such option"),
+        (("--no-such-option", *AS_JSON), "There is no option"),
         ((*AS_JSON,), "Missing argument"),
     ],
 )
