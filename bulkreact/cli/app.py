@@ -12,7 +12,7 @@ from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.help_text import suggest_command, write_commands
-from bulkreact.cli.invocation import Invocation, secrets_of
+from bulkreact.cli.invocation import Invocation, invocation_of, secrets_of
 from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
@@ -36,6 +36,9 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click itself would write an empty line at Ctrl-C, which is not JSON."""
+        from bulkreact.cli.output.library_log import show_library_log  # noqa: PLC0415 - help needs no logging
+
+        show_library_log(invocation_of(ctx))
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:

@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -128,12 +129,15 @@ class _Output(io.TextIOWrapper):
 
 @contextmanager
 def _process_state() -> Iterator[None]:
-    """Restore what the program changes of its process: signal handlers and the garbage collector."""
+    """Restore what the program changes of its process: signal handlers, the garbage collector, what shows warnings."""
+    last_resort = logging.lastResort
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     thresholds = gc.get_threshold()
     try:
         yield
     finally:
+        logging.lastResort = last_resort
+        logging.captureWarnings(capture=False)
         gc.unfreeze()
         gc.set_threshold(*thresholds)
         for number, handler in handlers.items():

@@ -192,7 +192,12 @@ def write_output(out: Path | None, write: Callable[[Path], None], write_lines: C
 
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
-    """Yield standard output as UTF-8 on every platform, without translating line ends."""
+    """Yield standard output as UTF-8 on every platform, without translating line ends; on a terminal as text for people."""
+    if sys.stdout.isatty():
+        text = io.StringIO(newline="")
+        yield text
+        echo(text.getvalue(), end="")
+        return
     file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         yield file

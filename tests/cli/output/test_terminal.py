@@ -1,20 +1,28 @@
 """What the command line writes has no secret of its invocation, and nothing that commands a terminal."""
 
+import io
 import json
+import logging
+import warnings
 from collections.abc import Iterator
+from errno import ENOSPC
 from pathlib import Path
+from threading import Thread
 
 import click
 import pytest
 from rich.table import Table
 
+from bulkreact.cli.commands.discover_customers import write_output
 from bulkreact.cli.invocation import Invocation, secrets_in_url, secrets_of
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.console import ConsoleReporter, stdout_console
+from bulkreact.cli.output.library_log import show_library_log
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.output_options import Output
+from tests.support.failing_streams import FailingRaw
 from tests.support.program import CANARY, Program
 
 HOSTILE = f"{CANARY} \x1b[2J\u202e\x9b"
@@ -43,6 +51,41 @@ def test_every_writer_hides_secrets_and_escapes_commands(capsys: pytest.CaptureF
     assert (out + err).count("[hidden]") == 8
     assert not [char for char in out + err if not char.isprintable() and char != "\n"]
     assert json.loads(err.splitlines()[-1])["message"] == "[hidden] \x1b[2J\u202e\x9b"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_an_error_that_a_library_logs_is_one_line_without_secrets(
+    invocation: Invocation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+    log_format: str,
+) -> None:
+    monkeypatch.setattr(logging, "lastResort", None)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    invocation.log_format = log_format
+    show_library_log(invocation)
+    logger = logging.getLogger("some.library")
+    logger.warning("nothing that a user could act on")
+    warnings.warn_explicit("neither is this", UserWarning, __file__, 1, registry={}, module="x")
+    failure = ValueError(f"{HOSTILE}\nTraceback")
+    # In a thread of the library's own.
+    thread = Thread(target=lambda: logger.error("no answer", exc_info=failure))
+    thread.start()
+    thread.join()
+    logging.captureWarnings(capture=False)
+    assert not recwarn.list
+    (line,) = capsys.readouterr().err.splitlines()
+    expected = "some.library: no answer (ValueError: [hidden] \\x1b[2J\\u202e\\x9b\\nTraceback)"
+    assert (json.loads(line)["message"] if log_format == "json" else line.removeprefix("Warning: ")) == expected
+
+
+def test_rows_that_a_terminal_shows_do_not_command_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = FailingRaw(ENOSPC, room=100)
+    monkeypatch.setattr(raw, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BufferedWriter(raw), "utf-8"))
+    write_output(None, Path.unlink, lambda file: file.writelines(["name\n", "\x1b[2J\u202e\n"]))
+    assert raw.taken == b"name\n\\x1b[2J\\u202e\n"
 
 
 @pytest.mark.parametrize("error", [InputRefusedError(HOSTILE), click.UsageError(HOSTILE), ValueError(HOSTILE)])
