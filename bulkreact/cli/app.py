@@ -104,5 +104,5 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
             # On a new line: a question or the terminal's ^C comes before it.
             echo(f"\n{message}", err=True)
         case _:
-            prefix = trace if ended.is_bug else "Error: "
+            prefix = "Error: " if isinstance(error, Exception) and not ended.is_bug else trace
             echo(f"{prefix}{message}", err=True)
