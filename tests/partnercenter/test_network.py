@@ -2,50 +2,23 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 
 import pytest
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.network import proxy_for
+from tests.support.background_loop import serving
 from tests.support.ids import guid, row, write_csv
 from tests.support.program import Program
 from tests.support.signed_in import APP, calls, run
 from tests.support.token_authority import SECRET, Authority
-
-
-@dataclass
-class Tunnels:
-    """A proxy that connects every host to one port of this machine; ``asked`` lists the hosts requested."""
-
-    port: int
-    asked: list[str] = field(default_factory=list)
-    url: str = ""
-
-    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.asked.append(head.split()[1].decode())
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
-
-
-async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-    sink.close()
+from tests.support.tunnels import Tunnels, tunnels_to
 
 
 @pytest.fixture
 def tunnels(loop: asyncio.AbstractEventLoop, authority: Authority) -> Iterator[Tunnels]:
-    proxy = Tunnels(int(authority.base_url.rpartition(":")[2]))
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.connect, "127.0.0.1", 0), loop).result(60)
-    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield proxy
-    loop.call_soon_threadsafe(server.close)
+    with serving(loop, tunnels_to(int(authority.base_url.rpartition(":")[2]))) as running:
+        yield running
 
 
 def test_token_service_and_api_are_reached_through_the_proxy(
