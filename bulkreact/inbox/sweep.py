@@ -133,12 +133,15 @@ def _scan(sweep_pass: SweepPass, found: list[InboxScan]) -> None:
     """Scan the inbox, and wait: files that change meanwhile are ignored when they are read."""
     job = sweep_pass.job
     reporter, settle = job.environment.reporter, job.settle
-    files = scan(sweep_pass.inbox, settle=settle, now=job.environment.now().timestamp(), keep=job.keep)
+    now = job.environment.now().timestamp()
+    files = scan(sweep_pass.inbox, settle=settle, now=now, keep=job.keep)
     for snapshot in files.settling:
         reporter.info(f"Left alone for now: {printable(snapshot.name)} changed less than {settle:g} s ago.")
     found.append(files)
     if files.ready:
-        job.environment.sleep(min(_SNAPSHOT_SECONDS, settle))
+        # Times to come do not tell whether a file has settled: the clock was set back, or the share's is ahead.
+        undated = any(file.changed_ns / 1e9 > now for file in files.ready)
+        job.environment.sleep(settle if undated else min(_SNAPSHOT_SECONDS, settle))
 
 
 def _end_of_pass(job: SweepJob, results: Sequence[FileResult], stop_code: int = EXIT_SUCCESS) -> CommandEnd:

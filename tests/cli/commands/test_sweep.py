@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from bulkreact.cli.commands import sweep as sweep_command
 from bulkreact.errors import JournalNotWrittenError
 from bulkreact.inbox import sweep_pass
 from bulkreact.inbox.scan import SHIPPED
@@ -252,6 +253,18 @@ def test_a_young_file_waits_until_it_has_settled(program: Program, partner: Part
     assert sweep(program, partner).code == 0
     assert count_calls(partner, 300) == [1, 1]
     assert file_names(inbox_folder(program)) == []
+
+
+@pytest.mark.parametrize(("hours", "waits"), [(0, [1.0]), (-1, [10.0])])
+def test_files_of_a_time_to_come_are_watched_until_they_have_settled(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch, hours: int, waits: list[float]
+) -> None:
+    drop_file(program, "a.csv", 100, age=20)
+    slept: list[float] = []
+    monkeypatch.setattr(sweep_command, "sleep", slept.append)
+    monkeypatch.setattr(sweep_command, "utc_now", lambda: datetime.now(UTC) + timedelta(hours=hours, seconds=20))
+    assert program("sweep", "--base-url", partner.base_url, *FAST).code == 0
+    assert (slept, count_calls(partner, 100)) == (waits, [1, 1])
 
 
 @contextmanager

@@ -23,6 +23,10 @@ PRINTING = {
     "plan": ("plan", "input.csv"),
     "plan --json": ("plan", "input.csv", "--json"),
     "explain": ("explain", "800111"),
+    "explain --list": ("explain", "--list"),
+    "guide": ("guide",),
+    "guide --plain": ("guide", "results", "--plain"),
+    "help": ("help",),
     "status": ("status",),
     "status --json": ("status", "--json"),
     "status --all": ("status", "--all"),
@@ -85,6 +89,16 @@ def test_standard_error_changes_no_other_exit_code(
     process = program(command, *options, streams={"stderr": failing_stream(failure)})
     # Results are written, whatever is in them.
     assert process.code == (0 if command == "results" else 1)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("arguments", [("missing.csv",), ("--no-such-option",), ("input.csv", "--rate", "fast")])
+def test_a_refusal_that_cannot_be_shown_has_its_own_exit_code(
+    program: Program, arguments: tuple[str, ...], log_format: str, failure: str
+) -> None:
+    streams = {"stderr": failing_stream(failure)}
+    assert program("run", *arguments, "--log-format", log_format, streams=streams).code == 2
 
 
 @pytest.mark.parametrize("failure", FAILURES)
