@@ -163,8 +163,10 @@ async def _post(url: str, body: bytes, content_type: str, attempts: int) -> str:
         return "the proxy has refused its name and password before"
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     connector = aiohttp.TCPConnector(ssl=tls_context())
-    agent = {"User-Agent": USER_AGENT}
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector, headers=agent) as session:
+    agent, cookies = {"User-Agent": USER_AGENT}, aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(
+        timeout=timeout, connector=connector, headers=agent, cookie_jar=cookies
+    ) as session:
         for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -18,7 +18,6 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
-    DummyCookieJar,
     ServerDisconnectedError,
 )
 from aiohttp.hdrs import ACCEPT_ENCODING, HOST
@@ -31,11 +30,11 @@ from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.body_reader import ACCEPTED_ENCODINGS, read_body
-from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse
+from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse, NoCookies, UnreadableHeadersError
 from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
 from bulkreact.partnercenter.network import describe_failure, proxy_for, refused_proxies, tls_context, trust_source
-from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers
-from bulkreact.partnercenter.refusals import WRONG_PASSWORD, WayRefusal, proxy_refusal, tls_refusal
+from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers, is_from_service
+from bulkreact.partnercenter.refusals import WRONG_PASSWORD, WayRefusal, late_refusal, proxy_refusal, tls_refusal
 from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID, SentIds
 from bulkreact.partnercenter.timeouts import TimeLimit
 from bulkreact.redaction import Redactor
@@ -117,14 +116,16 @@ class Client:
                     if not response.closed:
                         response.release()
         except (ClientConnectorError, ClientHttpProxyError, ConnectionTimeoutError) as error:
-            if refusal := find_refusal(error, host=self._origin.host or "", proxy=self._proxy):
-                return NoResponse(sent=False, code=refusal.code, description=refusal.message, refused=True)
-            return NoResponse(sent=False, code="unreachable", description=describe_error(error))
+            return self._no_response(error, sent=False, code="unreachable")
         except TimeoutError:
             return NoResponse(sent=True, code="timed-out", description="no answer came within the time-out")
+        except UnreadableHeadersError as error:
+            if not is_from_service(error.headers) or self._names_another_call(error.headers, request):
+                return self._no_response(error, sent=True, code="connection-lost")
+            return Response(error.status, "", error.headers, b"")
         except (ClientError, OSError) as error:
             # Also if a kept-alive connection was dead: the server may have acted.
-            return NoResponse(sent=True, code="connection-lost", description=describe_error(error))
+            return self._no_response(error, sent=True, code="connection-lost")
         # Names are case-insensitive; repeated headers matter only in errors.
         received = response.headers if response.ok else _join_headers(response.headers)
         return Response(
@@ -133,6 +134,15 @@ class Client:
             received,
             await self._redact_body(body, is_cut=len(body) >= cap),
         )
+
+    def _no_response(self, error: Exception, *, sent: bool, code: str) -> NoResponse:
+        if refusal := find_refusal(error, host=self._origin.host or "", proxy=self._proxy):
+            return NoResponse(sent=sent, code=refusal.code, description=refusal.message, refused=True)
+        return NoResponse(sent=sent, code=code, description=describe_error(error))
+
+    def _names_another_call(self, headers: Mapping[str, str], request: Request) -> bool:
+        named = [headers[name.lower()] for name in (REQUEST_ID, CORRELATION_ID) if name.lower() in headers]
+        return self._sent_ids.name_another(named, request)
 
     async def _redact_body(self, body: bytes, *, is_cut: bool) -> bytes:
         if not body:
@@ -201,7 +211,7 @@ async def connect(
     async with ClientSession(
         connector=connector,
         timeout=timeout,
-        cookie_jar=DummyCookieJar(),
+        cookie_jar=NoCookies(),
         # A session sends its headers to a proxy too.
         headers=agent if proxy else headers,
         request_class=_Request,
@@ -257,7 +267,7 @@ def describe_error(error: Exception) -> str:  # noqa: PLR0911 - one line a type
             return "the connection was closed without an answer"
         case ClientPayloadError():
             return "the answer broke off, or cannot be decoded"
-        case ClientResponseError():
+        case ClientResponseError() | UnreadableHeadersError():
             return "what answered does not speak HTTP, or breaks its rules"
     return describe_failure(error)
 
@@ -271,7 +281,7 @@ def find_refusal(error: Exception, *, host: str, proxy: str | None) -> WayRefusa
     if isinstance(error, ClientConnectorError):
         # The error names the host of the connection, which may be the proxy's.
         return tls_refusal(error, host=error.host, port=error.port, trust=trust_source())
-    return None
+    return late_refusal(error, host=host)
 
 
 def _join_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:

@@ -2,16 +2,64 @@
 
 import asyncio
 import errno
+import re
+from collections.abc import Sequence
+from functools import partial
 from ssl import SSLContext
 from weakref import WeakSet
 
-from aiohttp import ClientConnectorError, ClientRequest, ClientResponse, ClientTimeout, TCPConnector
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientRequest,
+    ClientResponse,
+    ClientResponseError,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from yarl import URL
 
+# So much is kept of an answer in case that aiohttp refuses to read its headers.
+_HEAD_LENGTH = 1 << 16
+_STATUS_LINE = re.compile(r"HTTP/1\.[01] ([2-5]\d\d)\b", re.ASCII)
 # Connections on which an answer has come.
 _answered: WeakSet[ResponseHandler] = WeakSet()
+
+
+class UnreadableHeadersError(ClientError):
+    """An answer has headers that are too long or too many: its status, and those that came first by lower-case name."""
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        super().__init__("unreadable headers")
+        self.status = status
+        self.headers = headers
+
+
+class NoCookies(DummyCookieJar):
+    """Takes no cookies, and does not read them either: aiohttp's parser logs what it cannot read."""
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        """Leave the cookies of an answer alone."""
+
+
+class _HeadKeeper(ResponseHandler):
+    """Keeps the beginning of the latest answer."""
+
+    head = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if len(self.head) < _HEAD_LENGTH:
+            self.head += data[:_HEAD_LENGTH]
+        super().data_received(data)
+
+
+def _make_head_keeper(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _HeadKeeper(loop)
 
 
 class CheckedConnector(TCPConnector):
@@ -19,6 +67,7 @@ class CheckedConnector(TCPConnector):
 
     def __init__(self, *, limit: int, ssl: SSLContext | bool) -> None:
         super().__init__(limit=limit, ssl=ssl)
+        self._factory = partial(_make_head_keeper, self._loop)
         self._reuses = True
 
     def stop_reusing(self) -> None:
@@ -41,6 +90,8 @@ class CheckedConnector(TCPConnector):
                 if protocol.should_close:
                     self.stop_reusing()
                 elif is_new or self._reuses:
+                    if isinstance(protocol, _HeadKeeper):
+                        protocol.head = b""
                     return connection
             connection.close()
             if is_new:
@@ -58,9 +109,15 @@ class DiscardableResponse(ClientResponse):
     _used_protocol: ResponseHandler | None = None
 
     async def start(self, connection: Connection) -> ClientResponse:
-        """Read status and headers."""
-        self._used_protocol, self.is_reused = connection.protocol, connection.protocol in _answered
-        await super().start(connection)
+        """Read status and headers; UnreadableHeadersError if only the status and some headers can be read."""
+        protocol = self._used_protocol = connection.protocol
+        self.is_reused = protocol in _answered
+        try:
+            await super().start(connection)
+        except ClientResponseError as error:
+            if isinstance(protocol, _HeadKeeper) and (partly_read := _read_head(protocol.head)):
+                raise partly_read from error
+            raise
         if self._used_protocol is not None:
             _answered.add(self._used_protocol)
         return self
@@ -70,3 +127,12 @@ class DiscardableResponse(ClientResponse):
         self.close()
         if self._used_protocol is not None:
             self._used_protocol.close()
+
+
+def _read_head(head: bytes) -> UnreadableHeadersError | None:
+    """Return what the beginning of an answer says, None if it is none."""
+    # The last line may be cut.
+    first, *lines = head.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")[:-1] or [""]
+    match = _STATUS_LINE.match(first)
+    fields = (line.partition(":") for line in lines)
+    return UnreadableHeadersError(int(match[1]), {n.lower(): v.strip() for n, _, v in fields}) if match else None

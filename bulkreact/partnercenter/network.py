@@ -1,5 +1,6 @@
 """The environment's proxies and certificates, the same for every connection."""
 
+import logging
 import os
 import re
 import socket
@@ -20,6 +21,11 @@ refused_proxies: set[str] = set()
 _TLS_REASON = re.compile(r"[A-Z0-9_]{1,60}")
 # An ASN.1 sequence, as certificates in DER, PKCS #7 and PKCS #12 begin.
 _DER = b"\x30\x82"
+
+# Libraries quote what they cannot read; without a handler that would go to stderr.
+for _library in ("aiohttp.client", "aiohttp.internal", "msal", "urllib3"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
+    logging.getLogger(_library).propagate = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10
 _OTHER_HOST = frozenset({62, 64})
 _PLAIN_TEXT = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER", "PACKET_LENGTH_TOO_LONG")
 _OLD_VERSION = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "WRONG_SSL_VERSION")
+_CERTIFICATE_REQUIRED = ("CERTIFICATE_REQUIRED",)
 # The other side has gone, or has a fault of its own: it may be back soon.
 _BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _TRANSIENT = ("UNEXPECTED_EOF", "INTERNAL_ERROR", "CLOSE_NOTIFY", "USER_CANCELED", "BAD_RECORD_MAC")
@@ -52,6 +53,15 @@ def tls_refusal(error: BaseException, *, host: str, port: int | None, trust: Tru
         )
     reason = f"{host} and this machine cannot agree on TLS ({cause.reason})"
     return WayRefusal(TLS_REFUSED, reason, "Ask who runs the proxy or gateway.")
+
+
+def late_refusal(error: BaseException, *, host: str) -> WayRefusal | None:
+    """Return why an established connection is refused for good, None if it is not: TLS 1.3 asks for certificates late."""
+    cause = _tls_error(error)
+    if cause is None or not _names_any(cause, _CERTIFICATE_REQUIRED):
+        return None
+    reason = f"{host} wants a certificate of this machine (mutual TLS), and bulkreact has none to show"
+    return WayRefusal(TLS_REFUSED, reason, "If it is your company's proxy or gateway, have it do without.")
 
 
 def proxy_refusal(status: int, *, host: str) -> WayRefusal | None:

@@ -357,6 +357,12 @@ def test_a_token_is_not_shown_by_accident() -> None:
     assert CANARY not in repr(StaticToken(CANARY, now=time.time))
 
 
+async def answered_with(head: bytes, body: bytes) -> Reply:
+    async with listening(reply_with(b"HTTP/1.1 " + head + body)) as base_url:
+        (reply,) = await send(base_url, request())
+    return reply
+
+
 HEADER_FLOODS = [
     b"Set-Cookie: secret=" + b"c" * 9000 + b"\r\n",
     b"Set-Cookie: secret=" + b"c" * 100_000 + b"\r\n",
@@ -372,6 +378,33 @@ async def test_an_acceptance_under_a_flood_of_headers_is_an_acceptance(flood: by
         (reply,) = await send(base_url, request())
     assert isinstance(reply, Response)
     assert reply.status == 202
+
+
+@pytest.mark.parametrize("flood", [b"Set-Cookie: " + b"c" * 400_000 + b"\r\n", b"X-Edge: v\r\n" * 2000])
+async def test_a_flood_that_cannot_be_read_hides_no_status_of_the_service(flood: bytes) -> None:
+    end = b"Content-Length: 0\r\n\r\n"
+    accepted = await answered_with(b"202 Accepted\r\nMS-ServerId: x\r\nRetry-After: 7\r\n" + flood, end)
+    assert isinstance(accepted, Response)
+    assert (accepted.status, accepted.headers["retry-after"]) == (202, "7")
+    of_other = await answered_with(b"202 Accepted\r\n" + flood, end)
+    assert isinstance(of_other, NoResponse)
+    assert (of_other.sent, of_other.code) == (True, "connection-lost")
+
+
+async def test_a_flood_behind_the_id_of_another_call_is_no_answer() -> None:
+    head = f"202 Accepted\r\nMS-CorrelationId: {guid(9)}\r\nSet-Cookie: ".encode()
+    another = build_request(
+        Operation.REACTIVATE_ENTITLEMENT, target(scenario_id(1)), request_id=guid(8), correlation_id=guid(9)
+    )
+    async with listening(reply_with(b"HTTP/1.1 " + head + b"c" * 400_000 + b"\r\n\r\n")) as base_url:
+        answered, lost = await send(base_url, another, request())
+    assert isinstance(answered, Response)
+    assert isinstance(lost, NoResponse)
+
+
+async def test_no_cookie_is_logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    await answered_with(b"202 Accepted\r\nSet-Cookie: canary cookie=1\r\n", b"Content-Length: 0\r\n\r\n")
+    assert "canary" not in caplog.text + "".join(capfd.readouterr())
 
 
 async def test_nothing_of_a_header_that_cannot_be_read_is_quoted() -> None:
@@ -391,12 +424,6 @@ UNDECODABLE_BODIES = [
     b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
 ]
 BROKEN_OFF_BODIES = [b"Transfer-Encoding: chunked\r\n\r\n64\r\nabc", b"Content-Length: 100\r\n\r\nabc"]
-
-
-async def answered_with(head: bytes, body: bytes) -> Reply:
-    async with listening(reply_with(b"HTTP/1.1 " + head + body)) as base_url:
-        (reply,) = await send(base_url, request())
-    return reply
 
 
 @pytest.mark.parametrize("body", [*UNDECODABLE_BODIES, *BROKEN_OFF_BODIES])

@@ -1,6 +1,5 @@
 """Requests tokens from the token service through MSAL: blocking, one attempt at a time, with readable errors."""
 
-import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,10 +28,6 @@ _USUAL_LIFETIME = 3600.0
 # The secrets in requests and answers.
 _SENT = ("client_secret", "client_assertion", "refresh_token", "device_code", "code", "code_verifier")
 _RECEIVED = ("access_token", "refresh_token", "id_token", "device_code")
-
-# MSAL logs unreadable answers whole; without a handler that would go to stderr.
-logging.getLogger("msal").addHandler(logging.NullHandler())
-logging.getLogger("msal").propagate = False
 
 Result: TypeAlias = Mapping[str, object]
 

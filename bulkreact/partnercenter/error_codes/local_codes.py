@@ -125,13 +125,13 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         "tls-refused",
         "the connection is not secure, or both sides cannot agree on TLS; nothing was sent",
         Responsible.OPERATOR,
-        "Do what error_description says (bulkreact doctor proves it), then continue the run.",
+        "Do what the reason of the run's end says (bulkreact doctor proves it), then continue the run.",
     ),
     _entry(
         "proxy-refused",
         "the proxy refuses to connect to Partner Center; nothing was sent",
         Responsible.OPERATOR,
-        "Do what error_description says (bulkreact doctor proves it), then continue the run.",
+        "Do what the reason of the run's end says (bulkreact doctor proves it), then continue the run.",
     ),
     _entry(
         "no-token",
