@@ -18,6 +18,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
+    DummyCookieJar,
     ServerDisconnectedError,
 )
 from aiohttp.hdrs import ACCEPT_ENCODING, HOST
@@ -30,7 +31,7 @@ from bulkreact.errors import CredentialsRefusedError
 from bulkreact.models import NoResponse, Operation, Reply, Request, Response
 from bulkreact.partnercenter.auth.access_tokens import Credentials
 from bulkreact.partnercenter.body_reader import ACCEPTED_ENCODINGS, read_body
-from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse, NoCookies, UnreadableHeadersError
+from bulkreact.partnercenter.connections import CheckedConnector, DiscardableResponse, UnreadableHeadersError
 from bulkreact.partnercenter.error_codes.local_codes import WRONG_ANSWER
 from bulkreact.partnercenter.network import describe_failure, proxy_for, refused_proxies, tls_context, trust_source
 from bulkreact.partnercenter.protocol import NO_TOKEN, common_headers, is_from_service
@@ -211,9 +212,9 @@ async def connect(
     async with ClientSession(
         connector=connector,
         timeout=timeout,
-        cookie_jar=NoCookies(),
         # A session sends its headers to a proxy too.
         headers=agent if proxy else headers,
+        cookie_jar=DummyCookieJar(),
         request_class=_Request,
         response_class=DiscardableResponse,
         proxy=proxy,

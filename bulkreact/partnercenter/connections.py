@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import re
-from collections.abc import Sequence
 from functools import partial
 from ssl import SSLContext
 from weakref import WeakSet
@@ -15,13 +14,11 @@ from aiohttp import (
     ClientResponse,
     ClientResponseError,
     ClientTimeout,
-    DummyCookieJar,
     TCPConnector,
 )
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from yarl import URL
 
 # So much is kept of an answer in case that aiohttp refuses to read its headers.
 _HEAD_LENGTH = 1 << 16
@@ -37,13 +34,6 @@ class UnreadableHeadersError(ClientError):
         super().__init__("unreadable headers")
         self.status = status
         self.headers = headers
-
-
-class NoCookies(DummyCookieJar):
-    """Takes no cookies, and does not read them either: aiohttp's parser logs what it cannot read."""
-
-    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
-        """Leave the cookies of an answer alone."""
 
 
 class _HeadKeeper(ResponseHandler):

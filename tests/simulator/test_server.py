@@ -124,7 +124,10 @@ async def readings(seed: int) -> list[tuple[object, object]]:
 
 
 async def _visit(rules: Behaviour) -> AsyncIterator[Visitor]:
-    async with serve(rules) as (base_url, service), aiohttp.ClientSession() as session:
+    async with (
+        serve(rules) as (base_url, service),
+        aiohttp.ClientSession(max_field_size=10_000, max_headers=200) as session,
+    ):
         # A GET on a connection that was dropped would silently be sent again.
         session._retry_connection = False
         yield Visitor(session, base_url, service)

@@ -72,6 +72,10 @@ TRANSIENT = {
     "800094": "Update not successful",
 }
 HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>502</h1></body></html>"
+GATEWAY_PAGE = b"<html><head><title>Blocked by the gateway</title></head><body><h1>Sorry</h1></body></html>"
+# More than HTTP clients usually read of a header, and more headers than they read.
+LONG_COOKIE = {"Set-Cookie": f"edge={'c' * 9000}"}
+MANY_HEADERS = {f"X-Edge-{number}": "v" for number in range(150)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +110,8 @@ def throttle_answer(retry_after: str = "1", *, scope: str = "", seconds: float =
     """Return the gateway's 429; ``scope`` is what else is blocked: ``customer``, ``partner`` or nothing."""
     headers = {**PLAIN_JSON, **({"Retry-After": retry_after} if retry_after else {})}
     return ScriptedAnswer(429, throttle_body(seconds), headers, throttle=scope, seconds=seconds)
+
+
+def gateway_page(status: int) -> ScriptedAnswer:
+    """Return a gateway's own page, without the service's headers."""
+    return ScriptedAnswer(status, GATEWAY_PAGE, HTML_PAGE, from_gateway=True)

@@ -8,9 +8,12 @@ from bulkreact.simulator.partnercenter.answers import (
     HTML,
     HTML_PAGE,
     JSON,
+    LONG_COOKIE,
+    MANY_HEADERS,
     REFUSALS,
     TRANSIENT,
     ScriptedAnswer,
+    gateway_page,
     refusal,
     throttle_answer,
 )
@@ -133,6 +136,14 @@ ENTITLEMENT_SCENARIOS: dict[int, EntitlementScenario] = {
     ),
     2597: EntitlementScenario(
         "302 to another address, for ever", answer_always(ScriptedAnswer(302, headers={"Location": "/elsewhere"}))
+    ),
+    3597: EntitlementScenario("403 with the page of a gateway once, then accepted", answer_once(gateway_page(403))),
+    4597: EntitlementScenario("404 with the page of a gateway, for ever", answer_always(gateway_page(404))),
+    5597: EntitlementScenario(
+        "202 with a cookie of 9 kB", answer_once(ScriptedAnswer(headers=LONG_COOKIE, effect=True))
+    ),
+    6597: EntitlementScenario(
+        "202 with 150 more headers", answer_once(ScriptedAnswer(headers=MANY_HEADERS, effect=True))
     ),
     598: EntitlementScenario("answers after three seconds", answer_once(ScriptedAnswer(effect=True, delay=3))),
     1598: EntitlementScenario(

@@ -74,7 +74,7 @@ def test_a_retry_names_the_original_and_counts_its_own_rows(program: Program, pa
     assert "finance" in retried.name
 
 
-@pytest.mark.parametrize("tail", [408, 401, 1429, 1503, 1504, 1599, 3599, 1597, 429])
+@pytest.mark.parametrize("tail", [408, 401, 1429, 1503, 1504, 1599, 3599, 1597, 4597, 429])
 def test_a_call_without_a_business_answer_is_retried_under_its_request_id(
     program: Program, partner: Partner, tail: int
 ) -> None:

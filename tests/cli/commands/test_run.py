@@ -110,7 +110,7 @@ def test_results_carry_the_ids_that_were_sent(program: Program, partner: Partner
     assert {line["request_id"]: line["correlation_id"] for line in lines} == sent
 
 
-@pytest.mark.parametrize("tail", [408, 429, 2429, 500, 502, 503, 504, 597, 599, 1597, 3599, 401, 800094])
+@pytest.mark.parametrize("tail", [408, 429, 2429, 500, 502, 503, 504, 597, 599, 1597, 3597, 3599, 401, 800094])
 def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
     program: Program, partner: Partner, tail: int
 ) -> None:
@@ -128,6 +128,9 @@ def test_a_call_without_a_business_answer_is_repeated_under_its_request_id(
     ("tail", "expected"),
     [
         (1503, ("failed", "503", "http-503", "2")),
+        (4597, ("failed", "404", "gateway-404", "2")),
+        (5597, ("accepted", "202", "", "1")),
+        (6597, ("accepted", "202", "", "1")),
         (1504, ("unknown", "504", "http-504", "2")),
         (1599, ("unknown", "", "connection-lost", "2")),
         (501, ("failed", "501", "0", "2")),
