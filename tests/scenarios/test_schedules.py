@@ -5,13 +5,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.inboxes import drop_file, file_names, inbox_folder
 from tests.support.program import PROJECT, Partner, Program, ProgramResult
-from tests.support.token_authority import SECRET, Authority
+from tests.support.token_authority import SECRET, TENANT, Authority
+from tests.support.webhook_receiver import Receiver, receiving
 
 GUIDE = (PROJECT / "bulkreact" / "guide" / "unattended.md").read_text()
 UNITS = {
@@ -19,6 +21,12 @@ UNITS = {
 }
 CRONTAB = GUIDE.partition("```crontab\n")[2].partition("```")[0].splitlines()
 LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
 
 
 def arguments_of(command: str, folder: Path) -> list[str]:
@@ -43,6 +51,34 @@ def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
     program.environment |= {"BULKREACT_BASE_URL": partner.base_url, "BULKREACT_RATE": "off"}
     process = program(*arguments_of(line, program.folder))
     assert (process.code, process.err) == (0, "")
+
+
+def test_no_variable_of_the_crontab_is_a_secret() -> None:
+    variables = {line.partition("=")[0] for line in CRONTAB if line.startswith("BULKREACT")}
+    assert variables == {"BULKREACT_STATE_DIR"}
+    assert not [line for line in LINES if re.search(r"BULKREACT_|--ping|--notify-url|https?:", line)]
+
+
+def test_the_configuration_file_for_cron_gives_a_sweep_its_secret_and_its_monitor(
+    program: Program, authority: Authority, receiver: Receiver
+) -> None:
+    drop_file(program, "a.csv", 100)
+    text = GUIDE.partition("```toml\n# /srv/bulkreact/bulkreact.toml\n")[2].partition("```")[0]
+    url = re.search(r'ping = "(.*)"', text)
+    assert url
+    changes = {"contoso.onmicrosoft.com": TENANT, "/srv/bulkreact": str(program.folder), url[1]: receiver.url}
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (program.folder / "bulkreact.toml").write_text(text)
+    (program.folder / "client-secret").write_text(SECRET)
+    for name in ("bulkreact.toml", "client-secret"):
+        (program.folder / name).chmod(0o600)
+    program.environment |= {"BULKREACT_TENANT_ID": "", "BULKREACT_CLIENT_ID": "", "BULKREACT_RATE": "off"}
+    process = program(*arguments_of(LINES[0], program.folder))
+    assert (process.code, process.err) == (0, "")
+    assert authority.outcomes == [("client_credentials", "issued")]
+    assert receiver.paths == ["/start", "/"]
 
 
 def test_the_service_works_and_is_silent_when_all_is_well(program: Program, authority: Authority) -> None:
