@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bulkreact.partnercenter.timeouts import TimeLimit
-from tests.support.virtual_time import now, run
+from tests.support.virtual_time import now, pass_time, run
 
 
 def test_every_block_ends_at_its_own_time_and_those_that_are_faster_are_left_alone() -> None:
@@ -94,3 +94,28 @@ def test_an_error_that_comes_instead_of_an_answer_is_what_it_is() -> None:
 
     with pytest.raises(ConnectionResetError):
         run(work())
+
+
+def test_a_time_in_which_the_process_did_not_run_does_not_count() -> None:
+    async def work() -> tuple[str, float]:
+        limit, answer = TimeLimit(60), asyncio.get_running_loop().create_future()
+        # When the process goes on, the answer has arrived and the limit has passed.
+        asyncio.get_running_loop().call_later(59, answer.set_result, "accepted")
+        asyncio.get_running_loop().call_later(30, pass_time, 3600)
+        with limit:
+            return await answer, round(now())
+
+    assert run(work()) == ("accepted", 3630)
+
+
+def test_after_such_a_time_no_call_hangs_for_ever() -> None:
+    async def work() -> float:
+        asyncio.get_running_loop().call_later(30, pass_time, 3600)
+        try:
+            with TimeLimit(60):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return round(now())
+        raise AssertionError("it waited for nothing")
+
+    assert run(work()) == 3631

@@ -59,3 +59,11 @@ def run(coroutine: Coroutine[object, object, Result]) -> Result:
 def now() -> float:
     """Return the virtual time in seconds."""
     return asyncio.get_running_loop().time()
+
+
+def pass_time(seconds: float) -> None:
+    """Let time pass in which no callback runs, as while a machine sleeps."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        raise TypeError("only virtual time passes so")
+    loop.now += seconds
