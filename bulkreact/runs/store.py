@@ -196,7 +196,7 @@ def find(reports: Path, name: str) -> Run:
         run = read_run(reports / name)
         if run.metadata.id == name:
             return run
-    given, name = name, Path(name).name
+    given, name = name, Path(name).name or name
     listed = list_named_runs(reports, name)
     matching = [run for run in listed.runs if _is_called(run, name)]
     matching = [run for run in matching if run.metadata.id == name] or matching

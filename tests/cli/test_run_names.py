@@ -76,6 +76,15 @@ def test_an_empty_name_is_refused(program: Program, runs: list[Path], command: s
     }
 
 
+@pytest.mark.parametrize("name", [".", "/", "..", "./"])
+def test_a_folder_without_a_run_is_no_name_of_the_only_run(program: Program, name: str) -> None:
+    write_csv(program.folder / "only.csv", [row(guid(1))])
+    assert program("run", "only.csv", "--simulate", "--rate", "off").code == 0
+    result = program("status", name)
+    assert result.code == 2
+    assert "No run called" in result.err
+
+
 def test_a_beginning_of_two_ids_is_refused_with_their_names(program: Program, runs: list[Path]) -> None:
     result = program("status", runs[0].name[:2])
     assert result.code == 2

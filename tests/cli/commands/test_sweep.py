@@ -83,6 +83,14 @@ def test_a_file_with_failures_is_done_and_loud(program: Program, partner: Partne
     assert "a.csv" in file_names(inbox_folder(program) / "done")
 
 
+def test_a_missing_folder_for_metrics_is_worth_a_warning(program: Program, partner: Partner) -> None:
+    drop_file(program, "a.csv", 100)
+    process = sweep(program, partner, "-q", "--metrics", "missing/m.prom")
+    assert process.code == 0
+    assert process.err.startswith("Warning: --metrics missing/m.prom could not be written: No such file or directory")
+    assert "a.csv" in file_names(inbox_folder(program) / "done")
+
+
 @pytest.mark.parametrize("same", ["bytes", "rows"])
 def test_a_renamed_copy_is_reported_and_not_run_again(program: Program, partner: Partner, same: str) -> None:
     content = drop_file(program, "a.csv", 100).read_text()
