@@ -1,6 +1,7 @@
 """Writes the parts of the guide that are generated: ``python -m tests.support.generated_guide``."""
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +34,10 @@ def _reference() -> str:
 
 def _command(name: str) -> str:
     command: click.Command = import_module(f"bulkreact.cli.commands.{name}").command
-    ctx = click.Context(command, info_name=name, parent=click.Context(click.Group("bulkreact"), info_name="bulkreact"))
+    # Its option for help is made anew: it has the names of whatever used the command first.
+    command = copy(command)
+    command._help_option = None
+    ctx = click.Context(command, info_name=name, help_option_names=["-h", "--help"])
     usage = " ".join(command.collect_usage_pieces(ctx))
     examples = [f"{line}  # {text}" for line, text in EXAMPLES.get(name, {}).items()]
     parts = [f"### bulkreact {name}", (command.help or "").partition("\n\n")[0], f"`bulkreact {name} {usage}`"]

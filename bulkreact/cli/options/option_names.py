@@ -49,6 +49,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
     "explain": _NONE,
     "help": _NONE,
+    "guide": frozenset({"plain"}),
     "simulator": frozenset(
         [
             "activation_delay",
