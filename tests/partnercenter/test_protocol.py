@@ -262,7 +262,7 @@ def test_a_description_is_cut_and_loses_tokens_and_control_characters() -> None:
 
 @given(status=st.integers(100, 999), body=st.binary(max_size=300), header=st.text(max_size=40))
 def test_any_status_with_any_bytes_has_a_verdict(status: int, body: bytes, header: str) -> None:
-    reply = answer(status, body, {"retry-after": header, "www-authenticate": header})
+    reply = answer(status, body, {"retry-after": header, "www-authenticate": header, "date": header})
     for operation in Operation:
         verdict = judge(operation, reply, now=NOW)
         assert verdict.answer.http_status == status
