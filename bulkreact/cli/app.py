@@ -11,7 +11,7 @@ import click
 from bulkreact import __version__
 from bulkreact.cli.command import configuration_options
 from bulkreact.cli.error_exit import ErrorExit
-from bulkreact.cli.help_text import suggest_command, write_commands
+from bulkreact.cli.help_text import suggest_command, suggest_option, write_commands
 from bulkreact.cli.invocation import Invocation, invocation_of, secrets_of
 from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.cli.output import json_log
@@ -33,6 +33,13 @@ class _LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"bulkreact.cli.commands.{cmd_name}.command is not a command")
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command; a usage error suggests another one."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            suggest_option(error, ["--config", "--profile", "--version", "--help"], ctx)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click itself would write an empty line at Ctrl-C, which is not JSON."""

@@ -1,5 +1,6 @@
 """Options from the configuration file: for all commands, for one, for a profile; and what does not belong there."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -258,3 +259,13 @@ def test_identity_can_be_in_the_file(program: Program, partner: Partner) -> None
     process = program("run", "input.csv", *FAST, "--profile", "a")
     assert process.code == 3
     assert f"https://127.0.0.1:1/{TENANT}" in process.err
+
+
+@pytest.mark.parametrize("source", ["command line", "environment", "file"])
+@pytest.mark.parametrize("rate", ["30", "30/min", "0.5/s"])
+def test_a_bare_rate_is_per_minute_wherever_it_comes_from(program: Program, source: str, rate: str) -> None:
+    configure(program, f'rate = "{rate}"\n' if source == "file" else "")
+    if source == "environment":
+        program.environment["BULKREACT_RATE"] = rate
+    process = program("plan", "input.csv", "--json", *(("--rate", rate) if source == "command line" else ()))
+    assert json.loads(process.out)["estimated_seconds"] == 6

@@ -92,6 +92,8 @@ def test_examples_are_not_wrapped_in_a_narrow_terminal(program: Program) -> None
         (["history"], "Did you mean 'bulkreact status --all'?"),
         (["xyzzy"], "'bulkreact --help' lists all commands."),
         (["run", "--rat", "3"], "There is no option --rat. Did you mean --rate?"),
+        (["--profil", "x", "run"], "Did you mean --profile?"),
+        (["--dry-run", "run", "x.csv"], "'bulkreact plan'"),
         (["run", "--sim"], "Did you mean --simulate?"),
         (["sweep", "--expect-whithin=3d"], "Did you mean --expect-within?"),
         (["run", "--token", "secret-of-ours"], "There is no option --token. Secrets are no options: set BULKREACT"),

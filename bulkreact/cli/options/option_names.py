@@ -48,8 +48,8 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "prune": frozenset({"older_than", "reports", "yes"}),
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
     "explain": _NONE,
-    "help": _NONE,
     "guide": frozenset({"plain"}),
+    "help": _NONE,
     "simulator": frozenset(
         [
             "activation_delay",
