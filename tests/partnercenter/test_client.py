@@ -412,7 +412,8 @@ async def test_no_cookie_is_logged(caplog: pytest.LogCaptureFixture, capfd: pyte
 
 async def test_nothing_of_a_header_that_cannot_be_read_is_quoted() -> None:
     too_long = b"HTTP/1.1 202 Accepted\r\nSet-Cookie: canary-cookie=" + b"c" * 400_000 + b"\r\n\r\n"
-    for reply_bytes in (too_long, b"HTTP/1.1 202 Accepted\r\ncanary-cookie\r\n\r\n"):
+    no_header, no_http = b"HTTP/1.1 202 Accepted\r\ncanary-cookie\r\n\r\n", b"canary-cookie: 1\r\n\r\n"
+    for reply_bytes in (too_long, no_header, no_http):
         async with listening(reply_with(reply_bytes)) as base_url:
             (reply,) = await send(base_url, request())
         assert isinstance(reply, NoResponse)
