@@ -1,5 +1,6 @@
 """The folder of locks and sign-ins: named, the platform's, a service's, or asked for."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -90,9 +91,10 @@ def test_what_needs_no_folder_works_without_one(program: Program) -> None:
 @pytest.mark.usefixtures("homeless")
 def test_doctor_says_that_there_is_no_folder(program: Program, partner: Partner) -> None:
     program.environment["BULKREACT_STATE_DIR"] = ""
-    process = program("doctor", "--base-url", partner.base_url)
-    assert "cannot be used: this user has no home folder" in process.out
-    assert process.code != 0
+    process = program("doctor", "--json", "--base-url", partner.base_url)
+    (check,) = (check for check in json.loads(process.out)["checks"] if check["name"] == "state folder")
+    assert check["result"] == "failed"
+    assert "cannot be used: this user has no home folder" in check["message"]
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="only Linux makes users of its own for a process")
