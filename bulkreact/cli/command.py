@@ -11,7 +11,8 @@ from click.core import ParameterSource
 
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, Configuration, FileValue
-from bulkreact.cli.help_text import suggest_option, write_examples, write_options
+from bulkreact.cli.help_text import suggest_option, write_examples, write_options, write_run_names
+from bulkreact.cli.options.help_groups import RUN_METAVAR
 from bulkreact.cli.options.option_names import OPTION_NAMES
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.output import json_log
@@ -88,6 +89,12 @@ class ConfiguredCommand(click.Command):
                 ctx.file_values = _file_values(ctx, ctx.config, profile)
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
         return super().parse_args(ctx, args)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and how it names a run if it takes one."""
+        super().format_help_text(ctx, formatter)
+        if any(param.metavar == RUN_METAVAR for param in self.params):
+            write_run_names(formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in groups."""

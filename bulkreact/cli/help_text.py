@@ -13,6 +13,7 @@ from bulkreact.cli.options.help_groups import (
     EXAMPLES,
     OTHER_COMMANDS,
     OTHER_NAMES,
+    RUN_NAMES,
     option_sections,
 )
 
@@ -26,6 +27,13 @@ def write_commands(formatter: click.HelpFormatter) -> None:
     for title, commands in COMMAND_GROUPS.items():
         with formatter.section(title):
             formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
+
+
+def write_run_names(formatter: click.HelpFormatter) -> None:
+    """Write how a run is named on the command line."""
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(RUN_NAMES)
 
 
 def write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -73,6 +73,11 @@ def test_help_is_the_same_as_the_option_and_has_examples(program: Program, name:
     assert "\nExamples:\n  bulkreact " in process.out
 
 
+@pytest.mark.parametrize("name", ["status", "results", "verify", "resume", "retry"])
+def test_commands_that_take_a_run_say_how_it_is_named(program: Program, name: str) -> None:
+    assert "its beginning or ending like 63ed" in " ".join(program(name, "--help").out.split())
+
+
 def test_help_alone_lists_the_commands(program: Program) -> None:
     assert program("help").out.rstrip() == program("--help").out.rstrip()
 

@@ -35,6 +35,12 @@ COMMAND_GROUPS = {
 }
 COMMANDS = {name: text for group in COMMAND_GROUPS.values() for name, text in group.items()}
 
+RUN_METAVAR = "[RUN]"
+RUN_NAMES = (
+    "RUN is latest (which is meant without it), an id, its beginning or ending like 63ed, the name of an input that only "
+    "one run has, or a folder."
+)
+
 # The first ten of these that a command has come first, if it has many options.
 _MOST_USED = (
     *("out", "complete", "customer", "all_failed", "watch", "expect_within", "keep", "online", "json"),

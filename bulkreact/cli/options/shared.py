@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from bulkreact.cli.command import SharedOption
+from bulkreact.cli.options.help_groups import RUN_METAVAR
 from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, RUN_NAME, THRESHOLD
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
@@ -117,7 +118,7 @@ reports_option = _shown(
     default=Path("reports"),
     help="The folder with a folder for each run.",
 )
-run_argument = click.argument("name", metavar="[RUN]", type=RUN_NAME, default=LATEST_RUN)
+run_argument = click.argument("name", metavar=RUN_METAVAR, type=RUN_NAME, default=LATEST_RUN)
 XLSX = option(
     "--xlsx/--no-xlsx",
     default=None,
