@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.soak.test_kills import ALONE, RESUME, RUN, SCENES, THIRD_ANSWER
+from tests.soak.test_kills import RESUME, RUN, SCENES, THIRD_ANSWER
 from tests.support.fork_server import ForkedResult, ForkServer
 from tests.support.kill_trials import Scene, Trial
 from tests.support.program import PROJECT, Partner, Program
@@ -23,9 +23,8 @@ pytestmark = [
 ]
 WRITING, NAMING = "create+mkdir+rename+link+write+sync+syncdir", "create+mkdir+rename+link+unlink+chmod"
 RERUN = Scene(RUN, (({1}, RUN), ({1}, RESUME)), before=(RUN,), stopped_before=THIRD_ANSWER)
-RETRY = Scene(("retry", "{run}", *ALONE), (({0, 1}, ("resume", *ALONE)),), before=(RUN[:-4],), ids_of_row=2)
 TRIED = {name: SCENES[name] for name in ("run", "sweep", "resume", "results", "verify", "prune")}
-TRIED |= {"rerun": RERUN, "retry": RETRY}
+TRIED["rerun"] = RERUN
 
 
 @dataclass(frozen=True)
