@@ -76,16 +76,16 @@ def correct_command(metadata: RunMetadata, failed: str, reports: Path) -> str:
             "--base-url": (metadata.base_url, BASE_URLS[Cloud(metadata.cloud)]),
             "--api-version": (metadata.api_version, "v1"),
         }
-        target = [word for name, (value, usual) in defaults.items() if value != usual for word in (name, value)]
+        target = [part for name, (value, usual) in defaults.items() if value != usual for part in (name, value)]
     locale = ["--locale", settings.locale] if settings.locale != DEFAULT_LOCALE else []
     elsewhere = ["--reports", str(reports)] if reports != Path("reports") else []
-    words = [failed, *settings.input_options, *target, *locale, *elsewhere, *settings.options]
-    return " ".join(["bulkreact run", *map(shell_quote, words)])
+    arguments = [failed, *settings.input_options, *target, *locale, *elsewhere, *settings.options]
+    return " ".join(["bulkreact run", *map(shell_quote, arguments)])
 
 
 def input_arguments(options: InputOptions) -> tuple[str, ...]:
     """Return the options that read a results file as the input was read."""
-    mapped = [word for name, header in options.columns.items() for word in ("--map", f"{name}={header}")]
+    mapped = [part for name, header in options.columns.items() for part in ("--map", f"{name}={header}")]
     kind = [] if options.kind is Kind.AZURE else ["--kind", options.kind.value if options.kind else "auto"]
     return (*mapped, *kind, *(["--restore-auto-renew"] if options.restore_auto_renew else []))
 

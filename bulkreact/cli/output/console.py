@@ -150,7 +150,11 @@ class ConsoleReporter:
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(find_entries(code)), None)
             description = entry.description if entry else "not in the catalogue; see error_description"
-            self._console.print(f"  {code} ({plural(number, 'row')}): {description}", no_wrap=True, overflow="ellipsis")
+            line = f"  {code} ({plural(number, 'row')}): {description}"
+            if self._console.is_terminal:
+                self._console.print(line, no_wrap=True, overflow="ellipsis")
+            else:
+                self._line(line)
         if (more := len(codes) - _CODES_SHOWN) > 0:
             self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 

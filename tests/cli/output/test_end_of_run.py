@@ -17,9 +17,9 @@ WAYS = ("Correct ", "Send ", "Look at ", " accepted and may take")
 
 
 def commands(process: ProgramResult) -> list[list[str]]:
-    """Return the commands that the end of a run names, as words after ``bulkreact``."""
+    """Return the commands that the end of a run names, as arguments after ``bulkreact``."""
     named = [line.partition("with: bulkreact ")[2] for line in process.err.splitlines()]
-    return [shlex.split(words) for words in named if words]
+    return [shlex.split(arguments) for arguments in named if arguments]
 
 
 def positions(text: str, *parts: str) -> list[int]:
@@ -55,7 +55,7 @@ def test_the_corrected_file_is_sent_by_the_command_that_is_named(program: Progra
     process = program(
         "run", "list.csv", "--base-url", partner.base_url, *maps, *reports, "--kind", "auto", "--locale", "de-DE", *FAST
     )
-    correct = next(words for words in commands(process) if words[0] == "run")
+    correct = next(command for command in commands(process) if command[0] == "run")
     failed = Path(correct[1])
     assert len(read_csv(failed)) == 1
     failed.write_text(failed.read_text().replace(scenario_id(800111), guid(9)))
@@ -72,7 +72,7 @@ def test_a_retry_names_the_layout_of_its_parent(program: Program, partner: Partn
     first = program("run", "list.csv", "--base-url", partner.base_url, *maps, *FAST)
     partner.service.behaviour = Behaviour()
     again = program("retry", latest_run(program).name, "--all-failed", *FAST)
-    assert [words for words in commands(again) if words[0] == "run"] == []
+    assert [command for command in commands(again) if command[0] == "run"] == []
     assert first.code == again.code == 1
 
 
