@@ -109,7 +109,7 @@ class ResultFiles:
                 overview = self._overview(journal, counts)
                 no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wants_workbook else ""
                 if workbook := wants_workbook and not no_workbook:
-                    results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), run_details(overview))
+                    results_xlsx.write(to / WORKBOOK, header, journal.typed_rows(), run_details(overview))
                 elif self._in_run_folder:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
