@@ -168,12 +168,13 @@ class Outcome(Struct, frozen=True, gc=False):
 class TypedCell(Struct, frozen=True, array_like=True, gc=False):
     """A number, date or truth value in a workbook, beside its text among the row's cells.
 
-    ``column`` is its index there, ``value`` what the workbook stores for it, ``number_format`` a code like ``0.00``.
+    ``column`` is its index there, ``value`` what the workbook stores for it, ``number_format`` a code like ``0.00`` or
+    the number of one of Excel's own, some of which follow the reader's language.
     """
 
     column: int
     value: str
-    number_format: str
+    number_format: str | int
     is_truth_value: bool = False
 
 

@@ -148,10 +148,10 @@ class _Formats:
 
     def __init__(self, book: Any) -> None:  # noqa: ANN401 - see above
         self._book = book
-        self._indices: dict[tuple[str, bool, bool, str], int] = {}
+        self._indices: dict[tuple[str, bool, bool, str | int], int] = {}
         self.text_column = book.add_format({"num_format": _TEXT_FORMAT})
 
-    def index(self, colour: str, bold: bool, wrap: bool, number_format: str) -> int:
+    def index(self, colour: str, bold: bool, wrap: bool, number_format: str | int) -> int:
         """Return the number of a format among the styles of the workbook."""
         key = colour, bold, wrap, number_format
         if key not in self._indices:
