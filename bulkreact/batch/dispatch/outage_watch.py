@@ -30,6 +30,7 @@ class OutageWatch(Generic[Item]):
         self._gateway = GatewayBreaker(customers=customers)
         self._number = 0
         self._since = ""
+        self._past: list[tuple[float, float]] = []
 
     def record_trouble(
         self, item: Item, result: CallResult, verdict: Transient, failures: tuple[int, ...], *, chance: float
@@ -68,6 +69,7 @@ class OutageWatch(Generic[Item]):
             throttled=isinstance(result.verdict, Throttled),
         )
         if ended:
+            self._past.append((ended.since, now))
             self._report(ended, ended_at=now)
         if not self._detector.is_suspecting:
             self._queue.release_suspended()
@@ -77,6 +79,12 @@ class OutageWatch(Generic[Item]):
     def is_down(self) -> bool:
         """Return whether there is an outage."""
         return self._detector.outage is not None
+
+    def seconds_down(self, since: float) -> float:
+        """Return how long there was an outage since a monotonic time."""
+        outage = self._detector.outage
+        present = [(outage.since, self._environment.monotonic())] if outage else []
+        return sum(max(0.0, end - max(begin, since)) for begin, end in [*self._past, *present])
 
     def await_service(self, item: Item) -> StopReason | None:
         """Return an item of an outage to the queue; return why to stop when the outage has lasted for too long."""

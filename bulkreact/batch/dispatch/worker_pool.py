@@ -174,6 +174,10 @@ class WorkerPool(Generic[Item]):
         )
         return reaction, trouble.number if trouble else 0
 
+    def seconds_down(self, since: float) -> float:
+        """Return how long there was an outage in this phase since a monotonic time."""
+        return self._outages.seconds_down(since)
+
     def was_outage(self, suspicion: int) -> bool:
         """Return whether a series of suspected calls was part of an outage."""
         return self._outages.covers(suspicion)

@@ -55,12 +55,14 @@ class ActivationPoller:
             await self._record(watch, result, WatchResult())
             await self._apply(watch, reaction, result, f"reading the status of a subscription: {result.error}")
             return
+        # An outage uses up no time of the watch.
+        down = self._pool.seconds_down(watch.schedule.started)
         settled, step = watch.apply(
             call,
             result.verdict,
             at=result.call.finished_at,
             now=self._environment.monotonic(),
-            started=result.started,
+            started=result.started - down,
         )
         await self._record(watch, result, settled)
         await self._settled(settled)
@@ -80,7 +82,8 @@ class ActivationPoller:
             case RetryIn(delay=delay):
                 self._pool.queue.wait(watch, now + delay, WaitReason.ACTIVATION)
             case WatchStep.POLL_NEXT_ROUND:
-                self._pool.queue.wait(watch, watch.schedule.next(now), WaitReason.ACTIVATION)
+                down = self._pool.seconds_down(watch.schedule.started)
+                self._pool.queue.wait(watch, watch.schedule.next(now - down) + down, WaitReason.ACTIVATION)
             case WatchStep.GIVE_UP | WatchStep.ALL_ACTIVE:
                 self._pool.queue.done(watch)
             case _:

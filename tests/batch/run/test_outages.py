@@ -9,6 +9,7 @@ import pytest
 from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.models import NoResponse, Reply, Request, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, scenario_id, target
 from tests.support.marks import mostly_soak
 from tests.support.virtual_run import Killed, SentCall, VirtualRun
@@ -209,6 +210,44 @@ def test_reading_is_held_as_sending_is(tmp_path: Path) -> None:
     virtual_run.work(Limits(calls_per_second=RATE, verify=Verification(after=10)))
     assert statuses(virtual_run) == {Status.REACTIVATED: 40}
     assert sum(sent.status == 503 for sent in virtual_run.sent) <= 12
+
+
+def test_an_outage_uses_up_no_time_of_the_verification(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path, Behaviour(activation_delay=270))
+    virtual_run.create_journal([target(guid(number), number) for number in range(10)])
+    virtual_run.answer = lambda sent: KINDS["503"] if sent.method == "GET" and sent.at < 200 else None
+    verification = Verification(after=10, every=30, timeout=100)
+    virtual_run.work(Limits(calls_per_second=RATE, verify=verification))
+    assert statuses(virtual_run) == {Status.REACTIVATED: 10}
+
+
+def test_time_without_an_outage_is_all_that_the_verification_has(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path, Behaviour(activation_delay=1000))
+    virtual_run.create_journal([target(guid(number), number) for number in range(10)])
+    virtual_run.answer = lambda sent: KINDS["503"] if sent.method == "GET" and sent.at < 200 else None
+    verification = Verification(after=10, every=30, timeout=100)
+    virtual_run.work(Limits(calls_per_second=RATE, verify=verification))
+    assert statuses(virtual_run) == {Status.PENDING: 10}
+    assert 290 <= virtual_run.now <= 400
+
+
+def test_the_time_of_an_outage_is_no_part_of_the_pace_that_a_throttle_after_it_finds(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([target(guid(number)) for number in range(ROWS)])
+    throttled: list[float] = []
+
+    def answer(sent: SentCall) -> Reply | None:
+        if is_down(sent, 60):
+            return KINDS["503"]
+        if sent.at < 80 or throttled:
+            return None
+        throttled.append(sent.at)
+        return Response(429, "", {"retry-after": "1"}, b"")
+
+    virtual_run.answer = answer
+    virtual_run.work(LIMITS)
+    assert statuses(virtual_run) == {Status.ACCEPTED: ROWS}
+    assert sum(0 < sent.at - throttled[0] <= 2.5 for sent in virtual_run.sent) >= 0.7 * RATE
 
 
 def test_a_kill_in_an_outage_leaves_the_way_open(tmp_path: Path) -> None:
