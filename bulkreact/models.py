@@ -165,6 +165,19 @@ class Outcome(Struct, frozen=True, gc=False):
     auto_renew: AutoRenew = AutoRenew.UNTOUCHED
 
 
+class TypedCell(Struct, frozen=True, array_like=True, gc=False):
+    """A number, date or truth value in a workbook, beside its text among the row's cells.
+
+    ``column`` is its index there, ``value`` what the workbook stores for it, ``number_format`` a code like ``0.00`` or
+    the number of one of Excel's own, some of which follow the reader's language.
+    """
+
+    column: int
+    value: str
+    number_format: str | int
+    is_truth_value: bool = False
+
+
 class InputRow(Struct, frozen=True, gc=False):
     """One row of the input, checked.
 
@@ -185,6 +198,7 @@ class InputRow(Struct, frozen=True, gc=False):
     outcome_unknown: bool = False
     restore_auto_renew: bool = False
     deadline: str = ""
+    typed_cells: tuple[TypedCell, ...] = ()
 
 
 class ResultRow(Struct, frozen=True, gc=False):
@@ -206,6 +220,7 @@ class ResultRow(Struct, frozen=True, gc=False):
     request_id: str = ""
     transferred_to: str = ""
     customer_id: str = ""
+    typed_cells: tuple[TypedCell, ...] = ()
 
     @property
     def needs_attention(self) -> bool:

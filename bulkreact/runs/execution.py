@@ -1,6 +1,6 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +25,13 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, hand_over
+from bulkreact.runs.next_steps import continuing_step
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
+from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error, shell_quote
 
@@ -108,6 +110,7 @@ def _execute(job: RunJob) -> WrittenResults:
         hand_over(journal)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
+        before = None if job.sends_rows else _count_statuses(job.folder)
         number = journal.begin_session(
             command=job.command,
             version=__version__,
@@ -131,7 +134,8 @@ def _execute(job: RunJob) -> WrittenResults:
             # The files and the journal are what still can say so.
             remark = f"{stop_reason.reason.rstrip('.')}; messages could not be written to standard error: {failure}"
             stop_reason = replace(stop_reason, reason=remark)
-        with _ending_session(job, journal, number, stop_reason) as results:
+        with _ending_session(job, journal, number, stop_reason) as written:
+            results = replace(written, before=before)
             _report(job, results, stop_reason)
         return results
 
@@ -190,13 +194,19 @@ def _ending_session(job: RunJob, journal: Journal, number: int, stop_reason: Sto
         journal.end_session(number, state=stop_reason.state, exit_code=code, reason=stop_reason.reason, now=now)
 
 
+def _count_statuses(folder: Path) -> Mapping[str, int]:
+    with JournalReader(folder) as journal:
+        return results_csv.count_rows(journal.result_groups()).statuses
+
+
 def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> None:
-    resume_command = job.resume_command(job.run_name)
-    if not job.sends_rows and stop_reason.state is RunState.FINISHED:
-        # Verifying leaves the sending as unfinished as it was before.
-        now = iso_milliseconds(job.connection.now())
-        stop_reason, resume_command = latest_run_status(job.folder, now=now).stop_reason, job.send_command
-    job.connection.reporter.finished(job.run_name, results, stop_reason, resume_command=resume_command)
+    if not job.sends_rows:
+        if stop_reason.state is RunState.FINISHED:
+            # Verifying leaves the sending as unfinished as it was before.
+            stop_reason = latest_run_status(job.folder, now=iso_milliseconds(job.connection.now())).stop_reason
+        else:
+            results = replace(results, next_steps=(continuing_step(job.resume_command(job.run_name)),))
+    job.connection.reporter.finished(results, stop_reason)
     job.notify(results)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.runs.next_steps import input_arguments
 from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
 from bulkreact.wording import printable
@@ -26,10 +27,14 @@ _STANDARD_INPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class LoadedInput:
-    """An input whose rows are in a draft's journal; ``digest`` leaves out the invalid ones."""
+    """An input whose rows are in a draft's journal; ``digest`` leaves out the invalid ones.
+
+    ``arguments`` are the options that read a file of the same layout.
+    """
 
     input_file: "InputFile"
     digest: str
+    arguments: tuple[str, ...] = ()
 
 
 def shown_name(source: str) -> str:
@@ -72,7 +77,7 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
         quotable = str(error) if input_file else ""
         public = error.public if isinstance(error, FileRefusedError) else ""
         raise FileRefusedError(str(error), public=public or quotable) from None
-    return LoadedInput(input_file, digest)
+    return LoadedInput(input_file, digest, input_arguments(options.input))
 
 
 @contextmanager

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.models import RunState, Status
+from bulkreact.models import Kind, RunState, Status
 from bulkreact.runs import store
 from bulkreact.runs.run_record import read_run
+from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud
+from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.output.report_data import NextStep
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.wording import plural
+from bulkreact.wording import plural, shell_quote
 
 
 def next_steps(
@@ -20,36 +23,71 @@ def next_steps(
     run: str,
     *,
     resume_command: str,
-    failed: str,
+    correct_command: str,
     taken_over: Iterable[NextStep] = (),
 ) -> Iterator[NextStep]:
     """Yield the next steps after the files of a run were written.
 
-    ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``failed`` is the file of the rows
-    that did not succeed, ``taken_over`` are the steps for those that other runs took over.
+    ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``correct_command`` sends the
+    corrected rows, ``taken_over`` are the steps for those that other runs took over.
     """
     ended = state is RunState.FINISHED
     if not ended:
-        yield NextStep("Continue it with:", resume_command)
+        yield continuing_step(resume_command)
     elif counts.correctable:
-        yield NextStep("To fix:  ", failed, "(correct it, then run it)")
+        number = counts.correctable
+        them = "it" if number == 1 else "them"
+        yield NextStep(f"Correct {plural(number, 'row')} in failed.csv, then send {them} with:", correct_command)
     yield from taken_over
     yield from follow_up_steps(counts, run, ended=ended)
+
+
+def continuing_step(command: str) -> NextStep:
+    """Return the step that continues what was stopped."""
+    return NextStep("Continue it with:", command)
 
 
 def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep]:
     """Yield the next commands for an idle run, except continuing a stopped one."""
     if counts.excluded_by_limit:
-        yield NextStep(f"Left out by --limit: {counts.excluded_by_limit:,}. Send them with:", f"bulkreact resume {run}")
+        left_out = plural(counts.excluded_by_limit, "row")
+        yield NextStep(f"Send {left_out} that --limit left out with:", f"bulkreact resume {run}")
     if ended and counts.worth_retrying > counts.excluded_by_limit:
-        remark = f"(rows that may succeed now: {counts.worth_retrying:,})"
-        yield NextStep("To retry:", f"bulkreact retry {run}", remark)
-    if counts.statuses[Status.PENDING]:
-        yield NextStep("Look at what is pending once more with:", f"bulkreact verify {run}")
-    elif ended and counts.statuses[Status.ACCEPTED]:
+        number = plural(counts.worth_retrying, "row")
+        yield NextStep(f"Send {number} again that may succeed now with:", f"bulkreact retry {run}")
+    if pending := counts.statuses[Status.PENDING]:
+        yield NextStep(f"Look at {plural(pending, 'pending row')} once more with:", f"bulkreact verify {run}")
+    elif ended and (accepted := counts.statuses[Status.ACCEPTED]):
+        verb, pronoun = ("is", "it is") if accepted == 1 else ("are", "they are")
         yield NextStep(
-            "Accepted subscriptions are not active yet. Check again in a few minutes with:", f"bulkreact verify {run}"
+            f"{plural(accepted, 'row')} {verb} accepted and may take minutes to become active. See whether {pronoun} active with:",
+            f"bulkreact verify {run}",
         )
+
+
+def correct_command(metadata: RunMetadata, failed: str, reports: Path) -> str:
+    """Return the command that sends the corrected rows of a file of a run to the same target, read in the same way."""
+    settings, target = metadata.settings, []
+    if metadata.simulated:
+        target = ["--simulate"]
+    else:
+        defaults = {
+            "--cloud": (metadata.cloud, Cloud.GLOBAL.value),
+            "--base-url": (metadata.base_url, BASE_URLS[Cloud(metadata.cloud)]),
+            "--api-version": (metadata.api_version, "v1"),
+        }
+        target = [part for name, (value, usual) in defaults.items() if value != usual for part in (name, value)]
+    locale = ["--locale", settings.locale] if settings.locale != DEFAULT_LOCALE else []
+    elsewhere = ["--reports", str(reports)] if reports != Path("reports") else []
+    arguments = [failed, *settings.input_options, *target, *locale, *elsewhere, *settings.options]
+    return " ".join(["bulkreact run", *map(shell_quote, arguments)])
+
+
+def input_arguments(options: InputOptions) -> tuple[str, ...]:
+    """Return the options that read a results file as the input was read."""
+    mapped = [part for name, header in options.columns.items() for part in ("--map", f"{name}={header}")]
+    kind = [] if options.kind is Kind.AZURE else ["--kind", options.kind.value if options.kind else "auto"]
+    return (*mapped, *kind, *(["--restore-auto-renew"] if options.restore_auto_renew else []))
 
 
 def taken_over_steps(folder: Path, reports: Path) -> Iterator[NextStep]:

@@ -51,9 +51,6 @@ class Reporter(Protocol):
         """Show the progress of a phase within the context."""
         ...
 
-    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
-        """Report how a run ended, where its files are, and what to do next.
-
-        ``run`` names it on the command line; ``resume_command`` continues a stopped run.
-        """
+    def finished(self, results: WrittenResults, stop_reason: StopReason) -> None:
+        """Report how a run ended, what to do next, and where its files are."""
         ...

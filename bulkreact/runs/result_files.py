@@ -1,6 +1,6 @@
 """Writes the files of a run when it ends: results, report and summaries, all from the journal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
-from bulkreact.runs.next_steps import next_steps, taken_over_steps
+from bulkreact.runs.next_steps import correct_command, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.report_content import report_of, run_details
@@ -31,7 +31,8 @@ class WrittenResults:
     """A run of the input ``input_name`` whose files are written.
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
-    workbook is missing, ``taken_over`` what to do about rows that other runs took over.
+    workbook is missing, ``next_steps`` what to do now. ``before`` counts the rows by status before they were verified,
+    None if the run sent rows.
     """
 
     counts: RowCounts
@@ -39,7 +40,8 @@ class WrittenResults:
     files: dict[str, str]
     moved_edits: dict[str, Path]
     no_workbook: str = ""
-    taken_over: tuple[NextStep, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
+    before: Mapping[str, int] | None = None
     input_name: str = ""
 
     @property
@@ -47,8 +49,12 @@ class WrittenResults:
         """Return the folder of the journal."""
         return Path(self.files["journal"]).parent
 
-    def remarks(self) -> Iterator[str]:
-        """Yield remarks about the files besides the results, line by line."""
+    def lines(self) -> Iterator[str]:
+        """Yield the files that people look at, the report first, and what there is to say of them."""
+        yield f"Report:   {self.files['report']}"
+        yield f"Results:  {self.files['results']}"
+        if self.counts.unsuccessful:
+            yield f"Failed:   {self.files['failed']}"
         if "results_xlsx" in self.files:
             yield f"Workbook: {self.files['results_xlsx']}"
         for name, path in self.moved_edits.items():
@@ -103,19 +109,21 @@ class ResultFiles:
                 overview = self._overview(journal, counts)
                 no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wants_workbook else ""
                 if workbook := wants_workbook and not no_workbook:
-                    results_xlsx.write(to / WORKBOOK, header, journal.result_rows(), run_details(overview))
+                    results_xlsx.write(to / WORKBOOK, header, journal.typed_rows(), run_details(overview))
                 elif self._in_run_folder:
                     # An older one would show an earlier state.
                     (to / WORKBOOK).unlink(missing_ok=True)
             files = self._files(workbook=workbook)
             taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
-            steps = next_steps(
-                counts,
-                self.status.stop_reason.state,
-                store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
-                resume_command=self.resume_command,
-                failed=files["failed"],
-                taken_over=taken_over,
+            steps = tuple(
+                next_steps(
+                    counts,
+                    self.status.stop_reason.state,
+                    store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
+                    resume_command=self.resume_command,
+                    correct_command=correct_command(journal.metadata, files["failed"], self.reports),
+                    taken_over=taken_over,
+                )
             )
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(overview, steps, timelines, builder, customers))
@@ -128,7 +136,7 @@ class ResultFiles:
             results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved_edits.items() if path}
         return WrittenResults(
-            counts, overview.exit_code, files, edited, no_workbook, taken_over, overview.metadata.input_name
+            counts, overview.exit_code, files, edited, no_workbook, steps, input_name=overview.metadata.input_name
         )
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:

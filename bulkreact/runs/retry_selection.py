@@ -85,7 +85,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
         row_limit=row_limit,
         retry_of=run.metadata.id,
         tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
-        settings=run_settings(connection.service, connection.access),
+        settings=run_settings(connection.service, connection.access, run.metadata.settings.input_options),
     )
 
 

@@ -43,14 +43,17 @@ class ForkedResult:
 
 
 class ForkServer:
-    """The process, as seen from the tests."""
+    """The process, as seen from the tests; a library may be loaded before all others."""
+
+    def __init__(self, preload: Path | None = None) -> None:
+        self._preload = {"LD_PRELOAD": str(preload)} if preload else {}
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server"],
             cwd=PROJECT,
             # Threads of a library would not survive the fork.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **self._preload},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -51,6 +51,7 @@ def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> Non
 def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
     """Yield batches of rows, each as statements with their rows."""
     groups: list[_SameStatement] = []
+    typed: list[tuple[Value, ...]] = []
     last = ""
     for ordinal, row in enumerate(rows, 1):
         sql, values = _statement(ordinal, row)
@@ -58,10 +59,12 @@ def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
             groups.append((sql, []))
             last = sql
         groups[-1][1].append(values)
+        if row.typed_cells:
+            typed.append(with_checksum((ordinal, _encoded(row.typed_cells).decode())))
         if ordinal % _BATCH_ROWS == 0:
-            yield groups
-            groups, last = [], ""
-    yield groups
+            yield [*groups, (schema.INSERT_TYPED_CELLS, typed)]
+            groups, typed, last = [], [], ""
+    yield [*groups, (schema.INSERT_TYPED_CELLS, typed)]
 
 
 def _write(connection: sqlite3.Connection, groups: list[_SameStatement]) -> None:

@@ -8,13 +8,14 @@ from bulkreact.timestamps import seconds_between
 
 # The calls of a run and its rate, as in the summary.
 Traffic = tuple[dict[str, int], dict[str, float | None]]
-# A read counts as a retry only if the previous one was not answered. Polling never counts.
+# A read counts as a retry only if the previous one was not answered. Polling never counts, nor does
+# what never left: more calls cannot be repeated than are sent.
 # Most rows have one call: sorting only the others takes a sixth of the time.
 _CALLS = f"""
 WITH later AS (
     SELECT operation, lag(coalesce(business, 0)) OVER (PARTITION BY ordinal, operation ORDER BY calls.id) AS earlier
     FROM calls LEFT JOIN answers ON answers.call = calls.id
-    WHERE ordinal IN (SELECT ordinal FROM calls GROUP BY ordinal HAVING count(*) > 1)
+    WHERE coalesce(departed, 1) AND ordinal IN (SELECT ordinal FROM calls GROUP BY ordinal HAVING count(*) > 1)
 ), answered AS (
     SELECT count(*) FILTER (WHERE NOT departed) AS unsent, count(*) FILTER (WHERE verdict = 'Throttled') AS throttled
     FROM answers

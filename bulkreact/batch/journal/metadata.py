@@ -38,7 +38,7 @@ FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1
 class RunSettings(Struct, frozen=True):
     """How a run's calls are made, besides their target; empty if not given, and in journals of earlier versions.
 
-    ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
+    ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
     shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
     whose failed rows the input has.
     """
@@ -48,6 +48,7 @@ class RunSettings(Struct, frozen=True):
     authority: str = ""
     scope: str = ""
     options: tuple[str, ...] = ()
+    input_options: tuple[str, ...] = ()
     certified_ids: bool = False
     corrects: str = ""
 
@@ -184,7 +185,9 @@ def _load_settings(connection: sqlite3.Connection) -> RunSettings:
     row = connection.execute("SELECT content FROM settings").fetchone() if has_settings else None
     settings = json.decode(row[0], type=RunSettings) if row else RunSettings()
     _check(settings, _SETTING_PARSERS)
-    return settings if all(map(str.isprintable, settings.options)) else replace(settings, options=())
+    # They are shown as commands to be typed.
+    is_shown = all(map(str.isprintable, (*settings.options, *settings.input_options)))
+    return settings if is_shown else replace(settings, options=(), input_options=())
 
 
 def _check(content: Struct, parsers: Mapping[str, Callable[[str], object]]) -> None:

@@ -95,6 +95,10 @@ class JournalReader:
         """Yield the customer, subscription and entitlement of every row, in input order; None for an invalid one."""
         yield from self.connection.execute(_IDS)
 
+    def typed_rows(self) -> Iterator[ResultRow]:
+        """Yield every row of the input with its outcome and what its cells are besides text, in input order."""
+        return row_results.typed_rows(self.connection)
+
     def result_rows(self) -> Iterator[ResultRow]:
         """Yield every row with its outcome, in input order."""
         return row_results.result_rows(self.connection)

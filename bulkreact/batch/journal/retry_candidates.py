@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bulkreact.batch.journal.call_log import load_progress
-from bulkreact.batch.journal.row_results import result_rows
+from bulkreact.batch.journal.row_results import typed_rows
 from bulkreact.batch.progress import OnlyRead
 from bulkreact.models import InputRow, ResultRow, Status, Target
 
@@ -33,7 +33,7 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
 
     A retry takes those that may now succeed, with ``all_failed`` also those that failed permanently.
     """
-    for ordinal, row in enumerate(result_rows(connection), 1):
+    for ordinal, row in enumerate(typed_rows(connection), 1):
         if row.outcome.status in _NEVER_SENT:
             continue
         is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
@@ -59,4 +59,5 @@ def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> 
         outcome_unknown=progress.lost,
         restore_auto_renew=bool(restore),
         deadline=deadline,
+        typed_cells=row.typed_cells,
     )

@@ -22,10 +22,17 @@ def tables() -> str:
     return f"{script}{SEAL_TABLE};\nPRAGMA user_version = {VERSION};"
 
 
+def has_typed_cells(connection: sqlite3.Connection) -> bool:
+    """Return whether a journal has a table of typed cells; those of earlier versions have none."""
+    return bool(connection.execute(_HAS_TYPED_CELLS).fetchone()[0])
+
+
 def has_checksums(connection: sqlite3.Connection) -> bool:
     """Return whether a journal's records have checksums; earlier versions made none."""
     return bool(connection.execute("PRAGMA user_version").fetchone()[0] == VERSION)
 
+
+_HAS_TYPED_CELLS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'typed_cells')"
 
 # Over what has no checksum of its own: the metadata with the settings, the definitions of tables, the number of rows.
 SEAL_TABLE = """
@@ -44,6 +51,7 @@ COLUMNS = {
         *("ordinal", "number", "cells", "customer_id", "subscription_id", "entitlement_id", "problem_code", "problem"),
         *("request_id", "of_read", "lost", "restore_auto_renew", "deadline", "duplicate_of", "left_out", "handed_to"),
     ),
+    "typed_cells": ("ordinal", "cells"),
     "sessions": (
         *("id", "command", "version", "process_id", "configured_per_minute", "started_at", "ended_at", "state"),
         *("exit_code", "reason"),
@@ -68,7 +76,7 @@ def _checksum(table: str, **changed: str) -> str:
     return checksum_sql(table, COLUMNS[table], **changed)
 
 
-INSERT_ROW, INSERT_SESSION = _insert("rows"), _insert("sessions")
+INSERT_ROW, INSERT_TYPED_CELLS, INSERT_SESSION = _insert("rows"), _insert("typed_cells"), _insert("sessions")
 INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME = _insert("calls"), _insert("answers"), _insert("outcomes")
 # A row with only cells and ids, as nearly all are.
 INSERT_PLAIN_ROW = (

@@ -45,12 +45,10 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
     results = write_again(run, reports, now=utc_now(), to=to, xlsx=xlsx)
-    echo(f"Results: {results.files['results']}", err=True)
-    for line in (*results.remarks(), *(step.line for step in results.taken_over)):
-        echo(line, err=True)
     if run.can_be_resumed:
-        command_line = store.resume_command(run.folder, reports, run.metadata.settings.options)
-        echo(f"The run is not finished. Continue it with: {command_line}", err=True)
+        echo("The run is not finished.", err=True)
+    for line in (*(step.line for step in results.next_steps), *results.lines()):
+        echo(line, err=True)
 
 
 def _check_folder(to: Path, run: Run, *, xlsx: bool | None) -> None:

@@ -11,25 +11,24 @@ from rich.text import Text
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.progress_lines import format_progress_line
 from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
-from bulkreact.cli.output.status_table import status_table
+from bulkreact.cli.output.status_table import describe_changes, status_table
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.cli.output.terminal import echo, outward
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import OutageRecord, Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
-from bulkreact.runs.next_steps import next_steps
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
-from bulkreact.wording import printable
+from bulkreact.wording import plural, printable
 
 if TYPE_CHECKING:
     # The table readers take long to import, and only two commands need them.
     from bulkreact.sheets.input.input_file import InputFile
 
 _PROBLEMS_SHOWN = 20
-_CODES_SHOWN = 5
+_CODES_SHOWN = 3
 # The width without a terminal.
 _WIDTH = 200
 
@@ -119,8 +118,8 @@ class ConsoleReporter:
         ):
             yield
 
-    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:
-        """Print how a run ended: rows by status, the most frequent errors with advice, the files, the next steps."""
+    def finished(self, results: WrittenResults, stop_reason: StopReason) -> None:
+        """Print how a run ended: rows by status, what to do next, the files, the most frequent errors."""
         if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
         counts, state = results.counts, stop_reason.state
@@ -130,17 +129,19 @@ class ConsoleReporter:
         if not counts.statuses.total():
             self._wrap("There were no rows.")
         self._console.print()
-        self._console.print(status_table(counts.statuses))
-        self._errors(counts.own_codes.most_common())
-        self._console.print()
-        self._line(f"Results:  {results.files['results']}")
-        for line in results.remarks():
-            self._line(line)
+        if results.before is None:
+            self._console.print(status_table(counts.statuses))
+        else:
+            self._wrap(describe_changes(results.before, counts.statuses))
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
-        failed, taken_over = results.files["failed"], results.taken_over
-        for step in next_steps(counts, state, run, resume_command=resume_command, failed=failed, taken_over=taken_over):
+        self._console.print()
+        for step in results.next_steps:
             self._line(step.line)
+        for line in results.lines():
+            self._line(line)
+        if results.before is None:
+            self._errors(counts.own_codes.most_common())
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:
@@ -149,11 +150,13 @@ class ConsoleReporter:
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(find_entries(code)), None)
             description = entry.description if entry else "not in the catalogue; see error_description"
-            self._wrap(f"  {code} ({number:,}): {description}.")
-            if entry and entry.advice:
-                self._wrap(f"      {entry.advice}")
-        if len(codes) > _CODES_SHOWN:
-            self._wrap(f"  … and {len(codes) - _CODES_SHOWN} other codes")
+            line = f"  {code} ({plural(number, 'row')}): {description}"
+            if self._console.is_terminal:
+                self._console.print(line, no_wrap=True, overflow="ellipsis")
+            else:
+                self._line(line)
+        if (more := len(codes) - _CODES_SHOWN) > 0:
+            self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 
     def _wrap(self, message: str) -> None:
         """Print a message, wrapped between words on a terminal."""

@@ -112,7 +112,7 @@ class JsonReporter:
             next_attempt=waits.attempt or None,
         )
 
-    def finished(self, run: str, results: WrittenResults, stop_reason: StopReason, *, resume_command: str) -> None:  # noqa: ARG002 - for people
+    def finished(self, results: WrittenResults, stop_reason: StopReason) -> None:
         """Write a line that says how a run ended."""
         code, run_id, self._run_id = results.exit_code, self._run_id, ""
         level = {EXIT_SUCCESS: LogLevel.INFO, EXIT_SOME_FAILED: LogLevel.WARNING}.get(code, LogLevel.ERROR)

@@ -16,6 +16,13 @@ _STYLES = {
 }
 
 
+def describe_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Return which counts of rows by status have changed."""
+    pairs = [(status, before.get(status, 0), after.get(status, 0)) for status in Status]
+    changes = [f"{status} {earlier:,} → {now:,}" for status, earlier, now in pairs if earlier != now]
+    return f"Changed: {', '.join(changes)}." if changes else "Nothing has changed."
+
+
 def status_table(counts: Mapping[str, int]) -> Table:
     """Return the rows by status as a table."""
     table = Table(box=None, padding=(0, 2, 0, 0))

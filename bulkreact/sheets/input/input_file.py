@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+from msgspec import structs
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Kind, Target
@@ -61,6 +62,9 @@ class InputFile:
             and all(map(str.strip, layout.header))
         )
         self._other_columns = [index for index in layout.carried_columns if index not in layout.ids]
+        self._typed_columns = {
+            index: position for position, index in enumerate(layout.carried_columns) if index not in layout.ids
+        }
         self._digest = hashlib.sha256()
         self.count = 0
         self.unread_dates = 0
@@ -125,10 +129,23 @@ class InputFile:
             )
 
     def _rows_without_totals(self) -> Iterator[InputRow]:
-        rows = chain.from_iterable(map(self._rows_of, self._table.chunks()))
+        rows = chain.from_iterable(map(self._typed_rows_of, self._table.chunks()))
         self._left_out = yield from leave_out_totals(rows, self._totals)
         self.codes -= Counter(self._totals[number] for number in self._left_out)
         self.errors = [error for error in self.errors if error.number not in self._left_out]
+
+    def _typed_rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
+        rows = self._rows_of(chunk)
+        return rows if self._table.is_text else map(self._with_types, rows)
+
+    def _with_types(self, row: InputRow) -> InputRow:
+        """Return a row of a workbook with what its cells are besides text; ids are text, whatever they have become."""
+        typed = [
+            structs.replace(cell, column=self._typed_columns[cell.column])
+            for cell in self._table.typed_cells(row.number - 1)
+            if cell.column in self._typed_columns
+        ]
+        return structs.replace(row, typed_cells=tuple(typed)) if typed else row
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.

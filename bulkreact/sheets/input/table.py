@@ -7,6 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError
+from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import ColumnError, HeaderRule
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.file_formats import detect_format
@@ -46,12 +47,21 @@ class Table(Protocol):
         ...
 
     @property
+    def is_text(self) -> bool:
+        """Return whether all cells are text."""
+        ...
+
+    @property
     def from_spreadsheet(self) -> bool:
         """Return whether a spreadsheet program probably saved the file."""
         ...
 
     def merged_range(self, number: int, index: int) -> str:
         """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
+        ...
+
+    def typed_cells(self, number: int) -> tuple[TypedCell, ...]:
+        """Return the numbers, dates and truth values in a row of the chunk that was read last; none of a text."""
         ...
 
     def chunks(self) -> Iterator[pd.DataFrame]:

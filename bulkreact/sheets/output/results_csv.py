@@ -10,7 +10,9 @@ from pathlib import Path
 
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import ResultRow, Status
+from bulkreact.models import Outcome, ResultRow, Status
+from bulkreact.partnercenter.error_codes.entry import Responsible
+from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
 from bulkreact.sheets.output.csv_writer import guarded_line
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
@@ -54,12 +56,20 @@ class RowCounts:
         self.own_codes.update({outcome.code: times} if outcome.code else {})
         self.excluded_by_limit += row.excluded_by_limit * times
         self.worth_retrying += row.worth_retrying * times
-        self.correctable += (row.needs_attention and not is_duplicate) * times
+        self.correctable += (row.needs_attention and not is_duplicate and _is_correctable(outcome)) * times
 
     @property
     def exit_code(self) -> int:
         """Return the exit code of a complete run."""
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
+
+
+def _is_correctable(outcome: Outcome) -> bool:
+    """Return whether a change in the file may help: the row is wrong, or what was refused is what it names."""
+    http_status = outcome.call.answer.http_status if outcome.call else None
+    is_refused = outcome.status in {Status.INVALID, Status.FAILED}
+    entry = lookup_outcome(outcome.status, http_status, outcome.code) if is_refused else None
+    return entry is not None and entry.responsible is Responsible.FILE_AUTHOR
 
 
 @contextmanager

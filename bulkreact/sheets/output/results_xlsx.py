@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bulkreact.models import SUCCESSES, ResultRow, Status
+from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import RowCounts
@@ -69,7 +69,12 @@ def _write_results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[R
         colour = COLOURS[row.outcome.status]
         # Of a row that succeeded only the status is coloured.
         others = "" if row.succeeded else colour
-        cells = (int(cell) if cell and i in numbers else cell for i, cell in enumerate(result_cells(row)))
+        texts = result_cells(row)
+        cells: list[str | int | TypedCell] = [*texts]
+        for index in numbers:
+            cells[index] = int(texts[index]) if texts[index] else ""
+        for cell in row.typed_cells:
+            cells[cell.column] = cell
         sheet.add_row(cells, colours=(*[others] * (len(header) + _STATUS), colour, others))
     sheet.add_filter(len(names))
     return counts

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from bulkreact.atomic_write import drafting, remove_abandoned, replacing_bytes
+from bulkreact.models import TypedCell
 from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.output.xlsx_text import escape
 
@@ -47,14 +48,6 @@ def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
         yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
 
 
-class SpreadsheetCell(NamedTuple):
-    """A number, date or truth value as a sender's workbook has it: its value as in the file, and its number format."""
-
-    value: str
-    number_format: str
-    boolean: bool = False
-
-
 class SheetWriter:
     """One sheet of a workbook being written, row by row; its columns must be set before the first row.
 
@@ -85,7 +78,7 @@ class SheetWriter:
 
     def add_row(
         self,
-        cells: Iterable[str | int | SpreadsheetCell] = (),
+        cells: Iterable[str | int | TypedCell] = (),
         *,
         bold: bool = False,
         colours: tuple[str, ...] = ("",),
@@ -115,7 +108,7 @@ class SheetWriter:
                 parts.append(f'<c r="{reference}" s="{self._formats.index(colour, bold, wrap, "")}"><v>{value}</v></c>')
             else:
                 style = self._formats.index(colour, bold, wrap, value.number_format)
-                kind = ' t="b"' if value.boolean else ""
+                kind = ' t="b"' if value.is_truth_value else ""
                 parts.append(f'<c r="{reference}" s="{style}"{kind}><v>{value.value}</v></c>')
         parts.append("</row>")
         self._sheet.row_data_fh.write("".join(parts))
@@ -155,10 +148,10 @@ class _Formats:
 
     def __init__(self, book: Any) -> None:  # noqa: ANN401 - see above
         self._book = book
-        self._indices: dict[tuple[str, bool, bool, str], int] = {}
+        self._indices: dict[tuple[str, bool, bool, str | int], int] = {}
         self.text_column = book.add_format({"num_format": _TEXT_FORMAT})
 
-    def index(self, colour: str, bold: bool, wrap: bool, number_format: str) -> int:
+    def index(self, colour: str, bold: bool, wrap: bool, number_format: str | int) -> int:
         """Return the number of a format among the styles of the workbook."""
         key = colour, bold, wrap, number_format
         if key not in self._indices:

@@ -390,7 +390,7 @@ def test_a_limit_leaves_the_rest_for_a_resume(program: Program, partner: Partner
     process = run(program, partner, ["a"] * 5, "--limit", "2")
     assert (process.code, process.summary["state"]) == (0, "finished")
     assert Counter(status for status, *_ in row_results(process)) == {"accepted": 2, "not_attempted": 3}
-    assert f"Left out by --limit: 3. Send them with: bulkreact resume {process.run.name}" in process.err
+    assert f"Send 3 rows that --limit left out with: bulkreact resume {process.run.name}" in process.err
     again = program("resume", process.run.name[:12], *FAST)
     assert again.code == 0
     assert Counter(status for status, *_ in row_results(again)) == {"accepted": 5}

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError
+from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
 from bulkreact.sheets.input.text.clean_text import CleanText, find_nuls
@@ -55,6 +56,7 @@ class TextTable:
     """
 
     guarded = True
+    is_text = True
 
     def __init__(
         self, path: Path, name: str, rule: HeaderRule, *, delimiter: str | None = None, encoding: str | None = None
@@ -110,6 +112,10 @@ class TextTable:
     def merged_range(self, _number: int, _index: int) -> str:
         """Return nothing: no cells are merged in text."""
         return ""
+
+    def typed_cells(self, _number: int) -> tuple[TypedCell, ...]:
+        """Return nothing: all of a text is text."""
+        return ()
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Yield the records below the header; their index is the row that a spreadsheet shows, counted from 0."""

@@ -18,6 +18,7 @@ _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 _MOST_CELLS, _FEW_CELLS, _MOST_SPARSE = 32_000_000, 2_000_000, 20
 # A value of these types counts even if it is empty.
 _TEXT_TYPES = {"s", "str", "d"}
+_TYPED = {"n", "b"}
 _TRUE = {"1", "true"}
 
 
@@ -27,13 +28,15 @@ class SheetStructure:
     ``hidden`` are the rows that are hidden or have no height, if they have cells. ``texts`` are, by row and column,
     error values like ``#N/A`` and formulas that were never calculated: calamine reads those as empty, so that a failed
     look-up would look like a cell that was never filled in. ``values`` is the number of cells that have one, and
-    ``rectangle`` the smallest one around them.
+    ``rectangle`` the smallest one around them. ``typed`` are, by row, the numbers and truth values in order, four items
+    each: column, text, index of the style, and whether it is a truth value.
     """
 
     def __init__(self) -> None:
         self.hidden: set[int] = set()
         self.texts: dict[int, dict[int, str]] = {}
         self.merged: list[MergedRange] = []
+        self.typed: dict[int, list[int | str]] = {}
         self.first_row = self.first_column = sys.maxsize
         self.last_row = self.last_column = -1
         self.values = 0
@@ -92,7 +95,7 @@ class _SheetScanner:
         # The row of the last cell as its reference writes it; no reference ends with a line break.
         self._digits = "\n"
         self._numbered = self._hidden = False
-        self._type = ""
+        self._type = self._style = ""
         self._text: list[str] = []
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
@@ -150,6 +153,7 @@ class _SheetScanner:
             )
         self._column = column
         self._type = attributes.get("t", "n")
+        self._style = attributes.get("s", "0")
 
     def _parse_reference(self, reference: str) -> tuple[int, int]:
         """Return the row and the column of a reference like ``AB12``."""
@@ -192,7 +196,11 @@ class _SheetScanner:
         text = self._end_text()
         if text:
             self._add_value()
-        if text and self._type == "e":
+        if text and self._type in _TYPED:
+            # Flat, as a sheet may have millions of them.
+            typed = self._structure.typed.setdefault(self._row, [])
+            typed += (self._column, text, sys.intern(self._style), self._type == "b")
+        elif text and self._type == "e":
             self._structure.texts.setdefault(self._row, {})[self._column] = text
 
     def _add_value(self) -> None:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+# A number or a truth value: column, what is stored for it, index of its style, and whether it is a truth value.
+TypedValue = tuple[int, str, int, bool]
 # A rectangle of cells that are merged: first row, first column, last row, last column, counted from 0.
 MergedRange = tuple[int, int, int, int]
 
@@ -36,18 +38,26 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class TableHead(msgspec.Struct, frozen=True, tag=True):
-    """The header of the chosen table; ``first_column`` is the first with a name or a cell."""
+    """The header of the chosen table; ``first_column`` is the first with a name or a cell.
+
+    ``number_formats`` are those of the workbook's styles: codes, or numbers of built-in ones.
+    """
 
     header: list[str]
     first_column: int
     merged: list[MergedRange]
+    number_formats: list[str | int]
 
 
 class Rows(msgspec.Struct, frozen=True, tag=True):
-    """Some of the rows below the header, in order, as long as the header; no rows at the end."""
+    """Some of the rows below the header, in order, as long as the header; no rows at the end.
+
+    ``typed`` are the numbers and truth values of each row.
+    """
 
     numbers: list[int]
     cells: list[list[str]]
+    typed: list[list[TypedValue]]
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):

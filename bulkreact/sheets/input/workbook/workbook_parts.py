@@ -4,6 +4,7 @@ import codecs
 import posixpath
 import re
 import zipfile
+from collections.abc import Mapping
 from functools import cached_property
 from typing import IO
 from xml.etree.ElementTree import Element
@@ -11,6 +12,10 @@ from xml.etree.ElementTree import Element
 from defusedxml.ElementTree import fromstring
 
 _BOOK = "xl/workbook.xml"
+_STYLES = "xl/styles.xml"
+# Excel knows no longer ones, and has these itself.
+_FORMAT_LENGTH = 255
+_BUILT_IN = {*map(str, range(50))}
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _MOST_PARTS = 10_000
 _MOST_BYTES = 4 << 30
@@ -77,6 +82,30 @@ class WorkbookParts:
             raise damage_error(f"the part of sheet {sheet!r} is missing")
         return self._archive.open(self._names[name])
 
+    @cached_property
+    def number_formats(self) -> list[str | int]:
+        """Return the number format of each style of cells: a code, or the number of a built-in one."""
+        if _STYLES not in self._names:
+            return []
+        codes: dict[str, str] = {}
+        formats: list[str | int] = []
+        for element in self._parse(_STYLES):
+            match _local_name(element):
+                case "numFmts":
+                    codes = {str(child.get("numFmtId")): str(child.get("formatCode")) for child in element}
+                case "cellXfs":
+                    formats = [_number_format(child.get("numFmtId", "0"), codes) for child in element]
+        return formats
+
+    @cached_property
+    def counts_from_1904(self) -> bool:
+        """Return whether dates are numbers of days since 1904, as on old Macs, and not since 1900."""
+        return any(
+            element.get("date1904") in {"1", "true"}
+            for element in self._parse(_BOOK)
+            if _local_name(element) == "workbookPr"
+        )
+
     def _check_kind(self) -> None:
         if _BOOK in self._names:
             return
@@ -137,8 +166,7 @@ class WorkbookParts:
         targets = {str(element.get("Id")): str(element.get("Target")) for element in relations}
         parts = {}
         for element in self._parse(_BOOK).iter():
-            # By local names: the strict variant of the format has other name spaces.
-            if element.tag.endswith("}sheet"):
+            if _local_name(element) == "sheet":
                 relation = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
                 parts[str(element.get("name"))] = _absolute_name(targets.get(relation, ""))
         return parts
@@ -148,6 +176,17 @@ class WorkbookParts:
             raise damage_error(f"it has no {name}")
         root: Element = fromstring(self._archive.read(self._names[name]))
         return root
+
+
+def _local_name(element: Element) -> str:
+    """Return the name of an element: the strict variant of the format has other name spaces."""
+    return element.tag.rpartition("}")[2]
+
+
+def _number_format(number: str, codes: Mapping[str, str]) -> str | int:
+    if (code := codes.get(number)) and len(code) <= _FORMAT_LENGTH:
+        return code
+    return int(number) if number in _BUILT_IN else 0
 
 
 def _plain_name(name: str) -> str:

@@ -5,12 +5,14 @@ It answers a job with the first rows of the sheets, and the choice of one with i
 
 import gzip
 import io
+import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +29,7 @@ from bulkreact.sheets.input.workbook.workbook_messages import (
     Rows,
     SheetHead,
     TableHead,
+    TypedValue,
 )
 from bulkreact.sheets.input.workbook.workbook_parts import SAVE_AGAIN, WorkbookParts, WorkbookRefusedError, damage_error
 from bulkreact.wording import plural
@@ -36,6 +39,9 @@ _MOST_UNPACKED = 512 << 20
 # In characters and cells.
 _CHUNK_SIZE = 4 << 20
 _MOST_TEXT = 64 << 20
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+_DAYS_UNTIL_1904 = 1462
 # Spreadsheets keep only the first digits of larger whole numbers.
 _EXACT = 1e15
 
@@ -105,11 +111,12 @@ class _Workbook:
         used = _used_columns(sheet, structure, choice.header_row, header)
         first, end = (min(used), max(used) + 1) if used else (0, 0)
         skipped = self._hidden_rows(sheet, structure, choice.header_row)
-        yield TableHead(_cut(header, first, end), first, structure.merged)
+        yield TableHead(_cut(header, first, end), first, structure.merged, self._parts.number_formats)
         below = _rows(sheet, structure, choice.header_row + 1)
         shown = ((number, _cut(cells, first, end)) for number, cells in below if number not in skipped)
         rows = ((number, cells) for number, cells in shown if _has_content(cells))
-        yield from _chunks(rows)
+        typed = _TypedCells(structure.typed, first, end, counts_from_1904=self._parts.counts_from_1904)
+        yield from _chunks(rows, typed)
 
     def _names(self) -> list[str]:
         """Return the sheets in which to look for the table."""
@@ -195,21 +202,48 @@ def _rows(sheet: CalamineSheet, structure: SheetStructure, first: int = 0) -> It
         yield later, cells
 
 
-def _chunks(rows: Iterator[tuple[int, list[str]]]) -> Iterator[Rows]:
+class _TypedCells:
+    """The numbers and truth values of the table in the columns from ``first`` to ``end``."""
+
+    def __init__(self, typed: Mapping[int, list[int | str]], first: int, end: int, *, counts_from_1904: bool) -> None:
+        self._typed = typed
+        self._first, self._end = first, end
+        self._counts_from_1904 = counts_from_1904
+
+    def of(self, number: int, cells: list[str]) -> list[TypedValue]:
+        """Return those of a row, their columns counted from the first of the table."""
+        flat = self._typed.get(number, ())
+        found = []
+        for column, value, style, is_truth_value in zip(
+            *(islice(flat, start, None, 4) for start in range(4)), strict=True
+        ):
+            index = int(column) - self._first
+            if self._first <= int(column) < self._end and (shown := self._value(str(value), cells[index])):
+                found.append((index, shown, int(style) if str(style).isdigit() else 0, bool(is_truth_value)))
+        return found
+
+    def _value(self, value: str, text: str) -> str:
+        """Return what stands for a cell in a workbook that counts from 1900; empty if it is no number."""
+        if not _NUMBER.fullmatch(value) or not isfinite(float(value)):
+            return ""
+        return repr(float(value) + _DAYS_UNTIL_1904) if self._counts_from_1904 and _DATE.match(text) else value
+
+
+def _chunks(rows: Iterator[tuple[int, list[str]]], typed: _TypedCells) -> Iterator[Rows]:
     """Yield the rows in chunks, the last without any."""
-    numbers: list[int] = []
-    chunk: list[list[str]] = []
+    chunk = Rows([], [], [])
     size = 0
     for number, cells in rows:
-        numbers.append(number)
-        chunk.append(cells)
+        chunk.numbers.append(number)
+        chunk.cells.append(cells)
+        chunk.typed.append(typed.of(number, cells))
         size += _text_length(number, cells) + len(cells)
         if size > _CHUNK_SIZE:
-            yield Rows(numbers, chunk)
-            numbers, chunk, size = [], [], 0
-    if numbers:
-        yield Rows(numbers, chunk)
-    yield Rows([], [])
+            yield chunk
+            chunk, size = Rows([], [], []), 0
+    if chunk.numbers:
+        yield chunk
+    yield Rows([], [], [])
 
 
 def _text_length(number: int, cells: list[str]) -> int:

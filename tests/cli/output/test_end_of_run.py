@@ -1,0 +1,115 @@
+"""The end of a run: how the rows ended, what to do next with commands that work, the files, and few errors."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bulkreact.cli.output.status_table import describe_changes
+from bulkreact.simulator.partnercenter.service import Behaviour
+from tests.support.html_page import Page
+from tests.support.ids import guid, read_csv, scenario_id
+from tests.support.program import Partner, Program, ProgramResult
+from tests.support.run_commands import FAST, latest_run, row_statuses, run
+
+ONCE = ("--attempts", "1", "--halt-on-failures", "off")
+WAYS = ("Correct ", "Send ", "Look at ", " accepted and may take")
+
+
+def commands(process: ProgramResult) -> list[list[str]]:
+    """Return the commands that the end of a run names, as arguments after ``bulkreact``."""
+    named = [line.partition("with: bulkreact ")[2] for line in process.err.splitlines()]
+    return [shlex.split(arguments) for arguments in named if arguments]
+
+
+def positions(text: str, *parts: str) -> list[int]:
+    return [text.index(part) for part in parts]
+
+
+def test_the_table_comes_first_then_what_to_do_then_the_files_then_three_errors(
+    program: Program, partner: Partner
+) -> None:
+    process = run(program, partner, ["a", 1503, 800111, 900278, 900335, 2597], *ONCE)
+    found = positions(process.err, "status ", "Correct 1 row in", "Send 2 rows again", "Report:", "Results:", "Failed:")
+    assert [*found, process.err.index("Most frequent errors")] == sorted(
+        [*found, process.err.index("Most frequent errors")]
+    )
+    errors = process.err.partition("Most frequent errors\n")[2].splitlines()
+    assert len(errors) == 4
+    assert errors[-1] == "  … and 2 other codes: see the report"
+    assert all("(1 row): " in line for line in errors[:3])
+
+
+def test_the_report_has_the_same_order(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, ["a", 800111], *ONCE)
+    text = Page(ended.run / "report.html").text
+    found = positions(text, "How the rows ended", "How to continue", "Files beside this page", "What went wrong")
+    assert found == sorted(found)
+
+
+def test_the_corrected_file_is_sent_by_the_command_that_is_named(program: Program, partner: Partner) -> None:
+    lines = [f"{guid(1)},{guid(2)},{guid(3)}", f"{guid(1)},{guid(4)},{scenario_id(800111)}"]
+    (program.folder / "list.csv").write_text("\n".join(["Kunde,Abo,Recht", *lines]) + "\n")
+    maps = ("--map", "customer_id=Kunde", "--map", "subscription_id=Abo", "--map", "entitlement_id=Recht")
+    reports = ("--reports", "my reports")
+    process = program(
+        "run", "list.csv", "--base-url", partner.base_url, *maps, *reports, "--kind", "auto", "--locale", "de-DE", *FAST
+    )
+    correct = next(command for command in commands(process) if command[0] == "run")
+    failed = Path(correct[1])
+    assert len(read_csv(failed)) == 1
+    failed.write_text(failed.read_text().replace(scenario_id(800111), guid(9)))
+    again = program(*correct, "--yes")
+    assert again.code == 0, again.err
+    assert "--kind auto" in " ".join(correct)
+    assert correct[correct.index("--locale") + 1] == "de-DE"
+    assert len(list((program.folder / "my reports").glob("2*"))) == 2
+
+
+def test_a_retry_names_the_layout_of_its_parent(program: Program, partner: Partner) -> None:
+    (program.folder / "list.csv").write_text(f"Kunde,s,e\n{guid(1)},{guid(4)},{scenario_id(2597)}\n")
+    maps = ("--map", "customer_id=Kunde", "--map", "subscription_id=s", "--map", "entitlement_id=e")
+    first = program("run", "list.csv", "--base-url", partner.base_url, *maps, *FAST)
+    partner.service.behaviour = Behaviour()
+    again = program("retry", latest_run(program).name, "--all-failed", *FAST)
+    assert [command for command in commands(again) if command[0] == "run"] == []
+    assert first.code == again.code == 1
+
+
+@pytest.mark.parametrize("tails", [[900335], [2597], [1599], ["a"], [208], [1503]])
+def test_no_correction_is_offered_where_the_file_is_right(
+    program: Program, partner: Partner, tails: list[int | str]
+) -> None:
+    assert "Correct " not in run(program, partner, tails, *ONCE, "--max-outage", "0").err
+
+
+def test_nothing_is_offered_when_nothing_is_left(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [208, 208])
+    assert not [line for line in process.err.splitlines() if any(way in line for way in WAYS)]
+    assert "Failed:" not in process.err
+
+
+def test_verify_says_what_has_changed_and_no_more(program: Program, partner: Partner) -> None:
+    partner.service.behaviour = Behaviour(activation_delay=0)
+    process = run(program, partner, ["a", "b", 800111])
+    again = program("verify", process.run.name, *FAST)
+    assert "Changed: reactivated 0 → 2, accepted 2 → 0." in again.err
+    assert "Most frequent errors" not in again.err
+    assert "status " not in again.err
+    assert row_statuses(process.run) == ["reactivated", "reactivated", "failed"]
+    third = program("verify", process.run.name, *FAST)
+    assert "Nothing has changed." in third.err
+
+
+def test_unchanged_counts_are_left_out() -> None:
+    assert describe_changes({"accepted": 2, "failed": 1}, {"reactivated": 1200, "failed": 1}) == (
+        "Changed: reactivated 0 → 1,200, accepted 2 → 0."
+    )
+
+
+def test_calls_that_never_left_are_not_repeated(program: Program) -> None:
+    rows = [f"{guid(1)},{guid(2)},{guid(3)}"]
+    (program.folder / "input.csv").write_text("\n".join(["customer_id,subscription_id,entitlement_id", *rows]) + "\n")
+    nowhere = ("--base-url", "http://127.0.0.1:9", "--max-outage", "0", "--attempts", "2")
+    program("run", "input.csv", *nowhere, *FAST)
+    assert "0 sent, 0 repeated" in program("status").out

@@ -1,0 +1,108 @@
+"""Numbers, dates and truth values of a sender's workbook come back as what they were, in its formats."""
+
+import sqlite3
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from bulkreact.simulator.partnercenter.service import Behaviour
+from tests.support.ids import HEADER, guid, row, scenario_id
+from tests.support.program import Partner, Program
+from tests.support.run_commands import FAST
+
+VALUES: list[tuple[object, str]] = [
+    (1234.5, '#,##0.00 "€"'),
+    (-0.1, "0.0%"),
+    (12345678901234, "General"),
+    (1e-7, "0.00E+00"),
+    (3, "000"),
+    (datetime(2026, 3, 1, tzinfo=UTC).replace(tzinfo=None), "dd.mm.yyyy"),
+    (datetime(2026, 3, 1, 12, 30, tzinfo=UTC).replace(tzinfo=None), "[$-407]d. mmmm yyyy h:mm;@"),
+    (time(6, 45), "h:mm"),
+    (timedelta(hours=25, minutes=3), "[h]:mm:ss"),
+    (True, "General"),
+    (False, "General"),
+    ("007", "@"),
+    ("=no formula", "@"),
+]
+
+
+def write_workbook(path: Path, rows: int = 2, *, counts_from_1904: bool = False) -> None:
+    book = Workbook()
+    if counts_from_1904:
+        book.epoch = datetime(1904, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+    sheet = book.active
+    assert sheet is not None
+    sheet.append([*HEADER, *(f"value {number}" for number in range(len(VALUES)))])
+    for number in range(rows):
+        sheet.append([*row(scenario_id(202, number), number), *(value for value, _ in VALUES)])
+        for index, (value, number_format) in enumerate(VALUES, len(HEADER) + 1):
+            cell = sheet.cell(sheet.max_row, index)
+            cell.number_format = number_format
+            if isinstance(value, str):
+                cell.data_type = "s"
+    book.save(path)
+
+
+def values_in(path: Path) -> list[list[tuple[object, str]]]:
+    sheet = load_workbook(path).worksheets[0]
+    return [
+        [(cell.value, cell.number_format) for cell in line[len(HEADER) : len(HEADER) + len(VALUES)]]
+        for line in sheet.iter_rows(min_row=2)
+    ]
+
+
+@pytest.mark.parametrize("counts_from_1904", [False, True])
+def test_cells_come_back_as_what_they_were(program: Program, partner: Partner, counts_from_1904: bool) -> None:
+    write_workbook(program.folder / "input.xlsx", counts_from_1904=counts_from_1904)
+    run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
+    assert values_in(run / "results.xlsx") == [VALUES, VALUES]
+    program("run", run / "results.xlsx", "--base-url", partner.base_url, *FAST, "--reports", "others")
+    (again,) = program.folder.glob("others/*/results.xlsx")
+    assert values_in(again) == [VALUES, VALUES]
+    (run / "results.xlsx").unlink()
+    assert program("results", run.name).code == 0
+    assert values_in(run / "results.xlsx") == [VALUES, VALUES]
+
+
+def test_a_retry_has_them_too(program: Program, partner: Partner) -> None:
+    partner.service.behaviour = Behaviour(activation_delay=0)
+    write_workbook(program.folder / "input.xlsx")
+    first = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST, "--limit", "1").run
+    assert program("retry", first.name, *FAST).code == 0
+    (folder,) = (path.parent for path in program.folder.glob("reports/*/results.xlsx") if path.parent != first)
+    assert values_in(folder / "results.xlsx") == [VALUES]
+
+
+def test_ids_are_text_whatever_they_were(program: Program, partner: Partner) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append([*HEADER, "amount"])
+    sheet.append([*row(guid(1)), 5])
+    sheet.append([*row("")[:2], 4.892e92, 6])
+    book.save(program.folder / "input.xlsx")
+    run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
+    lines = list(load_workbook(run / "results.xlsx").worksheets[0].iter_rows(min_row=2, max_col=4))
+    assert [[cell.data_type for cell in line] for line in lines] == [["s", "s", "s", "n"]] * 2
+
+
+def test_what_a_text_file_has_stays_text(program: Program, partner: Partner) -> None:
+    lines = [";".join([*HEADER, "amount"]), ";".join([*row(guid(1)), "12,50"])]
+    (program.folder / "input.csv").write_text("\n".join(lines))
+    run = program("run", "input.csv", "--base-url", partner.base_url, *FAST).run
+    cell = load_workbook(run / "results.xlsx").worksheets[0]["D2"]
+    assert (cell.value, cell.data_type) == ("12,50", "s")
+
+
+def test_a_changed_value_in_the_journal_is_found(program: Program, partner: Partner) -> None:
+    write_workbook(program.folder / "input.xlsx", 1)
+    run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
+    with sqlite3.connect(run / "journal.sqlite3") as connection:
+        connection.execute("UPDATE typed_cells SET cells = replace(cells, '1234.5', '9234.5')")
+    connection.close()
+    ended = program("results", run.name)
+    assert ended.code == 2
+    assert "typed_cells" in ended.err
