@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from math import ceil
 from pathlib import Path
 
 # The kinds of SQLite's errors that do not come from a mistake of this program.
@@ -27,6 +28,13 @@ _SURROGATES = range(0xDC80, 0xDD00)
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``1,204 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as ``0:42``, ``12:05`` or ``3:00:00``, rounded up."""
+    minutes, rest = divmod(ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def printable(text: Path | str) -> str:

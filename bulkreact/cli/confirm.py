@@ -12,13 +12,20 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm
 from bulkreact.settings import Service
-from bulkreact.wording import plural
+from bulkreact.wording import format_duration, plural
 
 _YES = {"y", "yes"}
 _ANSWERS = _YES | {"n", "no", ""}
 
 
-def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool) -> None:
+def confirm(
+    count_open: Callable[[], OpenCount],
+    service: Service,
+    *,
+    yes: bool,
+    tenant_id: str = "",
+    calls_per_second: float | None = None,
+) -> None:
     """Return if sending is confirmed; end the command otherwise.
 
     ``count_open`` counts what would be sent; it is slow and called only before a question.
@@ -29,12 +36,20 @@ def confirm(count_open: Callable[[], OpenCount], service: Service, *, yes: bool)
     if not count.rows:
         return
     subscriptions, customers = plural(count.rows, "subscription"), plural(count.customers, "customer")
-    ask(f"Reactivate {subscriptions} of {customers} at {service.base_url}?", "Nothing was sent.")
+    where = f"{service.base_url}, tenant {tenant_id}" if tenant_id else service.base_url
+    takes = f"takes about {format_duration(count.rows / calls_per_second)} and " if calls_per_second else ""
+    ask(f"Reactivate {subscriptions} of {customers} at {where}? That {takes}cannot be undone.", "Nothing was sent.")
 
 
 def confirmation(connection: PartnerConnection, *, yes: bool) -> Confirm:
     """Return the function that asks before a connection sends; without a token nothing is sent, so it does not ask."""
-    return partial(confirm, service=connection.service, yes=yes or bool(connection.access.refusal))
+    return partial(
+        confirm,
+        service=connection.service,
+        yes=yes or bool(connection.access.refusal),
+        tenant_id=connection.access.tenant_id,
+        calls_per_second=connection.limits.calls_per_second,
+    )
 
 
 def ask(question: str, refusal_message: str) -> None:

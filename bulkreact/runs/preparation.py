@@ -17,6 +17,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.beginning import describe_beginning
 from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
@@ -91,6 +92,11 @@ def prepare_run(
             return PreparedRun(run.folder, run)
         if options.corrects:
             reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
+        reporter.info(
+            describe_beginning(
+                metadata, reports / run_id, connection, rows=input_file.count, invalid=input_file.codes.total(), now=now
+            )
+        )
         confirm(lambda: store.open_count(draft))
         if options.new:
             return PreparedRun(store.publish(draft, run_id))

@@ -1,11 +1,10 @@
 """Describes the progress of a phase on one line, and what it waits for on another."""
 
 from collections.abc import Iterator
-from math import ceil
 
 from bulkreact.batch.environment import WaitReason, WaitState
 from bulkreact.cli.output.progress_meter import ProgressSnapshot
-from bulkreact.wording import plural
+from bulkreact.wording import format_duration, plural
 
 _REASONS = {
     WaitReason.BUSY: "busy",
@@ -67,10 +66,3 @@ def _format_time_left(snapshot: ProgressSnapshot) -> str:
     if snapshot.seconds_left is None:
         return "-:-- left"
     return f"{'at least ' if snapshot.at_least else ''}{format_duration(snapshot.seconds_left)} left"
-
-
-def format_duration(seconds: float) -> str:
-    """Return seconds as ``0:42``, ``12:05`` or ``3:00:00``, rounded up."""
-    minutes, rest = divmod(ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

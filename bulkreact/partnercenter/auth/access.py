@@ -22,7 +22,7 @@ class AuthorizedAccess:
 
     ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown. Those from
     ``client_id`` on are what is needed to get the same credentials again; ``options`` is for the command line. The
-    ``redactor`` knows all of its secrets.
+    ``redactor`` knows all of its secrets. ``account`` is who is signed in, empty if unknown.
     """
 
     credentials: Credentials
@@ -36,6 +36,7 @@ class AuthorizedAccess:
     scope: str = ""
     options: tuple[str, ...] = ()
     redactor: Redactor = field(default_factory=Redactor)
+    account: str = ""
 
     def matches_tenant(self, tenant_id: str | None) -> bool:
         """Return whether a run of a tenant (a GUID, a domain, or empty if unknown) may be continued."""
@@ -96,6 +97,7 @@ async def authorize(
         "The access token is not a JWT, so it was not checked." if unchecked else "",
         source,
         redactor=redactor,
+        account=(claims.user or f"the app {claims.client_id}") if claims else "",
     )
     if not access.matches_tenant(run_tenant):
         raise InputRefusedError(
