@@ -14,6 +14,7 @@ from bulkreact.runs.index_file import INDEX_NAME
 from bulkreact.runs.run_record import Run, RunRecord
 from tests.runs.test_index_seals import make_run, rest
 from tests.support.damage import flips
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, latest_run, run
 
@@ -52,7 +53,7 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", LISTINGS)
+@pytest.mark.parametrize("name", mostly_soak(LISTINGS))
 def test_no_bit_of_an_index_changes_what_is_listed(reports: Path, name: str) -> None:
     index, listing = reports / INDEX_NAME, LISTINGS[name]
     expected = _records(listing(reports))

@@ -88,6 +88,7 @@ def test_a_waiting_run_starts_when_the_other_has_ended(program: Program, partner
     assert own.count(True) == 1
 
 
+@pytest.mark.soak
 def test_a_waiting_run_can_be_stopped(program: Program, partner: Partner) -> None:
     first = hold(program, partner)
     write(program, "short.csv", 1, 1)

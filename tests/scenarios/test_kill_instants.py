@@ -41,6 +41,7 @@ def test_what_a_killed_process_wrote_is_not_taken_for_edited(program: Program, p
     assert "Your edited failed.csv was kept" in program(*arguments).err
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "instant",
     [

@@ -21,6 +21,7 @@ from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import WORKBOOK
 from tests.support.ids import guid, row, write_csv
+from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, latest_run, run
 
@@ -65,7 +66,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if ".sqlite3" not in path.name}
 
 
-@pytest.mark.parametrize("command", OUTPUTS, ids=" ".join)
+@pytest.mark.parametrize("command", mostly_soak(OUTPUTS, plain=5), ids=" ".join)
 @pytest.mark.parametrize("there", ["foreign", "link", "dangling", "hard link", "pipe", "folder"])
 def test_what_is_there_is_left_as_it_is(program: Program, folder: Path, command: tuple[str, ...], there: str) -> None:
     path = folder / "x.csv"

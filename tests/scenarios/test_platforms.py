@@ -15,6 +15,7 @@ from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, write_csv
 from tests.support.inboxes import set_age
+from tests.support.marks import mostly_soak
 from tests.support.other_platform import MODULES, NAMES
 from tests.support.program import PROJECT, Partner, Program
 from tests.support.run_commands import FAST
@@ -55,7 +56,7 @@ def commands(url: str) -> list[tuple[list[str], int]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the others are shown on Linux")
-@pytest.mark.parametrize("platform", ["win32", "darwin"])
+@pytest.mark.parametrize("platform", mostly_soak(["win32", "darwin"]))
 def test_every_command_works_as_on_another_system(
     program: Program, start_partner: Callable[[Behaviour], Partner], platform: str
 ) -> None:

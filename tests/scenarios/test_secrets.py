@@ -110,8 +110,7 @@ def secrets_of(authority: Authority, *more: str) -> list[bytes]:
     ("mode", "fault"),
     [
         *product(MODES, [None, REFUSALS[0]]),
-        *product(["confidential user"], REFUSALS[1:]),
-        *(pytest.param(*case, marks=pytest.mark.soak) for case in product(MODES[:-1], REFUSALS[1:])),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in product(MODES, REFUSALS[1:])),
         pytest.param("confidential user", Fault(drop=True), marks=pytest.mark.soak),
     ],
 )

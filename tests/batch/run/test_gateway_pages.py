@@ -8,6 +8,7 @@ import pytest
 from bulkreact.models import Reply, Response, RunState, Status
 from bulkreact.settings import Limits
 from tests.support.ids import guid, target
+from tests.support.marks import mostly_soak
 from tests.support.virtual_run import SentCall, VirtualRun
 
 LIMITS = Limits(calls_per_second=10.0)
@@ -24,9 +25,9 @@ def statuses(virtual_run: VirtualRun) -> Counter[Status]:
     return Counter(row.outcome.status for row in virtual_run.rows())
 
 
-@pytest.mark.parametrize("customers", [1, 8])
+@pytest.mark.parametrize("customers", mostly_soak([8, 1]))
 @pytest.mark.parametrize("attempts", [1, 5])
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 413])
+@pytest.mark.parametrize("status", mostly_soak([404, 403, 400, 409, 413], plain=2))
 def test_five_pages_of_a_gateway_stop_the_run_and_its_rows_stay_open(
     tmp_path: Path, status: int, attempts: int, customers: int
 ) -> None:

@@ -462,6 +462,7 @@ def test_usage_is_checked_before_any_call(program: Program, server: DiscoverySer
     assert (program.folder / "customers.csv").read_text() == f"{guid(1)}\n"
 
 
+@pytest.mark.soak
 def test_throttling_is_waited_out(program: Program, server: DiscoveryServer) -> None:
     portfolio(server)
     throttle = Answer(429, b"", {"Retry-After": "1"})

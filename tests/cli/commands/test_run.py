@@ -348,6 +348,7 @@ def test_an_empty_input_is_a_success_when_that_is_allowed(program: Program, part
     assert process.summary["counts"] == dict.fromkeys(Status, 0)
 
 
+@pytest.mark.soak
 def test_a_signal_while_everything_is_in_flight_loses_nothing(program: Program, partner: Partner) -> None:
     write_csv(program.folder / "input.csv", [row(scenario_id(598, number), number) for number in range(3)])
     process = program.start("run", "input.csv", "--base-url", partner.base_url, "--yes")

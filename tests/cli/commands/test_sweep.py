@@ -510,6 +510,7 @@ def test_a_copy_of_what_was_halted_is_not_done(program: Program, partner: Partne
     assert file_names(inbox_folder(program) / "done") == []
 
 
+@pytest.mark.soak
 def test_a_file_that_is_withdrawn_while_another_run_is_waited_for_is_not_sent(
     program: Program, partner: Partner
 ) -> None:

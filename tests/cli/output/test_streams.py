@@ -14,6 +14,7 @@ import pytest
 from bulkreact.cli.output.streams import MessageChannel
 from tests.support.failing_streams import FAILURES, FailingRaw, failing_stream
 from tests.support.ids import guid, read_csv, row, scenario_id, write_csv
+from tests.support.marks import mostly_soak
 from tests.support.program import PROJECT, Partner, Program
 from tests.support.run_commands import FAST, run
 
@@ -102,7 +103,7 @@ def test_a_refusal_that_cannot_be_shown_has_its_own_exit_code(
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize("command", PRINTING)
+@pytest.mark.parametrize("command", mostly_soak(PRINTING, plain=6))
 def test_data_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none(
     finished: Program, command: str, failure: str
 ) -> None:

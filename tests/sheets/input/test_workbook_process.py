@@ -18,6 +18,7 @@ from bulkreact.sheets.input.workbook import workbook_reader
 from bulkreact.sheets.input.workbook.workbook_messages import Job
 from bulkreact.sheets.input.workbook.workbook_reader import WorkbookReader
 from tests.support.ids import HEADER, guid, row
+from tests.support.marks import mostly_soak
 from tests.support.program import Program
 from tests.support.workbooks import SHEET_PART, TABLE, cell, row_xml, sheet_xml, write_workbook
 
@@ -316,7 +317,7 @@ def test_a_damaged_workbook_is_refused_in_words(program: Program, damage: str) -
     assert "Traceback" not in process.err
 
 
-@pytest.mark.parametrize("position", range(40))
+@pytest.mark.parametrize("position", mostly_soak(range(40), plain=10))
 def test_a_workbook_with_a_changed_byte_is_read_or_refused(tmp_path: Path, position: int) -> None:
     path = write_workbook(tmp_path / "input.xlsx", sheet_xml())
     content = bytearray(path.read_bytes())
@@ -330,6 +331,7 @@ def test_a_workbook_with_a_changed_byte_is_read_or_refused(tmp_path: Path, posit
         assert [input_row.cells for input_row in rows] == TABLE[1:]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("bomb", ["ratio", "parts", "compressed"])
 def test_a_bomb_is_refused_before_it_costs(tmp_path: Path, bomb: str) -> None:
     path = tmp_path / "input.xlsx"

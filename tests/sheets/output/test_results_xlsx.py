@@ -32,7 +32,23 @@ AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "=gone()", business=True))
 FAILED = Outcome(Status.FAILED, 2, CALL, "800111", "=gone()")
 ACCEPTED = Outcome(Status.ACCEPTED, 1, Call(1, guid(8), guid(9), AT, AT, Answer(202, "", "", business=True)))
-STRANGE = ("=1+1", "+cmd", "-x", "@a", "'=1", "''", "-12.50", "007", "1e5", "#N/A", "TRUE", "2026-03-01", " a ", "a\nb")
+STRANGE = (
+    "=1+1",
+    "+cmd",
+    "-x",
+    "@a",
+    "'=1",
+    "''",
+    "-12.50",
+    "007",
+    "1e5",
+    "#N/A",
+    "TRUE",
+    "2026-03-01",
+    " a ",
+    "a\nb",
+    "<b>&amp;</b>",
+)
 BOM = b"\xef\xbb\xbf"
 
 
