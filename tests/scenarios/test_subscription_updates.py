@@ -49,7 +49,7 @@ ENDS: dict[int, tuple[str, Status, str, int]] = {
     597: ("G200 P502 P200", Status.ACCEPTED, "", 2),
     1597: ("G200 P200 P200", Status.ACCEPTED, "", 2),
     3597: ("G200 P403 P200", Status.ACCEPTED, "", 2),
-    4597: ("G200 P404 P404 P404 P404 P404", Status.FAILED, "gateway-404", 5),
+    4597: ("G200 P404 P404 P404 P404 P404", Status.DEFERRED, "gateway-404", 5),
     2597: ("G200 P302", Status.FAILED, "unexpected-redirect", 1),
     599: ("G200 P- P200", Status.ACCEPTED, "", 2),
     2599: ("G200 P- P400 G200", Status.REACTIVATED, "", 2),
