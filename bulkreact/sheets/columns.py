@@ -7,6 +7,7 @@ from bulkreact.guids import is_guid
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.header_aliases import close_header, closest_alias, column_of, header_key
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, find_result_columns
+from bulkreact.wording import shell_quote
 
 ID_COLUMNS = ("customer_id", "subscription_id", "entitlement_id")
 KIND = "kind"
@@ -45,7 +46,7 @@ class ColumnError(Exception):
     """
 
     def __init__(self, reason: str, quoted: str = "") -> None:
-        super().__init__(f"{reason}. {quoted}" if quoted else reason)
+        super().__init__(f"{reason}. {quoted}" if quoted else f"{reason}.")
         self.reason = reason
 
 
@@ -114,13 +115,13 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
         if len(indexes) > 1:
             names = " and ".join(repr(header[index]) for index in indexes)
             fix = f"Rename all but one, or choose with --map {column}=HEADER"
-            raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}")
+            raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}.")
         return indexes[0] if indexes else None
     indexes = _indexes_of(header, named)
     if len(indexes) != 1:
         count = "no" if not indexes else "more than one"
         raise ColumnError(
-            f"--map {column}={named}: {count} column is called that", f"There are: {_quote_names(header)}"
+            f"--map {column}={shell_quote(named)}: {count} column is called that", f"There are: {_quote_names(header)}."
         )
     return indexes[0]
 
@@ -143,7 +144,9 @@ def _missing_error(
         required = ",".join(rule.required)
         return ColumnError(f"it has ids and no names. Put this line above it: {required} (in the file's order)")
     wrong = [
-        f"--map {column}={rule.named[column]}: no column is called that" for column in missing if column in rule.named
+        f"--map {column}={shell_quote(rule.named[column])}: no column is called that"
+        for column in missing
+        if column in rule.named
     ]
     if unnamed := [column for column in missing if column not in rule.named]:
         wrong.append(f"missing in the header: {', '.join(unnamed)}")
@@ -168,12 +171,13 @@ def _suggest(
     names = [name for name in ids.values() if name not in similar.values()]
     if len(rest) == len(names) == 1:
         similar[rest[0]] = names[0]
-    options = [f"--map {column}={name!r}" for column, name in similar.items()]
-    hint = f" Perhaps: {' '.join(options)}" if options else ""
+    options = [f"--map {column}={shell_quote(name)}" for column, name in similar.items()]
+    hint = ""
     if rest and len(names) > 1:
         which = " or ".join(f"--map {column}=HEADER" for column in rest)
-        hint += f" Columns with nothing but ids: {_quote_names(names)}. Say which is which: {which}"
-    return hint
+        hint += f" Columns with nothing but ids: {_quote_names(names)}. Say which is which: {which}."
+    # At the end and without a full stop, to be copied.
+    return f"{hint} Perhaps: {' '.join(options)}" if options else hint
 
 
 def _quote_names(names: Iterable[str]) -> str:

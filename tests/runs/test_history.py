@@ -152,6 +152,20 @@ def test_prune_does_not_follow_links(
     assert (elsewhere / "results.csv").is_file()
 
 
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0 or os.name == "nt", reason="only root may give files away")
+def test_prune_leaves_alone_what_belongs_to_another_user(program: Program, partner: Partner) -> None:
+    old = make_run(program, partner, ["a"])
+    make_older(old, 91)
+    half_removed = make_run(program, partner, ["a"])
+    half_removed = half_removed.rename(half_removed.with_name(f".{half_removed.name}.pruned"))
+    for folder in (old, half_removed):
+        os.chown(folder, 12345, -1)
+    process = prune(program, "--yes")
+    assert f"Kept:  {old.name}: it belongs to" in process.out
+    assert (old / "results.csv").is_file()
+    assert (half_removed / "results.csv").is_file()
+
+
 def test_a_run_and_its_retry_go_together_or_not_at_all(program: Program, partner: Partner) -> None:
     first = make_run(program, partner, [1503, "a"], "--attempts", "1")
     program("retry", first.name, *FAST, "--attempts", "1")

@@ -1,5 +1,7 @@
 """Headers as people write them: found by any name they have for a column, and never guessed."""
 
+import shlex
+
 import pytest
 
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, HeaderRule, find_layout
@@ -70,12 +72,19 @@ def test_two_headers_that_claim_one_column_are_both_named() -> None:
     ).ids == (1, 2, 3)
 
 
+@pytest.mark.parametrize("name", ["Custmer's ID", "Customre$(id)", "Custmer ID."])
+def test_a_suggestion_can_be_pasted_into_a_shell(name: str) -> None:
+    with pytest.raises(ColumnError) as error:
+        find_layout([name, "subscription_id", "entitlement_id"])
+    assert shlex.split(str(error.value).partition("Perhaps: ")[2]) == ["--map", f"customer_id={name}"]
+
+
 def test_a_near_miss_is_suggested() -> None:
     with pytest.raises(ColumnError) as error:
         find_layout(["Custmer ID", "subscription_id", "entitlement", "note"])
     assert "missing in the header: customer_id, entitlement_id" in str(error.value)
     assert "--map customer_id='Custmer ID'" in str(error.value)
-    assert "--map entitlement_id='entitlement'" in str(error.value)
+    assert "--map entitlement_id=entitlement" in str(error.value)
 
 
 def test_ids_without_a_header_show_the_fix() -> None:

@@ -20,6 +20,7 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.options.param_types import AGE
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import ResultsNotWrittenError
+from bulkreact.file_access import foreign_owner
 from bulkreact.inbox.ledger import unfiled_run_ids
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import list_old_runs
@@ -49,7 +50,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
 
     Runs that can still be continued or are at work, and folders with files that are not ours, are never touched.
     """
-    for folder in reports.glob(_HALF_REMOVED):
+    for folder in filter(_is_ours, reports.glob(_HALF_REMOVED)):
         shutil.rmtree(folder, ignore_errors=True)
     before = utc_now() - timedelta(seconds=older_than)
     plan = plan_removal(list_old_runs(reports, before=before).runs, unfiled_run_ids(reports), before=before)
@@ -107,6 +108,9 @@ def _reason_to_keep(run: Run, unfiled: frozenset[str]) -> str:
     folder = run.folder
     if folder.is_symlink() or folder.name != run.metadata.id:
         return f"its folder {folder.name} is not one that bulkreact has made"
+    if owner := foreign_owner(folder):
+        # Root could remove it all the same.
+        return owner
     if run.can_be_resumed:
         return "it is unfinished, or an answer is still lost"
     foreign = [
@@ -121,6 +125,10 @@ def _reason_to_keep(run: Run, unfiled: frozenset[str]) -> str:
     if is_locked(folder):
         return "a process is working on it"
     return ""
+
+
+def _is_ours(folder: Path) -> bool:
+    return not folder.is_symlink() and not foreign_owner(folder)
 
 
 def _remove(folder: Path) -> bool:

@@ -79,9 +79,8 @@ def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -
 
 def header_error(name: str, table: Table, error: ColumnError) -> FileRefusedError:
     """Return the refusal of a table whose header does not name the columns."""
-    number = f", row {table.found.number}" if table.found else ""
-    reason, public = (f"{name}{number}: {text.rstrip('.')}." for text in (str(error), error.reason))
-    return FileRefusedError(reason, public=public)
+    header = f"{name}, row {table.found.number}" if table.found else name
+    return FileRefusedError(f"{header}: {error}", public=f"{header}: {error.reason}.")
 
 
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:

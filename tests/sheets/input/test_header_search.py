@@ -49,7 +49,7 @@ def test_a_misspelt_header_below_a_title_is_quoted_with_its_row_and_a_suggestion
     )
     assert ", row 3: missing in the header: entitlement_id. " in message
     assert "has: 'customer_id', 'subscription_id', 'entitlment_id'." in message
-    assert message.endswith("Perhaps: --map entitlement_id='entitlment_id'.")
+    assert message.endswith("Perhaps: --map entitlement_id=entitlment_id")
     assert "Reactivations" not in message
 
 
@@ -57,7 +57,7 @@ def test_the_only_column_of_ids_is_suggested_for_a_name_that_nobody_knows(save: 
     message = refusal(save([("Report",), ("Entitlement name", "customer_id", "subscription_id", "Vertrag"), *DATA]))
     assert message.endswith(
         ", row 2: missing in the header: entitlement_id. The header has: 'Entitlement name', 'customer_id', "
-        "'subscription_id', 'Vertrag'. Perhaps: --map entitlement_id='Vertrag'."
+        "'subscription_id', 'Vertrag'. Perhaps: --map entitlement_id=Vertrag"
     )
 
 
@@ -70,7 +70,7 @@ def test_several_columns_of_ids_are_listed_and_not_guessed(save: Callable[[Rows]
 
 
 @pytest.mark.parametrize(
-    ("typo", "suggested"), [("Kunden", "--map customer_id='Kunde'"), ("nobody", "--map customer_id='Kunde'")]
+    ("typo", "suggested"), [("Kunden", "--map customer_id=Kunde"), ("nobody", "--map customer_id=Kunde")]
 )
 def test_a_typo_in_a_mapping_is_answered_with_the_row_and_a_suggestion(
     save: Callable[[Rows], Path], typo: str, suggested: str
@@ -78,7 +78,7 @@ def test_a_typo_in_a_mapping_is_answered_with_the_row_and_a_suggestion(
     path = save([("Report",), (), ("Firma", "Kunde", *HEADER[1:]), *DATA])
     message = refusal(path, columns={"customer_id": typo})
     assert f", row 3: --map customer_id={typo}: no column is called that. The header has: 'Firma', 'Kunde'" in message
-    assert message.endswith(f"Perhaps: {suggested}.")
+    assert message.endswith(f"Perhaps: {suggested}")
 
 
 def test_every_other_message_about_a_header_has_its_row_too(save: Callable[[Rows], Path]) -> None:
@@ -123,7 +123,7 @@ def test_rows_inside_a_header_cell_are_never_passed_over(save: Callable[[Rows], 
 
 def test_a_list_of_customers_and_a_table_to_complete_follow_the_same_rule(save: Callable[[Rows], Path]) -> None:
     path = save([("Report",), ("Who", "subscription_id", "kunde"), (guid(1), guid(2), "x")])
-    with pytest.raises(InputRefusedError, match=r", row 2: missing in the header: customer_id.*customer_id='Who'\."):
+    with pytest.raises(InputRefusedError, match=r", row 2: missing in the header: customer_id.*customer_id=Who$"):
         InputWithMissingIds(path, path.name, InputOptions(), text=True)
     named = InputOptions(columns={"customer_id": "Who"})
     assert InputWithMissingIds(path, path.name, named, text=True).header[:3] == ("Who", "subscription_id", "kunde")
