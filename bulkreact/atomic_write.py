@@ -98,9 +98,13 @@ def drafting(folder: Path) -> Iterator[None]:
         descriptor = _make_folder(folder)
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if descriptor is not None:
-            os.close(descriptor)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            # A signal may have ended the first attempt.
+            shutil.rmtree(folder, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def remove_abandoned(draft: Path) -> None:

@@ -6,7 +6,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -86,22 +86,22 @@ def run_of_results(file: Path) -> str:
 def draft(reports: Path, run_id: str) -> Iterator[Path]:
     """Yield a hidden folder for a run that has not started; it is removed afterwards unless it was published."""
     folder = reports / f".{run_id}.draft"
-    with ExitStack() as stack:
-        try:
-            reports.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned_drafts(reports)
-            stack.enter_context(drafting(folder))
-        except OSError as error:
-            raise _unwritable(reports, error.strerror) from None
-        try:
+    exists = False
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned_drafts(reports)
+        # No ExitStack: a signal between the making of the folder and its own bookkeeping would leave the folder behind.
+        with drafting(folder):
+            exists = True
             with translating_write_errors():
                 yield folder
-        except JournalNotWrittenError as error:
-            raise _unwritable(reports, error.__cause__) from None
-        except OSError as error:
-            if error.filename and is_refused_by_system(error) and Path(error.filename).is_relative_to(folder):
-                raise _unwritable(reports, error.strerror) from None
+    except JournalNotWrittenError as error:
+        raise _unwritable(reports, error.__cause__) from None
+    except OSError as error:
+        is_within = error.filename and is_refused_by_system(error) and Path(error.filename).is_relative_to(folder)
+        if exists and not is_within:
             raise
+        raise _unwritable(reports, error.strerror) from None
 
 
 def _unwritable(reports: Path, reason: object) -> InputRefusedError:
