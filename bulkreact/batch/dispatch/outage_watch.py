@@ -11,13 +11,15 @@ from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.environment import RunEnvironment, StopReason, WaitReason, WaitState
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import ServiceUnavailableError
-from bulkreact.models import OutageRecord, RunState
+from bulkreact.models import Answer, OutageRecord, RunState
 from bulkreact.partnercenter.protocol import CHANGES
 from bulkreact.partnercenter.verdicts import Throttled, Transient
 from bulkreact.timestamps import iso_milliseconds
+from bulkreact.wording import printable
 
 _AFTER_OTHERS_SECONDS = 0.001
 _PROBES_PER_ITEM = 4
+_CAUSE_LENGTH = 200
 
 
 class OutageWatch(Generic[Item]):
@@ -137,6 +139,12 @@ class OutageWatch(Generic[Item]):
                 ended_at=at(ended_at) if ended_at is not None else "",
                 next_probe_at="" if is_over or outage.gives_up else at(outage.next_probe),
                 probes=outage.probes + is_over,
-                cause=f"{outage.answer.code}: {outage.answer.description}",
+                cause=_describe_cause(outage.answer),
             )
         )
+
+
+def _describe_cause(answer: Answer) -> str:
+    """Return what showed an outage, on one line; the page of a gateway is not quoted."""
+    description = "" if answer.description.lstrip().startswith("<") else printable(answer.description)[:_CAUSE_LENGTH]
+    return ": ".join(filter(None, (answer.code, description)))

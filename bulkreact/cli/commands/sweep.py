@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
-            confirm=partial(_confirm, service, yes=output.yes),
+            confirm=partial(_confirm, service, access, limits, yes=output.yes),
             read_input=lambda draft, name, path: load_input(draft, name, path, load_options),
             signals=invocation_of(ctx).signals,
             run_async=run_async,
@@ -87,9 +87,12 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             return sweep(job)
 
 
-def _confirm(service: Service, count: Callable[[], OpenCount], *, yes: bool) -> None:
+def _confirm(
+    service: Service, access: AccessSource, limits: Limits, count: Callable[[], OpenCount], *, yes: bool
+) -> None:
     try:
-        confirm(count, service, yes=yes)
+        tenant_id = "" if service.simulated else access.get().tenant_id
+        confirm(count, service, yes=yes, tenant_id=tenant_id, calls_per_second=limits.calls_per_second)
     except (click.Abort, click.exceptions.Exit) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None

@@ -26,7 +26,7 @@ _FILL_IN = (
 _CORRECT_CELL = "Correct the cell in failed.csv and run that file."
 _REPEAT = "Run the same command again: it repeats the call under the same request id and settles the row."
 _CELL = Guidance(None, Responsible.FILE_AUTHOR, _CORRECT_CELL)
-_LOST = Guidance(None, Responsible.NOBODY, _REPEAT)
+_LOST = Guidance(None, Responsible.OPERATOR, _REPEAT)
 _DONE = Guidance(None, Responsible.NOBODY, "")
 
 
@@ -112,7 +112,7 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
     _entry(
         PARENT_NOT_ACTIVE,
         "the Azure plan or subscription above it was not seen active in time, so it was not sent",
-        Responsible.NOBODY,
+        Responsible.OPERATOR,
         "In a few minutes: bulkreact retry, or run failed.csv.",
     ),
     _entry(

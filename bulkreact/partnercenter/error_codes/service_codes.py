@@ -22,9 +22,9 @@ _AMBIGUOUS = Guidance(
     "Was it accepted minutes ago? Then wait, it becomes active by itself. Otherwise look at it in Partner Center: 90 days after its cancellation it is permanently deleted; before that, ask Microsoft support with request_id and correlation_id.",
 )
 _CHANGED_MEANWHILE = Guidance(
-    AnswerClass.CONFLICT, Responsible.NOBODY, "Run failed.csv: it starts from how the subscription is now."
+    AnswerClass.CONFLICT, Responsible.OPERATOR, "Run failed.csv: it starts from how the subscription is now."
 )
-_NOT_NOW = Guidance(AnswerClass.LATER, Responsible.NOBODY, LATER_ADVICE)
+_NOT_NOW = Guidance(AnswerClass.LATER, Responsible.OPERATOR, LATER_ADVICE)
 _NOT_REACTIVATABLE = Guidance(
     AnswerClass.PERMANENT,
     Responsible.CUSTOMER,
@@ -87,23 +87,25 @@ _NOT_FOUND = Guidance(
     Responsible.FILE_AUTHOR,
     _CHECK_IDS + " An Azure subscription cancelled more than 90 days ago is permanently deleted.",
 )
-_SERVER_ERROR = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE)
+_SERVER_ERROR = Guidance(AnswerClass.RETRY, Responsible.OPERATOR, RETRY_ADVICE)
 _PARENT_FIRST = Guidance(
     AnswerClass.PARENT,
     Responsible.FILE_AUTHOR,
     "Reactivate the Azure plan or parent subscription first, then run failed.csv.",
 )
-_BUSY = Guidance(AnswerClass.NOT_READY, Responsible.NOBODY, LATER_ADVICE)
-_PENDING = Guidance(AnswerClass.LATER, Responsible.NOBODY, "In 24 hours: bulkreact retry, or run failed.csv.")
+_BUSY = Guidance(AnswerClass.NOT_READY, Responsible.OPERATOR, LATER_ADVICE)
+_PENDING = Guidance(AnswerClass.LATER, Responsible.OPERATOR, "In 24 hours: bulkreact retry, or run failed.csv.")
 _THROTTLED = Guidance(
     AnswerClass.THROTTLED,
-    Responsible.NOBODY,
+    Responsible.OPERATOR,
     "Later: bulkreact retry, perhaps with a lower --rate; look for other programs that use the same partner tenant.",
 )
-_UPDATE_FAILED = Guidance(AnswerClass.RETRY, Responsible.NOBODY, RETRY_ADVICE, read_first=True)
+_UPDATE_FAILED = Guidance(AnswerClass.RETRY, Responsible.OPERATOR, RETRY_ADVICE, read_first=True)
 _UNSUPPORTED = Guidance(AnswerClass.RETRY_ONCE, Responsible.MICROSOFT, _ASK_SUPPORT)
 _ANSWER_LOST = Guidance(
-    AnswerClass.RETRY, Responsible.NOBODY, "Run the same command again: it repeats the call under the same request id."
+    AnswerClass.RETRY,
+    Responsible.OPERATOR,
+    "Run the same command again: it repeats the call under the same request id.",
 )
 
 SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
@@ -199,6 +201,6 @@ DEFAULT_BY_CLASS = {
     ),
     4: next(entry for entry in SERVICE_ENTRIES if (entry.http_status, entry.code) == (400, "")),
     5: ErrorCode(
-        "", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.NOBODY, RETRY_ADVICE
+        "", 500, AnswerClass.RETRY, "an error on the side of Partner Center", Responsible.OPERATOR, RETRY_ADVICE
     ),
 }
