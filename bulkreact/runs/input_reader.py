@@ -5,16 +5,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.runs.next_steps import input_arguments
 from bulkreact.sheets.input.input_options import LoadOptions
+from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
 from bulkreact.wording import printable
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _THREADS = "OPENBLAS_NUM_THREADS"
 _STANDARD_INPUT = "-"
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def shown_name(source: str) -> str:
 
 
 @contextmanager
-def open_input(source: str) -> Iterator[Path]:
+def open_input(source: str, limits: ReadLimits) -> Iterator[Path]:
     """Yield the path of the input; a stream is copied into a temporary file first, because it is read twice."""
     path = Path(source)
     if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
@@ -53,8 +55,25 @@ def open_input(source: str) -> Iterator[Path]:
         copy = Path(folder) / "input.csv"
         if source == _STANDARD_INPUT and sys.stdin.isatty():
             sys.stderr.write("Reading the file from the terminal: end it with Ctrl-D.\n")
-        copy.write_bytes(sys.stdin.buffer.read() if source == _STANDARD_INPUT else path.read_bytes())
+        with (
+            refusing(shown_name(source)),
+            nullcontext(sys.stdin.buffer) if source == _STANDARD_INPUT else path.open("rb") as stream,
+        ):
+            _copy_stream(stream, copy, limits)
         yield copy
+
+
+def _copy_stream(stream: BinaryIO, path: Path, limits: ReadLimits) -> None:
+    """Copy a stream into a file; UnreadableError if it is longer than an input is read, or cannot be copied."""
+    count = 0
+    try:
+        with path.open("wb") as copy:
+            while chunk := stream.read(_CHUNK):
+                count += len(chunk)
+                limits.check("bytes", count, "{} bytes")
+                copy.write(chunk)
+    except OSError as error:
+        raise UnreadableError(f"cannot be copied into {path.parent}: {error.strerror}. Nothing was sent.") from None
 
 
 def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:

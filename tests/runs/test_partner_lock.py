@@ -13,6 +13,7 @@ import pytest
 
 from bulkreact.cli.commands import run
 from bulkreact.runs.input_reader import open_input
+from bulkreact.sheets.input.read_limits import ReadLimits
 from tests.support.ids import guid, row, write_csv
 from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
@@ -136,9 +137,9 @@ def test_nobody_waits_for_the_input_of_another_run(program: Program, partner: Pa
     command, others = ("--base-url", partner.base_url, *FAST), list[ProgramResult]()
 
     @contextmanager
-    def open_slowly(source: str) -> Iterator[Path]:
+    def open_slowly(source: str, limits: ReadLimits) -> Iterator[Path]:
         others.append(program.spawn("run", "other.csv", *command))
-        with open_input(source) as path:
+        with open_input(source, limits) as path:
             yield path
 
     with patch.object(run, "open_input", open_slowly):

@@ -108,7 +108,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
         ctx.exit(_discover(ctx, out, reporter))
     from bulkreact.cli.commands.discover_complete import complete  # noqa: PLC0415 - loads pandas
 
-    with open_input(params["complete"]) as path:
+    with open_input(params["complete"], read_layout(params).limits) as path:
         ctx.exit(complete(ctx, path, out, reporter))
 
 

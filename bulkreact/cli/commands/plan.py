@@ -61,10 +61,11 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
     Nothing is reactivated, and without --online nothing is called and no credentials are needed. Every row could be
     sent: exit code 0; some are invalid: 1.
     """
+    options = read_load_options(ctx.params)
     as_json, rate = ctx.params["json"], ctx.params["rate"]
-    with tempfile.TemporaryDirectory() as name, open_input(source) as path:
+    with tempfile.TemporaryDirectory() as name, open_input(source, options.input.limits) as path:
         folder = Path(name)
-        loaded = load_input(folder, source, path, read_load_options(ctx.params), all_errors=True)
+        loaded = load_input(folder, source, path, options, all_errors=True)
         plan = preview_run(folder)
         reads = read_online(ctx, planned_targets(folder)) if online else None
         document = PlanDocument(folder, loaded, plan, rate, _present_state(plan, reads), utc_now())

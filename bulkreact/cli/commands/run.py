@@ -48,16 +48,19 @@ def command(
     Run again on the same input, it continues an unfinished run of it. INPUT may be - for standard input.
     """
     output, service, limits = shared.read_output(ctx), shared.read_service(ctx), shared.read_limits(ctx)
-    reporter = automation.make_reporter(ctx, output)
+    options, reporter = read_load_options(ctx.params), automation.make_reporter(ctx, output)
     # The input first: a stream may take long, and no other process may call the partner while its lock is held.
-    with open_input(source) as path, open_connection(ctx, service, limits, reporter) as connection:
+    with (
+        open_input(source, options.input.limits) as path,
+        open_connection(ctx, service, limits, reporter) as connection,
+    ):
         prepared = prepare_run(
             name_of(source),
             NewRunOptions(
                 output.reports, limit, load_plan(plan) if plan else None, new=new, corrects=store.run_of_results(path)
             ),
             connection,
-            lambda draft: load_input(draft, source, path, read_load_options(ctx.params)),
+            lambda draft: load_input(draft, source, path, options),
             confirmation(connection, yes=output.yes),
         )
         job = RunJob(

@@ -65,7 +65,7 @@ OPTION_GROUPS = {
             "delimiter",
             "encoding",
         ),
-        *("max_rows", "allow_empty", "strict"),
+        *("max_rows", "read_limit", "allow_empty", "strict"),
     ),
     "Inbox": ("watch", "every", "settle", "expect_within", "keep", "again"),
     "What to send": (

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING
+from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING, READ_LIMIT
 from bulkreact.cli.options.shared import combine_options, option
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.sheets.input.input_options import InputOptions, LoadOptions
+from bulkreact.sheets.input.read_limits import LIMIT_NAMES, ReadLimits
 
 _AUTO = "auto"
 _row_options = combine_options(
@@ -43,6 +44,12 @@ layout_options = combine_options(
         type=click.Choice(["include", "skip"]),
         help="What to do with a workbook's hidden rows with data.  [default: refuse the workbook]",
     ),
+    option(
+        "--read-limit",
+        type=READ_LIMIT,
+        multiple=True,
+        help=f"How much of a file is read before it is refused: {', '.join(LIMIT_NAMES)}. No honest file needs it.",
+    ),
 )
 input_options = combine_options(
     _row_options,
@@ -58,7 +65,8 @@ def read_layout(params: Mapping[str, Any]) -> InputOptions:
     columns = dict(params["map"])
     if len(columns) < len(params["map"]):
         raise InputRefusedError("--map names one column twice.")
-    return InputOptions(columns, params["delimiter"], params["encoding"], params["sheet"], params["hidden_rows"])
+    formats = {name: params[name] for name in ("delimiter", "encoding", "sheet", "hidden_rows")}
+    return InputOptions(columns, **formats, limits=ReadLimits(**dict(params["read_limit"])))
 
 
 def read_load_options(params: Mapping[str, Any]) -> LoadOptions:

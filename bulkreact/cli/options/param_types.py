@@ -23,9 +23,12 @@ from bulkreact.settings import (
     parse_webhook_url,
 )
 from bulkreact.sheets.columns import MAPPED_COLUMNS
+from bulkreact.sheets.input.read_limits import LIMIT_NAMES
 
 # As in CSV: a quotation mark in a quoted text is doubled.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_LIMIT = re.compile(r"([a-z]+)=([1-9][0-9]{0,11})([KkMmGg]?)")
+_LIMIT_UNITS = {"": 0, "K": 10, "M": 20, "G": 30}
 _MAPPED = re.compile(rf"""[^\s=]+={_QUOTED.pattern}(?!\S)|\S+""")
 
 Parsed = TypeVar("Parsed")
@@ -93,8 +96,19 @@ def _encoding(text: str) -> str:
     raise ValueError(f"{text!r} is not an encoding; write it like utf-8, utf-16 or cp1252")
 
 
+def _read_limit(text: str) -> tuple[str, int]:
+    """Read NAME=N; K, M and G are powers of 1,024."""
+    match = _LIMIT.fullmatch(text.strip())
+    if not match or match[1] not in LIMIT_NAMES:
+        raise ValueError(
+            f"{text!r} is no limit; write it like columns=20000 or bytes=8G, with one of {', '.join(LIMIT_NAMES)}"
+        )
+    return match[1], int(match[2]) << _LIMIT_UNITS[match[3].upper()]
+
+
 DELIMITER = Parser("character", _delimiter)
 ENCODING = Parser("name", _encoding)
+READ_LIMIT = Parser("NAME=N", _read_limit)
 COLUMN = ColumnParser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)
 RUN_NAME = Parser("RUN", parse_run_name)

@@ -1,12 +1,12 @@
 """Recognises the format of a file by its content, whatever its name says; what is no table is refused in words."""
 
-import gzip
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.errors import FileRefusedError
+from bulkreact.sheets.input.read_limits import ReadLimits, refusing
+from bulkreact.sheets.input.unpacked_file import open_unpacked
 
 _START_LENGTH = 4096
 _GZIP = b"\x1f\x8b"
@@ -58,8 +58,6 @@ _MARKUP_LEFT_OUT = re.compile(rb"(?:\s+|<!--.*?-->)*", re.DOTALL)
 _WEB_ARCHIVE = re.compile(rb"(?:mime-version:|from: <saved by)")
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
-CORRUPT_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
-
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
@@ -71,21 +69,19 @@ class FileFormat:
 
 def detect_format(path: Path, name: str) -> FileFormat:
     """Return the format of a file; FileRefusedError, saying what it is and what to do, if it is no table."""
-    with path.open("rb") as file:
-        start = file.read(_START_LENGTH)
-    compressed = start.startswith(_GZIP)
-    if compressed:
-        try:
-            with gzip.open(path) as unpacked:
-                start = unpacked.read(_START_LENGTH)
-        except CORRUPT_GZIP:
-            raise FileRefusedError.plain(
-                f"{name} cannot be unpacked: it is damaged or cut off. Compress it again."
-            ) from None
+    with refusing(name):
+        start = _read_start(path, compressed=False)
+        if compressed := start.startswith(_GZIP):
+            start = _read_start(path, compressed=True)
     if other := _describe_other(start):
         what, remedy = other
         raise FileRefusedError.plain(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.")
     return FileFormat(start.startswith(_ZIP), compressed)
+
+
+def _read_start(path: Path, *, compressed: bool) -> bytes:
+    with open_unpacked(path, ReadLimits(), compressed=compressed) as file:
+        return file.read(_START_LENGTH)
 
 
 def _describe_other(start: bytes) -> tuple[str, str] | None:

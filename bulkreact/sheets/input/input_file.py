@@ -4,6 +4,7 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, Head
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.read_limits import too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
@@ -49,6 +51,7 @@ class InputFile:
         self._max_rows = max_rows
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
+        options = replace(options, limits=replace(options.limits, max_rows=max_rows))
         rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2])
         self._table = open_table(path, self.name, options, rule)
         self._layout = layout = _layout_of(self.name, self._table, rule)
@@ -123,10 +126,7 @@ class InputFile:
             if self.count <= self._max_rows:
                 yield row
         if self.count > self._max_rows:
-            raise InputRefusedError(
-                f"{self.name} has {self.count:,} rows, more than the {self._max_rows:,} that --max-rows allows. "
-                "Check that it is the right file; if it is, raise --max-rows."
-            )
+            raise InputRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}")
 
     def _rows_without_totals(self) -> Iterator[InputRow]:
         rows = chain.from_iterable(map(self._typed_rows_of, self._table.chunks()))

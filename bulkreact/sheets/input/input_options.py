@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bulkreact.models import Kind
+from bulkreact.sheets.input.read_limits import ReadLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,7 @@ class InputOptions:
     """A file's format, instead of detecting it, and the defaults of its rows.
 
     ``columns`` maps our columns to other headers. ``kind`` None means that the ids of a row decide.
+    A file that exceeds the ``limits`` is refused.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -20,6 +22,7 @@ class InputOptions:
     hidden_rows: str | None = None
     kind: Kind | None = Kind.AZURE
     restore_auto_renew: bool = False
+    limits: ReadLimits = field(default_factory=ReadLimits)
 
 
 @dataclass(frozen=True, slots=True)

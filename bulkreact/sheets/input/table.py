@@ -86,12 +86,10 @@ def header_error(name: str, table: Table, error: ColumnError) -> FileRefusedErro
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
     form = detect_format(path, name)
     if form.is_zip:
-        return WorkbookTable(
-            path, name, rule, compressed=form.is_compressed, sheet=options.sheet, hidden=options.hidden_rows
-        )
+        return WorkbookTable(path, name, rule, options, compressed=form.is_compressed)
     if options.sheet or options.hidden_rows:
         raise FileRefusedError.plain(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
-    return TextTable(path, name, rule, delimiter=options.delimiter, encoding=options.encoding)
+    return TextTable(path, name, rule, options, compressed=form.is_compressed)
 
 
 def id_columns(table: Table) -> list[int]:

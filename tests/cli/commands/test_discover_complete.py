@@ -9,6 +9,7 @@ import pytest
 from openpyxl import Workbook
 
 from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.workbook.xlsx_table import WorkbookTable
 from tests.support.background_loop import serving
 from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
@@ -121,7 +122,7 @@ def test_a_workbook_is_completed_into_a_workbook_or_into_text(program: Program, 
     before = (program.folder / "in.xlsx").read_bytes()
     for out in ("out.xlsx", "out.csv"):
         assert complete(program, server, "--out", out, source="in.xlsx").code == 0
-    table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", HeaderRule())
+    table = WorkbookTable(program.folder / "out.xlsx", "out.xlsx", HeaderRule(), InputOptions())
     assert table.header == (*HEADER, "candidates")
     ((first, second),) = [chunk.to_numpy().tolist() for chunk in table.chunks()]
     assert first[0] == "=1+1"

@@ -10,17 +10,19 @@ from hypothesis import strategies as st
 from bulkreact.errors import InputRefusedError
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import FoundHeader
+from bulkreact.sheets.input.read_limits import ReadLimits
 from bulkreact.sheets.input.text import csv_scan as scan_module
 from bulkreact.sheets.input.text.clean_text import CleanText
 from bulkreact.sheets.input.text.csv_scan import CutOffRow, Scan, scan_records
 
+LIMITS = ReadLimits()
 RULE = HeaderRule({"customer_id": "a", "subscription_id": "b"}, ("customer_id", "subscription_id"))
 
 
 def scan(text: str, part: int = 1 << 16) -> Scan:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "_CHUNK", part)
-        return scan_records(CleanText(io.BytesIO(text.encode()), "utf-8", ","), "input.csv", ",", RULE)
+        return scan_records(CleanText(io.BytesIO(text.encode()), "utf-8", ",", LIMITS), "input.csv", ",", RULE, LIMITS)
 
 
 @given(
@@ -41,7 +43,10 @@ def test_it_finds_what_csv_finds_wherever_a_part_ends(
     found = FoundHeader(3, header, known=2, complete=True)
     cut = not text.endswith(("\n", "\r")) and len(parsed[-1]) < 2 and bool(parsed[-1][0].strip())
     cut_off = CutOffRow(len(parsed), 1) if cut else None
-    assert scan(text, part) == Scan(header[: max(2, used)], found, max(map(len, parsed)), len(parsed), cut_off)
+    scanned = scan(text, part)
+    expected = Scan(header[: max(2, used)], found, max(map(len, parsed)), len(parsed), scanned.longest, cut_off)
+    assert scanned == expected
+    assert scanned.longest >= max(len(",".join(record)) for record in parsed)
 
 
 @pytest.mark.parametrize("part", [1, 7, 1 << 16])

@@ -44,7 +44,7 @@ def save(folder: Path, text: str, encoding: str) -> Path:
 
 def refusal(path: Path) -> str:
     with pytest.raises(InputRefusedError) as error:
-        InputFile(path, max_rows=100, name="input.csv")
+        InputFile(path, max_rows=10_000, name="input.csv")
     return str(error.value)
 
 

@@ -8,6 +8,8 @@ from functools import partial
 from io import TextIOWrapper
 from typing import BinaryIO, TextIO
 
+from bulkreact.sheets.input.read_limits import ReadLimits
+
 _MARK = "\ufeff"
 # The end of a file in old programs.
 _CTRL_Z = "\x1a"
@@ -24,8 +26,9 @@ class CleanText(TextIOWrapper):
     A mark inside a cell is text. ``has_nuls`` tells whether there were NUL characters so far.
     """
 
-    def __init__(self, raw: BinaryIO, encoding: str, delimiters: str) -> None:
+    def __init__(self, raw: BinaryIO, encoding: str, delimiters: str, limits: ReadLimits) -> None:
         super().__init__(raw, encoding=encoding, newline="")
+        self._limits = limits
         # A mark of UTF-8 among text in another encoding.
         self._foreign_mark = codecs.BOM_UTF8.decode(encoding, "replace")
         marks = f"{_MARK}|{re.escape(self._foreign_mark)}"
@@ -46,8 +49,13 @@ class CleanText(TextIOWrapper):
         return self._clean(partial(super().read, size))
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        """Return the rest of the line."""
-        return self._clean(partial(super().readline, size))
+        """Return the rest of the line; UnreadableError if it is too long for a row."""
+        return self._clean(partial(self._read_line, size if size >= 0 else self._limits.row + 1))
+
+    def _read_line(self, size: int) -> str:
+        line = super().readline(size)
+        self._limits.check("row", len(line), "{} characters in a row")
+        return line
 
     def _clean(self, read: Callable[[], str]) -> str:
         # An empty result would mean the end of the file.

@@ -5,16 +5,24 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
+from typing import TYPE_CHECKING
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
+from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError
 from bulkreact.sheets.input.text.clean_text import CleanText
 from bulkreact.sheets.input.text.short_rows import ShortRows
 
+if TYPE_CHECKING:
+    import _csv
+
 _CHUNK = 1 << 16
-# The length of a C long on every platform: only the file itself limits a cell.
-_CELL_LIMIT = 2**31 - 1
+# Above the names of the columns: as many as a sheet has rows.
+_MOST_BLANK = 1_048_576
+_C_LONG = 2**31 - 1
+_TOO_LONG = "field larger than"
+_STRAY_MARK = "Look for a quotation mark that is not closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +35,26 @@ class CutOffRow:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The result of a scan; ``records`` counts blank ones too, ``found`` is None if there are no others."""
+    """The result of a scan; ``records`` counts blank ones too, ``found`` is None if there are no others.
+
+    ``width`` is the number of cells in the widest record, ``longest`` at most that of the characters in the longest.
+    """
 
     header: tuple[str, ...]
     found: FoundHeader | None
     width: int
     records: int
+    longest: int
     cut_off: CutOffRow | None = None
 
 
-def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -> Scan:
-    """Read all records once; FileRefusedError if a quotation mark is not closed, or ids could be in other columns."""
-    csv.field_size_limit(_CELL_LIMIT)
-    scanner = _RecordScanner(file, name, delimiter)
+def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule, limits: ReadLimits) -> Scan:
+    """Read all records once; FileRefusedError if a quotation mark is not closed, or ids could be in other columns.
+
+    UnreadableError if there is more than the limits allow.
+    """
+    csv.field_size_limit(min(limits.cell, _C_LONG))
+    scanner = _RecordScanner(file, name, delimiter, limits)
     try:
         found, below = scanner.scan_to_header(rule)
         header = found.cells if found else ()
@@ -47,24 +62,31 @@ def scan_records(file: CleanText, name: str, delimiter: str, rule: HeaderRule) -
         named = len("\0".join(header).rstrip("\0 \t").split("\0")) if found and found.complete else len(header)
         scanner.scan_to_end(header[:named], below, rule)
     except csv.Error as error:
+        if _TOO_LONG in str(error):
+            near = f"{{}} characters in a cell near row {scanner.records + 1}"
+            raise limits.error("cell", near, _STRAY_MARK) from None
         raise FileRefusedError.plain(
             f"{name} is not a proper CSV file: line {scanner.records + 1} or later: {error}. "
-            "Look for a quotation mark that is not closed, or a stray one inside a cell."
+            f"{_STRAY_MARK}, or a stray one inside a cell."
         ) from None
     width, records = scanner.width, scanner.records
     cut_off = CutOffRow(records, len(scanner.last)) if file.ends_in_line and scanner.is_short(scanner.last) else None
-    return Scan(header[: max(named, scanner.used)], found, width, records, cut_off)
+    return Scan(header[: max(named, scanner.used)], found, width, records, scanner.longest, cut_off)
 
 
 class _RecordScanner:
     """Counts records, and tracks the widest one, the last one and the number of columns in use."""
 
-    def __init__(self, file: CleanText, name: str, delimiter: str) -> None:
+    def __init__(self, file: CleanText, name: str, delimiter: str, limits: ReadLimits) -> None:
         self.records = self.width = self.used = 0
+        self.longest = 1
         self.last: Sequence[str] = ()
         self._file = file
         self._name = name
         self._delimiter = delimiter
+        self._limits = limits
+        # Those with content; and the characters of the lines that belong to the record being read.
+        self._filled = self._length = 0
         self._header: Sequence[str] = ()
         self._short_rows = ShortRows((), HeaderRule())
 
@@ -76,8 +98,10 @@ class _RecordScanner:
 
     def _first_records(self, content: list[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield records with their numbers, and append those with content to a list."""
-        for record in csv.reader(self._file, delimiter=self._delimiter, strict=True):
+        for record in self._parse(self._file):
             self._count(record)
+            if self.records - len(content) > _MOST_BLANK:
+                raise UnreadableError(f"has more than {_MOST_BLANK:,} blank rows. Delete them.")
             if any(map(str.strip, record)):
                 content.append((self.records, record))
                 yield self.records, record
@@ -104,17 +128,18 @@ class _RecordScanner:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
         counts = list(map(str.count, lines, repeat(self._delimiter)))
         width, named = max(counts) + 1, len(self._header)
+        blank = f"{self._delimiter} \t"
+        self._filled += sum(map(bool, map(str.strip, lines, repeat(blank))))
+        self._note_size(len(lines), width, max(map(len, lines)))
         if width > named or (self._short_rows.possible and min(counts) + 1 < named):
             for number, line in enumerate(lines, self.records + 1):
                 self._check(number, line.split(self._delimiter))
         self.last = lines[-1].split(self._delimiter)
-        self.width = max(self.width, width)
-        self.records += len(lines)
 
     def _scan_quoted(self, text: str) -> None:
         """Read the records in a text; the last one may end in the file after it."""
         lines = list(io.StringIO(text, newline=""))
-        reader = csv.reader(chain(lines, self._file), delimiter=self._delimiter, strict=True)
+        reader = self._parse(chain(lines, self._file))
         for record in reader:
             self._count(record)
             if len(record) != len(self._header):
@@ -122,10 +147,30 @@ class _RecordScanner:
             if reader.line_num >= len(lines):
                 break
 
+    def _parse(self, lines: Iterable[str]) -> "_csv.Reader":
+        return csv.reader(map(self._note_line, lines), delimiter=self._delimiter, strict=True)
+
+    def _note_line(self, line: str) -> str:
+        # A cell with line breaks continues the record, and each of its cells may be short enough.
+        self._length += len(line)
+        self._limits.check("row", self._length, "{} characters in a row", _STRAY_MARK)
+        return line
+
     def _count(self, record: Sequence[str]) -> None:
-        self.records += 1
-        self.width = max(self.width, len(record))
+        self._filled += any(record)
+        self._note_size(1, len(record), self._length)
+        self._length = 0
         self.last = record
+
+    def _note_size(self, records: int, width: int, longest: int) -> None:
+        """Count records with at most ``width`` cells; UnreadableError if there are more than the limits allow."""
+        self.records += records
+        self.width = max(self.width, width)
+        self.longest = max(self.longest, longest)
+        self._limits.check("row", longest, "{} characters in a row")
+        self._limits.check("columns", self.width, "{} columns")
+        self._limits.check("cells", self.records * self.width, "{} cells")
+        self._limits.check_rows(self._filled)
 
     def _check(self, number: int, record: Sequence[str]) -> None:
         """Note which columns a wide record uses; FileRefusedError for a short one that can be read in two ways."""

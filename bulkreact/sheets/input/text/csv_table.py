@@ -1,16 +1,13 @@
 """Reads text tables in chunks, all cells as text, after detecting encoding, delimiter and header."""
 
 import codecs
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import pandas as pd
 
@@ -18,6 +15,8 @@ from bulkreact.errors import FileRefusedError
 from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
+from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.read_limits import refusing
 from bulkreact.sheets.input.text.clean_text import CleanText, find_nuls
 from bulkreact.sheets.input.text.csv_dialect import (
     DELIMITERS,
@@ -35,18 +34,18 @@ from bulkreact.sheets.input.text.text_encoding import (
     find_nonsense,
     how_to_find_out,
 )
+from bulkreact.sheets.input.unpacked_file import open_unpacked
 from bulkreact.wording import plural
 
 _CHUNK_CELLS = 200_000
+# In characters, if every row of a chunk is as long as the longest.
+_CHUNK_LENGTH = 64 << 20
 _HEAD_LENGTH = 1 << 16
-_GZIP = b"\x1f\x8b"
 # Western spreadsheets save CSV in none of these encodings, and with one of these delimiters.
 _PLAIN = {"utf-8", "ascii"}
 _SPREADSHEET_DELIMITERS = {";", "\t"}
 # Characters that occur in binary formats but in no table.
 _BINARY = re.compile(r"[\0-\x08\x0e-\x1a]")
-
-_CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 class TextTable:
@@ -59,12 +58,19 @@ class TextTable:
     is_text = True
 
     def __init__(
-        self, path: Path, name: str, rule: HeaderRule, *, delimiter: str | None = None, encoding: str | None = None
+        self, path: Path, name: str, rule: HeaderRule, options: InputOptions, *, compressed: bool = False
     ) -> None:
         self._path = path
         self._name = name
         self._rule = rule
-        compressed, start = _read_start(path, name)
+        self._limits = options.limits
+        with refusing(name):
+            self._examine(options.delimiter, options.encoding, compressed=compressed)
+
+    def _examine(self, delimiter: str | None, encoding: str | None, *, compressed: bool) -> None:
+        """Detect the dialect, scan the text, and collect remarks."""
+        with self._open_bytes(compressed=compressed) as raw:
+            start = raw.read(_HEAD_LENGTH)
         marked = find_mark(start)
         encodings = [encoding] if encoding else candidates(start)
         for candidate in encodings:
@@ -72,7 +78,7 @@ class TextTable:
             try:
                 self.dialect = self._detect_dialect(dialect)
                 with self._open() as file:
-                    self._scan = scan_records(file, name, self.dialect.delimiter, rule)
+                    self._scan = scan_records(file, self._name, self.dialect.delimiter, self._rule, self._limits)
                     has_nuls = file.has_nuls
             except UnicodeError:
                 if candidate == encodings[-1]:
@@ -80,8 +86,6 @@ class TextTable:
                         self._decoding_error(encoding, marked, compressed=compressed)
                     ) from None
                 continue
-            except _CORRUPT:
-                raise _damaged(name) from None
             break
         guessed = self.dialect.encoding == WESTERN and not encoding
         remarks = [*(self._check_western() if guessed else ()), *(self._check_nuls() if has_nuls else ())]
@@ -136,8 +140,9 @@ class TextTable:
                 keep_default_na=False,
                 na_filter=False,
                 skip_blank_lines=False,
-                chunksize=max(1, _CHUNK_CELLS // scan.width),
+                chunksize=max(1, min(_CHUNK_CELLS // scan.width, _CHUNK_LENGTH // scan.longest)),
             ) as reader,
+            refusing(self._name),
         ):
             for chunk in _parse(self._name, reader):
                 read += len(chunk)
@@ -149,7 +154,7 @@ class TextTable:
             )
 
     def _detect_dialect(self, dialect: CsvDialect) -> CsvDialect:
-        with _open_text(self._path, dialect) as text:
+        with self._open_text(dialect) as text:
             head = text.read(_HEAD_LENGTH)
         # Valid UTF-8 is text in practice; any bytes are valid in the Western encoding.
         if dialect.encoding == WESTERN and _BINARY.search(head):
@@ -179,7 +184,7 @@ class TextTable:
 
     def _fits(self, encoding: str, *, compressed: bool) -> bool:
         try:
-            with _open_text(self._path, CsvDialect(encoding, "", compressed)) as text:
+            with self._open_text(CsvDialect(encoding, "", compressed)) as text:
                 head = text.read(_HEAD_LENGTH)
         except UnicodeError:
             return False
@@ -189,7 +194,7 @@ class TextTable:
     def _check_nuls(self) -> Iterator[str]:
         """Yield where NUL characters were passed over; FileRefusedError if they stand for lost rows."""
         with (
-            _open_bytes(self._path, compressed=self.dialect.compressed) as raw,
+            self._open_bytes(compressed=self.dialect.compressed) as raw,
             io.TextIOWrapper(raw, encoding=self.dialect.encoding) as text,
         ):
             nuls = find_nuls(text)
@@ -224,42 +229,24 @@ class TextTable:
             "as 'CSV UTF-8' and run that file."
         )
 
+    def _open_bytes(self, *, compressed: bool) -> io.BufferedReader:
+        return open_unpacked(self._path, self._limits, compressed=compressed)
+
+    @contextmanager
+    def _open_text(self, dialect: CsvDialect) -> Iterator[CleanText]:
+        delimiters = "".join({*DELIMITERS.values(), dialect.delimiter})
+        with (
+            self._open_bytes(compressed=dialect.compressed) as raw,
+            CleanText(raw, dialect.encoding, delimiters, self._limits) as text,
+        ):
+            yield text
+
     @contextmanager
     def _open(self) -> Iterator[CleanText]:
-        with _open_text(self._path, self.dialect) as text:
+        with self._open_text(self.dialect) as text:
             if self.dialect.has_sep_line:
                 text.readline()
             yield text
-
-
-@contextmanager
-def _open_text(path: Path, dialect: CsvDialect) -> Iterator[CleanText]:
-    delimiters = "".join({*DELIMITERS.values(), dialect.delimiter})
-    with (
-        _open_bytes(path, compressed=dialect.compressed) as raw,
-        CleanText(raw, dialect.encoding, delimiters) as text,
-    ):
-        yield text
-
-
-def _open_bytes(path: Path, *, compressed: bool) -> BinaryIO:
-    return gzip.open(path) if compressed else path.open("rb")  # type: ignore[return-value]
-
-
-def _read_start(path: Path, name: str) -> tuple[bool, bytes]:
-    """Return whether a file is compressed, and its first bytes; FileRefusedError if it is no text."""
-    with path.open("rb") as raw:
-        compressed = raw.read(len(_GZIP)) == _GZIP
-    try:
-        with _open_bytes(path, compressed=compressed) as raw:
-            start = raw.read(_HEAD_LENGTH)
-    except _CORRUPT:
-        raise _damaged(name) from None
-    return compressed, start
-
-
-def _damaged(name: str) -> FileRefusedError:
-    return FileRefusedError.plain(f"{name} cannot be unpacked: it is damaged or cut off. Compress it again.")
 
 
 def _count_nuls(number: int, where: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import IO
 from xml.parsers import expat
 
+from bulkreact.sheets.input.read_limits import ReadLimits
 from bulkreact.sheets.input.workbook.workbook_messages import MergedRange
 from bulkreact.sheets.input.workbook.workbook_parts import WorkbookRefusedError, damage_error
 
@@ -13,9 +14,8 @@ _BLOCK = 1 << 16
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
-# calamine allocates all cells of the smallest rectangle: more than a full sheet of thirty columns has are too many, and
-# so is a large rectangle with less than one value in twenty cells.
-_MOST_CELLS, _FEW_CELLS, _MOST_SPARSE = 32_000_000, 2_000_000, 20
+# calamine allocates all cells of the smallest rectangle: a large one with less than one value in twenty cells is refused.
+_FEW_CELLS, _MOST_SPARSE = 2_000_000, 20
 # A value of these types counts even if it is empty.
 _TEXT_TYPES = {"s", "str", "d"}
 _TYPED = {"n", "b"}
@@ -39,7 +39,7 @@ class SheetStructure:
         self.typed: dict[int, list[int | str]] = {}
         self.first_row = self.first_column = sys.maxsize
         self.last_row = self.last_column = -1
-        self.values = 0
+        self.values = self.filled_rows = 0
 
     @property
     def rectangle(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -51,7 +51,7 @@ class SheetStructure:
     def check_size(self, sheet: str) -> None:
         """Refuse a sheet with a cell far away from the others."""
         rows, columns = self.last_row - self.first_row + 1, self.last_column - self.first_column + 1
-        most = min(_MOST_CELLS, max(_FEW_CELLS, self.values * _MOST_SPARSE))
+        most = max(_FEW_CELLS, self.values * _MOST_SPARSE)
         if self.rectangle and rows * columns > most:
             raise WorkbookRefusedError(
                 f"has in sheet {sheet!r} a cell far away from the others: row {self.last_row + 1}, column "
@@ -59,14 +59,21 @@ class SheetStructure:
             )
 
 
-def read_structure(part: IO[bytes], sheet: str) -> SheetStructure:
-    """Return the structure of a sheet; WorkbookRefusedError if its rows and cells contradict each other."""
+def read_structure(part: IO[bytes], sheet: str, limits: ReadLimits) -> SheetStructure:
+    """Return the structure of a sheet; WorkbookRefusedError if its rows and cells contradict each other.
+
+    UnreadableError if it is larger than the limits allow.
+    """
     structure = SheetStructure()
     scanner = _SheetScanner(structure, sheet)
     while block := part.read(_BLOCK):
         scanner.feed(block)
     scanner.feed(b"", is_final=True)
     structure.check_size(sheet)
+    if structure.rectangle:
+        width = structure.last_column + 1
+        limits.check("columns", width, "{} columns")
+        limits.check("cells", width * (structure.last_row - structure.first_row + 1), "{} cells")
     return structure
 
 
@@ -210,6 +217,7 @@ class _SheetScanner:
             structure.texts.get(row, {}).pop(column, None)
         if row != self._valued_row:
             self._valued_row = row
+            structure.filled_rows += 1
             structure.first_row, structure.last_row = min(structure.first_row, row), max(structure.last_row, row)
             if self._hidden:
                 structure.hidden.add(row)

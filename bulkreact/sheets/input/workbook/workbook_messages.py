@@ -2,6 +2,8 @@
 
 import msgspec
 
+from bulkreact.sheets.input.read_limits import ReadLimits
+
 # A number or a truth value: column, what is stored for it, index of its style, and whether it is a truth value.
 TypedValue = tuple[int, str, int, bool]
 # A rectangle of cells that are merged: first row, first column, last row, last column, counted from 0.
@@ -15,6 +17,7 @@ class Job(msgspec.Struct, frozen=True):
     sheet: str | None
     hidden: str | None
     head_rows: int
+    limits: ReadLimits
 
 
 class SheetHead(msgspec.Struct, frozen=True):

@@ -11,20 +11,18 @@ from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
 
+from bulkreact.sheets.input.read_limits import ReadLimits
+
 _BOOK = "xl/workbook.xml"
 _STYLES = "xl/styles.xml"
 # Excel knows no longer ones, and has these itself.
 _FORMAT_LENGTH = 255
 _BUILT_IN = {*map(str, range(50))}
 _RELATIONS = "xl/_rels/workbook.xml.rels"
-_MOST_PARTS = 10_000
-_MOST_BYTES = 4 << 30
-# Empty cells with a format compress about sixty times; only zeros reach a thousand.
-_MOST_RATIO = 250
-_SMALL = 16 << 20
 _ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _READABLE = {"utf-8", "ascii"}
 _DECLARATION_LENGTH = 200
+_COPY_TABLE = "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'"
 SAVE_AGAIN = "Open it in Excel or LibreOffice and save it again as .xlsx, or as 'CSV UTF-8'."
 _OTHER_DOCUMENTS = {
     "word/": "a Word document",
@@ -58,9 +56,12 @@ def damage_error(detail: str) -> WorkbookRefusedError:
 
 
 class WorkbookParts:
-    """The parts of a container that is an .xlsx workbook; WorkbookRefusedError for any other and for bombs."""
+    """The parts of a container that is an .xlsx workbook; WorkbookRefusedError for any other, UnreadableError for bombs.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    ``size`` is that of all parts unpacked, in bytes.
+    """
+
+    def __init__(self, file: IO[bytes], limits: ReadLimits) -> None:
         try:
             self._archive = zipfile.ZipFile(file)
         except zipfile.BadZipFile:
@@ -69,8 +70,9 @@ class WorkbookParts:
         self._names = {_plain_name(info.filename): info.filename for info in self._archive.infolist()}
         if len(self._names) < len(self._archive.infolist()):
             raise damage_error("one of its parts occurs twice")
+        self.size = sum(part.file_size for part in self._archive.infolist())
         self._check_kind()
-        self._check_size()
+        self._check_size(limits)
         for name in self._names:
             if name.startswith("xl/") and name.endswith((".xml", ".rels")):
                 self._check_encoding(name)
@@ -128,19 +130,12 @@ class WorkbookParts:
             raise WorkbookRefusedError.plain("is an empty archive. Name the file that has the table.")
         raise WorkbookRefusedError.plain("is a zip archive, and no workbook. Unpack it, and run the file inside.")
 
-    def _check_size(self) -> None:
+    def _check_size(self, limits: ReadLimits) -> None:
         parts = self._archive.infolist()
-        if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES:
-            raise WorkbookRefusedError.plain(
-                f"has {len(parts):,} parts of {sum(part.file_size for part in parts):,} bytes, more than a workbook is "
-                "read with. Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
-            )
+        limits.check("parts", len(parts), "{} parts", _COPY_TABLE)
+        limits.check("bytes", self.size, "{} bytes, unpacked", _COPY_TABLE)
         for part in parts:
-            if part.file_size > max(_SMALL, part.compress_size * _MOST_RATIO):
-                raise WorkbookRefusedError.plain(
-                    f"unpacks to more than {_MOST_RATIO} times its size, as no table does. "
-                    "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'."
-                )
+            limits.check_ratio(part.compress_size, part.file_size)
             if part.flag_bits & 1:
                 raise WorkbookRefusedError.plain("is encrypted. Save it as .xlsx without a password.")
 
@@ -169,6 +164,8 @@ class WorkbookParts:
             if _local_name(element) == "sheet":
                 relation = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
                 parts[str(element.get("name"))] = _absolute_name(targets.get(relation, ""))
+        if len(parts) > len({*parts.values()}):
+            raise damage_error("two of its sheets are the same part")
         return parts
 
     def _parse(self, name: str) -> Element:

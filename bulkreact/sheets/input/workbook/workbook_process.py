@@ -3,13 +3,13 @@
 It answers a job with the first rows of the sheets, and the choice of one with its table. What it does not expect ends it.
 """
 
-import gzip
 import io
 import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from math import isfinite
@@ -19,6 +19,8 @@ from typing import IO
 import msgspec
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError
+from bulkreact.sheets.input.unpacked_file import open_unpacked
 from bulkreact.sheets.input.workbook.sheet_structure import SheetStructure, read_structure
 from bulkreact.sheets.input.workbook.workbook_messages import (
     Choice,
@@ -34,11 +36,12 @@ from bulkreact.sheets.input.workbook.workbook_messages import (
 from bulkreact.sheets.input.workbook.workbook_parts import SAVE_AGAIN, WorkbookParts, WorkbookRefusedError, damage_error
 from bulkreact.wording import plural
 
-_MEMORY = 4 << 30
 _MOST_UNPACKED = 512 << 20
+# In bytes: for the program itself, and for each byte of the workbook's parts. Honest workbooks take half of that.
+_MEMORY, _MEMORY_RATIO = 512 << 20, 24
 # In characters and cells.
 _CHUNK_SIZE = 4 << 20
-_MOST_TEXT = 64 << 20
+_MOST_HEADS = 64 << 20
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _DAYS_UNTIL_1904 = 1462
@@ -52,24 +55,27 @@ def main() -> None:
     """Answer the job and the choice on standard input, a line each; the argument is the workbook's path."""
     # The program that reads the answers handles signals for both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_resources()
     requests = sys.stdin.buffer
+    job = msgspec.json.decode(requests.readline(), type=Job)
+    _limit_memory(job.limits.memory)
     try:
-        workbook = _Workbook(Path(sys.argv[1]), msgspec.json.decode(requests.readline(), type=Job))
+        workbook = _Workbook(Path(sys.argv[1]), job)
         _send(Heads(workbook.heads()))
         if line := requests.readline():
             for reply in workbook.table(msgspec.json.decode(line, type=Choice)):
                 _send(reply)
     except WorkbookRefusedError as error:
         _send(Refusal(str(error), error.public))
+    except UnreadableError as error:
+        _send(Refusal(str(error), str(error)))
 
 
-def _limit_resources() -> None:
-    """Limit the memory where the system can, and leave no dump of it."""
+def _limit_memory(memory: int) -> None:
+    """Limit the memory where the system can, and leave no dump of it; elsewhere ``process_watch`` does."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - Windows has none
 
-        for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+        for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
             hard = resource.getrlimit(kind)[1]
             # macOS refuses limits below what is in use.
             with suppress(OSError, ValueError):
@@ -86,8 +92,9 @@ class _Workbook:
 
     def __init__(self, path: Path, job: Job) -> None:
         self._job = job
-        file = _open_file(path, compressed=job.compressed)
-        self._parts = WorkbookParts(file)
+        file = _open_file(path, job)
+        self._parts = WorkbookParts(file, job.limits)
+        _limit_memory(min(job.limits.memory, _MEMORY + _MEMORY_RATIO * self._parts.size))
         file.seek(0)
         self._book = CalamineWorkbook.from_filelike(file)
         self._loaded: tuple[str, CalamineSheet, SheetStructure] | None = None
@@ -98,8 +105,8 @@ class _Workbook:
         size = 0
         for name in self._names():
             rows = list(islice(self._rows_with_content(name), self._job.head_rows))
-            size += sum(_text_length(number, cells) for number, cells in rows)
-            if size > _MOST_TEXT:
+            size += sum(_text_length(cells, self._job.limits) for _, cells in rows)
+            if size > _MOST_HEADS:
                 raise WorkbookRefusedError.plain(f"has too much text in the first rows of its sheets. {SAVE_AGAIN}")
             heads.append(SheetHead(name, rows))
         return heads
@@ -107,6 +114,7 @@ class _Workbook:
     def table(self, choice: Choice) -> Iterator[Reply]:
         """Yield the table below a header in chunks, without blank rows, and without hidden ones that are to be skipped."""
         _, sheet, structure = self._load(choice.sheet)
+        self._job.limits.check_rows(structure.filled_rows)
         header = next((cells for _, cells in _rows(sheet, structure, choice.header_row)), [])
         used = _used_columns(sheet, structure, choice.header_row, header)
         first, end = (min(used), max(used) + 1) if used else (0, 0)
@@ -116,13 +124,14 @@ class _Workbook:
         shown = ((number, _cut(cells, first, end)) for number, cells in below if number not in skipped)
         rows = ((number, cells) for number, cells in shown if _has_content(cells))
         typed = _TypedCells(structure.typed, first, end, counts_from_1904=self._parts.counts_from_1904)
-        yield from _chunks(rows, typed)
+        yield from _chunks(rows, typed, self._job.limits)
 
     def _names(self) -> list[str]:
         """Return the sheets in which to look for the table."""
         sheets = [sheet for sheet in self._book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
         if not sheets:
             raise damage_error("it lists no sheet")
+        self._job.limits.check("sheets", len(sheets), "{} sheets")
         names = [sheet.name for sheet in sheets]
         if self._job.sheet is not None:
             if self._job.sheet not in names:
@@ -134,7 +143,7 @@ class _Workbook:
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None
             with self._parts.open_sheet(name) as part:
-                structure = read_structure(part, name)
+                structure = read_structure(part, name, self._job.limits)
             sheet = self._book.get_sheet_by_name(name)
             read = None if sheet.start is None else (sheet.start, sheet.end)
             if read != structure.rectangle:
@@ -162,17 +171,13 @@ class _Workbook:
         return set(numbers)
 
 
-def _open_file(path: Path, *, compressed: bool) -> IO[bytes]:
+def _open_file(path: Path, job: Job) -> IO[bytes]:
     """Open a workbook, unpacked into memory if it is compressed."""
-    if not compressed:
+    if not job.compressed:
         return path.open("rb")
-    with gzip.open(path) as packed:
-        content = packed.read(_MOST_UNPACKED + 1)
-    if len(content) > _MOST_UNPACKED:
-        raise WorkbookRefusedError.plain(
-            f"unpacks to more than {_MOST_UNPACKED:,} bytes. Unpack it, and run the workbook."
-        )
-    return io.BytesIO(content)
+    limits = replace(job.limits, bytes=min(job.limits.bytes, _MOST_UNPACKED))
+    with open_unpacked(path, limits, compressed=True) as packed:
+        return io.BytesIO(packed.read())
 
 
 def _used_columns(sheet: CalamineSheet, structure: SheetStructure, header_row: int, header: list[str]) -> set[int]:
@@ -229,7 +234,7 @@ class _TypedCells:
         return repr(float(value) + _DAYS_UNTIL_1904) if self._counts_from_1904 and _DATE.match(text) else value
 
 
-def _chunks(rows: Iterator[tuple[int, list[str]]], typed: _TypedCells) -> Iterator[Rows]:
+def _chunks(rows: Iterator[tuple[int, list[str]]], typed: _TypedCells, limits: ReadLimits) -> Iterator[Rows]:
     """Yield the rows in chunks, the last without any."""
     chunk = Rows([], [], [])
     size = 0
@@ -237,7 +242,7 @@ def _chunks(rows: Iterator[tuple[int, list[str]]], typed: _TypedCells) -> Iterat
         chunk.numbers.append(number)
         chunk.cells.append(cells)
         chunk.typed.append(typed.of(number, cells))
-        size += _text_length(number, cells) + len(cells)
+        size += _text_length(cells, limits) + len(cells)
         if size > _CHUNK_SIZE:
             yield chunk
             chunk, size = Rows([], [], []), 0
@@ -246,13 +251,12 @@ def _chunks(rows: Iterator[tuple[int, list[str]]], typed: _TypedCells) -> Iterat
     yield Rows([], [], [])
 
 
-def _text_length(number: int, cells: list[str]) -> int:
-    """Return the characters in a row; WorkbookRefusedError if they are too many."""
+def _text_length(cells: list[str], limits: ReadLimits) -> int:
+    """Return the characters in a row; UnreadableError if they are too many."""
     length = sum(map(len, cells))
-    if length > _MOST_TEXT:
-        raise WorkbookRefusedError.plain(
-            f"has {length:,} characters in row {number + 1}, more than a row is read with. Shorten its cells."
-        )
+    limits.check("row", length, "{} characters in a row", "Shorten its cells")
+    if length > limits.cell:
+        limits.check("cell", max(map(len, cells)), "{} characters in a cell", "Shorten it")
     return length
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from bulkreact.errors import FileRefusedError, ReaderNotStartedError
+from bulkreact.sheets.input.workbook.process_watch import ProcessWatch
 from bulkreact.sheets.input.workbook.workbook_messages import (
     Choice,
     Heads,
@@ -23,8 +23,6 @@ from bulkreact.sheets.input.workbook.workbook_messages import (
     TableHead,
 )
 
-# No honest workbook takes so long for one answer.
-_SECONDS = 600
 # Python's variables and the working directory count for nothing: the process imports exactly what this one does.
 _CODE = "import sys; sys.path[:] = {}; from bulkreact.sheets.input.workbook.workbook_process import main; main()"
 _REMEDY = "Open it in Excel or LibreOffice and save it again as .xlsx, or save the table alone as 'CSV UTF-8'."
@@ -37,6 +35,7 @@ class WorkbookReader:
 
     def __init__(self, path: Path, name: str, job: Job) -> None:
         self._name = name
+        self._limits = job.limits
         command = [sys.executable, "-I", "-c", _CODE.format(ascii(sys.path)), str(path)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this program itself
@@ -75,16 +74,14 @@ class WorkbookReader:
             _pipe(self._process.stdin).flush()
 
     def _receive(self, expected: type[_ReplyT]) -> _ReplyT:
-        watchdog = threading.Timer(_SECONDS, self._process.kill)
-        watchdog.start()
-        try:
+        with ProcessWatch(self._process, self._limits) as watch:
             line = _pipe(self._process.stdout).readline()
-        finally:
-            watchdog.cancel()
         try:
             reply = msgspec.json.decode(line, type=Reply)
         except msgspec.DecodeError:
-            message = f"is no Excel workbook that could be read (it is damaged, or too large). {_REMEDY}"
+            message = (
+                watch.reason or f"is no Excel workbook that could be read (it is damaged, or too large). {_REMEDY}"
+            )
             reply = Refusal(message, message)
         if isinstance(reply, expected):
             return reply

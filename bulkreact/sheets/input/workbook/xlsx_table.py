@@ -8,15 +8,18 @@ import pandas as pd
 from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.header_search import TITLE_LINES, FoundHeader, find_header
+from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.workbook.merged_cells import MergedCells
 from bulkreact.sheets.input.workbook.workbook_messages import Choice, Job, SheetHead
 from bulkreact.sheets.input.workbook.workbook_reader import WorkbookReader
+
+_SHEETS_NAMED = 10
 
 
 class WorkbookTable:
     """A table in the named sheet of a workbook, or in the first visible sheet with a header that follows the rule.
 
-    ``hidden`` decides about hidden rows with data: ``include`` or ``skip``; without it the workbook is refused.
+    ``options.hidden_rows`` decides about hidden rows with data; without it the workbook is refused.
     InputRefusedError if there is no such table. Results in a workbook have no formula guard. ``remark`` names other
     sheets that have such a table too.
     """
@@ -31,14 +34,13 @@ class WorkbookTable:
         path: Path,
         name: str,
         rule: HeaderRule,
+        options: InputOptions,
         *,
         compressed: bool = False,
-        sheet: str | None = None,
-        hidden: str | None = None,
     ) -> None:
         self._path = path
         self._name = name
-        self._job = Job(compressed, sheet, hidden, TITLE_LINES + 1)
+        self._job = Job(compressed, options.sheet, options.hidden_rows, TITLE_LINES + 1, options.limits)
         reader = WorkbookReader(path, name, self._job)
         self._reader: WorkbookReader | None = reader
         tables = [(head.sheet, _find_header(head, rule)) for head in reader.heads]
@@ -100,5 +102,7 @@ def _choose(tables: Sequence[tuple[str, FoundHeader | None]]) -> tuple[str, Foun
 def _describe_others(name: str, sheet: str, others: Sequence[str]) -> str:
     if not others:
         return ""
-    names = ", ".join(map(repr, others))
+    names = ", ".join(map(repr, others[:_SHEETS_NAMED]))
+    if len(others) > _SHEETS_NAMED:
+        names += f" and {len(others) - _SHEETS_NAMED:,} more"
     return f"{name}: sheet {sheet!r} is read; {names} has such columns as well. --sheet chooses another."
