@@ -15,7 +15,7 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.watched_rows import to_restore
-from bulkreact.batch.journal.writer import Writer
+from bulkreact.batch.journal.writer import Writer, translating_write_errors
 from bulkreact.batch.run.parents import ParentSubscriptions
 from bulkreact.batch.run.runner import Runner
 from bulkreact.batch.verify.subscription_watch import PollSchedule
@@ -40,6 +40,12 @@ class RunSession:
 
 async def send_and_watch(session: RunSession, *, send: bool) -> StopReason:
     """Send the pending rows of a journal if ``send``, then watch the accepted ones; return why the work stopped."""
+    # Rows are read from the journal while they are sent.
+    with translating_write_errors():
+        return await _send_and_watch(session, send=send)
+
+
+async def _send_and_watch(session: RunSession, *, send: bool) -> StopReason:
     limits = session.limits
     first_call = session.journal.next_call_id()
     writer = Writer(session.journal.path, appends=schema.APPENDS)
