@@ -1,12 +1,15 @@
 """Numbers, dates and truth values of a sender's workbook come back as what they were, in its formats."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from bulkreact.batch.journal.seal import seal
+from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, row, scenario_id
 from tests.support.program import Partner, Program
@@ -106,3 +109,14 @@ def test_a_changed_value_in_the_journal_is_found(program: Program, partner: Part
     ended = program("results", run.name)
     assert ended.code == 2
     assert "typed_cells" in ended.err
+
+
+def test_a_journal_without_such_a_table_is_read(program: Program, partner: Partner) -> None:
+    write_workbook(program.folder / "input.xlsx", 1)
+    run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
+    with closing(connect_sqlite(run / "journal.sqlite3")) as connection:
+        connection.execute("DROP TABLE typed_cells")
+        seal(connection)
+    (run / "results.xlsx").unlink()
+    assert program("results", run.name).code == 0
+    assert {type(value) for value, _ in values_in(run / "results.xlsx")[0]} == {str}
