@@ -174,8 +174,10 @@ class Trial:
         for path in copies:
             if path.read_bytes() != (run / "results.csv").read_bytes():
                 yield f"{path} is no copy of the results"
-        latest = json.loads((run.parent / "latest.json").read_text())
-        if latest != summary:
+        latest = run.parent / "latest.json"
+        if not latest.exists():
+            yield "there is no latest.json"
+        elif json.loads(latest.read_text()) != summary:
             yield "latest.json is not the run's summary"
 
     @property
