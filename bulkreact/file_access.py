@@ -79,7 +79,7 @@ def take_private_folder(folder: Path) -> None:
 
 
 def needs_home(folder: Path) -> bool:
-    """Return whether a path is still below a home folder that nobody knows."""
+    """Return whether a path is still below a home folder that is not known."""
     return folder.parts[:1] == ("~",)
 
 

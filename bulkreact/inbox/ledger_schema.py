@@ -82,7 +82,7 @@ def _set_activity(time: str, where: str) -> str:
     return f"UPDATE inboxes SET {times}, checksum = {checksum} WHERE folder = ?1 AND {where}"  # noqa: S608 - constants
 
 
-# A time to come was read off a clock that was wrong; until then nobody would miss new files.
+# A time in the future came from a wrong clock; until then no missing file would be reported.
 LIMIT_TIMES = _set_activity("min(last_new_at, ?2)", "max(began_at, coalesce(last_new_at, '')) > ?2")
 RECORD_ACTIVITY = _set_activity("?2", "true")
 STAGE_OF_RUN = _set_stage("run_id = ?2")

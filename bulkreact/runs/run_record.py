@@ -101,7 +101,7 @@ class Run(Struct, frozen=True, dict=True):
 def read_run(folder: Path, *, counting: bool = False, at_rest: bool = False) -> Run:
     """Return the run in a folder, read from its journal; raises JournalUnreadableError and OSError.
 
-    ``at_rest``: nobody works on it; if somebody does after all, what is returned may be wrong.
+    ``at_rest``: no process works on it; if one does after all, what is returned may be wrong.
     """
     with RestingJournalReader(folder) if at_rest else JournalReader(folder) as journal:
         unknown, counts = journal.unknown_count(), None

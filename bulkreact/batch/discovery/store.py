@@ -222,7 +222,7 @@ class DiscoveryStore:
         self._lock.remove()
 
     def _delete_old(self, before: str, after: str) -> None:
-        # Customers that were not read completely are read again. A time to come was read off a clock that was wrong.
+        # Customers that were not read completely are read again. A time in the future came from a wrong clock.
         old = f"read_at IS NULL OR read_at < '{before}' OR read_at > '{after}'"
         self.connection.execute("BEGIN IMMEDIATE")
         for table in ("entries", "troubles"):
