@@ -116,11 +116,22 @@ class Ledger:
         sql = "SELECT 1 FROM left_in_place WHERE (inbox, name, sha256) = (?, ?, ?)"
         return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
 
+    def begin_reading(self, name: bytes, sha256: str) -> int:
+        """Record that a file is about to be read; return how many times that was begun and did not end."""
+        sql = "SELECT begun FROM readings WHERE (inbox, name, sha256) = (?, ?, ?)"
+        begun = self._connection.execute(sql, (self.inbox, name, sha256)).fetchone()
+        self._write(ledger_schema.BEGIN_READING, self.inbox, name, sha256, 1)
+        return begun[0] if begun else 0
+
+    def end_reading(self, name: bytes, sha256: str) -> None:
+        """Record that the process has survived a file."""
+        self._write("DELETE FROM readings WHERE (inbox, name, sha256) = (?, ?, ?)", self.inbox, name, sha256)
+
     def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
         rows = self._connection.execute(f"SELECT {ledger_schema.COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
         return [replace(LedgerEntry(*columns), stage=FilingStage(columns[-1])) for columns in rows]
 
-    def _write(self, sql: str, *values: str | bytes | None) -> None:
+    def _write(self, sql: str, *values: str | bytes | int | None) -> None:
         try:
             self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:
@@ -163,7 +174,7 @@ def _create_tables(
     connection: sqlite3.Connection, path: Path, entries_of_runs: Callable[[], Iterator[LedgerEntry]]
 ) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in {0, ledger_schema.EARLIER_VERSION, ledger_schema.VERSION}:
+    if version not in {0, *ledger_schema.VERSIONS}:
         raise InputRefusedError(
             f"The ledger {path} has format {version}, this program reads format {ledger_schema.VERSION}: use the version of "
             "bulkreact that made it."
@@ -175,11 +186,9 @@ def _create_tables(
         for statement in ledger_schema.TABLES.split(";"):
             connection.execute(statement)
         connection.executemany(ledger_schema.insert("entries"), map(astuple, entries_of_runs()))
-    if version == ledger_schema.EARLIER_VERSION:
-        for table, columns in ledger_schema.RECORDS.items():
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
-            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table, columns)}")  # noqa: S608 - constants
-        connection.execute(f"PRAGMA user_version = {ledger_schema.VERSION}")
+    elif version != ledger_schema.VERSION:
+        for statement in ledger_schema.steps_from(version):
+            connection.execute(statement)
     connection.execute("COMMIT")
 
 
@@ -188,9 +197,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise _damaged(path, str(found))
-    if connection.execute("PRAGMA user_version").fetchone()[0] != ledger_schema.VERSION:
-        return
-    for table, columns in ledger_schema.RECORDS.items():
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for table, columns in ledger_schema.tables_with_checksums(version).items():
         sql = f"SELECT 1 FROM {table} NOT INDEXED WHERE checksum IS NOT {checksum_sql(table, columns)} LIMIT 1"  # noqa: S608 - constants
         if connection.execute(sql).fetchone():
             raise _damaged(path, f"a record in {table} does not match its checksum")

@@ -1,12 +1,14 @@
 """The format of the ledger of sweeps, and the statements that write it; each record has a checksum."""
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from bulkreact.batch.journal.checksums import checksum_sql
 
-VERSION = 2
-# Without checksums.
-EARLIER_VERSION = 1
+VERSION = 3
+# Version 1 was without checksums, version 2 without readings.
+_WITH_CHECKSUMS = 2
+VERSIONS = range(1, VERSION + 1)
 
 
 class FilingStage(StrEnum):
@@ -22,6 +24,16 @@ class FilingStage(StrEnum):
     FILED = "settled"
 
 
+_READINGS = """
+CREATE TABLE readings (
+    inbox BLOB NOT NULL,
+    name BLOB NOT NULL,
+    sha256 TEXT NOT NULL,
+    begun INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (inbox, name, sha256)
+) STRICT;
+"""
 TABLES = f"""
 CREATE TABLE inboxes (
     folder BLOB PRIMARY KEY,
@@ -51,6 +63,7 @@ CREATE TABLE left_in_place (
     PRIMARY KEY (inbox, name, sha256)
 ) STRICT;
 
+{_READINGS}
 PRAGMA user_version = {VERSION};
 """
 # What the checksum of a record covers.
@@ -58,8 +71,27 @@ RECORDS = {
     "inboxes": ("folder", "began_at", "last_new_at"),
     "entries": ("run_id", "content", "target", "tenant_id", "inbox", "name", "sha256", "stage"),
     "left_in_place": ("inbox", "name", "sha256"),
+    "readings": ("inbox", "name", "sha256", "begun"),
 }
+_ADDED_IN_3 = {"readings"}
 COLUMNS = ", ".join(RECORDS["entries"])
+
+
+def tables_with_checksums(version: int) -> Mapping[str, tuple[str, ...]]:
+    """Return the tables of a version whose records have checksums, with what these cover."""
+    if version < _WITH_CHECKSUMS:
+        return {}
+    return {table: columns for table, columns in RECORDS.items() if version == VERSION or table not in _ADDED_IN_3}
+
+
+def steps_from(version: int) -> Iterator[str]:
+    """Yield the statements that bring a ledger of an earlier version to this one."""
+    if version < _WITH_CHECKSUMS:
+        for table in RECORDS.keys() - _ADDED_IN_3:
+            yield f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
+            yield f"UPDATE {table} SET checksum = {checksum_sql(table, RECORDS[table])}"  # noqa: S608 - constants
+    yield _READINGS
+    yield f"PRAGMA user_version = {VERSION}"
 
 
 def insert(table: str) -> str:
@@ -87,3 +119,7 @@ LIMIT_TIMES = _set_activity("min(last_new_at, ?2)", "max(began_at, coalesce(last
 RECORD_ACTIVITY = _set_activity("?2", "true")
 STAGE_OF_RUN = _set_stage("run_id = ?2")
 STAGE_OF_FILE = _set_stage("(inbox, name, sha256) = (?2, ?3, ?4) AND stage <> ?5")
+BEGIN_READING = (
+    f"{insert('readings').removesuffix(' DO NOTHING')} (inbox, name, sha256) DO UPDATE SET begun = begun + 1, "
+    f"checksum = {checksum_sql('readings', RECORDS['readings'], begun='begun + 1')}"
+)

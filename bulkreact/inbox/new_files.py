@@ -12,6 +12,7 @@ from bulkreact.inbox.foreign_file import FileSnapshot, digest_of, private_copy, 
 from bulkreact.inbox.ledger import LedgerEntry, content_of
 from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
+from bulkreact.inbox.reading import FileFailedError, read_guarded
 from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -32,6 +33,7 @@ class RefusedFile:
 
     reason: str
     public: str
+    exit_code: int = InputRefusedError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class NewFileProcessor:
         now = job.environment.now()
         run_id = store.new_id(name_of(snapshot.name), now)
         with store.draft(job.output.reports, run_id) as draft:
-            file = self._read(draft, snapshot, run_id, access, now)
+            file = self._read(draft, snapshot, sha256, run_id, access, now)
             changed, known = self._has_changed(snapshot), known_runs(job.output.reports)
             if isinstance(file, NewFile) and not changed and not job.again:
                 file = self._with_runs(file, access)
@@ -135,15 +137,20 @@ class NewFileProcessor:
                 return self.sweep.run(entry, job.output.reports / entry.run_id, access)
 
     def _read(
-        self, draft: Path, snapshot: FileSnapshot, run_id: str, access: AuthorizedAccess, now: datetime
+        self, draft: Path, snapshot: FileSnapshot, sha256: str, run_id: str, access: AuthorizedAccess, now: datetime
     ) -> RefusedFile | NewFile:
         job, inbox, copy = self.sweep.job, self.sweep.inbox, draft / _COPY
         name = printable(inbox.path / snapshot.name)
         try:
             with private_copy(inbox, snapshot, copy):
-                loaded = job.environment.read_input(draft, name, copy)
+                loaded = read_guarded(
+                    *(job.ledger, os.fsencode(snapshot.name), sha256, name),
+                    lambda: job.environment.read_input(draft, name, copy),
+                )
         except FileRefusedError as error:
             return _refused(name, error)
+        except FileFailedError as error:
+            return RefusedFile(f"{error.trace}{name} {error}", f"{name} {error}", error.exit_code)
         metadata = new_metadata(
             run_id, name_of(snapshot.name), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
         )
@@ -210,7 +217,7 @@ class NewFileProcessor:
                 job.ledger.mark_left_in_place(os.fsencode(name), job.dedup_key(sha256))
         moved = f" It was moved to {printable(path)}." if path else ""
         self.sweep.reporter.error(f"{refused.reason}{moved}")
-        return FileResult(name, FileOutcome.REFUSED, InputRefusedError.exit_code, message=refused.public)
+        return FileResult(name, FileOutcome.REFUSED, refused.exit_code, message=refused.public)
 
     def _file_copy(self, snapshot: FileSnapshot, sha256: str, earlier: LedgerEntry) -> FileResult:
         """Move a duplicate away and report it; it stays if its run is unfinished."""

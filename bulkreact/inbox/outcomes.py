@@ -60,9 +60,14 @@ class FileResult:
         return ": ".join(part for part in (printable(self.name), self.message or f"exit code {self.exit_code}") if part)
 
 
-def ends_sweep(code: int) -> bool:
-    """Return whether an exit code ends the sweep: it is fatal, or another run has the partner's lock."""
-    return is_fatal(code) or code == AlreadyRunningError.exit_code
+def ends_watch(result: FileResult) -> bool:
+    """Return whether the result of a file is fatal for all others: not if it was put aside."""
+    return result.outcome is not FileOutcome.REFUSED and is_fatal(result.exit_code)
+
+
+def ends_sweep(result: FileResult) -> bool:
+    """Return whether a result ends the sweep: it is fatal, or another run has the partner's lock."""
+    return ends_watch(result) or result.exit_code == AlreadyRunningError.exit_code
 
 
 def inactivity_message(last_activity: datetime, now: datetime, allowed: float | None) -> str:

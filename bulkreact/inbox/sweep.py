@@ -11,12 +11,11 @@ from bulkreact.errors import (
     EXIT_SUCCESS,
     BulkreactError,
     InputRefusedError,
-    is_fatal,
     is_refused_by_system,
     most_severe,
 )
 from bulkreact.inbox.new_files import NewFileProcessor
-from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, inactivity_message, sweep_metrics
+from bulkreact.inbox.outcomes import FileOutcome, FileResult, ends_sweep, ends_watch, inactivity_message, sweep_metrics
 from bulkreact.inbox.scan import InboxScan, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns
@@ -47,7 +46,7 @@ def watch(job: SweepJob, *, every: float, notify: Callable[[CommandEnd], None]) 
         while True:
             results, stop_code = _sweep_pass(job)
             end = _end_of_pass(job, results)
-            if is_fatal(end.exit_code):
+            if any(map(ends_watch, results)):
                 return end
             with deferring_signals() as received:
                 unchanged = bool(results) and results == previous
@@ -85,7 +84,7 @@ def _sweep_pass(job: SweepJob) -> tuple[list[FileResult], int]:
                     results.append(result)
                 # A signal's exception may be lost where it is raised.
                 stop_code = sweep_pass.stop_code or (exit_code_of(signals[0]) if signals else EXIT_SUCCESS)
-                if stop_code or (result and ends_sweep(result.exit_code)):
+                if stop_code or (result and ends_sweep(result)):
                     return results, stop_code
         except (KeyboardInterrupt, SystemExit):
             # A signal between two runs: none was interrupted.
