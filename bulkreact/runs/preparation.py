@@ -134,14 +134,23 @@ def new_metadata(
         tenant_id=access.tenant_id or None,
         simulated=service.simulated,
         from_spreadsheet=input_file.from_spreadsheet,
-        settings=run_settings(service, access, loaded.arguments),
+        settings=run_settings(service, access, loaded.arguments, name_header=input_file.name_header),
     )
 
 
-def run_settings(service: Service, access: AuthorizedAccess, arguments: tuple[str, ...]) -> RunSettings:
+def run_settings(
+    service: Service, access: AuthorizedAccess, arguments: tuple[str, ...], *, name_header: str
+) -> RunSettings:
     """Return what a run remembers of how its calls are made."""
     return RunSettings(
-        service.locale, access.client_id, access.authority, access.scope, access.options, arguments, certified_ids=True
+        service.locale,
+        access.client_id,
+        access.authority,
+        access.scope,
+        access.options,
+        arguments,
+        certified_ids=True,
+        name_header=name_header,
     )
 
 

@@ -73,7 +73,7 @@ def prepare_retry(
 
 
 def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None) -> RunMetadata:
-    now = connection.now()
+    now, settings = connection.now(), run.metadata.settings
     return replace(
         run.metadata,
         id=store.new_id(run.metadata.input_name, now),
@@ -85,7 +85,9 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
         row_limit=row_limit,
         retry_of=run.metadata.id,
         tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
-        settings=run_settings(connection.service, connection.access, run.metadata.settings.input_options),
+        settings=run_settings(
+            connection.service, connection.access, settings.input_options, name_header=settings.name_header
+        ),
     )
 
 

@@ -16,7 +16,8 @@ CANCELLED_ON = "cancelled_on"
 DEADLINE = "deadline"
 CANDIDATES = "candidates"
 OPTIONAL_COLUMNS = (KIND, RESTORE_AUTO_RENEW, CANCELLED_ON, DEADLINE, CANDIDATES)
-MAPPED_COLUMNS = (*ID_COLUMNS, KIND, RESTORE_AUTO_RENEW, CANCELLED_ON)
+CUSTOMER_NAME = "customer_name"
+MAPPED_COLUMNS = (*ID_COLUMNS, KIND, RESTORE_AUTO_RENEW, CANCELLED_ON, CUSTOMER_NAME)
 _ENTITLEMENT = ID_COLUMNS[2]
 _OPTIONAL = {header_key(column): column for column in OPTIONAL_COLUMNS}
 
@@ -29,7 +30,8 @@ class ColumnLayout:
     """The indexes of a table's columns.
 
     The last of ``ids`` is None if there is no entitlement column. ``carried_columns`` are copied into the results,
-    under the names in ``header``. ``results`` are the result columns of a results file, empty for any other.
+    under the names in ``header``; ``name_header`` is the one that --map names for the names of customers. ``results`` are
+    the result columns of a results file, empty for any other.
     """
 
     ids: tuple[int, int, int | None]
@@ -37,6 +39,7 @@ class ColumnLayout:
     carried_columns: tuple[int, ...]
     header: tuple[str, ...]
     results: dict[str, int]
+    name_header: str = ""
 
 
 class ColumnError(Exception):
@@ -67,7 +70,7 @@ class HeaderRule:
             column = column_of(name) or _OPTIONAL.get(header_key(name))
             if column and column not in self.named:
                 columns[column] = index
-        mapped = {column: _indexes_of(record, header) for column, header in self.named.items()}
+        mapped = {column: find_by_name(record, header) for column, header in self.named.items()}
         return columns | {column: indexes[0] for column, indexes in mapped.items() if indexes}
 
     def find_missing(self, columns: Collection[str]) -> list[str]:
@@ -105,7 +108,8 @@ def find_layout(
     carried = tuple(index for index in range(len(header)) if index not in results.values())
     names = _carried_names([header[index] for index in carried])
     layout_ids = (customer, subscription, entitlement)
-    return ColumnLayout(layout_ids, _optional(header, rule.named), carried, names, results)
+    name_header = _carried_name(header, CUSTOMER_NAME, rule.named, dict(zip(carried, names, strict=True)))
+    return ColumnLayout(layout_ids, _optional(header, rule.named), carried, names, results, name_header)
 
 
 def column_index(header: Sequence[str], column: str, named: str | None = None) -> int | None:
@@ -117,7 +121,7 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
             fix = f"Rename all but one, or choose with --map {column}=HEADER"
             raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}.")
         return indexes[0] if indexes else None
-    indexes = _indexes_of(header, named)
+    indexes = find_by_name(header, named)
     if len(indexes) != 1:
         count = "no" if not indexes else "more than one"
         raise ColumnError(
@@ -126,8 +130,10 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
     return indexes[0]
 
 
-def _indexes_of(header: Sequence[str], name: str) -> list[int]:
+def find_by_name(header: Sequence[str], name: str) -> list[int]:
     """Return the indexes of the headers with a name; if none has exactly this one, of those that are spelt alike."""
+    if not name.strip():
+        return []
     exact = [index for index, other in enumerate(header) if other.strip() == name.strip()]
     key = header_key(name)
     return exact or [index for index, other in enumerate(header) if key and header_key(other) == key]
@@ -190,6 +196,16 @@ def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]
     indexes = {column: keys.index(key) for column in OPTIONAL_COLUMNS if (key := header_key(column)) in keys}
     mapped = {column: column_index(header, column, named[column]) for column in OPTIONAL_COLUMNS if column in named}
     return indexes | {column: index for column, index in mapped.items() if index is not None}
+
+
+def _carried_name(header: Sequence[str], column: str, named: Mapping[str, str], carried: Mapping[int, str]) -> str:
+    """Return the name in the results of a column that --map names, empty if it names none."""
+    if column not in named:
+        return ""
+    index = column_index(header, column, named[column])
+    if index is None or index not in carried:
+        raise ColumnError(f"--map {column}={shell_quote(named[column])}: results replace this column")
+    return carried[index]
 
 
 def _carried_names(header: Sequence[str]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class RunSettings(Struct, frozen=True):
 
     ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
     shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
-    whose failed rows the input has.
+    whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -51,6 +51,7 @@ class RunSettings(Struct, frozen=True):
     input_options: tuple[str, ...] = ()
     certified_ids: bool = False
     corrects: str = ""
+    name_header: str = ""
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):

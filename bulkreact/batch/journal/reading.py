@@ -1,7 +1,7 @@
 """Reads the journal of a run; everything outside this package uses only this module to read one."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from bulkreact.batch.journal import (
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.customer_names import read_names
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_only, unreadable
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
@@ -94,6 +95,10 @@ class JournalReader:
     def row_ids(self) -> Iterator[RowIds]:
         """Yield the customer, subscription and entitlement of every row, in input order; None for an invalid one."""
         yield from self.connection.execute(_IDS)
+
+    def customer_cells(self, column: int | None, customers: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield customers with the first cell of each in a column that is not blank."""
+        return read_names(self.connection, column, customers)
 
     def typed_rows(self) -> Iterator[ResultRow]:
         """Yield every row of the input with its outcome and what its cells are besides text, in input order."""

@@ -34,7 +34,8 @@ layout_options = combine_options(
         "--map",
         type=COLUMN,
         multiple=True,
-        help="Which header holds customer_id, subscription_id, entitlement_id or kind, where its name does not say so.",
+        help="Which header holds customer_id, subscription_id, entitlement_id, kind or customer_name, where its name does not "
+        "say so.",
     ),
     option("--delimiter", type=DELIMITER, help="What separates the cells: , ; | or tab.  [default: detected]"),
     option("--encoding", type=ENCODING, help="How the file's text is encoded, like cp1252.  [default: detected]"),

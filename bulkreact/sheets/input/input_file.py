@@ -85,6 +85,11 @@ class InputFile:
         return self._layout.header
 
     @property
+    def name_header(self) -> str:
+        """Return the column that was chosen for the names of customers, by its name in the results."""
+        return self._layout.name_header
+
+    @property
     def remark(self) -> str:
         """Return what was guessed about the file, and its totals, empty if nothing that matters to the user."""
         totals = ""

@@ -1,0 +1,18 @@
+"""What the customers of a run are called, for people; names are never sent."""
+
+from collections.abc import Iterable
+
+from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
+
+
+def name_column(metadata: RunMetadata) -> int | None:
+    """Return the index of the cells with the names of a run's customers, None if there are none."""
+    return customer_name_column(metadata.header, metadata.settings.name_header)
+
+
+def customer_names(journal: JournalReader, customers: Iterable[str]) -> dict[str, str]:
+    """Return the formatted names of customers by their ids, of those that have one."""
+    cells = journal.customer_cells(name_column(journal.metadata), customers)
+    return {customer: name for customer, cell in cells if (name := format_customer_name(cell))}
