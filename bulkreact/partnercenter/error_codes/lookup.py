@@ -5,6 +5,7 @@ then to its class.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS
@@ -64,6 +65,8 @@ def auto_renew_advice(auto_renew: AutoRenew) -> str:
     return _AUTO_RENEW.get(auto_renew, "")
 
 
+# Thousands of rows end alike; the service's codes are unbounded, the cache is not.
+@lru_cache(maxsize=1024)
 def lookup_outcome(status: Status, http_status: int | None, code: str) -> ErrorCode:
     """Return the entry for a row's outcome."""
     if code in _LOCAL:
