@@ -771,7 +771,9 @@ def test_broken_customers_of_the_simulator_are_each_named(
     program: Program, start_partner: Callable[[Behaviour], Partner]
 ) -> None:
     partner = start_partner(Behaviour(broken_customers=11))
-    process = program("discover", "--base-url", partner.base_url, "--rate", "off", "--max-throttle", "3s")
+    # Long enough for all others to be read: two throttled customers at once look as if the partner was.
+    patience = ("--attempts", "3", "--max-throttle", "20s")
+    process = program("discover", "--base-url", partner.base_url, "--rate", "off", *patience)
     assert process.code == 1
     named = [line for line in process.err.splitlines() if line.startswith("      HTTP")]
     assert sorted(line.split(":")[0].split()[2] for line in named) == [
