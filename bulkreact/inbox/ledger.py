@@ -15,8 +15,8 @@ from pathlib import Path
 from bulkreact.batch.journal.checksums import checksum_sql
 from bulkreact.batch.journal.journal_file import is_damage, open_uri
 from bulkreact.batch.journal.write_ahead_log import damage_of_log
-from bulkreact.batch.journal.writer import connect_sqlite
-from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
+from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
+from bulkreact.errors import InputRefusedError, JournalNotWrittenError, ResultsNotWrittenError
 from bulkreact.file_access import foreign_access
 from bulkreact.inbox import ledger_schema
 from bulkreact.inbox.ledger_schema import FilingStage
@@ -78,7 +78,8 @@ class Ledger:
     def last_activity(self) -> datetime:
         """Return when the inbox last had something new, else when it was first swept."""
         sql = "SELECT coalesce(last_new_at, began_at) FROM inboxes WHERE folder = ?"
-        return datetime.fromisoformat(self._connection.execute(sql, (self.inbox,)).fetchone()[0])
+        with _reporting_errors():
+            return datetime.fromisoformat(self._connection.execute(sql, (self.inbox,)).fetchone()[0])
 
     def prepare(self, entry: LedgerEntry) -> None:
         """Record a run that is about to be created, unless already recorded."""
@@ -114,12 +115,14 @@ class Ledger:
     def is_left_in_place(self, name: bytes, sha256: str) -> bool:
         """Return whether a file stays in the inbox and needs nothing more."""
         sql = "SELECT 1 FROM left_in_place WHERE (inbox, name, sha256) = (?, ?, ?)"
-        return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
+        with _reporting_errors():
+            return self._connection.execute(sql, (self.inbox, name, sha256)).fetchone() is not None
 
     def begin_reading(self, name: bytes, sha256: str) -> int:
         """Record that a file is about to be read; return how many times that was begun and did not end."""
         sql = "SELECT begun FROM readings WHERE (inbox, name, sha256) = (?, ?, ?)"
-        begun = self._connection.execute(sql, (self.inbox, name, sha256)).fetchone()
+        with _reporting_errors():
+            begun = self._connection.execute(sql, (self.inbox, name, sha256)).fetchone()
         self._write(ledger_schema.BEGIN_READING, self.inbox, name, sha256, 1)
         return begun[0] if begun else 0
 
@@ -128,16 +131,26 @@ class Ledger:
         self._write("DELETE FROM readings WHERE (inbox, name, sha256) = (?, ?, ?)", self.inbox, name, sha256)
 
     def _entries(self, where: str, *values: str | bytes) -> list[LedgerEntry]:
-        rows = self._connection.execute(f"SELECT {ledger_schema.COLUMNS} FROM entries {where}", values)  # noqa: S608 - constants
+        sql = f"SELECT {ledger_schema.COLUMNS} FROM entries {where}"  # noqa: S608 - constants
+        with _reporting_errors():
+            rows = self._connection.execute(sql, values).fetchall()
         return [replace(LedgerEntry(*columns), stage=FilingStage(columns[-1])) for columns in rows]
 
     def _write(self, sql: str, *values: str | bytes | int | None) -> None:
-        try:
+        with _reporting_errors():
             self._connection.execute(sql, values)
-        except sqlite3.OperationalError as error:
-            raise ResultsNotWrittenError(
-                f"The ledger of sweeps could not be written: {describe_error(error)}. Fix the cause, then sweep again."
-            ) from error
+
+
+@contextmanager
+def _reporting_errors() -> Iterator[None]:
+    """Raise ResultsNotWrittenError, which ends the sweep, if the disk is full, read-only or failing, or the file damaged."""
+    try:
+        with translating_write_errors():
+            yield
+    except JournalNotWrittenError as error:
+        raise ResultsNotWrittenError(
+            f"The ledger of sweeps could not be used: {describe_error(error.__cause__ or error)}. Fix the cause, then sweep again."
+        ) from error
 
 
 @contextmanager
@@ -161,9 +174,11 @@ def open_ledger(reports: Path, inbox: Path) -> Iterator[Ledger]:
         ledger = Ledger(connection, inbox)
         _create_tables(connection, path, lambda: _entries_of_runs(reports, ledger.inbox))
     except OSError as error:
-        raise InputRefusedError(
-            f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
-        ) from None
+        if not os.path.lexists(path):
+            raise InputRefusedError(
+                f"The reports folder {reports} cannot be written: {error.strerror}. Choose another with --reports."
+            ) from None
+        raise _unusable(path, error) from None
     except sqlite3.Error as error:
         raise _unusable(path, error) from None
     with closing(connection):
@@ -211,10 +226,13 @@ def _damaged(path: Path, reason: str) -> InputRefusedError:
     )
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> InputRefusedError:
-    if is_damage(error):
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> InputRefusedError:
+    if isinstance(error, sqlite3.Error) and is_damage(error):
         return _damaged(path, describe_error(error))
-    return InputRefusedError(f"The ledger {path} cannot be used: {describe_error(error)}. Nothing was sent.")
+    return InputRefusedError(
+        f"The ledger {path} cannot be used: {describe_error(error)}. Nothing was sent. Fix that, or choose another folder "
+        "with --reports."
+    )
 
 
 def _entries_of_runs(reports: Path, inbox: bytes) -> Iterator[LedgerEntry]:
@@ -237,7 +255,7 @@ def _entries_of_runs(reports: Path, inbox: bytes) -> Iterator[LedgerEntry]:
 def unfiled_run_ids(reports: Path) -> frozenset[str]:
     """Return the runs whose input files a sweep has not moved yet."""
     path = reports / LEDGER
-    if not path.is_file():
+    if not path.exists():
         return frozenset()
     try:
         with closing(open_uri(path, "mode=ro")) as connection:

@@ -10,14 +10,19 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
+from bulkreact.errors import FileRefusedError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS
 from bulkreact.sheets.header_aliases import header_key
+from bulkreact.sheets.input.read_limits import ReadLimits
+from bulkreact.sheets.input.workbook.workbook_messages import Job
+from bulkreact.sheets.input.workbook.workbook_reader import WorkbookReader
 from bulkreact.sheets.output import discovery_file, report_html, results_csv, table_writer
 from bulkreact.sheets.result_columns import find_result_columns
 
 # In characters; a header with more is none of ours.
 _HEADER_LENGTH = 1 << 20
+_PROPERTIES, _PROPERTIES_LENGTH = "docProps/core.xml", 1 << 16
 _CREATOR = b">bulkreact</dc:creator>"
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -73,16 +78,16 @@ def _first_records(path: Path, count: int) -> list[list[str]]:
 
 
 def _workbook_records(path: Path, count: int) -> list[list[str]]:
-    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - most outputs are no workbooks
-
-    with zipfile.ZipFile(path) as archive:
-        if _CREATOR not in archive.read("docProps/core.xml"):
+    with zipfile.ZipFile(path) as archive, archive.open(_PROPERTIES) as properties:
+        if _CREATOR not in properties.read(_PROPERTIES_LENGTH):
             return []
+    # Somebody else may have made it: it is read as an input is.
+    job = Job(compressed=False, sheet=None, hidden="include", head_rows=count, limits=ReadLimits())
     try:
-        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
-        return [list(map(str, row)) for row in islice(sheet.iter_rows(), count)]
-    except CalamineError:
+        heads = WorkbookReader(path, str(path), job).heads
+    except FileRefusedError:
         return []
+    return [cells for _, cells in heads[0].rows]
 
 
 def _has(*patterns: bytes) -> Callable[[Path], bool]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bulkreact.batch.journal.writer import connect_sqlite
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import InputRefusedError, ResultsNotWrittenError
 from bulkreact.inbox import ledger_schema
-from bulkreact.inbox.ledger import LEDGER, LedgerEntry, open_ledger, unfiled_run_ids
+from bulkreact.inbox.ledger import LEDGER, Ledger, LedgerEntry, open_ledger, unfiled_run_ids
 from bulkreact.inbox.ledger_schema import FilingStage
 from tests.support.ids import guid
 from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, sweep
@@ -47,6 +47,32 @@ def test_a_damaged_ledger_is_refused_with_what_to_do(
     path.write_bytes(path.read_bytes().replace(before, after))
     with pytest.raises(InputRefusedError, match=r"is damaged.*or remove it"):
         opening(tmp_path)
+
+
+@pytest.mark.parametrize("opening", [lambda reports: open_ledger(reports, reports).__enter__(), unfiled_run_ids])
+def test_what_is_no_file_is_no_ledger(tmp_path: Path, opening: Callable[[Path], object]) -> None:
+    (tmp_path / LEDGER).mkdir()
+    with pytest.raises(InputRefusedError, match=r"ledger .* cannot be used: .*\. Nothing was sent\. Fix that, or"):
+        opening(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        Ledger.last_activity,
+        Ledger.find_unfiled,
+        lambda ledger: ledger.is_left_in_place(b"b.csv", "6" * 64),
+        lambda ledger: ledger.begin_reading(b"b.csv", "6" * 64),
+        lambda ledger: ledger.mark_left_in_place(b"c.csv", "6" * 64),
+    ],
+)
+def test_a_ledger_that_fails_ends_the_sweep(tmp_path: Path, use: Callable[[Ledger], object]) -> None:
+    with open_ledger(tmp_path, tmp_path / "inbox") as ledger:
+        with closing(connect_sqlite(tmp_path / LEDGER)) as other:
+            for table in ledger_schema.RECORDS:
+                other.execute(f"DROP TABLE {table}")
+        with pytest.raises(ResultsNotWrittenError, match=r"The ledger of sweeps could not be used: .* then sweep again"):
+            use(ledger)
 
 
 def test_a_ledger_of_an_earlier_version_gets_checksums(tmp_path: Path) -> None:

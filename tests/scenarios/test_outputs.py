@@ -24,6 +24,7 @@ from tests.support.ids import guid, row, write_csv
 from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, latest_run, run
+from tests.support.workbooks import TABLE, cell, row_xml, sheet_xml, write_workbook
 
 RUN = ("run", "input.csv", "--simulate", *FAST)
 DISCOVER = ("discover", "--simulate", "--rate", "off")
@@ -319,3 +320,14 @@ def test_every_option_that_names_a_file_says_whether_it_is_read_or_written() -> 
     }
     assert {str(param.name) for param in params if isinstance(param.type, InputName)} == {"source", "complete"}
     assert sum(isinstance(param.type, ReadablePath) for param in params) > 5
+
+
+def test_a_workbook_that_would_end_the_process_is_left_as_it_is(program: Program) -> None:
+    far = [row_xml(TABLE[0], 1), f'<row r="2">{cell("x", "A2")}{cell("x", "XFD1048576")}</row>']
+    properties = {"docProps/core.xml": "<p><dc:creator>bulkreact</dc:creator></p>"}
+    path = write_workbook(program.folder / "own.xlsx", sheet_xml(far), parts=properties)
+    before = path.read_bytes()
+    result = program("template", "own.xlsx")
+    assert result.code == 2
+    assert "own.xlsx exists already, and is left as it is" in result.err
+    assert path.read_bytes() == before
