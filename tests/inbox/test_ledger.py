@@ -71,7 +71,9 @@ def test_a_ledger_that_fails_ends_the_sweep(tmp_path: Path, use: Callable[[Ledge
         with closing(connect_sqlite(tmp_path / LEDGER)) as other:
             for table in ledger_schema.RECORDS:
                 other.execute(f"DROP TABLE {table}")
-        with pytest.raises(ResultsNotWrittenError, match=r"The ledger of sweeps could not be used: .* then sweep again"):
+        with pytest.raises(
+            ResultsNotWrittenError, match=r"The ledger of sweeps could not be used: .* then sweep again"
+        ):
             use(ledger)
 
 
