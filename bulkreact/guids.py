@@ -29,6 +29,11 @@ def canonical_guid(text: str) -> str:
     return "-".join(match.groups()).lower() if match else ""
 
 
+def find_guids(text: str) -> list[str]:
+    """Return the GUIDs that a text contains, with or without dashes."""
+    return _ANY_GUID.findall(text)
+
+
 def count_guids(text: str) -> int:
     """Return how many GUIDs a text contains, with or without dashes."""
-    return len(_ANY_GUID.findall(text))
+    return len(find_guids(text))

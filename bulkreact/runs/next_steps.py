@@ -1,7 +1,8 @@
 """The useful next commands for a run, for every output that shows them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from bulkreact.batch.journal.journal import is_locked
@@ -24,12 +25,13 @@ def next_steps(
     *,
     resume_command: str,
     correct_command: str,
+    failed_file: str,
     taken_over: Iterable[NextStep] = (),
 ) -> Iterator[NextStep]:
     """Yield the next steps after the files of a run were written.
 
     ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``correct_command`` sends the
-    corrected rows, ``taken_over`` are the steps for those that other runs took over.
+    rows that were corrected in ``failed_file``, ``taken_over`` are the steps for those that other runs took over.
     """
     ended = state is RunState.FINISHED
     if not ended:
@@ -37,7 +39,7 @@ def next_steps(
     elif counts.correctable:
         number = counts.correctable
         them = "it" if number == 1 else "them"
-        yield NextStep(f"Correct {plural(number, 'row')} in failed.csv, then send {them} with:", correct_command)
+        yield NextStep(f"Correct {plural(number, 'row')} in {failed_file}, then send {them} with:", correct_command)
     yield from taken_over
     yield from follow_up_steps(counts, run, ended=ended)
 
@@ -88,6 +90,12 @@ def input_arguments(options: InputOptions) -> tuple[str, ...]:
     mapped = [part for name, header in options.columns.items() for part in ("--map", f"{name}={header}")]
     kind = [] if options.kind is Kind.AZURE else ["--kind", options.kind.value if options.kind else "auto"]
     return (*mapped, *kind, *(["--restore-auto-renew"] if options.restore_auto_renew else []))
+
+
+def mapped_headers(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the columns that such options map to other headers."""
+    values = (value.partition("=") for option, value in pairwise(arguments) if option == "--map")
+    return {column: header for column, _, header in values}
 
 
 def taken_over_steps(folder: Path, reports: Path) -> Iterator[NextStep]:

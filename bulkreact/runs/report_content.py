@@ -56,6 +56,7 @@ def report_of(
         affected_count=affected_count,
         sessions=tuple(shown),
         earlier_sessions=earlier,
+        failed_file=builder.failed_file,
         details=run_details(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
     )
 

@@ -11,19 +11,28 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
-from bulkreact.runs.next_steps import correct_command, next_steps, taken_over_steps
+from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.report_content import report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
-from bulkreact.sheets.output import report_html, results_csv, results_xlsx
+from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.output import failed_xlsx, report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.edited_files import set_aside_edited
 from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.wording import describe_error, printable, shell_quote
 
-_MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK)
+_MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK, FAILED_WORKBOOK)
+
+# By their names in summaries.
+_WORKBOOKS = {"results_xlsx": WORKBOOK, "failed_xlsx": FAILED_WORKBOOK}
+
+
+def correctable_file(files: Mapping[str, str]) -> str:
+    """Return the path of the file in which failed rows are corrected: the workbook if there is one."""
+    return files.get("failed_xlsx", files["failed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class WrittenResults:
         yield f"Report:   {self.files['report']}"
         yield f"Results:  {self.files['results']}"
         if self.counts.unsuccessful:
-            yield f"Failed:   {self.files['failed']}"
+            yield f"Failed:   {correctable_file(self.files)}"
         if "results_xlsx" in self.files:
             yield f"Workbook: {self.files['results_xlsx']}"
         for name, path in self.moved_edits.items():
@@ -102,18 +111,22 @@ class ResultFiles:
             moved_edits = {
                 name: set_aside_edited(to, name, summary=to / results_csv.SUMMARY) for name in _MAY_BE_EDITED
             }
-            builder, header = ReportBuilder(), journal.metadata.header
+            header = journal.metadata.header
+            no_workbook = results_xlsx.size_error(journal.row_count(), len(header)) if wants_workbook else ""
+            files = self._files(workbook=wants_workbook and not no_workbook)
+            failed = Path(correctable_file(files))
+            builder = ReportBuilder(failed.name)
             rows = _collect(journal.result_rows(), builder, customers)
-            # The workbook first: it is the most likely to fail, and the older files then stay unchanged.
-            with results_csv.writing(to, header, rows) as counts:
+            command = correct_command(journal.metadata, str(failed), self.reports)
+            # The workbooks first: they are the most likely to fail, and the older files then stay unchanged.
+            with results_csv.writing(to, header, rows, failed_file=failed.name) as counts:
                 overview = self._overview(journal, counts)
-                no_workbook = results_xlsx.size_error(overview.rows, len(header)) if wants_workbook else ""
-                if workbook := wants_workbook and not no_workbook:
-                    results_xlsx.write(to / WORKBOOK, header, journal.typed_rows(), run_details(overview))
+                if failed.name == FAILED_WORKBOOK:
+                    self._write_workbooks(journal, overview, command)
                 elif self._in_run_folder:
-                    # An older one would show an earlier state.
-                    (to / WORKBOOK).unlink(missing_ok=True)
-            files = self._files(workbook=workbook)
+                    # Older ones would show an earlier state.
+                    for name in (WORKBOOK, FAILED_WORKBOOK):
+                        (to / name).unlink(missing_ok=True)
             taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
             steps = tuple(
                 next_steps(
@@ -121,7 +134,8 @@ class ResultFiles:
                     self.status.stop_reason.state,
                     store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
                     resume_command=self.resume_command,
-                    correct_command=correct_command(journal.metadata, files["failed"], self.reports),
+                    correct_command=command,
+                    failed_file=failed.name,
                     taken_over=taken_over,
                 )
             )
@@ -138,6 +152,13 @@ class ResultFiles:
         return WrittenResults(
             counts, overview.exit_code, files, edited, no_workbook, steps, input_name=overview.metadata.input_name
         )
+
+    def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
+        metadata, to = journal.metadata, self.to
+        columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
+        with failed_xlsx.writing(to / FAILED_WORKBOOK, metadata.header, columns, command) as failed:
+            rows = failed.pick(journal.typed_rows())
+            results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview))
 
     def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)
@@ -177,7 +198,7 @@ class ResultFiles:
         return {
             "results": str((to / results_csv.RESULTS).resolve()),
             "failed": str((to / results_csv.FAILED).resolve()),
-            **({"results_xlsx": str((to / WORKBOOK).resolve())} if workbook else {}),
+            **({name: str((to / file).resolve()) for name, file in _WORKBOOKS.items()} if workbook else {}),
             "report": str((to / report_html.REPORT).resolve()),
             "summary": str((to / results_csv.SUMMARY).resolve()),
             "journal": str((self.folder / JOURNAL_NAME).resolve()),

@@ -26,6 +26,7 @@ from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_run
 from bulkreact.runs.run_record import Run, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import FAILED, LATEST, RESULTS
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.wording import describe_error, printable, shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
@@ -47,7 +48,7 @@ _LETTERS = str.maketrans(
     }
     | {"œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th", "\u0131": "i"}
 )
-_CORRECTABLE = frozenset({FAILED, RESULTS, "failed.xlsx", "results.xlsx"})
+_CORRECTABLE = frozenset({FAILED, RESULTS, FAILED_WORKBOOK, WORKBOOK})
 _NAMED = 5
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from bulkreact.models import AutoRenew, ResultRow, Status
-from bulkreact.partnercenter.error_codes.lookup import advice, auto_renew_advice
+from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE, advice, auto_renew_advice, name_failed_file
 
 _FIRST_COLUMNS = (
     "row",
@@ -25,8 +25,11 @@ RESULT_COLUMNS = COLUMN_VERSIONS[-1]
 NUMERIC_COLUMNS = frozenset({"row", "http_status", "attempts"})
 
 
-def result_cells(row: ResultRow) -> list[str]:
-    """Return the cells of a row in the results, the input's and then ours, unguarded."""
+def result_cells(row: ResultRow, failed_file: str = FAILED_FILE) -> list[str]:
+    """Return the cells of a row in the results, the input's and then ours, unguarded.
+
+    ``failed_file`` is where failed rows are corrected.
+    """
     outcome, call = row.outcome, row.outcome.call
     http_status = call.answer.http_status if call else None
     return [
@@ -38,7 +41,7 @@ def result_cells(row: ResultRow) -> list[str]:
         outcome.description,
         f"Look at run {row.transferred_to}: it has taken this row over."
         if row.transferred_to
-        else _advice(outcome.status, http_status, outcome.code, outcome.auto_renew),
+        else _advice(outcome.status, http_status, outcome.code, outcome.auto_renew, failed_file),
         str(outcome.attempts),
         call.request_id if call else row.request_id,
         call.correlation_id if call else "",
@@ -60,6 +63,7 @@ def find_result_columns(header: Iterable[str], versions: Sequence[tuple[str, ...
 
 # Thousands of rows end alike; the service's codes are unbounded, the cache is not.
 @lru_cache(maxsize=1024)
-def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew) -> str:
+def _advice(status: Status, http_status: int | None, code: str, auto_renew: AutoRenew, failed_file: str) -> str:
     """Return what to do about a row, and about the auto-renewal of a reactivated subscription."""
-    return " ".join(filter(None, [advice(status, http_status, code), auto_renew_advice(auto_renew)]))
+    what_to_do = name_failed_file(advice(status, http_status, code), failed_file)
+    return " ".join(filter(None, [what_to_do, auto_renew_advice(auto_renew)]))

@@ -19,7 +19,7 @@ from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.own_outputs import RESULT_FILES
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from tests.support.ids import guid, row, write_csv
 from tests.support.marks import mostly_soak
 from tests.support.program import Partner, Program, ProgramResult
@@ -213,7 +213,7 @@ def test_nothing_is_written_into_the_folder_of_a_run(program: Program, name: str
     assert contents(run_folder) == before
 
 
-@pytest.mark.parametrize("name", [*RESULT_FILES, WORKBOOK])
+@pytest.mark.parametrize("name", [*RESULT_FILES, WORKBOOK, FAILED_WORKBOOK])
 @pytest.mark.parametrize("link", [False, True])
 def test_results_written_elsewhere_replace_only_results(program: Program, folder: Path, name: str, link: bool) -> None:
     command = ("results", latest_run(program).name, "--xlsx", "--to", "elsewhere")
@@ -275,10 +275,10 @@ def at_the_end_of_a_run(act: Callable[[], object]) -> Iterator[None]:
     write = results_csv.writing
 
     def act_and_write(
-        folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]
+        folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, failed_file: str
     ) -> AbstractContextManager[RowCounts]:
         act()
-        return write(folder, header, rows)
+        return write(folder, header, rows, failed_file=failed_file)
 
     with patch.object(results_csv, "writing", act_and_write):
         yield

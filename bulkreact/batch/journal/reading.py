@@ -36,6 +36,8 @@ SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
 FROM outcomes AS latest JOIN rows ON rows.ordinal = latest.ordinal
 WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
 """
+# Ordinals are consecutive.
+_ROW_COUNT = "SELECT coalesce(max(ordinal), 0) FROM rows"
 _HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"
 _IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
 
@@ -115,6 +117,10 @@ class JournalReader:
     def candidates(self, *, all_failed: bool) -> Iterator[Candidate]:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)
+
+    def row_count(self) -> int:
+        """Return the number of rows."""
+        return int(self.connection.execute(_ROW_COUNT).fetchone()[0])
 
     def row_numbers(self) -> list[int]:
         """Return the numbers of all rows."""

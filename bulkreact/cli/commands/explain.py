@@ -5,7 +5,13 @@ import click
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.output.terminal import echo
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import all_entries, find_entries, generic_code, http_status_of
+from bulkreact.partnercenter.error_codes.lookup import (
+    all_entries,
+    find_entries,
+    generic_code,
+    http_status_of,
+    name_failed_file,
+)
 
 _EFFECTS = {
     AnswerClass.DONE: "The row has succeeded.",
@@ -23,6 +29,9 @@ _EFFECTS = {
     AnswerClass.FATAL: "The run stops and can be continued when the cause is settled.",
     AnswerClass.THROTTLED: "The customer's rows, or all, wait as long as Partner Center asks; the row is then sent again.",
 }
+
+# Which of them a run has depends on its input.
+_FAILED_FILES = "failed.csv or failed.xlsx"
 
 
 @click.command("explain", cls=ConfiguredCommand)
@@ -48,7 +57,7 @@ def _explain(code: str) -> str:
         f"{code}: not in the catalogue. New codes are normal; what counts then is the HTTP status beside it in the\n"
         "results (http_status):\n"
         "  4xx  Partner Center refused the row for good (429: it asked to wait). Read error_description.\n"
-        "  5xx  Partner Center was at fault: the call was repeated. Run failed.csv later.\n"
+        f"  5xx  Partner Center was at fault: the call was repeated. Run {_FAILED_FILES} later.\n"
         f"  Ask for the status itself: bulkreact explain {generic_code(404)}"
     )
 
@@ -59,7 +68,7 @@ def _format_entry(entry: ErrorCode, code: str) -> str:
         lines.append(f"  What bulkreact does: {_EFFECTS[entry.answer_class]}")
     lines.append(f"  Who must act: {entry.responsible}")
     if entry.advice:
-        lines.append(f"  What to do: {entry.advice}")
+        lines.append(f"  What to do: {name_failed_file(entry.advice, _FAILED_FILES)}")
     return "\n".join(lines)
 
 

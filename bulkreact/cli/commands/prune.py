@@ -28,11 +28,11 @@ from bulkreact.runs.run_record import Run
 from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import FAILED, RESULTS, SUMMARY
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
-_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, JOURNAL_NAME, LOCK_NAME, WRITTEN})
+_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, FAILED_WORKBOOK, JOURNAL_NAME, LOCK_NAME, WRITTEN})
 _OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
 # A run is renamed before it is removed, so that a kill leaves no partial run.
 _REMOVING = ".{}.pruned"

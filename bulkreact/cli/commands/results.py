@@ -18,7 +18,7 @@ from bulkreact.runs.own_outputs import RESULT_FILES
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.timestamps import utc_now
 
 
@@ -52,8 +52,10 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool
 
 
 def _check_folder(to: Path, run: Run, *, xlsx: bool | None) -> None:
-    """Raise OutputRefusedError for what only the run tells: whether a file is its input, and whether it has a workbook."""
-    for name in (*RESULT_FILES, WORKBOOK):
+    """Raise OutputRefusedError for what only the run tells: whether a file is its input, and whether it has workbooks."""
+    workbooks = (WORKBOOK, FAILED_WORKBOOK)
+    for name in (*RESULT_FILES, *workbooks):
         refuse_input(OutputPath("--to", to / name, OutputKind.RESULTS), run.metadata.input_sha256)
     if run.metadata.from_spreadsheet if xlsx is None else xlsx:
-        refuse_replacing(OutputPath("--to", to / WORKBOOK, OutputKind.RESULTS))
+        for name in workbooks:
+            refuse_replacing(OutputPath("--to", to / name, OutputKind.RESULTS))

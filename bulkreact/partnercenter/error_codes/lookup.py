@@ -23,6 +23,8 @@ _SERVICE = {(entry.http_status, entry.code): entry for entry in SERVICE_ENTRIES}
 _BY_CODE = {entry.code: entry for entry in reversed(SERVICE_ENTRIES) if entry.code}
 _LOCAL = {entry.code: entry for entry in LOCAL_ENTRIES}
 _STATUSES = {entry.code: entry for entry in STATUS_ENTRIES}
+# What the entries call the file with the rows that did not end well.
+FAILED_FILE = "failed.csv"
 _GENERIC = "http-"
 _GATEWAY = "gateway-"
 _AUTO_RENEW = {
@@ -58,6 +60,11 @@ def gateway_code(http_status: int) -> str:
 def advice(status: Status, http_status: int | None, code: str) -> str:
     """Return what to do about a row, empty if nothing."""
     return lookup_outcome(status, http_status, code).advice
+
+
+def name_failed_file(advice: str, name: str) -> str:
+    """Return an entry's advice for a run whose failed rows are corrected in the file of that name."""
+    return advice.replace(FAILED_FILE, name)
 
 
 def auto_renew_advice(auto_renew: AutoRenew) -> str:

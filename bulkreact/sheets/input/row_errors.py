@@ -1,6 +1,7 @@
 """Formats what is wrong with the rows of an input: row by row, or together if many rows share an error."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 # Up to this many rows with the same errors get a line each.
@@ -46,6 +47,15 @@ class RowError:
     def message(self) -> str:
         """Return everything that is wrong with the row."""
         return "; ".join(error.message for error in self.errors)
+
+
+def split_message(message: str, columns: Collection[str]) -> dict[str, str]:
+    """Return the phrases of a row's message by the column that each begins with, which is one of ``columns``."""
+    _, *parts = re.split(rf"(?:^|; )({'|'.join(columns)}) ", message)
+    phrases: dict[str, str] = {}
+    for column, phrase in zip(parts[::2], parts[1::2], strict=True):
+        phrases.setdefault(column, f"{column} {phrase}")
+    return phrases
 
 
 def format_errors(errors: Iterable[RowError]) -> Iterator[str]:

@@ -19,8 +19,8 @@ UNCLEAR = frozenset({_AMBIGUOUS, _INVALID_KIND})
 # How long after the date in a column the target is deleted (page *Cancel an Azure subscription*).
 _DATES = {DEADLINE: timedelta(), CANCELLED_ON: timedelta(days=90)}
 _KINDS = frozenset(Kind)
-_YES = frozenset({"true", "yes", "1"})
-_NO = frozenset({"false", "no", "0"})
+TRUTH_VALUES = ("yes", "no", "true", "false", "1", "0")
+_YES = TRUTH_VALUES[::2]
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.ASCII)
 
 
@@ -72,7 +72,7 @@ class RowOptionsReader:
             reason = "is no kind of subscription: it takes azure, subscription or nothing"
             errors.append(CellError(_INVALID_KIND, KIND, kind, reason, "Correct it"))
         restore = self._cell(cells, RESTORE_AUTO_RENEW)
-        if restore and restore.lower() not in _YES | _NO:
+        if restore and restore.lower() not in TRUTH_VALUES:
             reason = "is not understood: it takes true or false, yes or no, 1 or 0, or nothing"
             errors.append(CellError("invalid-restore-auto-renew", RESTORE_AUTO_RENEW, restore, reason, "Correct it"))
         candidates = self._cell(cells, CANDIDATES)

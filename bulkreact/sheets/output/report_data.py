@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
-from bulkreact.partnercenter.error_codes.lookup import find_entries, lookup_outcome
+from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE, find_entries, lookup_outcome, name_failed_file
 
 ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
@@ -48,9 +48,10 @@ class ErrorGroup:
 
 
 class ReportBuilder:
-    """Groups the rows of a run by outcome."""
+    """Groups the rows of a run by outcome; failed ones are corrected in ``failed_file``."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed_file: str = FAILED_FILE) -> None:
+        self.failed_file = failed_file
         self.succeeded = 0
         self.needing_attention = 0
         self.excluded_by_limit = 0
@@ -78,7 +79,8 @@ class ReportBuilder:
         if key not in self._groups:
             if len(self._groups) == _MOST_GROUPS:
                 return
-            self._groups[key] = ErrorGroup(*key, outcome.description[:_DESCRIPTION_SHOWN])
+            named = replace(entry, advice=name_failed_file(entry.advice, self.failed_file))
+            self._groups[key] = ErrorGroup(key[0], named, outcome.description[:_DESCRIPTION_SHOWN])
         self._groups[key].add(row)
 
 
@@ -111,7 +113,7 @@ class RunReport:
     """The whole content of the report; times are UTC, ISO 8601 with ``Z``.
 
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
-    not succeed for reasons outside ``groups``; ``earlier_sessions`` are not among ``sessions``.
+    not succeed for reasons outside ``groups``; failed rows are corrected in ``failed_file``; ``earlier_sessions`` are not among ``sessions``.
     """
 
     title: str
@@ -137,6 +139,7 @@ class RunReport:
     sessions: tuple[SessionTimeline, ...]
     earlier_sessions: int
     details: tuple[tuple[str, str], ...]
+    failed_file: str = FAILED_FILE
 
 
 def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSummary, ...]:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import Outcome, ResultRow, Status
-from bulkreact.partnercenter.error_codes.entry import Responsible
-from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
+from bulkreact.models import ResultRow, Status
+from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE
+from bulkreact.sheets.corrections import find_entry
 from bulkreact.sheets.output.csv_writer import guarded_line
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
 RESULTS = "results.csv"
-FAILED = "failed.csv"
+FAILED = FAILED_FILE
 SUMMARY = "summary.json"
 LATEST = "latest.json"
 
@@ -56,7 +56,7 @@ class RowCounts:
         self.own_codes.update({outcome.code: times} if outcome.code else {})
         self.excluded_by_limit += row.excluded_by_limit * times
         self.worth_retrying += row.worth_retrying * times
-        self.correctable += (row.needs_attention and not is_duplicate and _is_correctable(outcome)) * times
+        self.correctable += (row.needs_attention and not is_duplicate and find_entry(outcome) is not None) * times
 
     @property
     def exit_code(self) -> int:
@@ -64,18 +64,18 @@ class RowCounts:
         return EXIT_SOME_FAILED if self.unsuccessful else EXIT_SUCCESS
 
 
-def _is_correctable(outcome: Outcome) -> bool:
-    """Return whether a change in the file may help: the row is wrong, or what was refused is what it names."""
-    http_status = outcome.call.answer.http_status if outcome.call else None
-    is_refused = outcome.status in {Status.INVALID, Status.FAILED}
-    entry = lookup_outcome(outcome.status, http_status, outcome.code) if is_refused else None
-    return entry is not None and entry.responsible is Responsible.FILE_AUTHOR
+def belongs_in_failed(row: ResultRow) -> bool:
+    """Return whether a row did not succeed, and no other run has it in its own file: nobody may send it from both."""
+    return not row.succeeded and not row.transferred_to
 
 
 @contextmanager
-def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> Iterator[RowCounts]:
+def writing(
+    folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, failed_file: str = FAILED
+) -> Iterator[RowCounts]:
     """Write results.csv and failed.csv, in input order, in one pass; they replace older ones when the context ends.
 
+    Advice names ``failed_file`` for the rows that are to be corrected.
     Raises OSError if a file cannot be written. After any error, also inside the context, older files are untouched.
     """
     counts = RowCounts()
@@ -87,10 +87,9 @@ def writing(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) ->
             file.write(names)
         for row in rows:
             counts.add(row)
-            line = guarded_line(result_cells(row))
+            line = guarded_line(result_cells(row, failed_file))
             results.write(line)
-            # The run that took a row over has it in its own file: nobody may send it from both.
-            if not row.succeeded and not row.transferred_to:
+            if belongs_in_failed(row):
                 failed.write(line)
         yield counts
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
-from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.xlsx_writer import (
@@ -18,8 +18,10 @@ from bulkreact.sheets.output.xlsx_writer import (
 from bulkreact.sheets.result_columns import NUMERIC_COLUMNS, RESULT_COLUMNS, result_cells
 
 WORKBOOK = "results.xlsx"
+# Written whenever there are results as a workbook.
+FAILED_WORKBOOK = "failed.xlsx"
 _NUMBERS = {RESULT_COLUMNS.index(name) for name in NUMERIC_COLUMNS}
-_STATUS = RESULT_COLUMNS.index("status")
+STATUS_INDEX = RESULT_COLUMNS.index("status")
 # Light enough for black letters; the cell's text says everything that its colour says.
 _GREEN, _YELLOW, _ORANGE, _VIOLET, _GREY = "D5EBD1", "FFF2C2", "FAD4C0", "E3D9EF", "E8E8E8"
 COLOURS = {
@@ -57,10 +59,21 @@ def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], detail
         _write_summary(book.add_sheet("Summary"), counts, details)
 
 
+def sheet_cells(row: ResultRow) -> list[str | int | TypedCell]:
+    """Return the cells of a row: the input's as they were, then ours."""
+    texts = result_cells(row, FAILED_WORKBOOK)
+    cells: list[str | int | TypedCell] = [*texts]
+    for number in _NUMBERS:
+        index = len(row.cells) + number
+        cells[index] = int(texts[index]) if texts[index] else ""
+    for cell in row.typed_cells:
+        cells[cell.column] = cell
+    return cells
+
+
 def _write_results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow]) -> RowCounts:
     counts = RowCounts()
     names = (*header, *RESULT_COLUMNS)
-    numbers = {len(header) + index for index in _NUMBERS}
     sample, rows = take_sample(rows)
     sheet.set_columns(column_widths(names, [result_cells(row) for row in sample]))
     sheet.add_header(names)
@@ -69,13 +82,7 @@ def _write_results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[R
         colour = COLOURS[row.outcome.status]
         # Of a row that succeeded only the status is coloured.
         others = "" if row.succeeded else colour
-        texts = result_cells(row)
-        cells: list[str | int | TypedCell] = [*texts]
-        for index in numbers:
-            cells[index] = int(texts[index]) if texts[index] else ""
-        for cell in row.typed_cells:
-            cells[cell.column] = cell
-        sheet.add_row(cells, colours=(*[others] * (len(header) + _STATUS), colour, others))
+        sheet.add_row(sheet_cells(row), colours=(*[others] * (len(header) + STATUS_INDEX), colour, others))
     sheet.add_filter(len(names))
     return counts
 
@@ -97,5 +104,6 @@ def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tupl
         sheet.add_header(("Error code", "Rows", "What it means", "What to do"))
     for code, number in counts.codes.most_common():
         entry = next(iter(find_entries(code)), None)
-        known = (entry.description, entry.advice) if entry else ("not in the catalogue; see error_description", "")
+        advice = name_failed_file(entry.advice, FAILED_WORKBOOK) if entry else ""
+        known = (entry.description if entry else "not in the catalogue; see error_description", advice)
         sheet.add_row((code, number, *known), wrap=True)

@@ -24,7 +24,7 @@ def write(path: Path, header: Sequence[str], rows: Rows, *, title: str) -> None:
     with writing(path, private=False) as book:
         sheet = book.add_sheet(title, header_rows=1)
         sample, rows = take_sample(rows)
-        sheet.set_columns(column_widths(header, sample), text_columns=len(header))
+        sheet.set_columns(column_widths(header, sample), text_columns=range(len(header)))
         sheet.add_header(header)
         for row in rows:
             sheet.add_row(row)

@@ -45,7 +45,7 @@ def write_xlsx(path: Path, *, command: str) -> None:
     """Write a workbook that names the ``command`` to run once filled in; raises OSError if it cannot be written."""
     with writing(path, private=False) as book:
         table = book.add_sheet("Subscriptions", header_rows=1)
-        table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=len(ID_COLUMNS))
+        table.set_columns([_ID_WIDTH] * len(ID_COLUMNS), text_columns=range(len(ID_COLUMNS)))
         table.add_header(ID_COLUMNS)
         guide = book.add_sheet("How to fill this in")
         guide.set_columns(_WIDTHS)

@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -22,10 +22,14 @@ _HEADER_COLOUR = "D9E2EC"
 # In points.
 _LINE_HEIGHT = 15
 # Column widths are computed from this many rows.
-_SAMPLE = 200
+SAMPLE = 200
 _NARROWEST, _WIDEST = 8, 60
 # For the filter's button.
 _BUTTON = 4
+# A note's width in characters, and the width of one of them in pixels.
+_NOTE_WIDTH, _NOTE_CHARACTER = 55, 6
+# In characters; Excel refuses a file with a longer list.
+_LIST_LENGTH = 255
 
 # What a text may not have in it to be written as it is, and how long it may be.
 _SPECIAL = re.compile("[&<>\0-\x1f\ud800-\udfff\ufffe\uffff]|_x|^\\s|\\s$")
@@ -37,7 +41,7 @@ _RowT = TypeVar("_RowT")
 def take_sample(rows: Iterable[_RowT]) -> tuple[list[_RowT], Iterator[_RowT]]:
     """Return the first rows, for the column widths, and an iterator over all of them."""
     rest = iter(rows)
-    sample = list(islice(rest, _SAMPLE))
+    sample = list(islice(rest, SAMPLE))
     return sample, chain(sample, rest)
 
 
@@ -66,11 +70,11 @@ class SheetWriter:
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
 
-    def set_columns(self, widths: Iterable[int], *, text_columns: int = 0) -> None:
-        """Set the widths of columns, in characters; the first ``text_columns`` are text, also in rows added later."""
+    def set_columns(self, widths: Iterable[int], *, text_columns: Collection[int] = ()) -> None:
+        """Set the widths of columns, in characters; ``text_columns`` are text, also in rows added later."""
         self._widths = list(widths)
         for index, width in enumerate(self._widths):
-            self._sheet.set_column(index, index, width, self._formats.text_column if index < text_columns else None)
+            self._sheet.set_column(index, index, width, self._formats.text_column if index in text_columns else None)
 
     def add_header(self, names: Iterable[str]) -> None:
         """Write a row of column names, or a heading."""
@@ -116,6 +120,18 @@ class SheetWriter:
     def add_filter(self, columns: int) -> None:
         """Put a filter on the first row, over all rows written so far."""
         self._sheet.autofilter(0, 0, self.rows - 1, columns - 1)
+
+    def add_note(self, column: int, text: str) -> None:
+        """Put a note on a cell of the row that was written last."""
+        lines = _line_count(text, _NOTE_WIDTH) + 1
+        size = {"width": _NOTE_WIDTH * _NOTE_CHARACTER, "height": lines * _LINE_HEIGHT * 4 // 3}
+        self._sheet.write_comment(self.rows - 1, column, escape(text), {"author": "bulkreact", **size})
+
+    def add_choices(self, column: int, choices: Sequence[str], *, first_row: int = 2) -> None:
+        """Let the cells of a column, from a row to the one written last, be chosen from a list; they may stay empty."""
+        if len(",".join(choices)) <= _LIST_LENGTH:
+            rule = {"validate": "list", "source": list(choices), "error_type": "warning"}
+            self._sheet.data_validation(first_row - 1, column, max(self.rows, first_row) - 1, column, rule)
 
     def finish(self) -> None:
         """Say how large the sheet has become; no row can be added afterwards."""

@@ -1,11 +1,32 @@
 """Problems in message: one by one, or together where the same happens again and again."""
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bulkreact.sheets.input.guid_cells import guid_error
-from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
+from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors, split_message
 
 
 def problem(number: int, cell: str = "4.892E+92") -> RowError:
     return RowError(number, (guid_error("entitlement_id", cell),))
+
+
+COLUMNS = ("customer_id", "entitlement_id", "kind")
+_reasons = st.text("a:; ()'", min_size=1).map(lambda text: f"is {text}")
+_errors = st.builds(CellError, st.just("x"), st.just(""), st.text("1E+;' kind"), _reasons, st.sampled_from(["", "Do"]))
+
+
+@given(st.lists(_errors, max_size=3))
+def test_a_message_comes_apart_into_its_cells(errors: list[CellError]) -> None:
+    errors = [replace(error, column=column) for error, column in zip(errors, COLUMNS, strict=False)]
+    phrases = {error.column: error.message for error in errors}
+    assert split_message("; ".join(phrases.values()), COLUMNS) == phrases
+
+
+def test_a_message_of_the_whole_row_names_no_cell() -> None:
+    assert split_message("the row has content but no ids", COLUMNS) == {}
 
 
 def test_few_rows_get_a_line_each_in_their_order() -> None:

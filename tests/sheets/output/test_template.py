@@ -1,8 +1,6 @@
 """The empty input file: what is filled into it is read, and nothing of it is sent by accident."""
 
 import csv
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import template
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_SCENARIOS
 from tests.support.ids import HEADER, guid, read_csv, row
+from tests.support.office import convert
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses
 from tests.support.workbooks import columns_of
@@ -29,21 +28,6 @@ def fill(path: Path, rows: Sequence[tuple[str, ...]]) -> Path:
         book.worksheets[0].append(cells)
     book.save(path)
     return path
-
-
-def convert(path: Path, suffix: str) -> Path:
-    """Let LibreOffice open a file and save it again."""
-    office = shutil.which("soffice")
-    if office is None:
-        pytest.skip("LibreOffice is not installed")
-    home, out = path.parent / "office", path.parent / "saved"
-    subprocess.run(
-        [office, f"-env:UserInstallation={home.as_uri()}", "--headless", "--convert-to", suffix, "--outdir", out, path],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return out / f"{path.stem}.{suffix}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Writes failed.xlsx: the rows that did not end well, with a note on every cell that is to be corrected."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bulkreact.models import Kind, ResultRow
+from bulkreact.partnercenter.error_codes.lookup import name_failed_file
+from bulkreact.sheets.columns import ID_COLUMNS, KIND, RESTORE_AUTO_RENEW
+from bulkreact.sheets.corrections import Correction, find_corrections
+from bulkreact.sheets.input.row_options import TRUTH_VALUES
+from bulkreact.sheets.output.edited_files import note_digest
+from bulkreact.sheets.output.results_csv import belongs_in_failed
+from bulkreact.sheets.output.results_xlsx import COLOURS, FAILED_WORKBOOK, STATUS_INDEX, sheet_cells
+from bulkreact.sheets.output.xlsx_writer import SAMPLE, SheetWriter, column_widths
+from bulkreact.sheets.output.xlsx_writer import writing as writing_workbook
+from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
+
+# Darker than the colours of statuses.
+MARK = "FFD84D"
+# Each takes a kilobyte until the file is written, and makes it slow to open.
+MOST_NOTES = 5_000
+_CHOICES: Mapping[str, Sequence[str]] = {KIND: tuple(Kind), RESTORE_AUTO_RENEW: TRUTH_VALUES}
+
+_INSTRUCTIONS = (
+    "The sheet Failed has the rows that did not end well.",
+    "Cells to be corrected are yellow. A note on them says what is wrong and what to do, as do error_description and advice.",
+    "Correct these cells. Delete the rows that shall not be sent again.",
+    "Leave the columns from row to finished_at as they are: the next run replaces them.",
+    "Save the file as .xlsx, then run it with this command, or give it to the person who runs it:",
+)
+
+
+@dataclass(slots=True)
+class FailedSheet:
+    """The sheet with the failed rows being written; ``columns`` are those that the ``header`` names."""
+
+    sheet: SheetWriter
+    header: tuple[str, ...]
+    columns: Mapping[str, int]
+    # The first rows, until the widths of columns are known from them.
+    _sample: list[ResultRow] | None = field(default_factory=list)
+    _notes: int = 0
+
+    def pick(self, rows: Iterable[ResultRow]) -> Iterator[ResultRow]:
+        """Yield rows as they are, and write the failed ones on the way."""
+        for row in rows:
+            if belongs_in_failed(row):
+                self._add(row)
+            yield row
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._begin()
+        for column, choices in _CHOICES.items():
+            if column in self.columns:
+                self.sheet.add_choices(self.columns[column], choices)
+        self.sheet.add_filter(len(self.header) + len(RESULT_COLUMNS))
+
+    def _add(self, row: ResultRow) -> None:
+        if self._sample is None:
+            self._write(row)
+            return
+        self._sample.append(row)
+        if len(self._sample) == SAMPLE:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._sample is None:
+            return
+        sample, self._sample = self._sample, None
+        names = (*self.header, *RESULT_COLUMNS)
+        ids = {self.columns[column] for column in ID_COLUMNS if column in self.columns}
+        self.sheet.set_columns(column_widths(names, [result_cells(row) for row in sample]), text_columns=ids)
+        self.sheet.add_header(names)
+        for row in sample:
+            self._write(row)
+
+    def _write(self, row: ResultRow) -> None:
+        corrections = find_corrections(row, self.columns)
+        colours = [MARK if index in corrections else "" for index in range(len(self.header))]
+        colours += [*[""] * STATUS_INDEX, COLOURS[row.outcome.status], ""]
+        self.sheet.add_row(sheet_cells(row), colours=tuple(colours))
+        for index, correction in corrections.items():
+            if self._notes < MOST_NOTES and correction.problem:
+                self._notes += 1
+                self.sheet.add_note(index, _format_note(correction))
+                if correction.choices:
+                    self.sheet.add_choices(index, correction.choices, first_row=self.sheet.rows)
+
+
+def _format_note(correction: Correction) -> str:
+    return f"{correction.problem}\n\n{name_failed_file(correction.advice, FAILED_WORKBOOK)}"
+
+
+@contextmanager
+def writing(path: Path, header: tuple[str, ...], columns: Mapping[str, int], command: str) -> Iterator[FailedSheet]:
+    """Write the workbook when the context ends; ``command`` runs it.
+
+    Raises OSError if it cannot be written, leaving an older one untouched.
+    """
+    with writing_workbook(path, private=True, complete=note_digest(path.parent, path.name)) as book:
+        failed = FailedSheet(book.add_sheet("Failed", header_rows=1), header, columns)
+        yield failed
+        failed.finish()
+        _write_instructions(book.add_sheet("What to do"), command)
+
+
+def _write_instructions(sheet: SheetWriter, command: str) -> None:
+    sheet.set_columns((100,))
+    sheet.add_header(("What to do",))
+    for line in (*_INSTRUCTIONS, command):
+        sheet.add_row((line,), wrap=True)
