@@ -4,12 +4,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.runs.column_sums import PlannedSum
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.wording import format_duration, plural, printable
 
 
 def describe_beginning(
-    metadata: RunMetadata, folder: Path, connection: PartnerConnection, *, rows: int, invalid: int, now: datetime
+    metadata: RunMetadata,
+    folder: Path,
+    connection: PartnerConnection,
+    *,
+    rows: int,
+    invalid: int,
+    planned_sum: PlannedSum | None,
+    now: datetime,
 ) -> str:
     """Return what a new run is about to do, a fact on each line; duplicates make the duration a little shorter."""
     access = connection.access
@@ -21,6 +29,7 @@ def describe_beginning(
         "Target": f"{where}, tenant {access.tenant_id}" if access.tenant_id else where,
         "Signed in": printable(access.account),
         "Duration": _describe_duration(rows - invalid, metadata.row_limit, connection.limits.calls_per_second, now),
+        "Sum": planned_sum.describe() if planned_sum else "",
     }
     return "\n".join(f"{name + ':':<10} {value}" for name, value in facts.items() if value)
 

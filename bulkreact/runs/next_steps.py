@@ -89,7 +89,8 @@ def input_arguments(options: InputOptions) -> tuple[str, ...]:
     """Return the options that read a results file as the input was read."""
     mapped = [part for name, header in options.columns.items() for part in ("--map", f"{name}={header}")]
     kind = [] if options.kind is Kind.AZURE else ["--kind", options.kind.value if options.kind else "auto"]
-    return (*mapped, *kind, *(["--restore-auto-renew"] if options.restore_auto_renew else []))
+    summed = ["--sum", options.summed] if options.summed else []
+    return (*mapped, *kind, *(["--restore-auto-renew"] if options.restore_auto_renew else []), *summed)
 
 
 def mapped_headers(arguments: Sequence[str]) -> dict[str, str]:

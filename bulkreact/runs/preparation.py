@@ -18,6 +18,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.beginning import describe_beginning
+from bulkreact.runs.column_sums import sum_planned
 from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
@@ -94,7 +95,13 @@ def prepare_run(
             reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
         reporter.info(
             describe_beginning(
-                metadata, reports / run_id, connection, rows=input_file.count, invalid=input_file.codes.total(), now=now
+                metadata,
+                reports / run_id,
+                connection,
+                rows=input_file.count,
+                invalid=input_file.codes.total(),
+                planned_sum=sum_planned(draft, metadata.header, metadata.settings.sum_header),
+                now=now,
             )
         )
         confirm(lambda: store.open_count(draft))
@@ -134,23 +141,18 @@ def new_metadata(
         tenant_id=access.tenant_id or None,
         simulated=service.simulated,
         from_spreadsheet=input_file.from_spreadsheet,
-        settings=run_settings(service, access, loaded.arguments, name_header=input_file.name_header),
+        settings=structs.replace(
+            run_settings(service, access, loaded.arguments),
+            name_header=input_file.name_header,
+            sum_header=input_file.sum_header,
+        ),
     )
 
 
-def run_settings(
-    service: Service, access: AuthorizedAccess, arguments: tuple[str, ...], *, name_header: str
-) -> RunSettings:
+def run_settings(service: Service, access: AuthorizedAccess, arguments: tuple[str, ...]) -> RunSettings:
     """Return what a run remembers of how its calls are made."""
     return RunSettings(
-        service.locale,
-        access.client_id,
-        access.authority,
-        access.scope,
-        access.options,
-        arguments,
-        certified_ids=True,
-        name_header=name_header,
+        service.locale, access.client_id, access.authority, access.scope, access.options, arguments, certified_ids=True
     )
 
 

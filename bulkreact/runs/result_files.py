@@ -11,6 +11,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
+from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
 from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
@@ -41,7 +42,7 @@ class WrittenResults:
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
     workbook is missing, ``next_steps`` what to do now. ``before`` counts the rows by status before they were verified,
-    None if the run sent rows.
+    None if the run sent rows. ``amounts`` are those of --sum.
     """
 
     counts: RowCounts
@@ -52,6 +53,7 @@ class WrittenResults:
     next_steps: tuple[NextStep, ...] = ()
     before: Mapping[str, int] | None = None
     input_name: str = ""
+    amounts: ResultSum | None = None
 
     @property
     def run_folder(self) -> Path:
@@ -116,11 +118,12 @@ class ResultFiles:
             files = self._files(workbook=wants_workbook and not no_workbook)
             failed = Path(correctable_file(files))
             builder = ReportBuilder(failed.name)
-            rows = _collect(journal.result_rows(), builder, customers)
+            adder = result_adder(journal.metadata)
+            rows = _collect(journal.typed_rows() if adder else journal.result_rows(), builder, customers, adder)
             command = correct_command(journal.metadata, str(failed), self.reports)
             # The workbooks first: they are the most likely to fail, and the older files then stay unchanged.
             with results_csv.writing(to, header, rows, failed_file=failed.name) as counts:
-                overview = self._overview(journal, counts)
+                overview = self._overview(journal, counts, adder.result() if adder else None)
                 if failed.name == FAILED_WORKBOOK:
                     self._write_workbooks(journal, overview, command)
                 elif self._in_run_folder:
@@ -150,7 +153,14 @@ class ResultFiles:
             results_csv.copy(to, self.results_copy)
         edited = {name: path for name, path in moved_edits.items() if path}
         return WrittenResults(
-            counts, overview.exit_code, files, edited, no_workbook, steps, input_name=overview.metadata.input_name
+            counts,
+            overview.exit_code,
+            files,
+            edited,
+            no_workbook,
+            steps,
+            input_name=overview.metadata.input_name,
+            amounts=overview.amounts,
         )
 
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
@@ -160,7 +170,7 @@ class ResultFiles:
             rows = failed.pick(journal.typed_rows())
             results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview))
 
-    def _overview(self, journal: JournalReader, counts: RowCounts) -> RunOverview:
+    def _overview(self, journal: JournalReader, counts: RowCounts, amounts: ResultSum | None = None) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)
         return RunOverview(
             journal.metadata,
@@ -170,6 +180,7 @@ class ResultFiles:
             calls,
             pace,
             outages=journal.outages(),
+            amounts=amounts,
         )
 
     def _wants_workbook(self, *, from_spreadsheet: bool) -> bool:
@@ -205,11 +216,15 @@ class ResultFiles:
         }
 
 
-def _collect(rows: Iterator[ResultRow], builder: ReportBuilder, customers: CustomerCounts) -> Iterator[ResultRow]:
+def _collect(
+    rows: Iterator[ResultRow], builder: ReportBuilder, customers: CustomerCounts, amounts: ResultAdder | None
+) -> Iterator[ResultRow]:
     """Yield rows and count them for the report on the way."""
     for row in rows:
         builder.add(row)
         customers.add(row)
+        if amounts:
+            amounts.add(row)
         yield row
 
 

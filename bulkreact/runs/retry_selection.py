@@ -85,8 +85,10 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
         row_limit=row_limit,
         retry_of=run.metadata.id,
         tenant_id=connection.access.tenant_id or run.metadata.tenant_id,
-        settings=run_settings(
-            connection.service, connection.access, settings.input_options, name_header=settings.name_header
+        settings=replace(
+            run_settings(connection.service, connection.access, settings.input_options),
+            name_header=settings.name_header,
+            sum_header=settings.sum_header,
         ),
     )
 

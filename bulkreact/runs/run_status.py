@@ -11,6 +11,7 @@ from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
 from bulkreact.models import OutageRecord, RunState
+from bulkreact.runs.column_sums import ResultSum
 from bulkreact.runs.outage_messages import summarize_outage
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
@@ -53,7 +54,8 @@ def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
 class RunOverview:
     """A run as a whole at one moment; ``running``: a process is sending its rows.
 
-    ``rows`` are those of the input; while a run is running, ``counts`` covers only the settled ones.
+    ``rows`` are those of the input; while a run is running, ``counts`` covers only the settled ones. ``amounts`` are
+    those of --sum, if they were added up.
     """
 
     metadata: RunMetadata
@@ -64,6 +66,7 @@ class RunOverview:
     pace: dict[str, float | None]
     running: bool = False
     outages: tuple[OutageRecord, ...] = ()
+    amounts: ResultSum | None = None
 
     @property
     def exit_code(self) -> int:
@@ -127,4 +130,5 @@ class RunOverview:
             "calls": self.calls,
             "pace": self.pace,
             "outages": [asdict(outage) for outage in self.outages],
+            **({"sum": self.amounts.to_dict()} if self.amounts else {}),
         }

@@ -30,8 +30,8 @@ class ColumnLayout:
     """The indexes of a table's columns.
 
     The last of ``ids`` is None if there is no entitlement column. ``carried_columns`` are copied into the results,
-    under the names in ``header``; ``name_header`` is the one that --map names for the names of customers. ``results`` are
-    the result columns of a results file, empty for any other.
+    under the names in ``header``; ``name_header`` is the one that --map names for the names of customers, ``sum_header``
+    the one that --sum names. ``results`` are the result columns of a results file, empty for any other.
     """
 
     ids: tuple[int, int, int | None]
@@ -40,6 +40,7 @@ class ColumnLayout:
     header: tuple[str, ...]
     results: dict[str, int]
     name_header: str = ""
+    sum_header: str = ""
 
 
 class ColumnError(Exception):
@@ -57,11 +58,14 @@ class ColumnError(Exception):
 class HeaderRule:
     """The columns that a header must name; ``named`` are the headers given for some of them with --map.
 
+    ``summed`` is the header given with --sum, empty if none is.
+
     Where there is a column kind, an entitlement is not required: no row may need one.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ID_COLUMNS
+    summed: str = ""
 
     def find_columns(self, record: Sequence[str]) -> dict[str, int]:
         """Return the index of every column that a record names, the first one of several."""
@@ -108,8 +112,16 @@ def find_layout(
     carried = tuple(index for index in range(len(header)) if index not in results.values())
     names = _carried_names([header[index] for index in carried])
     layout_ids = (customer, subscription, entitlement)
-    name_header = _carried_name(header, CUSTOMER_NAME, rule.named, dict(zip(carried, names, strict=True)))
-    return ColumnLayout(layout_ids, _optional(header, rule.named), carried, names, results, name_header)
+    carried_names = dict(zip(carried, names, strict=True))
+    return ColumnLayout(
+        layout_ids,
+        _optional(header, rule.named),
+        carried,
+        names,
+        results,
+        _carried_name(header, rule.named.get(CUSTOMER_NAME, ""), f"--map {CUSTOMER_NAME}=", carried_names),
+        _carried_name(header, rule.summed, "--sum ", carried_names),
+    )
 
 
 def column_index(header: Sequence[str], column: str, named: str | None = None) -> int | None:
@@ -121,11 +133,16 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
             fix = f"Rename all but one, or choose with --map {column}=HEADER"
             raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}.")
         return indexes[0] if indexes else None
-    indexes = find_by_name(header, named)
+    return _only_index(header, named, f"--map {column}=")
+
+
+def _only_index(header: Sequence[str], name: str, option: str) -> int:
+    """Return the index of the column that an option names; ColumnError if no header or several have the name."""
+    indexes = find_by_name(header, name)
     if len(indexes) != 1:
         count = "no" if not indexes else "more than one"
         raise ColumnError(
-            f"--map {column}={shell_quote(named)}: {count} column is called that", f"There are: {_quote_names(header)}."
+            f"{option}{shell_quote(name)}: {count} column is called that", f"There are: {_quote_names(header)}."
         )
     return indexes[0]
 
@@ -198,13 +215,13 @@ def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]
     return indexes | {column: index for column, index in mapped.items() if index is not None}
 
 
-def _carried_name(header: Sequence[str], column: str, named: Mapping[str, str], carried: Mapping[int, str]) -> str:
-    """Return the name in the results of a column that --map names, empty if it names none."""
-    if column not in named:
+def _carried_name(header: Sequence[str], name: str, option: str, carried: Mapping[int, str]) -> str:
+    """Return what the results call the column that an option names, empty if it names none."""
+    if not name:
         return ""
-    index = column_index(header, column, named[column])
-    if index is None or index not in carried:
-        raise ColumnError(f"--map {column}={shell_quote(named[column])}: results replace this column")
+    index = _only_index(header, name, option)
+    if index not in carried:
+        raise ColumnError(f"{option}{shell_quote(name)}: results replace this column")
     return carried[index]
 
 

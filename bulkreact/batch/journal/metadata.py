@@ -40,7 +40,8 @@ class RunSettings(Struct, frozen=True):
 
     ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
     shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
-    whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers.
+    whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers,
+    ``sum_header`` that of the amounts to be summed.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -52,6 +53,7 @@ class RunSettings(Struct, frozen=True):
     certified_ids: bool = False
     corrects: str = ""
     name_header: str = ""
+    sum_header: str = ""
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):

@@ -1,12 +1,13 @@
 """Counts what a run over a journal's rows would send, before the run starts."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulkreact.batch.journal import schema
+from bulkreact.batch.journal.customer_names import read_names
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Kind, Target
@@ -58,6 +59,14 @@ def rows_per_customer(folder: Path) -> Iterator[tuple[str, int]]:
     """Yield how many rows would be sent of each customer, the largest first; duplicates must already be marked."""
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         yield from connection.execute(_PER_CUSTOMER)
+
+
+def customer_cells(
+    folder: Path, column: int | None, customers: Iterable[str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield customers with the first cell of each in a column that is not blank; all customers, if none are given."""
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
+        yield from read_names(connection, column, customers)
 
 
 def planned_targets(folder: Path) -> Iterator[PlannedTarget]:

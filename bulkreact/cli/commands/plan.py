@@ -4,7 +4,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,19 +11,21 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkreact.atomic_write import replacing
-from bulkreact.batch.journal.preview import RunPreview, planned_targets, preview_run, rows_per_customer
+from bulkreact.batch.journal.preview import RunPreview, planned_targets, preview_run
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options
 from bulkreact.cli.options.paths import InputName, OutputFile
+from bulkreact.cli.output.plan_customers import customer_lines, sum_lines
 from bulkreact.cli.output.plan_json import PlanDocument, PresentState, days_left, format_json
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
+from bulkreact.runs.column_sums import sum_planned
 from bulkreact.runs.input_reader import load_input, open_input
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
@@ -36,7 +37,6 @@ from bulkreact.wording import describe_error, plural
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
 
-_CUSTOMERS_SHOWN = 10
 # In rows of the input: a million targets are 180 MB.
 _TARGETS_PRINTED = 10_000
 
@@ -68,7 +68,8 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         loaded = load_input(folder, source, path, options, all_errors=True)
         plan = preview_run(folder)
         reads = read_online(ctx, planned_targets(folder)) if online else None
-        document = PlanDocument(folder, loaded, plan, rate, _present_state(plan, reads), utc_now())
+        planned_sum = sum_planned(folder, loaded.input_file.header, loaded.input_file.sum_header)
+        document = PlanDocument(folder, loaded, plan, rate, _present_state(plan, reads), utc_now(), planned_sum)
         for remark in _remarks(loaded.input_file):
             echo(remark, err=True)
         if out:
@@ -137,6 +138,7 @@ def _plan_lines(document: PlanDocument) -> Iterator[str]:
         seconds = round(plan.calls / calls_per_second)
         duration = f"; about {timedelta(seconds=seconds)} at {calls_per_second * 60:g}/min"
     yield f"To send:   {plural(plan.valid, 'subscription')} of {plural(plan.customers, 'customer')}{duration}"
+    yield from sum_lines(document)
     if plan.kinds.get(Kind.SUBSCRIPTION):
         yield f"Kinds:     {', '.join(f'{kind} {rows:,}' for kind, rows in plan.kinds.items())}"
     if plan.duplicate:
@@ -144,12 +146,7 @@ def _plan_lines(document: PlanDocument) -> Iterator[str]:
     if input_file.codes:
         yield f"Invalid:   {input_file.codes.total():,}"
         yield from (f"  {line}" for line in format_errors(input_file.errors))
-    if plan.customers > 1:
-        yield "Most rows:"
-        largest = islice(rows_per_customer(document.folder), _CUSTOMERS_SHOWN)
-        yield from (f"  {customer}  {rows:,}" for customer, rows in largest)
-        if (more := plan.customers - _CUSTOMERS_SHOWN) > 0:
-            yield f"  … and {plural(more, 'more customer')}"
+    yield from customer_lines(document)
 
 
 def _status_lines(document: PlanDocument) -> Iterator[str]:

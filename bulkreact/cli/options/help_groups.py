@@ -60,6 +60,7 @@ OPTION_GROUPS = {
             "complete",
             "kind",
             "map",
+            "sum",
             "sheet",
             "hidden_rows",
             "delimiter",

@@ -55,6 +55,12 @@ layout_options = combine_options(
 input_options = combine_options(
     _row_options,
     layout_options,
+    option(
+        "--sum",
+        metavar="COLUMN",
+        default="",
+        help="The header of a column with amounts: add up what is to be sent, and in the results by status.",
+    ),
     option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger input."),
     option("--strict", is_flag=True, help="Refuse the whole file when any row is invalid."),
     option("--allow-empty", is_flag=True, help="An input without rows is a success."),
@@ -73,5 +79,10 @@ def read_layout(params: Mapping[str, Any]) -> InputOptions:
 def read_load_options(params: Mapping[str, Any]) -> LoadOptions:
     """Return all options about the input file: its layout, its rows, and when it is refused."""
     kind = None if params["kind"] == _AUTO else Kind(params["kind"])
-    options = replace(read_layout(params), kind=kind, restore_auto_renew=params["restore_auto_renew"])
+    options = replace(
+        read_layout(params),
+        kind=kind,
+        restore_auto_renew=params["restore_auto_renew"],
+        summed=params["sum"],
+    )
     return LoadOptions(options, params["max_rows"], params["strict"], params["allow_empty"])

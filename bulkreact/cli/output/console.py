@@ -130,11 +130,13 @@ class ConsoleReporter:
             self._wrap("There were no rows.")
         self._console.print()
         if results.before is None:
-            self._console.print(status_table(counts.statuses))
+            self._console.print(status_table(counts.statuses, results.amounts.formatted if results.amounts else None))
         else:
             self._wrap(describe_changes(results.before, counts.statuses))
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
+        if results.amounts:
+            self._wrap(f"Sum: {results.amounts.describe()}.")
         self._console.print()
         for step in results.next_steps:
             self._line(step.line)

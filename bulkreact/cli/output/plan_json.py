@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from bulkreact.batch.journal.preview import RunPreview, planned_targets, rows_per_customer
+from bulkreact.batch.journal.preview import RunPreview, customer_cells, planned_targets, rows_per_customer
+from bulkreact.runs.column_sums import PlannedSum
 from bulkreact.runs.input_reader import LoadedInput
+from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 
 _ITEMS_PER_PIECE = 1000
 
@@ -37,7 +39,7 @@ class JsonObject:
 
 @dataclass(frozen=True, slots=True)
 class PlanDocument:
-    """A plan whose rows are in the journal of a folder."""
+    """A plan whose rows are in the journal of a folder, and the sum of a column of it."""
 
     folder: Path
     loaded: LoadedInput
@@ -45,6 +47,13 @@ class PlanDocument:
     calls_per_second: float | None
     present: PresentState
     now: datetime
+    planned_sum: PlannedSum | None = None
+
+    @property
+    def name_column(self) -> int | None:
+        """Return the index of the cells with the names of customers."""
+        input_file = self.loaded.input_file
+        return customer_name_column(input_file.header, input_file.name_header)
 
     def members(self, *, with_targets: bool = True) -> Iterator[tuple[str, object]]:
         """Yield the members of the JSON object; without the targets their number is there instead."""
@@ -65,12 +74,20 @@ class PlanDocument:
         yield "estimated_seconds", None if rate is None else round(plan.calls / rate, 3)
         yield "digest", self.loaded.digest
         yield "per_customer", JsonObject(rows_per_customer(self.folder))
+        yield "customer_names", JsonObject(self._names())
+        if self.planned_sum:
+            yield "sum", self.planned_sum.to_dict()
         if not with_targets:
             yield "targets_omitted", plan.valid
         yield "targets", JsonArray(planned_targets(self.folder) if with_targets else ())
         deadlines = self.present.deadlines.items()
         yield "deadlines", JsonArray([row, deadline, days_left(deadline, self.now)] for row, deadline in deadlines)
         yield "problems", JsonArray(self._problems())
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for customer, cell in customer_cells(self.folder, self.name_column):
+            if name := format_customer_name(cell):
+                yield customer, name
 
     def _problems(self) -> Iterator[dict[str, object]]:
         for row_error in self.loaded.input_file.errors:

@@ -23,12 +23,15 @@ def describe_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str
     return f"Changed: {', '.join(changes)}." if changes else "Nothing has changed."
 
 
-def status_table(counts: Mapping[str, int]) -> Table:
-    """Return the rows by status as a table."""
+def status_table(counts: Mapping[str, int], amounts: Mapping[str, str] | None = None) -> Table:
+    """Return the rows by status as a table, with the ``amounts`` of each if there are any."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("status")
     table.add_column("rows", justify="right")
+    if amounts:
+        table.add_column("amount", justify="right")
     for status in Status:
         if number := counts.get(status, 0):
-            table.add_row(Text(status, style=_STYLES.get(status, "red")), f"{number:,}")
+            amount = [Text(amounts.get(status, ""))] if amounts else []
+            table.add_row(Text(status, style=_STYLES.get(status, "red")), f"{number:,}", *amount)
     return table

@@ -52,7 +52,7 @@ class InputFile:
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
         options = replace(options, limits=replace(options.limits, max_rows=max_rows))
-        rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2])
+        rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2], options.summed)
         self._table = open_table(path, self.name, options, rule)
         self._layout = layout = _layout_of(self.name, self._table, rule)
         self._options = RowOptionsReader(layout, options.kind, options.restore_auto_renew)
@@ -88,6 +88,11 @@ class InputFile:
     def name_header(self) -> str:
         """Return the column that was chosen for the names of customers, by its name in the results."""
         return self._layout.name_header
+
+    @property
+    def sum_header(self) -> str:
+        """Return the column whose amounts are summed, by its name in the results; empty if none is."""
+        return self._layout.sum_header
 
     @property
     def remark(self) -> str:

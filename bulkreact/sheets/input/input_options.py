@@ -11,11 +11,12 @@ from bulkreact.sheets.input.read_limits import ReadLimits
 class InputOptions:
     """A file's format, instead of detecting it, and the defaults of its rows.
 
-    ``columns`` maps our columns to other headers. ``kind`` None means that the ids of a row decide.
+    ``columns`` maps our columns to other headers, ``summed`` is the header of the amounts to be summed. ``kind`` None means that the ids of a row decide.
     A file that exceeds the ``limits`` is refused.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
+    summed: str = ""
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None

@@ -1,0 +1,138 @@
+"""Sums the column that --sum names: what a run would send, and how its rows ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bulkreact.batch.journal.column_cells import DUPLICATE, INVALID, LEFT_OUT, column_cells
+from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.models import ResultRow, Status
+from bulkreact.sheets.column_sum import ColumnAdder, ColumnSum, sum_exactly
+from bulkreact.sheets.columns import find_by_name
+from bulkreact.wording import plural, printable
+
+_AnySum = ColumnSum[str] | ColumnSum[tuple[Status, bool]]
+_OTHERS = (DUPLICATE, INVALID, LEFT_OUT)
+_NOT_SENT = {Status.INVALID, Status.DUPLICATE}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSum:
+    """The amounts of a plan: by customer, and by why a row is not sent."""
+
+    amounts: ColumnSum[str]
+
+    @property
+    def total(self) -> Decimal:
+        """Return the total of the rows to be sent."""
+        return sum_exactly(self.per_customer.values())
+
+    @property
+    def per_customer(self) -> Mapping[str, Decimal]:
+        """Return the totals of the rows to be sent by customer."""
+        return {key: total for key, total in self.amounts.totals.items() if key not in _OTHERS}
+
+    @property
+    def not_sent(self) -> Mapping[str, Decimal]:
+        """Return the totals of the other rows by the reason, those that there are."""
+        return {key: self.amounts.totals[key] for key in _OTHERS if key in self.amounts.totals}
+
+    def describe(self) -> str:
+        """Return the total of the rows to be sent, and what is not in it, for people; or why it is not known."""
+        others = [f"{key.replace('_', ' ')} {self.amounts.format(total)}" for key, total in self.not_sent.items()]
+        return "; ".join((_describe(self.amounts, self.total), *others))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for JSON; numbers as texts, which no reader rounds."""
+        totals = {"per_customer": _texts(self.per_customer), "not_sent": _texts(self.not_sent)}
+        return {**_members(self.amounts, self.total), **totals}
+
+
+def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str) -> PlannedSum | None:
+    """Return the amounts in a column of a draft, None if no column is named; duplicates must already be marked."""
+    columns = find_by_name(header, sum_header)
+    if not columns:
+        return None
+    adder: ColumnAdder[str] = ColumnAdder(sum_header, columns[0])
+    for cell in column_cells(folder, columns[0]):
+        adder.add(*cell)
+    return PlannedSum(adder.result())
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSum:
+    """The amounts of a run's results, by status and by whether the row was to be sent."""
+
+    amounts: ColumnSum[tuple[Status, bool]]
+
+    @property
+    def total(self) -> Decimal:
+        """Return the total of the rows that were to be sent: that of the plan."""
+        return self.amounts.total(*((status, True) for status in Status))
+
+    @property
+    def by_status(self) -> Mapping[str, Decimal]:
+        """Return the totals of all rows by status, of those that there are."""
+        statuses = dict.fromkeys(status for status, _ in self.amounts.totals)
+        return {status.value: self.amounts.total((status, True), (status, False)) for status in statuses}
+
+    @property
+    def formatted(self) -> Mapping[str, str]:
+        """Return the totals by status for people."""
+        return {status: self.amounts.format(total) for status, total in self.by_status.items()}
+
+    def describe(self) -> str:
+        """Return the total of the rows that were to be sent, for people, or why it is not known."""
+        return _describe(self.amounts, self.total)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for JSON; numbers as texts, which no reader rounds."""
+        return {**_members(self.amounts, self.total), "by_status": _texts(self.by_status)}
+
+
+class ResultAdder:
+    """Adds up the amounts of a run's rows as they come by."""
+
+    def __init__(self, header: str, column: int) -> None:
+        self._column = column
+        self._adder: ColumnAdder[tuple[Status, bool]] = ColumnAdder(header, column)
+
+    def add(self, row: ResultRow) -> None:
+        """Add the amount of one row."""
+        status = row.outcome.status
+        to_be_sent = status not in _NOT_SENT and not row.excluded_by_limit
+        self._adder.add((status, to_be_sent), row.number, row.cells[self._column], row.typed_cells)
+
+    def result(self) -> ResultSum:
+        """Return the sum of what was added."""
+        return ResultSum(self._adder.result())
+
+
+def result_adder(metadata: RunMetadata) -> ResultAdder | None:
+    """Return what adds up the column that a run remembers, None if it remembers none."""
+    sum_header = metadata.settings.sum_header
+    columns = find_by_name(metadata.header, sum_header)
+    return ResultAdder(sum_header, columns[0]) if columns else None
+
+
+def _describe(amounts: _AnySum, total: Decimal) -> str:
+    header = printable(amounts.header)
+    if amounts.problem:
+        return f"not known ({header}): {amounts.problem}"
+    without = f"; {plural(amounts.blank, 'row')} without an amount" if amounts.blank else ""
+    return f"{amounts.format(total)} ({header}){without}"
+
+
+def _members(amounts: _AnySum, total: Decimal) -> dict[str, object]:
+    return {
+        "column": amounts.header,
+        "currency": amounts.currency,
+        "total": None if amounts.problem else f"{total:f}",
+        "without_amount": amounts.blank,
+        "problem": amounts.problem,
+    }
+
+
+def _texts(totals: Mapping[str, Decimal]) -> dict[str, str]:
+    return {key: f"{total:f}" for key, total in totals.items()}

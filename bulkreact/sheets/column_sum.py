@@ -1,0 +1,130 @@
+"""Sums the amounts in a column, exactly; a column that cannot all be read has no sum, and says why. No I/O."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from bulkreact.models import TypedCell
+from bulkreact.sheets.amounts import EXACT, Amount, read_amount
+from bulkreact.wording import plural, printable
+
+Key = TypeVar("Key", bound=Hashable)
+_ZERO = Decimal(0)
+_QUOTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSum(Generic[Key]):
+    """The totals of a column by a key of its rows, and how many rows have an empty cell.
+
+    There are no totals if there is a ``problem``: why the column cannot be summed, with the row.
+    """
+
+    header: str
+    totals: Mapping[Key, Decimal]
+    currency: str = ""
+    blank: int = 0
+    problem: str = ""
+
+    def total(self, *keys: Key) -> Decimal:
+        """Return the total of some keys."""
+        return sum_exactly(self.totals.get(key, _ZERO) for key in keys)
+
+    def format(self, amount: Decimal) -> str:
+        """Return an amount for people."""
+        return f"{self.currency} {amount:,f}".lstrip()
+
+
+@dataclass(slots=True)
+class _Example:
+    """The first cell of a kind, and how many there are."""
+
+    row: int = 0
+    cell: str = ""
+    count: int = 0
+
+    def add(self, row: int, cell: str) -> None:
+        if not self.count:
+            self.row, self.cell = row, cell
+        self.count += 1
+
+    def __str__(self) -> str:
+        shown = self.cell if len(self.cell) <= _QUOTED else f"{self.cell[:_QUOTED]}…"
+        return f"row {self.row} has '{printable(shown)}'"
+
+
+@dataclass(slots=True)
+class ColumnAdder(Generic[Key]):
+    """Adds the cells of a column up in both styles: only all of them show whether the comma or the point is decimal."""
+
+    header: str
+    column: int
+    _totals: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    _currencies: dict[str, _Example] = field(default_factory=dict)
+    _with_point: _Example = field(default_factory=_Example)
+    _with_comma: _Example = field(default_factory=_Example)
+    _ambiguous: _Example = field(default_factory=_Example)
+    _unreadable: _Example = field(default_factory=_Example)
+    _blank: int = 0
+
+    def add(self, key: Key, row: int, cell: str, typed_cells: Iterable[TypedCell] = ()) -> None:
+        """Add the cell of a row."""
+        if not cell.strip():
+            self._blank += 1
+            return
+        amount = read_amount(cell, self.column, typed_cells)
+        if amount is None:
+            self._unreadable.add(row, cell)
+            return
+        if amount.currency:
+            self._currencies.setdefault(amount.currency, _Example()).add(row, cell)
+        point, comma = self._readings(amount, row, cell)
+        totals = self._totals.get(key, (_ZERO, _ZERO))
+        self._totals[key] = EXACT.add(totals[0], point), EXACT.add(totals[1], comma)
+
+    def result(self) -> ColumnSum[Key]:
+        """Return the sum of what was added."""
+        currency = next(iter(self._currencies), "") if len(self._currencies) == 1 else ""
+        if problem := self._problem():
+            return ColumnSum(self.header, {}, currency, self._blank, problem)
+        style = bool(self._with_comma.count)
+        totals = {key: totals[style] for key, totals in self._totals.items()}
+        return ColumnSum(self.header, _with_same_decimals(totals), currency, self._blank)
+
+    def _readings(self, amount: Amount, row: int, cell: str) -> tuple[Decimal, Decimal]:
+        point, comma = amount.with_point, amount.with_comma
+        if point is None or comma is None:
+            (self._with_comma if point is None else self._with_point).add(row, cell)
+        elif point != comma:
+            self._ambiguous.add(row, cell)
+        return point or _ZERO, comma or _ZERO
+
+    def _problem(self) -> str:
+        if self._unreadable.count:
+            return f"{self._unreadable}, which is no amount ({plural(self._unreadable.count, 'such row')})"
+        if self._with_point.count and self._with_comma.count:
+            return f"{self._with_point}, {self._with_comma}: one has a decimal point, the other a decimal comma"
+        if self._ambiguous.count and not (self._with_point.count or self._with_comma.count):
+            return f"{self._ambiguous}, which may have a decimal or a thousands separator. Write it without the latter"
+        if len(self._currencies) > 1:
+            names = ", ".join(f"{example} ({name})" for name, example in self._currencies.items())
+            return f"there are several currencies: {names}"
+        return ""
+
+
+def _with_same_decimals(totals: Mapping[Key, Decimal]) -> Mapping[Key, Decimal]:
+    finest = min(totals.values(), key=_exponent, default=_ZERO)
+    return {key: total.quantize(finest, context=EXACT) for key, total in totals.items()}
+
+
+def _exponent(number: Decimal) -> int:
+    return min(0, int(number.as_tuple().exponent))
+
+
+def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum of amounts without rounding."""
+    total = _ZERO
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total

@@ -1,0 +1,80 @@
+"""Customers are called by their names for people, on one line each; Partner Center never sees a name."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+
+import pytest
+from aiohttp import web
+
+from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
+from bulkreact.simulator.server import application
+from tests.support.background_loop import listening, serving
+from tests.support.ids import HEADER, guid, row, scenario_id, write_csv
+from tests.support.program import Program
+from tests.support.run_commands import FAST
+
+NAME = "Zirkonia Umbrella"
+HOSTILE = "\x1b[2J<b>Evil</b>\u202e\nGmbH"
+SHOWN = "\\x1b[2J<b>Evil</b>\\u202e GmbH"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Recorded:
+    """Everything that was sent to a simulator, as text."""
+
+    base_url: str = ""
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def recorded(loop: asyncio.AbstractEventLoop) -> Iterator[Recorded]:
+    """Serve a simulator that records all that it is sent."""
+    record = Recorded()
+
+    @web.middleware
+    async def keep(request: web.Request, handler: Handler) -> web.StreamResponse:
+        record.requests.append(f"{request.method} {request.rel_url} {dict(request.headers)} {await request.text()}")
+        return await handler(request)
+
+    app = application(PartnerCenter(Behaviour(activation_delay=0), monotonic))
+    app.middlewares.append(keep)
+    with serving(loop, listening(app)) as record.base_url:
+        yield record
+
+
+@pytest.mark.parametrize("header", ["Kundenname", "Vertragspartner"])
+def test_a_name_is_never_sent(program: Program, recorded: Recorded, header: str) -> None:
+    tails = (202, 429, 900337, 1503, 800111)
+    rows = [(*row(scenario_id(tail, number), number % 2), NAME, "") for number, tail in enumerate(tails)]
+    # A suspended subscription: its whole body is read and sent back.
+    rows.append((*row(guid(9), 5)[:2], "", NAME, "subscription"))
+    write_csv(program.folder / "input.csv", rows, (*HEADER, header, "kind"))
+    options = ("--map", f"customer_name={header}", "--base-url", recorded.base_url)
+    assert program("plan", "input.csv", *options, "--online").code == 0
+    assert program("run", "input.csv", *options, *FAST, "--verify", "--verify-after", "0").code == 1
+    assert program("retry", "--all-failed", *FAST).code == 1
+    assert program("verify", *FAST[:2]).code in {0, 1}
+    assert len(recorded.requests) > len(rows) * 2
+    assert [request for request in recorded.requests if "irkonia" in request or "mbrella" in request] == []
+
+
+def test_a_plan_calls_customers_by_name(program: Program) -> None:
+    rows = [(*row(guid(number), number // 3), name) for number, name in enumerate(["", NAME, "x", HOSTILE, "", "", ""])]
+    write_csv(program.folder / "input.csv", rows, (*HEADER, "Kunde"))
+    assert program("plan", "input.csv").out.splitlines()[-4:] == [
+        "Most rows:",
+        f"  3  {NAME} ({guid(1000)})",
+        f"  3  {SHOWN} ({guid(1001)})",
+        f"  1  {guid(1002)}",
+    ]
+    names = json.loads(program("plan", "input.csv", "--json").out)["customer_names"]
+    assert names == {guid(1000): NAME, guid(1001): SHOWN}
+
+
+def test_the_only_customer_of_a_plan_is_named(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [(*row(guid(1)), NAME)], (*HEADER, "customer_name"))
+    assert program("plan", "input.csv").out.splitlines()[-2:] == ["Customer:", f"  1  {NAME} ({guid(1001)})"]
