@@ -154,6 +154,17 @@ def test_a_sheet_with_more_rows_than_allowed_is_refused(tmp_path: Path) -> None:
     assert "input has more than 1,020 rows, more than the 10 that --max-rows" in refusal(path, max_rows=10)
 
 
+def test_a_sheet_with_more_rows_than_allowed_is_refused_before_its_end_is_read(tmp_path: Path) -> None:
+    rows = [row_xml(TABLE[0], 1), *(row_xml(TABLE[1], number) for number in range(2, 3000))]
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*rows, "<broken"]))
+    assert "input has more than 1,020 rows, more than the 10 that --max-rows" in refusal(path, max_rows=10)
+
+
+def test_a_sheet_that_is_not_the_table_has_any_number_of_rows(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(["<row><c><v>1</v></c></row>"] * 1100), sheet_xml())
+    assert read(path, max_rows=10) == 3
+
+
 def test_one_part_is_no_two_sheets(tmp_path: Path) -> None:
     sheets = '<sheet name="A" sheetId="1" r:id="rId1"/><sheet name="B" sheetId="2" r:id="rId1"/>'
     path = write_workbook(tmp_path / "input.xlsx", sheet_xml(), book=sheets)
@@ -171,7 +182,7 @@ def test_one_text_in_all_cells_takes_memory_in_proportion_to_the_file(tmp_path: 
     cells = ("<row>" + '<c t="s"><v>0</v></c>' * 10 + "</row>") * 30_000
     text = f"<sst><si><t>{'x' * 32_767}</t></si></sst>"
     path = write_workbook(tmp_path / "input.xlsx", sheet_xml([cells]), parts={"xl/sharedStrings.xml": text})
-    assert "it is damaged, or too large" in refusal(path)
+    assert "it is damaged, or too large" in refusal(path, max_rows=100_000)
 
 
 def test_memory_is_measured_where_the_system_does_not_limit_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

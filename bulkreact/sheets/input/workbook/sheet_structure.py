@@ -68,6 +68,7 @@ def read_structure(part: IO[bytes], sheet: str, limits: ReadLimits) -> SheetStru
     scanner = _SheetScanner(structure, sheet)
     while block := part.read(_BLOCK):
         scanner.feed(block)
+        limits.check_rows(structure.filled_rows)
     scanner.feed(b"", is_final=True)
     structure.check_size(sheet)
     if structure.rectangle:

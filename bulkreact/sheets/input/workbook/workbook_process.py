@@ -103,8 +103,11 @@ class _Workbook:
         """Return the first rows with content of every sheet that may have the table."""
         heads = []
         size = 0
-        for name in self._names():
-            rows = list(islice(self._rows_with_content(name), self._job.head_rows))
+        names = self._names()
+        # Another sheet than the table's may have any number of rows.
+        limits = replace(self._job.limits, max_rows=self._job.limits.max_rows if len(names) == 1 else None)
+        for name in names:
+            rows = list(islice(self._rows_with_content(name, limits), self._job.head_rows))
             size += sum(_text_length(cells, self._job.limits) for _, cells in rows)
             if size > _MOST_HEADS:
                 raise WorkbookRefusedError.plain(f"has too much text in the first rows of its sheets. {SAVE_AGAIN}")
@@ -113,7 +116,7 @@ class _Workbook:
 
     def table(self, choice: Choice) -> Iterator[Reply]:
         """Yield the table below a header in chunks, without blank rows, and without hidden ones that are to be skipped."""
-        _, sheet, structure = self._load(choice.sheet)
+        _, sheet, structure = self._load(choice.sheet, self._job.limits)
         self._job.limits.check_rows(structure.filled_rows)
         header = next((cells for _, cells in _rows(sheet, structure, choice.header_row)), [])
         used = _used_columns(sheet, structure, choice.header_row, header)
@@ -139,11 +142,11 @@ class _Workbook:
             return [self._job.sheet]
         return [sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible] or names[:1]
 
-    def _load(self, name: str) -> tuple[str, CalamineSheet, SheetStructure]:
+    def _load(self, name: str, limits: ReadLimits) -> tuple[str, CalamineSheet, SheetStructure]:
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None
             with self._parts.open_sheet(name) as part:
-                structure = read_structure(part, name, self._job.limits)
+                structure = read_structure(part, name, limits)
             sheet = self._book.get_sheet_by_name(name)
             read = None if sheet.start is None else (sheet.start, sheet.end)
             if read != structure.rectangle:
@@ -151,8 +154,8 @@ class _Workbook:
             self._loaded = name, sheet, structure
         return self._loaded
 
-    def _rows_with_content(self, name: str) -> Iterator[tuple[int, list[str]]]:
-        _, sheet, structure = self._load(name)
+    def _rows_with_content(self, name: str, limits: ReadLimits) -> Iterator[tuple[int, list[str]]]:
+        _, sheet, structure = self._load(name, limits)
         return ((number, cells) for number, cells in _rows(sheet, structure) if _has_content(cells))
 
     def _hidden_rows(self, sheet: CalamineSheet, structure: SheetStructure, header_row: int) -> set[int]:
