@@ -13,8 +13,10 @@ from bulkreact.inbox.folder import Folder, no_target
 from bulkreact.inbox.foreign_file import FileChangedError, FileSnapshot, digest_of, take_snapshot
 from bulkreact.inbox.ledger import LedgerEntry
 from bulkreact.inbox.scan import DONE, FAILED
+from bulkreact.sheets.output import results_csv
+from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import RESULTS
-from bulkreact.sheets.output.results_xlsx import WORKBOOK
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.wording import describe_error, printable
 
 
@@ -50,12 +52,16 @@ class FileMover:
         file = take_snapshot(self.inbox, entry.file_name)
         return file if file and digest_of(self.inbox, file) == entry.sha256 else None
 
-    def archive_run(self, entry: LedgerEntry, run: Path) -> Path | None:
-        """Copy a run's results to ``done``, then move its input file next to them; return its new path."""
+    def archive_run(self, entry: LedgerEntry, run: Path, *, ended_well: bool) -> Path | None:
+        """Copy a run's results to ``done``, then move its input file next to them; return its new path.
+
+        The file with the failed rows is there only if there are some: its name shows which inputs need attention.
+        """
         if self.keep:
             return None
         with _as_results_error(entry.file_name):
-            for name in (RESULTS, WORKBOOK):
+            names = (RESULTS, WORKBOOK, REPORT, *(() if ended_well else (_failed_file(run),)))
+            for name in names:
                 if (run / name).is_file():
                     end = f".{entry.run_id}.{name}"
                     stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
@@ -87,6 +93,10 @@ class FileMover:
         if folder is None:
             raise FileNotFoundError(errno.ENOENT, "Its new folder was removed")
         return folder
+
+
+def _failed_file(run: Path) -> str:
+    return FAILED_WORKBOOK if (run / FAILED_WORKBOOK).is_file() else results_csv.FAILED
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.input_reader import LoadedInput, name_of
-from bulkreact.runs.preparation import find_unfinished, new_metadata
+from bulkreact.runs.preparation import correcting, find_unfinished, new_metadata
 from bulkreact.runs.publication import known_runs, publish_alone
 from bulkreact.runs.run_record import Run
 from bulkreact.wording import printable
@@ -154,6 +154,7 @@ class NewFileProcessor:
         metadata = new_metadata(
             run_id, name_of(snapshot.name), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
         )
+        metadata = correcting(metadata, store.run_of_results(inbox.path / snapshot.name, job.output.reports))
         content = content_of(loaded.digest, loaded.input_file.sha256)
         file_name, sha256 = os.fsencode(snapshot.name), loaded.input_file.sha256
         entry = LedgerEntry(

@@ -161,7 +161,7 @@ class SweepPass:
         """Move the input of a complete run: first its results, then the file, then the ledger entry."""
         with self.deferring_signals():
             self.job.ledger.set_stage(entry.run_id, FilingStage.ENDED)
-            path = self.mover.archive_run(entry, folder)
+            path = self.mover.archive_run(entry, folder, ended_well=exit_code == EXIT_SUCCESS)
             if self.job.keep:
                 self.job.ledger.mark_left_in_place(entry.name, self.job.dedup_key(entry.sha256))
             self.job.ledger.mark_filed(entry)

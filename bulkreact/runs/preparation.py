@@ -79,7 +79,7 @@ def prepare_run(
         metadata = new_metadata(
             run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
-        metadata = structs.replace(metadata, settings=structs.replace(metadata.settings, corrects=options.corrects))
+        metadata = correcting(metadata, options.corrects)
         finalize(draft, metadata)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
@@ -147,6 +147,11 @@ def new_metadata(
             sum_header=input_file.sum_header,
         ),
     )
+
+
+def correcting(metadata: RunMetadata, run_id: str) -> RunMetadata:
+    """Return the metadata of a run whose input has rows of another run; ``run_id`` is empty if it has none."""
+    return structs.replace(metadata, settings=structs.replace(metadata.settings, corrects=run_id))
 
 
 def run_settings(service: Service, access: AuthorizedAccess, arguments: tuple[str, ...]) -> RunSettings:

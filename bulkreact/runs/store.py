@@ -49,6 +49,7 @@ _LETTERS = str.maketrans(
     | {"œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th", "\u0131": "i"}
 )
 _CORRECTABLE = frozenset({FAILED, RESULTS, FAILED_WORKBOOK, WORKBOOK})
+_COPY = re.compile(r".*\.([^.]+)\.(?:failed|results)(?:-\d+)?\.(?:csv|xlsx)")
 _NAMED = 5
 
 
@@ -73,12 +74,17 @@ def _to_ascii(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(char))
 
 
-def run_of_results(file: Path) -> str:
-    """Return the id of the run whose folder a result file is in; empty for any other file."""
-    if file.name not in _CORRECTABLE or not (file.parent / JOURNAL_NAME).is_file():
-        return ""
+def run_of_results(file: Path, reports: Path) -> str:
+    """Return the id of the run whose result file this is, empty for any other file.
+
+    It is in the folder of the run, or it has the name of a copy that a sweep has made.
+    """
+    if copied := _COPY.fullmatch(file.name):
+        folder = locate(reports, copied[1])
+    else:
+        folder = file.parent if file.name in _CORRECTABLE and (file.parent / JOURNAL_NAME).is_file() else None
     try:
-        return read_run(file.parent).metadata.id
+        return read_run(folder).metadata.id if folder else ""
     except (OSError, JournalUnreadableError):
         return ""
 

@@ -81,8 +81,8 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     assert count_calls(partner, 100, 5) == [1] * 5
     assert file_names(inbox_folder(program)) == []
     done = inbox_folder(program) / "done"
-    results = f"a.{run.parent.name}.results.csv"
-    assert sorted(path.name for path in done.iterdir()) == [results, "a.csv"]
+    results, report = (f"a.{run.parent.name}.{name}" for name in ("results.csv", "report.html"))
+    assert sorted(path.name for path in done.iterdir()) == [report, results, "a.csv"]
     assert (done / "a.csv").read_bytes() == content
     assert (done / results).read_bytes() == (run.parent / "results.csv").read_bytes()
 
@@ -225,7 +225,7 @@ def test_a_signal_behind_the_last_call_lets_the_file_be_put_aside_and_then_stops
     with signal_at(instant, number):
         assert sweep(program, partner).code == code
     assert file_names(inbox_folder(program)) == ["b.csv"]
-    assert len(file_names(inbox_folder(program) / "done")) == 2
+    assert len(file_names(inbox_folder(program) / "done")) == 3
     assert count_calls(partner, 300) == [0, 0]
     assert sweep(program, partner).code == 0
 

@@ -57,7 +57,11 @@ def command(
         prepared = prepare_run(
             name_of(source),
             NewRunOptions(
-                output.reports, limit, load_plan(plan) if plan else None, new=new, corrects=store.run_of_results(path)
+                output.reports,
+                limit,
+                load_plan(plan) if plan else None,
+                new=new,
+                corrects=store.run_of_results(path, output.reports),
             ),
             connection,
             lambda draft: load_input(draft, source, path, options),

@@ -36,7 +36,7 @@ from tests.support.inboxes import (
     sweep_options,
 )
 from tests.support.program import PROJECT, Partner, Program
-from tests.support.run_commands import FAST, wait_until
+from tests.support.run_commands import FAST, latest_run, wait_until
 from tests.support.signed_in import secret_app
 from tests.support.token_authority import SECRET, Authority
 from tests.support.webhook_receiver import receiving
@@ -54,8 +54,10 @@ def test_every_file_is_run_once_the_oldest_first_and_put_beside_its_results(prog
     done = inbox_folder(program) / "done"
     assert file_names(inbox_folder(program)) == []
     assert file_names(done) == [
+        f"new.{second.name}.report.html",
         f"new.{second.name}.results.csv",
         "new.csv",
+        f"old.{first.name}.report.html",
         f"old.{first.name}.results.csv",
         "old.csv",
     ]
@@ -123,7 +125,7 @@ def test_the_same_file_dropped_again_is_a_copy_and_overwrites_nothing(program: P
     (inbox_folder(program) / "a.csv").write_bytes(content)
     assert sweep(program, partner).code == 1
     done = file_names(inbox_folder(program) / "done")
-    assert [name for name in done if "results" not in name] == ["a-2.csv", "a.csv"]
+    assert [name for name in done if name.count(".") == 1] == ["a-2.csv", "a.csv"]
     assert len(run_journals(program)) == 1
 
 
@@ -413,6 +415,39 @@ def test_a_workbook_gets_a_workbook_beside_it(program: Program, partner: Partner
     assert sweep(program, partner, "--xlsx").code == 0
     (run,) = run_journals(program)
     assert f"a.{run.parent.name}.results.xlsx" in file_names(inbox_folder(program) / "done")
+
+
+@pytest.mark.parametrize(("option", "failed"), [("--xlsx", "failed.xlsx"), ("--no-xlsx", "failed.csv")])
+def test_the_file_with_failed_rows_shows_by_its_name_what_did_not_end_well(
+    program: Program, partner: Partner, option: str, failed: str
+) -> None:
+    set_age(write_csv(inbox_folder(program) / "bad.csv", [row(guid(1)), ("x", "y", "z")]), 3600)
+    drop_file(program, "good.csv", 100)
+    assert sweep(program, partner, option).code == 1
+    done, (run,) = inbox_folder(program) / "done", (program.folder / "reports").glob("2*-bad-*")
+    names = [name for name in file_names(done) if "failed" in name]
+    assert names == [f"bad.{run.name}.{failed}"]
+    assert (done / names[0]).read_bytes() == (run / failed).read_bytes()
+    assert (done / names[0]).stat().st_mode & 0o044
+    assert (done / f"bad.{run.name}.report.html").is_file()
+
+
+@pytest.mark.parametrize("folder", ["done", ""])
+def test_failed_rows_that_a_sweep_gave_back_are_corrected_and_run(
+    program: Program, partner: Partner, folder: str
+) -> None:
+    set_age(write_csv(inbox_folder(program) / "a.csv", [row(guid(1)), (*row(guid(2))[:2], "z")]), 3600)
+    assert sweep(program, partner).code == 1
+    (run,) = (path.parent for path in run_journals(program))
+    done = inbox_folder(program) / "done" / f"a.{run.name}.failed.csv"
+    done.write_text(done.read_text().replace(",z,", f",{guid(2)},", 1))
+    if folder:
+        assert program("run", done, "--base-url", partner.base_url, *FAST).code == 0
+    else:
+        done.rename(set_age(done, 3600).parent.parent / done.name)
+        assert sweep(program, partner).code == 0
+    assert count_calls(partner, 1) == [1, 1]
+    assert json.loads((latest_run(program) / "summary.json").read_text())["corrects"] == run.name
 
 
 def test_the_gravest_exit_code_is_that_of_the_sweep(program: Program, partner: Partner) -> None:
