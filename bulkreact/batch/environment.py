@@ -74,7 +74,7 @@ class WaitReason(StrEnum):
 class WaitState:
     """What waits, how many rows for which reason; ``held`` is why no call may be made at all, None if calls go on.
 
-    ``customers`` are throttled. The next of the waiting calls is due in ``next_seconds``, and is the ``attempt``-th of
+    ``customers`` are throttled, ``customer`` the one of them that is held longest. The next of the waiting calls is due in ``next_seconds``, and is the ``attempt``-th of
     its row (0: it is not counted); the last is due in ``longest_seconds``. Both are None if nothing waits. ``is_tail``:
     nothing else is left to be sent.
     """
@@ -82,6 +82,7 @@ class WaitState:
     rows: Mapping[WaitReason, int] = field(default_factory=dict)
     held: WaitReason | None = None
     customers: int = 0
+    customer: str = ""
     next_seconds: float | None = None
     attempt: int = 0
     longest_seconds: float | None = None

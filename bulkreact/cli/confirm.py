@@ -35,7 +35,10 @@ def confirm(
     count = count_open()
     if not count.rows:
         return
-    subscriptions, customers = plural(count.rows, "subscription"), plural(count.customers, "customer")
+    subscriptions, customers = (
+        plural(count.rows, "subscription"),
+        f"customer {count.customer}" if count.customer else plural(count.customers, "customer"),
+    )
     where = f"{service.base_url}, tenant {tenant_id}" if tenant_id else service.base_url
     takes = f"takes about {format_duration(count.rows / calls_per_second)} and " if calls_per_second else ""
     ask(f"Reactivate {subscriptions} of {customers} at {where}? That {takes}cannot be undone.", "Nothing was sent.")

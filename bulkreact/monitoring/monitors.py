@@ -15,10 +15,12 @@ from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
+from bulkreact.runs.customer_names import name_column
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.partner_connection import RunAsync
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.sheets.customer_names import format_customer_name
 from bulkreact.wording import describe_error
 
 _MAX_ROWS = 1000
@@ -106,8 +108,9 @@ class Notifier:
     def _rows(self, run: WrittenResults) -> dict[str, object]:
         """Return the rows that need attention, or all if requested, up to the maximum."""
         with JournalReader(run.run_folder) as journal:
+            column = name_column(journal.metadata)
             rows = zip(journal.result_rows(), journal.row_ids(), strict=True)
-            chosen = (_row_to_dict(row, ids) for row, ids in rows if self.all_rows or row.needs_attention)
+            chosen = (_row_to_dict(row, ids, column) for row, ids in rows if self.all_rows or row.needs_attention)
             return {"rows" if self.all_rows else "failed_rows": list(islice(chosen, _MAX_ROWS))}
 
     def _write(self, path: Path, end: CommandEnd) -> None:
@@ -130,15 +133,17 @@ class Notifier:
             self.warn(f"The monitors could not be notified: {type(error).__name__}. The run is not affected.")
 
 
-def _row_to_dict(row: ResultRow, ids: RowIds) -> dict[str, object]:
+def _row_to_dict(row: ResultRow, ids: RowIds, name_index: int | None) -> dict[str, object]:
     call = row.outcome.call
     names = ("customer_id", "subscription_id", "entitlement_id")
+    customer_name = "" if name_index is None else format_customer_name(row.cells[name_index])
     return {
         "row": row.number,
         "status": row.outcome.status.value,
         "http_status": call.answer.http_status if call else None,
         "error_code": row.outcome.code,
         **dict(zip(names, ids, strict=True)),
+        **({"customer_name": customer_name} if customer_name else {}),
         "request_id": call.request_id if call else row.request_id,
         "correlation_id": call.correlation_id if call else "",
     }

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -79,6 +79,7 @@ def teams_card(notification: Notification) -> dict[str, object]:
     facts = [(name, content.get(name)) for name in ("state", "exit_code")] + _numbers(_total(content, "counts"))
     foreign = [(name, content.get(name)) for name in ("run_id", "reason")]
     codes = [f"{code} ({number:,}): {_describe(code)}" for code, number in _total(content, "error_codes").most_common()]
+    customers = _affected_customers(content)
     success = notification.exit_code == EXIT_SUCCESS
     title = {
         "type": "TextBlock",
@@ -103,19 +104,36 @@ def teams_card(notification: Notification) -> dict[str, object]:
             },
             *(_plain(str(value), name) for name, value in foreign if value and value not in notification.sentences),
             *map(_plain, first_ones(codes, "more codes")),
+            *([_plain("; ".join(first_ones(customers, "more")), "customers to look at")] if customers else []),
         ],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 
 
+def _runs(content: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Yield the content of a run, or of all runs of a sweep."""
+    runs = content.get("runs")
+    yield from (run for run in (content, *(runs if isinstance(runs, list) else ())) if isinstance(run, Mapping))
+
+
 def _total(content: Mapping[str, object], name: str) -> Counter[str]:
     """Return the counts of a run, or those of all runs of a sweep together."""
-    runs, total = content.get("runs"), Counter[str]()
-    for run in (content, *(runs if isinstance(runs, list) else ())):
-        counts = run.get(name) if isinstance(run, Mapping) else None
+    total = Counter[str]()
+    for run in _runs(content):
+        counts = run.get(name)
         total.update(counts if isinstance(counts, Mapping) else {})
     return total
+
+
+def _affected_customers(content: Mapping[str, object]) -> list[str]:
+    """Return the names of the customers whose rows did not end well, those with most rows first."""
+    customers = Counter[str]()
+    for run in _runs(content):
+        rows = run.get("failed_rows")
+        for row in rows if isinstance(rows, list) else ():
+            customers[row.get("customer_name", "")] += 1
+    return [name for name, _ in customers.most_common() if name]
 
 
 def _numbers(counts: Counter[str]) -> list[tuple[str, object]]:

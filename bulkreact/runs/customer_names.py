@@ -16,3 +16,8 @@ def customer_names(journal: JournalReader, customers: Iterable[str]) -> dict[str
     """Return the formatted names of customers by their ids, of those that have one."""
     cells = journal.customer_cells(name_column(journal.metadata), customers)
     return {customer: name for customer, cell in cells if (name := format_customer_name(cell))}
+
+
+def customer_label(journal: JournalReader, customer: str) -> str:
+    """Return the name of a customer, or its id if it has none."""
+    return format_customer_name(journal.customer_cell(name_column(journal.metadata), customer)) or customer

@@ -25,6 +25,7 @@ from bulkreact.errors import (
 from bulkreact.models import RunState
 from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers, hand_over
+from bulkreact.runs.naming_phase import naming_customers
 from bulkreact.runs.next_steps import continuing_step
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.partner_connection import PartnerConnection
@@ -170,9 +171,10 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
     limits = connection.limits
     if journal.metadata.retry_of:
         limits = replace(limits, halt=limits.halt_in_retry)
+    begin_phase = naming_customers(connection.phase, journal.folder)
     return connection.run(
         lambda environment, service: send_and_watch(
-            RunSession(journal, number, environment, service, limits, connection.phase), send=job.sends_rows
+            RunSession(journal, number, environment, service, limits, begin_phase), send=job.sends_rows
         ),
         folder=journal.folder,
     )

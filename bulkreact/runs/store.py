@@ -7,6 +7,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from bulkreact.errors import (
     JournalUnreadableError,
     is_refused_by_system,
 )
+from bulkreact.runs.customer_names import customer_label
 from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_runs
 from bulkreact.runs.run_record import Run, read_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
@@ -145,7 +147,8 @@ def publish(folder: Path, run_id: str) -> Path:
 def open_count(folder: Path, *, with_excluded: bool = False) -> OpenCount:
     """Return how many rows of a run are open, optionally with the rows that a limit excludes."""
     with JournalReader(folder) as journal:
-        return journal.open_count(with_excluded=with_excluded)
+        count = journal.open_count(with_excluded=with_excluded)
+        return replace(count, customer=customer_label(journal, count.customer)) if count.customer else count
 
 
 def to_resume(reports: Path, listed: RunList) -> Run | None:

@@ -1,6 +1,7 @@
 """Those who watch from afar: a real promtool, a real receiver of pings and hooks, and none of them changes a run."""
 
 import asyncio
+import json
 import re
 import shutil
 import signal
@@ -21,7 +22,7 @@ from bulkreact.partnercenter.auth.msal_client import MsalHttpClient
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.redaction import Redactor
 from bulkreact.simulator.partnercenter.service import Behaviour
-from tests.support.ids import guid, row, scenario_id, write_csv
+from tests.support.ids import HEADER, guid, row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program
 from tests.support.run_commands import FAST, run, wait_until
 from tests.support.signed_in import sign_in
@@ -264,6 +265,32 @@ def test_nothing_from_outside_is_markdown_in_a_card() -> None:
     assert [block["type"] for block in blocks] == ["TextBlock", "FactSet"]
     assert "evil" not in str(blocks)
     assert str(card).count("(https://evil.example)\\\\n# *now* \\\\x1b[2J\\\\u202e") == 4
+
+
+def post_names(program: Program, partner: Partner, receiver: Receiver, names: list[str], *options: str) -> str:
+    """Run a refused row of a customer of each name, and one that succeeds; return what was posted."""
+    rows = [(*row(scenario_id(800111, number), number), name) for number, name in enumerate(names)]
+    write_csv(program.folder / "input.csv", [*rows, (*row(guid(9), 9), "Contoso")], (*HEADER, "Kundenname"))
+    hook = ("--notify-url", receiver.url, *options)
+    assert program("run", "input.csv", "--base-url", partner.base_url, *FAST, *hook).code == 1
+    return receiver.body("/")
+
+
+def test_failed_rows_are_posted_with_the_names_of_customers(
+    program: Program, partner: Partner, receiver: Receiver
+) -> None:
+    content = json.loads(post_names(program, partner, receiver, ["Kessler", ""]))
+    assert [line.get("customer_name") for line in content["failed_rows"]] == ["Kessler", None]
+
+
+def test_a_card_names_the_customers_with_rows_that_did_not_end_well(
+    program: Program, partner: Partner, receiver: Receiver
+) -> None:
+    names = ["[Evil](https://evil.example)", "Kessler", "Kessler", ""]
+    content = json.loads(post_names(program, partner, receiver, names, "--notify-format", "teams"))
+    last = content["attachments"][0]["content"]["body"][-1]
+    assert last["type"] == "RichTextBlock"
+    assert [run["text"] for run in last["inlines"]] == ["customers to look at: ", f"Kessler; {names[0]}"]
 
 
 def test_every_sender_gives_the_name_of_the_program(program: Program, partner: Partner, receiver: Receiver) -> None:

@@ -24,10 +24,12 @@ def describe_waits(
     """
     rows: Counter[WaitReason] = Counter()
     due: list[tuple[float, int]] = []
-    throttled, is_throttled_only = 0, not has_upcoming
+    throttled: list[tuple[float, str]] = []
+    is_throttled_only = not has_upcoming
     for customer in customers:
         is_held = customer.held_until > now
-        throttled += is_held
+        if is_held:
+            throttled.append((customer.held_until, customer.customer_id))
         is_throttled_only &= is_held or not customer.has_next
         if is_held and customer.has_next:
             due.append((customer.held_until, 0))
@@ -43,7 +45,8 @@ def describe_waits(
     return WaitState(
         rows=rows,
         held=WaitReason.THROTTLED if is_held else None,
-        customers=throttled,
+        customers=len(throttled),
+        customer=max(throttled, default=(0.0, ""))[1],
         next_seconds=max(0.0, max(earliest[0], held_until) - now) if due or is_held else None,
         attempt=earliest[1] if earliest[1] > 1 else 0,
         longest_seconds=max(0.0, max(due)[0] - now) if due else None,

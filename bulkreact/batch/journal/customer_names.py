@@ -11,6 +11,11 @@ WHERE customer_id IS NOT NULL AND (:customers IS NULL OR customer_id IN (SELECT 
     AND name <> '' GROUP BY customer_id
 """
 
+_NAME = """
+SELECT trim(json_extract(cells, :path)) AS name FROM rows WHERE customer_id = :customer AND name <> ''
+ORDER BY ordinal LIMIT 1
+"""
+
 
 def read_names(
     connection: sqlite3.Connection, column: int | None, customers: Iterable[str] | None = None
@@ -21,3 +26,11 @@ def read_names(
     chosen = None if customers is None else json.dumps(list(customers))
     rows = connection.execute(_NAMES, {"path": f"$[{column}]", "customers": chosen})
     yield from ((customer, name) for customer, name, _ in rows)
+
+
+def read_name(connection: sqlite3.Connection, column: int | None, customer: str) -> str:
+    """Return the first cell of a customer in a column that is not blank, empty if there is none."""
+    row = (
+        None if column is None else connection.execute(_NAME, {"path": f"$[{column}]", "customer": customer}).fetchone()
+    )
+    return row[0] if row else ""

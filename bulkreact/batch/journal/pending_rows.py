@@ -37,7 +37,7 @@ WHERE (reopen = 1 OR status = 'unknown')
 """,
 )
 _COUNT_UNSETTLED = """
-SELECT count(*), count(DISTINCT customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
+SELECT count(*), count(DISTINCT customer_id), min(customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
 """
 _SELECT_OPEN = """
 CREATE TEMP TABLE open_rows AS
@@ -134,16 +134,18 @@ class PendingRow(Struct):
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """How many rows of how many customers are still to be sent."""
+    """How many rows of how many customers are still to be sent; ``customer`` is the only one, by id or name."""
 
     rows: int
     customers: int
+    customer: str = ""
 
 
 def count_open_rows(connection: sqlite3.Connection, *, with_excluded: bool = False) -> OpenCount:
     """Return how many rows of how many customers are open, without sorting them."""
     _create_views(connection)
-    return OpenCount(*connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone())
+    rows, customers, first = connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone()
+    return OpenCount(rows, customers, first if customers == 1 else "")
 
 
 class PendingRows:

@@ -55,7 +55,14 @@ def _describe_rows(waits: WaitState) -> Iterator[str]:
         reasons = rows if len(rows) == 1 else [f"{count:,} {reason}" for reason, count in rows.items()]
         yield f"{_count_waiting(sum(rows.values()))}: {', '.join(reasons)}"
     if waits.customers:
-        yield f"{plural(waits.customers, 'customer')} throttled"
+        yield f"{_describe_customers(waits)} throttled"
+
+
+def _describe_customers(waits: WaitState) -> str:
+    if not waits.customer:
+        return plural(waits.customers, "customer")
+    more = waits.customers - 1
+    return f"customer {waits.customer}{f' and {more:,} more' if more else ''}"
 
 
 def _count_waiting(rows: int) -> str:

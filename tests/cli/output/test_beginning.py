@@ -8,7 +8,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.cli import confirm as confirm_module
 from bulkreact.cli.confirm import confirm
 from bulkreact.settings import Cloud, Service
-from tests.support.ids import guid, read_csv
+from tests.support.ids import HEADER, guid, read_csv, row, write_csv
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, run
 
@@ -25,6 +25,16 @@ def test_a_run_begins_with_its_facts(program: Program, partner: Partner) -> None
     assert facts["Target"] == f"{partner.base_url}/v1, tenant {guid(7)}"
     assert facts["Duration"].startswith("about 0:01, until ")
     assert len(read_csv(ended.run / "results.csv")) == 3
+
+
+@pytest.mark.parametrize(("customers", "whom"), [([1, 1], "customer Kessler"), ([1, 2], "2 customers")])
+def test_the_question_names_the_only_customer(
+    program: Program, partner: Partner, customers: list[int], whom: str
+) -> None:
+    rows = [(*row(guid(number), customer), "Kessler") for number, customer in enumerate(customers)]
+    write_csv(program.folder / "input.csv", rows, (*HEADER, "Kunde"))
+    refused = program("run", "input.csv", "--base-url", partner.base_url)
+    assert (refused.code, f"Reactivate 2 subscriptions of {whom} at {partner.base_url}" in refused.err) == (2, True)
 
 
 def test_a_quiet_run_does_not(program: Program, partner: Partner) -> None:

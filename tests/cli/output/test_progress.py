@@ -93,6 +93,14 @@ def test_what_waits_is_on_a_line_of_its_own(width: int) -> None:
             WaitState({WaitReason.THROTTLED: 1}, customers=1, next_seconds=5.0, attempt=2),
             "1 row waits: throttled; 1 customer throttled; next call in 0:05 (attempt 2)",
         ),
+        (
+            WaitState({WaitReason.THROTTLED: 2}, customers=1, customer="Kessler", next_seconds=5.0),
+            "2 rows wait: throttled; customer Kessler throttled; next call in 0:05",
+        ),
+        (
+            WaitState({WaitReason.THROTTLED: 2}, customers=3, customer="Kessler", next_seconds=5.0),
+            "2 rows wait: throttled; customer Kessler and 2 more throttled; next call in 0:05",
+        ),
         (WaitState(held=WaitReason.THROTTLED, next_seconds=5.0), "Throttled: 1,200 rows wait; next call in 0:05"),
         (
             WaitState(held=WaitReason.OUTAGE, next_seconds=12.0, attempt=4),
@@ -169,7 +177,7 @@ def test_rows_of_a_throttled_customer_wait_for_that(tmp_path: Path) -> None:
     virtual_run.answer = lambda sent: limited if blocked in sent.path and sent.at < 100 else None
     first = snapshots(virtual_run, calls_per_second=10)[0]
     assert first.waits.rows == {WaitReason.THROTTLED: 20}
-    assert (first.waits.customers, first.open, first.waits.held) == (1, 20, None)
+    assert (first.waits.customers, first.waits.customer, first.open, first.waits.held) == (1, blocked, 20, None)
     assert first.seconds_left == pytest.approx(142, abs=5)
 
 
