@@ -44,6 +44,7 @@ _LONGEST_SECONDS = 36_525 * 86_400
 _API_VERSION = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_NEW_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[A-Za-z0-9_-]{1,60}-[0-9a-f]{4}", re.ASCII)
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%", re.ASCII)
 
 
@@ -158,6 +159,13 @@ def parse_run_id(text: str) -> str:
     """Return the id of a run, which is the name of its folder; ValueError if it could lead to another folder."""
     if not _RUN_ID.fullmatch(text):
         raise ValueError(f"{text!r} is not the id of a run")
+    return text
+
+
+def parse_new_run_id(text: str) -> str:
+    """Return an id for a new run; ValueError unless it is like those that runs get by themselves."""
+    if not _NEW_RUN_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is no id for a run; write it like 20260228T093000Z-orders-1f0c")
     return text
 
 

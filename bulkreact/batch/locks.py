@@ -18,6 +18,8 @@ from bulkreact.wording import describe_error
 _PORTS = {"https": 443, "http": 80}
 _POLL_SECONDS = 0.25
 REPORTS_LOCK = ".runs.lock"
+# Users who share a reports folder share its lock.
+_REPORTS_LOCK_MODE = 0o660
 # Publishing takes milliseconds.
 _PUBLISHING_SECONDS = 30.0
 
@@ -29,15 +31,26 @@ class RemovableLock:
     is about to remove, and a third one the file that comes after it.
     """
 
-    def __init__(self, path: Path, guard: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, guard: Path, *, guard_mode: int = 0o600) -> None:
+        self.path = path
         self._lock = system_lock(path)
-        self._guard = system_lock(guard)
+        self._guard = system_lock(guard, mode=guard_mode)
 
     def acquire(self) -> None:
         """Take the lock; raise Timeout if another process has it, and OSError if the folder cannot be written."""
         with self._guard:
             self._lock.acquire(blocking=False)
+
+    def is_held(self) -> bool:
+        """Return whether another process has the lock; what a killed one has left is removed."""
+        with self._guard:
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                return True
+            release(self._lock)
+            self.path.unlink(missing_ok=True)
+            return False
 
     def release(self) -> None:
         """Give the lock up; its file stays."""
@@ -48,7 +61,7 @@ class RemovableLock:
         with self._guard:
             # In this order, because Windows removes no open file.
             release(self._lock)
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 def partner_lock(
@@ -75,7 +88,7 @@ def reports_lock(reports: Path) -> Iterator[None]:
 
     Its file lies in that folder: processes that share it may have other folders for locks.
     """
-    lock = system_lock(reports / REPORTS_LOCK, mode=0o660)
+    lock = system_lock(reports / REPORTS_LOCK, mode=_REPORTS_LOCK_MODE)
     try:
         lock.acquire(timeout=_PUBLISHING_SECONDS)
     except Timeout:
@@ -91,6 +104,11 @@ def reports_lock(reports: Path) -> Iterator[None]:
         yield
     finally:
         release(lock)
+
+
+def run_id_lock(reports: Path, run_id: str) -> RemovableLock:
+    """Return the lock of the process that makes and works on a run under an id that was chosen for it."""
+    return RemovableLock(reports / f".{run_id}.lock", reports / REPORTS_LOCK, guard_mode=_REPORTS_LOCK_MODE)
 
 
 @contextmanager

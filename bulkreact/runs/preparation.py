@@ -41,6 +41,7 @@ Confirm = Callable[[Callable[[], OpenCount]], None]
 class NewRunOptions:
     """How a run of an input is prepared; ``row_limit`` is None for all rows, ``new`` continues no unfinished run.
 
+    ``run_id`` is the one that was chosen for it, if any.
     ``corrects`` is the id of the run whose result file the input is, empty for any other input.
     """
 
@@ -49,6 +50,7 @@ class NewRunOptions:
     plan: SavedPlan | None = None
     new: bool = False
     corrects: str = ""
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def prepare_run(
     """
     reporter, access, reports = connection.reporter, connection.access, options.reports
     now = connection.now()
-    run_id = store.new_id(name, now)
+    run_id = options.run_id or store.new_id(name, now)
     with store.draft(reports, run_id) as draft:
         loaded = load(draft)
         input_file = loaded.input_file

@@ -37,14 +37,17 @@ def prepare_retry(
     *,
     all_failed: bool,
     row_limit: int | None,
+    run_id: str | None = None,
 ) -> PreparedRun | None:
     """Return a run over the rows to be retried: an unfinished retry of ``run``, or a new one.
 
-    None if there are no such rows.
+    It is always a new one if a ``run_id`` was chosen for it. None if there are no such rows.
     """
     runs = list_related_runs(run.folder.parent).runs
     complete_handovers(run.folder, runs)
-    if unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit):
+    if run_id is None and (
+        unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit)
+    ):
         refuse_foreign(unfinished.folder)
         count = store.open_count(unfinished.folder)
         connection.reporter.info(
@@ -57,7 +60,7 @@ def prepare_retry(
     with ExitStack() as locks:
         # The runs stay locked from here on: nobody else may send or take what is selected.
         selection = RetrySelection(run, reports, locks, all_failed=all_failed)
-        metadata = _new_metadata(run, connection, row_limit)
+        metadata = _new_metadata(run, connection, row_limit, run_id)
         # Next to the run whose rows are taken: runs find each other there.
         with store.draft(run.folder.parent, metadata.id) as draft:
             create(draft, selection.rows())
@@ -72,11 +75,11 @@ def prepare_retry(
     return PreparedRun(folder)
 
 
-def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None) -> RunMetadata:
+def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None, run_id: str | None) -> RunMetadata:
     now, settings = connection.now(), run.metadata.settings
     return replace(
         run.metadata,
-        id=store.new_id(run.metadata.input_name, now),
+        id=run_id or store.new_id(run.metadata.input_name, now),
         uuid=str(uuid4()),
         version=__version__,
         command="retry",

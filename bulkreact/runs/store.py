@@ -94,7 +94,7 @@ def run_of_results(file: Path, reports: Path) -> str:
 @contextmanager
 def draft(reports: Path, run_id: str) -> Iterator[Path]:
     """Yield a hidden folder for a run that has not started; it is removed afterwards unless it was published."""
-    folder = reports / f".{run_id}.draft"
+    folder = draft_path(reports, run_id)
     exists = False
     try:
         reports.mkdir(parents=True, exist_ok=True)
@@ -105,15 +105,21 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
             with translating_write_errors():
                 yield folder
     except JournalNotWrittenError as error:
-        raise _unwritable(reports, error.__cause__) from None
+        raise unwritable(reports, error.__cause__) from None
     except OSError as error:
         is_within = error.filename and is_refused_by_system(error) and Path(error.filename).is_relative_to(folder)
         if exists and not is_within:
             raise
-        raise _unwritable(reports, error.strerror) from None
+        raise unwritable(reports, error.strerror) from None
 
 
-def _unwritable(reports: Path, reason: object) -> InputRefusedError:
+def draft_path(reports: Path, run_id: str) -> Path:
+    """Return the folder of a run that has not started."""
+    return reports / f".{run_id}.draft"
+
+
+def unwritable(reports: Path, reason: object) -> InputRefusedError:
+    """Return the error for a reports folder that cannot be written."""
     return InputRefusedError(
         f"The reports folder {reports} cannot be written: {reason}. Nothing was sent. Choose another with --reports."
     )
@@ -140,7 +146,7 @@ def publish(folder: Path, run_id: str) -> Path:
             named.rename(folder)
             raise
     except OSError as error:
-        raise _unwritable(folder.parent, error.strerror) from None
+        raise unwritable(folder.parent, error.strerror) from None
     return named
 
 

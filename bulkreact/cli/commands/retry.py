@@ -11,6 +11,7 @@ from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.reserved_ids import reserving_id
 from bulkreact.runs.retry_selection import prepare_retry
 from bulkreact.runs.run_trust import refuse_foreign
 
@@ -26,8 +27,11 @@ from bulkreact.runs.run_trust import refuse_foreign
 @unattended_options
 @click.option("--all-failed", is_flag=True, help="Also take the rows that failed for good.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
+@shared.run_id_option
 @click.pass_context
-def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | None, **_: object) -> CommandEnd:
+def command(
+    ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | None, run_id: str | None, **_: object
+) -> CommandEnd:
     """Make a new run of those rows of RUN that another attempt may settle.
 
     These are the unknown, deferred and not attempted ones, and those that failed for a transient reason or because
@@ -37,9 +41,15 @@ def command(ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | 
     reporter = automation.make_reporter(ctx, output)
     run = store.find(output.reports, name)
     refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
-    with open_run_connection(ctx, run, limits, reporter) as connection:
+    with (
+        # Next to the run whose rows are taken.
+        reserving_id(run.folder.parent, run_id),
+        open_run_connection(ctx, run, limits, reporter) as connection,
+    ):
         confirm = confirmation(connection, yes=output.yes)
-        prepared = prepare_retry(run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit)
+        prepared = prepare_retry(
+            run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit, run_id=run_id
+        )
         if prepared is None:
             return CommandEnd(EXIT_SUCCESS)
         job = RunJob(prepared.folder, "retry", connection, output, is_new=not prepared.seen, seen=prepared.seen)

@@ -17,6 +17,7 @@ from bulkreact.runs import store
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
 from bulkreact.runs.preparation import NewRunOptions, prepare_run
+from bulkreact.runs.reserved_ids import reserving_id
 from bulkreact.runs.saved_plan import load_plan
 
 
@@ -37,9 +38,18 @@ from bulkreact.runs.saved_plan import load_plan
     help="Refuse the input unless it matches this plan, saved by 'bulkreact plan --out'.",
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
+@shared.run_id_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, source: str, *, limit: int | None, plan: Path | None, new: bool, **_: object
+    ctx: click.Context,
+    /,
+    source: str,
+    *,
+    limit: int | None,
+    plan: Path | None,
+    new: bool,
+    run_id: str | None,
+    **_: object,
 ) -> CommandEnd:
     """Reactivate every subscription of INPUT, a table (CSV or .xlsx) of customer_id, subscription_id and entitlement_id.
 
@@ -51,6 +61,7 @@ def command(
     options, reporter = read_load_options(ctx.params), automation.make_reporter(ctx, output)
     # The input first: a stream may take long, and no other process may call the partner while its lock is held.
     with (
+        reserving_id(output.reports, run_id),
         open_input(source, options.input.limits) as path,
         open_connection(ctx, service, limits, reporter) as connection,
     ):
@@ -60,8 +71,9 @@ def command(
                 output.reports,
                 limit,
                 load_plan(plan) if plan else None,
-                new=new,
+                new=new or run_id is not None,
                 corrects=store.run_of_results(path, output.reports),
+                run_id=run_id,
             ),
             connection,
             lambda draft: load_input(draft, source, path, options),

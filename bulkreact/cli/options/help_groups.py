@@ -70,7 +70,18 @@ OPTION_GROUPS = {
     ),
     "Inbox": ("watch", "every", "settle", "expect_within", "keep", "again"),
     "What to send": (
-        *("all_failed", "limit", "new", "plan", "order", "restore_auto_renew", "yes", "online", "halt_on_failures"),
+        *(
+            "all_failed",
+            "limit",
+            "new",
+            "run_id",
+            "plan",
+            "order",
+            "restore_auto_renew",
+            "yes",
+            "online",
+            "halt_on_failures",
+        ),
         *("halt_after", "older_than", "trust_folder"),
     ),
     "Pace and patience": (

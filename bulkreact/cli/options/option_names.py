@@ -34,10 +34,10 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _LIMITS
     | _TABLE
     | {"complete", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
-    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new"},
+    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out"},
     "resume": _RESUME | _TRUST,
-    "retry": _RESUME | _TRUST | {"all_failed", "limit"},
+    "retry": _RESUME | _TRUST | {"all_failed", "limit", "run_id"},
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
     - {"results"},

@@ -15,6 +15,7 @@ from bulkreact.settings import (
     parse_client_id,
     parse_duration,
     parse_locale,
+    parse_new_run_id,
     parse_rate,
     parse_run_name,
     parse_scope,
@@ -122,4 +123,5 @@ TENANT = Parser("GUID|domain", parse_tenant)
 CLIENT_ID = Parser("GUID", parse_client_id)
 AUTHORITY = Parser("URL", parse_authority)
 SCOPE = Parser("scope", parse_scope)
+NEW_RUN_ID = Parser("ID", parse_new_run_id)
 WEBHOOK_URL = Parser("URL", parse_webhook_url)

@@ -11,7 +11,16 @@ from click.core import ParameterSource
 
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.help_groups import RUN_METAVAR
-from bulkreact.cli.options.param_types import API_VERSION, BASE_URL, DURATION, LOCALE, RATE, RUN_NAME, THRESHOLD
+from bulkreact.cli.options.param_types import (
+    API_VERSION,
+    BASE_URL,
+    DURATION,
+    LOCALE,
+    NEW_RUN_ID,
+    RATE,
+    RUN_NAME,
+    THRESHOLD,
+)
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
@@ -119,6 +128,11 @@ reports_option = _shown(
     help="The folder with a folder for each run.",
 )
 run_argument = click.argument("name", metavar=RUN_METAVAR, type=RUN_NAME, default=LATEST_RUN)
+run_id_option = click.option(
+    "--run-id",
+    type=NEW_RUN_ID,
+    help="The id of the new run, for programs that must find it again. Implies --new.",
+)
 XLSX = option(
     "--xlsx/--no-xlsx",
     default=None,
