@@ -86,6 +86,10 @@ class ResultSum:
         """Return the total of the rows that were to be sent, for people, or why it is not known."""
         return _describe(self.amounts, self.total)
 
+    def describe_statuses(self) -> str:
+        """Return the totals of all rows by status on one line, for people."""
+        return ", ".join(f"{status} {total}" for status, total in self.formatted.items())
+
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON; numbers as texts, which no reader rounds."""
         return {**_members(self.amounts, self.total), "by_status": _texts(self.by_status)}

@@ -64,6 +64,7 @@ def report_of(
 def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:
     """Return the known details of a run and its end, as names and values."""
     metadata, status = overview.metadata, overview.status
+    amounts = overview.amounts
     achieved, ceiling = overview.pace["achieved_per_minute"], overview.ceiling
     values = {
         "Run": metadata.id,
@@ -76,6 +77,8 @@ def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[
         "Finished": finished_at or overview.finished_at,
         "Input": metadata.input_name,
         "Rows": f"{overview.rows:,}",
+        "Sum": amounts.describe() if amounts else "",
+        "Sum by status": amounts.describe_statuses() if amounts else "",
         "SHA-256 of the input": metadata.input_sha256,
         "Target": overview.target,
         "Tenant": metadata.tenant_id,

@@ -12,6 +12,7 @@ from bulkreact.errors import JournalDamagedError, JournalUnreadableError, Result
 from bulkreact.models import ResultRow
 from bulkreact.runs import store
 from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
+from bulkreact.runs.customer_names import describe_affected
 from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
@@ -42,7 +43,8 @@ class WrittenResults:
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
     workbook is missing, ``next_steps`` what to do now. ``before`` counts the rows by status before they were verified,
-    None if the run sent rows. ``amounts`` are those of --sum.
+    None if the run sent rows. ``amounts`` are those of --sum. ``affected`` are the customers with rows
+    that did not end well.
     """
 
     counts: RowCounts
@@ -54,6 +56,7 @@ class WrittenResults:
     before: Mapping[str, int] | None = None
     input_name: str = ""
     amounts: ResultSum | None = None
+    affected: str = ""
 
     @property
     def run_folder(self) -> Path:
@@ -62,6 +65,8 @@ class WrittenResults:
 
     def lines(self) -> Iterator[str]:
         """Yield the files that people look at, the report first, and what there is to say of them."""
+        if self.affected:
+            yield f"Not well: {self.affected}"
         yield f"Report:   {self.files['report']}"
         yield f"Results:  {self.files['results']}"
         if self.counts.unsuccessful:
@@ -142,6 +147,7 @@ class ResultFiles:
                     taken_over=taken_over,
                 )
             )
+            affected = describe_affected(journal)
             timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
             report_html.write(to, report_of(overview, steps, timelines, builder, customers))
         summary = overview.to_dict() | {"files": files}
@@ -161,6 +167,7 @@ class ResultFiles:
             steps,
             input_name=overview.metadata.input_name,
             amounts=overview.amounts,
+            affected=affected,
         )
 
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:

@@ -13,8 +13,8 @@ from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter
 from bulkreact.simulator.server import application
 from tests.support.background_loop import listening, serving
 from tests.support.ids import HEADER, guid, row, scenario_id, write_csv
-from tests.support.program import Program
-from tests.support.run_commands import FAST
+from tests.support.program import Partner, Program
+from tests.support.run_commands import FAST, run
 
 NAME = "Zirkonia Umbrella"
 HOSTILE = "\x1b[2J<b>Evil</b>\u202e\nGmbH"
@@ -78,3 +78,20 @@ def test_a_plan_calls_customers_by_name(program: Program) -> None:
 def test_the_only_customer_of_a_plan_is_named(program: Program) -> None:
     write_csv(program.folder / "input.csv", [(*row(guid(1)), NAME)], (*HEADER, "customer_name"))
     assert program("plan", "input.csv").out.splitlines()[-2:] == ["Customer:", f"  1  {NAME} ({guid(1001)})"]
+
+
+def test_the_end_and_the_status_name_the_customers_with_rows_that_did_not_end_well(
+    program: Program, partner: Partner
+) -> None:
+    names = ["Kessler", "Kessler", HOSTILE, "a", "b", "c", "d", "e", ""]
+    rows = [(*row(scenario_id(800111, number), names.index(name)), name) for number, name in enumerate(names)]
+    write_csv(program.folder / "input.csv", [*rows, (*row(guid(9), 77), "Contoso")], (*HEADER, "Kunde"))
+    ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--halt-on-failures", "off")
+    line = f"Not well: Kessler (2 rows), {SHOWN} (1 row), a (1 row), b (1 row), c (1 row), 3 more customers"
+    assert [shown.rstrip() for shown in ended.err.splitlines() if shown.startswith("Not well")] == [line]
+    assert line in program("status").out.splitlines()
+
+
+def test_customers_without_names_are_not_listed(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, [800111])
+    assert ("Not well" in ended.err, "Not well" in program("status").out) == (False, False)

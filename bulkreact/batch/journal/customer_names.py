@@ -1,8 +1,10 @@
-"""Reads what customers are called from the cells of a journal's rows."""
+"""Reads what customers are called from the cells of a journal's rows, and which have rows that did not end well."""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+
+from bulkreact.models import Status
 
 # The first row that has a name counts.
 _NAMES = """
@@ -15,6 +17,20 @@ _NAME = """
 SELECT trim(json_extract(cells, :path)) AS name FROM rows WHERE customer_id = :customer AND name <> ''
 ORDER BY ordinal LIMIT 1
 """
+
+# Few rows have such an outcome: the others are not looked up.
+_AFFECTED = f"""
+SELECT customer_id, count(*) FROM outcomes AS latest JOIN rows ON rows.ordinal = latest.ordinal
+WHERE status IN ('{Status.FAILED}', '{Status.UNKNOWN}', '{Status.DEFERRED}', '{Status.PENDING}')
+    AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
+    AND handed_to IS NULL AND customer_id IS NOT NULL
+GROUP BY customer_id ORDER BY 2 DESC, 1
+"""  # noqa: S608 - our own names
+
+
+def affected_customers(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    """Yield customers with how many of their rows failed or wait for another attempt, those with the most first."""
+    yield from connection.execute(_AFFECTED)
 
 
 def read_names(

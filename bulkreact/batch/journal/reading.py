@@ -19,7 +19,7 @@ from bulkreact.batch.journal import (
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
-from bulkreact.batch.journal.customer_names import read_name, read_names
+from bulkreact.batch.journal.customer_names import affected_customers, read_name, read_names
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_only, unreadable
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
@@ -105,6 +105,10 @@ class JournalReader:
     def customer_cell(self, column: int | None, customer: str) -> str:
         """Return the first cell of a customer in a column that is not blank, empty if there is none."""
         return read_name(self.connection, column, customer)
+
+    def affected_customers(self) -> Iterator[tuple[str, int]]:
+        """Yield customers with how many of their rows failed or wait for another attempt, those with the most first."""
+        return affected_customers(self.connection)
 
     def typed_rows(self) -> Iterator[ResultRow]:
         """Yield every row of the input with its outcome and what its cells are besides text, in input order."""

@@ -19,6 +19,7 @@ from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
+from bulkreact.runs.customer_names import describe_affected
 from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.run_status import RunOverview, run_status
@@ -51,6 +52,8 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, **_: object) -> 
     for line in progress.lines(name):
         console.print(line, soft_wrap=True)
     console.print(status_table(progress.overview.counts.statuses))
+    if progress.affected:
+        console.print(f"Not well: {progress.affected}", soft_wrap=True)
     if not progress.session:
         counts = progress.overview.counts
         for step in chain(
@@ -66,6 +69,7 @@ class RunSnapshot:
 
     ``session`` is the process that is sending its rows, None if there is none, and ``verified_by`` the id of one that
     only verifies them. ``open`` are the rows that are not settled yet; without a process, those a resume would send.
+    ``affected`` names the customers with rows that did not end well.
     """
 
     overview: RunOverview
@@ -73,6 +77,7 @@ class RunSnapshot:
     verified_by: int | None
     open: int
     in_flight: int
+    affected: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON, with the names of summary.json."""
@@ -131,4 +136,5 @@ def _read(folder: Path) -> RunSnapshot:
             verified_by=active.process_id if active and not session else None,
             open=rows - counts.statuses.total() if session else journal.open_count().rows,
             in_flight=journal.calls_in_flight(session.id) if session else 0,
+            affected=describe_affected(journal),
         )
