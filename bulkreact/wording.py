@@ -23,6 +23,10 @@ _DATABASE_ERRORS = {
 # Of cmd and PowerShell; list2cmdline knows only white space and quotation marks.
 _SPECIAL = re.compile(r"[^\w\\:./-]")
 _SURROGATES = range(0xDC80, 0xDD00)
+# The longest durations that are said in a unit.
+_SAID_IN_SECONDS = 90
+_SAID_IN_MINUTES = 90
+_SAID_IN_HOURS = 48
 
 
 def plural(number: int, noun: str) -> str:
@@ -35,6 +39,20 @@ def format_duration(seconds: float) -> str:
     minutes, rest = divmod(ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def estimate_duration(seconds: float) -> str:
+    """Return seconds as people say them, rounded up: ``about 8 seconds``, ``about 12 minutes``, ``about 3 hours 20 minutes``."""
+    minutes, hours = ceil(seconds / 60), ceil(seconds / 3600)
+    if seconds <= _SAID_IN_SECONDS:
+        said = plural(max(ceil(seconds), 1), "second")
+    elif minutes <= _SAID_IN_MINUTES:
+        said = plural(minutes, "minute")
+    elif hours <= _SAID_IN_HOURS:
+        said = f"{plural(minutes // 60, 'hour')} {plural(minutes % 60, 'minute')}"
+    else:
+        said = f"{plural(hours // 24, 'day')} {plural(hours % 24, 'hour')}"
+    return f"about {said}"
 
 
 def printable(text: Path | str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.wording import describe_error, printable, printable_lines
+from bulkreact.wording import describe_error, estimate_duration, printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,23 @@ def test_an_error_of_sqlite_is_described_by_its_code(tmp_path: Path) -> None:
             described.append(describe_error(error))
             raise
     assert described == ["the file is not a database, or its beginning is damaged"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "about 1 second"),
+        (7.2, "about 8 seconds"),
+        (90.0, "about 90 seconds"),
+        (91.0, "about 2 minutes"),
+        (5400.0, "about 90 minutes"),
+        (5401.0, "about 1 hour 31 minutes"),
+        (172_800.0, "about 48 hours 0 minutes"),
+        (200_000.0, "about 2 days 8 hours"),
+    ],
+)
+def test_an_estimated_duration_is_said_as_people_say_it(seconds: float, text: str) -> None:
+    assert estimate_duration(seconds) == text
 
 
 def test_foreign_text_stays_on_one_line() -> None:

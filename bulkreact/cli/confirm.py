@@ -1,7 +1,6 @@
 """Asks before anything is sent or removed."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 
 import click
@@ -12,36 +11,29 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm
 from bulkreact.settings import Service
-from bulkreact.wording import format_duration, plural
+from bulkreact.wording import estimate_duration, plural
 
 _YES = {"y", "yes"}
 _ANSWERS = _YES | {"n", "no", ""}
 
 
 def confirm(
-    count_open: Callable[[], OpenCount],
+    count: OpenCount,
     service: Service,
     *,
     yes: bool,
     tenant_id: str = "",
     calls_per_second: float | None = None,
 ) -> None:
-    """Return if sending is confirmed; end the command otherwise.
-
-    ``count_open`` counts what would be sent; it is slow and called only before a question.
-    """
-    if yes or service.simulated:
+    """Return if the sending of what was counted is confirmed; end the command otherwise."""
+    if yes or service.simulated or not count.rows:
         return
-    count = count_open()
-    if not count.rows:
-        return
-    subscriptions, customers = (
-        plural(count.rows, "subscription"),
-        f"customer {count.customer}" if count.customer else plural(count.customers, "customer"),
-    )
     where = f"{service.base_url}, tenant {tenant_id}" if tenant_id else service.base_url
-    takes = f"takes about {format_duration(count.rows / calls_per_second)} and " if calls_per_second else ""
-    ask(f"Reactivate {subscriptions} of {customers} at {where}? That {takes}cannot be undone.", "Nothing was sent.")
+    takes = f"takes {estimate_duration(count.calls / calls_per_second)} and " if calls_per_second else ""
+    ask(
+        f"Reactivate {plural(count.rows, 'subscription')} of {count.whose} at {where}? That {takes}cannot be undone.",
+        "Nothing was sent.",
+    )
 
 
 def confirmation(connection: PartnerConnection, *, yes: bool) -> Confirm:

@@ -17,6 +17,7 @@ from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.beginning import summarize_input
 from bulkreact.runs.input_reader import LoadedInput, name_of
 from bulkreact.runs.preparation import correcting, find_unfinished, new_metadata
 from bulkreact.runs.publication import known_runs, publish_alone
@@ -176,10 +177,11 @@ class NewFileProcessor:
         """Confirm and create the run of a new file."""
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
         finalize(draft, file.metadata)
-        reporter.info(f"{printable(entry.file_name)}: run {entry.run_id}.")
-        reporter.info(file.loaded.input_file.remark)
-        reporter.problems(file.loaded.input_file)
-        job.environment.confirm(lambda: store.open_count(draft))
+        input_file, metadata = file.loaded.input_file, file.metadata
+        reporter.info(input_file.remark)
+        reporter.problems(input_file)
+        read = summarize_input(draft, metadata, rows=input_file.count, invalid=input_file.codes.total())
+        self.sweep.confirm(metadata, job.output.reports / entry.run_id, store.open_count(draft), access, read)
         self.sweep.mover.open_done()
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())

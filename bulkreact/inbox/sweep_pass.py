@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_mover import FileMover
 from bulkreact.inbox.folder import open_inbox
@@ -14,6 +16,7 @@ from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.beginning import InputSummary, describe_sending
 from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
@@ -128,8 +131,22 @@ class SweepPass:
     def confirm_and_run(self, entry: LedgerEntry, run: Run, access: AuthorizedAccess) -> FileResult:
         """Continue a run, if confirmed."""
         self.lock(access)
-        self.job.environment.confirm(lambda: store.open_count(run.folder))
+        self.confirm(run.metadata, run.folder, store.open_count(run.folder), access)
         return self.run(entry, run.folder, access, seen=run)
+
+    def confirm(
+        self,
+        metadata: RunMetadata,
+        folder: Path,
+        count: OpenCount,
+        access: AuthorizedAccess,
+        read: InputSummary | None = None,
+    ) -> None:
+        """Report what is about to be sent of a run, and let it be confirmed."""
+        job = self.job
+        now = job.environment.now()
+        self.reporter.info(describe_sending(metadata, folder, count, access, job.limits, now, read))
+        job.environment.confirm(count)
 
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, seen: Run | None = None) -> FileResult:
         """Work on a run, and move its input if the run is complete; ``seen`` is None for a run just made."""

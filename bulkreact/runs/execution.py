@@ -12,6 +12,7 @@ from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.batch.run.session import RunSession, send_and_watch
 from bulkreact.errors import (
     AlreadyRunningError,
@@ -24,6 +25,7 @@ from bulkreact.errors import (
 )
 from bulkreact.models import RunState
 from bulkreact.runs import store
+from bulkreact.runs.beginning import describe_verifying
 from bulkreact.runs.handover import complete_handovers, hand_over
 from bulkreact.runs.naming_phase import naming_customers
 from bulkreact.runs.next_steps import continuing_step
@@ -112,6 +114,9 @@ def _execute(job: RunJob) -> WrittenResults:
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         before = None if job.sends_rows else _count_statuses(job.folder)
+        if before is not None:
+            watched = sum(before.get(status, 0) for status in WATCHED)
+            connection.reporter.info(describe_verifying(journal.metadata, job.folder, watched, access))
         number = journal.begin_session(
             command=job.command,
             version=__version__,

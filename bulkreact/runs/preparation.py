@@ -17,8 +17,7 @@ from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.beginning import describe_beginning
-from bulkreact.runs.column_sums import sum_planned
+from bulkreact.runs.beginning import InputSummary, describe_sending, summarize_input
 from bulkreact.runs.handover import complete_handovers, open_retries
 from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.input_reader import LoadedInput
@@ -33,8 +32,8 @@ from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural, printable
 
-# Raises unless what is to be sent is confirmed; what it is given counts that.
-Confirm = Callable[[Callable[[], OpenCount]], None]
+# Raises unless what is to be sent is confirmed.
+Confirm = Callable[[OpenCount], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +90,30 @@ def prepare_run(
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
             reporter.info(_describe_continuing(run, count))
-            confirm(lambda: count)
+            announce(connection, run.metadata, run.folder, count, confirm)
             return PreparedRun(run.folder, run)
         if options.corrects:
             reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
-        reporter.info(
-            describe_beginning(
-                metadata,
-                reports / run_id,
-                connection,
-                rows=input_file.count,
-                invalid=input_file.codes.total(),
-                planned_sum=sum_planned(draft, metadata.header, metadata.settings.sum_header),
-                now=now,
-            )
-        )
-        confirm(lambda: store.open_count(draft))
+        read = summarize_input(draft, metadata, rows=input_file.count, invalid=input_file.codes.total())
+        announce(connection, metadata, reports / run_id, store.open_count(draft), confirm, read=read)
         if options.new:
             return PreparedRun(store.publish(draft, run_id))
         return PreparedRun(publish_alone(draft, metadata, access, known=known))
+
+
+def announce(
+    connection: PartnerConnection,
+    metadata: RunMetadata,
+    folder: Path,
+    count: OpenCount,
+    confirm: Confirm,
+    *,
+    read: InputSummary | None = None,
+) -> None:
+    """Report what is about to be sent, and let it be confirmed; ``read`` is the input if it was just read."""
+    access, limits = connection.access, connection.limits
+    connection.reporter.info(describe_sending(metadata, folder, count, access, limits, connection.now(), read))
+    confirm(count)
 
 
 def new_metadata(

@@ -21,7 +21,7 @@ from bulkreact.runs import store
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
-from bulkreact.runs.preparation import Confirm, PreparedRun, run_settings
+from bulkreact.runs.preparation import Confirm, PreparedRun, announce, run_settings
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.store import CONTINUED_WITHIN
@@ -55,7 +55,7 @@ def prepare_retry(
             f"not settled yet: {plural(count.rows, 'row')}."
             + (" --all-failed does not change which rows it takes." if all_failed else "")
         )
-        confirm(lambda: count)
+        announce(connection, unfinished.metadata, unfinished.folder, count, confirm)
         return PreparedRun(unfinished.folder, unfinished)
     with ExitStack() as locks:
         # The runs stay locked from here on: nobody else may send or take what is selected.
@@ -69,7 +69,7 @@ def prepare_retry(
                 connection.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
                 return None
             connection.reporter.info(selection.summary(row_limit))
-            confirm(lambda: store.open_count(draft))
+            announce(connection, metadata, run.folder.parent / metadata.id, store.open_count(draft), confirm)
             folder = store.publish(draft, metadata.id)
         selection.transfer(metadata.id)
     return PreparedRun(folder)

@@ -16,10 +16,12 @@ from bulkreact.partnercenter.protocol import WRITES
 from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.verdicts import Verdict
+from bulkreact.wording import plural
 
 _CHUNK = 1000
 # ``sendable``: rows of this run with a target, no duplicates. ``step_calls``: calls of a row, without polling.
-# ``unsettled``: never settled, settled by an answer that stopped the run, or with an answer still lost.
+# ``unsettled``: never settled, settled by an answer that stopped the run, or with an answer still lost; ``calls``: what
+# its row takes at least, as a suspended subscription is read before it is updated.
 _VIEWS = (
     """
 CREATE TEMP VIEW IF NOT EXISTS sendable AS
@@ -28,20 +30,19 @@ SELECT * FROM rows WHERE problem_code = '' AND duplicate_of IS NULL AND handed_t
     f"CREATE TEMP VIEW IF NOT EXISTS step_calls AS SELECT ordinal FROM calls WHERE operation IN ({STEP_NAMES})",  # noqa: S608 - our own names
     """
 CREATE TEMP VIEW IF NOT EXISTS unsettled AS
-SELECT customer_id, ordinal, left_out FROM sendable
+SELECT customer_id, ordinal, left_out, 1 + (entitlement_id = '') AS calls FROM sendable
 WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.ordinal = sendable.ordinal)
 UNION ALL
-SELECT customer_id, ordinal, left_out FROM outcomes CROSS JOIN sendable USING (ordinal)
+SELECT customer_id, ordinal, left_out, 1 + (entitlement_id = '') AS calls FROM outcomes CROSS JOIN sendable USING (ordinal)
 WHERE (reopen = 1 OR status = 'unknown')
     AND outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = outcomes.ordinal)
 """,
 )
-_COUNT_UNSETTLED = """
-SELECT count(*), count(DISTINCT customer_id), min(customer_id) FROM temp.unsettled WHERE left_out = 0 OR :with_excluded
-"""
+_COUNTS = "count(*), count(DISTINCT customer_id), coalesce(sum(calls), 0), min(customer_id)"
+_COUNT_UNSETTLED = f"SELECT {_COUNTS} FROM temp.unsettled WHERE left_out = 0 OR :with_excluded"  # noqa: S608 - our own names
 _SELECT_OPEN = """
 CREATE TEMP TABLE open_rows AS
-SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent
+SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent, calls
 FROM temp.unsettled WHERE left_out = 0
 """
 # A row waits for its parent in the same run, unless the parent was seen active or the row was already sent.
@@ -134,18 +135,31 @@ class PendingRow(Struct):
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """How many rows of how many customers are still to be sent; ``customer`` is the only one, by id or name."""
+    """How many rows of how many customers are still to be sent, and with how many calls at least.
+
+    ``customer`` is the only one, by id or name.
+    """
 
     rows: int
     customers: int
+    calls: int
     customer: str = ""
+
+    @property
+    def whose(self) -> str:
+        """Return whose rows they are, for people: the only customer, or how many customers."""
+        return f"customer {self.customer}" if self.customer else plural(self.customers, "customer")
 
 
 def count_open_rows(connection: sqlite3.Connection, *, with_excluded: bool = False) -> OpenCount:
     """Return how many rows of how many customers are open, without sorting them."""
     _create_views(connection)
-    rows, customers, first = connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone()
-    return OpenCount(rows, customers, first if customers == 1 else "")
+    return _open_count(connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone())
+
+
+def _open_count(counts: tuple[int, int, int, str]) -> OpenCount:
+    rows, customers, calls, first = counts
+    return OpenCount(rows, customers, calls, first if customers == 1 else "")
 
 
 class PendingRows:
@@ -174,9 +188,7 @@ class PendingRows:
 
     def count(self) -> OpenCount:
         """Return how many rows of how many customers are open."""
-        return OpenCount(
-            *self._connection.execute("SELECT count(*), count(DISTINCT customer_id) FROM temp.open_rows").fetchone()
-        )
+        return _open_count(self._connection.execute(f"SELECT {_COUNTS} FROM temp.open_rows").fetchone())  # noqa: S608 - our own names
 
     def streams(self) -> Iterator[CustomerStream]:
         """Yield the streams of rows without a parent, in the order of sending."""

@@ -3,7 +3,6 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.timestamps import utc_now
-from bulkreact.wording import describe_error, plural
+from bulkreact.wording import describe_error, estimate_duration, plural
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
@@ -135,8 +134,7 @@ def _plan_lines(document: PlanDocument) -> Iterator[str]:
     yield f"Input:     {input_file.name}, {plural(input_file.count, 'row')}"
     duration = ""
     if calls_per_second and plan.valid:
-        seconds = round(plan.calls / calls_per_second)
-        duration = f"; about {timedelta(seconds=seconds)} at {calls_per_second * 60:g}/min"
+        duration = f"; {estimate_duration(plan.calls / calls_per_second)} at {calls_per_second * 60:g}/min"
     yield f"To send:   {plural(plan.valid, 'subscription')} of {plural(plan.customers, 'customer')}{duration}"
     yield from sum_lines(document)
     if plan.kinds.get(Kind.SUBSCRIPTION):

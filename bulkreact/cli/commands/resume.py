@@ -15,9 +15,10 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import RunList, list_open_runs
 from bulkreact.runs.next_steps import taken_over_steps
+from bulkreact.runs.preparation import announce
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
-from bulkreact.wording import plural, printable
+from bulkreact.wording import plural
 
 
 @click.command("resume", cls=MonitoredCommand)
@@ -55,11 +56,9 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
         for step in taken_over_steps(run.folder, output.reports):
             reporter.info(step.line)
         ctx.exit(EXIT_SUCCESS)
-    reporter.info(
-        f"Continuing run {metadata.id} of {printable(metadata.input_name)}; not settled yet: {plural(count.rows, 'row')}."
-    )
     with open_run_connection(ctx, run, limits, reporter) as connection:
-        confirmation(connection, yes=output.yes)(lambda: count)
+        reporter.info(f"Continuing run {metadata.id}; not settled yet: {plural(count.rows, 'row')}.")
+        announce(connection, metadata, run.folder, count, confirmation(connection, yes=output.yes))
         if metadata.row_limit is not None:
             with Journal(run.folder, check=True) as journal:
                 journal.lift_row_limit()

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -87,9 +86,7 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             return sweep(job)
 
 
-def _confirm(
-    service: Service, access: AccessSource, limits: Limits, count: Callable[[], OpenCount], *, yes: bool
-) -> None:
+def _confirm(service: Service, access: AccessSource, limits: Limits, count: OpenCount, *, yes: bool) -> None:
     try:
         tenant_id = "" if service.simulated else access.get().tenant_id
         confirm(count, service, yes=yes, tenant_id=tenant_id, calls_per_second=limits.calls_per_second)

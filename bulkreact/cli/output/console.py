@@ -90,6 +90,8 @@ class ConsoleReporter:
             self.info(f"  {line}")
         if len(lines) > _PROBLEMS_SHOWN or count > len(input_file.errors):
             self.info("  … and more; the results list them all")
+        if not self._output.quiet:
+            self._console.print()
 
     def row_settled(self, number: int, outcome: Outcome) -> None:
         """Print how a row ended, if verbose."""

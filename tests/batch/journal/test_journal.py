@@ -121,10 +121,18 @@ def test_a_limit_counts_only_rows_that_can_be_sent(tmp_path: Path, limit: int, s
 def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path) -> None:
     make(tmp_path, [valid(2, 5), valid(3, 5), valid(4, customer=2), invalid(5), valid(6), valid(7)], row_limit=2)
     with Journal(tmp_path) as journal:
-        assert journal.open_count() == journal.pending_rows().count() == OpenCount(2, 2)
+        assert journal.open_count() == journal.pending_rows().count() == OpenCount(2, 2, 2)
         with_excluded = journal.open_count(with_excluded=True)
         journal.lift_row_limit()
-        assert with_excluded == journal.pending_rows().count() == OpenCount(4, 2)
+        assert with_excluded == journal.pending_rows().count() == OpenCount(4, 2, 4)
+
+
+def test_a_suspended_subscription_takes_two_calls_and_a_duplicate_none(tmp_path: Path) -> None:
+    suspended = replace(valid(3), target=target(""))
+    make(tmp_path, [valid(2, 5), suspended, valid(4, 5), replace(suspended, number=5), invalid(6)])
+    with Journal(tmp_path) as journal:
+        count = journal.open_count()
+        assert count == journal.pending_rows().count() == OpenCount(rows=2, customers=1, calls=3, customer=guid(1001))
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_it_is_shown_to_people(program: Program) -> None:
     lines = process.out.splitlines()
     assert lines[:3] == [
         "Input:     input.csv, 36 rows",
-        "To send:   4 subscriptions of 2 customers; about 0:00:01 at 300/min",
+        "To send:   4 subscriptions of 2 customers; about 1 second at 300/min",
         "Duplicate: 1 (sent once, with the earlier row)",
     ]
     assert "Invalid:   31" in lines

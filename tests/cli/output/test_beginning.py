@@ -1,29 +1,39 @@
 """What a run shows before it sends anything, and what its question names."""
 
-from functools import partial
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.cli import confirm as confirm_module
 from bulkreact.cli.confirm import confirm
-from bulkreact.settings import Cloud, Service
-from tests.support.ids import HEADER, guid, read_csv, row, write_csv
-from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, run
+from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.partnercenter.auth.access_tokens import StaticToken
+from bulkreact.runs.beginning import describe_sending
+from bulkreact.settings import Cloud, Limits, Service
+from tests.support.ids import HEADER, guid, metadata, read_csv, row, write_csv
+from tests.support.program import Partner, Program, ProgramResult
+from tests.support.run_commands import FAST, latest_run, run
 
 SERVICE = Service(Cloud.GLOBAL, "https://partner.example", "v1", simulated=False)
 
 
+def read_facts(ended: ProgramResult) -> dict[str, str]:
+    """Return the block with which a command begins."""
+    lines = ended.err.partition("status ")[0].splitlines()
+    return {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+
+
 def test_a_run_begins_with_its_facts(program: Program, partner: Partner) -> None:
     ended = run(program, partner, ["a", "b", "c"], "--tenant-id", guid(7), "--rate", "10/s")
-    facts = dict(line.split(":", 1) for line in ended.err.partition("status ")[0].splitlines() if ":  " in line)
-    facts = {name: value.strip() for name, value in facts.items()}
+    facts = read_facts(ended)
     assert facts["Run"] == ended.run.name
     assert facts["Folder"].endswith(ended.run.name)
     assert facts["Input"] == "input.csv, 3 rows"
     assert facts["Target"] == f"{partner.base_url}/v1, tenant {guid(7)}"
-    assert facts["Duration"].startswith("about 0:01, until ")
+    assert facts["To send"] == "3 rows of 3 customers"
+    assert facts["Duration"].startswith("about 1 second, until ")
     assert len(read_csv(ended.run / "results.csv")) == 3
 
 
@@ -35,6 +45,37 @@ def test_the_question_names_the_only_customer(
     write_csv(program.folder / "input.csv", rows, (*HEADER, "Kunde"))
     refused = program("run", "input.csv", "--base-url", partner.base_url)
     assert (refused.code, f"Reactivate 2 subscriptions of {whom} at {partner.base_url}" in refused.err) == (2, True)
+
+
+def test_every_command_that_works_on_a_run_begins_with_its_facts(program: Program, partner: Partner) -> None:
+    first = run(program, partner, ["a", 900278, "b"], "--limit", "2").run.name
+    resume, verify, retry = (program(command, first, *FAST) for command in ("resume", "verify", "retry"))
+    assert read_facts(retry)["Origin"] == f"retry of {first}"
+    assert [read_facts(ended)["Run"] for ended in (resume, verify, retry)] == [first, first, latest_run(program).name]
+    assert [read_facts(ended)["To send"] for ended in (retry, resume)] == [
+        f"1 row of customer {guid(number)}" for number in (1001, 1002)
+    ]
+    assert read_facts(verify)["To look at"] == "2 rows"
+
+
+def test_a_sweep_begins_each_run_with_its_facts(program: Program) -> None:
+    (program.folder / "inputs").mkdir()
+    write_csv(program.folder / "inputs" / "list.csv", [row(guid(1)), row("no-guid")])
+    facts = read_facts(program("sweep", "--simulate", "--settle", "0"))
+    assert facts["Run"] == latest_run(program).name
+    assert facts["Input"] == "list.csv, 2 rows, 1 invalid"
+    assert facts["To send"] == f"1 row of customer {guid(1001)}"
+
+
+def test_a_run_that_ends_another_day_names_it() -> None:
+    access = AuthorizedAccess(StaticToken("token", now=lambda: 0.0))
+    count, limits = OpenCount(rows=200_000, customers=9, calls=300_000), Limits(calls_per_second=5)
+    now = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    lines = describe_sending(metadata(), Path("reports/x"), count, access, limits, now).splitlines()
+    assert lines[-2:] == [
+        "To send:    200,000 rows of 9 customers",
+        "Duration:   about 16 hours 40 minutes, until 2026-12-01 15:40:00 UTC",
+    ]
 
 
 def test_a_quiet_run_does_not(program: Program, partner: Partner) -> None:
@@ -49,7 +90,7 @@ def test_a_quiet_run_does_not(program: Program, partner: Partner) -> None:
             5.0,
             (
                 "Reactivate 1,200 subscriptions of 1 customer at https://partner.example, tenant contoso.example? "
-                "That takes about 4:00 and cannot be undone."
+                "That takes about 4 minutes and cannot be undone."
             ),
         ),
         (
@@ -64,5 +105,5 @@ def test_the_question_names_what_cannot_be_undone(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(confirm_module, "ask", lambda text, _refusal: asked.append(text))
-    confirm(partial(OpenCount, 1200, 1), SERVICE, yes=False, tenant_id=tenant, calls_per_second=rate)
+    confirm(OpenCount(1200, 1, 1200), SERVICE, yes=False, tenant_id=tenant, calls_per_second=rate)
     assert asked == [question]
