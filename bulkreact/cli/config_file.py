@@ -29,7 +29,7 @@ _SECRET_LOCATIONS = {
     "certificate_password": "BULKREACT_CERTIFICATE_PASSWORD, or a file that certificate_password_file names",
 }
 # doctor and plan show what run would do, so they use its table too.
-INCLUDED_TABLES = {"doctor": "run", "plan": "run"}
+INCLUDED_TABLES = {"doctor": "run", "plan": "run", "serve": "run"}
 
 # The names of each command's long options, by its own.
 OptionNames = Mapping[str, Collection[str]]

@@ -12,6 +12,7 @@ from typing import Self
 from bulkreact.batch.journal import (
     call_stats,
     call_timeline,
+    outcome_tail,
     pending_rows,
     retry_candidates,
     row_results,
@@ -23,8 +24,10 @@ from bulkreact.batch.journal.customer_names import affected_customers, read_name
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_only, unreadable
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
+from bulkreact.batch.journal.outcome_tail import InputCounts, NewOutcome
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate
+from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.models import OutageRecord, ResultRow, SessionTimeline
 
 _IN_FLIGHT = """
@@ -121,6 +124,18 @@ class JournalReader:
     def result_groups(self) -> Iterator[tuple[ResultRow, int]]:
         """Yield rows for counting, with how many there are of each: without cells and numbers, like ones together."""
         return row_results.result_groups(self.connection)
+
+    def result_page(self, row_filter: RowFilter, *, after: int, limit: int) -> list[PageRow]:
+        """Return the rows after an ordinal that a filter accepts, at most ``limit``."""
+        return row_results.result_page(self.connection, row_filter, after=after, limit=limit)
+
+    def new_outcomes(self, after: int, session: int) -> Iterator[NewOutcome]:
+        """Yield what has settled rows since an outcome; see ``outcome_tail``."""
+        return outcome_tail.new_outcomes(self.connection, after, session)
+
+    def input_counts(self) -> InputCounts:
+        """Return how many rows there are, and how many of them are settled without a call."""
+        return outcome_tail.input_counts(self.connection)
 
     def candidates(self, *, all_failed: bool) -> Iterator[Candidate]:
         """Yield the rows that a retry may take, in input order."""

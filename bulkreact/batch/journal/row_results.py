@@ -6,9 +6,11 @@ from itertools import starmap
 
 from msgspec import Struct
 from msgspec.json import Decoder
+from msgspec.json import encode as encode_json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
+from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES, has_typed_cells
 from bulkreact.batch.policy import outcome_if_open
 from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target, TypedCell
@@ -55,6 +57,15 @@ SELECT rows.problem_code, rows.problem, rows.left_out, rows.lost, coalesce(first
 FROM rows LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of WHERE rows.ordinal = ?
 """
 _RESULTS_AFTER = f"{_RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?"
+# What is derived for a row cannot be filtered here: such rows come along, and are filtered afterwards.
+_IS_DERIVED = f"NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0)"
+_PAGE = f"""
+{_RESULTS} WHERE rows.ordinal > :after AND (:status = '' OR outcomes.status = :status OR {_IS_DERIVED})
+    AND (:code = '' OR outcomes.code = :code OR {_IS_DERIVED}) AND (:customer = '' OR rows.customer_id = :customer)
+    AND (:text = '' OR rows.cells LIKE :text ESCAPE '~' OR calls.request_id LIKE :text ESCAPE '~')
+ORDER BY rows.ordinal LIMIT :chunk
+"""
+_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE ordinal = ?"
 _RESULT_OF = f"{_RESULTS} WHERE rows.ordinal = ?"
 _OTHERS_AFTER = f"""
 {_RESULTS} WHERE rows.ordinal > ? AND NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0) ORDER BY rows.ordinal LIMIT ?
@@ -103,6 +114,36 @@ def typed_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
             ordinal, cells = next(typed, _NONE)
         else:
             yield row
+
+
+def result_page(connection: sqlite3.Connection, row_filter: RowFilter, *, after: int, limit: int) -> list[PageRow]:
+    """Return the rows after an ordinal that a filter accepts, at most ``limit``."""
+    page: list[PageRow] = []
+    values = {
+        "status": row_filter.status,
+        "code": row_filter.code,
+        "customer": row_filter.customer,
+        "text": like_pattern(row_filter.text),
+        "chunk": max(limit, _CHUNK),
+    }
+    while chunk := list(starmap(_StoredRow, connection.execute(_PAGE, values | {"after": after}))):
+        for row in chunk:
+            after = row.ordinal
+            result = _result_row(connection, row)
+            if row_filter.accepts(result):
+                customer, subscription, entitlement = connection.execute(_IDS, (row.ordinal,)).fetchone()
+                page.append(PageRow(row.ordinal, customer or "", subscription or "", entitlement or "", result))
+            if len(page) == limit:
+                return page
+    return page
+
+
+def like_pattern(text: str) -> str:
+    """Return the pattern of LIKE for JSON that has a text in it, empty for an empty one."""
+    in_json = encode_json(text)[1:-1].decode()
+    for char in "~%_":
+        in_json = in_json.replace(char, f"~{char}")
+    return f"%{in_json}%" if text else ""
 
 
 def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:

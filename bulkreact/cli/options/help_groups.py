@@ -25,6 +25,7 @@ COMMAND_GROUPS = {
     "Unattended": {
         "sweep": "Run every new file of a folder, each once: for schedules.",
         "prune": "Remove the folders of runs that finished long ago.",
+        "serve": "Serve the web page: upload, check, run and watch in a browser.",
     },
     "Set up": {
         "login": "Sign in a user, so that runs can be made in their name.",
@@ -123,7 +124,6 @@ OPTION_GROUPS = {
     "Target": ("simulate", "cloud", "base_url", "api_version", "locale"),
     "The simulated service": (
         *(
-            "port",
             "activation_delay",
             "activation_spread",
             "partner_limit",
@@ -133,6 +133,21 @@ OPTION_GROUPS = {
             "seed",
         ),
         *("broken_customers", "page_size", "paging", "outages", "tls_certificate", "tls_key"),
+    ),
+    "The web page": (
+        *(
+            "open_link",
+            "host",
+            "port",
+            "public_url",
+            "sign_in",
+            "data",
+            "approval_from",
+            "max_upload",
+            "session",
+            "idle",
+        ),
+        *("time_zone", "continue_runs", "check", "end_sessions"),
     ),
     "Configuration": ("config", "profile", "version", "help"),
 }
@@ -237,6 +252,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "prune": {
         "bulkreact prune --older-than 90d": "Show the runs that ended before, and ask.",
         "bulkreact prune --older-than 365d --yes": "The same for a schedule.",
+    },
+    "serve": {
+        "bulkreact serve --simulate --open": "Practise in a browser: nothing real happens.",
+        "bulkreact serve --reports reports": "For real; the link that is printed signs you in.",
     },
     "login": {
         "bulkreact login --profile contoso": "With a code that any browser takes; the file names tenant and app.",

@@ -41,6 +41,16 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
     - {"results"},
+    "serve": _TARGET
+    | _IDENTITY
+    | _LIMITS
+    | _HALT
+    | _WATCH
+    | frozenset(
+        ["approval_from", "check", "continue_runs", "data", "end_sessions", "host", "idle", "max_upload", "open_link"]
+    )
+    | {"log_format", "max_rows", "notify_format", "notify_url", "port", "public_url", "reports", "session", "sign_in"}
+    | {"time_zone", "verify"},
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
     "logout": _SIGN_IN,
     "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | _WATCH | {"verify", "json", "reports"},

@@ -1,6 +1,5 @@
 """Parameter types of the command line; the settings decide what is allowed."""
 
-import codecs
 import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -24,6 +23,7 @@ from bulkreact.settings import (
     parse_webhook_url,
 )
 from bulkreact.sheets.columns import MAPPED_COLUMNS
+from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.sheets.input.read_limits import LIMIT_NAMES
 
 # As in CSV: a quotation mark in a quoted text is doubled.
@@ -76,27 +76,6 @@ def _column(text: str) -> tuple[str, str]:
     return name, header
 
 
-_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "pipe": "|"}
-
-
-def _delimiter(text: str) -> str:
-    """Read a character or its name."""
-    delimiter = _DELIMITERS.get(text.strip().lower(), text)
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ValueError(f"{text!r} is not a delimiter; write it like , ; | or tab")
-    return delimiter
-
-
-def _encoding(text: str) -> str:
-    """Read the name of a text encoding."""
-    try:
-        if codecs.lookup(text)._is_text_encoding:  # noqa: SLF001 - there is no public way to tell
-            return text
-    except LookupError:
-        pass
-    raise ValueError(f"{text!r} is not an encoding; write it like utf-8, utf-16 or cp1252")
-
-
 def _read_limit(text: str) -> tuple[str, int]:
     """Read NAME=N; K, M and G are powers of 1,024."""
     match = _LIMIT.fullmatch(text.strip())
@@ -107,8 +86,8 @@ def _read_limit(text: str) -> tuple[str, int]:
     return match[1], int(match[2]) << _LIMIT_UNITS[match[3].upper()]
 
 
-DELIMITER = Parser("character", _delimiter)
-ENCODING = Parser("name", _encoding)
+DELIMITER = Parser("character", parse_delimiter)
+ENCODING = Parser("name", parse_encoding)
 READ_LIMIT = Parser("NAME=N", _read_limit)
 COLUMN = ColumnParser("NAME=HEADER", _column)
 RATE = Parser("N/min", parse_rate)

@@ -115,9 +115,13 @@ def _verify_times(after: str, timeout: str) -> Option[Callable[..., object]]:
     )
 
 
+_VERIFY_HELP = "Then watch accepted rows until they are active."
 verify_options = combine_options(
-    _shown("--verify/--no-verify", default=False, help="Then watch accepted rows until they are active."),
-    _verify_times("60s", "1200s"),
+    _shown("--verify/--no-verify", default=False, help=_VERIFY_HELP), _verify_times("60s", "1200s")
+)
+# For people who look at a page: they want to know how it ended.
+verify_by_default_options = combine_options(
+    _shown("--verify/--no-verify", default=True, help=_VERIFY_HELP), _verify_times("60s", "1200s")
 )
 # For a command that only watches: by default it reads each row once.
 verify_only_options = _verify_times("0s", "0s")

@@ -1,0 +1,67 @@
+"""Rows as they are shown a page at a time, before and after a run."""
+
+from msgspec import Struct
+
+from bulkreact.models import ResultRow
+
+
+class KeptProblem(Struct, frozen=True):
+    """What is wrong with a cell; ``cell`` as a spreadsheet names it."""
+
+    row: int
+    column: str
+    cell: str
+    value: str
+    code: str
+    reason: str
+    remedy: str
+
+
+class ProblemGroup(Struct, frozen=True):
+    """How many rows have a problem, with the first cells that have it."""
+
+    code: str
+    rows: int
+    remedy: str
+    examples: tuple[KeptProblem, ...]
+
+
+class KeptRow(Struct, frozen=True):
+    """A row of the input and its problems."""
+
+    ordinal: int
+    number: int
+    cells: tuple[str, ...]
+    customer_id: str
+    subscription_id: str
+    entitlement_id: str
+    problems: tuple[KeptProblem, ...]
+
+
+class RowFilter(Struct, frozen=True):
+    """Which rows of a run are wanted; empty values are no condition. ``well`` is whether they succeeded."""
+
+    status: str = ""
+    code: str = ""
+    customer: str = ""
+    text: str = ""
+    well: bool | None = None
+
+    def accepts(self, row: ResultRow) -> bool:
+        """Return whether a row, with its derived outcome, is wanted."""
+        outcome = row.outcome
+        return (
+            self.status in {"", outcome.status}
+            and self.code in {"", outcome.code}
+            and self.well in {None, not row.needs_attention}
+        )
+
+
+class PageRow(Struct, frozen=True):
+    """A row of a page: its ordinal, by which the next page is found, its ids and its result."""
+
+    ordinal: int
+    customer_id: str
+    subscription_id: str
+    entitlement_id: str
+    result: ResultRow

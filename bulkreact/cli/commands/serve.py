@@ -1,0 +1,273 @@
+"""``bulkreact serve``: serves the web page until Ctrl-C."""
+
+import asyncio
+import os
+import socket
+import webbrowser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+from filelock import Timeout
+
+from bulkreact.cli.command import CommandContext, ConfiguredCommand, effective
+from bulkreact.cli.event_loop import run_async
+from bulkreact.cli.invocation import invocation_of
+from bulkreact.cli.options import shared
+from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.options.option_names import OPTION_NAMES
+from bulkreact.cli.options.param_types import DURATION, WEBHOOK_URL, Parser
+from bulkreact.cli.output import json_log
+from bulkreact.cli.output.terminal import echo
+from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.runs import store
+from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.system_lock import system_lock
+from bulkreact.web.permissions import Person, Role
+from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_loopback, parse_public_url, parse_size
+from bulkreact.wording import describe_error
+
+_NEVER = "never"
+_LOCK = "serve.lock"
+_option = partial(click.option, show_default=True)
+# What the commands that the server starts are given; the options of a file and its verification come from its job.
+_PASSED = {"plan": "plan", "run": "run", "resume": "resume", "doctor": "doctor"}
+_NOT_PASSED = frozenset({"verify", "order", "reports", "log_format", "notify_url", "notify_format", "check", "data"})
+_SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "verify", "verify_timeout", "max_outage")
+_PAGE_OPTIONS = (
+    _option("--host", type=Parser("ADDRESS", parse_loopback), default="127.0.0.1", help="The loopback address."),
+    _option("--port", type=click.IntRange(0, 65535), default=8765, help="0 takes a free port."),
+    _option("--sign-in", type=click.Choice(["local"]), default="local", help="local: by a link that works once."),
+    click.option(
+        "--public-url",
+        type=Parser("URL", parse_public_url),
+        help="What browsers see behind a proxy; it may have a path.  [default: of host and port]",
+    ),
+    click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder for uploads and the record.  [default: serve in the reports folder]",
+    ),
+    click.option("--approval-from", metavar="N|never", help="From how many rows on a second person must agree."),
+    _option("--max-upload", type=Parser("SIZE", parse_size), default="100MB", help="The largest file."),
+    _option("--session", type=DURATION, default="8h", help="How long a sign-in lasts at most."),
+    _option("--idle", type=DURATION, default="60m", help="How long it lasts without use."),
+    click.option("--time-zone", help="The zone of all times, like Europe/Berlin.  [default: the machine's]"),
+    _option(
+        "--continue/--no-continue", "continue_runs", default=True, help="Continue interrupted runs when it starts."
+    ),
+    _option("--open/--no-open", "open_link", default=False, help="Open the link in a browser."),
+    click.option("--check", is_flag=True, help="Prove the settings, the folder and the port, then end."),
+    click.option("--end-sessions", is_flag=True, help="Sign everybody out, then end."),
+)
+
+
+@click.command("serve", cls=ConfiguredCommand)
+@shared.combine_options(*_PAGE_OPTIONS)
+@shared.target_options
+@identity_options
+@shared.limit_options
+@shared.halt_options
+@shared.verify_by_default_options
+@shared.reports_option
+@shared.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger file.")
+@shared.option("--notify-url", type=WEBHOOK_URL, help="Post the summary of each run to this webhook when done.")
+@shared.option(
+    "--notify-format", type=click.Choice(["json", "teams"]), default="json", show_default=True, help="Of that."
+)
+@shared.option(
+    json_log.OPTION,
+    type=click.Choice(["text", json_log.JSON]),
+    default="text",
+    show_default=True,
+    is_eager=True,
+    callback=json_log.remember_format,
+    help="Text for people, or one JSON object a line on stderr for programs.",
+)
+@click.pass_context
+def command(ctx: click.Context, /, **_: object) -> None:
+    """Serve the web page on this machine, until Ctrl-C: upload, check, run and watch in a browser.
+
+    Runs are processes of their own: they go on when the server ends, and it finds them again. The first line printed is
+    the link that signs you in; everything else goes to stderr.
+    """
+    params = ctx.params
+    if params["approval_from"] not in {None, _NEVER}:
+        raise InputRefusedError("--approval-from needs several people, and --sign-in local knows one: leave it out.")
+    if min(params["session"], params["idle"]) < 1:
+        raise InputRefusedError("--session and --idle are at least 1s.")
+    reports = params["reports"].absolute()
+    data = (params["data"] or reports / "serve").absolute()
+    _make_folders(reports, data)
+    if params["end_sessions"]:
+        _end_sessions(data)
+        return
+    with _only_server(data), _listening(params["host"], params["port"]) as listener:
+        settings = _settings(ctx, reports, data, listener)
+        if params["check"]:
+            json_log.inform(params["log_format"], f"A server could start, at {settings.public_url.origin}.")
+            return
+        stopped = asyncio.Event()
+        shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
+        shutdown.install()
+        run_async(shutdown.guard(_serve(settings, listener, stopped, params)))
+
+
+async def _serve(
+    settings: ServeSettings, listener: socket.socket, stopped: asyncio.Event, params: Mapping[str, object]
+) -> None:
+    from bulkreact.web.app import serving  # noqa: PLC0415 - aiohttp and jinja2 are imported only where they are needed
+    from bulkreact.web.site import Site  # noqa: PLC0415
+
+    log_format, url = str(params["log_format"]), f"{settings.public_url.origin}{settings.public_url.path}/auth/token"
+
+    def announce(token: str) -> None:
+        json_log.inform(log_format, f"The next link: {url}?token={quote(token)}")
+
+    site = Site(settings, announce)
+    async with serving(site, listener):
+        link = f"{url}?token={quote(site.link.token)}"
+        echo(link)
+        json_log.inform(
+            log_format,
+            "Open this link in a browser on this machine. It works once; when it has been used, another is printed here. "
+            "Ctrl-C ends the server, runs go on.",
+        )
+        if params["open_link"]:
+            await asyncio.to_thread(webbrowser.open, link)
+        await stopped.wait()
+
+
+def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.socket) -> ServeSettings:
+    params, service = ctx.params, shared.read_service(ctx)
+    # They are checked here, and not only by the processes that get them.
+    shared.read_limits(ctx)
+    host, port = listener.getsockname()[:2]
+    own_url = parse_public_url(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    public_url: PublicUrl = params["public_url"] or own_url
+    tenant = params["tenant_id"] or ""
+    name = store.operator()
+    return ServeSettings(
+        public_url=public_url,
+        hosts=public_url.hosts | own_url.hosts,
+        data=data,
+        reports=reports,
+        max_upload=params["max_upload"],
+        max_rows=params["max_rows"],
+        longest_session=params["session"],
+        idle=params["idle"],
+        time_zone=_time_zone(params["time_zone"]),
+        continue_runs=params["continue_runs"],
+        simulated=service.simulated,
+        target="simulated" if service.simulated else f"{service.base_url} {tenant}".strip(),
+        target_label="the simulator" if service.simulated else f"{service.base_url} {tenant}".strip(),
+        person=Person("local", name, tuple(Role)),
+        arguments={command: tuple(_arguments(ctx, command, reports)) for command in _PASSED},
+        environment=_environment(params),
+        facts=_facts(ctx, reports, data),
+        verify=params["verify"],
+    )
+
+
+def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]:
+    """Yield the options of a command that were given to this one, whatever gave them."""
+    for name in ("config", "profile"):
+        outer = ctx.parent.params.get(name) if ctx.parent else None
+        given = (ctx.command_line.get(name) if isinstance(ctx, CommandContext) else None) or outer
+        if given:
+            yield f"--{name}={given}"
+    if "reports" in OPTION_NAMES[command]:
+        yield f"--reports={reports}"
+    for name, value in effective(ctx).items():
+        if name in _NOT_PASSED or name not in OPTION_NAMES[command] or value.origin in {"", "default"}:
+            continue
+        option = name.replace("_", "-")
+        if isinstance(ctx.params[name], bool):
+            yield from [f"--{option}"] if ctx.params[name] else []
+        elif value.text is not None:
+            yield f"--{option}={value.text}"
+
+
+def _environment(params: Mapping[str, object]) -> dict[str, str]:
+    """Return the variables for runs: a webhook's address is as good as a password, and other users see arguments."""
+    url = params["notify_url"]
+    return {"BULKREACT_NOTIFY_URL": str(url), "BULKREACT_NOTIFY_FORMAT": str(params["notify_format"])} if url else {}
+
+
+def _facts(ctx: click.Context, reports: Path, data: Path) -> tuple[tuple[str, str], ...]:
+    values = effective(ctx)
+    shown = ((name.replace("_", " "), values[name].text or "") for name in _SHOWN)
+    return (*shown, ("reports", str(reports)), ("data", str(data)))
+
+
+def _time_zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or _machine_zone())
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        if name is None:
+            return ZoneInfo("UTC")
+        raise InputRefusedError(f"--time-zone {name!r} is not known here; write it like Europe/Berlin.") from None
+
+
+def _machine_zone() -> str:
+    named = os.environ.get("TZ", "").lstrip(":")
+    _, mark, linked = str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")
+    return named or (linked if mark else "UTC")
+
+
+def _make_folders(reports: Path, data: Path) -> None:
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data.chmod(0o700)
+    except OSError as error:
+        raise InputRefusedError(
+            f"The folder {data} cannot be written: {describe_error(error)}. Choose others with --reports and --data."
+        ) from None
+
+
+def _end_sessions(data: Path) -> None:
+    from bulkreact.web.store import STORE_NAME, RecordStore  # noqa: PLC0415 - see above
+
+    record = RecordStore(data / STORE_NAME)
+    record.delete_sessions()
+    record.close()
+    echo("Everybody is signed out.", err=True)
+
+
+@contextmanager
+def _only_server(data: Path) -> Iterator[None]:
+    """Hold the lock of the data folder."""
+    lock = system_lock(data / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise AlreadyRunningError(
+            f"Another server has the folder {data}. End it first, or choose another folder with --data."
+        ) from None
+    except OSError as error:
+        raise InputRefusedError(
+            f"The folder {data} cannot be used: {describe_error(error)}. Choose another with --data."
+        ) from None
+    with lock:
+        yield
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Yield a socket that listens at an address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise InputRefusedError(
+                f"Port {port} of {host} cannot be used: {describe_error(error)}. Choose another with --port."
+            ) from None
+        yield listener

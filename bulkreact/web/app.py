@@ -1,0 +1,123 @@
+"""The routes of the page, and the server that answers them."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from bulkreact.web import job_actions, job_pages, session_pages, site_pages
+from bulkreact.web.permissions import Right
+from bulkreact.web.request_guard import (
+    Act,
+    SignInForm,
+    View,
+    add_headers,
+    answer_refusals,
+    guard_action,
+    guard_sign_in,
+    guard_view,
+)
+from bulkreact.web.site import SITE, Site
+
+_JOB = "/jobs/{number:[0-9]{1,9}}"
+VIEWS = (
+    View("/", site_pages.show_home),
+    View("/jobs", site_pages.list_jobs),
+    View(_JOB, job_pages.show_job),
+    View(f"{_JOB}/rows", job_pages.show_rows),
+    View(f"{_JOB}/audit", job_pages.show_audit),
+    View(f"{_JOB}/stop", job_pages.show_stop, Right.STOP),
+    View(f"{_JOB}/files/{{name}}", job_pages.send_file),
+    View("/runs/{run}", site_pages.show_run),
+    View("/runs/{run}/rows", site_pages.show_run_rows),
+    View("/runs/{run}/files/{name}", site_pages.send_run_file),
+    View("/help", site_pages.show_help),
+    View("/help/{code}", site_pages.show_help),
+    View("/template.{extension:csv|xlsx}", site_pages.send_template),
+    View("/settings", site_pages.show_settings, Right.SETTINGS),
+    View("/auth/sign-in", session_pages.show_sign_in, None),
+    View("/auth/token", session_pages.show_token, None),
+    View("/static/{name}", site_pages.send_static, None),
+    View("/healthz", site_pages.say_healthy, None),
+    View("/api/session", session_pages.show_session, None),
+    View("/api/jobs", site_pages.list_jobs),
+    View(f"/api{_JOB}", job_pages.show_job),
+    View(f"/api{_JOB}/live", job_pages.show_live, counted=False),
+    View(f"/api{_JOB}/rows", job_pages.show_rows),
+    View(f"/api{_JOB}/audit", job_pages.show_audit),
+)
+ACTS = (
+    Act("/jobs", job_actions.upload, Right.UPLOAD, is_upload=True),
+    Act(f"{_JOB}/file", job_actions.replace_file, Right.UPLOAD, is_upload=True),
+    Act(f"{_JOB}/options", job_actions.change_options, Right.UPLOAD),
+    Act(f"{_JOB}/submit", job_actions.submit, Right.UPLOAD),
+    Act(f"{_JOB}/withdraw", job_actions.withdraw, Right.OWN),
+    Act(f"{_JOB}/stop", job_actions.stop, Right.STOP),
+    Act(f"{_JOB}/stop-now", job_actions.stop_now, Right.STOP),
+    Act(f"{_JOB}/continue", job_actions.continue_run, Right.CONTINUE),
+    Act("/settings/doctor", site_pages.ask_doctor, Right.SETTINGS),
+    Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
+    Act("/auth/stay", session_pages.stay, Right.SEE),
+)
+SIGN_INS = (SignInForm("/auth/token", session_pages.use_token),)
+_HOURLY = 3600.0
+_SHUTDOWN_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(site: Site) -> web.Application:
+    """Return the application with all routes."""
+    app = web.Application(middlewares=[answer_refusals], client_max_size=site.settings.max_upload + (1 << 20))
+    app[SITE] = site
+    app.on_response_prepare.append(add_headers)
+    base = site.base
+    for view in VIEWS:
+        app.router.add_get(base + view.path, guard_view(view), allow_head=True)
+    for act in ACTS:
+        app.router.add_post(base + act.path, guard_action(act))
+    for sign_in in SIGN_INS:
+        app.router.add_post(base + sign_in.path, guard_sign_in(sign_in))
+    return app
+
+
+@asynccontextmanager
+async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer requests at a socket; requests under way get ten seconds at the end, runs are left alone."""
+    # A request that the parser refuses is one line; its bytes are nobody's business.
+    log = logging.getLogger("bulkreact.web")
+    runner = web.AppRunner(
+        make_app(site),
+        access_log=None,
+        logger=log,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        keepalive_timeout=_SILENCE_SECONDS,
+    )
+    await runner.setup()
+    work = asyncio.create_task(site.queue.work())
+    cleaning = asyncio.create_task(_clean(site))
+    try:
+        await site.queue.continue_interrupted()
+        await site.checks.begin_again()
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
+        for task in (work, cleaning):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await site.checks.close()
+        site.store.close()
+
+
+async def _clean(site: Site) -> None:
+    while True:
+        await asyncio.to_thread(site.sessions.remove_expired)
+        await asyncio.sleep(_HOURLY)

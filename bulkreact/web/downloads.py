@@ -1,0 +1,60 @@
+"""The files of jobs and runs that can be downloaded: a closed list of names."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+
+from bulkreact.web.folders import JobFolders
+from bulkreact.web.jobs import WebJob
+from bulkreact.web.records import Version
+
+INPUT, PLAN_NAME, PROBLEMS = "input", "plan.json", "problems.xlsx"
+_RUN_FILES = (
+    *("results.csv", "results.xlsx", "failed.csv", "failed.xlsx", "report.html", "summary.json", "approval.json"),
+)
+_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+}
+REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+
+
+def job_files(job: WebJob, version: Version, folders: JobFolders, reports: Path) -> list[tuple[str, Path]]:
+    """Return the files of a job that are there, by their names."""
+    folder = folders.version(job.number, version.version)
+    found = [(INPUT, folder / "input" / version.file), (PLAN_NAME, folder / PLAN_NAME), (PROBLEMS, folder / PROBLEMS)]
+    if job.run_id:
+        found += run_files(reports / job.run_id)
+    return [(name, path) for name, path in found if path.is_file()]
+
+
+def run_files(folder: Path) -> list[tuple[str, Path]]:
+    """Return the files of a run that are there, by their names."""
+    return [(name, folder / name) for name in _RUN_FILES if (folder / name).is_file()]
+
+
+def file_response(path: Path, name: str, given_name: str) -> web.StreamResponse:
+    """Return a file to be saved; only the report is shown, in a sandbox."""
+    headers = {"Content-Type": _TYPES.get(Path(name).suffix, "application/octet-stream")}
+    if name == "report.html":
+        headers |= {"Content-Security-Policy": REPORT_POLICY, "Content-Disposition": "inline"}
+    else:
+        headers["Content-Disposition"] = content_disposition(given_name)
+    return web.FileResponse(path, headers=headers)
+
+
+def content_disposition(name: str) -> str:
+    """Return the header that saves a file under a name, which may be in any script (RFC 6266, RFC 5987)."""
+    plain = "".join(char if char.isascii() and (char.isalnum() or char in " ._-") else "_" for char in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def save_name(job_name: str, file_name: str) -> str:
+    """Return under which name a file of a job is saved."""
+    if file_name == INPUT:
+        return job_name
+    stem = job_name.split(".", 1)[0] or job_name
+    return f"{stem}.{file_name}"

@@ -1,0 +1,182 @@
+"""Checks files by ``bulkreact plan`` in processes of their own, two at a time, under limits."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec import DecodeError, json
+from msgspec.structs import replace
+
+from bulkreact.batch.journal.kept_rows import KeptRows
+from bulkreact.batch.journal.row_pages import KeptProblem
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError, JournalUnreadableError
+from bulkreact.settings import URGENT_WITHIN
+from bulkreact.sheets.output.xlsx_writer import writing
+from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web import processes
+from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
+from bulkreact.web.folders import JobFolders
+from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
+from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, keep_mapped, reading_arguments
+from bulkreact.web.records import Version
+from bulkreact.web.refusals import RequestRefusedError
+from bulkreact.web.serve_settings import ServeSettings
+from bulkreact.web.store import RecordStore
+from bulkreact.wording import plural
+
+_AT_ONCE = 2
+_MOST_WAITING = 20
+_SECONDS = 600.0
+_EXAMPLES = 5
+_CUSTOMERS = 50
+_DIED = FileRefusal(
+    "not-readable",
+    "The file could not be read within 2 GB and 10 minutes. Is it the right file? Save it again as CSV UTF-8.",
+)
+_PROBLEMS_HEADER = ("row", "cell", "column", "value", "reason", "remedy")
+_WIDTHS = (8, 8, 18, 40, 50, 60)
+_encode = json.Encoder().encode
+
+
+class FileChecks:
+    """The checks of a server."""
+
+    def __init__(
+        self, settings: ServeSettings, store: RecordStore, folders: JobFolders, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._folders = folders
+        self._now = now
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def refuse_long_line(self) -> None:
+        """Raise RequestRefusedError if too many files wait for their check."""
+        if len(self._tasks) >= _AT_ONCE + _MOST_WAITING:
+            raise RequestRefusedError(
+                "rate-limited", "Many files are being checked. Send this one again in a minute.", retry_after=60
+            )
+
+    def begin(self, job: WebJob) -> None:
+        """Check the present version of a job as soon as it is its turn."""
+        task = asyncio.get_running_loop().create_task(self._check(job))
+        self._tasks[job.number] = task
+        task.add_done_callback(lambda _: self._tasks.pop(job.number, None))
+
+    async def begin_again(self) -> None:
+        """Check again what was being checked when the server ended."""
+        for job in await asyncio.to_thread(self._store.jobs_in, [JobState.CHECKING]):
+            self.begin(job)
+
+    async def close(self) -> None:
+        """End the checks; the next server makes them again."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _check(self, job: WebJob) -> None:
+        async with self._slots:
+            versions = await asyncio.to_thread(self._store.versions, job.number)
+            version, folder = versions[-1], self._folders.version(job.number, job.version)
+            code = await self._run(version, folder)
+            mended = await asyncio.to_thread(_without_gone_headers, version, folder)
+            if mended != version:
+                version, code = mended, await self._run(mended, folder)
+            await asyncio.to_thread(self._end, job, version, folder, code)
+
+    async def _run(self, version: Version, folder: Path) -> int | None:
+        """Return the exit code, None if it had to be killed."""
+        options: dict[str, str] = json.decode(version.options)
+        file = self._folders.input(version.job, version.version, version.file)
+        arguments = ["plan", *self._settings.arguments["plan"], *reading_arguments(options), f"--keep={folder}"]
+        process = await asyncio.to_thread(processes.start, [*arguments, "--", str(file)], folder / "check.log")
+        try:
+            process.limit()
+            async with asyncio.timeout(_SECONDS):
+                return await process.wait()
+        except TimeoutError:
+            return None
+        finally:
+            process.kill()
+
+    def _end(self, job: WebJob, version: Version, folder: Path, code: int | None) -> None:
+        plan = _read_plan(folder) if code in {EXIT_SUCCESS, EXIT_SOME_FAILED, InputRefusedError.exit_code} else None
+        result = self._result(plan, folder) if plan and not plan.refused else None
+        now = iso_milliseconds(self._now())
+        if plan is None or result is None:
+            refused = (plan and plan.refused) or _DIED
+            stored = replace(version, refused=_encode(refused).decode())
+            happening, detail = Happening(event=JobEvent.REFUSED, now=now), refused.code
+        else:
+            stored = replace(version, checked=_encode(result).decode(), digest=result.plan.digest)
+            happening = Happening(event=JobEvent.CHECKED, now=now)
+            detail = f"{plural(result.plan.valid, 'row')} to send, {result.plan.invalid:,} invalid"
+        self._store.end_check(job.number, stored, happening, detail)
+
+    def _result(self, plan: PlanFile, folder: Path) -> FileCheck | None:
+        """Return what is shown of a plan, None if its rows cannot be read."""
+        now = self._now()
+        try:
+            with KeptRows(folder) as rows:
+                soonest, within = rows.deadlines(
+                    now=iso_milliseconds(now), soon=iso_milliseconds(now + timedelta(days=URGENT_WITHIN.days))
+                )
+                if plan.invalid:
+                    _write_problems(folder / PROBLEMS, rows.all_problems())
+                groups = tuple(rows.problem_groups(examples=_EXAMPLES))
+                return FileCheck(plan, groups, rows.customers(limit=_CUSTOMERS), soonest, within)
+        except (JournalUnreadableError, OSError):
+            return None
+
+
+def _write_problems(path: Path, problems: Iterable[KeptProblem]) -> None:
+    with writing(path, private=True) as book:
+        sheet = book.add_sheet("Problems", header_rows=1)
+        sheet.set_columns(_WIDTHS)
+        sheet.add_header(_PROBLEMS_HEADER)
+        for problem in problems:
+            values = (problem.row, problem.cell, problem.column, problem.value, problem.reason, problem.remedy)
+            sheet.add_row(values)
+        sheet.add_filter(len(_PROBLEMS_HEADER))
+
+
+def _read_plan(folder: Path) -> PlanFile | None:
+    """Return the plan that a check has left, None if there is none."""
+    try:
+        return json.decode((folder / PLAN_NAME).read_bytes(), type=PlanFile)
+    except (OSError, DecodeError):
+        return None
+
+
+def _without_gone_headers(version: Version, folder: Path) -> Version:
+    """Return a version without the headers that people named for an earlier file and that this one lacks."""
+    plan = _read_plan(folder) if version.what == "replaced" else None
+    if plan is None or plan.refused is None or not plan.refused.header:
+        return version
+    options, gone = keep_mapped(options_of(version), plan.refused.header)
+    if not gone:
+        return version
+    remark = f"Not in this file any more, and not used: {', '.join(gone)}."
+    return replace(version, options=_encode(options).decode(), remark=remark)
+
+
+def result_of(version: Version) -> FileCheck | None:
+    """Return what the check of a version has found."""
+    return json.decode(version.checked, type=FileCheck) if version.checked else None
+
+
+def refusal_of(version: Version) -> FileRefusal | None:
+    """Return why the file of a version cannot be used."""
+    return json.decode(version.refused, type=FileRefusal) if version.refused else None
+
+
+def options_of(version: Version) -> Mapping[str, str]:
+    """Return the options of a version."""
+    options: dict[str, str] = json.decode(version.options)
+    return options

@@ -1,0 +1,72 @@
+"""Answers each form once: a repetition waits for the first and gets the same answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web.records import FormAnswer
+from bulkreact.web.refusals import RequestRefusedError, bad_field
+from bulkreact.web.store import RecordStore
+
+_KEPT_FOR = timedelta(hours=24)
+
+
+class Forms:
+    """The forms of all people, by their ids."""
+
+    def __init__(self, store: RecordStore, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._pending: dict[tuple[str, str], tuple[str, asyncio.Future[FormAnswer]]] = {}
+
+    async def find(self, person: str, form_id: str, route: str) -> FormAnswer | None:
+        """Return how the form was answered, after waiting for its first submission; None if it is new."""
+        pending = self._pending.get((person, form_id))
+        if pending:
+            _refuse_other_route(pending[0], route)
+            return await asyncio.shield(pending[1])
+        answer = await asyncio.to_thread(self._store.form_answer, person, form_id)
+        if answer:
+            _refuse_other_route(answer.route, route)
+            return answer
+        # Another request may have begun while the store was read.
+        return await self.find(person, form_id, route) if (person, form_id) in self._pending else None
+
+    async def answer(
+        self, person: str, form_id: str, route: str, act: Callable[[], Awaitable[tuple[int, str]]]
+    ) -> FormAnswer:
+        """Act once, and keep the status and location for repetitions; refusals are for those that wait alone."""
+        future: asyncio.Future[FormAnswer] = asyncio.get_running_loop().create_future()
+        self._pending[person, form_id] = (route, future)
+        try:
+            status, location = await act()
+            now = self._now()
+            answer = FormAnswer(person, form_id, route, status, location, iso_milliseconds(now))
+            forget = iso_milliseconds(now - _KEPT_FOR)
+            await asyncio.to_thread(self._store.keep_form, answer, forget_before=forget)
+            future.set_result(answer)
+        except RequestRefusedError as refusal:
+            future.set_exception(refusal)
+            # Nobody may be waiting.
+            future.exception()
+            raise
+        finally:
+            if not future.done():
+                future.cancel()
+            del self._pending[person, form_id]
+        return answer
+
+
+def parse_form_id(text: str) -> str:
+    """Return a form's id; RequestRefusedError unless it is a UUID."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise bad_field("form_id", "The form has no id of its own. Load the page again.") from None
+
+
+def _refuse_other_route(known: str, route: str) -> None:
+    if known != route:
+        raise bad_field("form_id", "The form was sent before, for something else. Load the page again.")

@@ -1,0 +1,299 @@
+"""The actions on jobs: upload, replace, options, submit, withdraw, stop and continue."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+
+from msgspec import json
+
+from bulkreact.runs.store import new_id
+from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
+from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web import run_watch
+from bulkreact.web.file_checks import options_of, result_of
+from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, is_possible
+from bulkreact.web.page_request import Form, Visit
+from bulkreact.web.plan_file import COLUMN_OPTIONS, OPTION_DEFAULTS
+from bulkreact.web.records import Approval, Version
+from bulkreact.web.refusals import RequestRefusedError, bad_field, wrong_state
+from bulkreact.web.site import Site
+from bulkreact.web.store import AddVersion
+from bulkreact.web.uploads import ReceivedFile, receive
+
+_KINDS = ("azure", "subscription", "auto")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "kind": _KINDS,
+    "hidden_rows": ("", "include", "skip"),
+    "restore_auto_renew": ("yes", "no"),
+    "order": ("input", "urgent"),
+    "verify": ("yes", "no"),
+}
+_NOTE, _COMMENT, _HEADER = 500, 1000, 300
+_MOST_OPEN, _MOST_VERSIONS = 50, 50
+_encode = json.Encoder().encode
+
+
+async def upload(site: Site, visit: Visit) -> tuple[int, str]:
+    """Make a job of a file."""
+    form, person = visit.form, visit.person
+    site.checks.refuse_long_line()
+    note, kind = form.text("note", _NOTE), _choice("kind", form.get("kind") or "azure")
+    options = {**OPTION_DEFAULTS, "kind": kind, "verify": "yes" if site.settings.verify else "no"}
+    await asyncio.to_thread(_refuse_many, site, person.id)
+    file, now = await _receive(site, form), iso_milliseconds(site.now())
+    job = WebJob(
+        number=0,
+        state=JobState.CHECKING,
+        activity=None,
+        target=site.settings.target,
+        name=file.name,
+        note=note,
+        by_id=person.id,
+        by_name=person.name,
+        created_at=now,
+        changed_at=now,
+    )
+    make = _new_file(site, visit, "uploaded", file, options, now)
+    try:
+        job = await asyncio.to_thread(site.store.create_job, job, make, visit.actor)
+    finally:
+        file.path.unlink(missing_ok=True)
+    site.checks.begin(job)
+    return 201, f"{site.base}/jobs/{job.number}"
+
+
+async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
+    """Let a job have another file."""
+    job, form = visit.job, visit.form
+    version = await _change_of_version(site, visit, JobEvent.REPLACED)
+    site.checks.refuse_long_line()
+    file = await _receive(site, form)
+    make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
+    try:
+        await _change(site, visit, JobEvent.REPLACED, detail=file.sha256, version=make)
+    finally:
+        file.path.unlink(missing_ok=True)
+    return 200, f"{site.base}/jobs/{job.number}"
+
+
+async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
+    """Let a job's file be read in another way."""
+    job = visit.job
+    version = await _change_of_version(site, visit, JobEvent.OPTIONS)
+    site.checks.refuse_long_line()
+    options = {**options_of(version), **_options(visit.form)}
+    now = iso_milliseconds(site.now())
+
+    def make(number: int, present: int, /) -> Version:
+        site.folders.copy_file(number, present, version.file, version.version)
+        return Version(
+            job=number,
+            version=present,
+            what="options",
+            by_id=visit.person.id,
+            by_name=visit.person.name,
+            at=now,
+            file=version.file,
+            bytes=version.bytes,
+            sha256=version.sha256,
+            options=_encode(options).decode(),
+        )
+
+    await _change(site, visit, JobEvent.OPTIONS, version=make)
+    return 200, f"{site.base}/jobs/{job.number}"
+
+
+async def submit(site: Site, visit: Visit) -> tuple[int, str]:
+    """Put a job into the line of runs."""
+    job, form = visit.job, visit.form
+    version = await _present_version(site, visit, JobEvent.SUBMITTED)
+    result = result_of(version)
+    if result is None or not result.plan.valid:
+        raise RequestRefusedError("wrong-state", f"No. {job.number} has no row that could be sent.")
+    same = await asyncio.to_thread(site.same_rows, job, version.digest)
+    if same and (same[0].is_open or form.get("again") != "yes"):
+        advice = "Wait for it." if same[0].is_open else "To send them again all the same, say so beside the button."
+        raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
+    now = site.now()
+    approval = Approval(
+        job=job.number,
+        version=job.version,
+        sha256=version.sha256,
+        digest=version.digest,
+        options_sha256=_hash(version.options),
+        target=job.target,
+        rows=result.plan.valid,
+        customers=result.plan.customers,
+        person_id=visit.person.id,
+        person=visit.person.name,
+        decision="same person",
+        comment=form.text("note", _NOTE),
+        at=iso_milliseconds(now),
+    )
+    await asyncio.to_thread(site.store.add_approval, approval)
+    await _change(site, visit, JobEvent.SUBMITTED, run_id=new_id(job.name, now), detail="same person")
+    site.queue.wake()
+    return 200, f"{site.base}/jobs/{job.number}"
+
+
+async def withdraw(site: Site, visit: Visit) -> tuple[int, str]:
+    """Withdraw a job of which nothing was sent."""
+    await _present_version(site, visit, JobEvent.WITHDRAWN)
+    visit.form.text("comment", _COMMENT)
+    _raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor))
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def stop(site: Site, visit: Visit) -> tuple[int, str]:
+    """Ask a run to let its calls end and stop."""
+    await _present_version(site, visit, JobEvent.STOP)
+    await _change(site, visit, JobEvent.STOP, detail=visit.form.text("comment", _COMMENT))
+    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number))
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def stop_now(site: Site, visit: Visit) -> tuple[int, str]:
+    """Ask a run to stop at once."""
+    await _present_version(site, visit, JobEvent.STOP_NOW)
+    await _change(site, visit, JobEvent.STOP_NOW, detail="at once")
+    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number), at_once=True)
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def continue_run(site: Site, visit: Visit) -> tuple[int, str]:
+    """Put a stopped run into the line again."""
+    await _present_version(site, visit, JobEvent.CONTINUED)
+    await _change(site, visit, JobEvent.CONTINUED)
+    site.queue.wake()
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def _present_version(site: Site, visit: Visit, event: JobEvent) -> Version:
+    """Return the version that the form is about; refuse it in a wrong state, or if another one is present now."""
+    job = visit.job
+    if not is_possible(job, event):
+        raise wrong_state(job.number, job.state)
+    versions = await asyncio.to_thread(site.store.versions, job.number)
+    given = visit.form.get("version")
+    if given is not None and given != str(job.version):
+        latest = versions[-1]
+        raise RequestRefusedError(
+            "stale",
+            f"{latest.by_name} has changed No. {job.number} at {latest.at} ({latest.what}): version {job.version} is "
+            "the present one. Look at it before you go on.",
+        )
+    if given is None:
+        raise bad_field("version", "The form does not say which version it is about. Load the page again.")
+    return versions[-1]
+
+
+async def _change_of_version(site: Site, visit: Visit, event: JobEvent) -> Version:
+    version = await _present_version(site, visit, event)
+    if visit.job.version >= _MOST_VERSIONS:
+        raise bad_field("file", f"No. {visit.job.number} has {_MOST_VERSIONS} versions already. Upload a new file.")
+    return version
+
+
+async def _change(
+    site: Site,
+    visit: Visit,
+    event: JobEvent,
+    *,
+    detail: str = "",
+    run_id: str = "",
+    version: AddVersion | None = None,
+) -> None:
+    now = iso_milliseconds(site.now())
+    happening = Happening(event=event, now=now, person=visit.person.id, run_id=run_id)
+    changed = await asyncio.to_thread(
+        site.store.change, visit.job.number, happening, visit.actor, detail=detail, version=version
+    )
+    _raise_refusal(visit.job.number, changed)
+    if isinstance(changed, WebJob) and changed.state is JobState.CHECKING:
+        site.checks.begin(changed)
+
+
+def _raise_refusal(number: int, changed: WebJob | EventRefusal) -> None:
+    if isinstance(changed, EventRefusal):
+        raise wrong_state(number, changed.state)
+
+
+async def _receive(site: Site, form: Form) -> ReceivedFile:
+    if form.upload is None:
+        raise bad_field("file", "No file was chosen. Choose one, then send it.")
+    path = site.folders.incoming / secrets.token_hex(8)
+    try:
+        return await receive(form.upload, form.upload.filename, path, site.settings.max_upload)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _new_file(
+    site: Site, visit: Visit, what: str, file: ReceivedFile, options: Mapping[str, str], now: str
+) -> AddVersion:
+    def make(number: int, version: int, /) -> Version:
+        site.folders.add_file(number, version, file.disk_name, file.path)
+        return Version(
+            job=number,
+            version=version,
+            what=what,
+            by_id=visit.person.id,
+            by_name=visit.person.name,
+            at=now,
+            file=file.disk_name,
+            bytes=file.bytes,
+            sha256=file.sha256,
+            options=_encode(dict(options)).decode(),
+        )
+
+    return make
+
+
+def _options(form: Form) -> dict[str, str]:
+    """Return the options that a form changes: a field that is not sent stays, an empty one returns to its default."""
+    changed: dict[str, str] = {}
+    for name, default in OPTION_DEFAULTS.items():
+        value = form.get(name)
+        if value is None:
+            continue
+        if name in _CHOICES:
+            changed[name] = _choice(name, value or default)
+        elif name in COLUMN_OPTIONS or name == "sheet":
+            changed[name] = _line(name, value)
+        else:
+            changed[name] = _parsed(name, value)
+    return changed
+
+
+def _choice(name: str, value: str) -> str:
+    if value not in _CHOICES[name]:
+        raise bad_field(name, f"{name} is one of: {', '.join(filter(None, _CHOICES[name]))}.")
+    return value
+
+
+def _line(name: str, value: str) -> str:
+    if len(value) > _HEADER or not value.isprintable():
+        raise bad_field(name, f"{name} is the text of one cell, at most {_HEADER} characters.")
+    return value
+
+
+def _parsed(name: str, value: str) -> str:
+    try:
+        return {"delimiter": parse_delimiter, "encoding": parse_encoding}[name](value) if value else ""
+    except ValueError as error:
+        raise bad_field(name, str(error)) from None
+
+
+def _refuse_many(site: Site, person: str) -> None:
+    states = [state for state in JobState if state not in _OVER]
+    if sum(job.by_id == person for job in site.store.jobs_in(states)) >= _MOST_OPEN:
+        raise bad_field("file", f"You have {_MOST_OPEN} open jobs. Withdraw what is not needed any more.")
+
+
+_OVER = frozenset({JobState.FINISHED, JobState.WITHDRAWN, JobState.EXPIRED, JobState.STOPPED})
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,193 @@
+"""How a run stands, for all who watch it: one reader for each run, at a cost that follows from what is new."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bulkreact.batch.journal.metadata import SessionRecord
+from bulkreact.batch.journal.outcome_tail import InputCounts
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.errors import JournalUnreadableError
+from bulkreact.models import SUCCESSES, Status
+from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
+from bulkreact.runs.run_record import read_run
+from bulkreact.timestamps import iso_seconds
+from bulkreact.web.run_numbers import ProcessReport, Reason, RunNumbers
+
+_LOOK_EVERY = 0.5
+_REASONS = 20
+# The first hundred rows say little of the pace; minutes say enough.
+_ROUNDED_SECONDS = 10
+_Reason = tuple[str, str, int | None]
+
+
+class RunTail:
+    """The numbers of one run that a process works on, kept up to date."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._begin(None, None)
+
+    def _begin(self, session: int | None, rows: InputCounts | None) -> None:
+        self._session = session
+        self._rows = rows
+        self._after = 0
+        self._statuses: Counter[str] = Counter()
+        self._reasons: Counter[_Reason] = Counter()
+
+    def read(self) -> RunNumbers:
+        """Return the numbers as they are now; JournalUnreadableError if there is no journal yet."""
+        with JournalReader(self._folder) as journal:
+            session = journal.latest_session()
+            if session is None:
+                return RunNumbers(rows=journal.input_counts().rows)
+            if session.id != self._session or self._rows is None:
+                self._begin(session.id, journal.input_counts())
+            for outcome in journal.new_outcomes(self._after, session.id):
+                self._after = outcome.id
+                self._count(outcome.status, outcome.code, outcome.http_status, 1)
+                if outcome.before_status is not None:
+                    self._count(outcome.before_status, outcome.before_code or "", outcome.before_http_status, -1)
+            return self._numbers(session)
+
+    def _count(self, status: str, code: str, http_status: int | None, times: int) -> None:
+        self._statuses[status] += times
+        if status not in SUCCESSES:
+            self._reasons[status, code, http_status] += times
+
+    def _numbers(self, session: SessionRecord) -> RunNumbers:
+        rows = self._rows or InputCounts(0, 0, 0, 0, {})
+        statuses = +self._statuses + Counter(invalid=rows.invalid, duplicate=rows.duplicate)
+        reasons = self._reasons + Counter({("invalid", code, None): number for code, number in rows.problems.items()})
+        well = sum(statuses[status] for status in SUCCESSES) + rows.duplicate
+        return RunNumbers(
+            rows=rows.rows,
+            settled=min(rows.rows, statuses.total()),
+            well=well,
+            counts={status.value: statuses[status] for status in Status if statuses[status]},
+            reasons=_describe(reasons),
+            started_at=session.started_at,
+            ended_at=session.ended_at,
+            ceiling=session.configured_per_minute,
+        )
+
+
+def final_numbers(folder: Path) -> RunNumbers:
+    """Return the numbers of a run that nobody works on; reads all of its rows once."""
+    run = read_run(folder, counting=True)
+    reasons: Counter[_Reason] = Counter()
+    well = excluded = 0
+    with JournalReader(folder) as journal:
+        session = journal.latest_session()
+        ceiling = session.configured_per_minute if session else None
+        calls, pace = journal.traffic(ceiling)
+        for row, times in journal.result_groups():
+            well += row.succeeded * times
+            excluded += row.excluded_by_limit * times
+            if row.needs_attention:
+                call = row.outcome.call
+                http_status = call.answer.http_status if call else None
+                reasons[row.outcome.status.value, row.outcome.code, http_status] += times
+    statuses = run.record.counts.statuses if run.record.counts else {}
+    total = sum(statuses.values())
+    return RunNumbers(
+        rows=total,
+        settled=total,
+        well=well,
+        excluded=excluded,
+        counts={status: number for status, number in statuses.items() if number},
+        reasons=_describe(reasons),
+        calls=calls,
+        started_at=run.metadata.created_at,
+        ended_at=session.ended_at if session else None,
+        ceiling=ceiling,
+        per_minute=pace["achieved_per_minute"],
+    )
+
+
+def _describe(reasons: Counter[_Reason]) -> tuple[Reason, ...]:
+    by_code: dict[str, Reason] = {}
+    for (status, code, http_status), number in (+reasons).most_common():
+        entry = lookup_outcome(Status(status), http_status, code)
+        known = by_code.get(code or status)
+        by_code[code or status] = (
+            replace(known, rows=known.rows + number)
+            if known
+            else Reason(code or status, number, entry.description, entry.responsible.value, entry.advice)
+        )
+    return tuple(sorted(by_code.values(), key=lambda reason: (-reason.rows, reason.code))[:_REASONS])
+
+
+class _Watched(Struct):
+    tail: RunTail
+    numbers: RunNumbers
+    read_at: float
+    lock: asyncio.Lock
+
+
+class LiveRuns:
+    """The numbers of all runs that are looked at."""
+
+    _MOST = 200
+
+    def __init__(self, reports: Path, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+        self._reports = reports
+        self._now = now
+        self._monotonic = monotonic
+        self._watched: dict[str, _Watched] = {}
+        self._final: dict[tuple[str, int], RunNumbers] = {}
+
+    async def present(self, run_id: str, report: ProcessReport) -> RunNumbers:
+        """Return the numbers of a run that a process works on, read at most twice a second."""
+        watched = self._watched.get(run_id)
+        if watched is None:
+            tail = RunTail(self._reports / run_id)
+            watched = self._watched[run_id] = _Watched(tail, RunNumbers(), float("-inf"), asyncio.Lock())
+        async with watched.lock:
+            if self._monotonic() - watched.read_at >= _LOOK_EVERY:
+                watched.numbers = await asyncio.to_thread(self._read, watched, report)
+                watched.read_at = self._monotonic()
+        return watched.numbers
+
+    async def final(self, run_id: str) -> RunNumbers:
+        """Return the numbers of a run that nobody works on."""
+        return await asyncio.to_thread(self._read_final, run_id)
+
+    def _read(self, watched: _Watched, report: ProcessReport) -> RunNumbers:
+        try:
+            numbers = watched.tail.read()
+        except (OSError, JournalUnreadableError):
+            # It has no journal yet.
+            return RunNumbers(rows=report.total or 0, waiting=report.waiting)
+        calls = {"sent": report.calls, "retried": max(0, report.calls - numbers.settled), "throttled": 0}
+        numbers = replace(numbers, calls=calls, waiting=report.waiting)
+        if numbers.settled == watched.numbers.settled and watched.numbers.rows:
+            # Whoever watches is not told anew what nothing has changed.
+            before = watched.numbers
+            return replace(numbers, calls=before.calls, per_minute=before.per_minute, ends_about=before.ends_about)
+        pace = round(report.per_minute, 1) if report.per_minute else None
+        return replace(numbers, per_minute=pace, ends_about=self._end(numbers, pace))
+
+    def _end(self, numbers: RunNumbers, per_minute: float | None) -> str | None:
+        if not per_minute or numbers.rows <= numbers.settled:
+            return None
+        end = self._now() + timedelta(minutes=(numbers.rows - numbers.settled) / per_minute)
+        return iso_seconds(end.replace(second=end.second // _ROUNDED_SECONDS * _ROUNDED_SECONDS))
+
+    def _read_final(self, run_id: str) -> RunNumbers:
+        folder = self._reports / run_id
+        changed = max((path.stat().st_mtime_ns for path in folder.glob("journal.sqlite3*")), default=0)
+        known = self._final.get((run_id, changed))
+        if known:
+            return known
+        numbers = final_numbers(folder)
+        self._watched.pop(run_id, None)
+        if len(self._final) >= self._MOST:
+            self._final.clear()
+        self._final[run_id, changed] = numbers
+        return numbers

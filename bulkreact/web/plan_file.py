@@ -1,0 +1,102 @@
+"""What a check has found: the plan that ``bulkreact plan --keep`` has left, and what is shown of its rows. No I/O."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from bulkreact.batch.journal.row_pages import ProblemGroup
+
+
+class FileRefusal(Struct, frozen=True):
+    """Why a file cannot be used as a whole."""
+
+    code: str
+    message: str
+    header: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    hidden_rows: int | None = None
+    rows: int | None = None
+
+
+class PlanFile(Struct, frozen=True):
+    """The members of plan.json that the page uses."""
+
+    rows: int = 0
+    valid: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    customers: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    estimated_seconds: float | None = None
+    digest: str = ""
+    sha256: str = ""
+    header: list[str] = field(default_factory=list)
+    sample: list[list[str]] = field(default_factory=list)
+    columns: dict[str, str | None] = field(default_factory=dict)
+    sheet: str | None = None
+    sheets: list[str] = field(default_factory=list)
+    header_row: int | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    refused: FileRefusal | None = None
+
+    @property
+    def calls(self) -> int:
+        """Return the least number of calls: a subscription is read before it is updated."""
+        return self.valid + self.kinds.get("subscription", 0)
+
+
+class FileCheck(Struct, frozen=True):
+    """A plan, with the problems, customers and deadlines of all its rows."""
+
+    plan: PlanFile
+    problems: tuple[ProblemGroup, ...]
+    customers: list[tuple[str, int]]
+    soonest: str | None
+    within_14_days: int
+
+
+# The field of the form that mends a refusal.
+FIELD_OF_REFUSAL: Mapping[str, str] = {
+    "no-header": "customer_id",
+    "missing-columns": "customer_id",
+    "ambiguous-columns": "customer_id",
+    "hidden-rows": "hidden_rows",
+    "bad-encoding": "encoding",
+}
+COLUMN_OPTIONS = ("customer_id", "subscription_id", "entitlement_id", "kind_column")
+# Their defaults; an empty value of the others means: as detected.
+OPTION_DEFAULTS: Mapping[str, str] = {
+    "kind": "azure",
+    **dict.fromkeys(COLUMN_OPTIONS, ""),
+    "sheet": "",
+    "delimiter": "",
+    "encoding": "",
+    "hidden_rows": "",
+    "restore_auto_renew": "no",
+    "order": "input",
+    "verify": "yes",
+}
+_MAPPED = {"kind_column": "kind"}
+
+
+def reading_arguments(options: Mapping[str, str]) -> list[str]:
+    """Return the options of the command line that read a file in the same way; each is one argument."""
+    arguments = [f"--kind={options['kind']}"]
+    arguments += [f"--map={_MAPPED.get(name, name)}={options[name]}" for name in COLUMN_OPTIONS if options[name]]
+    named = {"sheet": "--sheet", "delimiter": "--delimiter", "encoding": "--encoding", "hidden_rows": "--hidden-rows"}
+    arguments += [f"{option}={options[name]}" for name, option in named.items() if options[name]]
+    return [*arguments, *(["--restore-auto-renew"] if options["restore_auto_renew"] == "yes" else [])]
+
+
+def sending_arguments(options: Mapping[str, str]) -> list[str]:
+    """Return the options of the command line that say how a run is made."""
+    return [f"--order={options['order']}", "--verify" if options["verify"] == "yes" else "--no-verify"]
+
+
+def keep_mapped(options: Mapping[str, str], header: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return options without the headers that another file lacks, and the names of those headers."""
+    known = {name.strip().casefold() for name in header}
+    gone = [name for name in COLUMN_OPTIONS if options[name] and options[name].strip().casefold() not in known]
+    return {**options, **dict.fromkeys(gone, "")}, [options[name] for name in gone]

@@ -1,0 +1,278 @@
+"""Lets through what may pass: host, origin, session, token, rate, form id and rights, in this order; and all headers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from bulkreact.web import uploads
+from bulkreact.web.forms import parse_form_id
+from bulkreact.web.jobs import WebJob
+from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
+from bulkreact.web.permissions import Right, has_right
+from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
+from bulkreact.web.sessions import Session, is_token
+from bulkreact.web.site import SITE, Site
+from bulkreact.web.views import job_document
+
+Handler = Callable[[Site, Visit], Awaitable[web.StreamResponse]]
+Action = Callable[[Site, Visit], Awaitable[tuple[int, str]]]
+_OVERHEAD = 1 << 16
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": _NO_FEATURES,
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page or a file: GET. ``right`` None: for everybody, signed in or not; ``counted``: it takes from the bucket."""
+
+    path: str
+    handler: Handler
+    right: Right | None = Right.SEE
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An action: POST. It returns a status for programs and the address that shows what it has done."""
+
+    path: str
+    handler: Action
+    right: Right
+    is_upload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignInForm:
+    """A form that makes a session: POST."""
+
+    path: str
+    handler: Callable[[Site, web.Request, Form], Awaitable[web.StreamResponse]]
+    right: None = field(default=None)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every response has; one that has been set by the handler stays."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.pop("Server", None)
+    if request.app[SITE].settings.public_url.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+@web.middleware
+async def answer_refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Check the host before anything else, and show every refusal in words."""
+    site = request.app[SITE]
+    try:
+        _refuse_wrong_host(site, request)
+        return await handler(request)
+    except RequestRefusedError as refusal:
+        return refusal_response(site, request, refusal)
+    except web.HTTPNotFound:
+        return refusal_response(site, request, unknown("This page"))
+    except web.HTTPMethodNotAllowed as error:
+        wrong_method = RequestRefusedError("method", f"This address does not take {request.method[:20]}.")
+        response = refusal_response(site, request, wrong_method)
+        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
+        return response
+
+
+def refusal_response(site: Site, request: web.Request, refusal: RequestRefusedError) -> web.Response:
+    """Return a refusal as a page, or as JSON for programs."""
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+    if wants_json(request, site.base):
+        content = {
+            "type": "about:blank",
+            "title": refusal.title,
+            "status": refusal.status,
+            "detail": refusal.detail,
+            "code": refusal.code,
+            **({"field": refusal.field} if refusal.field else {}),
+            **({"signed_in": False} if refusal.code == "signed-out" else {}),
+        }
+        response = json_response(content, refusal.status)
+        response.content_type = "application/problem+json"
+        response.headers.update(headers)
+        return response
+    session = site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False)
+    back = request.path if request.method == "GET" else request.path.rpartition("/")[0] or f"{site.base}/"
+    page = site.pages.render("error", session, refusal=refusal, back=back)
+    return web.Response(text=page, status=refusal.status, content_type="text/html", headers=headers)
+
+
+def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of a page behind the guard."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        site = request.app[SITE]
+        is_seen = not (request.path.endswith("/live") and request.query.get("hidden") == "1")
+        session = await _session(site, request, is_use=is_seen)
+        if route.right is None:
+            return await route.handler(site, Visit(request, session))
+        if session is None:
+            if wants_json(request, site.base):
+                raise RequestRefusedError("signed-out", "Sign in, then try again.")
+            target = quote(request.path_qs, safe="")
+            raise web.HTTPSeeOther(f"{site.base}/auth/sign-in?next={target}")
+        if route.counted:
+            _take(site.requests.wait_for(session.hash, site.clock()))
+        job = await _job(site, request)
+        if not has_right(session.person, route.right, job):
+            raise RequestRefusedError("no-right", "Your role does not allow that. Ask an administrator.")
+        return await route.handler(site, Visit(request, session, loaded=job))
+
+    return respond
+
+
+def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of an action behind the guard."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        site = request.app[SITE]
+        most = site.settings.max_upload + _OVERHEAD
+        try:
+            _refuse_cross_site(request)
+            session = await _session_needed(site, request)
+            _take(site.requests.wait_for(session.hash, site.clock()))
+            _refuse_unreadable(request, session, most)
+            form = await read_form(request)
+            _check_token(session, form.get("csrf") or request.headers.get("X-CSRF-Token") or "")
+            form_id = parse_form_id(form.get("form_id") or "")
+            answer = await site.forms.find(session.person.id, form_id, request.path)
+            if answer is None:
+                visit = Visit(request, session, form)
+                answer = await site.forms.answer(
+                    session.person.id, form_id, request.path, lambda: _act(site, route, visit)
+                )
+            else:
+                await drain(request, most)
+        except RequestRefusedError:
+            await drain(request, most)
+            raise
+        if not wants_json(request, site.base):
+            raise web.HTTPSeeOther(answer.location)
+        return await _json_answer(site, session, answer.status, answer.location)
+
+    return respond
+
+
+def guard_sign_in(route: SignInForm) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of a form that makes a session."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        site = request.app[SITE]
+        _refuse_cross_site(request)
+        _take(site.sign_ins.wait_for(request.remote or "", site.clock()))
+        return await route.handler(site, request, await read_form(request))
+
+    return respond
+
+
+def cookie_name(site: Site) -> str:
+    """Return the name of the session's cookie; cookies are shared by all ports of a host."""
+    url = site.settings.public_url
+    if url.is_secure:
+        return "__Secure-bulkreact" if url.path else "__Host-bulkreact"
+    return f"bulkreact-{url.origin.rpartition(':')[2].lstrip('/')}"
+
+
+async def _session(site: Site, request: web.Request, *, is_use: bool = True) -> Session | None:
+    return await asyncio.to_thread(site.sessions.find, request.cookies.get(cookie_name(site)), is_use=is_use)
+
+
+async def _session_needed(site: Site, request: web.Request) -> Session:
+    session = await _session(site, request)
+    if session is None:
+        raise RequestRefusedError("signed-out", "Sign in, then try again. What you have chosen is still there.")
+    return session
+
+
+def _check_token(session: Session, token: str) -> None:
+    if not is_token(session, token):
+        raise RequestRefusedError("bad-token", "The page is from an earlier session. Load it again.")
+
+
+def _refuse_wrong_host(site: Site, request: web.Request) -> None:
+    hosts = request.headers.getall(hdrs.HOST, [])
+    if len(hosts) != 1 or hosts[0].lower() not in site.settings.hosts:
+        raise RequestRefusedError(
+            "wrong-host", f"This server answers at {site.settings.public_url.origin} alone. Open that address."
+        )
+
+
+def _refuse_cross_site(request: web.Request) -> None:
+    """Raise RequestRefusedError unless a form comes from a page of ours; without both headers its token decides."""
+    fetch_site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = {f"{scheme}://{request.headers[hdrs.HOST].lower()}" for scheme in ("http", "https")}
+    is_foreign = origin is not None and (origin.lower() not in own | {request.app[SITE].settings.public_url.origin})
+    if fetch_site not in {None, "same-origin"} or (fetch_site is None and is_foreign):
+        raise RequestRefusedError("cross-site", "Another page has sent this. Open the page here, and do it there.")
+
+
+def _take(seconds: int) -> None:
+    if seconds:
+        raise RequestRefusedError(
+            "rate-limited", f"That was too much at once. Try again in {seconds} s.", retry_after=seconds
+        )
+
+
+def _refuse_unreadable(request: web.Request, session: Session, most: int) -> None:
+    """Refuse an upload whose size is not known or too large before its fields are looked for in it."""
+    length = request.content_length
+    if request.content_type == "multipart/form-data" and (length is None or length > most):
+        token = request.headers.get("X-CSRF-Token")
+        if token is not None:
+            _check_token(session, token)
+        uploads.check_length(length, most - _OVERHEAD)
+
+
+async def _job(site: Site, request: web.Request) -> WebJob | None:
+    number = request.match_info.get("number")
+    if number is None:
+        return None
+    job = await asyncio.to_thread(site.store.job, int(number))
+    if job is None:
+        raise unknown(f"No. {number}")
+    return job
+
+
+async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
+    job, person = await _job(site, visit.request), visit.person
+    if route.is_upload:
+        uploads.check_length(visit.request.content_length, site.settings.max_upload + _OVERHEAD)
+        if not visit.form.is_multipart:
+            raise RequestRefusedError("not-multipart", "The file must come as a form's file (multipart/form-data).")
+        _take(site.uploads.wait_for(visit.session.hash if visit.session else "", site.clock()))
+    if not has_right(person, route.right, job):
+        raise RequestRefusedError("no-right", "Your role does not allow that. Ask an administrator.")
+    if job and job.target != site.settings.target:
+        raise wrong_state(job.number, job.state)
+    return await route.handler(site, Visit(visit.request, visit.session, visit.form, job))
+
+
+async def _json_answer(site: Site, session: Session, status: int, location: str) -> web.Response:
+    content: dict[str, object] = {"location": location}
+    prefix, _, number = location.rpartition("/")
+    if prefix == f"{site.base}/jobs" and number.isdigit():
+        job = await asyncio.to_thread(site.store.job, int(number))
+        if job:
+            content["job"] = job_document(await site.view(job, session.person))
+    return json_response(content, status)

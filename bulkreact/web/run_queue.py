@@ -1,0 +1,189 @@
+"""Runs jobs one at a time, finds their processes again after the server has died, and continues what nobody stopped."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import NoReturn
+
+from msgspec.structs import replace
+
+from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web import processes, run_watch
+from bulkreact.web.downloads import PLAN_NAME
+from bulkreact.web.file_checks import options_of
+from bulkreact.web.folders import JobFolders
+from bulkreact.web.jobs import CONTINUED_AT_START, EventRefusal, Happening, JobActivity, JobEvent, JobState, WebJob
+from bulkreact.web.plan_file import reading_arguments, sending_arguments
+from bulkreact.web.processes import ChildProcess
+from bulkreact.web.records import Actor, Version
+from bulkreact.web.run_numbers import AtWork, Ended, Unstarted, judge
+from bulkreact.web.serve_settings import ServeSettings
+from bulkreact.web.store import RecordStore
+
+_LOOK_EVERY = 0.5
+_WORKING = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
+_SENDING = frozenset({JobActivity.SENDING, JobActivity.VERIFYING, JobActivity.WRITING})
+_SERVER = Actor()
+_OPERATOR_LENGTH = 200
+
+
+class RunQueue:
+    """The line of runs for one target, and the processes that work on them."""
+
+    def __init__(
+        self, settings: ServeSettings, store: RecordStore, folders: JobFolders, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._folders = folders
+        self._now = now
+        self._children: dict[int, ChildProcess] = {}
+        self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    def wake(self) -> None:
+        """Look at the jobs at once."""
+        self._changed.set()
+
+    async def continue_interrupted(self) -> None:
+        """Take over what happened while no server was there; continue what nobody stopped, if that is wanted."""
+        await self.look()
+        if self._settings.continue_runs:
+            for job in await asyncio.to_thread(self._store.jobs_in, [JobState.STOPPED]):
+                if job.cause in CONTINUED_AT_START and job.target == self._settings.target:
+                    await asyncio.to_thread(self._happen, job, JobEvent.CONTINUED)
+
+    async def work(self) -> NoReturn:
+        """Look at the jobs for as long as the server runs."""
+        while True:
+            await self.look()
+            try:
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            self._changed.clear()
+
+    async def look(self) -> None:
+        """Bring every job up to date with its process, and start the next one if none is at work."""
+        async with self._lock:
+            await asyncio.to_thread(self._look)
+
+    async def withdraw(self, job: WebJob, actor: Actor) -> WebJob | EventRefusal:
+        """Withdraw a job that waits for its turn; one whose process has begun meanwhile stays what it is."""
+        async with self._lock:
+            child = self._children.get(job.number)
+            is_at_work = bool(job.run_id) and await asyncio.to_thread(self._is_at_work, job)
+            if child or is_at_work:
+                await asyncio.to_thread(run_watch.ask_to_stop, self._folders.control(job.number), at_once=True)
+                await self._wait_for_end(job, child)
+                facts = await asyncio.to_thread(run_watch.look_at, self._settings.reports, job.run_id or "")
+                if facts.exists:
+                    await asyncio.to_thread(self._look)
+                    return EventRefusal(job.state, JobEvent.WITHDRAWN)
+            self._children.pop(job.number, None)
+            happening = Happening(event=JobEvent.WITHDRAWN, now=iso_milliseconds(self._now()), person=actor.id)
+            return await asyncio.to_thread(self._store.change, job.number, happening, actor)
+
+    async def _wait_for_end(self, job: WebJob, child: ChildProcess | None) -> None:
+        if child:
+            await child.wait()
+        while await asyncio.to_thread(self._is_at_work, job):  # noqa: ASYNC110 - another process's end is no event
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _is_at_work(self, job: WebJob) -> bool:
+        return run_watch.look_at(self._settings.reports, job.run_id or "").at_work
+
+    def _look(self) -> None:
+        waiting, is_busy = list[WebJob](), False
+        for job in self._store.jobs_in(_WORKING):
+            if job.target != self._settings.target:
+                continue
+            if self._follow(job):
+                is_busy = True
+            elif job.state is JobState.QUEUED:
+                waiting.append(job)
+        if waiting and not is_busy:
+            self._start(waiting[0])
+
+    def _follow(self, job: WebJob) -> bool:
+        """Record what has become of a job's process; return whether it is at work."""
+        child = self._children.get(job.number)
+        own_code = child.exit_code() if child else None
+        if child and own_code is None:
+            self._record_activity(job)
+            return True
+        facts = run_watch.look_at(self._settings.reports, job.run_id or "")
+        has_begun = job.state is not JobState.QUEUED or facts.session_at >= job.queued_at
+        if not (has_begun or child or facts.at_work):
+            return False
+        match judge(facts, own_code, has_begun=has_begun):
+            case AtWork():
+                self._children.pop(job.number, None)
+                self._record_activity(job)
+                return True
+            case Ended(exit_code):
+                self._children.pop(job.number, None)
+                self._happen(job, JobEvent.ENDED, exit_code=exit_code)
+            case Unstarted():
+                pass
+        return False
+
+    def _record_activity(self, job: WebJob) -> None:
+        control = self._folders.control(job.number)
+        activity = run_watch.read_report(control).activity
+        if job.state is JobState.QUEUED and activity in _SENDING:
+            changed = self._happen(job, JobEvent.STARTED)
+            job = job if isinstance(changed, EventRefusal) else changed
+        if job.activity is not activity:
+            self._store.note_activity(replace(job, activity=activity))
+        if job.state is JobState.STOPPING and not (control / run_watch.STOP_NAME).exists():
+            # The server died between recording the request and passing it on.
+            run_watch.ask_to_stop(control)
+
+    def _start(self, job: WebJob) -> None:
+        control = self._folders.control(job.number)
+        run_watch.clear_control(control)
+        version = self._store.versions(job.number)[-1]
+        run_id = job.run_id or ""
+        continues = run_watch.look_at(self._settings.reports, run_id).exists
+        arguments = self._resume(run_id) if continues else self._run(job, version, run_id)
+        arguments[1:1] = [
+            "-q",
+            "--log-format=json",
+            "--yes",
+            "--wait",
+            "--xlsx",
+            f"--control={control}",
+            f"--operator={self._operator(job)}",
+        ]
+        log, environment = self._folders.log(job.number), self._settings.environment
+        self._children[job.number] = processes.start(arguments, log, environment=environment)
+        self._store.note_activity(replace(job, activity=JobActivity.PREPARING))
+
+    def _run(self, job: WebJob, version: Version, run_id: str) -> list[str]:
+        options = options_of(version)
+        file = self._folders.input(job.number, version.version, version.file)
+        plan = self._folders.version(job.number, version.version) / PLAN_NAME
+        return [
+            "run",
+            *self._settings.arguments["run"],
+            *reading_arguments(options),
+            *sending_arguments(options),
+            f"--sha256={version.sha256}",
+            f"--plan={plan}",
+            f"--run-id={run_id}",
+            "--",
+            str(file),
+        ]
+
+    def _resume(self, run_id: str) -> list[str]:
+        return ["resume", *self._settings.arguments["resume"], "--", run_id]
+
+    def _operator(self, job: WebJob) -> str:
+        return job.by_name[:_OPERATOR_LENGTH]
+
+    def _happen(self, job: WebJob, event: JobEvent, *, exit_code: int | None = None) -> WebJob | EventRefusal:
+        happening = Happening(event=event, now=iso_milliseconds(self._now()), exit_code=exit_code)
+        detail = f"exit code {exit_code}" if exit_code is not None else ""
+        return self._store.change(job.number, happening, _SERVER, detail=detail)

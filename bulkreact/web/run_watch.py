@@ -1,0 +1,51 @@
+"""What can be seen of a job's run from outside: its folder, its locks, its journal, and its process's own report."""
+
+from pathlib import Path
+
+from msgspec import DecodeError, json
+
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.errors import JournalUnreadableError
+from bulkreact.runs.reserved_ids import is_reserved
+from bulkreact.runs.run_record import read_run
+from bulkreact.web.run_numbers import ProcessReport, RunFacts
+
+PROGRESS_NAME, STOP_NAME, STOP_NOW_NAME = "progress.json", "stop", "stop-now"
+
+
+def look_at(reports: Path, run_id: str) -> RunFacts:
+    """Return the facts of the run with an id."""
+    folder = reports / run_id
+    exists = (folder / JOURNAL_NAME).is_file()
+    if is_reserved(reports, run_id) or (exists and is_locked(folder)):
+        return RunFacts(exists, at_work=True)
+    try:
+        session = read_run(folder).session if exists else None
+    except (OSError, JournalUnreadableError):
+        return RunFacts(exists, at_work=False)
+    if session is None:
+        return RunFacts(exists, at_work=False)
+    return RunFacts(exists, at_work=False, exit_code=session.exit_code, session_at=session.started_at)
+
+
+def read_report(control: Path) -> ProcessReport:
+    """Return what a process says of itself; nothing yet if it has not written."""
+    try:
+        return json.decode((control / PROGRESS_NAME).read_bytes(), type=ProcessReport)
+    except (OSError, DecodeError):
+        return ProcessReport()
+
+
+def clear_control(control: Path) -> None:
+    """Remove what is left of the process before: a request to stop would be obeyed however old it is."""
+    control.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in (PROGRESS_NAME, STOP_NAME, STOP_NOW_NAME):
+        (control / name).unlink(missing_ok=True)
+
+
+def ask_to_stop(control: Path, *, at_once: bool = False) -> None:
+    """Ask a process to let its calls end and stop, or to stop at once."""
+    (control / STOP_NAME).touch(mode=0o600)
+    if at_once:
+        (control / STOP_NOW_NAME).touch(mode=0o600)

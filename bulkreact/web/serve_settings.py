@@ -1,0 +1,114 @@
+"""The settings of a server, checked once and frozen."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from bulkreact.settings import is_loopback, redact_url
+from bulkreact.web.permissions import Person
+
+_SIZE = re.compile(r"([0-9]+)\s*(|k|m|g)b?", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicUrl:
+    """The URL that browsers see: its origin, and the path below which all routes are, empty or like ``/bulkreact``."""
+
+    origin: str
+    path: str
+
+    @property
+    def is_secure(self) -> bool:
+        """Return whether browsers connect with TLS."""
+        return self.origin.startswith("https://")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Return the values of the header Host that are ours."""
+        parts = urlsplit(self.origin)
+        port = f":{parts.port}" if parts.port else ""
+        if is_loopback(parts.hostname or ""):
+            return frozenset(f"{name}{port}" for name in (*_LOOPBACK_NAMES, parts.netloc.removesuffix(port)))
+        return frozenset({parts.netloc})
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """How a server is run.
+
+    ``hosts`` are the values of Host that it answers, ``target`` is the key of the partner that its jobs are for,
+    ``arguments`` has for each command what it is started with, ``environment``
+    has what is not to be seen among them, ``facts`` are the settings that the page shows.
+    """
+
+    public_url: PublicUrl
+    hosts: frozenset[str]
+    data: Path
+    reports: Path
+    max_upload: int
+    max_rows: int
+    longest_session: float
+    idle: float
+    time_zone: ZoneInfo
+    continue_runs: bool
+    simulated: bool
+    target: str
+    target_label: str
+    person: Person
+    arguments: Mapping[str, tuple[str, ...]]
+    environment: Mapping[str, str]
+    facts: tuple[tuple[str, str], ...]
+    verify: bool = True
+
+
+def parse_size(text: str) -> int:
+    """Read ``100MB``, ``512kB`` or ``1000`` as bytes; ValueError says what is expected."""
+    match = _SIZE.fullmatch(text.strip())
+    if not match or not (size := int(match[1]) * _UNITS[match[2].lower()]) > 0:
+        raise ValueError(f"{text!r} is not a size; write it like 100MB, 512kB or as bare bytes")
+    return size
+
+
+def parse_public_url(text: str) -> PublicUrl:
+    """Read the URL of the page; ValueError unless it is https, or http to a loopback address."""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
+        raise ValueError(f"{redact_url(text)} is not the URL of a page; write it like https://bulkreact.example.com")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"{redact_url(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
+    path = parts.path.rstrip("/")
+    if not _PATH.fullmatch(path) or ".." in path:
+        raise ValueError(f"{redact_url(text)} has a path with other characters than letters, digits, - . _ and ~")
+    default = {"http": 80, "https": 443}[parts.scheme]
+    shown = f"[{host}]" if ":" in host else host
+    return PublicUrl(f"{parts.scheme}://{shown}{f':{port}' if port and port != default else ''}", path)
+
+
+def parse_loopback(text: str) -> str:
+    """Return a loopback address to listen on; ValueError for any other."""
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        if ip_address(text).is_loopback:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no loopback address: without a sign-in only this machine may reach the page")
+
+
+def is_safe_next(path: str, base: str) -> bool:
+    """Return whether a path from a request leads to a page of ours: it begins with one slash, below the base path."""
+    if not path.startswith(f"{base}/") or path.startswith("//") or "\\" in path:
+        return False
+    return path.isprintable() and path.isascii() and "//" not in path.partition("?")[0]

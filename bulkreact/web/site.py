@@ -1,0 +1,175 @@
+"""What the handlers of all routes share, and what is known of a job when one of them is asked."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+from aiohttp import web
+
+from bulkreact.runs.history import summarize
+from bulkreact.runs.index import list_related_runs
+from bulkreact.timestamps import utc_now
+from bulkreact.web import run_watch
+from bulkreact.web.downloads import job_files
+from bulkreact.web.file_checks import FileChecks, options_of, refusal_of, result_of
+from bulkreact.web.folders import JobFolders
+from bulkreact.web.forms import Forms
+from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.live import LiveRuns
+from bulkreact.web.local_sign_in import OneTimeLink
+from bulkreact.web.pages import Pages
+from bulkreact.web.permissions import Person, allowed_actions
+from bulkreact.web.rate_limits import Bucket
+from bulkreact.web.records import Version
+from bulkreact.web.run_numbers import ProcessReport, RunNumbers
+from bulkreact.web.run_queue import RunQueue
+from bulkreact.web.serve_settings import ServeSettings
+from bulkreact.web.sessions import Sessions, load_secret
+from bulkreact.web.store import STORE_NAME, RecordStore
+from bulkreact.web.views import JobView, SameRows, describe_same, describe_same_run
+
+_AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.STOPPING})
+_AFTER_RUN = frozenset({JobState.STOPPED, JobState.FINISHED})
+
+
+@dataclass(slots=True)
+class DoctorResult:
+    """What ``bulkreact doctor`` has found when it was last asked; empty while it works."""
+
+    at: str = ""
+    verdict: str = ""
+    checks: Sequence[tuple[str, str, str, str]] = ()
+    is_at_work: bool = False
+
+
+class Site:
+    """One server: its settings, its record, its work and its pages."""
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        announce: Callable[[str], None],
+        *,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self.clock = clock
+        self.folders = JobFolders(settings.data)
+        self.folders.prepare()
+        self.store = RecordStore(settings.data / STORE_NAME)
+        self.sessions = Sessions(
+            self.store, load_secret(settings.data), now, longest=settings.longest_session, idle=settings.idle
+        )
+        self.forms = Forms(self.store, now)
+        self.pages = Pages(settings)
+        self.link = OneTimeLink(announce, clock)
+        self.checks = FileChecks(settings, self.store, self.folders, now)
+        self.queue = RunQueue(settings, self.store, self.folders, now)
+        self.live = LiveRuns(settings.reports, now, clock)
+        self.doctor = DoctorResult()
+        self.requests = Bucket(20, 1.0)
+        self.uploads = Bucket(30, 3600.0)
+        self.sign_ins = Bucket(10, 60.0)
+
+    @property
+    def base(self) -> str:
+        """Return the path below which all routes are."""
+        return self.settings.public_url.path
+
+    async def view(self, job: WebJob, person: Person) -> JobView:
+        """Return everything that is known of a job."""
+        versions, same, waiting, report, files = await asyncio.to_thread(self._read, job)
+        version = versions[-1]
+        approval = await asyncio.to_thread(self.store.latest_approval, job.number, job.version)
+        return JobView(
+            job=job,
+            simulated=job.target == "simulated",
+            versions=versions,
+            options=options_of(version),
+            result=result_of(version),
+            refused=refusal_of(version),
+            same_rows=same,
+            approval=approval,
+            needs_approval=False,
+            queue_position=waiting,
+            report=report,
+            numbers=await self.numbers(job, report),
+            files=[(name, path.stat().st_size) for name, path in files],
+            may=allowed_actions(job, person, self.settings.target),
+        )
+
+    async def live_view(self, job: WebJob) -> JobView:
+        """Return what changes of a job while its run is made."""
+        report = await asyncio.to_thread(run_watch.read_report, self.folders.control(job.number))
+        position = await asyncio.to_thread(self._position, job) if job.state is JobState.QUEUED else None
+        return JobView(
+            job=job,
+            simulated=job.target == "simulated",
+            versions=(),
+            options={},
+            result=None,
+            refused=None,
+            same_rows=(),
+            approval=None,
+            needs_approval=False,
+            queue_position=position,
+            report=report,
+            numbers=await self.numbers(job, report),
+            files=(),
+            may=(),
+        )
+
+    async def numbers(self, job: WebJob, report: ProcessReport) -> RunNumbers | None:
+        """Return how a job's run stands, None if it has none."""
+        if job.run_id is None or not (self.settings.reports / job.run_id).is_dir():
+            return None
+        if job.state in _AFTER_RUN:
+            return await self.live.final(job.run_id)
+        return await self.live.present(job.run_id, report) if job.state in _AT_WORK else None
+
+    def same_rows(self, job: WebJob, digest: str) -> list[SameRows]:
+        """Return the jobs and runs that have the same rows as a job, those first that may still send them."""
+        jobs = [
+            describe_same(other)
+            for other in self.store.jobs_with_digest(digest)
+            if other.number != job.number and other.target == job.target and (other.is_open or _has_run(other))
+        ]
+        ours = self.store.run_ids()
+        runs = [
+            describe_same_run(run.metadata.id, run.created_at, _well(summarize(run).counts))
+            for run in list_related_runs(self.settings.reports, digest=digest).runs
+            if run.metadata.digest == digest
+            and run.metadata.id not in ours
+            and run.metadata.simulated == self.settings.simulated
+        ]
+        return sorted([*jobs, *runs], key=lambda same: not same.is_open)
+
+    def _read(
+        self, job: WebJob
+    ) -> tuple[list[Version], list[SameRows], int | None, ProcessReport, list[tuple[str, Path]]]:
+        versions = self.store.versions(job.number)
+        is_ready = job.state in {JobState.READY, JobState.WAITING} and versions[-1].digest
+        same = self.same_rows(job, versions[-1].digest) if is_ready else []
+        position = self._position(job) if job.state is JobState.QUEUED else None
+        report = run_watch.read_report(self.folders.control(job.number))
+        return versions, same, position, report, job_files(job, versions[-1], self.folders, self.settings.reports)
+
+    def _position(self, job: WebJob) -> int:
+        line = [waiting.number for waiting in self.store.jobs_in([JobState.QUEUED]) if waiting.target == job.target]
+        return line.index(job.number) + 1 if job.number in line else 1
+
+
+def _has_run(job: WebJob) -> bool:
+    return job.state in {*_AT_WORK, *_AFTER_RUN}
+
+
+def _well(counts: dict[str, int]) -> int:
+    return sum(counts.get(status, 0) for status in ("reactivated", "accepted", "already_active", "duplicate"))
+
+
+SITE: web.AppKey[Site] = web.AppKey("site", Site)

@@ -1,0 +1,252 @@
+"""The pages that are about no single job: home, history, runs made elsewhere, settings, help and templates."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+from msgspec import Struct
+
+from bulkreact.batch.journal.journal import is_locked
+from bulkreact.errors import InputRefusedError
+from bulkreact.partnercenter.error_codes.lookup import all_entries, find_entries
+from bulkreact.runs.history import summarize
+from bulkreact.runs.index import list_runs
+from bulkreact.runs.run_record import Run
+from bulkreact.runs.store import find
+from bulkreact.settings import parse_new_run_id
+from bulkreact.sheets.output import template
+from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web import processes
+from bulkreact.web.downloads import content_disposition, file_response, run_files
+from bulkreact.web.file_checks import result_of
+from bulkreact.web.job_pages import html, run_rows
+from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.page_request import Visit, json_response, wants_json
+from bulkreact.web.refusals import bad_field, unknown
+from bulkreact.web.run_numbers import ProcessReport
+from bulkreact.web.site import DoctorResult, Site
+from bulkreact.web.views import Document, job_summary
+
+_LATELY = 10
+_PER_PAGE = 50
+_LARGEST = 2**53
+_SHOWN_ON_HOME = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
+
+
+class HistoryLine(Struct, frozen=True):
+    """A job, or a run that the page did not make."""
+
+    created_at: str
+    document: Document
+    run: str = ""
+
+
+async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
+    """Show what can be uploaded, what waits, what runs and what was last."""
+    at_work = await asyncio.to_thread(site.store.jobs_in, _SHOWN_ON_HOME)
+    waiting = await asyncio.to_thread(site.store.jobs_in, [JobState.WAITING])
+    lately = await asyncio.to_thread(site.store.newest_jobs, before=_LARGEST, limit=_LATELY)
+    numbers = {
+        job.number: await site.numbers(job, ProcessReport()) for job in at_work if job.state is not JobState.QUEUED
+    }
+    page = site.pages.render(
+        "home",
+        visit.session,
+        running=[(job, numbers[job.number]) for job in at_work if job.number in numbers],
+        line=[job for job in at_work if job.number not in numbers],
+        waiting=waiting,
+        lately=lately,
+    )
+    return html(page)
+
+
+async def list_jobs(site: Site, visit: Visit) -> web.StreamResponse:
+    """Show the history: jobs, and runs of the reports folder made elsewhere."""
+    names = ("state", "by", "q", "from", "to", "after")
+    query = {name: visit.query(name) for name in names}
+    if query["state"] and query["state"] not in set(JobState):
+        raise bad_field("state", f"state is one of: {', '.join(JobState)}.")
+    as_json = wants_json(visit.request, site.base)
+    lines = await asyncio.to_thread(_history, site, query, with_runs=not as_json)
+    shown, after = lines[:_PER_PAGE], ""
+    if len(lines) > _PER_PAGE:
+        after = _key(shown[-1])
+    if as_json:
+        documents = [line.document | await _counts(site, line) for line in shown]
+        return json_response({"jobs": documents, "next": after or None})
+    return html(
+        site.pages.render("history", visit.session, lines=shown, query=query, after=after, states=list(JobState))
+    )
+
+
+async def _counts(site: Site, line: HistoryLine) -> Document:
+    job = await asyncio.to_thread(site.store.job, int(str(line.document["number"])))
+    numbers = await site.numbers(job, ProcessReport()) if job else None
+    return {"well": numbers.well, "attention": numbers.attention} if numbers else {}
+
+
+def _history(site: Site, query: Mapping[str, str], *, with_runs: bool) -> list[HistoryLine]:
+    """Return the lines of a page and one more, the newest first."""
+    lines = [_job_line(site, job) for job in site.store.newest_jobs(before=_LARGEST, limit=_LARGEST)]
+    if with_runs and not query["state"] and not query["by"]:
+        ours = site.store.run_ids()
+        runs = list_runs(site.settings.reports, counting=True).runs
+        lines += [_run_line(run) for run in runs if run.metadata.id not in ours]
+    kept = [line for line in lines if _is_wanted(line, query)]
+    kept.sort(key=_key, reverse=True)
+    return [line for line in kept if not query["after"] or _key(line) < query["after"]][: _PER_PAGE + 1]
+
+
+def _key(line: HistoryLine) -> str:
+    return f"{line.created_at} {line.run or str(line.document['number']).zfill(12)}"
+
+
+def _is_wanted(line: HistoryLine, query: Mapping[str, str]) -> bool:
+    document = line.document
+    text = f"{document['name']} {document['run_id'] or ''} {document['number'] or ''}".casefold()
+    by = document["by"]
+    return (
+        query["state"] in {"", document["state"]}
+        and (not query["by"] or (isinstance(by, dict) and query["by"].casefold() in str(by["name"]).casefold()))
+        and query["q"].casefold() in text
+        and (not query["from"] or line.created_at[:10] >= query["from"])
+        and (not query["to"] or line.created_at[:10] <= query["to"])
+    )
+
+
+def _job_line(site: Site, job: WebJob) -> HistoryLine:
+    version = site.store.version(job.number, job.version)
+    result = result_of(version)
+    return HistoryLine(job.created_at, job_summary(job, version, None, result.plan.rows if result else None))
+
+
+def _run_line(run: Run) -> HistoryLine:
+    metadata, summary = run.metadata, summarize(run)
+    document: Document = {
+        "number": None,
+        "state": summary.state,
+        "name": metadata.input_name,
+        "by": {"id": "", "name": metadata.operator},
+        "rows": summary.rows,
+        "run_id": metadata.id,
+        "created_at": run.created_at,
+    }
+    return HistoryLine(run.created_at, document, metadata.id)
+
+
+def _find_run(site: Site, name: str) -> Run:
+    try:
+        parse_new_run_id(name)
+        run = find(site.settings.reports, name)
+    except (ValueError, InputRefusedError):
+        raise unknown("This run") from None
+    if run.metadata.id != name or run.folder.resolve().parent != site.settings.reports.resolve():
+        raise unknown("This run")
+    return run
+
+
+async def show_run(site: Site, visit: Visit) -> web.StreamResponse:
+    """Show a run that a terminal or a schedule has made."""
+    name = visit.request.match_info["run"]
+    run = await asyncio.to_thread(_find_run, site, name)
+    summary = await asyncio.to_thread(summarize, run)
+    is_at_work = await asyncio.to_thread(is_locked, run.folder)
+    numbers = await (site.live.present(run.name, ProcessReport()) if is_at_work else site.live.final(run.name))
+    page = await run_rows(site, visit, run.name)
+    files = [(name, path.stat().st_size) for name, path in run_files(run.folder)]
+    return html(
+        site.pages.render("run", visit.session, run=run, summary=summary, numbers=numbers, page=page, files_there=files)
+    )
+
+
+async def show_run_rows(site: Site, visit: Visit) -> web.StreamResponse:
+    """Show the rows of a run, a page at a time."""
+    run = await asyncio.to_thread(_find_run, site, visit.request.match_info["run"])
+    page = await run_rows(site, visit, run.name)
+    if wants_json(visit.request, site.base):
+        return json_response({"rows": page["rows"], "next": page["next"]})
+    return html(site.pages.render("run_rows", visit.session, run=run, page=page))
+
+
+async def send_run_file(site: Site, visit: Visit) -> web.StreamResponse:
+    """Send a file of a run."""
+    run = await asyncio.to_thread(_find_run, site, visit.request.match_info["run"])
+    name = visit.request.match_info["name"]
+    found = dict(run_files(run.folder))
+    if name not in found:
+        raise unknown("This file")
+    return file_response(found[name], name, f"{run.metadata.id}.{name}")
+
+
+async def show_settings(site: Site, visit: Visit) -> web.StreamResponse:
+    """Show the settings, and what the doctor has found."""
+    return html(site.pages.render("settings", visit.session, doctor=site.doctor))
+
+
+async def ask_doctor(site: Site, _visit: Visit) -> tuple[int, str]:
+    """Prove that a run could work."""
+    with tempfile.TemporaryDirectory(dir=site.folders.data) as folder:
+        output, log = Path(folder) / "doctor.json", Path(folder) / "doctor.log"
+        arguments = ["doctor", *site.settings.arguments["doctor"], "--json"]
+        process = await asyncio.to_thread(processes.start, arguments, log, output=output, environment={})
+        await process.wait()
+        site.doctor = _doctor_result(output, iso_milliseconds(site.now()))
+    return 200, f"{site.base}/settings"
+
+
+def _doctor_result(output: Path, now: str) -> DoctorResult:
+    with suppress(ValueError, KeyError, TypeError, OSError):
+        found = json.loads(output.read_bytes())
+        checks = [
+            (str(c["name"]), str(c["result"]), str(c["message"]), str(c.get("advice") or "")) for c in found["checks"]
+        ]
+        return DoctorResult(now, "A run could work." if found["healthy"] else "A run could not work.", checks)
+    return DoctorResult(now, "The doctor could not be asked. Run bulkreact doctor where the server was started.")
+
+
+async def show_help(site: Site, visit: Visit) -> web.StreamResponse:
+    """Explain statuses and codes."""
+    code = visit.request.match_info.get("code")
+    entries = find_entries(code) if code else all_entries()
+    if not entries:
+        raise unknown(f"The code {code}")
+    return html(site.pages.render("help", visit.session, entries=entries, code=code or ""))
+
+
+async def send_template(_site: Site, visit: Visit) -> web.StreamResponse:
+    """Send an empty input file."""
+    extension = visit.request.match_info["extension"]
+    content = await asyncio.to_thread(_template, extension)
+    headers = {"Content-Disposition": content_disposition(f"template.{extension}")}
+    return web.Response(body=content, content_type="application/octet-stream", headers=headers)
+
+
+def _template(extension: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"template.{extension}"
+        if extension == "csv":
+            template.write_csv(path)
+        else:
+            template.write_xlsx(path, command="bulkreact run template.xlsx")
+        return path.read_bytes()
+
+
+async def send_static(site: Site, visit: Visit) -> web.StreamResponse:
+    """Send a file of ours, which never changes under its address."""
+    file = site.pages.static.get(visit.request.match_info["name"])
+    if file is None:
+        raise unknown("This file")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Type": f"{file.content_type}; charset=utf-8",
+    }
+    return web.Response(body=file.content, headers=headers)
+
+
+async def say_healthy(_site: Site, _visit: Visit) -> web.StreamResponse:
+    """Say that the server answers."""
+    return web.Response(text="ok")

@@ -1,0 +1,97 @@
+// Asks how a run stands, and writes the numbers where they are; a change of state loads the page anew.
+import { byId, show } from "./page.js";
+
+const section = document.querySelector("[data-live]");
+const number = new Intl.NumberFormat("en-US");
+let tag = "";
+let wait = 1000;
+let failures = 0;
+let saidAt = 0;
+
+const write = (name, text) => {
+  const element = section.querySelector(`[data-text="${name}"]`);
+  if (element && element.textContent !== text) element.textContent = text;
+};
+
+const zone = { timeZone: document.body.dataset.zone, timeZoneName: "short", hour: "2-digit", minute: "2-digit" };
+const clock = (value) => new Date(value).toLocaleTimeString("en-GB", zone);
+
+const minutes = (value) => {
+  const left = Math.max(0, Math.round((Date.parse(value) - Date.now()) / 60_000));
+  return `about ${left || "less than 1"} min left (${clock(value)})`;
+};
+
+const showCounts = (counts) => {
+  const list = section.querySelector("[data-counts]");
+  if (!list) return;
+  for (const [status, rows] of Object.entries(counts)) {
+    let item = list.querySelector(`[data-testid="status-${CSS.escape(status)}"]`);
+    if (!item) {
+      item = document.createElement("li");
+      item.dataset.testid = `status-${status}`;
+      const chip = document.createElement("span");
+      chip.className = `chip is-${status}`;
+      chip.textContent = status;
+      item.append(chip, " ", document.createElement("span"));
+      list.append(item);
+    }
+    item.lastElementChild.textContent = number.format(rows);
+  }
+};
+
+const display = (live) => {
+  if (live.state !== section.dataset.state) return location.reload();
+  for (const element of section.querySelectorAll("[data-number]")) {
+    element.textContent = number.format(live[element.dataset.number]);
+  }
+  const bar = section.querySelector("progress");
+  if (bar) [bar.max, bar.value] = [live.rows || 1, live.settled];
+  if (live.rows) document.title = document.title.replace(/^(\d+ % )?/, `${Math.floor((live.settled * 100) / live.rows)} % `);
+  write("ends", live.ends_about ? minutes(live.ends_about) : "");
+  write("pace", live.pace.per_minute ? `${live.pace.per_minute} calls/min${live.pace.ceiling ? ` of at most ${live.pace.ceiling}` : ""}` : "");
+  write("throttle", live.waiting.rows ? `${number.format(live.waiting.rows)} rows wait for Partner Center` : "");
+  write("queue", live.queue ? live.queue.waits_for || `No. ${live.queue.position} in the line` : "");
+  showCounts(live.counts);
+  if (Date.now() - saidAt >= 30_000) {
+    write("said", live.said);
+    saidAt = Date.now();
+  }
+};
+
+const ask = async () => {
+  try {
+    const hidden = document.hidden ? "?hidden=1" : "";
+    const headers = { Accept: "application/json", ...(tag ? { "If-None-Match": tag } : {}) };
+    const answer = await fetch(section.dataset.live + hidden, { headers, cache: "no-store" });
+    if (answer.status === 401) {
+      const lost = byId("lost");
+      const link = document.createElement("a");
+      link.href = `${document.body.dataset.base}/auth/sign-in?next=${encodeURIComponent(location.pathname)}`;
+      link.textContent = "You are signed out. Sign in to go on watching.";
+      lost.replaceChildren(link);
+      return show(lost, true);
+    }
+    if (answer.status !== 304) {
+      if (!answer.ok) throw new Error(String(answer.status));
+      const live = await answer.json();
+      tag = answer.headers.get("ETag") || "";
+      wait = live.poll_ms;
+      display(live);
+    }
+    failures = 0;
+    show(byId("lost"), false);
+  } catch {
+    failures += 1;
+    show(byId("lost"), true);
+  }
+  const pause = failures ? Math.min(30_000, 1000 * 2 ** failures) * (0.75 + Math.random() / 2) : wait * (document.hidden ? 10 : 1);
+  timer = setTimeout(ask, pause);
+};
+
+let timer = setTimeout(ask, section ? 500 : 0x7fffffff);
+document.addEventListener("visibilitychange", () => {
+  if (section && !document.hidden) {
+    clearTimeout(timer);
+    ask();
+  }
+});

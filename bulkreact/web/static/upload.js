@@ -1,0 +1,83 @@
+// Sends a file as soon as it is chosen or dropped, with a bar; without it the form's own button does.
+import { show } from "./page.js";
+
+const megabytes = (bytes) => `${(bytes / 1_000_000).toFixed(1)} MB`;
+const kinds = /\.(csv|tsv|txt|xlsx)(\.gz)?$/i;
+
+const objection = (file, most) => {
+  if (!kinds.test(file.name)) return `${file.name} is no table: save it as .xlsx or .csv, and choose that file.`;
+  if (file.size > most) return `The file has ${megabytes(file.size)}; at most ${megabytes(most)} are taken. Split it.`;
+  return "";
+};
+
+const refusal = (request) => {
+  try {
+    return JSON.parse(request.responseText).detail;
+  } catch {
+    const size = request.status === 413 ? " takes no files of this size; its administrator must raise the limit (nginx: client_max_body_size)" : ` answered ${request.status}`;
+    return `The server in front of bulkreact${size}.`;
+  }
+};
+
+const isSignedIn = async () => {
+  const answer = await fetch(`${document.body.dataset.base}/api/session`, { headers: { Accept: "application/json" } });
+  const session = await answer.json();
+  return session.signed_in ? session.csrf : "";
+};
+
+const prepare = (form) => {
+  const input = form.querySelector("[type=file]");
+  const progress = form.querySelector("[data-progress]");
+  const problem = form.querySelector("[data-upload-error]");
+  const fail = (text) => {
+    problem.textContent = text;
+    show(problem, true);
+    show(progress, false);
+    form.elements.form_id.value = crypto.randomUUID();
+  };
+
+  const send = async (file) => {
+    show(problem, false);
+    const reason = objection(file, Number(form.dataset.most));
+    if (reason) return fail(reason);
+    try {
+      const token = await isSignedIn();
+      if (!token) return fail("You are signed out. Sign in in another tab, then choose the file again.");
+      form.elements.csrf.value = token;
+    } catch {
+      return fail("Not connected. Choose the file again in a moment.");
+    }
+    const data = new FormData();
+    for (const [name, value] of new FormData(form)) if (name !== "file") data.append(name, value);
+    data.append("file", file);
+    const request = new XMLHttpRequest();
+    const began = Date.now();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.onprogress = ({ loaded, total }) => {
+      progress.querySelector("progress").value = (loaded * 100) / total;
+      const left = Math.round(((Date.now() - began) / loaded) * (total - loaded) / 1000);
+      progress.querySelector("[data-bytes]").textContent = `${megabytes(loaded)} of ${megabytes(total)}, ${left} s left`;
+    };
+    request.onload = () => {
+      if (request.status < 300) location.assign(JSON.parse(request.responseText).location);
+      else fail(refusal(request));
+    };
+    request.onerror = () => fail("The connection broke. Choose the file again.");
+    request.onabort = () => fail("Cancelled. Nothing was kept.");
+    progress.querySelector("button").onclick = () => request.abort();
+    show(progress, true);
+    request.send(data);
+  };
+
+  input.addEventListener("change", () => { if (input.files.length) send(input.files[0]); });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    form.addEventListener(name, (event) => {
+      event.preventDefault();
+      form.classList.toggle("drop", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) send(event.dataTransfer.files[0]);
+    });
+  }
+};
+
+document.querySelectorAll("form[data-upload]").forEach(prepare);

@@ -1,0 +1,317 @@
+"""Stores jobs, their versions, sessions, forms and the audit trail in one SQLite file; the only module with their SQL."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from threading import RLock
+from typing import Protocol, TypeVar
+
+from msgspec import Struct, convert, json
+from msgspec.structs import asdict, replace
+
+from bulkreact.errors import InputRefusedError
+from bulkreact.web.audit import FIRST, AuditLine, chain_hash
+from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
+from bulkreact.web.permissions import Person
+from bulkreact.web.records import Actor, Approval, FormAnswer, StoredSession, Version
+from bulkreact.web.refusals import RequestRefusedError
+from bulkreact.wording import describe_error
+
+STORE_NAME = "serve.sqlite3"
+_VERSION = 1
+RecordT = TypeVar("RecordT", bound=Struct)
+_Value = str | int | float | None
+
+# The words of the trail for what happens to a job.
+_AUDITED: dict[JobEvent, str] = {
+    JobEvent.CHECKED: "checked",
+    JobEvent.REFUSED: "checked",
+    JobEvent.REPLACED: "replaced",
+    JobEvent.OPTIONS: "options",
+    JobEvent.SUBMITTED: "submitted",
+    JobEvent.REQUESTED: "submitted",
+    JobEvent.APPROVED: "approved",
+    JobEvent.REJECTED: "rejected",
+    JobEvent.WITHDRAWN: "withdrawn",
+    JobEvent.EXPIRED: "expired",
+    JobEvent.LAPSED: "expired",
+    JobEvent.STARTED: "started",
+    JobEvent.STOP: "stopped",
+    JobEvent.STOP_NOW: "stopped",
+    JobEvent.ENDED: "ended",
+    JobEvent.CONTINUED: "continued",
+    JobEvent.VERIFY: "verified",
+}
+
+
+class AddVersion(Protocol):
+    """Makes the version of a job whose number and version number are known; its file is in its folder afterwards."""
+
+    def __call__(self, job: int, version: int, /) -> Version:
+        """Return the version."""
+        ...
+
+
+class RecordStore:
+    """The record of one server; every write is on disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = RLock()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._connection = _connect(path)
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                schema = files(__package__).joinpath("schema.sql").read_text("utf-8")
+                self._connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
+            elif version != _VERSION:
+                raise InputRefusedError(
+                    f"{path} has format {version}, this program reads format {_VERSION}: use the version of bulkreact "
+                    "that made it."
+                )
+        except (OSError, sqlite3.Error) as error:
+            raise InputRefusedError(
+                f"{path} cannot be opened: {describe_error(error)}. Choose another folder with --data."
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def create_job(self, job: WebJob, make_version: AddVersion, actor: Actor) -> WebJob:
+        """Store a new job with its first version; return it with its number."""
+        with self._writing() as connection:
+            (number,) = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM jobs").fetchone()
+            job = replace(job, number=number)
+            version = make_version(job.number, job.version)
+            self._insert("jobs", job)
+            self._insert("versions", version)
+            self._audit(actor, job, "uploaded", version.sha256, job.created_at)
+        return job
+
+    def change(
+        self, number: int, happening: Happening, actor: Actor, *, detail: str = "", version: AddVersion | None = None
+    ) -> WebJob | EventRefusal:
+        """Let an event happen to a job, with a new version if it makes one."""
+        with self._writing():
+            job = step(self._job(number), happening)
+            if isinstance(job, EventRefusal):
+                return job
+            if version:
+                self._insert("versions", version(number, job.version))
+            self._update(job)
+            self._audit(actor, job, _AUDITED[happening.event], detail, happening.now)
+        return job
+
+    def end_check(self, number: int, version: Version, happening: Happening, detail: str) -> WebJob | EventRefusal:
+        """Store what a check has found, and the options that it was made with."""
+        with self._writing() as connection:
+            job = step(self._job(number), happening)
+            if isinstance(job, EventRefusal):
+                return job
+            connection.execute(
+                "UPDATE versions SET digest = ?, checked = ?, refused = ?, options = ?, remark = ? "
+                "WHERE job = ? AND version = ?",
+                (
+                    *(version.digest, version.checked, version.refused, version.options, version.remark),
+                    *(number, version.version),
+                ),
+            )
+            self._update(job)
+            self._audit(Actor(), job, "checked", detail, happening.now)
+        return job
+
+    def note_activity(self, job: WebJob) -> None:
+        """Store the activity of a job, which is no event of the trail."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET activity = ? WHERE number = ? AND state = ?", (job.activity, job.number, job.state)
+            )
+
+    def job(self, number: int) -> WebJob | None:
+        """Return a job, None if there is none with the number."""
+        found = self._select(WebJob, "jobs WHERE number = ?", number)
+        return found[0] if found else None
+
+    def jobs_in(self, states: Sequence[JobState]) -> list[WebJob]:
+        """Return the jobs in one of the states, in the order in which they were queued or made."""
+        marks = ", ".join("?" for _ in states)
+        return self._select(WebJob, f"jobs WHERE state IN ({marks}) ORDER BY queued_at, number", *states)
+
+    def newest_jobs(self, *, before: int, limit: int) -> list[WebJob]:
+        """Return jobs with a number below ``before``, the newest first."""
+        return self._select(WebJob, "jobs WHERE number < ? ORDER BY number DESC LIMIT ?", before, limit)
+
+    def job_of_run(self, run_id: str) -> WebJob | None:
+        """Return the job of a run."""
+        found = self._select(WebJob, "jobs WHERE run_id = ?", run_id)
+        return found[0] if found else None
+
+    def run_ids(self) -> frozenset[str]:
+        """Return the runs of all jobs."""
+        with self._lock:
+            rows = self._connection.execute("SELECT run_id FROM jobs WHERE run_id IS NOT NULL").fetchall()
+        return frozenset(run_id for (run_id,) in rows)
+
+    def versions(self, number: int) -> list[Version]:
+        """Return the versions of a job, the first one first."""
+        return self._select(Version, "versions WHERE job = ? ORDER BY version", number)
+
+    def version(self, number: int, version: int) -> Version:
+        """Return a version of a job."""
+        return self._select(Version, "versions WHERE job = ? AND version = ?", number, version)[0]
+
+    def jobs_with_digest(self, digest: str) -> list[WebJob]:
+        """Return the jobs whose present version has the same rows."""
+        where = (
+            "jobs WHERE EXISTS (SELECT 1 FROM versions WHERE versions.digest = ? AND versions.job = jobs.number "
+            "AND versions.version = jobs.version) ORDER BY number DESC"
+        )
+        return self._select(WebJob, where, digest)
+
+    def add_approval(self, approval: Approval) -> None:
+        """Store a decision."""
+        with self._writing():
+            self._insert("approvals", approval)
+
+    def latest_approval(self, number: int, version: int) -> Approval | None:
+        """Return the latest decision on a version of a job."""
+        where = "approvals WHERE job = ? AND version = ? ORDER BY number DESC LIMIT 1"
+        found = self._select(Approval, where, number, version)
+        return found[0] if found else None
+
+    def audit_lines(self, *, job: int | None = None, after: int = 0, limit: int = 500) -> list[AuditLine]:
+        """Return lines of the trail after a number, of one job or all."""
+        if job is None:
+            return self._select(AuditLine, "audit WHERE number > ? ORDER BY number LIMIT ?", after, limit)
+        return self._select(AuditLine, "audit WHERE job = ? AND number > ? ORDER BY number LIMIT ?", job, after, limit)
+
+    def audit(self, actor: Actor, event: str, detail: str, now: str, *, job: WebJob | None = None) -> None:
+        """Append a line to the trail, of a job or of none."""
+        with self._writing():
+            self._audit(actor, job, event, detail, now)
+
+    def add_session(self, session: StoredSession, person: Person) -> None:
+        """Store a session and its person."""
+        roles = json.encode(person.roles).decode()
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, roles = excluded.roles",
+                (person.id, person.name, roles),
+            )
+            self._insert("sessions", session)
+
+    def sessions(self) -> list[tuple[StoredSession, Person]]:
+        """Return all sessions with their people."""
+        with self._lock:
+            people = {row[0]: row for row in self._connection.execute("SELECT id, name, roles FROM people")}
+        return [
+            (
+                session,
+                convert((*people[session.person][:2], json.decode(people[session.person][2])), Person, strict=False),
+            )
+            for session in self._select(StoredSession, "sessions")
+        ]
+
+    def changed_elsewhere(self) -> int:
+        """Return a number that changes when another process writes to the file."""
+        with self._lock:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def touch_session(self, hashed: str, used_at: str) -> None:
+        """Store when a session was last used."""
+        with self._writing() as connection:
+            connection.execute("UPDATE sessions SET used_at = ? WHERE hash = ?", (used_at, hashed))
+
+    def delete_sessions(self, hashes: Sequence[str] | None = None) -> None:
+        """Delete sessions, all of them without hashes."""
+        with self._writing() as connection:
+            if hashes is None:
+                connection.execute("DELETE FROM sessions")
+            else:
+                connection.executemany("DELETE FROM sessions WHERE hash = ?", [(hashed,) for hashed in hashes])
+
+    def form_answer(self, person: str, form_id: str) -> FormAnswer | None:
+        """Return how a form was answered."""
+        found = self._select(FormAnswer, "forms WHERE person = ? AND form_id = ?", person, form_id)
+        return found[0] if found else None
+
+    def keep_form(self, answer: FormAnswer, *, forget_before: str) -> None:
+        """Store how a form was answered, and forget old ones."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM forms WHERE at < ?", (forget_before,))
+            self._insert("forms", answer)
+
+    def _job(self, number: int) -> WebJob:
+        job = self.job(number)
+        if job is None:
+            raise LookupError(f"there is no job {number}")
+        return job
+
+    def _update(self, job: WebJob) -> None:
+        columns = ", ".join(f"{name} = :{name}" for name in WebJob.__struct_fields__ if name != "number")
+        self._connection.execute(f"UPDATE jobs SET {columns} WHERE number = :number", asdict(job))  # noqa: S608 - our own names
+
+    def _insert(self, table: str, record: Struct) -> None:
+        names = record.__struct_fields__
+        marks = ", ".join(f":{name}" for name in names)
+        self._connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", asdict(record))  # noqa: S608 - our own names
+
+    def _audit(self, actor: Actor, job: WebJob | None, event: str, detail: str, now: str) -> None:
+        last = self._connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        number, before = last or (0, FIRST)
+        line = AuditLine(
+            number + 1,
+            now,
+            actor.id,
+            actor.name,
+            actor.address,
+            job.number if job else None,
+            job.version if job else None,
+            event,
+            detail,
+        )
+        values = [getattr(line, name) for name in AuditLine.__struct_fields__]
+        marks = ", ".join("?" for _ in range(len(values) + 2))
+        self._connection.execute(f"INSERT INTO audit VALUES ({marks})", (*values, before, chain_hash(before, line)))  # noqa: S608 - our own names
+
+    def _select(self, record: type[RecordT], rest: str, *values: _Value) -> list[RecordT]:
+        names = record.__struct_fields__
+        with self._lock:
+            rows = self._connection.execute(f"SELECT {', '.join(names)} FROM {rest}", values).fetchall()  # noqa: S608 - our own names
+        # SQLite has no booleans: lax conversion takes 0 and 1.
+        if record.__struct_config__.array_like:
+            return [convert(row, record, strict=False) for row in rows]
+        return [convert(dict(zip(names, row, strict=True)), record, strict=False) for row in rows]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold a transaction; RequestRefusedError if the file cannot be written."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                raise RequestRefusedError(
+                    "read-only",
+                    f"The server cannot save it: {describe_error(error)}. Runs that have begun go on. Tell the server's "
+                    "administrator.",
+                ) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection

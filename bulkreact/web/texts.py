@@ -1,0 +1,129 @@
+"""The page's words for states, causes, numbers, times and durations. No I/O."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
+from bulkreact.wording import plural
+
+STATES: dict[JobState, str] = {
+    JobState.CHECKING: "Being checked",
+    JobState.UNUSABLE: "Cannot be used",
+    JobState.READY: "Checked",
+    JobState.WAITING: "Waiting for approval",
+    JobState.REJECTED: "Rejected",
+    JobState.QUEUED: "In the line",
+    JobState.RUNNING: "Running",
+    JobState.STOPPING: "Stopping",
+    JobState.STOPPED: "Stopped",
+    JobState.FINISHED: "Finished",
+    JobState.WITHDRAWN: "Withdrawn",
+    JobState.EXPIRED: "Expired",
+}
+ACTIVITIES: dict[JobActivity, str] = {
+    JobActivity.READING: "the file is being read",
+    JobActivity.ONLINE: "Partner Center is being asked",
+    JobActivity.COMPLETING: "missing ids are being looked up",
+    JobActivity.PREPARING: "the run is being prepared",
+    JobActivity.WAITING_FOR_PARTNER: "waiting for another run against the same partner",
+    JobActivity.SENDING: "rows are being sent",
+    JobActivity.VERIFYING: "accepted rows are watched until they are active",
+    JobActivity.WRITING: "the results are being written",
+}
+CAUSES: dict[StopCause, str] = {
+    StopCause.PERSON: "Somebody stopped it. What has not been sent is kept and can be continued.",
+    StopCause.THRESHOLD: "Too many rows failed. Look at the reasons before it is continued.",
+    StopCause.CREDENTIALS: "Partner Center refused the credentials. An administrator must correct them first.",
+    StopCause.SYSTEM: "The process was ended from outside. It can be continued.",
+    StopCause.DISK: "The results could not be written. An administrator must make room first.",
+    StopCause.BUG: "bulkreact met a bug; the log has the details. Nothing is lost, it can be continued.",
+    StopCause.REFUSED: "The run refused the file: what lies here is not what was checked. Nothing was sent.",
+    StopCause.BUSY: "Another process has this run. Nothing was sent.",
+    StopCause.OUTAGE: "Partner Center was down for too long. It can be continued.",
+}
+_STEPS = ("Check", "Approval", "Run", "Results")
+_STEP_OF_STATE = {
+    JobState.CHECKING: 0,
+    JobState.UNUSABLE: 0,
+    JobState.READY: 0,
+    JobState.WAITING: 1,
+    JobState.REJECTED: 1,
+    JobState.EXPIRED: 1,
+    JobState.WITHDRAWN: 1,
+    JobState.QUEUED: 2,
+    JobState.RUNNING: 2,
+    JobState.STOPPING: 2,
+    JobState.STOPPED: 3,
+    JobState.FINISHED: 3,
+}
+_TENTHS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "All")
+_KB = 1000
+
+
+def steps(state: JobState) -> list[tuple[str, str]]:
+    """Return the steps of a job, each with ``done``, ``current`` or ``ahead``."""
+    current = _STEP_OF_STATE[state]
+    return [
+        (name, "done" if index < current else "current" if index == current else "ahead")
+        for index, name in enumerate(_STEPS)
+    ]
+
+
+def describe_state(job: WebJob) -> str:
+    """Return a job's state for people, with what is being done."""
+    activity = f": {ACTIVITIES[job.activity]}" if job.activity else ""
+    return STATES[job.state] + activity
+
+
+def format_time(value: str, zone: ZoneInfo) -> str:
+    """Return a time as ``2026-11-29 20:31 CET``."""
+    time = datetime.fromisoformat(value).astimezone(zone)
+    return f"{time:%Y-%m-%d %H:%M} {time:%Z}"
+
+
+def format_clock(value: str, zone: ZoneInfo) -> str:
+    """Return the time of a day as ``20:31 CET``."""
+    time = datetime.fromisoformat(value).astimezone(zone)
+    return f"{time:%H:%M} {time:%Z}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as ``40 s``, ``4 min`` or ``2 h 10 min``."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 - an hour
+
+
+def format_bytes(size: int) -> str:
+    """Return a size as ``14 MB``."""
+    number, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < _KB or unit == "GB":
+            break
+        number /= _KB
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"  # noqa: PLR2004 - two digits
+
+
+def progress_sentence(settled: int, rows: int, attention: int) -> str:
+    """Return what screen readers hear of a run; it changes with each tenth of the rows."""
+    if not rows:
+        return "There are no rows."
+    tenth = settled * 10 // rows
+    share = f"{_TENTHS[tenth]} in ten rows are settled" if tenth < 10 else "All rows are settled"  # noqa: PLR2004 - tenths
+    return f"{share}, {attention:,} {'needs' if attention == 1 else 'need'} attention."
+
+
+def submit_label(valid: int) -> str:
+    """Return the words of the button that starts a run."""
+    return f"Reactivate {plural(valid, 'subscription')}"
+
+
+def verdict(rows: int, well: int, excluded: int = 0) -> str:
+    """Return the verdict on a run, as its report has it."""
+    if not rows:
+        return "There were no rows"
+    if well == rows:
+        return "The only row ended well" if rows == 1 else f"All {rows:,} rows ended well"
+    rest = f"; {plural(excluded, 'row')} left out" if excluded else ""
+    return f"{well:,} of {plural(rows, 'row')} ended well{rest}"

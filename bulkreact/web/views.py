@@ -1,0 +1,282 @@
+"""What pages and JSON say of a job: a function of the record, the check and the run. No I/O."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, to_builtins
+
+from bulkreact.batch.journal.row_pages import KeptProblem, KeptRow, PageRow
+from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
+from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.plan_file import FileCheck, FileRefusal
+from bulkreact.web.records import Approval, Version
+from bulkreact.web.run_numbers import ProcessReport, RunNumbers
+from bulkreact.web.texts import progress_sentence
+from bulkreact.wording import plural
+
+Document = dict[str, object]
+_POLL_MILLISECONDS = 1000
+_IDLE_POLL_MILLISECONDS = 5000
+
+
+class SameRows(Struct, frozen=True):
+    """Another job, or a run of the command line, with the same rows; ``is_open``: it may still send them."""
+
+    message: str
+    is_open: bool
+    job: int | None = None
+    run: str | None = None
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """Everything that is known of a job."""
+
+    job: WebJob
+    simulated: bool
+    versions: Sequence[Version]
+    options: Mapping[str, str]
+    result: FileCheck | None
+    refused: FileRefusal | None
+    same_rows: Sequence[SameRows]
+    approval: Approval | None
+    needs_approval: bool
+    queue_position: int | None
+    report: ProcessReport
+    numbers: RunNumbers | None
+    files: Sequence[tuple[str, int]]
+    may: Sequence[str]
+
+
+def job_document(view: JobView) -> Document:
+    """Return the whole of a job."""
+    job = view.job
+    return {
+        "number": job.number,
+        "state": job.state.value,
+        "activity": job.activity.value if job.activity else None,
+        "cause": job.cause.value if job.cause else None,
+        "simulated": view.simulated,
+        "name": job.name,
+        "note": job.note,
+        "by": {"id": job.by_id, "name": job.by_name},
+        "created_at": job.created_at,
+        "changed_at": job.changed_at,
+        "version": job.version,
+        "versions": [_version(version, view) for version in view.versions],
+        "options": dict(view.options),
+        "refused": _refused(view.refused),
+        "check": _check(view),
+        "approval": _approval(view),
+        "queue": _queue(view),
+        "run": _run(view),
+        "retry_of": job.retry_of,
+        "retries": [],
+        "files": [{"name": name, "bytes": size} for name, size in view.files],
+        "may": list(view.may),
+    }
+
+
+def job_summary(job: WebJob, version: Version, numbers: RunNumbers | None, rows: int | None) -> Document:
+    """Return a job as a line of the history."""
+    return {
+        "number": job.number,
+        "state": job.state.value,
+        "cause": job.cause.value if job.cause else None,
+        "name": job.name,
+        "by": {"id": job.by_id, "name": job.by_name},
+        "version": version.version,
+        "rows": rows,
+        "well": numbers.well if numbers else None,
+        "attention": numbers.attention if numbers else None,
+        "run_id": job.run_id,
+        "created_at": job.created_at,
+        "changed_at": job.changed_at,
+    }
+
+
+def live_document(view: JobView) -> Document:
+    """Return what changes while a run is made."""
+    job, numbers = view.job, view.numbers or RunNumbers()
+    return {
+        "number": job.number,
+        "state": job.state.value,
+        "activity": job.activity.value if job.activity else None,
+        "rows": numbers.rows,
+        "settled": numbers.settled,
+        "well": numbers.well,
+        "attention": numbers.attention,
+        "counts": numbers.counts,
+        "reasons": to_builtins(numbers.reasons),
+        "calls": numbers.calls,
+        "pace": {"per_minute": numbers.per_minute, "ceiling": numbers.ceiling},
+        "waiting": to_builtins(numbers.waiting),
+        "started_at": numbers.started_at,
+        "ends_about": numbers.ends_about,
+        "queue": _queue(view),
+        "said": progress_sentence(numbers.settled, numbers.rows, numbers.attention),
+        "poll_ms": _POLL_MILLISECONDS if job.is_active else _IDLE_POLL_MILLISECONDS,
+    }
+
+
+def _version(version: Version, view: JobView) -> Document:
+    is_present = version.version == view.job.version
+    plan = view.result.plan if view.result and is_present else None
+    return {
+        "version": version.version,
+        "what": version.what,
+        "by": {"id": version.by_id, "name": version.by_name},
+        "at": version.at,
+        "sha256": version.sha256,
+        "digest": version.digest,
+        "valid": plan.valid if plan else None,
+        "invalid": plan.invalid if plan else None,
+        "remark": version.remark,
+    }
+
+
+def _refused(refused: FileRefusal | None) -> Document | None:
+    if refused is None:
+        return None
+    return {
+        "code": refused.code,
+        "message": refused.message,
+        "header": refused.header,
+        "sheets": refused.sheets,
+        "hidden_rows": refused.hidden_rows,
+        "rows": refused.rows,
+    }
+
+
+def _check(view: JobView) -> Document | None:
+    result = view.result
+    if result is None:
+        return None
+    plan = result.plan
+    return {
+        "rows": plan.rows,
+        "valid": plan.valid,
+        "invalid": plan.invalid,
+        "duplicate": plan.duplicate,
+        "customers": plan.customers,
+        "kinds": plan.kinds,
+        "calls": plan.calls,
+        "estimated_seconds": plan.estimated_seconds,
+        "digest": plan.digest,
+        "sha256": view.versions[-1].sha256,
+        "columns": plan.columns,
+        "problems": [
+            {"code": group.code, "rows": group.rows, "words": problem_text(group.code), "remedy": group.remedy}
+            for group in result.problems
+        ],
+        "warnings": [
+            {"code": "same-rows", "words": same.message}
+            | ({"job": same.job} if same.job is not None else {"run": same.run})
+            for same in view.same_rows
+        ],
+        "deadlines": {"soonest": result.soonest, "within_14_days": result.within_14_days},
+        "online": None,
+    }
+
+
+def problem_text(code: str) -> str:
+    """Return what a problem of the file is, in general."""
+    entries = find_entries(code)
+    return entries[0].description if entries else code
+
+
+def _approval(view: JobView) -> Document:
+    approval = view.approval
+    return {
+        "needed": view.needs_approval,
+        "decision": approval.decision if approval else None,
+        "by": {"id": approval.person_id, "name": approval.person} if approval else None,
+        "at": approval.at if approval else None,
+        "comment": approval.comment if approval else "",
+        "version": approval.version if approval else view.job.version,
+    }
+
+
+def _queue(view: JobView) -> Document | None:
+    if view.job.state is not JobState.QUEUED:
+        return None
+    return {"position": view.queue_position, "waits_for": view.report.message}
+
+
+def _run(view: JobView) -> Document | None:
+    job, numbers = view.job, view.numbers
+    if job.run_id is None or numbers is None:
+        return None
+    return {"id": job.run_id, "state": job.state.value, "exit_code": job.exit_code, "counts": numbers.counts}
+
+
+def describe_same(job: WebJob) -> SameRows:
+    """Return the warning of a job with the same rows."""
+    if job.is_open:
+        return SameRows(f"The same rows are in No. {job.number}, which is still open.", is_open=True, job=job.number)
+    return SameRows(f"The same rows were sent in No. {job.number}.", is_open=False, job=job.number)
+
+
+def describe_same_run(run_id: str, created_at: str, well: int) -> SameRows:
+    """Return the warning of a run with the same rows that the page did not make."""
+    message = f"The same rows were run on {created_at[:10]} ({run_id}): {plural(well, 'row')} ended well."
+    return SameRows(message, is_open=False, run=run_id)
+
+
+def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return cells by their headers; later columns with an equal header get a number."""
+    named: dict[str, str] = {}
+    for index, cell in enumerate(cells):
+        name = header[index] if index < len(header) else ""
+        unique, number = name, 1
+        while unique in named:
+            number += 1
+            unique = f"{name} ({number})"
+        named[unique] = cell
+    return named
+
+
+def problem_document(problem: KeptProblem) -> Document:
+    """Return what is wrong with a cell."""
+    return {
+        "column": problem.column,
+        "cell": problem.cell,
+        "value": problem.value,
+        "code": problem.code,
+        "reason": problem.reason,
+        "remedy": problem.remedy,
+    }
+
+
+def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
+    """Return a row before its run."""
+    return {
+        "row": row.number,
+        "cells": named_cells(header, row.cells),
+        "customer": row.customer_id,
+        "subscription": row.subscription_id,
+        "entitlement": row.entitlement_id,
+        "problems": [problem_document(problem) for problem in row.problems],
+        **dict.fromkeys(("status", "http_status", "code", "description", "advice", "attempts")),
+        **dict.fromkeys(("request_id", "correlation_id", "started_at", "finished_at")),
+    }
+
+
+def result_row(row: PageRow, header: Sequence[str]) -> Document:
+    """Return a row with its outcome."""
+    result = dict(zip(RESULT_COLUMNS, result_cells(row.result)[-len(RESULT_COLUMNS) :], strict=True))
+    call = row.result.outcome.call
+    return {
+        "row": row.result.number,
+        "cells": named_cells(header, row.result.cells),
+        "customer": row.customer_id,
+        "subscription": row.subscription_id,
+        "entitlement": row.entitlement_id,
+        "problems": [],
+        "status": result["status"],
+        "http_status": call.answer.http_status if call else None,
+        "code": result["error_code"],
+        "description": result["error_description"],
+        "advice": result["advice"],
+        "attempts": row.result.outcome.attempts,
+        **{name: result[name] for name in ("request_id", "correlation_id", "started_at", "finished_at")},
+    }

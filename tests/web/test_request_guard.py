@@ -1,0 +1,200 @@
+"""Forged, foreign and repeated requests are refused, in words, with all headers."""
+
+import asyncio
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientSession, FormData
+
+from bulkreact.web.app import ACTS, VIEWS
+from bulkreact.web.request_guard import HEADERS, Act, SignInForm, View
+from tests.support.web_page import Page, serving_page, table
+
+ADDRESSES = {"number:[0-9]{1,9}": "1", "name": "x", "run": "x", "code": "x", "extension:csv|xlsx": "csv"}
+
+
+def address(route: View | Act | SignInForm) -> str:
+    """Return an address of a route."""
+    path = route.path
+    for pattern, value in ADDRESSES.items():
+        path = path.replace(f"{{{pattern}}}", value)
+    return path
+
+
+VIEW_ADDRESSES = [address(view) for view in VIEWS]
+ACT_ADDRESSES = [address(act) for act in ACTS]
+
+
+async def code_of(response: object) -> str:
+    """Return the code of a refusal."""
+    return str(json.loads(await response.text())["code"])  # type: ignore[attr-defined]
+
+
+async def test_every_route_answers_at_its_own_host_alone(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        port = page.origin.rpartition(":")[2]
+        hosts = ["evil.example", f"127.0.0.1.:{port}", "127.0.0.1", f"evil.example:{port}", ""]
+        statuses = {(await page.get(path, Host=host)).status for path in (*VIEW_ADDRESSES, "/none") for host in hosts}
+        posted = {(await page.post(path, headers={"Host": "evil.example"})).status for path in ACT_ADDRESSES}
+        known = {
+            (await page.get("/healthz", Host=f"{name}:{port}")).status for name in ("127.0.0.1", "localhost", "[::1]")
+        }
+    assert (statuses, posted, known) == ({421}, {421}, {200})
+
+
+async def test_every_response_has_every_header(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        responses = [await page.get("/", Host="evil.example"), await page.upload(b"x" * 2_000_000)]
+        responses += [await page.get(path) for path in (*VIEW_ADDRESSES, "/none", "/jobs/9")]
+        responses += [await page.post(path) for path in (*ACT_ADDRESSES, "/healthz", "/none")]
+    page_responses = [response for response in responses if "/static/" not in str(response.url)]
+    missing = [
+        (response.url, name)
+        for response in page_responses
+        for name, value in HEADERS.items()
+        if response.headers.get(name) != value and not (name == "Cache-Control" and "live" in str(response.url))
+    ]
+    assert missing == []
+    assert {response.status for response in responses} >= {200, 404, 405, 413, 421}
+
+
+async def test_nothing_is_shown_before_signing_in(tmp_path: Path) -> None:
+    async with serving_page(tmp_path, signed_in=False) as page:
+        guarded = [address(view) for view in VIEWS if view.right is not None]
+        pages = [await page.get(path) for path in guarded if not path.startswith("/api/")]
+        programs = [await page.get(path) for path in guarded if path.startswith("/api/")]
+        acts = [await page.post(path) for path in ACT_ADDRESSES]
+    assert {response.headers["Location"].split("?")[0] for response in pages} == {"/auth/sign-in"}
+    assert {response.status for response in programs + acts} == {401}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "", "Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "", "Origin": "null"},
+    ],
+    ids=str,
+)
+async def test_forms_of_other_pages_are_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    async with serving_page(tmp_path) as page:
+        page.headers = {name: value for name, value in headers.items() if value}
+        answers = {
+            (response.status, await code_of(response)) for path in ACT_ADDRESSES for response in [await page.post(path)]
+        }
+        sign_in = await page.post("/auth/token", {"token": page.site.link.token})
+    assert answers == {(403, "cross-site")}
+    assert sign_in.status == 403
+
+
+async def test_without_both_headers_the_token_decides(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.headers = {}
+        accepted = await page.post("/auth/stay")
+        refused = [await page.post("/auth/stay", {"csrf": token}) for token in ("", "0" * 64, "é")]
+    assert accepted.status == 200
+    assert {await code_of(response) for response in refused} == {"bad-token"}
+
+
+async def test_a_token_is_good_for_its_own_session_alone(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        first = page.token
+        await page.sign_in()
+        response = await page.post("/auth/stay", {"csrf": first})
+    assert first != page.token
+    assert await code_of(response) == "bad-token"
+
+
+async def test_a_form_needs_an_id_which_is_good_for_one_route(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        used = str(uuid4())
+        missing = await page.post("/auth/stay", {"form_id": ""})
+        first, again = [await page.post("/auth/stay", {"form_id": used}) for _ in range(2)]
+        elsewhere = await page.post("/settings/doctor", {"form_id": used})
+    assert [response.status for response in (missing, first, again, elsewhere)] == [400, 200, 200, 400]
+
+
+async def test_twenty_equal_uploads_make_one_job(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        form_id = str(uuid4())
+        responses = await asyncio.gather(*(page.upload(table(1), form_id=form_id) for _ in range(20)))
+        locations = {(response.status, (await response.json())["location"]) for response in responses}
+        jobs = (await page.json("/api/jobs"))["jobs"]
+    assert locations == {(201, "/jobs/1")}
+    assert isinstance(jobs, list)
+    assert len(jobs) == 1
+
+
+async def test_twenty_requests_are_answered_at_once(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        responses = await asyncio.gather(*(page.get("/help/accepted") for _ in range(60)))
+        polls = await asyncio.gather(*(page.get("/healthz") for _ in range(60)))
+    limited = [response for response in responses if response.status == 429]
+    assert limited
+    assert {int(response.headers["Retry-After"]) for response in limited} == {1}
+    assert {response.status for response in polls} == {200}
+
+
+async def test_the_link_works_once_and_wrong_ones_close_the_door(tmp_path: Path) -> None:
+    async with serving_page(tmp_path, signed_in=False) as page:
+        token = page.site.link.token
+        looks = [(await page.get(f"/auth/token?token={token}")).status for _ in range(3)]
+        used = [(await page.post("/auth/token", {"token": token})).status for _ in range(2)]
+        guesses = [await page.post("/auth/token", {"token": "guess"}) for _ in range(5)]
+        right = await page.post("/auth/token", {"token": page.site.link.token})
+    assert (looks, used) == ([200] * 3, [200, 403])
+    assert [response.status for response in guesses] == [403] * 4 + [429]
+    assert (right.status, right.headers["Retry-After"]) == (429, "60")
+    assert page.links == [page.site.link.token]
+
+
+async def test_a_session_ends_with_signing_out_and_gets_a_new_id_when_signing_in(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        [before] = [cookie.value for cookie in page.client.cookie_jar]
+        await page.sign_in()
+        [cookie] = list(page.client.cookie_jar)
+        await page.post("/auth/sign-out")
+        async with ClientSession(cookies={cookie.key: cookie.value}) as copied:
+            after = await copied.get(f"{page.origin}/api/session")
+    assert before != cookie.value
+    assert after.status == 401
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "/\\evil.example", "https://evil.example", "/%0d%0aX: y\r\n", "/ü", ""]
+)
+async def test_signing_in_leads_to_no_other_site(tmp_path: Path, wanted: str) -> None:
+    async with serving_page(tmp_path, signed_in=False) as page:
+        response = await page.post("/auth/token", {"token": page.site.link.token, "next": wanted})
+        content = await response.json()
+    assert content == {"location": "/"}
+
+
+async def upload_without_length(page: Page) -> int:
+    async def body() -> object:
+        yield b"--x\r\n"
+
+    response = await page.client.post(
+        f"{page.origin}/jobs", data=body(), headers={"Content-Type": "multipart/form-data; boundary=x", **page.headers}
+    )
+    return response.status
+
+
+async def test_an_upload_must_say_its_size_and_keep_to_the_limit(tmp_path: Path) -> None:
+    async with serving_page(tmp_path, max_upload=100_000) as page:
+        endless = await upload_without_length(page)
+        large = await page.upload(b"a" * 100_001)
+        far_larger = await page.upload(b"a" * 10_000_000)
+        plain = await page.post("/jobs", {"note": "no file"})
+        form = FormData({"csrf": page.token, "form_id": str(uuid4())}, default_to_multipart=True)
+        without = await page.post("/jobs", form)
+        jobs = (await page.json("/api/jobs"))["jobs"]
+        left = list(page.site.folders.incoming.iterdir())
+    statuses = [endless, large.status, far_larger.status, plain.status, without.status]
+    assert (statuses, jobs, left) == ([411, 413, 413, 415, 400], [], [])
