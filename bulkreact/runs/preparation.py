@@ -30,7 +30,7 @@ from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.wording import plural, printable
+from bulkreact.wording import plural, printable, shell_quote
 
 # Raises unless what is to be sent is confirmed.
 Confirm = Callable[[OpenCount], None]
@@ -90,6 +90,7 @@ def prepare_run(
         if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
             count = store.open_count(run.folder)
             reporter.info(_describe_continuing(run, count))
+            reporter.info(_describe_other_sum(run.metadata.settings.sum_header, metadata.settings.sum_header))
             announce(connection, run.metadata, run.folder, count, confirm)
             return PreparedRun(run.folder, run)
         if options.corrects:
@@ -213,6 +214,13 @@ def _describe_continuing(run: Run, count: OpenCount) -> str:
         f"Run {run.metadata.id} of the same rows has none left to send: a retry has taken over those that may still "
         "succeed. --new would send all rows anew."
     )
+
+
+def _describe_other_sum(remembered: str, named: str) -> str:
+    """Return what a continued run adds up, if the command names another column; it is what it was begun with."""
+    if not named or named == remembered:
+        return ""
+    return f"The run was begun {f'with --sum {shell_quote(remembered)}' if remembered else 'without --sum'}: it keeps that."
 
 
 def choose_unfinished(runs: Iterable[Run], metadata: RunMetadata, access: AuthorizedAccess) -> tuple[Run | None, str]:

@@ -51,7 +51,7 @@ def test_the_plan_and_the_results_have_the_same_total(program: Program, partner:
         "not_sent": {"duplicate": "7.00", "invalid": "-3.00"},
     }
     ended = program("run", "input.csv", "--sum", "Betrag", "--base-url", partner.base_url, *FAST)
-    assert (ended.code, "Sum:       EUR 2,234.75 (Betrag)" in ended.err) == (1, True)
+    assert (ended.code, ended.err.count(" EUR 2,234.75 (Betrag); 1 row without an amount")) == (1, 2)
     assert [line.split() for line in ended.err.splitlines() if line.startswith(("accepted", "failed"))] == [
         ["accepted", "3", "EUR", "2,234.50"],
         ["failed", "1", "EUR", "0.25"],
@@ -75,6 +75,7 @@ def test_what_continues_the_run_remembers_the_column(
     begun = program("run", "input.csv", "--sum", "Betrag", "--limit", "1", *target)
     assert "EUR 1,234.50 (Betrag); left out EUR 1,000.25" in begun.err
     folder = latest_run(program)
+    assert read_sum(folder / "summary.json")["total"] == "1234.50"
     assert program("resume", *FAST).code == 1
     assert read_sum(folder / "summary.json")["total"] == "2234.75"
     verified = program("verify", "--verify-after", "0", "--rate", "off")
@@ -85,6 +86,28 @@ def test_what_continues_the_run_remembers_the_column(
     assert program("retry", "--all-failed", *FAST).code == 1
     assert read_sum(latest_run(program) / "summary.json")["total"] == "0.25"
     assert latest_run(program) != folder
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "remark"),
+    [
+        ((), ("--sum", "Betrag"), "The run was begun without --sum: it keeps that."),
+        (("--sum", "Betrag"), ("--sum", "Kundenname"), "The run was begun with --sum Betrag: it keeps that."),
+        (("--sum", "Betrag"), ("--sum", "betrag"), ""),
+        (("--sum", "Betrag"), (), ""),
+    ],
+)
+def test_a_continued_run_keeps_its_column_and_says_so(
+    program: Program, partner: Partner, first: tuple[str, ...], second: tuple[str, ...], remark: str
+) -> None:
+    # The token is refused: the run stops before its first row has ended.
+    rows = [(*row(scenario_id(1401)), "Kessler", "1"), (*row(guid(1)), "Kessler", "2")]
+    write_csv(program.folder / "input.csv", rows, NAMED)
+    target = ("--base-url", partner.base_url, *FAST)
+    assert program("run", "input.csv", *first, *target).code == 3
+    continued = program("run", "input.csv", *second, *target)
+    assert "Continuing the unfinished run" in continued.err
+    assert (remark in continued.err, "it keeps that" in continued.err) == (True, bool(remark))
 
 
 def test_numbers_of_a_workbook_are_summed_as_numbers(program: Program) -> None:

@@ -128,6 +128,7 @@ class JsonReporter:
             message=stop_reason.reason,
             counts=results_csv.counts_by_status(results.counts),
             error_codes=dict(results.counts.codes.most_common()),
+            sum=results.amounts.to_dict() if results.amounts else None,
             results=results.files["results"],
         )
 
