@@ -110,7 +110,7 @@ def test_readme_and_guide_name_every_chapter_status_exit_code_column_and_variabl
     assert not [status for status in Status if f"`{status}`" not in text or f"| `{status}` |" not in results]
     assert f"`{', '.join(RESULT_COLUMNS)}`" in results
     for code in EXIT_CODES:
-        assert re.search(rf"^\| (?:\d+ · )*{code}\b", text, re.MULTILINE), code
+        assert re.search(rf"^\| (?:\d+, )*{code}\b", text, re.MULTILINE), code
         assert re.search(rf"^\| (?:\d+, )*{code}\b", stops, re.MULTILINE), code
     variables = [value for name, value in vars(credential_source).items() if name.endswith("_VARIABLE")]
     assert len(variables) == 4
