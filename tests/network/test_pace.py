@@ -1,4 +1,7 @@
-"""The pace of a run against the limits of real gateways: its time as a multiple of what they allow, and late refusals."""
+"""The pace of a run against the limits of real gateways: late refusals, and that it goes on.
+
+How much of the limit is used is asserted in virtual time (tests/batch/run/test_pace.py): real time depends on the machine.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,26 +23,27 @@ ROWS = 60
 LATENCY = 0.05
 # What finding the pace costs does not grow with the rows: it is compared with what a run of so many may lose.
 COMPARED = 250
+# Whatever the machine, a run that takes so much longer than ideal stands still somewhere.
+PATIENCE = 3
+PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class NginxLimit:
-    """A limit of nginx: so many calls a second, and a burst; and how much longer than ideal a run may take."""
+    """A limit of nginx: so many calls a second, and the share of late refusals that a run may meet."""
 
     zone: str
     rule: str
     per_second: float
-    most: tuple[float, float]
     late_share: float
-    burst: int = 0
 
 
 BY_RATE = "limit_req_zone $server_port zone=z:1m rate=10r/s;"
 BY_NUMBER = "limit_conn_zone $server_port zone=z:1m;"
 LIMITS = {
-    "a bucket with a burst": NginxLimit(BY_RATE, "limit_req zone=z burst=20 nodelay;", 10, (1.15, 1.5), 0.03, 20),
-    "a bucket without one": NginxLimit(BY_RATE, "limit_req zone=z;", 10, (1.5, 2), 0.05),
-    "two open calls": NginxLimit(BY_NUMBER, "limit_conn z 2;", 2 / LATENCY, (1.5, 2), 0.05),
+    "a bucket with a burst": NginxLimit(BY_RATE, "limit_req zone=z burst=20 nodelay;", 10, 0.03),
+    "a bucket without one": NginxLimit(BY_RATE, "limit_req zone=z;", 10, 0.05),
+    "two open calls": NginxLimit(BY_NUMBER, "limit_conn z 2;", 2 / LATENCY, 0.05),
 }
 
 
@@ -78,9 +82,9 @@ def measure(
     return calls[-1].at - began, sum(call.status != 202 and call.at > began + 1 for call in calls)
 
 
-def lost_share(seconds: float, per_second: float, burst: int = 0) -> float:
-    """Return the time that a run took beyond what the limit allows, as a share of the ideal time of a longer one."""
-    return (seconds - (ROWS - burst) / per_second - 3) / ((COMPARED - burst) / per_second + 3)
+def goes_on(seconds: float, per_second: float) -> bool:
+    """Return whether a run nowhere stood still."""
+    return seconds <= PATIENCE * ROWS / per_second + PATIENCE_SECONDS
 
 
 @needs("nginx")
@@ -94,10 +98,8 @@ def test_the_limits_of_nginx(
     rate = f"{share * limit.per_second:g}/s" if share else "off"
     with limited_nginx(program.folder, partner, limit, status, names_wait=names_wait) as gateway:
         seconds, late = measure(program, gateway, "--rate", rate)
-    rate_allowed = limit.per_second * min(1, share or 1)
-    is_hidden = status == 503
-    assert lost_share(seconds, rate_allowed, limit.burst) <= (2 if is_hidden else limit.most[not names_wait]) - 1
-    assert late <= COMPARED * (0.1 if is_hidden else limit.late_share) + 2
+    assert goes_on(seconds, limit.per_second * min(1, share or 1))
+    assert late <= COMPARED * (0.1 if status == 503 else limit.late_share) + 2
     assert {len(ids) for ids in partner.ids.values()} == {1}
     assert share == 0.5 or any(call.status == status for call in gateway.calls())
 
@@ -124,6 +126,6 @@ def test_the_windows_of_haproxy(
         nginx(program.folder, windows.port) as gateway,
     ):
         seconds, late = measure(program, gateway, "--rate", rate)
-    assert lost_share(seconds, 10 * min(1, share or 1)) <= (0.15 if names_wait else 0.5)
+    assert goes_on(seconds, 10 * min(1, share or 1))
     assert late <= COMPARED * 0.03 + 2
     assert share == 0.5 or any(call.status == 429 for call in gateway.calls())
