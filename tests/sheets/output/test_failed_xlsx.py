@@ -100,6 +100,7 @@ def test_allowed_values_can_be_chosen(failed: Path) -> None:
 def test_everything_names_it(program: Program, failed: Path) -> None:
     assert f'"failed_xlsx": "{failed.resolve()}"' in (failed.parent / "summary.json").read_text()
     shown = program("results", failed.parent.name).err
+    assert not list(failed.parent.glob("*.edited-*"))
     assert f"Failed:   {failed.resolve()}" in shown
     assert "Correct 5 rows in failed.xlsx, then send them with: bulkreact run" in shown
     assert "paste the id again in failed.xlsx" in (failed.parent / "report.html").read_text()
@@ -162,10 +163,17 @@ def test_it_is_there_whenever_there_are_results_as_a_workbook(program: Program, 
 
 
 def test_columns_that_were_named_are_found(program: Program, target: tuple[str, ...]) -> None:
-    header = ("Nummer", *HEADER[1:])
-    write_csv(program.folder / "input.csv", [("1E+9", *row(guid(1))[1:])], header)
+    header = ("Text", "Nummer", *HEADER[1:])
+    write_csv(program.folder / "input.csv", [("", "1E+9", *row(guid(1))[1:])], header)
     run = program("run", "input.csv", *target, "--map", "customer_id=Nummer", "--xlsx").run
-    assert sheet_of(run / "failed.xlsx")["A2"].comment.text.startswith("customer_id is not a GUID: '1E+9'")
+    sheet = sheet_of(run / "failed.xlsx")
+    assert sheet["B2"].comment.text.startswith("customer_id is not a GUID: '1E+9'")
+    assert sheet["A2"].comment is None
+
+
+def test_it_is_removed_with_its_run(program: Program, failed: Path) -> None:
+    assert "Removed 1 run." in program("prune", "--older-than", "0s", "--yes").out
+    assert not failed.parent.exists()
 
 
 def write_rows(path: Path, count: int, description: str = "customer_id is empty") -> Path:
