@@ -12,6 +12,7 @@ from bulkreact.inbox import file_moves
 from bulkreact.inbox.folder import Folder, no_target
 from bulkreact.inbox.foreign_file import FileChangedError, FileSnapshot, digest_of, take_snapshot
 from bulkreact.inbox.ledger import LedgerEntry
+from bulkreact.inbox.report_links import link_to_copies
 from bulkreact.inbox.scan import DONE, FAILED
 from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.report_html import REPORT
@@ -60,12 +61,15 @@ class FileMover:
         if self.keep:
             return None
         with _as_results_error(entry.file_name):
-            names = (RESULTS, WORKBOOK, REPORT, *(() if ended_well else (_failed_file(run),)))
-            for name in names:
-                if (run / name).is_file():
-                    end = f".{entry.run_id}.{name}"
-                    stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
-                    file_moves.copy(run / name, self._folder(DONE), f"{stem}{end}")
+            names = (RESULTS, WORKBOOK, *(() if ended_well else (_failed_file(run),)))
+            copies = {
+                name: file_moves.copy(run / name, self._folder(DONE), _copy_name(entry, name)).name
+                for name in names
+                if (run / name).is_file()
+            }
+            if (run / REPORT).is_file():
+                page = link_to_copies((run / REPORT).read_bytes(), copies)
+                file_moves.write(page, self._folder(DONE), _copy_name(entry, REPORT))
             source = self.find_input(entry)
         return self._move(source, DONE) if source else None
 
@@ -93,6 +97,12 @@ class FileMover:
         if folder is None:
             raise FileNotFoundError(errno.ENOENT, "Its new folder was removed")
         return folder
+
+
+def _copy_name(entry: LedgerEntry, name: str) -> str:
+    end = f".{entry.run_id}.{name}"
+    stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
+    return f"{stem}{end}"
 
 
 def _failed_file(run: Path) -> str:

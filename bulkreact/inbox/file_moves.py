@@ -56,7 +56,12 @@ def move_with_note(inbox: Folder, file: FileSnapshot, folder: Folder, text: str)
 
 def copy(file: Path, folder: Folder, name: str) -> Path:
     """Copy a file into a folder, under a numbered name if another file has its own; return the copy's path."""
-    return folder.path / next(candidate for candidate in _candidates(name) if _copy_to(file, folder, candidate))
+    return _write_new(folder, name, lambda: file.open("rb"))
+
+
+def write(content: bytes, folder: Folder, name: str) -> Path:
+    """Write a file into a folder, under a numbered name if another file has its own; return its path."""
+    return _write_new(folder, name, lambda: io.BytesIO(content))
 
 
 def _candidates(first: str) -> Iterator[str]:
@@ -132,12 +137,12 @@ def _write_note(folder: Folder, name: str, text: bytes) -> bool:
     return _write_once(folder, name, lambda: io.BytesIO(text))
 
 
-def _copy_to(file: Path, folder: Folder, name: str) -> bool:
-    """Copy a file unless the name has other content; return whether the content is there now."""
-    return _write_once(folder, name, lambda: file.open("rb"))
+def _write_new(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> Path:
+    return folder.path / next(free for free in _candidates(name) if _write_once(folder, free, open_content))
 
 
 def _write_once(folder: Folder, name: str, open_content: Callable[[], BinaryIO]) -> bool:
+    """Write a file unless the name has other content; return whether the content is there now."""
     if folder.status(name) is not None:
         return _has_content(folder, name, open_content)
     with open_content() as content:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote
 
 import pytest
 
@@ -429,7 +430,9 @@ def test_the_file_with_failed_rows_shows_by_its_name_what_did_not_end_well(
     assert names == [f"bad.{run.name}.{failed}"]
     assert (done / names[0]).read_bytes() == (run / failed).read_bytes()
     assert (done / names[0]).stat().st_mode & 0o044
-    assert (done / f"bad.{run.name}.report.html").is_file()
+    report = (done / f"bad.{run.name}.report.html").read_text()
+    links = re.findall(r' href="([^"#:/]+)"', report)
+    assert {unquote(link) for link in links} <= set(file_names(done))
 
 
 @pytest.mark.parametrize("folder", ["done", ""])
