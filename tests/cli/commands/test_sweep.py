@@ -667,7 +667,7 @@ def interrupt_question(process: "subprocess.Popen[str]", number: signal.Signals)
 def wait_for_question(stderr: IO[str], file_name: str) -> None:
     """Read what the program prints until it has asked about a file."""
     printed = ""
-    while not re.search(rf"{file_name}: run .*Reactivate .*\[y/N\]", printed, re.DOTALL):
+    while not re.search(rf"Input: +{file_name}, .*Reactivate .*\[y/N\]", printed, re.DOTALL):
         printed += stderr.read(1)
 
 
