@@ -234,12 +234,13 @@ class ResultRow(Struct, frozen=True, gc=False):
 
 
 class CustomerSummary(Struct, frozen=True):
-    """How many rows a customer has, how many of them did not succeed, and their statuses."""
+    """How many rows a customer has, how many of them did not succeed, and their statuses; ``name`` if it is known."""
 
     customer_id: str
     rows: int
     needing_attention: int
     statuses: tuple[tuple[Status, int], ...]
+    name: str = ""
 
 
 class SessionTimeline(Struct, frozen=True):
@@ -266,6 +267,28 @@ class OutageRecord(Struct, frozen=True):
     next_probe_at: str
     probes: int
     cause: str
+
+
+class ThrottlePeriod(Struct, frozen=True):
+    """A time in which Partner Center throttled calls, until the next call after that; times are UTC, ISO 8601.
+
+    ``pause_seconds`` is the longest time after such an answer in which nothing was sent.
+    """
+
+    since: str
+    until: str
+    calls: int
+    pause_seconds: float
+
+
+class RunProcess(Struct, frozen=True):
+    """One process that worked on a run; what is known of its end is empty while it works, and after a kill."""
+
+    command: str
+    started_at: str
+    ended_at: str
+    state: str
+    reason: str
 
 
 class Discovered(Struct, frozen=True):

@@ -219,11 +219,8 @@ def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> No
 
 def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     """Write the files; verifying a run later does not change how its sending ended."""
-    status = (
-        RunStatus(stop_reason, job.configured_per_minute, now)
-        if job.sends_rows
-        else latest_run_status(job.folder, now=now)
-    )
+    own = RunStatus(stop_reason, job.configured_per_minute, now)
+    status = own if job.sends_rows else latest_run_status(job.folder, now=now)
     _remove_partial_files(job.folder)
     results = ResultFiles(
         job.folder,
@@ -234,6 +231,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         results_copy=job.output.results,
         latest=store.latest_summary_path(job.folder),
         xlsx=job.output.xlsx,
+        process_status=own,
     ).write()
     return results if job.sends_rows else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
 

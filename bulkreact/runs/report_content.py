@@ -1,14 +1,39 @@
 """Builds the content of a run's report from its journal."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.batch.journal.customer_counts import CustomerCounts
-from bulkreact.models import RunState, SessionTimeline, Status
-from bulkreact.runs.run_status import RunOverview
-from bulkreact.sheets.output.report_data import CUSTOMERS_SHOWN, NextStep, ReportBuilder, RunReport, summarize_statuses
+from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.models import CustomerSummary, RunState, Status
+from bulkreact.runs.customer_names import customer_names, name_column
+from bulkreact.runs.report_events import end_process, run_events
+from bulkreact.runs.run_status import RunOverview, RunStatus
+from bulkreact.sheets.output.report_data import (
+    CUSTOMERS_SHOWN,
+    EVENTS_SHOWN,
+    SESSIONS_SHOWN,
+    NextStep,
+    ReportBuilder,
+    ReportFile,
+    RunEvent,
+    RunReport,
+    summarize_statuses,
+)
+from bulkreact.sheets.output.report_rows import KnownColumns
+from bulkreact.sheets.reference_column import reference_column
 from bulkreact.wording import plural
 
+_FILES = {
+    "results.xlsx": "every row with its status, for filtering and sorting",
+    "results.csv": "every row with its status and request id, in the order of the input",
+    "failed.xlsx": "the rows that did not succeed: the cell to be corrected is marked and explained; correct it there and run the file",
+    "failed.csv": "the rows that did not succeed, with the same columns: correct them there and run it as an input",
+    "summary.json": "the numbers of this page for programs",
+}
 _EXIT_MEANINGS = {
     0: "all rows that were sent succeeded",
     1: "the run is complete; some rows did not end well",
@@ -24,15 +49,22 @@ _EXIT_MEANINGS = {
 
 def report_of(
     overview: RunOverview,
-    next_steps: Iterable[NextStep],
-    timelines: tuple[list[SessionTimeline], int],
+    journal: JournalReader,
     builder: ReportBuilder,
     customers: CustomerCounts,
+    *,
+    next_steps: Iterable[NextStep],
+    files: Collection[str],
+    ended: RunStatus | None,
 ) -> RunReport:
-    """Return the report of a run; ``timelines`` are the latest sessions and the number of earlier ones."""
+    """Return the report of a run; ``files`` are the names of those beside it.
+
+    ``ended`` is the end of the process that writes the report, None if that does not work on the run.
+    """
     metadata, status, groups = overview.metadata, overview.status, builder.groups()
     customer_count, affected_count = customers.totals()
-    shown, earlier = timelines
+    sessions, earlier_sessions = journal.session_timelines(limit=SESSIONS_SHOWN)
+    events = _events(overview, journal, ended)
     return RunReport(
         title=f"Retry of {metadata.input_name}" if metadata.retry_of else f"Reactivation of {metadata.input_name}",
         headline=_headline(overview, builder),
@@ -51,14 +83,43 @@ def report_of(
         next_steps=tuple(next_steps),
         groups=groups,
         other_rows=builder.needing_attention - sum(group.rows for group in groups),
-        customers=tuple(customers.most_affected(CUSTOMERS_SHOWN)),
+        rows=tuple(builder.rows),
+        more_rows=builder.needing_attention - len(builder.rows),
+        failed_file=builder.failed_file,
+        reference_header=builder.columns.reference_header,
+        files=tuple(ReportFile(name, description) for name, description in _FILES.items() if name in files),
+        customers=_name_customers(journal, customers.most_affected(CUSTOMERS_SHOWN)),
         customer_count=customer_count,
         affected_count=affected_count,
-        sessions=tuple(shown),
-        earlier_sessions=earlier,
-        failed_file=builder.failed_file,
+        sessions=tuple(sessions),
+        earlier_sessions=earlier_sessions,
+        events=events[-EVENTS_SHOWN:],
+        earlier_events=max(0, len(events) - EVENTS_SHOWN),
         details=run_details(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
     )
+
+
+def known_columns(metadata: RunMetadata) -> KnownColumns:
+    """Return by which columns people know the rows of a run."""
+    reference = reference_column(metadata.header)
+    return KnownColumns(
+        name_column(metadata), reference, "" if reference is None else metadata.header[reference].strip()
+    )
+
+
+def _events(overview: RunOverview, journal: JournalReader, ended: RunStatus | None) -> tuple[RunEvent, ...]:
+    # One more than is shown says that there are more.
+    limit = EVENTS_SHOWN + 1
+    processes = journal.processes(limit=limit)
+    if processes and ended:
+        # Its end is recorded when everything else is.
+        processes = (*processes[:-1], end_process(processes[-1], ended))
+    return run_events(processes, overview.outages, journal.throttle_periods(limit=limit))
+
+
+def _name_customers(journal: JournalReader, customers: Sequence[CustomerSummary]) -> tuple[CustomerSummary, ...]:
+    names = customer_names(journal, [customer.customer_id for customer in customers])
+    return tuple(replace(customer, name=names.get(customer.customer_id, "")) for customer in customers)
 
 
 def run_details(overview: RunOverview, *, finished_at: str = "") -> tuple[tuple[str, str], ...]:

@@ -16,12 +16,12 @@ from bulkreact.runs.customer_names import describe_affected
 from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
-from bulkreact.runs.report_content import report_of, run_details
+from bulkreact.runs.report_content import known_columns, report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.output import failed_xlsx, report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.edited_files import set_aside_edited
-from bulkreact.sheets.output.report_data import SESSIONS_SHOWN, NextStep, ReportBuilder
+from bulkreact.sheets.output.report_data import NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.wording import describe_error, printable, shell_quote
@@ -84,7 +84,8 @@ class ResultFiles:
     """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
     ``reports`` is the folder that the command line names, ``resume_command`` continues a stopped run. ``xlsx``:
-    whether to write a workbook; None leaves that to the input and to an existing workbook.
+    whether to write a workbook; None leaves that to the input and to an existing workbook. ``process_status`` is how the
+    process that writes them ends its work on the run, None if it does not work on it.
     """
 
     folder: Path
@@ -95,6 +96,7 @@ class ResultFiles:
     results_copy: Path | None = None
     latest: Path | None = None
     xlsx: bool | None = None
+    process_status: RunStatus | None = None
 
     def write(self) -> WrittenResults:
         """Write all result files; ResultsNotWrittenError names what to do if that fails."""
@@ -122,7 +124,7 @@ class ResultFiles:
             no_workbook = results_xlsx.size_error(journal.row_count(), len(header)) if wants_workbook else ""
             files = self._files(workbook=wants_workbook and not no_workbook)
             failed = Path(correctable_file(files))
-            builder = ReportBuilder(failed.name)
+            builder = ReportBuilder(failed.name, known_columns(journal.metadata))
             adder = result_adder(journal.metadata)
             rows = _collect(journal.typed_rows() if adder else journal.result_rows(), builder, customers, adder)
             command = correct_command(journal.metadata, str(failed), self.reports)
@@ -148,8 +150,11 @@ class ResultFiles:
                 )
             )
             affected = describe_affected(journal)
-            timelines = journal.session_timelines(limit=SESSIONS_SHOWN)
-            report_html.write(to, report_of(overview, steps, timelines, builder, customers))
+            names = [Path(path).name for path in files.values()]
+            report = report_of(
+                overview, journal, builder, customers, next_steps=steps, files=names, ended=self.process_status
+            )
+            report_html.write(to, report)
         summary = overview.to_dict() | {"files": files}
         results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
         if self.latest:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-_VOID = {"meta", "br", "rect", "line"}
+_VOID = {"meta", "br", "rect", "line", "input"}
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Page(HTMLParser):
             self.broken.append(tag)
 
     def handle_data(self, data: str) -> None:
-        if {"style", "title", "desc"} & set(self.open[-1:]):
+        if {"style", "script", "title", "desc"} & set(self.open[-1:]):
             return
         self.text += data
         self.sections[self._section] = self.sections.get(self._section, "") + data

@@ -17,6 +17,7 @@ from bulkreact.batch.journal import (
     retry_candidates,
     row_results,
     row_transfers,
+    run_history,
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
@@ -28,7 +29,7 @@ from bulkreact.batch.journal.outcome_tail import InputCounts, NewOutcome
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
-from bulkreact.models import OutageRecord, ResultRow, SessionTimeline
+from bulkreact.models import OutageRecord, ResultRow, RunProcess, SessionTimeline, ThrottlePeriod
 
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
@@ -183,6 +184,14 @@ class JournalReader:
         if not self.connection.execute(_HAS_OUTAGES).fetchone()[0]:
             return ()
         return tuple(OutageRecord(*row) for row in self.connection.execute(_OUTAGES))
+
+    def processes(self, *, limit: int) -> tuple[RunProcess, ...]:
+        """Return the latest processes that worked on the run, in their order."""
+        return run_history.run_processes(self.connection, limit=limit)
+
+    def throttle_periods(self, *, limit: int) -> tuple[ThrottlePeriod, ...]:
+        """Return the latest periods in which Partner Center throttled the run, in their order."""
+        return run_history.throttle_periods(self.connection, limit=limit)
 
     def write_calls(self) -> list[WriteCall]:
         """Return every write call, in the order in which they were made."""

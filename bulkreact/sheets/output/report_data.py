@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE, find_entries, lookup_outcome, name_failed_file
+from bulkreact.sheets.output.report_rows import ROWS_LISTED, AttentionRow, KnownColumns, attention_row
 
 ROWS_SHOWN = 50
 GROUPS_SHOWN = 50
 CUSTOMERS_SHOWN = 50
 SESSIONS_SHOWN = 6
+EVENTS_SHOWN = 50
 _MOST_GROUPS = 1000
+_UNKNOWN = KnownColumns()
 _DESCRIPTION_SHOWN = 300
 
 
@@ -48,10 +51,15 @@ class ErrorGroup:
 
 
 class ReportBuilder:
-    """Groups the rows of a run by outcome; failed ones are corrected in ``failed_file``."""
+    """Groups the rows of a run by outcome, and keeps the first of those that need attention.
 
-    def __init__(self, failed_file: str = FAILED_FILE) -> None:
+    Failed ones are corrected in ``failed_file``.
+    """
+
+    def __init__(self, failed_file: str = FAILED_FILE, columns: KnownColumns = _UNKNOWN) -> None:
         self.failed_file = failed_file
+        self.columns = columns
+        self.rows: list[AttentionRow] = []
         self.succeeded = 0
         self.needing_attention = 0
         self.excluded_by_limit = 0
@@ -65,16 +73,17 @@ class ReportBuilder:
             self.excluded_by_limit += 1
         else:
             self.needing_attention += 1
-            self._add_to_group(row)
+            entry = _find_entry(row)
+            self._add_to_group(row, entry)
+            if len(self.rows) < ROWS_LISTED:
+                self.rows.append(attention_row(row, entry.description, self.columns, self.failed_file))
 
     def groups(self) -> tuple[ErrorGroup, ...]:
         """Return the most frequent groups, as many as the report shows."""
         return tuple(sorted(self._groups.values(), key=lambda group: -group.rows)[:GROUPS_SHOWN])
 
-    def _add_to_group(self, row: ResultRow) -> None:
+    def _add_to_group(self, row: ResultRow, entry: ErrorCode) -> None:
         outcome = row.outcome
-        http_status = outcome.call.answer.http_status if outcome.call else None
-        entry = lookup_outcome(outcome.status, http_status, outcome.code)
         key = (outcome.code or outcome.status, entry)
         if key not in self._groups:
             if len(self._groups) == _MOST_GROUPS:
@@ -82,6 +91,11 @@ class ReportBuilder:
             named = replace(entry, advice=name_failed_file(entry.advice, self.failed_file))
             self._groups[key] = ErrorGroup(key[0], named, outcome.description[:_DESCRIPTION_SHOWN])
         self._groups[key].add(row)
+
+
+def _find_entry(row: ResultRow) -> ErrorCode:
+    outcome = row.outcome
+    return lookup_outcome(outcome.status, outcome.call.answer.http_status if outcome.call else None, outcome.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +123,30 @@ class NextStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RunEvent:
+    """What happened to a run at a time, or from then until another; empty if no end was recorded."""
+
+    since: str
+    until: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A file beside the report, and what it has."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """The whole content of the report; times are UTC, ISO 8601 with ``Z``.
 
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
-    not succeed for reasons outside ``groups``; failed rows are corrected in ``failed_file``; ``earlier_sessions`` are not among ``sessions``.
+    not succeed for reasons outside ``groups``; ``more_rows`` need attention besides ``rows`` and are in ``failed_file``.
+    ``earlier_sessions`` are not among ``sessions``, nor ``earlier_events`` among ``events``.
     """
 
     title: str
@@ -133,13 +166,19 @@ class RunReport:
     next_steps: tuple[NextStep, ...]
     groups: tuple[ErrorGroup, ...]
     other_rows: int
+    rows: tuple[AttentionRow, ...]
+    more_rows: int
+    reference_header: str
+    failed_file: str
+    files: tuple[ReportFile, ...]
     customers: tuple[CustomerSummary, ...]
     customer_count: int
     affected_count: int
     sessions: tuple[SessionTimeline, ...]
     earlier_sessions: int
+    events: tuple[RunEvent, ...]
+    earlier_events: int
     details: tuple[tuple[str, str], ...]
-    failed_file: str = FAILED_FILE
 
 
 def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSummary, ...]:

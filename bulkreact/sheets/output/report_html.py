@@ -1,8 +1,10 @@
-"""Writes report.html: one file without scripts that loads nothing."""
+"""Writes report.html: one file that loads nothing, and is complete without its script."""
 
 import unicodedata
-from datetime import UTC, datetime
+from base64 import b64encode
+from datetime import UTC, datetime, tzinfo
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 REPORT = "report.html"
-_TEMPLATE = "report.html.jinja"
 # Unicode categories: controls, invisible formats, surrogates, line and paragraph separators.
 _REPLACED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Persian, Indian languages and emoji need these.
@@ -51,10 +52,19 @@ def template() -> "Template":
         optimized=False,
     )
     environment.filters.update(
-        number=_number, utc_time=_format_time, sentence=_sentence, duration=_duration, clock=_clock
+        number=_number, local_time=local_time, sentence=_sentence, duration=_duration, clock=_clock, sha256=_sha256
     )
-    environment.globals.update(bar_segments=charts.bar_segments, timeline_bars=charts.timeline_bars)
-    return environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
+    environment.globals.update(
+        bar_segments=charts.bar_segments,
+        timeline_bars=charts.timeline_bars,
+        style=_read("report.css"),
+        script=_read("report.js"),
+    )
+    return environment.from_string(_read("report.html.jinja"))
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
 
 
 def strip_control_characters(text: str) -> str:
@@ -78,9 +88,29 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-def _format_time(value: str) -> str:
-    time = datetime.fromisoformat(value).astimezone(UTC)
-    return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
+def local_time(value: str, zone: tzinfo | None = None) -> str:
+    """Return a time in a zone, by default this machine's, with the zone's name, and in UTC."""
+    utc = datetime.fromisoformat(value).astimezone(UTC)
+    time = utc.astimezone(zone)
+    if not time.utcoffset():
+        return f"{_date(utc)}, {utc:%H:%M:%S} UTC"
+    day = "" if time.date() == utc.date() else f"{_date(utc)}, "
+    return f"{_date(time)}, {time:%H:%M:%S} {_zone_name(time)} ({day}{utc:%H:%M:%S} UTC)"
+
+
+def _date(time: datetime) -> str:
+    return f"{time.day} {time:%B %Y}"
+
+
+def _zone_name(time: datetime) -> str:
+    """Return the zone's name, or its distance from UTC if the system has none."""
+    name = time.tzname() or ""
+    return name if any(map(str.isalpha, name)) else f"UTC{time.isoformat()[-6:]}"
+
+
+def _sha256(text: str) -> str:
+    """Return the source of a text for a content security policy."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _sentence(text: str) -> str:

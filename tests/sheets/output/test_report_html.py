@@ -5,10 +5,13 @@ import re
 import shutil
 import signal
 import subprocess
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -16,10 +19,18 @@ from hypothesis import strategies as st
 
 from bulkreact.batch.journal.call_timeline import bucket_seconds
 from bulkreact.batch.journal.customer_counts import CustomerCounts
-from bulkreact.models import Answer, Call, Outcome, ResultRow, SessionTimeline, Status
+from bulkreact.models import Answer, Call, CustomerSummary, Outcome, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, lookup_outcome
 from bulkreact.sheets.output import charts, report_html
-from bulkreact.sheets.output.report_data import NextStep, ReportBuilder, RunReport, summarize_statuses
+from bulkreact.sheets.output.report_data import (
+    NextStep,
+    ReportBuilder,
+    ReportFile,
+    RunEvent,
+    RunReport,
+    summarize_statuses,
+)
+from bulkreact.sheets.output.report_rows import KnownColumns
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
 from tests.support.ids import AT, HEADER, guid, read_csv, row, scenario_id, write_csv
@@ -218,12 +229,16 @@ def test_cells_of_the_input_are_text_and_nothing_else(program: Program, partner:
 
 def make_report(text: str, number: int = 1) -> RunReport:
     """Return a report in which whatever can come from outside is this text."""
-    gathering = ReportBuilder()
+    gathering = ReportBuilder(columns=KnownColumns(0, 1, text))
     call = Call(1, text, text, AT, AT, Answer(404, text, text, business=True))
     for row_number in range(number):
         gathering.add(
             ResultRow(
-                row_number, (), Outcome(Status.FAILED, 1, call, text, text), succeeded=False, excluded_by_limit=False
+                row_number,
+                (text, text),
+                Outcome(Status.FAILED, 1, call, text, text),
+                succeeded=False,
+                excluded_by_limit=False,
             )
         )
     return RunReport(
@@ -244,11 +259,18 @@ def make_report(text: str, number: int = 1) -> RunReport:
         next_steps=(NextStep(text, text, text),),
         groups=gathering.groups(),
         other_rows=0,
-        customers=(),
+        rows=tuple(gathering.rows),
+        more_rows=number - len(gathering.rows),
+        reference_header=text,
+        failed_file="failed.csv",
+        files=(ReportFile("results.csv", text),),
+        customers=(CustomerSummary(guid(1), number, number, ((Status.FAILED, number),), text),),
         customer_count=0,
         affected_count=0,
         sessions=(SessionTimeline(text, AT, 1, ((2, 1),)),),
         earlier_sessions=0,
+        events=(RunEvent(AT, AT, text, text),),
+        earlier_events=1,
         details=((text, text),),
     )
 
@@ -273,15 +295,92 @@ def test_it_loads_nothing(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [*MIXED, 429], "--attempts", "1")
     read, source = report(ended.run), (ended.run / "report.html").read_text(encoding="utf-8")
     tags = {tag for tag, _ in read.elements}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "img", "image", "base", "form", "use", "a"}
-    assert read.attributes("src", "href", "xlink:href", "srcset", "action", "style", "http-equiv") == [
+    assert not tags & {"link", "iframe", "object", "embed", "img", "image", "base", "form", "use"}
+    assert read.attributes("src", "xlink:href", "srcset", "action", "style", "http-equiv") == [
         "Content-Security-Policy"
     ]
+    assert [
+        link for link in read.attributes("href") if not link.startswith("#") and not (ended.run / link).is_file()
+    ] == []
     assert not [name for _, values in read.elements for name in values if name.startswith("on")]
     assert {link for link in re.findall(r"url\((.*?)\)", source) if not link.startswith("#")} == set()
     assert "@import" not in source
-    policy = next(values["content"] for _, values in read.elements if "http-equiv" in values)
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+    policy = next(values["content"] for _, values in read.elements if "http-equiv" in values).split("; ")
+    assert {"default-src 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'"} < {
+        *policy
+    }
+    for tag in ("style", "script"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", source, re.DOTALL)
+        digest = b64encode(sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_rows_that_need_attention_are_listed_as_people_know_them(program: Program, partner: Partner) -> None:
+    ids = [row(scenario_id(http, number), number) for number, http in enumerate([202, 800111, 900278, 20002])]
+    cells = [("Contoso, Ltd", "INV-1"), ("Fabrikam <Tiles>", " INV-2 "), ("", "INV-3"), ("Lucerne", "")]
+    lines = [(name, *target, invoice) for (name, invoice), target in zip(cells, ids, strict=True)]
+    write_csv(program.folder / "input.csv", lines, ("Kundenname", *HEADER, "Rechnungsnummer"))
+    ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--attempts", "1")
+    listed = [cells for cells in report(ended.run).cells if len(cells) == 6 and cells[0].isdecimal()]
+    failed = read_csv(ended.run / "failed.csv")
+    assert [(cells[0], cells[3], cells[5]) for cells in listed] == [
+        (line["row"], line["status"], line["advice"]) for line in failed
+    ]
+    assert [cells[1:3] for cells in listed] == [
+        [f"Fabrikam <Tiles>{ids[1][0]}", "INV-2"],
+        [ids[2][0], "INV-3"],
+        [f"Lucerne{ids[3][0]}", ""],
+    ]
+    described = [(line["error_code"], line["error_description"]) for line in failed]
+    assert [
+        cells for cells, parts in zip(listed, described, strict=True) if not all(map(cells[4].__contains__, parts))
+    ] == []
+    assert "Rechnungsnummer" in report(ended.run).sections["rows"]
+    customers = report(ended.run).sections["customers"]
+    assert ("Contoso, Ltd" in customers, "Fabrikam <Tiles>" in customers) == (True, True)
+
+
+def test_a_run_whose_rows_ended_well_lists_none(program: Program, partner: Partner) -> None:
+    read = report(run(program, partner, ["a", "b"]).run)
+    assert "rows" not in read.sections
+    assert [link for link in read.attributes("href") if link == "#rows"] == []
+
+
+def test_of_many_rows_the_first_are_listed_and_the_file_is_named_for_the_others(tmp_path: Path) -> None:
+    report_html.write(tmp_path, make_report("x", 2100))
+    read = report(tmp_path)
+    assert len([cells for cells in read.cells if cells[1:3] == ["x", "x"]]) == 2000
+    assert "These are the first 2,000 rows. The other 100 are in failed.csv." in read.sections["rows"]
+
+
+def test_long_cells_take_little_room_in_a_listed_row() -> None:
+    call = Call(1, "", "", AT, AT, Answer(404, "800111", "d" * 5000, business=True))
+    outcome = Outcome(Status.FAILED, 1, call, "800111", "d" * 5000)
+    builder = ReportBuilder(columns=KnownColumns(0, 1, "Invoice"))
+    builder.add(ResultRow(2, ("n" * 5000, "i" * 5000), outcome, succeeded=False, excluded_by_limit=False))
+    (listed,) = builder.rows
+    assert sum(map(len, (listed.customer, listed.reference, listed.description))) < 500
+    assert [text[-1] for text in (listed.customer, listed.reference, listed.description)] == ["…"] * 3
+
+
+def test_a_row_with_fewer_cells_than_the_header_is_listed() -> None:
+    outcome = Outcome(Status.INVALID, 0, None, "ragged-row", "")
+    builder = ReportBuilder(columns=KnownColumns(7, 8, "Invoice"))
+    builder.add(ResultRow(2, ("a",), outcome, succeeded=False, excluded_by_limit=False))
+    assert [(listed.customer, listed.reference) for listed in builder.rows] == [("", "")]
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Europe/Berlin", "1 July 2026, 01:30:05 CEST (30 June 2026, 23:30:05 UTC)"),
+        ("America/New_York", "30 June 2026, 19:30:05 EDT (23:30:05 UTC)"),
+        ("America/Sao_Paulo", "30 June 2026, 20:30:05 UTC-03:00 (23:30:05 UTC)"),
+        ("UTC", "30 June 2026, 23:30:05 UTC"),
+    ],
+)
+def test_times_are_local_with_their_zone_and_in_utc(zone: str, shown: str) -> None:
+    assert report_html.local_time("2026-06-30T23:30:05.123Z", ZoneInfo(zone)) == shown
 
 
 def test_it_can_be_read_by_those_who_do_not_see_it(program: Program, partner: Partner) -> None:
