@@ -1,11 +1,13 @@
 """Sums the column that --sum names: what a run would send, and how its rows ended."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
-from bulkreact.batch.journal.column_cells import DUPLICATE, INVALID, LEFT_OUT, column_cells
+from bulkreact.batch.journal.column_cells import TO_SEND, cells_by_customer, column_cells
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import ResultRow, Status
 from bulkreact.sheets.column_sum import ColumnAdder, ColumnSum, sum_exactly
@@ -13,40 +15,45 @@ from bulkreact.sheets.columns import find_by_name
 from bulkreact.wording import plural, printable
 
 _AnySum = ColumnSum[str] | ColumnSum[tuple[Status, bool]]
-_OTHERS = (DUPLICATE, INVALID, LEFT_OUT)
 _NOT_SENT = {Status.INVALID, Status.DUPLICATE}
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSum:
-    """The amounts of a plan: by customer, and by why a row is not sent."""
+    """The amounts in a column of a draft, by whether its rows are sent."""
 
+    folder: Path
+    column: int
     amounts: ColumnSum[str]
 
     @property
     def total(self) -> Decimal:
         """Return the total of the rows to be sent."""
-        return sum_exactly(self.per_customer.values())
-
-    @property
-    def per_customer(self) -> Mapping[str, Decimal]:
-        """Return the totals of the rows to be sent by customer."""
-        return {key: total for key, total in self.amounts.totals.items() if key not in _OTHERS}
+        return self.amounts.total(TO_SEND)
 
     @property
     def not_sent(self) -> Mapping[str, Decimal]:
         """Return the totals of the other rows by the reason, those that there are."""
-        return {key: self.amounts.totals[key] for key in _OTHERS if key in self.amounts.totals}
+        return {key: total for key, total in self.amounts.totals.items() if key != TO_SEND}
+
+    def per_customer(self, customers: Iterable[str] | None = None) -> Iterator[tuple[str, Decimal]]:
+        """Yield customers with the totals of their rows to be sent; all customers, if none are given."""
+        if self.amounts.problem:
+            return
+        cells = cells_by_customer(self.folder, self.column, customers)
+        for customer, group in groupby(cells, key=itemgetter(0)):
+            numbers = (self.amounts.read(cell, self.column, typed) for _, _, cell, typed in group)
+            yield customer, sum_exactly(numbers)
 
     def describe(self) -> str:
         """Return the total of the rows to be sent, and what is not in it, for people; or why it is not known."""
         others = [f"{key.replace('_', ' ')} {self.amounts.format(total)}" for key, total in self.not_sent.items()]
         return "; ".join((_describe(self.amounts, self.total), *others))
 
-    def to_dict(self) -> dict[str, object]:
-        """Return it for JSON; numbers as texts, which no reader rounds."""
-        totals = {"per_customer": _texts(self.per_customer), "not_sent": _texts(self.not_sent)}
-        return {**_members(self.amounts, self.total), **totals}
+    def members(self) -> Iterator[tuple[str, object]]:
+        """Yield what JSON says of it besides the customers; numbers as texts, which no reader rounds."""
+        yield from _members(self.amounts, self.total).items()
+        yield "not_sent", _texts(self.amounts, self.not_sent)
 
 
 def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str) -> PlannedSum | None:
@@ -57,7 +64,7 @@ def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str) -> Plann
     adder: ColumnAdder[str] = ColumnAdder(sum_header, columns[0])
     for cell in column_cells(folder, columns[0]):
         adder.add(*cell)
-    return PlannedSum(adder.result())
+    return PlannedSum(folder, columns[0], adder.result())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class ResultSum:
 
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON; numbers as texts, which no reader rounds."""
-        return {**_members(self.amounts, self.total), "by_status": _texts(self.by_status)}
+        return {**_members(self.amounts, self.total), "by_status": _texts(self.amounts, self.by_status)}
 
 
 class ResultAdder:
@@ -132,11 +139,11 @@ def _members(amounts: _AnySum, total: Decimal) -> dict[str, object]:
     return {
         "column": amounts.header,
         "currency": amounts.currency,
-        "total": None if amounts.problem else f"{total:f}",
+        "total": None if amounts.problem else amounts.to_text(total),
         "without_amount": amounts.blank,
         "problem": amounts.problem,
     }
 
 
-def _texts(totals: Mapping[str, Decimal]) -> dict[str, str]:
-    return {key: f"{total:f}" for key, total in totals.items()}
+def _texts(amounts: _AnySum, totals: Mapping[str, Decimal]) -> dict[str, str]:
+    return {key: amounts.to_text(total) for key, total in totals.items()}

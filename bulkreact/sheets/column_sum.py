@@ -18,7 +18,7 @@ _QUOTED = 40
 class ColumnSum(Generic[Key]):
     """The totals of a column by a key of its rows, and how many rows have an empty cell.
 
-    There are no totals if there is a ``problem``: why the column cannot be summed, with the row.
+    ``decimals`` is how many all totals have; ``has_comma``: the comma is decimal. There are no totals if there is a ``problem``: why the column cannot be summed, with the row.
     """
 
     header: str
@@ -26,6 +26,14 @@ class ColumnSum(Generic[Key]):
     currency: str = ""
     blank: int = 0
     problem: str = ""
+    has_comma: bool = False
+    decimals: int = 0
+
+    def read(self, cell: str, column: int, typed_cells: Iterable[TypedCell] = ()) -> Decimal:
+        """Return the amount in a cell of the column that was summed; zero in an empty one."""
+        amount = read_amount(cell, column, typed_cells)
+        number = (amount.with_comma if self.has_comma else amount.with_point) if amount else None
+        return number or _ZERO
 
     def total(self, *keys: Key) -> Decimal:
         """Return the total of some keys."""
@@ -33,7 +41,11 @@ class ColumnSum(Generic[Key]):
 
     def format(self, amount: Decimal) -> str:
         """Return an amount for people."""
-        return f"{self.currency} {amount:,f}".lstrip()
+        return f"{self.currency} {amount:,.{self.decimals}f}".lstrip()
+
+    def to_text(self, amount: Decimal) -> str:
+        """Return an amount for programs."""
+        return f"{amount:.{self.decimals}f}"
 
 
 @dataclass(slots=True)
@@ -88,9 +100,10 @@ class ColumnAdder(Generic[Key]):
         currency = next(iter(self._currencies), "") if len(self._currencies) == 1 else ""
         if problem := self._problem():
             return ColumnSum(self.header, {}, currency, self._blank, problem)
-        style = bool(self._with_comma.count)
-        totals = {key: totals[style] for key, totals in self._totals.items()}
-        return ColumnSum(self.header, _with_same_decimals(totals), currency, self._blank)
+        has_comma = bool(self._with_comma.count)
+        totals = {key: totals[has_comma] for key, totals in self._totals.items()}
+        decimals = max((-_exponent(total) for total in totals.values()), default=0)
+        return ColumnSum(self.header, totals, currency, self._blank, has_comma=has_comma, decimals=decimals)
 
     def _readings(self, amount: Amount, row: int, cell: str) -> tuple[Decimal, Decimal]:
         point, comma = amount.with_point, amount.with_comma
@@ -111,11 +124,6 @@ class ColumnAdder(Generic[Key]):
             names = ", ".join(f"{example} ({name})" for name, example in self._currencies.items())
             return f"there are several currencies: {names}"
         return ""
-
-
-def _with_same_decimals(totals: Mapping[Key, Decimal]) -> Mapping[Key, Decimal]:
-    finest = min(totals.values(), key=_exponent, default=_ZERO)
-    return {key: total.quantize(finest, context=EXACT) for key, total in totals.items()}
 
 
 def _exponent(number: Decimal) -> int:

@@ -31,7 +31,7 @@ def add_up(*cells: str) -> ColumnSum[str]:
 )
 def test_one_cell_shows_how_all_are_read(cells: list[str], total: str) -> None:
     result = add_up(*cells)
-    assert (result.problem, f"{result.total('all'):f}") == ("", total)
+    assert (result.problem, result.to_text(result.total("all"))) == ("", total)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,14 @@ def test_all_totals_have_the_decimals_of_the_finest() -> None:
     adder: ColumnAdder[str] = ColumnAdder("Amount", 0)
     for row, (key, cell) in enumerate([("a", "5"), ("b", "1.25")]):
         adder.add(key, row, cell)
-    assert {key: f"{total:f}" for key, total in adder.result().totals.items()} == {"a": "5.00", "b": "1.25"}
+    result = adder.result()
+    assert [result.to_text(result.total(key)) for key in ("a", "b")] == ["5.00", "1.25"]
+
+
+@pytest.mark.parametrize("cells", [["1.234", "0,5"], ["1.234", "0.5"]])
+def test_a_cell_alone_is_read_as_the_column_shows(cells: list[str]) -> None:
+    result = add_up(*cells, "")
+    assert sum(result.read(cell, 0) for cell in (*cells, "")) == result.total("all")
 
 
 def test_numbers_of_a_workbook_show_no_style() -> None:

@@ -32,7 +32,8 @@ def customer_lines(document: PlanDocument) -> Iterator[str]:
     }
     columns = [[f"{rows:,}" for _, rows in largest]]
     if (planned := document.planned_sum) and not planned.amounts.problem:
-        columns.append([planned.amounts.format(planned.amounts.total(customer)) for customer in customers])
+        totals = dict(planned.per_customer(customers))
+        columns.append([planned.amounts.format(totals[customer]) for customer in customers])
     cells = [[cell.rjust(max(map(len, column))) for cell in column] for column in columns]
     for customer, *numbers in zip(customers, *cells, strict=True):
         label = f"{names[customer]} ({customer})" if customer in names else customer

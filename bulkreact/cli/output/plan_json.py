@@ -38,6 +38,13 @@ class JsonObject:
 
 
 @dataclass(frozen=True, slots=True)
+class NestedObject:
+    """A small object with large members."""
+
+    members: Iterable[tuple[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDocument:
     """A plan whose rows are in the journal of a folder, and the sum of a column of it."""
 
@@ -76,13 +83,18 @@ class PlanDocument:
         yield "per_customer", JsonObject(rows_per_customer(self.folder))
         yield "customer_names", JsonObject(self._names())
         if self.planned_sum:
-            yield "sum", self.planned_sum.to_dict()
+            yield "sum", NestedObject(self._sum(self.planned_sum))
         if not with_targets:
             yield "targets_omitted", plan.valid
         yield "targets", JsonArray(planned_targets(self.folder) if with_targets else ())
         deadlines = self.present.deadlines.items()
         yield "deadlines", JsonArray([row, deadline, days_left(deadline, self.now)] for row, deadline in deadlines)
         yield "problems", JsonArray(self._problems())
+
+    def _sum(self, planned: PlannedSum) -> Iterator[tuple[str, object]]:
+        yield from planned.members()
+        totals = planned.per_customer()
+        yield "per_customer", JsonObject((customer, planned.amounts.to_text(total)) for customer, total in totals)
 
     def _names(self) -> Iterator[tuple[str, str]]:
         for customer, cell in customer_cells(self.folder, self.name_column):
@@ -109,18 +121,25 @@ def days_left(deadline: str, now: datetime) -> float:
 
 def format_json(members: Iterable[tuple[str, object]]) -> Iterator[str]:
     """Yield an object as JSON, a member a line; of a large member each item."""
-    before = "{\n  "
+    yield from _format_members(members, "")
+    yield "\n"
+
+
+def _format_members(members: Iterable[tuple[str, object]], indent: str) -> Iterator[str]:
+    before = f"{{\n{indent}  "
     for name, value in members:
         yield f"{before}{_dump(name)}: "
-        before = ",\n  "
+        before = f",\n{indent}  "
         match value:
             case JsonArray(items):
                 yield from _format_items(map(_dump, items), "[]")
             case JsonObject(inner):
                 yield from _format_items((f"{_dump(key)}: {_dump(item)}" for key, item in inner), "{}")
+            case NestedObject(inner):
+                yield from _format_members(inner, f"{indent}  ")
             case _:
                 yield _dump(value)
-    yield "\n}\n"
+    yield f"\n{indent}}}"
 
 
 def _format_items(items: Iterable[str], brackets: str) -> Iterator[str]:
