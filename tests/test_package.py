@@ -51,7 +51,6 @@ _FIXED_IN = {
     "requests": (2, 33),
     "pyjwt": (2, 12),
     "cryptography": (46, 0, 7),
-    "defusedxml": (0, 7, 1),
 }
 
 

@@ -26,6 +26,7 @@ from bulkreact.errors import (
 from bulkreact.runs.customer_names import customer_label
 from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_runs
 from bulkreact.runs.run_record import Run, read_run
+from bulkreact.runs.run_trust import foreign_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
 from bulkreact.sheets.output.results_csv import FAILED, LATEST, RESULTS
 from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
@@ -77,7 +78,7 @@ def _to_ascii(text: str) -> str:
 
 
 def run_of_results(file: Path, reports: Path) -> str:
-    """Return the id of the run whose result file this is, empty for any other file.
+    """Return the id of the run whose result file this is, empty for any other file, and for a run of others.
 
     It is in the folder of the run, or it has the name of a copy that a sweep has made.
     """
@@ -86,7 +87,7 @@ def run_of_results(file: Path, reports: Path) -> str:
     else:
         folder = file.parent if file.name in _CORRECTABLE and (file.parent / JOURNAL_NAME).is_file() else None
     try:
-        return read_run(folder).metadata.id if folder else ""
+        return read_run(folder).metadata.id if folder and not foreign_run(folder) else ""
     except (OSError, JournalUnreadableError):
         return ""
 

@@ -1,6 +1,7 @@
 """How commands name a run: ``latest``, its id, the beginning or ending of one, its input, or its folder."""
 
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Callable
@@ -145,6 +146,13 @@ def test_a_retry_and_a_run_of_failed_rows_tell_whose_child_they_are(program: Pro
         (first.name, None),
         (None, None),
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_run_that_others_may_have_written_has_no_children(program: Program, family: list[Path]) -> None:
+    (family[0] / "journal.sqlite3").chmod(0o666)
+    result = program("run", family[0] / "failed.csv", "--simulate", "--rate", "off", "--new", "--reports", "other")
+    assert json.loads((program.folder / "other" / "latest.json").read_text())["corrects"] is None, result.err
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])

@@ -20,7 +20,7 @@ _COLUMN = "customer_id"
 def customer_ids(path: Path, options: InputOptions) -> list[str]:
     """Return the customers' ids normalized, each once; InputRefusedError lists the cells that are not ids."""
     # Explains why a file cannot be read at all.
-    sha256_of(path)
+    sha256_of(path, str(path), options.limits)
     named = options.columns.get(_COLUMN)
 
     table = open_table(path, str(path), options, HeaderRule({_COLUMN: named} if named else {}, (_COLUMN,)))

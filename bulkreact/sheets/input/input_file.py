@@ -1,6 +1,7 @@
 """Reads an input file in chunks, all cells as text, and checks every row; sends and stores nothing."""
 
 import hashlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +19,12 @@ from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, Head
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.read_limits import too_many_rows
+from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
 from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
-from bulkreact.wording import printable
 
 _ERRORS_LISTED = 1000
 
@@ -47,11 +47,11 @@ class InputFile:
     ) -> None:
         self.path = path
         self.name = name or str(path)
-        self.sha256 = sha256_of(path)
         self._max_rows = max_rows
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
         options = replace(options, limits=replace(options.limits, max_rows=max_rows))
+        self.sha256 = sha256_of(path, self.name, options.limits)
         rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2], options.summed)
         self._table = open_table(path, self.name, options, rule)
         self._layout = layout = _layout_of(self.name, self._table, rule)
@@ -247,17 +247,18 @@ def _cells(chunk: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     return zip(*(chunk[column].tolist() for column in chunk.columns), strict=True)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file; InputRefusedError if it cannot be read."""
+def sha256_of(path: Path, name: str, limits: ReadLimits) -> str:
+    """Return the SHA-256 of a file; InputRefusedError if it cannot be read, or is too large to be."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, refusing(name):
+            limits.check("bytes", os.fstat(file.fileno()).st_size, "{} bytes")
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise InputRefusedError(f"{printable(path)} does not exist.") from None
+        raise InputRefusedError(f"{name} does not exist.") from None
     except IsADirectoryError:
-        raise InputRefusedError(f"{printable(path)} is a folder; name a file in it.") from None
+        raise InputRefusedError(f"{name} is a folder; name a file in it.") from None
     except OSError as error:
-        raise InputRefusedError(f"{printable(path)} cannot be read: {error.strerror}.") from None
+        raise InputRefusedError(f"{name} cannot be read: {error.strerror}.") from None
 
 
 def _layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bulkreact.runs import saved_plan
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import guid, row, scenario_id, write_csv
 from tests.support.program import CANARY, Partner, Program, ProgramResult
@@ -152,6 +153,14 @@ def test_what_is_no_plan_is_refused(program: Program, content: str | None) -> No
     assert process.code == 2
     assert "plan.json" in process.err
     assert "Traceback" not in process.err
+
+
+def test_no_more_of_a_plan_is_read_than_one_may_have(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_csv(program.folder / "input.csv", ROWS)
+    assert program("plan", "input.csv", "--out", "plan.json").code == 1
+    monkeypatch.setattr(saved_plan, "_LARGEST", (program.folder / "plan.json").stat().st_size - 1)
+    process = program("run", "input.csv", "--simulate", "--plan", "plan.json")
+    assert (process.code, "plan.json is not a plan" in process.err) == (2, True)
 
 
 def test_a_plan_that_cannot_be_saved_is_reported(program: Program) -> None:

@@ -132,6 +132,13 @@ def test_a_block_of_nul_characters_is_refused_with_its_line(tmp_path: Path) -> N
     assert "line 12 has a block" in refusal(save(tmp_path, TABLE + later))
 
 
+@pytest.mark.parametrize("number", [1, 5000, 1 << 20])
+def test_nothing_but_nul_characters_is_no_empty_file(tmp_path: Path, number: int) -> None:
+    assert "input.csv has nothing but NUL characters, as when a copy broke off." in refusal(
+        save(tmp_path, b"\0" * number)
+    )
+
+
 def test_few_nul_characters_are_passed_over_and_counted(tmp_path: Path) -> None:
     input_file, rows = take(save(tmp_path, TABLE.replace("R3", "R" + "\0" * 31 + "3").replace("R8", "\0R8\0")))
     assert [input_row.cells[3] for input_row in rows] == [f"R{number}" for number in range(1, 9)]

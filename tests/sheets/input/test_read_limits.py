@@ -15,6 +15,7 @@ from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.read_limits import LIMIT_NAMES, ReadLimits
 from bulkreact.sheets.input.workbook import workbook_reader
 from bulkreact.sheets.input.workbook.process_watch import ProcessWatch, measure_for
+from bulkreact.sheets.input.workbook.workbook_parts import WorkbookParts
 from tests.support.ids import HEADER, guid, row
 from tests.support.program import Program
 from tests.support.workbooks import TABLE, cell, row_xml, sheet_xml, write_workbook
@@ -83,6 +84,12 @@ def test_text_is_refused_by_what_it_would_cost(
     assert f"input has {message}" in refusal(path, limits)
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, bytes_read: list[int]) -> None:
+    (tmp_path / "input.csv").write_text(_TABLE * 50)
+    assert "input has more than 1,000 bytes" in refusal(tmp_path / "input.csv", replace(_LIMITS, bytes=1000))
+    assert bytes_read == [(tmp_path / "input.csv").stat().st_size]
+
+
 def test_a_row_ends_where_its_quotation_marks_do(tmp_path: Path) -> None:
     path = tmp_path / "input.csv"
     lines = [f'"{number}\n",{",".join(row(guid(number)))}' for number in range(1, 21)]
@@ -102,7 +109,8 @@ def test_rows_are_refused_while_they_are_read(tmp_path: Path, bytes_read: list[i
     path = tmp_path / "input.csv"
     path.write_text("\n".join([",".join(HEADER), *[",".join(row(guid(1)))] * 50_000, ""]))
     assert "more than 1,020 rows" in refusal(path, max_rows=10)
-    assert max(bytes_read) < path.stat().st_size / 2
+    # The first is the size of the file.
+    assert max(bytes_read[1:]) < path.stat().st_size / 2
 
 
 def test_blank_rows_and_repeated_headers_are_no_rows_too_many(tmp_path: Path) -> None:
@@ -137,7 +145,7 @@ def test_long_rows_are_read_in_small_chunks(tmp_path: Path, monkeypatch: pytest.
         (["<row r='3'>" + cell("x", "Z3") + "</row>"], replace(_LIMITS, cells=70), "70 cells"),
         ([], replace(_LIMITS, sheets=1), "1 sheets"),
         ([], replace(_LIMITS, parts=4), "4 parts"),
-        ([], replace(_LIMITS, bytes=100), "100 bytes, unpacked"),
+        ([row_xml(["x" * 9000], 3)], replace(_LIMITS, bytes=5000), "5,000 bytes, unpacked"),
     ],
 )
 def test_a_workbook_is_refused_by_what_it_would_cost(
@@ -154,15 +162,30 @@ def test_a_sheet_with_more_rows_than_allowed_is_refused(tmp_path: Path) -> None:
     assert "input has more than 1,020 rows, more than the 10 that --max-rows" in refusal(path, max_rows=10)
 
 
-def test_a_sheet_with_more_rows_than_allowed_is_refused_before_its_end_is_read(tmp_path: Path) -> None:
-    rows = [row_xml(TABLE[0], 1), *(row_xml(TABLE[1], number) for number in range(2, 3000))]
-    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([*rows, "<broken"]))
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row_xml(TABLE[1], number) for number in range(2, 3000)],
+        [f'<row r="{number}"><c r="A{number}"><f>1+1</f></c></row>' for number in range(2, 6000)],
+    ],
+    ids=["values", "formulas"],
+)
+def test_a_sheet_with_more_rows_than_allowed_is_refused_before_its_end_is_read(tmp_path: Path, rows: list[str]) -> None:
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml([row_xml(TABLE[0], 1), *rows, "<broken"]))
     assert "input has more than 1,020 rows, more than the 10 that --max-rows" in refusal(path, max_rows=10)
 
 
 def test_a_sheet_that_is_not_the_table_has_any_number_of_rows(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "input.xlsx", sheet_xml(["<row><c><v>1</v></c></row>"] * 1100), sheet_xml())
     assert read(path, max_rows=10) == 3
+
+
+def test_no_more_styles_are_kept_than_a_workbook_may_have(tmp_path: Path) -> None:
+    formats = "<xf numFmtId='14'/>" * 70_000
+    styles = f"<styleSheet><cellStyleXfs><xf/></cellStyleXfs><cellXfs>{formats}</cellXfs></styleSheet>"
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml(), parts={"xl/styles.xml": styles})
+    with path.open("rb") as file:
+        assert WorkbookParts(file, _LIMITS).number_formats == [14] * 65_536
 
 
 def test_one_part_is_no_two_sheets(tmp_path: Path) -> None:

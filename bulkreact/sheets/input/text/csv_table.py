@@ -198,6 +198,10 @@ class TextTable:
             io.TextIOWrapper(raw, encoding=self.dialect.encoding) as text,
         ):
             nuls = find_nuls(text)
+        if not self.found:
+            raise FileRefusedError.plain(
+                f"{self._name} has nothing but NUL characters, as when a copy broke off. Copy or export the file again."
+            )
         if nuls.block_line:
             raise FileRefusedError.plain(
                 f"{self._name}: line {nuls.block_line} has a block of NUL characters with more rows behind it, as in a copy "

@@ -68,7 +68,8 @@ def read_structure(part: IO[bytes], sheet: str, limits: ReadLimits) -> SheetStru
     scanner = _SheetScanner(structure, sheet)
     while block := part.read(_BLOCK):
         scanner.feed(block)
-        limits.check_rows(structure.filled_rows)
+        # Formulas that were never calculated have no values.
+        limits.check_rows(max(structure.filled_rows, len(structure.texts)))
     scanner.feed(b"", is_final=True)
     structure.check_size(sheet)
     if structure.rectangle:

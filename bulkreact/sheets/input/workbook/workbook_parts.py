@@ -4,17 +4,17 @@ import codecs
 import posixpath
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import IO
-from xml.etree.ElementTree import Element
-
-from defusedxml.ElementTree import fromstring
+from xml.parsers import expat
 
 from bulkreact.sheets.input.read_limits import ReadLimits
 
 _BOOK = "xl/workbook.xml"
 _STYLES = "xl/styles.xml"
+# Excel has no more styles of cells.
+_MOST_STYLES = 1 << 16
 # Excel knows no longer ones, and has these itself.
 _FORMAT_LENGTH = 255
 _BUILT_IN = {*map(str, range(50))}
@@ -22,6 +22,7 @@ _RELATIONS = "xl/_rels/workbook.xml.rels"
 _ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _READABLE = {"utf-8", "ascii"}
 _DECLARATION_LENGTH = 200
+_BLOCK = 1 << 16
 _COPY_TABLE = "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'"
 SAVE_AGAIN = "Open it in Excel or LibreOffice and save it again as .xlsx, or as 'CSV UTF-8'."
 _OTHER_DOCUMENTS = {
@@ -91,22 +92,25 @@ class WorkbookParts:
             return []
         codes: dict[str, str] = {}
         formats: list[str | int] = []
-        for element in self._parse(_STYLES):
-            match _local_name(element):
-                case "numFmts":
-                    codes = {str(child.get("numFmtId")): str(child.get("formatCode")) for child in element}
-                case "cellXfs":
-                    formats = [_number_format(child.get("numFmtId", "0"), codes) for child in element]
+        for section, name, attributes in self._elements(_STYLES):
+            match section, name:
+                case "numFmts", "numFmt":
+                    codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+                case "cellXfs", "xf":
+                    formats.append(_number_format(attributes.get("numFmtId", "0"), codes))
+            if len(formats) == _MOST_STYLES:
+                break
         return formats
 
     @cached_property
     def counts_from_1904(self) -> bool:
         """Return whether dates are numbers of days since 1904, as on old Macs, and not since 1900."""
-        return any(
-            element.get("date1904") in {"1", "true"}
-            for element in self._parse(_BOOK)
-            if _local_name(element) == "workbookPr"
-        )
+        for section, name, attributes in self._elements(_BOOK):
+            if name == "workbookPr":
+                return attributes.get("date1904") in {"1", "true"}
+            if section == "sheets":
+                break
+        return False
 
     def _check_kind(self) -> None:
         if _BOOK in self._names:
@@ -157,27 +161,69 @@ class WorkbookParts:
     @cached_property
     def _sheet_parts(self) -> dict[str, str]:
         """Return the names of the sheets' parts."""
-        relations = self._parse(_RELATIONS)
-        targets = {str(element.get("Id")): str(element.get("Target")) for element in relations}
+        targets = {relation.get("Id"): relation.get("Target", "") for _, _, relation in self._elements(_RELATIONS)}
         parts = {}
-        for element in self._parse(_BOOK).iter():
-            if _local_name(element) == "sheet":
-                relation = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
-                parts[str(element.get("name"))] = _absolute_name(targets.get(relation, ""))
+        for section, name, attributes in self._elements(_BOOK):
+            if (section, name) == ("sheets", "sheet"):
+                relation = next((value for key, value in attributes.items() if key.endswith("}id")), "")
+                parts[attributes.get("name", "")] = _absolute_name(targets.get(relation, ""))
+            elif parts:
+                break
         if len(parts) > len({*parts.values()}):
             raise damage_error("two of its sheets are the same part")
         return parts
 
-    def _parse(self, name: str) -> Element:
+    def _elements(self, name: str) -> Iterator["_Element"]:
+        """Yield the elements of a part below its root; none is kept, however many there are."""
         if name not in self._names:
             raise damage_error(f"it has no {name}")
-        root: Element = fromstring(self._archive.read(self._names[name]))
-        return root
+        outline = _Outline(name)
+        with self._archive.open(self._names[name]) as part:
+            while block := part.read(_BLOCK):
+                yield from outline.parse(block)
+        yield from outline.parse(b"", is_final=True)
 
 
-def _local_name(element: Element) -> str:
-    """Return the name of an element: the strict variant of the format has other name spaces."""
-    return element.tag.rpartition("}")[2]
+# The name of the child of the root that it is or belongs to, its own name and its attributes; the strict variant of the
+# format has other name spaces, so that names of elements are without.
+_Element = tuple[str, str, Mapping[str, str]]
+
+
+class _Outline:
+    """The elements of a part in the order of their beginnings."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._section = ""
+        self._depth = 0
+        self._found: list[_Element] = []
+        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    def parse(self, block: bytes, *, is_final: bool = False) -> list[_Element]:
+        """Parse a part of the XML and return the elements that begin in it."""
+        self._found = []
+        try:
+            self._parser.Parse(block, is_final)
+        except expat.ExpatError:
+            raise damage_error(f"the XML of {self._name} is broken") from None
+        return self._found
+
+    def _refuse_doctype(self, *_declaration: object) -> None:
+        raise damage_error(f"{self._name} defines entities of its own")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        name = name.rpartition("}")[2]
+        if self._depth == 1:
+            self._section = name
+        if self._depth:
+            self._found.append((self._section, name, attributes))
+        self._depth += 1
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
 
 
 def _number_format(number: str, codes: Mapping[str, str]) -> str | int:
