@@ -158,7 +158,7 @@ def test_what_is_no_plan_is_refused(program: Program, content: str | None) -> No
 def test_no_more_of_a_plan_is_read_than_one_may_have(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     write_csv(program.folder / "input.csv", ROWS)
     assert program("plan", "input.csv", "--out", "plan.json").code == 1
-    monkeypatch.setattr(saved_plan, "_LARGEST", (program.folder / "plan.json").stat().st_size - 1)
+    monkeypatch.setattr(saved_plan, "_LARGEST", (program.folder / "plan.json").stat().st_size - 2)
     process = program("run", "input.csv", "--simulate", "--plan", "plan.json")
     assert (process.code, "plan.json is not a plan" in process.err) == (2, True)
 
