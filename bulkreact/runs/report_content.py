@@ -61,7 +61,7 @@ def report_of(
 
     ``ended`` is the end of the process that writes the report, None if that does not work on the run.
     """
-    metadata, status, groups = overview.metadata, overview.status, builder.groups()
+    metadata, status, groups, amounts = overview.metadata, overview.status, builder.groups(), overview.amounts
     customer_count, affected_count = customers.totals()
     sessions, earlier_sessions = journal.session_timelines(limit=SESSIONS_SHOWN)
     events = _events(overview, journal, ended)
@@ -79,7 +79,9 @@ def report_of(
         version=__version__,
         simulated=metadata.simulated,
         key_numbers=_key_numbers(overview, builder, customer_count),
-        statuses=summarize_statuses((status, overview.counts.statuses[status]) for status in Status),
+        statuses=summarize_statuses(
+            ((status, overview.counts.statuses[status]) for status in Status), amounts.formatted if amounts else None
+        ),
         next_steps=tuple(next_steps),
         groups=groups,
         other_rows=builder.needing_attention - sum(group.rows for group in groups),
@@ -96,6 +98,7 @@ def report_of(
         events=events[-EVENTS_SHOWN:],
         earlier_events=max(0, len(events) - EVENTS_SHOWN),
         details=run_details(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
+        amounts=amounts.describe() if amounts else "",
     )
 
 

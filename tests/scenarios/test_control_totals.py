@@ -1,6 +1,7 @@
 """What --sum adds up before a run is what it adds up afterwards, whatever continues the run."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def test_the_plan_and_the_results_have_the_same_total(program: Program, partner:
         ["accepted", "3", "EUR", "2,234.50"],
         ["failed", "1", "EUR", "0.25"],
     ]
+    page = re.sub(r"<[^>]+>", " ", (ended.run / "report.html").read_text())
+    assert "Sum of the rows to be sent: EUR 2,234.75 (Betrag); 1 row without an amount" in " ".join(page.split())
+    assert "accepted 3 50.0 % EUR 2,234.50 yes" in " ".join(page.split())
     assert read_sum(ended.run / "summary.json") == {
         "column": "Betrag",
         "currency": "EUR",
@@ -79,7 +83,7 @@ def test_what_continues_the_run_remembers_the_column(
     assert program("resume", *FAST).code == 1
     assert read_sum(folder / "summary.json")["total"] == "2234.75"
     verified = program("verify", "--verify-after", "0", "--rate", "off")
-    assert "Sum: EUR 2,234.75 (Betrag)." in verified.err
+    assert "Sum of the rows to be sent: EUR 2,234.75 (Betrag)." in verified.err
     assert read_sum(folder / "summary.json")["by_status"] == {"reactivated": "2234.50", "failed": "0.25"}
     assert program("results", "--to", "again").code == 0
     assert read_sum(program.folder / "again" / "summary.json")["total"] == "2234.75"

@@ -138,7 +138,7 @@ class ConsoleReporter:
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
         if results.amounts:
-            self._wrap(f"Sum: {results.amounts.describe()}.")
+            self._wrap(f"Sum of the rows to be sent: {results.amounts.describe()}.")
         self._console.print()
         for step in results.next_steps:
             self._line(step.line)

@@ -1,7 +1,7 @@
 """The content of a run's report, collected row by row in constant memory. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
@@ -100,12 +100,16 @@ def _find_entry(row: ResultRow) -> ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """How many rows have a status; ``is_success`` is None for duplicates, which share another row's outcome."""
+    """How many rows have a status; ``is_success`` is None for duplicates, which share another row's outcome.
+
+    ``amount`` is what they add up to, empty if nothing was added up.
+    """
 
     status: Status
     description: str
     rows: int
     is_success: bool | None
+    amount: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ class RunReport:
 
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
     not succeed for reasons outside ``groups``; ``more_rows`` need attention besides ``rows`` and are in ``failed_file``.
-    ``earlier_sessions`` are not among ``sessions``, nor ``earlier_events`` among ``events``.
+    ``earlier_sessions`` are not among ``sessions``, nor ``earlier_events`` among ``events``. ``amounts`` describes the
+    column that was added up, empty if none was.
     """
 
     title: str
@@ -179,16 +184,20 @@ class RunReport:
     events: tuple[RunEvent, ...]
     earlier_events: int
     details: tuple[tuple[str, str], ...]
+    amounts: str = ""
 
 
-def summarize_statuses(numbers: Iterable[tuple[Status, int]]) -> tuple[StatusSummary, ...]:
-    """Return the statuses that occur, with their meaning."""
+def summarize_statuses(
+    numbers: Iterable[tuple[Status, int]], amounts: Mapping[str, str] | None = None
+) -> tuple[StatusSummary, ...]:
+    """Return the statuses that occur, with their meaning, and what their rows add up to."""
     return tuple(
         StatusSummary(
             status,
             find_entries(status)[0].description,
             rows,
             None if status is Status.DUPLICATE else status in SUCCESSES,
+            (amounts or {}).get(status, ""),
         )
         for status, rows in numbers
         if rows
