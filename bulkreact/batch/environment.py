@@ -44,6 +44,10 @@ class StopReason:
 COMPLETED = StopReason(RunState.FINISHED, EXIT_SUCCESS, "complete")
 
 
+# The title of the phase that watches accepted rows.
+VERIFYING = "Verifying"
+
+
 @dataclass(slots=True)
 class PhaseProgress:
     """The progress of a phase as a reporter shows it; counts rows of this process only."""

@@ -18,9 +18,11 @@ from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.output import json_log
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import CONFIG_FILE_NAME
+from bulkreact.timestamps import utc_now
 
 if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.access import AuthorizedAccess
+    from bulkreact.runs.control_folder import ControlFolder
 
 _PREFIX = "BULKREACT"
 _WEBHOOKS = ("ping", "notify_url")
@@ -63,6 +65,7 @@ class CommandContext(click.Context):
     file_values: Mapping[str, FileValue] = {}
     command_line: Mapping[str, object] = {}
     access: "AuthorizedAccess | None" = None
+    control: "ControlFolder | None" = None
 
 
 class ConfiguredCommand(click.Command):
@@ -112,7 +115,14 @@ class ConfiguredCommand(click.Command):
             refuse_unsafe_outputs(ctx)
         if isinstance(ctx, CommandContext) and ctx.config:
             _report_configuration(ctx, ctx.config)
-        return super().invoke(ctx)
+        folder = ctx.params.get("control")
+        if not isinstance(ctx, CommandContext) or not isinstance(folder, Path):
+            return super().invoke(ctx)
+        from bulkreact.runs.control_folder import ControlFolder  # noqa: PLC0415 - loads the application
+
+        ctx.control = ControlFolder(folder, utc_now)
+        with ctx.control.watching():
+            return super().invoke(ctx)
 
     def _early_option_value(self, ctx: CommandContext, name: str) -> str | None:
         """Return --config or --profile, which may also come before the command's name."""
@@ -121,6 +131,11 @@ class ConfiguredCommand(click.Command):
         outer = ctx.parent.params.get(name) if ctx.parent else None
         chosen = value if isinstance(value, str) else outer
         return str(chosen) if chosen else option.resolve_envvar_value(ctx)
+
+
+def control_of(ctx: click.Context) -> "ControlFolder | None":
+    """Return the folder through which another program watches a command, None if there is none."""
+    return ctx.control if isinstance(ctx, CommandContext) else None
 
 
 def _report_configuration(ctx: CommandContext, file: Configuration) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.cli import credentials
+from bulkreact.cli.command import control_of
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
@@ -76,5 +77,7 @@ def open_connection(
         raise CredentialsRefusedError(access.refusal)
     shutdown = ShutdownRequest(reporter.info, invocation_of(ctx).signals)
     wait = bool(ctx.params.get("wait"))
-    with partner_connection(service, limits, access, reporter, shutdown, run_async, wait=wait) as connection:
+    with partner_connection(
+        service, limits, access, reporter, shutdown, run_async, wait=wait, control=control_of(ctx)
+    ) as connection:
         yield connection

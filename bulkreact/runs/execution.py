@@ -34,6 +34,7 @@ from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
+from bulkreact.runs.work_report import Activity
 from bulkreact.sheets.output import results_csv
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error, shell_quote
@@ -111,6 +112,9 @@ def _execute(job: RunJob) -> WrittenResults:
             )
         connection.record_run(journal.metadata.id)
         hand_over(journal)
+        if connection.control:
+            total, left = journal.row_count(), journal.open_count(with_excluded=True).rows
+            connection.control.begin(journal.metadata.id, total=total, settled=total - left)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
         before = None if job.sends_rows else _count_statuses(job.folder)
@@ -221,6 +225,8 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
     """Write the files; verifying a run later does not change how its sending ended."""
     own = RunStatus(stop_reason, job.configured_per_minute, now)
     status = own if job.sends_rows else latest_run_status(job.folder, now=now)
+    if job.connection.control:
+        job.connection.control.report(Activity.WRITING, "Writing the results")
     _remove_partial_files(job.folder)
     results = ResultFiles(
         job.folder,

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from types import FrameType
 from typing import TypeVar
@@ -37,6 +37,7 @@ class ShutdownRequest:
         self._stage = _Stage.WORKING
         # The first one counts, if another follows.
         self._signal: int | None = None
+        self._is_forced = False
 
     @property
     def exit_code(self) -> int:
@@ -62,6 +63,8 @@ class ShutdownRequest:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         if self._signal is not None:
             self._act(self._signal)
+        if self._is_forced:
+            self._cancel()
         try:
             return await work
         except asyncio.CancelledError:
@@ -87,13 +90,27 @@ class ShutdownRequest:
         else:
             self._signal = self._signal or number
 
+    def force(self) -> None:
+        """Stop at once, as by two signals; any thread may call it, and more than once."""
+        self._is_forced = True
+        if loop := self._loop:
+            # The loop may have been closed meanwhile: then the work has ended.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._cancel)
+
     def _act(self, number: int) -> None:
         if self._stage is _Stage.WORKING:
             self._stage, self._signal = _Stage.STOPPING, self._signal or number
             self._report("Stopping: calls in flight are allowed to end. Once more stops at once.")
             if self._phase:
                 self._phase.interrupt(terminated=self._signal == signal.SIGTERM)
-        elif self._stage is _Stage.STOPPING and self._task:
+        else:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._stage is _Stage.WORKING:
+            self._act(signal.SIGTERM)
+        if self._stage is _Stage.STOPPING and self._task:
             self._stage = _Stage.CANCELLED
             self._task.cancel()
 

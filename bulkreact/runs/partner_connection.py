@@ -1,7 +1,7 @@
 """What every command that calls the partner needs: lock, credentials, client and signals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Protocol, TypeVar
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.runs.control_folder import ControlFolder
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.reporter import Reporter
+from bulkreact.runs.work_report import Activity
 from bulkreact.settings import Limits, Service
 from bulkreact.steady_clock import SteadyClock
 
@@ -44,6 +46,7 @@ class PartnerConnection:
     run_async: RunAsync
     record_run: Callable[[str], None]
     now: Callable[[], datetime] = field(default_factory=SteadyClock)
+    control: ControlFolder | None = None
 
     def run(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None
@@ -84,7 +87,7 @@ class PartnerConnection:
     def phase(self, phase: Phase) -> Iterator[None]:
         """Show a phase and let signals stop it within the context."""
         self.shutdown.attach(phase)
-        with self.reporter.phase(phase):
+        with self.reporter.phase(phase), self.control.phase(phase) if self.control else nullcontext():
             yield
 
 
@@ -98,11 +101,22 @@ def partner_connection(
     run_async: RunAsync,
     *,
     wait: bool = False,
+    control: ControlFolder | None = None,
 ) -> Iterator[PartnerConnection]:
     """Yield a connection that holds the partner's lock; AlreadyRunningError unless it should ``wait``."""
+
+    def report_waiting(message: str) -> None:
+        reporter.info(message)
+        if control:
+            control.report(Activity.WAITING, message)
+
     reporter.info(access.remark)
-    with hold_partner_lock(service, access.tenant_id, on_wait=reporter.info if wait else None) as record_run:
-        yield PartnerConnection(service, limits, access, reporter, shutdown, run_async, record_run)
+    if control:
+        control.attach(shutdown)
+    with hold_partner_lock(service, access.tenant_id, on_wait=report_waiting if wait else None) as record_run:
+        if control:
+            control.report(Activity.PREPARING, "Preparing the run")
+        yield PartnerConnection(service, limits, access, reporter, shutdown, run_async, record_run, control=control)
 
 
 @asynccontextmanager

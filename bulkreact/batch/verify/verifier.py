@@ -4,7 +4,7 @@ from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
 from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
-from bulkreact.batch.environment import RunEnvironment
+from bulkreact.batch.environment import VERIFYING, RunEnvironment
 from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult
 from bulkreact.models import Status
@@ -24,7 +24,7 @@ class Verifier:
         environment: RunEnvironment,
         total: int,
         customers: int,
-        title: str = "Verifying",
+        title: str = VERIFYING,
     ) -> None:
         self._executor = executor
         self._environment = environment

@@ -91,6 +91,7 @@ def _customer(text: str) -> str:
 @shared.reports_option
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well.")
+@shared.control_option
 @click.pass_context
 def command(ctx: click.Context, /, **_: object) -> None:
     """Write an input file of everything that is not active: customers, their subscriptions, their Azure subscriptions.

@@ -30,6 +30,7 @@ from bulkreact.wording import plural
 @shared.verify_options
 @shared.output_options
 @unattended_options
+@shared.control_option
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Continue an unfinished run, the latest one unless RUN names another.

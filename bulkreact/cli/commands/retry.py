@@ -28,6 +28,7 @@ from bulkreact.runs.run_trust import refuse_foreign
 @click.option("--all-failed", is_flag=True, help="Also take the rows that failed for good.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
 @shared.run_id_option
+@shared.control_option
 @click.pass_context
 def command(
     ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | None, run_id: str | None, **_: object

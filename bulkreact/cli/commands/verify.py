@@ -21,6 +21,7 @@ from bulkreact.runs.run_trust import refuse_foreign
 @shared.verify_only_options
 @shared.output_options
 @unattended_options
+@shared.control_option
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Read the present status of the accepted subscriptions of RUN, and write its results again with that.

@@ -23,7 +23,7 @@ _OUTPUT = frozenset({"reports", "xlsx", "yes", "progress", "quiet", "verbose"})
 _UNATTENDED = frozenset(["wait", "log_format", "metrics", "ping", "notify_url", "notify_format", "notify_rows"])
 _TABLE = frozenset({"kind", "map", "delimiter", "encoding", "sheet", "hidden_rows", "read_limit"})
 _INPUT = _TABLE | {"max_rows", "strict", "allow_empty", "restore_auto_renew", "sum"}
-_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results"}
+_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results", "control"}
 _TRUST = frozenset({"base_url", "trust_folder"})
 _NONE: frozenset[str] = frozenset()
 
@@ -33,14 +33,14 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _IDENTITY
     | _LIMITS
     | _TABLE
-    | {"complete", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
+    | {"complete", "control", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
     "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out"},
     "resume": _RESUME | _TRUST,
     "retry": _RESUME | _TRUST | {"all_failed", "limit", "run_id"},
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
-    - {"results"},
+    - {"control", "results"},
     "serve": _TARGET
     | _IDENTITY
     | _LIMITS

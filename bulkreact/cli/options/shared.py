@@ -132,6 +132,11 @@ reports_option = _shown(
     help="The folder with a folder for each run.",
 )
 run_argument = click.argument("name", metavar=RUN_METAVAR, type=RUN_NAME, default=LATEST_RUN)
+control_option = option(
+    "--control",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Report progress in this folder every second, and stop when a file stop or stop-now appears there.",
+)
 run_id_option = click.option(
     "--run-id",
     type=NEW_RUN_ID,

@@ -9,7 +9,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.cli.output.progress_lines import format_progress_line
 from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
 from bulkreact.cli.output.status_table import describe_changes, status_table
 from bulkreact.cli.output.streams import message_failure
@@ -19,6 +18,7 @@ from bulkreact.models import OutageRecord, Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.progress_lines import format_progress_line
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
 from bulkreact.wording import plural, printable

@@ -8,12 +8,12 @@ from msgspec.structs import asdict
 
 from bulkreact.batch.environment import Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
-from bulkreact.cli.output.progress_meter import ProgressSnapshot
 from bulkreact.cli.output.progress_view import reporting_progress
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, OutageRecord, Outcome
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.progress_meter import ProgressSnapshot
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.output import results_csv
 

@@ -1,6 +1,5 @@
 """Shows the progress of a phase: redrawn in place on a terminal, or one line a minute."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bulkreact.batch.environment import Phase
-from bulkreact.cli.output.progress_lines import format_progress, format_waits
-from bulkreact.cli.output.progress_meter import ProgressMeter, ProgressSnapshot
+from bulkreact.runs.progress_lines import format_progress, format_waits
+from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot
+from bulkreact.runs.repetition import loop_time, repeating
 
 _REDRAW_SECONDS = 0.2
 _SAMPLE_SECONDS = 1.0
@@ -44,11 +44,11 @@ class ProgressView:
 @contextmanager
 def showing_progress(console: Console, phase: Phase) -> Iterator[None]:
     """Redraw the progress on a terminal within the context."""
-    meter = ProgressMeter(phase, _now())
-    with Live(ProgressView(meter.measure(_now())), console=console, auto_refresh=False) as live:
+    meter = ProgressMeter(phase, loop_time())
+    with Live(ProgressView(meter.measure(loop_time())), console=console, auto_refresh=False) as live:
 
         def draw() -> None:
-            live.update(ProgressView(meter.measure(_now())), refresh=True)
+            live.update(ProgressView(meter.measure(loop_time())), refresh=True)
 
         with repeating(_REDRAW_SECONDS, draw):
             yield
@@ -58,11 +58,11 @@ def showing_progress(console: Console, phase: Phase) -> Iterator[None]:
 @contextmanager
 def reporting_progress(phase: Phase, report: Callable[[ProgressSnapshot], None]) -> Iterator[None]:
     """Report the progress every minute within the context."""
-    meter, due = ProgressMeter(phase, _now()), _now() + LINE_SECONDS
+    meter, due = ProgressMeter(phase, loop_time()), loop_time() + LINE_SECONDS
 
     def sample() -> None:
         nonlocal due
-        now = _now()
+        now = loop_time()
         snapshot = meter.measure(now)
         if now >= due:
             due = now + LINE_SECONDS
@@ -70,25 +70,3 @@ def reporting_progress(phase: Phase, report: Callable[[ProgressSnapshot], None])
 
     with repeating(_SAMPLE_SECONDS, sample):
         yield
-
-
-@contextmanager
-def repeating(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call a function at regular intervals within the context, from the event loop."""
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle
-
-    def act() -> None:
-        nonlocal timer
-        timer = loop.call_later(seconds, act)
-        action()
-
-    timer = loop.call_later(seconds, act)
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

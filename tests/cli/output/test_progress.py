@@ -11,11 +11,11 @@ from rich.console import Console
 from bulkreact.batch.environment import Phase, PhaseProgress, WaitReason, WaitState
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
-from bulkreact.cli.output.progress_lines import format_progress, format_waits
-from bulkreact.cli.output.progress_meter import ProgressMeter, ProgressSnapshot, estimate_time_left
 from bulkreact.cli.output.progress_view import ProgressView, reporting_progress, showing_progress
 from bulkreact.models import Response, Target
 from bulkreact.runs.output_options import Output
+from bulkreact.runs.progress_lines import format_progress, format_waits
+from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot, estimate_time_left
 from bulkreact.settings import Limits, Verification
 from bulkreact.wording import format_duration
 from tests.support.ids import guid, scenario_id, target

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bulkreact.batch.environment import WaitReason, WaitState
-from bulkreact.cli.output.progress_meter import ProgressSnapshot
+from bulkreact.runs.progress_meter import ProgressSnapshot
 from bulkreact.wording import format_duration, plural
 
 _REASONS = {
