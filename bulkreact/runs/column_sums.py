@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from bulkreact.batch.journal.column_cells import TO_SEND, cells_by_customer, column_cells
+from bulkreact.batch.journal.column_cells import INVALID, TO_SEND, cells_by_customer, column_cells
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.models import ResultRow, Status
 from bulkreact.sheets.column_sum import ColumnAdder, ColumnSum, sum_exactly
@@ -63,7 +63,7 @@ def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str) -> Plann
         return None
     adder: ColumnAdder[str] = ColumnAdder(sum_header, columns[0])
     for cell in column_cells(folder, columns[0]):
-        adder.add(*cell)
+        adder.add(*cell, is_invalid=cell[0] == INVALID)
     return PlannedSum(folder, columns[0], adder.result())
 
 
@@ -113,7 +113,10 @@ class ResultAdder:
         """Add the amount of one row."""
         status = row.outcome.status
         to_be_sent = status not in _NOT_SENT and not row.excluded_by_limit
-        self._adder.add((status, to_be_sent), row.number, row.cells[self._column], row.typed_cells)
+        is_invalid = status is Status.INVALID
+        self._adder.add(
+            (status, to_be_sent), row.number, row.cells[self._column], row.typed_cells, is_invalid=is_invalid
+        )
 
     def result(self) -> ResultSum:
         """Return the sum of what was added."""

@@ -43,6 +43,7 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _FORMAT_CURRENCY = re.compile(r"\[\$([^]-]+)")
+_IN_BRACKETS = re.compile(r"\[[^]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +99,6 @@ def _currency_of(number_format: str | int) -> str:
     """Return the currency that a number format shows, empty if it shows none or the reader's own."""
     text = str(number_format)
     named = _FORMAT_CURRENCY.search(text)
-    symbol = named[1] if named else next((char for char in text if unicodedata.category(char) == "Sc"), "")
+    shown = _IN_BRACKETS.sub("", text)
+    symbol = named[1] if named else next((char for char in shown if unicodedata.category(char) == "Sc"), "")
     return _CURRENCIES.get(symbol.strip().casefold(), symbol.strip())

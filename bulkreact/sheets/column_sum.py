@@ -18,7 +18,8 @@ _QUOTED = 40
 class ColumnSum(Generic[Key]):
     """The totals of a column by a key of its rows, and how many rows have an empty cell.
 
-    ``decimals`` is how many all totals have; ``has_comma``: the comma is decimal. There are no totals if there is a ``problem``: why the column cannot be summed, with the row.
+    ``decimals`` is how many all totals have; ``has_comma``: the comma is decimal. There are no totals if there is a
+    ``problem``: why the column cannot be summed, with the row.
     """
 
     header: str
@@ -79,21 +80,27 @@ class ColumnAdder(Generic[Key]):
     _ambiguous: _Example = field(default_factory=_Example)
     _unreadable: _Example = field(default_factory=_Example)
     _blank: int = 0
+    # How many cells do not read with a decimal point, and with a decimal comma.
+    _not_in_style: list[int] = field(default_factory=lambda: [0, 0])
 
-    def add(self, key: Key, row: int, cell: str, typed_cells: Iterable[TypedCell] = ()) -> None:
-        """Add the cell of a row."""
-        if not cell.strip():
-            self._blank += 1
-            return
+    def add(
+        self, key: Key, row: int, cell: str, typed_cells: Iterable[TypedCell] = (), *, is_invalid: bool = False
+    ) -> None:
+        """Add the cell of a row; that of an invalid row shows nothing about the column, and need not be an amount."""
         amount = read_amount(cell, self.column, typed_cells)
         if amount is None:
-            self._unreadable.add(row, cell)
+            if is_invalid or not cell.strip():
+                self._blank += 1
+            else:
+                self._unreadable.add(row, cell)
             return
-        if amount.currency:
-            self._currencies.setdefault(amount.currency, _Example()).add(row, cell)
-        point, comma = self._readings(amount, row, cell)
+        if not is_invalid:
+            self._examine(amount, row, cell)
+        point, comma = amount.with_point, amount.with_comma
         totals = self._totals.get(key, (_ZERO, _ZERO))
-        self._totals[key] = EXACT.add(totals[0], point), EXACT.add(totals[1], comma)
+        self._totals[key] = EXACT.add(totals[0], point or _ZERO), EXACT.add(totals[1], comma or _ZERO)
+        self._not_in_style[0] += point is None
+        self._not_in_style[1] += comma is None
 
     def result(self) -> ColumnSum[Key]:
         """Return the sum of what was added."""
@@ -103,15 +110,18 @@ class ColumnAdder(Generic[Key]):
         has_comma = bool(self._with_comma.count)
         totals = {key: totals[has_comma] for key, totals in self._totals.items()}
         decimals = max((-_exponent(total) for total in totals.values()), default=0)
-        return ColumnSum(self.header, totals, currency, self._blank, has_comma=has_comma, decimals=decimals)
+        blank = self._blank + self._not_in_style[has_comma]
+        return ColumnSum(self.header, totals, currency, blank, has_comma=has_comma, decimals=decimals)
 
-    def _readings(self, amount: Amount, row: int, cell: str) -> tuple[Decimal, Decimal]:
+    def _examine(self, amount: Amount, row: int, cell: str) -> None:
+        """Record what a cell shows about its column."""
+        if amount.currency:
+            self._currencies.setdefault(amount.currency, _Example()).add(row, cell)
         point, comma = amount.with_point, amount.with_comma
         if point is None or comma is None:
             (self._with_comma if point is None else self._with_point).add(row, cell)
         elif point != comma:
             self._ambiguous.add(row, cell)
-        return point or _ZERO, comma or _ZERO
 
     def _problem(self) -> str:
         if self._unreadable.count:

@@ -146,6 +146,14 @@ def test_a_column_that_is_not_all_amounts_is_said_and_not_guessed(program: Progr
     assert read_sum(ended.run / "summary.json")["total"] is None
 
 
+def test_an_invalid_row_without_an_amount_leaves_the_total_alone(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [ROWS[0], ("please hurry", "", "", "", "see above")], NAMED)
+    planned = json.loads(program("plan", "input.csv", "--sum", "Betrag", "--json").out)["sum"]
+    ended = program("run", "input.csv", "--sum", "Betrag", "--simulate", "--rate", "off")
+    summed = read_sum(ended.run / "summary.json")
+    assert (planned["total"], summed["total"], summed["without_amount"]) == ("1234.50", "1234.50", 1)
+
+
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_column_that_is_not_there_is_refused(program: Program, command: str) -> None:
     write_csv(program.folder / "input.csv", ROWS, NAMED)

@@ -95,3 +95,8 @@ def test_the_end_and_the_status_name_the_customers_with_rows_that_did_not_end_we
 def test_customers_without_names_are_not_listed(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [800111])
     assert ("Not well" in ended.err, "Not well" in program("status").out) == (False, False)
+
+
+def test_a_plan_without_a_row_to_send_names_nobody(program: Program) -> None:
+    write_csv(program.folder / "input.csv", [("x", "y", "z", NAME)], (*HEADER, "customer_name"))
+    assert "Customer:" not in program("plan", "input.csv", "--sum", "customer_name").out

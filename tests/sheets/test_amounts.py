@@ -127,6 +127,7 @@ def test_a_currency_is_known_by_its_code_or_symbol(cell: str, currency: str) -> 
         ("1e+16", TypedCell(2, "1E+16", 0), "1E+16", ""),
         ("12.5", TypedCell(2, "12.5", '#,##0.00\\ "\u20ac"'), "12.5", "EUR"),
         ("12.5", TypedCell(2, "12.5", "[$USD-409]\\ 0.00"), "12.5", "USD"),
+        ("12.5", TypedCell(2, "12.5", "[$-407]#,##0.00;[Red]-#,##0.00"), "12.5", ""),
     ],
 )
 def test_a_number_of_a_workbook_is_what_the_workbook_stores(

@@ -50,6 +50,19 @@ def test_a_column_that_cannot_be_read_for_sure_has_no_sum(cells: list[str], prob
     assert (result.totals, "\x1b" in result.problem) == ({}, False)
 
 
+@pytest.mark.parametrize(
+    ("cell", "blank", "total"),
+    [("5,00", 0, "5.00"), ("see note", 1, "0"), ("5.25", 1, "0"), ("5 $", 0, "5"), ("", 1, "0")],
+)
+def test_the_cells_of_an_invalid_row_show_nothing_about_the_column(cell: str, blank: int, total: str) -> None:
+    adder: ColumnAdder[str] = ColumnAdder("Amount", 0)
+    adder.add("invalid", 2, cell, is_invalid=True)
+    adder.add("sent", 3, "1,50 \u20ac")
+    result = adder.result()
+    assert (result.problem, result.blank, result.currency) == ("", blank, "EUR")
+    assert (result.total("sent"), result.total("invalid")) == (Decimal("1.50"), Decimal(total))
+
+
 def test_empty_cells_are_counted_and_a_currency_is_shown() -> None:
     result = add_up("5,00 \u20ac", " ", "1.000,5", "")
     assert (result.blank, result.currency, result.format(result.total("all"))) == (2, "EUR", "EUR 1,005.50")

@@ -20,9 +20,12 @@ def sum_lines(document: PlanDocument) -> Iterator[str]:
 def customer_lines(document: PlanDocument) -> Iterator[str]:
     """Yield the customers with the most rows: the rows, the amount and the name of each."""
     plan = document.plan
-    if plan.customers < 2 and document.name_column is None:  # noqa: PLR2004 - one customer is named only by its name
+    if plan.customers > 1:
+        yield "Most rows:"
+    elif plan.customers and document.name_column is not None:
+        yield "Customer:"
+    else:
         return
-    yield "Most rows:" if plan.customers > 1 else "Customer:"
     largest = list(islice(rows_per_customer(document.folder), _CUSTOMERS_SHOWN))
     customers = [customer for customer, _ in largest]
     names = {
