@@ -105,8 +105,11 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
     try:
         await site.queue.continue_interrupted()
         await site.checks.begin_again()
-        await web.SockSite(runner, listener).start()
-        yield
+        server = await asyncio.get_running_loop().create_server(
+            site.connections.limit(_server_of(runner)), sock=listener
+        )
+        async with server:
+            yield
     finally:
         await runner.cleanup()
         for task in (work, cleaning):
@@ -115,6 +118,12 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
                 await task
         await site.checks.close()
         site.store.close()
+
+
+def _server_of(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        raise RuntimeError("the runner was not set up")
+    return runner.server
 
 
 async def _clean(site: Site) -> None:

@@ -280,6 +280,8 @@ def _line(name: str, value: str) -> str:
 
 
 def _parsed(name: str, value: str) -> str:
+    if not value.isprintable() and value != "\t":
+        raise bad_field(name, f"{name} has characters that cannot be shown.")
     try:
         return {"delimiter": parse_delimiter, "encoding": parse_encoding}[name](value) if value else ""
     except ValueError as error:

@@ -13,7 +13,7 @@ from bulkreact.errors import JournalUnreadableError
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.downloads import file_response, job_files, save_name
 from bulkreact.web.file_checks import result_of
-from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.plan_file import FIELD_OF_REFUSAL
 from bulkreact.web.refusals import bad_field, unknown
@@ -39,7 +39,11 @@ async def show_job(site: Site, visit: Visit) -> web.StreamResponse:
     if wants_json(visit.request, site.base):
         return json_response(document)
     live = live_document(view) if view.job.is_active else None
-    rows = await _rows(site, visit, view.job) if view.job.state in {JobState.FINISHED, JobState.STOPPED} else None
+    rows = None
+    if view.numbers and view.job.run_id and not view.job.is_active:
+        # What needs attention is what people look for.
+        show = "attention" if view.numbers.attention else "all"
+        rows = await run_rows(site, visit, view.job.run_id, show=show)
     page = site.pages.render(
         "job",
         visit.session,
@@ -102,9 +106,9 @@ async def _rows(site: Site, visit: Visit, job: WebJob) -> Document:
     return _page(visit, await asyncio.to_thread(read), per, show, _BEFORE_RUN)
 
 
-async def run_rows(site: Site, visit: Visit, run_id: str) -> Document:
-    """Return a page of the rows of a run."""
-    show = visit.query("show") or "all"
+async def run_rows(site: Site, visit: Visit, run_id: str, *, show: str = "all") -> Document:
+    """Return a page of the rows of a run; ``show`` is what the address does not say."""
+    show = visit.query("show") or show
     if show not in _AFTER_RUN:
         raise bad_field("show", f"show is one of: {', '.join(_AFTER_RUN)}.")
     after, per = _keyset(visit)

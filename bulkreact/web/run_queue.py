@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from bulkreact.runs.control_folder import STOP
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
 from bulkreact.web.downloads import PLAN_NAME
@@ -137,7 +138,7 @@ class RunQueue:
             job = job if isinstance(changed, EventRefusal) else changed
         if job.activity is not activity:
             self._store.note_activity(replace(job, activity=activity))
-        if job.state is JobState.STOPPING and not (control / run_watch.STOP_NAME).exists():
+        if job.state is JobState.STOPPING and not (control / STOP).exists():
             # The server died between recording the request and passing it on.
             run_watch.ask_to_stop(control)
 

@@ -7,11 +7,10 @@ from msgspec import DecodeError, json
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import JournalUnreadableError
+from bulkreact.runs.control_folder import PROGRESS, STOP, STOP_NOW
 from bulkreact.runs.reserved_ids import is_reserved
 from bulkreact.runs.run_record import read_run
 from bulkreact.web.run_numbers import ProcessReport, RunFacts
-
-PROGRESS_NAME, STOP_NAME, STOP_NOW_NAME = "progress.json", "stop", "stop-now"
 
 
 def look_at(reports: Path, run_id: str) -> RunFacts:
@@ -32,7 +31,7 @@ def look_at(reports: Path, run_id: str) -> RunFacts:
 def read_report(control: Path) -> ProcessReport:
     """Return what a process says of itself; nothing yet if it has not written."""
     try:
-        return json.decode((control / PROGRESS_NAME).read_bytes(), type=ProcessReport)
+        return json.decode((control / PROGRESS).read_bytes(), type=ProcessReport)
     except (OSError, DecodeError):
         return ProcessReport()
 
@@ -40,12 +39,12 @@ def read_report(control: Path) -> ProcessReport:
 def clear_control(control: Path) -> None:
     """Remove what is left of the process before: a request to stop would be obeyed however old it is."""
     control.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in (PROGRESS_NAME, STOP_NAME, STOP_NOW_NAME):
+    for name in (PROGRESS, STOP, STOP_NOW):
         (control / name).unlink(missing_ok=True)
 
 
 def ask_to_stop(control: Path, *, at_once: bool = False) -> None:
     """Ask a process to let its calls end and stop, or to stop at once."""
-    (control / STOP_NAME).touch(mode=0o600)
+    (control / STOP).touch(mode=0o600)
     if at_once:
-        (control / STOP_NOW_NAME).touch(mode=0o600)
+        (control / STOP_NOW).touch(mode=0o600)

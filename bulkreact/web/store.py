@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from bulkreact.errors import InputRefusedError
 from bulkreact.web.audit import FIRST, AuditLine, chain_hash
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
-from bulkreact.web.permissions import Person
+from bulkreact.web.permissions import Person, Role
 from bulkreact.web.records import Actor, Approval, FormAnswer, StoredSession, Version
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.wording import describe_error
@@ -207,14 +207,9 @@ class RecordStore:
     def sessions(self) -> list[tuple[StoredSession, Person]]:
         """Return all sessions with their people."""
         with self._lock:
-            people = {row[0]: row for row in self._connection.execute("SELECT id, name, roles FROM people")}
-        return [
-            (
-                session,
-                convert((*people[session.person][:2], json.decode(people[session.person][2])), Person, strict=False),
-            )
-            for session in self._select(StoredSession, "sessions")
-        ]
+            rows = self._connection.execute("SELECT id, name, roles FROM people").fetchall()
+        people = {key: Person(key, name, json.decode(roles, type=tuple[Role, ...])) for key, name, roles in rows}
+        return [(session, people[session.person]) for session in self._select(StoredSession, "sessions")]
 
     def changed_elsewhere(self) -> int:
         """Return a number that changes when another process writes to the file."""

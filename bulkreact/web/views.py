@@ -7,7 +7,7 @@ from msgspec import Struct, to_builtins
 from bulkreact.batch.journal.row_pages import KeptProblem, KeptRow, PageRow
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
-from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
@@ -199,7 +199,8 @@ def _approval(view: JobView) -> Document:
 def _queue(view: JobView) -> Document | None:
     if view.job.state is not JobState.QUEUED:
         return None
-    return {"position": view.queue_position, "waits_for": view.report.message}
+    waits = view.report.activity is JobActivity.WAITING_FOR_PARTNER
+    return {"position": view.queue_position, "waits_for": view.report.message if waits else None}
 
 
 def _run(view: JobView) -> Document | None:

@@ -15,7 +15,8 @@ from tests.support.program import PROJECT, Program
 # The dotted name of a function, whether the signal comes before (0) or after (1) its work, and at which of its calls.
 Instant = tuple[str, int, int]
 
-_KILLED = """
+# Runs a command that is killed at the instant of its first three arguments.
+KILLED_SCRIPT = """
 import sys
 from tests.support.instants import signal_at
 from bulkreact.cli import main
@@ -50,7 +51,7 @@ def signal_at(instant: Instant, number: int) -> Iterator[None]:
 def kill_at(program: Program, instant: Instant, *arguments: str | Path) -> None:
     """Run a command in a process that is killed at an instant."""
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, *map(str, instant), *map(str, arguments)],
+        [sys.executable, "-c", KILLED_SCRIPT, *map(str, instant), *map(str, arguments)],
         cwd=program.folder,
         env={**os.environ, **program.variables, "PYTHONPATH": str(PROJECT)},
         check=False,

@@ -82,10 +82,9 @@ def settings_for(folder: Path, listener: socket.socket, **changed: object) -> Se
 class Page:
     """A browser without script: its cookies, the token of its session, and the address of the server."""
 
-    site: Site
     client: ClientSession
     origin: str
-    links: list[str]
+    link: str
     token: str = ""
     headers: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin"})
 
@@ -93,7 +92,7 @@ class Page:
         """Use the one-time link."""
         await self.client.post(
             f"{self.origin}/auth/token",
-            data={"token": self.site.link.token},
+            data={"token": self.link},
             headers=self.headers,
             allow_redirects=False,
         )
@@ -128,7 +127,8 @@ class Page:
         self, content: bytes, name: str = "orders.csv", *, path: str = "/jobs", **fields: str
     ) -> ClientResponse:
         """Return the response to an upload."""
-        data = FormData()
+        # As browsers do: names are sent as they are.
+        data = FormData(quote_fields=False)
         for key, value in ({"csrf": self.token, "form_id": str(uuid4())} | fields).items():
             data.add_field(key, value)
         data.add_field("file", BytesIO(content), filename=name, content_type="text/csv")
@@ -167,17 +167,36 @@ class Page:
         return number
 
 
+@dataclass
+class OwnPage(Page):
+    """The page of a server in this process; ``links`` are the tokens that it has announced."""
+
+    kept: Site | None = None
+    links: list[str] = field(default_factory=list)
+
+    @property
+    def site(self) -> Site:
+        """Return the server."""
+        assert self.kept is not None
+        return self.kept
+
+    async def sign_in(self) -> None:
+        """Use the link that is valid now."""
+        self.link = self.site.link.token
+        await super().sign_in()
+
+
 @asynccontextmanager
 async def serving_page(
     folder: Path, *, now: Callable[[], datetime] = utc_now, signed_in: bool = True, **changed: object
-) -> AsyncIterator[Page]:
+) -> AsyncIterator[OwnPage]:
     """Yield the page of a server with its data in a folder."""
     listener, links = free_socket(), list[str]()
     settings = settings_for(folder, listener, **changed)
     site = Site(settings, links.append, now=now)
     url = settings.public_url
     async with serving(site, listener), ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
-        page = Page(site, client, f"{url.origin}{url.path}", links)
+        page = OwnPage(client, f"{url.origin}{url.path}", "", kept=site, links=links)
         if signed_in:
             await page.sign_in()
         yield page
