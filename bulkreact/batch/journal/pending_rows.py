@@ -46,16 +46,21 @@ SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent, cal
 FROM temp.unsettled WHERE left_out = 0
 """
 # A row waits for its parent in the same run, unless the parent was seen active or the row was already sent.
+_AWAITING_PARENT = f"""
+SELECT below.ordinal, above.ordinal AS parent
+FROM rows AS below JOIN temp.sendable AS above ON above.customer_id = below.customer_id
+    AND above.subscription_id = below.subscription_id AND above.entitlement_id = ''
+LEFT JOIN outcomes ON outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = above.ordinal)
+WHERE below.entitlement_id <> '' AND above.left_out = 0
+    AND coalesce(outcomes.status, '') NOT IN ('{Status.REACTIVATED}', '{Status.ALREADY_ACTIVE}')
+    AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
+"""  # noqa: S608 - our own names
+_COUNT_AWAITING_PARENT = f"""
+SELECT count(*) FROM ({_AWAITING_PARENT}) JOIN temp.unsettled USING (ordinal) WHERE left_out = 0
+"""  # noqa: S608 - our own names
 FIND_PARENTS = f"""
-UPDATE temp.open_rows SET parent = waiting.parent FROM (
-    SELECT below.ordinal, above.ordinal AS parent
-    FROM rows AS below JOIN temp.sendable AS above ON above.customer_id = below.customer_id
-        AND above.subscription_id = below.subscription_id AND above.entitlement_id = ''
-    LEFT JOIN outcomes ON outcomes.id = (SELECT max(id) FROM outcomes AS latest WHERE latest.ordinal = above.ordinal)
-    WHERE below.entitlement_id <> '' AND above.left_out = 0
-        AND coalesce(outcomes.status, '') NOT IN ('{Status.REACTIVATED}', '{Status.ALREADY_ACTIVE}')
-        AND NOT EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = below.ordinal)
-) AS waiting WHERE waiting.ordinal = open_rows.ordinal
+UPDATE temp.open_rows SET parent = waiting.parent FROM ({_AWAITING_PARENT}) AS waiting
+WHERE waiting.ordinal = open_rows.ordinal
 """  # noqa: S608 - our own names
 # By deadline; those before :soon come in a lower band. A parent inherits the deadlines of its children,
 # which form a separate stream and need no band.
@@ -155,6 +160,14 @@ def count_open_rows(connection: sqlite3.Connection, *, with_excluded: bool = Fal
     """Return how many rows of how many customers are open, without sorting them."""
     _create_views(connection)
     return _open_count(connection.execute(_COUNT_UNSETTLED, {"with_excluded": with_excluded}).fetchone())
+
+
+def count_awaiting_parent(connection: sqlite3.Connection) -> int:
+    """Return how many open rows were not sent because they wait for their parent in the same run."""
+    if not connection.execute(schema.HAS_SUBSCRIPTIONS).fetchone()[0]:
+        return 0
+    _create_views(connection)
+    return int(connection.execute(_COUNT_AWAITING_PARENT).fetchone()[0])
 
 
 def _open_count(counts: tuple[int, int, int, str]) -> OpenCount:

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bulkreact.batch.environment import WaitState
 from bulkreact.batch.journal import (
     call_stats,
     call_timeline,
@@ -18,6 +20,7 @@ from bulkreact.batch.journal import (
     row_results,
     row_transfers,
     run_history,
+    waiting_rows,
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
@@ -174,6 +177,15 @@ class JournalReader:
     def calls_in_flight(self, session: int) -> int:
         """Return how many calls of a session have no answer yet."""
         return int(self.connection.execute(_IN_FLIGHT, (session,)).fetchone()[0])
+
+    def calls_since(self, time: str) -> int:
+        """Return how many calls were started at or after a time."""
+        latest = self.connection.execute("SELECT started_at FROM calls ORDER BY id DESC")
+        return sum(1 for _ in takewhile(lambda call: call[0] >= time, latest))
+
+    def waiting_rows(self, session: int) -> WaitState:
+        """Return how many rows wait in a running session, and why."""
+        return waiting_rows.waiting_rows(self.connection, session)
 
     def traffic(self, configured_per_minute: float | None) -> Traffic:
         """Return the calls of the run and its rate, for JSON."""

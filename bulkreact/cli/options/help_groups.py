@@ -69,7 +69,7 @@ OPTION_GROUPS = {
         ),
         *("max_rows", "read_limit", "allow_empty", "strict"),
     ),
-    "Inbox": ("watch", "every", "settle", "expect_within", "keep", "again"),
+    "Inbox": ("every", "settle", "expect_within", "keep", "again"),
     "What to send": (
         *(
             "all_failed",
@@ -102,6 +102,7 @@ OPTION_GROUPS = {
     "Output": (
         *(
             "all",
+            "watch",
             "list_all",
             "plain",
             "json",
@@ -225,6 +226,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "status": {
         "bulkreact status": "The latest run, also while another process works on it.",
+        "bulkreact status --watch": "Redraw it until the run ends; Ctrl-C ends only that.",
         "bulkreact status --all": "All runs, the newest first.",
         "bulkreact status orders.csv --json": "The run of this input, for programs.",
     },

@@ -54,7 +54,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
     "logout": _SIGN_IN,
     "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | _WATCH | {"verify", "json", "reports"},
-    "status": frozenset({"all", "json", "reports"}),
+    "status": frozenset({"all", "json", "reports", "watch"}),
     "prune": frozenset({"older_than", "reports", "yes"}),
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
     "explain": _NONE,

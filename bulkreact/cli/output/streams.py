@@ -117,6 +117,12 @@ def message_failure() -> str:
     return channel.failure if isinstance(channel, MessageChannel) else ""
 
 
+def reader_has_left() -> bool:
+    """Return whether nobody reads standard output any more."""
+    channel = sys.stdout.buffer
+    return isinstance(channel, DataChannel) and channel.reader_has_left
+
+
 def _occupy(descriptor: int) -> None:
     """Open the null device as a standard descriptor that is closed: the next file would get its number, and its output."""
     try:
