@@ -139,12 +139,13 @@ def _describe(amounts: _AnySum, total: Decimal) -> str:
 
 
 def _members(amounts: _AnySum, total: Decimal) -> dict[str, object]:
+    # Others may read the summary: it has no cells.
     return {
         "column": amounts.header,
         "currency": amounts.currency,
         "total": None if amounts.problem else amounts.to_text(total),
         "without_amount": amounts.blank,
-        "problem": amounts.problem,
+        "problem": amounts.public_problem,
     }
 
 

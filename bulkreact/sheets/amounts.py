@@ -101,4 +101,5 @@ def _currency_of(number_format: str | int) -> str:
     named = _FORMAT_CURRENCY.search(text)
     shown = _IN_BRACKETS.sub("", text)
     symbol = named[1] if named else next((char for char in shown if unicodedata.category(char) == "Sc"), "")
-    return _CURRENCIES.get(symbol.strip().casefold(), symbol.strip())
+    # What is neither known nor one sign may be any text.
+    return _CURRENCIES.get(symbol.strip().casefold(), symbol if len(symbol) == 1 else "")

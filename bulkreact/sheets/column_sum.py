@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Generic, TypeVar
 
 from bulkreact.models import TypedCell
@@ -19,7 +20,7 @@ class ColumnSum(Generic[Key]):
     """The totals of a column by a key of its rows, and how many rows have an empty cell.
 
     ``decimals`` is how many all totals have; ``has_comma``: the comma is decimal. There are no totals if there is a
-    ``problem``: why the column cannot be summed, with the row.
+    ``problem``: why the column cannot be summed, with row and cell; ``public_problem`` quotes no cell.
     """
 
     header: str
@@ -27,6 +28,7 @@ class ColumnSum(Generic[Key]):
     currency: str = ""
     blank: int = 0
     problem: str = ""
+    public_problem: str = ""
     has_comma: bool = False
     decimals: int = 0
 
@@ -62,9 +64,9 @@ class _Example:
             self.row, self.cell = row, cell
         self.count += 1
 
-    def __str__(self) -> str:
+    def describe(self, *, is_public: bool) -> str:
         shown = self.cell if len(self.cell) <= _QUOTED else f"{self.cell[:_QUOTED]}…"
-        return f"row {self.row} has '{printable(shown)}'"
+        return f"row {self.row}" if is_public else f"row {self.row} ('{printable(shown)}')"
 
 
 @dataclass(slots=True)
@@ -105,8 +107,8 @@ class ColumnAdder(Generic[Key]):
     def result(self) -> ColumnSum[Key]:
         """Return the sum of what was added."""
         currency = next(iter(self._currencies), "") if len(self._currencies) == 1 else ""
-        if problem := self._problem():
-            return ColumnSum(self.header, {}, currency, self._blank, problem)
+        if problem := self._problem(is_public=False):
+            return ColumnSum(self.header, {}, currency, self._blank, problem, self._problem(is_public=True))
         has_comma = bool(self._with_comma.count)
         totals = {key: totals[has_comma] for key, totals in self._totals.items()}
         decimals = max((-_exponent(total) for total in totals.values()), default=0)
@@ -123,16 +125,20 @@ class ColumnAdder(Generic[Key]):
         elif point != comma:
             self._ambiguous.add(row, cell)
 
-    def _problem(self) -> str:
+    def _problem(self, *, is_public: bool) -> str:
+        describe = partial(_Example.describe, is_public=is_public)
         if self._unreadable.count:
-            return f"{self._unreadable}, which is no amount ({plural(self._unreadable.count, 'such row')})"
+            rows = plural(self._unreadable.count, "such row")
+            return f"{describe(self._unreadable)} has something else than an amount ({rows})"
         if self._with_point.count and self._with_comma.count:
-            return f"{self._with_point}, {self._with_comma}: one has a decimal point, the other a decimal comma"
+            return f"{describe(self._with_point)} has a decimal point, {describe(self._with_comma)} a decimal comma"
         if self._ambiguous.count and not (self._with_point.count or self._with_comma.count):
-            return f"{self._ambiguous}, which may have a decimal or a thousands separator. Write it without the latter"
+            return (
+                f"{describe(self._ambiguous)} may have a decimal or a thousands separator. Write it without the latter"
+            )
         if len(self._currencies) > 1:
-            names = ", ".join(f"{example} ({name})" for name, example in self._currencies.items())
-            return f"there are several currencies: {names}"
+            rows = ", ".join(f"{name} in {describe(example)}" for name, example in self._currencies.items())
+            return f"there are several currencies: {rows}"
         return ""
 
 
