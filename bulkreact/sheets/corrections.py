@@ -9,12 +9,12 @@ from bulkreact.partnercenter.error_codes.entry import ErrorCode, Responsible
 from bulkreact.partnercenter.error_codes.lookup import find_entries, lookup_outcome
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, RESTORE_AUTO_RENEW
 from bulkreact.sheets.input.guid_cells import guid_error, is_blank
+from bulkreact.sheets.input.row_checks import NO_IDS, SWAPPED_IDS
 from bulkreact.sheets.input.row_errors import split_message
 
 _CUSTOMER, _SUBSCRIPTION, _ENTITLEMENT = ID_COLUMNS
 # Errors that may be in a row beside those of its ids.
 _CODES = {KIND: "invalid-kind", RESTORE_AUTO_RENEW: "invalid-restore-auto-renew", CANDIDATES: "ambiguous-row"}
-_SWAPPED, _NO_IDS = "swapped-ids", "no-ids"
 # What Partner Center refuses when it answers with a code; with any other it may be each of the ids.
 _REFUSED = {
     "900118": (_CUSTOMER,),
@@ -71,13 +71,16 @@ def find_corrections(row: ResultRow, columns: Mapping[str, int]) -> dict[int, Co
 def _invalid_cells(row: ResultRow, columns: Mapping[str, int]) -> Iterator[tuple[int, Correction]]:
     outcome = row.outcome
     problems = split_message(outcome.description, (*ID_COLUMNS, *_CODES))
-    if outcome.code == _NO_IDS:
+    if outcome.code == NO_IDS:
         problems = dict.fromkeys(ID_COLUMNS, outcome.description)
+    if outcome.code == SWAPPED_IDS:
+        # The id that is missing in its own column, and what is there instead.
+        problems = {column: outcome.description for column in ID_COLUMNS if column in outcome.description}
     for column, problem in problems.items():
         cell = row.cells[columns[column]] if column in columns else ""
         choices = tuple(find_guids(cell)) if column == CANDIDATES else ()
         code = outcome.code
-        if code not in {_SWAPPED, _NO_IDS}:
+        if code not in {SWAPPED_IDS, NO_IDS}:
             code = _CODES.get(column) or guid_error(column, cell).code
         # The list of candidates is right: what is missing is the choice.
         index = columns.get(_ENTITLEMENT if column == CANDIDATES else column)

@@ -43,7 +43,7 @@ def marked(row: ResultRow) -> set[str]:
         (failed("800003", 500), set()),
         (
             invalid("swapped-ids", "subscription_id is also the customer_id of row 3: it belongs there"),
-            {"subscription_id"},
+            {"subscription_id", "customer_id"},
         ),
         (invalid("missing-customer-id", "customer_id is empty; kind is no kind: 'x' (a. b)"), {"customer_id", "kind"}),
         (invalid("no-ids", "the row has content but no ids"), set(NAMES[:3])),

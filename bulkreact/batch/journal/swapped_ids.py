@@ -50,8 +50,9 @@ class SwappedId:
 
     @property
     def description(self) -> str:
-        """Return the problem as the results show it."""
-        return f"{self.column} {self.reason}"
+        """Return the problem as the results show it; with the id, which shows later whether it was corrected."""
+        reason, _, verdict = self.reason.partition(": ")
+        return f"{self.column} {reason}: '{self.value}' ({verdict})"
 
 
 def flag_swapped_ids(folder: Path) -> list[SwappedId]:

@@ -75,7 +75,7 @@ LOCAL_ENTRIES: tuple[ErrorCode, ...] = (
         "ragged-row",
         "the row has more cells than the header, or the file ends within it",
         Responsible.FILE_AUTHOR,
-        "Correct the row in failed.csv: error_description quotes the surplus cells, which are missing there.",
+        "Correct the row in failed.csv, or delete it there: error_description quotes the surplus cells, which are missing.",
     ),
     _entry(
         "swallowed-rows",

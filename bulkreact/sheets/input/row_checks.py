@@ -1,6 +1,7 @@
 """Decides what is wrong with one row of an input, and what an earlier run recorded for it. No I/O."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bulkreact.guids import canonical_guid
@@ -15,6 +16,8 @@ from bulkreact.sheets.input.row_options import UNCLEAR, RowOptionsReader
 NO_IDS = "no-ids"
 RAGGED_ROW = "ragged-row"
 SWALLOWED_ROWS = "swallowed-rows"
+SWAPPED_IDS = "swapped-ids"
+_PROVEN_SWAP = re.compile(r"(\w+_id) is also the (\w+_id) of .*: '([0-9a-f-]{36})' \(it belongs there\)", re.ASCII)
 _NOT_BUSINESS = {"", "401", "408", "429"}
 
 
@@ -43,6 +46,7 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
     | has no ids | no-ids, and nothing else |
     | has an unclear kind, or is a subscription | unusable customer and subscription ids, bad options |
     | is an Azure subscription | unusable ids of all three columns, bad options |
+    | was refused for swapped ids | an id that is still in the wrong column |
     """
     if extra := [cell for cell in cells[width:] if cell.strip()]:
         surplus = ", ".join(map(repr, extra))
@@ -54,7 +58,21 @@ def find_errors(cells: Sequence[str], guids: Sequence[str], reader: RowOptionsRe
     unclear = any(error.code in UNCLEAR for error in option_errors)
     needs_entitlement = not unclear and reader.kind(cells) is Kind.AZURE
     needed = list(zip(ID_COLUMNS, ids, guids, strict=True))[: None if needs_entitlement else 2]
-    return [*(guid_cells.guid_error(column, cell) for column, cell, guid in needed if not guid), *option_errors]
+    unusable = (guid_cells.guid_error(column, cell) for column, cell, guid in needed if not guid)
+    return [*unusable, *option_errors, *_find_swapped(cells, guids, reader.layout)]
+
+
+def _find_swapped(cells: Sequence[str], guids: Sequence[str], layout: ColumnLayout) -> Iterator[CellError]:
+    """Yield an id that an earlier run found in the wrong column, if it is still there.
+
+    The rows that proved it are no longer in the file when only the failed ones are run again.
+    """
+    if not layout.results or cells[layout.results["error_code"]].strip() != SWAPPED_IDS:
+        return
+    match = _PROVEN_SWAP.fullmatch(cells[layout.results["error_description"]].strip())
+    if match and match[3] in {guid for column, guid in zip(ID_COLUMNS, guids, strict=True) if column == match[1]}:
+        reason = f"is also the {match[2]} of rows of the run before: it belongs there"
+        yield CellError(SWAPPED_IDS, match[1], match[3], reason)
 
 
 def find_cut_off(cells: int, layout: ColumnLayout) -> CellError | None:

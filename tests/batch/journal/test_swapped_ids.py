@@ -11,7 +11,7 @@ from bulkreact.batch.journal.swapped_ids import SwappedId, flag_swapped_ids, inp
 from bulkreact.models import InputRow, Target
 from tests.support.ids import guid, metadata, read_csv, target, write_csv
 from tests.support.program import Partner, Program
-from tests.support.run_commands import FAST, row_statuses
+from tests.support.run_commands import FAST, latest_run, row_statuses
 
 C, S, E = guid(1001), guid(2001), guid(1)
 
@@ -40,7 +40,9 @@ def test_a_proper_file_has_nothing_misplaced(tmp_path: Path) -> None:
 def test_a_subscriptions_id_in_the_entitlements_column_is_flagged(tmp_path: Path) -> None:
     (swapped,) = flag_rows(tmp_path, [Target(C, S, E), Target(C, S, S), Target(C, S, guid(2))])
     assert (swapped.number, swapped.column, swapped.value) == (3, "entitlement_id", S)
-    assert swapped.description == "entitlement_id is also the subscription_id of row 2 and 2 more: it belongs there"
+    assert swapped.description == (
+        f"entitlement_id is also the subscription_id of row 2 and 2 more: '{swapped.value}' (it belongs there)"
+    )
 
 
 def test_customer_and_subscription_the_wrong_way_round_are_flagged(tmp_path: Path) -> None:
@@ -107,3 +109,27 @@ def test_a_run_sends_none_of_them_and_says_why(program: Program, partner: Partne
     again = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--strict", "--new")
     assert again.code == 2
     assert "2 of 4 rows are invalid" in again.err
+
+
+@pytest.mark.parametrize("name", ["failed.csv", "failed.xlsx"])
+def test_without_the_rows_that_prove_it_they_are_not_sent_until_corrected(
+    program: Program, partner: Partner, name: str
+) -> None:
+    write_csv(program.folder / "input.csv", [(C, S, E), (C, S, S), (S, C, guid(3)), (C, S, guid(4))])
+    target = ("--base-url", partner.base_url, *FAST)
+    first = program("run", "input.csv", *target, "--xlsx").run
+    sent = len(partner.requests())
+    second = program("run", first / name, *target)
+    assert second.code == 1, second.err
+    assert "row 2: entitlement_id is also the subscription_id of rows of the run before" in second.err
+    third = program("run", latest_run(program) / name, *target, "--new")
+    assert third.code == 1, third.err
+    folder = latest_run(program)
+    assert row_statuses(folder) == ["invalid", "invalid"]
+    assert len(partner.requests()) == sent
+    header, swapped, _ = (folder / "failed.csv").read_text().splitlines()
+    program.folder.joinpath("corrected.csv").write_text(
+        "\n".join([header, swapped.replace(f"{S},{S}", f"{S},{E[:-1]}f"), ""])
+    )
+    assert program("run", "corrected.csv", *target).code == 0
+    assert len(partner.requests()) == sent + 1
