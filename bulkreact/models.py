@@ -178,6 +178,22 @@ class TypedCell(Struct, frozen=True, array_like=True, gc=False):
     is_truth_value: bool = False
 
 
+class CellType(StrEnum):
+    """What the cells of a column are in a workbook; their texts say the rest."""
+
+    NUMBER = "n"
+    DATE = "d"
+    TRUTH_VALUE = "b"
+
+
+class ColumnType(Struct, frozen=True, array_like=True, gc=False):
+    """What those cells of a column are whose text can be read as such; see TypedCell."""
+
+    column: int
+    type: CellType
+    number_format: str | int
+
+
 class InputRow(Struct, frozen=True, gc=False):
     """One row of the input, checked.
 
@@ -186,6 +202,7 @@ class InputRow(Struct, frozen=True, gc=False):
     ``request_id_is_for_read`` says that it belongs to the read before the write, ``outcome_unknown`` that an answer to
     it was lost.
     ``deadline`` is when the target is permanently deleted (UTC, ISO 8601), empty where the input does not say.
+    ``typed_cells`` are those that ``column_types`` do not describe, which rows share.
     """
 
     number: int
@@ -199,6 +216,7 @@ class InputRow(Struct, frozen=True, gc=False):
     restore_auto_renew: bool = False
     deadline: str = ""
     typed_cells: tuple[TypedCell, ...] = ()
+    column_types: tuple[ColumnType, ...] = ()
 
 
 class ResultRow(Struct, frozen=True, gc=False):

@@ -104,7 +104,7 @@ def test_a_changed_value_in_the_journal_is_found(program: Program, partner: Part
     write_workbook(program.folder / "input.xlsx", 1)
     run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
     with sqlite3.connect(run / "journal.sqlite3") as connection:
-        connection.execute("UPDATE typed_cells SET cells = replace(cells, '1234.5', '9234.5')")
+        connection.execute("UPDATE typed_cells SET cells = replace(cells, '0.0%', '0.00%')")
     connection.close()
     ended = program("results", run.name)
     assert ended.code == 2

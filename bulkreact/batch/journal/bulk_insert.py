@@ -10,8 +10,9 @@ from msgspec.json import Encoder
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import Value, checksum, with_checksum
+from bulkreact.batch.journal.stored_types import encode_types
 from bulkreact.batch.journal.writer import multi_row
-from bulkreact.models import InputRow
+from bulkreact.models import ColumnType, InputRow
 
 # This many take 5 ms, the interval at which threads exchange the interpreter's lock.
 _BATCH_ROWS = 2048
@@ -53,14 +54,16 @@ def _batches(rows: Iterable[InputRow]) -> Iterator[list[_SameStatement]]:
     groups: list[_SameStatement] = []
     typed: list[tuple[Value, ...]] = []
     last = ""
+    column_types: tuple[ColumnType, ...] = ()
     for ordinal, row in enumerate(rows, 1):
         sql, values = _statement(ordinal, row)
         if sql is not last:
             groups.append((sql, []))
             last = sql
         groups[-1][1].append(values)
-        if row.typed_cells:
-            typed.append(with_checksum((ordinal, _encoded(row.typed_cells).decode())))
+        if row.typed_cells or (row.column_types is not column_types and row.column_types != column_types):
+            typed.append(with_checksum((ordinal, encode_types(row))))
+        column_types = row.column_types
         if ordinal % _BATCH_ROWS == 0:
             yield [*groups, (schema.INSERT_TYPED_CELLS, typed)]
             groups, typed, last = [], [], ""

@@ -11,16 +11,16 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
-from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES, has_typed_cells
+from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES
+from bulkreact.batch.journal.stored_types import TypesReader
 from bulkreact.batch.policy import outcome_if_open
-from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target, TypedCell
+from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import Transient, stored_name
+from bulkreact.typed_cells import type_cells
 
 _CHUNK = 1000
 _decode_cells = Decoder(tuple[str, ...]).decode
-_decode_typed = Decoder(tuple[TypedCell, ...]).decode
-_NONE = (0, "[]")
 # A dict lookup is three times as fast as calling the enumeration.
 _STATUSES = {status.value: status for status in Status}
 _AUTO_RENEWS = {auto_renew.value: auto_renew for auto_renew in AutoRenew}
@@ -103,15 +103,11 @@ def _read_rows(connection: sqlite3.Connection, sql: str) -> Iterator[ResultRow]:
 
 def typed_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row as ``result_rows`` does, with what its cells are besides text."""
-    if not has_typed_cells(connection):
-        yield from result_rows(connection)
-        return
-    typed = iter(connection.execute("SELECT ordinal, cells FROM typed_cells ORDER BY ordinal"))
-    ordinal, cells = next(typed, _NONE)
-    for number, row in enumerate(result_rows(connection), 1):
-        if number == ordinal:
-            yield replace(row, typed_cells=_decode_typed(cells))
-            ordinal, cells = next(typed, _NONE)
+    types = TypesReader(connection)
+    for ordinal, row in enumerate(result_rows(connection), 1):
+        stored = types.read(ordinal)
+        if typed_cells := type_cells(stored.columns, row.cells, stored.cells):
+            yield replace(row, typed_cells=typed_cells)
         else:
             yield row
 

@@ -53,7 +53,7 @@ CREATE TABLE rows (
     CHECK (duplicate_of IS NULL OR customer_id IS NOT NULL)
 ) STRICT;
 
--- What cells of a workbook are besides text, for rows that have such cells. Journals of earlier versions have no such table.
+-- What cells of a workbook are besides text, where that changes. Journals of earlier versions have no such table.
 CREATE TABLE typed_cells (
     ordinal INTEGER PRIMARY KEY REFERENCES rows (ordinal),
     cells TEXT NOT NULL CHECK (json_valid(cells)),

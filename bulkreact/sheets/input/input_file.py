@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
-from msgspec import structs
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, Kind, Target
@@ -18,6 +17,7 @@ from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
+from bulkreact.sheets.input.carried_types import CarriedTypes
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
@@ -65,9 +65,7 @@ class InputFile:
             and all(map(str.strip, layout.header))
         )
         self._other_columns = [index for index in layout.carried_columns if index not in layout.ids]
-        self._typed_columns = {
-            index: position for position, index in enumerate(layout.carried_columns) if index not in layout.ids
-        }
+        self._types = CarriedTypes(layout)
         self._digest = hashlib.sha256()
         self.count = 0
         self.unread_dates = 0
@@ -149,13 +147,7 @@ class InputFile:
         return rows if self._table.is_text else map(self._with_types, rows)
 
     def _with_types(self, row: InputRow) -> InputRow:
-        """Return a row of a workbook with what its cells are besides text; ids are text, whatever they have become."""
-        typed = [
-            structs.replace(cell, column=self._typed_columns[cell.column])
-            for cell in self._table.typed_cells(row.number - 1)
-            if cell.column in self._typed_columns
-        ]
-        return structs.replace(row, typed_cells=tuple(typed)) if typed else row
+        return self._types.add(row, self._table.cell_types(row.number - 1))
 
     def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.

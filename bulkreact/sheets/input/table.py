@@ -7,9 +7,9 @@ from typing import Protocol
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError
-from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import ColumnError, HeaderRule
 from bulkreact.sheets.input import guid_cells
+from bulkreact.sheets.input.carried_types import CellTypes
 from bulkreact.sheets.input.file_formats import detect_format
 from bulkreact.sheets.input.header_search import FoundHeader
 from bulkreact.sheets.input.input_options import InputOptions
@@ -60,8 +60,8 @@ class Table(Protocol):
         """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
         ...
 
-    def typed_cells(self, number: int) -> tuple[TypedCell, ...]:
-        """Return the numbers, dates and truth values in a row of the chunk that was read last; none of a text."""
+    def cell_types(self, number: int) -> CellTypes:
+        """Return what the cells of a row of the chunk that was read last are besides text; nothing of a text."""
         ...
 
     def chunks(self) -> Iterator[pd.DataFrame]:

@@ -209,7 +209,7 @@ def test_one_text_in_all_cells_takes_memory_in_proportion_to_the_file(tmp_path: 
 
 
 def test_memory_is_measured_where_the_system_does_not_limit_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "python_calamine.py").write_text("import threading\nthreading.Event().wait()\n")
+    (tmp_path / "zipfile.py").write_text("import threading\nthreading.Event().wait()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     measured: list[int] = []
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError
-from bulkreact.models import TypedCell
 from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.carried_types import CellTypes
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.read_limits import refusing
@@ -117,9 +117,9 @@ class TextTable:
         """Return nothing: no cells are merged in text."""
         return ""
 
-    def typed_cells(self, _number: int) -> tuple[TypedCell, ...]:
+    def cell_types(self, _number: int) -> CellTypes:
         """Return nothing: all of a text is text."""
-        return ()
+        return (), ()
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Yield the records below the header; their index is the row that a spreadsheet shows, counted from 0."""

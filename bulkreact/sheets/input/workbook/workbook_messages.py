@@ -2,10 +2,9 @@
 
 import msgspec
 
+from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.input.read_limits import ReadLimits
 
-# A number or a truth value: column, what is stored for it, index of its style, and whether it is a truth value.
-TypedValue = tuple[int, str, int, bool]
 # A rectangle of cells that are merged: first row, first column, last row, last column, counted from 0.
 MergedRange = tuple[int, int, int, int]
 
@@ -43,24 +42,27 @@ class Choice(msgspec.Struct, frozen=True):
 class TableHead(msgspec.Struct, frozen=True, tag=True):
     """The header of the chosen table; ``first_column`` is the first with a name or a cell.
 
-    ``number_formats`` are those of the workbook's styles: codes, or numbers of built-in ones.
+    ``widths`` are those of its columns, in characters, as far as the sheet has some.
     """
 
     header: list[str]
     first_column: int
     merged: list[MergedRange]
-    number_formats: list[str | int]
+    widths: list[float | None]
 
 
 class Rows(msgspec.Struct, frozen=True, tag=True):
     """Some of the rows below the header, in order, as long as the header; no rows at the end.
 
-    ``typed`` are the numbers and truth values of each row.
+    ``types`` has for each row the index of the types of its columns among ``column_types``, ``others`` by row numbers
+    the typed cells that these do not describe.
     """
 
     numbers: list[int]
     cells: list[list[str]]
-    typed: list[list[TypedValue]]
+    types: list[int]
+    column_types: list[tuple[ColumnType, ...]]
+    others: dict[int, list[TypedCell]]
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):

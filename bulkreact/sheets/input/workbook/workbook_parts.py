@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import IO
+from typing import IO, NamedTuple
 from xml.parsers import expat
 
 from bulkreact.sheets.input.read_limits import ReadLimits
@@ -17,7 +17,8 @@ _STYLES = "xl/styles.xml"
 _MOST_STYLES = 1 << 16
 # Excel knows no longer ones, and has these itself.
 _FORMAT_LENGTH = 255
-_BUILT_IN = {*map(str, range(50))}
+_BUILT_IN = {*map(str, range(59))}
+_SHARED_STRINGS = "xl/sharedstrings.xml"
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _READABLE = {"utf-8", "ascii"}
@@ -32,6 +33,13 @@ _OTHER_DOCUMENTS = {
     "index/": "a Numbers document",
     "index.zip": "a Numbers document",
 }
+
+
+class SheetPart(NamedTuple):
+    """The part that holds a sheet, and whether the sheet is ``visible``."""
+
+    part: str
+    state: str
 
 
 class WorkbookRefusedError(Exception):
@@ -67,7 +75,7 @@ class WorkbookParts:
             self._archive = zipfile.ZipFile(file)
         except zipfile.BadZipFile:
             raise damage_error("it is damaged or cut off") from None
-        # As calamine does: some programs write other capitals, or backslashes.
+        # Some programs write other capitals, or backslashes.
         self._names = {_plain_name(info.filename): info.filename for info in self._archive.infolist()}
         if len(self._names) < len(self._archive.infolist()):
             raise damage_error("one of its parts occurs twice")
@@ -78,12 +86,34 @@ class WorkbookParts:
             if name.startswith("xl/") and name.endswith((".xml", ".rels")):
                 self._check_encoding(name)
 
+    @cached_property
+    def sheets(self) -> dict[str, SheetPart]:
+        """Return the sheets with cells, in order, by their names."""
+        sheets: dict[str, SheetPart] = {}
+        for section, name, attributes in self._elements(_BOOK):
+            if (section, name) == ("sheets", "sheet"):
+                relation = next((value for key, value in attributes.items() if key.endswith("}id")), "")
+                kind, part = self._relations.get(relation, ("", ""))
+                if kind in {"", "worksheet"}:
+                    sheets[attributes.get("name", "")] = SheetPart(part, attributes.get("state", "visible"))
+            elif sheets:
+                break
+        if len(sheets) > len({sheet.part for sheet in sheets.values()}):
+            raise damage_error("two of its sheets are the same part")
+        return sheets
+
     def open_sheet(self, sheet: str) -> IO[bytes]:
         """Open the part of a sheet."""
-        name = _plain_name(self._sheet_parts.get(sheet, ""))
+        name = self.sheets[sheet].part
         if name not in self._names:
             raise damage_error(f"the part of sheet {sheet!r} is missing")
         return self._archive.open(self._names[name])
+
+    def open_shared_strings(self) -> IO[bytes] | None:
+        """Open the part with the texts that cells share, None if there is none."""
+        parts = [part for kind, part in self._relations.values() if kind == "sharedStrings"]
+        name = next(iter(parts), _SHARED_STRINGS)
+        return self._archive.open(self._names[name]) if name in self._names else None
 
     @cached_property
     def number_formats(self) -> list[str | int]:
@@ -155,23 +185,18 @@ class WorkbookParts:
         except LookupError:
             readable = False
         if not readable:
-            # calamine would take the part for an empty one.
             raise WorkbookRefusedError(f"is stored in the encoding {encoding!r}, and only UTF-8 is read. {SAVE_AGAIN}")
 
     @cached_property
-    def _sheet_parts(self) -> dict[str, str]:
-        """Return the names of the sheets' parts."""
-        targets = {relation.get("Id"): relation.get("Target", "") for _, _, relation in self._elements(_RELATIONS)}
-        parts = {}
-        for section, name, attributes in self._elements(_BOOK):
-            if (section, name) == ("sheets", "sheet"):
-                relation = next((value for key, value in attributes.items() if key.endswith("}id")), "")
-                parts[attributes.get("name", "")] = _absolute_name(targets.get(relation, ""))
-            elif parts:
-                break
-        if len(parts) > len({*parts.values()}):
-            raise damage_error("two of its sheets are the same part")
-        return parts
+    def _relations(self) -> dict[str, tuple[str, str]]:
+        """Return the last word of the type of each relation, and the name of its part."""
+        return {
+            relation.get("Id", ""): (
+                relation.get("Type", "").rpartition("/")[2],
+                _plain_name(_absolute_name(relation.get("Target", ""))),
+            )
+            for _, _, relation in self._elements(_RELATIONS)
+        }
 
     def _elements(self, name: str) -> Iterator["_Element"]:
         """Yield the elements of a part below its root; none is kept, however many there are."""

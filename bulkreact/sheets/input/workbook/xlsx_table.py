@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bulkreact.models import TypedCell
+from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.input.carried_types import CellTypes
 from bulkreact.sheets.input.header_search import TITLE_LINES, FoundHeader, find_header
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.workbook.merged_cells import MergedCells
@@ -51,8 +52,9 @@ class WorkbookTable:
         head = reader.choose(self._choice)
         self.header = tuple(head.header)
         self._merged = MergedCells(head.merged, head.first_column)
-        self._number_formats = head.number_formats
-        self._typed: dict[int, tuple[TypedCell, ...]] = {}
+        self.widths = tuple(head.widths)
+        self._column_types: dict[int, tuple[ColumnType, ...]] = {}
+        self._others: dict[int, list[TypedCell]] = {}
 
     def merged_range(self, number: int, index: int) -> str:
         """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
@@ -63,20 +65,14 @@ class WorkbookTable:
         reader = self._reader or self._open_again()
         self._reader = None
         for rows in reader.rows():
-            self._typed = {
-                number: tuple(self._typed_cell(*value) for value in values)
-                for number, values in zip(rows.numbers, rows.typed, strict=True)
-                if values
-            }
+            types = [rows.column_types[index] for index in rows.types]
+            self._column_types = dict(zip(rows.numbers, types, strict=True))
+            self._others = rows.others
             yield pd.DataFrame(rows.cells, index=rows.numbers, dtype=str)
 
-    def typed_cells(self, number: int) -> tuple[TypedCell, ...]:
-        """Return the numbers, dates and truth values in a row of the chunk that was read last."""
-        return self._typed.get(number, ())
-
-    def _typed_cell(self, column: int, value: str, style: int, is_truth_value: bool) -> TypedCell:
-        known = style < len(self._number_formats)
-        return TypedCell(column, value, self._number_formats[style] if known else 0, is_truth_value)
+    def cell_types(self, number: int) -> CellTypes:
+        """Return what the cells of a row of the chunk that was read last are besides text."""
+        return self._column_types[number], self._others.get(number, ())
 
     def _open_again(self) -> WorkbookReader:
         reader = WorkbookReader(self._path, self._name, self._job)

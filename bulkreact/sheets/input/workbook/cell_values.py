@@ -1,0 +1,156 @@
+"""Reads what a workbook stores for the cells of a row: their texts, and what they are besides text. No I/O."""
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import TypeVar
+
+from bulkreact import typed_cells
+from bulkreact.models import CellType, ColumnType, TypedCell
+from bulkreact.sheets.input.workbook.number_formats import is_date, is_duration
+from bulkreact.sheets.input.workbook.workbook_parts import damage_error
+from bulkreact.sheets.input.workbook.xml_text import resolve_escapes
+
+_TEXTS = {"str", "inlineStr", "e"}
+_TRUTH_VALUES = {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE", "": ""}
+# Amounts and dates repeat.
+_MOST_CACHED = 200_000
+# Excel's own format of dates, for those that are stored as text.
+_DATE_FORMAT = 14
+
+_ValueT = TypeVar("_ValueT")
+
+
+class _Cache(dict[str, _ValueT]):
+    """What was read, by what a workbook stores for it."""
+
+    def __init__(self, read: Callable[[str], _ValueT]) -> None:
+        self._read = read
+
+    def __missing__(self, value: str) -> _ValueT:
+        if len(self) > _MOST_CACHED:
+            self.clear()
+        result = self[value] = self._read(value)
+        return result
+
+
+class RowShape:
+    """The columns of a row's cells that have values, in order, and what they are; most rows of a table have the same.
+
+    ``types`` say how each cell is stored, and its number format. ``column_types`` are those of numbers, dates and truth
+    values, ``text_columns`` the columns of texts.
+    """
+
+    def __init__(self, columns: Sequence[int], types: Sequence[tuple[str, str | int]]) -> None:
+        self.columns = tuple(columns)
+        self.by_type: dict[str, list[int]] = {}
+        self.column_types: list[ColumnType] = []
+        self.text_columns: list[int] = []
+        # For a cell that is missing there is an empty text behind the others.
+        indexes = [len(columns)] * (columns[-1] + 1 if columns else 0)
+        for index, (column, (stored, number_format)) in enumerate(zip(columns, types, strict=True)):
+            indexes[column] = index
+            name, kind = _classify(stored, number_format)
+            self.by_type.setdefault(name, []).append(index)
+            if kind is None:
+                self.text_columns.append(column)
+            else:
+                shown = _DATE_FORMAT if name == "d" and not is_date(number_format) else number_format
+                self.column_types.append(ColumnType(column, kind, shown))
+        self.arrange = None if indexes == [*range(len(columns))] else itemgetter(*indexes)
+
+
+class CellReader:
+    """Reads the cells of a workbook with these shared texts."""
+
+    def __init__(self, shared: Sequence[str], *, counts_from_1904: bool) -> None:
+        self._shared = shared
+        self._counts_from_1904 = counts_from_1904
+        self._dates = {"date": _Cache(self._read_date), "duration": _Cache(self._read_duration)}
+        self._readers: dict[str, Callable[[str], str]] = {
+            "n": _Cache(typed_cells.format_number).__getitem__,
+            "b": _Cache(_format_truth_value).__getitem__,
+            "d": _Cache(_format_iso).__getitem__,
+            "text": resolve_escapes,
+        }
+
+    def read(self, shape: RowShape, values: list[str]) -> tuple[list[str], list[TypedCell]]:
+        """Return the texts from the first column of the sheet on, and the typed cells that their texts do not describe."""
+        others: list[TypedCell] = []
+        for name, indexes in shape.by_type.items():
+            if name == "s":
+                self._read_shared(indexes, values)
+            elif name in self._dates:
+                others += self._read_dates(shape, indexes, values, name)
+            else:
+                read = self._readers[name]
+                for index in indexes:
+                    values[index] = read(values[index])
+        if shape.arrange is None:
+            return values, others
+        values.append("")
+        return list(shape.arrange(values)), others
+
+    def _read_shared(self, indexes: Sequence[int], values: list[str]) -> None:
+        shared = self._shared
+        try:
+            for index in indexes:
+                if value := values[index]:
+                    number = int(value)
+                    values[index] = shared[number if number >= 0 else len(shared)]
+        except (ValueError, IndexError):
+            raise damage_error("a cell has a text that is missing") from None
+
+    def _read_dates(self, shape: RowShape, indexes: Sequence[int], values: list[str], name: str) -> list[TypedCell]:
+        """Put texts for dates or durations into the values; return those that are stored with more than the text says."""
+        others = []
+        dates = self._dates[name]
+        for index in indexes:
+            values[index], stored = dates[values[index]]
+            if stored:
+                column = shape.columns[index]
+                kind = next(kind for kind in shape.column_types if kind.column == column)
+                others.append(TypedCell(column, stored, kind.number_format))
+        return others
+
+    def _read_date(self, value: str) -> tuple[str, str]:
+        return self._with_stored(value, typed_cells.format_date(value, counts_from_1904=self._counts_from_1904))
+
+    def _read_duration(self, value: str) -> tuple[str, str]:
+        return self._with_stored(value, typed_cells.format_duration(value))
+
+    def _with_stored(self, value: str, text: str) -> tuple[str, str]:
+        """Return a text, and what is stored for it in a workbook that counts from 1900 if the text does not say that."""
+        if not typed_cells.parse_cell(value, CellType.NUMBER):
+            return text, ""
+        stored = typed_cells.shift_date(value, text) if self._counts_from_1904 else value
+        parsed = typed_cells.parse_cell(text, CellType.DATE)
+        return text, "" if parsed and float(parsed) == float(stored) else stored
+
+
+def _classify(stored: str, number_format: str | int) -> tuple[str, CellType | None]:
+    """Return how cells are read whose type is ``stored`` in this way, and what they are, None for text."""
+    if stored == "n":
+        if is_duration(number_format):
+            return "duration", CellType.DATE
+        return ("date", CellType.DATE) if is_date(number_format) else ("n", CellType.NUMBER)
+    if stored == "b":
+        return "b", CellType.TRUTH_VALUE
+    if stored == "d":
+        return "d", CellType.DATE
+    if stored == "s":
+        return "s", None
+    if stored in _TEXTS:
+        return "text", None
+    raise damage_error(f"a cell has the type {stored[:20]!r}")
+
+
+def _format_truth_value(value: str) -> str:
+    if value not in _TRUTH_VALUES:
+        raise damage_error("a cell has a truth value that is neither true nor false")
+    return _TRUTH_VALUES[value]
+
+
+def _format_iso(value: str) -> str:
+    """Return a date that is stored in ISO 8601 as dates are shown."""
+    text = value.replace("T", " ")
+    return text.removesuffix(" 00:00:00") if typed_cells.parse_cell(text, CellType.DATE) else value

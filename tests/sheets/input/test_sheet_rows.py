@@ -1,0 +1,125 @@
+"""Rows of workbooks: read alike with and without the parser, and as other programs read them."""
+
+import io
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bulkreact.models import ColumnType, TypedCell
+from bulkreact.sheets.input.workbook import sheet_rows
+from bulkreact.sheets.input.workbook.cell_values import CellReader
+from bulkreact.sheets.input.workbook.sheet_parser import SheetParser
+from bulkreact.sheets.input.workbook.sheet_rows import SheetRows
+from bulkreact.sheets.input.workbook.workbook_parts import WorkbookRefusedError
+from tests.support.workbooks import sheet_xml
+
+FORMATS = (0, "0.00", "dd.mm.yyyy", "[h]:mm")
+SHARED = ("first", "second & third", "")
+# As Excel, openpyxl, XlsxWriter, LibreOffice, Gnumeric and SheetJS write cells; {} is the number of the row.
+CELLS = (
+    '<c r="A{}" s="1"><v>1234.5</v></c>',
+    '<c r="B{}" t="s"><v>1</v></c>',
+    '<c r="C{}" t="s" s="2"><v>0</v></c>',
+    '<c r="D{}" s="2" t="n"><v>46082</v></c>',
+    '<c r="E{}" s="2"><v>46082.123456789</v></c>',
+    '<c r="F{}" s="3"><v>1.5</v></c>',
+    '<c r="G{}" t="b"><v>1</v></c>',
+    '<c r="H{}" t="e"><v>#N/A</v></c>',
+    '<c r="I{}" t="str"><f>A1&amp;"x"</f><v>a &lt; b_x000D_</v></c>',
+    '<c r="J{}"><f t="shared" si="0"/><v>7</v></c>',
+    '<c r="K{}"><f>SUM(A1:A2)</f></c>',
+    '<c r="L{}"><f>SUM(A1:A2)</f><v></v></c>',
+    '<c r="M{}" t="inlineStr"><is><t xml:space="preserve"> a </t></is></c>',
+    '<c r="N{}" t="inlineStr"><is><t>x&#10;y</t></is></c>',
+    '<c r="O{}" t="inlineStr"><is><r><t>a</t></r><r><rPr><b/></rPr><t>b</t></r></is></c>',
+    '<c r="P{}" s="12"/>',
+    '<c r="Q{}" s="1" />',
+    '<c r="R{}" s="1"></c>',
+    '<c r="S{}"><v/></c>',
+    '<c r="T{}" t="d" s="2"><v>2026-03-01T12:00:00</v></c>',
+    '<c r="U{}" cm="1" s="99"><v>1E-7</v></c>',
+    "<c s='1' r='V{}'><v>3</v></c>",
+    '<c r="W{}"><v>4</v><extLst><x/></extLst></c>',
+    '<c r="X{}" t="inlineStr"><is><t><![CDATA[<c>]]></t></is></c>',
+    '<c r="Y{}" t="str"><v>tab\tline\nend</v></c>',
+)
+
+
+def read(content: str) -> list[tuple[int, bool, list[str], list[TypedCell], list[ColumnType]]]:
+    reader = CellReader(SHARED, counts_from_1904=False)
+    rows = SheetRows(io.BytesIO(content.encode()), "A", reader, FORMATS)
+    return [(row.number, row.is_hidden, row.cells, row.others, row.shape.column_types) for row in rows]
+
+
+def row_of(number: int, cells: tuple[str, ...] | list[str], attributes: str = "") -> str:
+    return f'<row r="{number}"{attributes}>{"".join(cell.format(number) for cell in cells)}</row>'
+
+
+def with_comment(content: str) -> str:
+    """Return the same sheet with a comment in front, after which nothing is read without the parser."""
+    return content.replace("<sheetData>", "<!-- <row> --><sheetData>", 1)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(range(len(CELLS))), unique=True).map(sorted),
+            st.sampled_from(["", ' spans="1:12"', ' hidden="1"', ' ht="0" customHeight="1"', ' s="12"']),
+        ),
+        max_size=15,
+    ),
+    first=st.sampled_from([1, 2, 9, 99, 1_048_560]),
+    between=st.sampled_from(["", "\n  ", "<!-- </row><row> -->", "<?x </row>?>"]),
+)
+@example(rows=[(list(range(len(CELLS))), "")] * 3, first=1, between="")
+def test_rows_are_read_alike_with_and_without_the_parser(
+    rows: list[tuple[list[int], str]], first: int, between: str
+) -> None:
+    xml = [row_of(first + i, [CELLS[cell] for cell in cells], mark) + between for i, (cells, mark) in enumerate(rows)]
+    content = sheet_xml(xml)
+    assert read(content) == read(with_comment(content))
+
+
+@pytest.mark.parametrize("cell", [*CELLS[:10], CELLS[12], CELLS[15], CELLS[20], CELLS[24]])
+def test_what_most_programs_write_needs_no_parser(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    feed = SheetParser.feed
+
+    def record(parser: SheetParser, block: bytes, *, is_final: bool = False) -> None:
+        parsed.append(block)
+        feed(parser, block, is_final=is_final)
+
+    monkeypatch.setattr(SheetParser, "feed", record)
+    monkeypatch.setattr(
+        sheet_rows, "split_blocks", lambda part, _end: re.findall(rb".*?</row>|.+", part.read(), re.DOTALL)
+    )
+    read(sheet_xml([row_of(number, [cell]) for number in range(20, 40)]))
+    assert sum(b"<row" in block for block in parsed) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<row r="3"><c r="A4"><v>1</v></c></row>',
+        '<row r="3"><c r="B3"><v>1</v></c><c r="A3"><v>1</v></c></row>',
+        '<row r="3"><c r="XFE3"><v>1</v></c></row>',
+        '<row r="1048577"><c r="A1048577"><v>1</v></c></row>',
+        '<row r="3"><c r="A3"><v>&unknown;</v></c></row>',
+        '<row r="3"><c r="A3"><v>&#0;</v></c></row>',
+        '<row r="3"><c r="A3"><v>a & b</v></c></row>',
+        '<row r="3"><c r="A3"><v>\x01</v></c></row>',
+        '<row r="3"><c r="A3"><v>1</v></row>',
+        '<row r="3"><c r="A3" t="s"><v>3</v></c></row>',
+        '<row r="3"><c r="A3" t="s"><v>-1</v></c></row>',
+        '<row r="3"><c r="A3" t="b"><v>2</v></c></row>',
+        '<row r="3"><c r="A3" t="q"><v>2</v></c></row>',
+        '<row r="3"><c r="A3" t="s" t="n"><v>2</v></c></row>',
+    ],
+)
+@pytest.mark.parametrize("after", [1, 100])
+def test_damage_is_refused_wherever_it_is(row: str, after: int) -> None:
+    rows = [row_of(number, CELLS[:2]) for number in range(1, 3)] * 1
+    with pytest.raises(WorkbookRefusedError):
+        read(sheet_xml([*rows, row] if after == 1 else [*rows, row, *(row_of(n, CELLS[:2]) for n in range(4, 50))]))
