@@ -46,14 +46,14 @@ def recorded(loop: asyncio.AbstractEventLoop) -> Iterator[Recorded]:
         yield record
 
 
-@pytest.mark.parametrize("header", ["Kundenname", "Vertragspartner"])
-def test_a_name_is_never_sent(program: Program, recorded: Recorded, header: str) -> None:
-    tails = (202, 429, 900337, 1503, 800111)
+def test_a_name_is_never_sent(program: Program, recorded: Recorded) -> None:
+    # None of them waits before it is sent again.
+    tails = (202, 900337, 800111)
     rows = [(*row(scenario_id(tail, number), number % 2), NAME, "") for number, tail in enumerate(tails)]
     # A suspended subscription: its whole body is read and sent back.
     rows.append((*row(guid(9), 5)[:2], "", NAME, "subscription"))
-    write_csv(program.folder / "input.csv", rows, (*HEADER, header, "kind"))
-    options = ("--map", f"customer_name={header}", "--base-url", recorded.base_url)
+    write_csv(program.folder / "input.csv", rows, (*HEADER, "Vertragspartner", "kind"))
+    options = ("--map", "customer_name=Vertragspartner", "--base-url", recorded.base_url)
     assert program("plan", "input.csv", *options, "--online").code == 0
     assert program("run", "input.csv", *options, *FAST, "--verify", "--verify-after", "0").code == 1
     assert program("retry", "--all-failed", *FAST).code == 1
