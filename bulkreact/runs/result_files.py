@@ -9,7 +9,7 @@ from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
-from bulkreact.models import ResultRow
+from bulkreact.models import ResultRow, RunState
 from bulkreact.runs import store
 from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
 from bulkreact.runs.customer_names import describe_affected
@@ -178,7 +178,9 @@ class ResultFiles:
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
         metadata, to = journal.metadata, self.to
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
-        with failed_xlsx.writing(to / FAILED_WORKBOOK, metadata.header, columns, command) as failed:
+        resume_command = "" if self.status.stop_reason.state is RunState.FINISHED else self.resume_command
+        file = to / FAILED_WORKBOOK
+        with failed_xlsx.writing(file, metadata.header, columns, command, resume_command=resume_command) as failed:
             rows = failed.pick(journal.typed_rows())
             results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview))
 

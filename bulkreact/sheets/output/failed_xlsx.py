@@ -23,6 +23,7 @@ MARK = "FFD84D"
 MOST_NOTES = 5_000
 _CHOICES: Mapping[str, Sequence[str]] = {KIND: tuple(Kind), RESTORE_AUTO_RENEW: TRUTH_VALUES}
 
+_STOPPED = "The run was stopped before its end. Continue it first, which writes this file again:"
 _INSTRUCTIONS = (
     "The sheet Failed has the rows that did not end well.",
     "Cells to be corrected are yellow. A note on them says what is wrong and what to do, as do error_description and advice.",
@@ -95,8 +96,10 @@ def _format_note(correction: Correction) -> str:
 
 
 @contextmanager
-def writing(path: Path, header: tuple[str, ...], columns: Mapping[str, int], command: str) -> Iterator[FailedSheet]:
-    """Write the workbook when the context ends; ``command`` runs it.
+def writing(
+    path: Path, header: tuple[str, ...], columns: Mapping[str, int], command: str, *, resume_command: str = ""
+) -> Iterator[FailedSheet]:
+    """Write the workbook when the context ends; ``command`` runs it, ``resume_command`` continues a stopped run before.
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
@@ -104,11 +107,12 @@ def writing(path: Path, header: tuple[str, ...], columns: Mapping[str, int], com
         failed = FailedSheet(book.add_sheet("Failed", header_rows=1), header, columns)
         yield failed
         failed.finish()
-        _write_instructions(book.add_sheet("What to do"), command)
+        stopped = (_STOPPED, resume_command) if resume_command else ()
+        _write_instructions(book.add_sheet("What to do"), (*stopped, *_INSTRUCTIONS, command))
 
 
-def _write_instructions(sheet: SheetWriter, command: str) -> None:
+def _write_instructions(sheet: SheetWriter, lines: Iterable[str]) -> None:
     sheet.set_columns((100,))
     sheet.add_header(("What to do",))
-    for line in (*_INSTRUCTIONS, command):
+    for line in lines:
         sheet.add_row((line,), wrap=True)

@@ -108,6 +108,16 @@ def test_everything_names_it(program: Program, failed: Path) -> None:
     assert str(failed.resolve()) in command
 
 
+def test_of_a_stopped_run_it_says_that_comes_first(program: Program, target: tuple[str, ...]) -> None:
+    rows = [row(scenario_id(800111, number), number) for number in range(5)]
+    write_csv(program.folder / "input.csv", rows)
+    halting = ("--halt-on-failures", "1", "--halt-after", "1", "--concurrency", "1")
+    run = program("run", "input.csv", *target, "--xlsx", *halting).run
+    lines = [line for (line,) in load_workbook(run / "failed.xlsx")["What to do"].values]
+    assert lines[1].startswith("The run was stopped before its end. Continue it first")
+    assert lines[2] == f"bulkreact resume {run.name}"
+
+
 def correct(sheet: Any) -> None:  # noqa: ANN401 - openpyxl has no types
     """Correct the damaged id and choose an entitlement; leave the others, and delete the row that is only a note."""
     sheet["D3"] = guid(3)
