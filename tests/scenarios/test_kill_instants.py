@@ -46,6 +46,7 @@ def test_what_a_killed_process_wrote_is_not_taken_for_edited(program: Program, p
     "instant",
     [
         pytest.param(("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, 1), id="within the workbook"),
+        pytest.param(("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, 2), id="between the workbooks"),
         pytest.param(("bulkreact.sheets.output.xlsx_writer.drafting", 1, 1), id="after the workbook's folder is named"),
         pytest.param(("bulkreact.sheets.output.edited_files.note_digest", 1, 2), id="within the tables"),
         pytest.param(("bulkreact.sheets.output.report_html.write", 0, 1), id="before the report"),
@@ -67,11 +68,15 @@ def test_killed_results_leave_nothing_that_prune_would_keep_a_run_for(
     assert list(first.reports.rglob("*.csv")) == []
 
 
-def test_results_after_a_kill_remove_what_it_left_and_set_nothing_aside(program: Program, partner: Partner) -> None:
+@pytest.mark.parametrize("workbook", [1, 2])
+def test_results_after_a_kill_remove_what_it_left_and_set_nothing_aside(
+    program: Program, partner: Partner, workbook: int
+) -> None:
     write_csv(program.folder / "input.csv", [row(scenario_id(800111))])
     first = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--xlsx")
     before = sorted(first.run.glob("[!j]*"))
-    kill_at(program, ("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, 1), "results", first.run.name)
+    instant = ("bulkreact.sheets.output.xlsx_writer.WorkbookWriter.save", 0, workbook)
+    kill_at(program, instant, "results", first.run.name)
     assert sorted(first.run.glob("[!j]*")) != before
     assert "edited" not in program("results", first.run.name).err
     assert sorted(first.run.glob("[!j]*")) == before
