@@ -13,6 +13,7 @@ from bulkreact.wording import plural, printable
 Key = TypeVar("Key", bound=Hashable)
 _ZERO = Decimal(0)
 _QUOTED = 40
+_MONEY_DECIMALS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class ColumnAdder(Generic[Key]):
         has_comma = bool(self._with_comma.count)
         totals = {key: totals[has_comma] for key, totals in self._totals.items()}
         decimals = max((-_exponent(total) for total in totals.values()), default=0)
+        # A workbook stores 12.5 and shows 12.50.
+        decimals = _MONEY_DECIMALS if decimals == 1 else decimals
         blank = self._blank + self._not_in_style[has_comma]
         return ColumnSum(self.header, totals, currency, blank, has_comma=has_comma, decimals=decimals)
 
