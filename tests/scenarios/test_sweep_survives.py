@@ -87,6 +87,26 @@ def test_killed_at_any_instant_the_next_sweep_brings_it_to_its_one_end(
     assert (done / results).read_bytes() == (run.parent / "results.csv").read_bytes()
 
 
+COPIES = [("bulkreact.inbox.file_moves._write_once", after, number) for number in range(1, 5) for after in (0, 1)]
+
+
+@pytest.mark.parametrize("instant", mostly_soak(COPIES, plain=1), ids=lambda instant: "-".join(map(str, instant)))
+def test_killed_between_copies_the_next_sweep_makes_each_of_them_once(
+    program: Program, partner: Partner, instant: Instant
+) -> None:
+    write_csv(inbox_folder(program) / "a.csv", [row(guid(1)), ("x", "y", "z")])
+    kill_at(program, instant, "sweep", *sweep_options(partner), "--xlsx")
+    assert sweep(program, partner, "--xlsx").code == 1
+    (run,) = run_journals(program)
+    names = ("results.csv", "results.xlsx", "failed.xlsx", "report.html")
+    copies = {f"a.{run.parent.name}.{name}": run.parent / name for name in names}
+    done = inbox_folder(program) / "done"
+    assert set(file_names(done)) == {"a.csv", *copies}
+    same = [name for name, file in copies.items() if (done / name).read_bytes() == file.read_bytes()]
+    # The report's links lead to the copies.
+    assert same == list(copies)[:3]
+
+
 @pytest.mark.parametrize(
     "instant",
     [
