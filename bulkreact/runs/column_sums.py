@@ -56,12 +56,19 @@ class PlannedSum:
         yield "not_sent", _texts(self.amounts, self.not_sent)
 
 
-def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str) -> PlannedSum | None:
+def decimal_mark(folder: Path, metadata: RunMetadata) -> str:
+    """Return the decimal mark in the column that a run adds up, empty if it adds up none, or the column shows none."""
+    settings = metadata.settings
+    summed = sum_planned(folder, metadata.header, settings.sum_header, settings.decimal_mark)
+    return summed.amounts.decimal_mark if summed else ""
+
+
+def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str, known_mark: str = "") -> PlannedSum | None:
     """Return the amounts in a column of a draft, None if no column is named; duplicates must already be marked."""
     columns = find_by_name(header, sum_header)
     if not columns:
         return None
-    adder: ColumnAdder[str] = ColumnAdder(sum_header, columns[0])
+    adder: ColumnAdder[str] = ColumnAdder(sum_header, columns[0], known_mark)
     for cell in column_cells(folder, columns[0]):
         adder.add(*cell, is_invalid=cell[0] == INVALID)
     return PlannedSum(folder, columns[0], adder.result())
@@ -105,9 +112,9 @@ class ResultSum:
 class ResultAdder:
     """Adds up the amounts of a run's rows as they come by."""
 
-    def __init__(self, header: str, column: int) -> None:
+    def __init__(self, header: str, column: int, known_mark: str) -> None:
         self._column = column
-        self._adder: ColumnAdder[tuple[Status, bool]] = ColumnAdder(header, column)
+        self._adder: ColumnAdder[tuple[Status, bool]] = ColumnAdder(header, column, known_mark)
 
     def add(self, row: ResultRow) -> None:
         """Add the amount of one row."""
@@ -127,7 +134,7 @@ def result_adder(metadata: RunMetadata) -> ResultAdder | None:
     """Return what adds up the column that a run remembers, None if it remembers none."""
     sum_header = metadata.settings.sum_header
     columns = find_by_name(metadata.header, sum_header)
-    return ResultAdder(sum_header, columns[0]) if columns else None
+    return ResultAdder(sum_header, columns[0], metadata.settings.decimal_mark) if columns else None
 
 
 def _describe(amounts: _AnySum, total: Decimal) -> str:

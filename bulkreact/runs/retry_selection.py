@@ -18,6 +18,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, RunState, Status
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
+from bulkreact.runs.column_sums import decimal_mark
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import list_related_runs
 from bulkreact.runs.partner_connection import PartnerConnection
@@ -92,6 +93,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
             run_settings(connection.service, connection.access, settings.input_options),
             name_header=settings.name_header,
             sum_header=settings.sum_header,
+            decimal_mark=decimal_mark(run.folder, run.metadata),
         ),
     )
 

@@ -11,6 +11,7 @@ from bulkreact.sheets.amounts import EXACT, Amount, read_amount
 from bulkreact.wording import plural, printable
 
 Key = TypeVar("Key", bound=Hashable)
+POINT, COMMA = ".", ","
 _ZERO = Decimal(0)
 _QUOTED = 40
 _MONEY_DECIMALS = 2
@@ -20,7 +21,7 @@ _MONEY_DECIMALS = 2
 class ColumnSum(Generic[Key]):
     """The totals of a column by a key of its rows, and how many rows have an empty cell.
 
-    ``decimals`` is how many all totals have; ``has_comma``: the comma is decimal. There are no totals if there is a
+    ``decimals`` is how many all totals have; ``decimal_mark`` is empty if no cell shows it. There are no totals if there is a
     ``problem``: why the column cannot be summed, with row and cell; ``public_problem`` quotes no cell.
     """
 
@@ -30,13 +31,13 @@ class ColumnSum(Generic[Key]):
     blank: int = 0
     problem: str = ""
     public_problem: str = ""
-    has_comma: bool = False
+    decimal_mark: str = ""
     decimals: int = 0
 
     def read(self, cell: str, column: int, typed_cells: Iterable[TypedCell] = ()) -> Decimal:
         """Return the amount in a cell of the column that was summed; zero in an empty one."""
         amount = read_amount(cell, column, typed_cells)
-        number = (amount.with_comma if self.has_comma else amount.with_point) if amount else None
+        number = (amount.with_comma if self.decimal_mark == COMMA else amount.with_point) if amount else None
         return number or _ZERO
 
     def total(self, *keys: Key) -> Decimal:
@@ -72,10 +73,14 @@ class _Example:
 
 @dataclass(slots=True)
 class ColumnAdder(Generic[Key]):
-    """Adds the cells of a column up in both styles: only all of them show whether the comma or the point is decimal."""
+    """Adds the cells of a column up in both styles: only all of them show whether the comma or the point is decimal.
+
+    ``known_mark`` is what other cells of the column have shown before; these ones may show another.
+    """
 
     header: str
     column: int
+    known_mark: str = ""
     _totals: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)
     _currencies: dict[str, _Example] = field(default_factory=dict)
     _with_point: _Example = field(default_factory=_Example)
@@ -110,13 +115,14 @@ class ColumnAdder(Generic[Key]):
         currency = next(iter(self._currencies), "") if len(self._currencies) == 1 else ""
         if problem := self._problem(is_public=False):
             return ColumnSum(self.header, {}, currency, self._blank, problem, self._problem(is_public=True))
-        has_comma = bool(self._with_comma.count)
+        mark = COMMA if self._with_comma.count else POINT if self._with_point.count else self.known_mark
+        has_comma = mark == COMMA
         totals = {key: totals[has_comma] for key, totals in self._totals.items()}
         decimals = max((-_exponent(total) for total in totals.values()), default=0)
         # A workbook stores 12.5 and shows 12.50.
         decimals = _MONEY_DECIMALS if decimals == 1 else decimals
         blank = self._blank + self._not_in_style[has_comma]
-        return ColumnSum(self.header, totals, currency, blank, has_comma=has_comma, decimals=decimals)
+        return ColumnSum(self.header, totals, currency, blank, decimal_mark=mark, decimals=decimals)
 
     def _examine(self, amount: Amount, row: int, cell: str) -> None:
         """Record what a cell shows about its column."""
@@ -135,7 +141,7 @@ class ColumnAdder(Generic[Key]):
             return f"{describe(self._unreadable)} has something else than an amount ({rows})"
         if self._with_point.count and self._with_comma.count:
             return f"{describe(self._with_point)} has a decimal point, {describe(self._with_comma)} a decimal comma"
-        if self._ambiguous.count and not (self._with_point.count or self._with_comma.count):
+        if self._ambiguous.count and not (self._with_point.count or self._with_comma.count or self.known_mark):
             return (
                 f"{describe(self._ambiguous)} may have a decimal or a thousands separator. Write it without the latter"
             )

@@ -114,6 +114,16 @@ def test_a_continued_run_keeps_its_column_and_says_so(
     assert (remark in continued.err, "it keeps that" in continued.err) == (True, bool(remark))
 
 
+def test_a_retry_knows_the_decimal_mark_of_rows_that_it_has_not(program: Program, partner: Partner) -> None:
+    rows = [(*row(guid(1)), "Kessler", "0,50"), (*row(scenario_id(REFUSED)), "Kessler", "1.234")]
+    write_csv(program.folder / "input.csv", rows, NAMED)
+    begun = program("run", "input.csv", "--sum", "Betrag", "--base-url", partner.base_url, *FAST)
+    assert read_sum(begun.run / "summary.json")["total"] == "1234.50"
+    for _ in range(2):
+        assert program("retry", "--all-failed", *FAST).code == 1
+        assert read_sum(latest_run(program) / "summary.json")["total"] == "1234"
+
+
 def test_numbers_of_a_workbook_are_summed_as_numbers(program: Program) -> None:
     book = Workbook()
     sheet = book.active

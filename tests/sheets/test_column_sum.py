@@ -85,6 +85,14 @@ def test_a_cell_alone_is_read_as_the_column_shows(cells: list[str]) -> None:
     assert sum(result.read(cell, 0) for cell in (*cells, "")) == result.total("all")
 
 
+@pytest.mark.parametrize(("cell", "total"), [("1.234", "1234"), ("0.5", "0.50"), ("abc", "")])
+def test_what_was_known_of_the_column_holds_unless_its_cells_show_otherwise(cell: str, total: str) -> None:
+    adder: ColumnAdder[str] = ColumnAdder("Amount", 0, ",")
+    adder.add("all", 2, cell)
+    result = adder.result()
+    assert ["" if result.problem else result.to_text(result.total("all"))] == [total]
+
+
 def test_numbers_of_a_workbook_show_no_style() -> None:
     adder: ColumnAdder[str] = ColumnAdder("Amount", 0)
     adder.add("all", 2, "1.234", [TypedCell(0, "1.234", 0)])

@@ -41,7 +41,8 @@ class RunSettings(Struct, frozen=True):
     ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
     shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
     whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers,
-    ``sum_header`` that of the amounts to be summed.
+    ``sum_header`` that of the amounts to be summed, and ``decimal_mark`` the one that all rows of the input have shown,
+    of which a retry has only some.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -54,6 +55,7 @@ class RunSettings(Struct, frozen=True):
     corrects: str = ""
     name_header: str = ""
     sum_header: str = ""
+    decimal_mark: str = ""
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
