@@ -28,8 +28,7 @@ from bulkreact.runs.index import RunList, list_named_runs, list_runs, newest_run
 from bulkreact.runs.run_record import Run, read_run
 from bulkreact.runs.run_trust import foreign_run
 from bulkreact.settings import LATEST_RUN, parse_run_id
-from bulkreact.sheets.output.results_csv import FAILED, LATEST, RESULTS
-from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
+from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import describe_error, printable, shell_quote
 
 CONTINUED_WITHIN = timedelta(days=7)
@@ -51,7 +50,8 @@ _LETTERS = str.maketrans(
     }
     | {"œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th", "\u0131": "i"}
 )
-_CORRECTABLE = frozenset({FAILED, RESULTS, FAILED_WORKBOOK, WORKBOOK})
+# In the folder of a run, also those that were kept because a user had edited them.
+_CORRECTABLE = re.compile(r"(?:failed|results)(?:\.edited-\d+)?\.(?:csv|xlsx)")
 _COPY = re.compile(r".*\.([^.]+)\.(?:failed|results)(?:-\d+)?\.(?:csv|xlsx)")
 _NAMED = 5
 
@@ -85,7 +85,8 @@ def run_of_results(file: Path, reports: Path) -> str:
     if copied := _COPY.fullmatch(file.name):
         folder = locate(reports, copied[1])
     else:
-        folder = file.parent if file.name in _CORRECTABLE and (file.parent / JOURNAL_NAME).is_file() else None
+        is_own = _CORRECTABLE.fullmatch(file.name) and (file.parent / JOURNAL_NAME).is_file()
+        folder = file.parent if is_own else None
     try:
         return read_run(folder).metadata.id if folder and not foreign_run(folder) else ""
     except (OSError, JournalUnreadableError):

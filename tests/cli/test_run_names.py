@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.models import Status
 from bulkreact.runs.index import list_runs
-from bulkreact.runs.store import new_id
+from bulkreact.runs.store import new_id, run_of_results
 from bulkreact.settings import parse_run_id
 from tests.support.ids import guid, row, scenario_id, write_csv
+from tests.support.made_runs import make_run
 from tests.support.program import Program
 
 NAMES: dict[str, Callable[[str], str]] = {
@@ -161,6 +163,28 @@ def test_ids_are_never_cut_in_the_list_of_runs(program: Program, family: list[Pa
     program.environment |= {"FORCE_COLOR": "1", "COLUMNS": str(columns)}
     lines = program("status", "--all").out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("2")] == [folder.name for folder in reversed(family)]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_known"),
+    [
+        ("{folder}/failed.csv", True),
+        ("{folder}/results.xlsx", True),
+        ("{folder}/failed.edited-2.xlsx", True),
+        ("{folder}/notes.xlsx", False),
+        ("elsewhere/failed.xlsx", False),
+        ("elsewhere/a.b.{run}.failed.xlsx", True),
+        ("elsewhere/a.{run}.results-2.csv", True),
+        ("elsewhere/a.{run}.report.html", False),
+        ("elsewhere/a.20200101T000000Z-a-0000.failed.csv", False),
+        ("elsewhere/a....failed.csv", False),
+    ],
+)
+def test_result_files_and_their_copies_are_known_by_their_names(tmp_path: Path, name: str, is_known: bool) -> None:
+    run_id = "20260301T120000Z-test-0000"
+    folder = make_run(tmp_path / run_id, 1, Status.ACCEPTED)
+    path = tmp_path / name.format(folder=folder, run=run_id)
+    assert run_of_results(path, tmp_path) == (run_id if is_known else "")
 
 
 @pytest.mark.parametrize("name", ["failed.csv", "input.csv"])
