@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bulkreact import USER_AGENT
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
+from bulkreact.models import SUCCESSES, Status
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.wording import printable
 
@@ -19,6 +20,8 @@ _SERVER_ERROR = 500
 # Files and codes that a card or a line names.
 _SHOWN = 10
 TEAMS = "teams"
+# A duplicate ended as its first row did, which is there as well.
+_WELL = SUCCESSES | {Status.DUPLICATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +133,10 @@ def _affected_customers(content: Mapping[str, object]) -> list[str]:
     """Return the names of the customers whose rows did not end well, those with most rows first."""
     customers = Counter[str]()
     for run in _runs(content):
-        rows = run.get("failed_rows")
+        rows = run.get("failed_rows") or run.get("rows")
         for row in rows if isinstance(rows, list) else ():
-            customers[row.get("customer_name", "")] += 1
-    return [name for name, _ in customers.most_common() if name]
+            customers[row.get("customer_name", "")] += row.get("status") not in _WELL
+    return [name for name, count in customers.most_common() if name and count]
 
 
 def _numbers(counts: Counter[str]) -> list[tuple[str, object]]:

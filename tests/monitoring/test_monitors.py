@@ -283,11 +283,12 @@ def test_failed_rows_are_posted_with_the_names_of_customers(
     assert [line.get("customer_name") for line in content["failed_rows"]] == ["Kessler", None]
 
 
+@pytest.mark.parametrize("options", [(), ("--notify-rows",)])
 def test_a_card_names_the_customers_with_rows_that_did_not_end_well(
-    program: Program, partner: Partner, receiver: Receiver
+    program: Program, partner: Partner, receiver: Receiver, options: tuple[str, ...]
 ) -> None:
     names = ["[Evil](https://evil.example)", "Kessler", "Kessler", ""]
-    content = json.loads(post_names(program, partner, receiver, names, "--notify-format", "teams"))
+    content = json.loads(post_names(program, partner, receiver, names, "--notify-format", "teams", *options))
     last = content["attachments"][0]["content"]["body"][-1]
     assert last["type"] == "RichTextBlock"
     assert [run["text"] for run in last["inlines"]] == ["customers to look at: ", f"Kessler; {names[0]}"]

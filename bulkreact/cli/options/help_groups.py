@@ -202,6 +202,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "plan": {
         "bulkreact plan orders.csv": "What a run would send, and what is wrong with which cell.",
+        "bulkreact plan orders.xlsx --sum Amount": "What is at stake, of each customer.",
         "bulkreact plan orders.csv --online": "Also read the present status of every target.",
         "bulkreact plan orders.csv --out plan.json": "Save it; 'run --plan plan.json' refuses any other input.",
     },
