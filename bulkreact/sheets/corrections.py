@@ -13,6 +13,7 @@ from bulkreact.sheets.input.row_checks import NO_IDS, SWAPPED_IDS
 from bulkreact.sheets.input.row_errors import split_message
 
 _CUSTOMER, _SUBSCRIPTION, _ENTITLEMENT = ID_COLUMNS
+_MOST_CHOICES = 1_000
 # Errors that may be in a row beside those of its ids.
 _CODES = {KIND: "invalid-kind", RESTORE_AUTO_RENEW: "invalid-restore-auto-renew", CANDIDATES: "ambiguous-row"}
 # What Partner Center refuses when it answers with a code; with any other it may be each of the ids.
@@ -78,7 +79,7 @@ def _invalid_cells(row: ResultRow, columns: Mapping[str, int]) -> Iterator[tuple
         problems = {column: outcome.description for column in ID_COLUMNS if column in outcome.description}
     for column, problem in problems.items():
         cell = row.cells[columns[column]] if column in columns else ""
-        choices = tuple(find_guids(cell)) if column == CANDIDATES else ()
+        choices = tuple(find_guids(cell)[:_MOST_CHOICES]) if column == CANDIDATES else ()
         code = outcome.code
         if code not in {SWAPPED_IDS, NO_IDS}:
             code = _CODES.get(column) or guid_error(column, cell).code

@@ -83,6 +83,11 @@ def test_candidates_are_choices_for_the_entitlement() -> None:
     assert find_corrections(row, COLUMNS)[COLUMNS["entitlement_id"]].choices == CHOICES
 
 
+def test_choices_have_an_end() -> None:
+    row = invalid("ambiguous-row", "candidates are several: …", "; ".join(map(guid, range(20_000))))
+    assert len(find_corrections(row, COLUMNS)[COLUMNS["entitlement_id"]].choices) == 1_000
+
+
 def test_a_column_that_is_missing_leaves_the_row_to_be_marked() -> None:
     row = invalid("missing-entitlement-id", "entitlement_id is empty")
     columns = {name: index for name, index in COLUMNS.items() if name != "entitlement_id"}

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from bulkreact.models import Kind, ResultRow
 from bulkreact.partnercenter.error_codes.lookup import name_failed_file
+from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.columns import ID_COLUMNS, KIND, RESTORE_AUTO_RENEW
 from bulkreact.sheets.corrections import Correction, find_corrections
 from bulkreact.sheets.input.row_options import TRUTH_VALUES
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import belongs_in_failed
 from bulkreact.sheets.output.results_xlsx import COLOURS, FAILED_WORKBOOK, STATUS_INDEX, sheet_cells
-from bulkreact.sheets.output.xlsx_writer import SAMPLE, SheetWriter, column_widths
+from bulkreact.sheets.output.xlsx_writer import LIST_LENGTH, SAMPLE, SheetWriter, WorkbookWriter, column_widths
 from bulkreact.sheets.output.xlsx_writer import writing as writing_workbook
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
@@ -21,6 +22,7 @@ from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 MARK = "FFD84D"
 # Each takes a kilobyte until the file is written, and makes it slow to open.
 MOST_NOTES = 5_000
+_LISTS = "Choices"
 _CHOICES: Mapping[str, Sequence[str]] = {KIND: tuple(Kind), RESTORE_AUTO_RENEW: TRUTH_VALUES}
 
 _STOPPED = "The run was stopped before its end. Continue it first, which writes this file again:"
@@ -37,9 +39,12 @@ _INSTRUCTIONS = (
 class FailedSheet:
     """The sheet with the failed rows being written; ``columns`` are those that the ``header`` names."""
 
+    book: WorkbookWriter
     sheet: SheetWriter
     header: tuple[str, ...]
     columns: Mapping[str, int]
+    # Lists of choices that are too long for a rule, each in a row.
+    _lists: SheetWriter | None = None
     # The first rows, until the widths of columns are known from them.
     _sample: list[ResultRow] | None = field(default_factory=list)
     _notes: int = 0
@@ -88,7 +93,15 @@ class FailedSheet:
                 self._notes += 1
                 self.sheet.add_note(index, _format_note(correction))
                 if correction.choices:
-                    self.sheet.add_choices(index, correction.choices, first_row=self.sheet.rows)
+                    self.sheet.add_choices(index, self._source(correction.choices), first_row=self.sheet.rows)
+
+    def _source(self, choices: Sequence[str]) -> Sequence[str] | str:
+        if len(",".join(choices)) <= LIST_LENGTH:
+            return choices
+        self._lists = self._lists or self.book.add_sheet(_LISTS)
+        self._lists.add_row(choices)
+        row = self._lists.rows
+        return f"={_LISTS}!$A${row}:${column_letters(len(choices) - 1)}${row}"
 
 
 def _format_note(correction: Correction) -> str:
@@ -104,7 +117,7 @@ def writing(
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing_workbook(path, private=True, complete=note_digest(path.parent, path.name)) as book:
-        failed = FailedSheet(book.add_sheet("Failed", header_rows=1), header, columns)
+        failed = FailedSheet(book, book.add_sheet("Failed", header_rows=1), header, columns)
         yield failed
         failed.finish()
         stopped = (_STOPPED, resume_command) if resume_command else ()

@@ -28,8 +28,8 @@ _NARROWEST, _WIDEST = 8, 60
 _BUTTON = 4
 # A note's width in characters, and the width of one of them in pixels.
 _NOTE_WIDTH, _NOTE_CHARACTER = 55, 6
-# In characters; Excel refuses a file with a longer list.
-_LIST_LENGTH = 255
+# Excel refuses a file with a longer list.
+LIST_LENGTH = 255
 
 # What a text may not have in it to be written as it is, and how long it may be.
 _SPECIAL = re.compile("[&<>\0-\x1f\ud800-\udfff\ufffe\uffff]|_x|^\\s|\\s$")
@@ -127,11 +127,14 @@ class SheetWriter:
         size = {"width": _NOTE_WIDTH * _NOTE_CHARACTER, "height": lines * _LINE_HEIGHT * 4 // 3}
         self._sheet.write_comment(self.rows - 1, column, escape(text), {"author": "bulkreact", **size})
 
-    def add_choices(self, column: int, choices: Sequence[str], *, first_row: int = 2) -> None:
-        """Let the cells of a column, from a row to the one written last, be chosen from a list; they may stay empty."""
-        if len(",".join(choices)) <= _LIST_LENGTH:
-            rule = {"validate": "list", "source": list(choices), "error_type": "warning"}
-            self._sheet.data_validation(first_row - 1, column, max(self.rows, first_row) - 1, column, rule)
+    def add_choices(self, column: int, choices: Sequence[str] | str, *, first_row: int = 2) -> None:
+        """Let the cells of a column, from a row to the one written last, be chosen from a list; they may stay empty.
+
+        ``choices`` are at most LIST_LENGTH characters with commas between them, or the formula of a range with them.
+        """
+        source = choices if isinstance(choices, str) else list(choices)
+        rule = {"validate": "list", "source": source, "error_type": "warning"}
+        self._sheet.data_validation(first_row - 1, column, max(self.rows, first_row) - 1, column, rule)
 
     def finish(self) -> None:
         """Say how large the sheet has become; no row can be added afterwards."""

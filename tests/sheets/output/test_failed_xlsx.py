@@ -97,6 +97,17 @@ def test_allowed_values_can_be_chosen(failed: Path) -> None:
     }
 
 
+def test_many_candidates_can_be_chosen_too(program: Program, target: tuple[str, ...]) -> None:
+    candidates = [guid(number) for number in range(20)]
+    cells = (*row(guid(1))[:2], "", "; ".join(f"{candidate} (A)" for candidate in candidates))
+    write_csv(program.folder / "input.csv", [cells, cells], (*HEADER, "candidates"))
+    path = program("run", "input.csv", *target, "--xlsx").run / "failed.xlsx"
+    rules = {str(rule.sqref): rule.formula1 for rule in sheet_of(path).data_validations.dataValidation}
+    assert rules == {"C2": "Choices!$A$1:$T$1", "C3": "Choices!$A$2:$T$2"}
+    assert [list(line) for line in load_workbook(path)["Choices"].values] == [candidates, candidates]
+    assert program("plan", path).code == 1
+
+
 def test_everything_names_it(program: Program, failed: Path) -> None:
     assert f'"failed_xlsx": "{failed.resolve()}"' in (failed.parent / "summary.json").read_text()
     shown = program("results", failed.parent.name).err
