@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
@@ -494,31 +493,6 @@ def test_there_are_never_too_many_slices(seconds: float) -> None:
 def test_description_and_advice_are_of_the_same_entry(status: Status, http_status: int | None, code: str) -> None:
     entry = lookup_outcome(status, http_status, code)
     assert (entry.advice, bool(entry.description)) == (advice(status, http_status, code), True)
-
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome is installed")
-def test_a_browser_shows_it(program: Program, partner: Partner) -> None:
-    ended = run(program, partner, MIXED, "--attempts", "1")
-    picture = program.folder / "report.png"
-
-    def browse(*options: str) -> subprocess.CompletedProcess[str]:
-        own = ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={program.folder / 'browser'}")
-        # Whatever it asked for would be refused at once: there is no host that it can reach.
-        offline = "--host-resolver-rules=MAP * ~NOTFOUND"
-        command = [str(BROWSER), *own, offline, *options, (ended.run / "report.html").as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-
-    browse(f"--screenshot={picture}", "--window-size=1200,2000")
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size > 20_000
-    dom = browse("--dump-dom").stdout
-    assert re.search(r"<h1>\d+ of 10 rows ended well</h1>", dom)
-    assert dom.rstrip().endswith("</html>")
-    assert "<script" not in dom
 
 
 def luminance(colour: str) -> float:
