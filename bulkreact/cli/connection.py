@@ -1,5 +1,6 @@
 """Opens a connection with the partner API from a command's options."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -80,4 +81,5 @@ def open_connection(
     with partner_connection(
         service, limits, access, reporter, shutdown, run_async, wait=wait, control=control_of(ctx)
     ) as connection:
-        yield connection
+        operator = ctx.params.get("operator")
+        yield dataclasses.replace(connection, operator=operator) if operator else connection

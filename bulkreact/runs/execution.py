@@ -126,6 +126,7 @@ def _execute(job: RunJob) -> WrittenResults:
             version=__version__,
             configured_per_minute=job.configured_per_minute,
             now=iso_milliseconds(connection.now()),
+            operator=connection.operator,
         )
         try:
             with _translating_refusals():

@@ -84,6 +84,7 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
     try:
         input_file = InputFile(path, max_rows=options.max_rows, name=name, options=options.input, all_errors=all_errors)
         create(folder, input_file.rows())
+        input_file.check_bytes()
         digest = input_file.digest
         if swapped := flag_swapped_ids(folder):
             input_file.add_errors(

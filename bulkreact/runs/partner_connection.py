@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
+from bulkreact.runs import store
 from bulkreact.runs.control_folder import ControlFolder
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.runs.partner_lock import hold_partner_lock
@@ -47,6 +48,7 @@ class PartnerConnection:
     record_run: Callable[[str], None]
     now: Callable[[], datetime] = field(default_factory=SteadyClock)
     control: ControlFolder | None = None
+    operator: str = field(default_factory=store.operator)
 
     def run(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None

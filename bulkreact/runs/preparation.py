@@ -80,7 +80,7 @@ def prepare_run(
         metadata = new_metadata(
             run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
-        metadata = correcting(metadata, options.corrects)
+        metadata = structs.replace(correcting(metadata, options.corrects), operator=connection.operator)
         finalize(draft, metadata)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)

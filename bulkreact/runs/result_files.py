@@ -187,7 +187,7 @@ class ResultFiles:
     def _overview(self, journal: JournalReader, counts: RowCounts, amounts: ResultSum | None = None) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)
         return RunOverview(
-            journal.metadata,
+            journal.latest_metadata(),
             self.status,
             counts.statuses.total(),
             counts,

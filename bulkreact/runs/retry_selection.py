@@ -84,7 +84,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
         uuid=str(uuid4()),
         version=__version__,
         command="retry",
-        operator=store.operator(),
+        operator=connection.operator,
         created_at=iso_milliseconds(now),
         row_limit=row_limit,
         retry_of=run.metadata.id,

@@ -77,7 +77,13 @@ def read_snapshot(folder: Path, now: datetime) -> RunSnapshot:
         status = run_status(latest, now=iso_milliseconds(now))
         traffic = journal.traffic(status.configured_per_minute)
         overview = RunOverview(
-            journal.metadata, status, rows, counts, *traffic, running=session is not None, outages=journal.outages()
+            journal.latest_metadata(),
+            status,
+            rows,
+            counts,
+            *traffic,
+            running=session is not None,
+            outages=journal.outages(),
         )
         snapshot = RunSnapshot(
             overview,

@@ -45,10 +45,12 @@ def load_plan(path: Path) -> SavedPlan:
             text = file.read(_LARGEST + 1)
         # What is cut off is no JSON.
         content = json.loads(text[:_LARGEST])
-        targets = [list(target) for target in content["targets"]]
+        # Without them only the digest is compared.
+        has_targets = "targets" in content and not content.get("targets_omitted")
+        targets = [list(target) for target in content["targets"]] if has_targets else []
         if {len(target) for target in targets} - {_TARGET_LENGTH}:
             raise ValueError("not targets")  # noqa: TRY301 - refused like everything else that is not a plan
-        return SavedPlan(path, str(content["digest"]), None if content.get("targets_omitted") else targets)
+        return SavedPlan(path, str(content["digest"]), targets if has_targets else None)
     except OSError as error:
         raise InputRefusedError(f"The plan {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -18,7 +18,8 @@ def seal_again(connection: sqlite3.Connection) -> None:
 def make_earlier(connection: sqlite3.Connection) -> None:
     """Give a journal the format of earlier versions, which has no checksums."""
     connection.execute("DROP TABLE seal")
-    connection.execute("DROP TABLE typed_cells")
-    for table in sorted(schema.COLUMNS.keys() - {"typed_cells"}):
+    for table in sorted(schema.LATER_TABLES):
+        connection.execute(f"DROP TABLE {table}")
+    for table in sorted(schema.COLUMNS.keys() - schema.LATER_TABLES):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
     connection.execute(f"PRAGMA user_version = {schema.EARLIER_VERSION}")

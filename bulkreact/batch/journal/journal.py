@@ -91,14 +91,18 @@ class Journal(JournalReader):
     def _connect(self) -> sqlite3.Connection:
         return connect_sqlite(self.path)
 
-    def begin_session(self, *, command: str, version: str, configured_per_minute: float | None, now: str) -> int:
-        """Record that this process works on the run; return the session number."""
+    def begin_session(
+        self, *, command: str, version: str, configured_per_minute: float | None, now: str, operator: str = ""
+    ) -> int:
+        """Record that this process works on the run, and for whom; return the session number."""
         self._execute(schema.FORGET_PROBES, ())
         (session,) = self.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sessions").fetchone()
         # Stored as a real number.
         rate = None if configured_per_minute is None else float(configured_per_minute)
         values = (int(session), command, version, os.getpid(), rate, now, None, None, None, None)
         self._execute(schema.INSERT_SESSION, with_checksum(values))
+        if operator and schema.has_table(self.connection, "operators"):
+            self._execute(schema.INSERT_OPERATOR, with_checksum((int(session), operator)))
         return int(session)
 
     def next_call_id(self) -> int:

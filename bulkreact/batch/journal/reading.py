@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from msgspec.structs import replace
+
 from bulkreact.batch.environment import WaitState
 from bulkreact.batch.journal import (
     call_stats,
@@ -20,6 +22,7 @@ from bulkreact.batch.journal import (
     row_results,
     row_transfers,
     run_history,
+    schema,
     waiting_rows,
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
@@ -48,6 +51,7 @@ _ROW_COUNT = "SELECT coalesce(max(ordinal), 0) FROM rows"
 _HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"
 _IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
 
+_OPERATOR = "SELECT name FROM operators ORDER BY session DESC LIMIT 1"
 # A run of an earlier version has no such table.
 _HAS_OUTAGES = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'outages')"
 _OUTAGES = "SELECT since, ended_at, next_probe_at, probes, cause FROM outages ORDER BY session, since"
@@ -92,6 +96,12 @@ class JournalReader:
     def metadata(self) -> RunMetadata:
         """Return the metadata of the run."""
         return load_metadata(self.connection)
+
+    def latest_metadata(self) -> RunMetadata:
+        """Return the metadata with the operator of the latest session, if it has one of its own."""
+        has_operators = schema.has_table(self.connection, "operators")
+        row = self.connection.execute(_OPERATOR).fetchone() if has_operators else None
+        return replace(self.metadata, operator=row[0]) if row else self.metadata
 
     def check(self) -> None:
         """Raise JournalDamagedError unless the journal is as it was written."""

@@ -22,9 +22,14 @@ def tables() -> str:
     return f"{script}{SEAL_TABLE};\nPRAGMA user_version = {VERSION};"
 
 
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether a journal has a table; those of earlier versions lack some."""
+    return bool(connection.execute(_HAS_TABLE, (name,)).fetchone()[0])
+
+
 def has_typed_cells(connection: sqlite3.Connection) -> bool:
     """Return whether a journal has a table of typed cells; those of earlier versions have none."""
-    return bool(connection.execute(_HAS_TYPED_CELLS).fetchone()[0])
+    return has_table(connection, "typed_cells")
 
 
 def has_checksums(connection: sqlite3.Connection) -> bool:
@@ -32,7 +37,9 @@ def has_checksums(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA user_version").fetchone()[0] == VERSION)
 
 
-_HAS_TYPED_CELLS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'typed_cells')"
+_HAS_TABLE = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)"
+# Made by later versions only: a journal may lack them.
+LATER_TABLES = frozenset({"operators", "typed_cells"})
 
 # Over what has no checksum of its own: the metadata with the settings, the definitions of tables, the number of rows.
 SEAL_TABLE = """
@@ -56,6 +63,7 @@ COLUMNS = {
         *("id", "command", "version", "process_id", "configured_per_minute", "started_at", "ended_at", "state"),
         *("exit_code", "reason"),
     ),
+    "operators": ("session", "name"),
     "outages": ("session", "since", "ended_at", "next_probe_at", "probes", "cause"),
     "calls": ("id", "session", "ordinal", "operation", "request_id", "correlation_id", "started_at"),
     "answers": (
@@ -77,6 +85,7 @@ def _checksum(table: str, **changed: str) -> str:
 
 
 INSERT_ROW, INSERT_TYPED_CELLS, INSERT_SESSION = _insert("rows"), _insert("typed_cells"), _insert("sessions")
+INSERT_OPERATOR = _insert("operators")
 INSERT_CALL, INSERT_ANSWER, INSERT_OUTCOME = _insert("calls"), _insert("answers"), _insert("outcomes")
 # A row with only cells and ids, as nearly all are.
 INSERT_PLAIN_ROW = (

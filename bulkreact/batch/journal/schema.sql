@@ -76,6 +76,13 @@ CREATE TABLE sessions (
     CHECK ((ended_at IS NULL) = (exit_code IS NULL))
 ) STRICT;
 
+-- Who is named for a session. Journals of earlier versions have no such table.
+CREATE TABLE operators (
+    session INTEGER PRIMARY KEY REFERENCES sessions (id),
+    name TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE outages (
     session INTEGER NOT NULL REFERENCES sessions (id),
     since TEXT NOT NULL,

@@ -24,7 +24,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(schema.CREATE_OUTAGES)
     for table, columns in schema.COLUMNS.items():
-        if table == "typed_cells":
+        if table in schema.LATER_TABLES:
             continue
         connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table, columns)}")  # noqa: S608 - our own names

@@ -15,7 +15,7 @@ from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import input_options, read_load_options
+from bulkreact.cli.options.input import input_options, read_load_options, sha256_option
 from bulkreact.cli.options.paths import InputName, OutputFile
 from bulkreact.cli.output.plan_customers import customer_lines, sum_lines
 from bulkreact.cli.output.plan_json import PlanDocument, PresentState, days_left, format_json
@@ -53,6 +53,7 @@ _TARGETS_PRINTED = 10_000
     type=OutputFile(OutputKind.PLAN),
     help="Save that object in a file, for 'bulkreact run --plan' to compare with.",
 )
+@sha256_option
 @click.pass_context
 def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | None, **_: object) -> None:
     """Show what a run of INPUT would send, how long that would take, and everything that is wrong with it.

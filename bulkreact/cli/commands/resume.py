@@ -31,6 +31,7 @@ from bulkreact.wording import plural
 @shared.output_options
 @unattended_options
 @shared.control_option
+@shared.operator_option
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Continue an unfinished run, the latest one unless RUN names another.

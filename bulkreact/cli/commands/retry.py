@@ -29,6 +29,7 @@ from bulkreact.runs.run_trust import refuse_foreign
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
 @shared.run_id_option
 @shared.control_option
+@shared.operator_option
 @click.pass_context
 def command(
     ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | None, run_id: str | None, **_: object

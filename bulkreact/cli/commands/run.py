@@ -10,7 +10,7 @@ from bulkreact.cli.connection import open_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.input import input_options, read_load_options
+from bulkreact.cli.options.input import input_options, read_load_options, sha256_option
 from bulkreact.cli.options.paths import InputName, ReadablePath
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs import store
@@ -39,7 +39,9 @@ from bulkreact.runs.saved_plan import load_plan
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @shared.run_id_option
+@sha256_option
 @shared.control_option
+@shared.operator_option
 @click.pass_context
 def command(
     ctx: click.Context,

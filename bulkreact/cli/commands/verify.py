@@ -22,6 +22,7 @@ from bulkreact.runs.run_trust import refuse_foreign
 @shared.output_options
 @unattended_options
 @shared.control_option
+@shared.operator_option
 @click.pass_context
 def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     """Read the present status of the accepted subscriptions of RUN, and write its results again with that.

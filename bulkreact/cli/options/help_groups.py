@@ -76,6 +76,7 @@ OPTION_GROUPS = {
             "limit",
             "new",
             "run_id",
+            "sha256",
             "plan",
             "order",
             "restore_auto_renew",
@@ -117,7 +118,7 @@ OPTION_GROUPS = {
         ),
         "log_format",
     ),
-    "Monitoring": ("control", "metrics", "ping", "notify_url", "notify_format", "notify_rows"),
+    "Monitoring": ("control", "operator", "metrics", "ping", "notify_url", "notify_format", "notify_rows"),
     "Credentials": (
         *("auth", "tenant_id", "client_id", "authority", "scope", "client_secret_file", "certificate_file"),
         *("certificate_password_file", "browser", "refresh_token_stdin", "store"),

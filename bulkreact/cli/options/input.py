@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING, READ_LIMIT
+from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING, READ_LIMIT, SHA256
 from bulkreact.cli.options.shared import combine_options, option
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import Kind
@@ -67,6 +67,11 @@ input_options = combine_options(
 )
 
 
+sha256_option = click.option(
+    "--sha256", type=SHA256, help="Refuse the input unless its bytes have this SHA-256; of a .gz the packed ones."
+)
+
+
 def read_layout(params: Mapping[str, Any]) -> InputOptions:
     """Return the layout that the options describe; InputRefusedError if they name a column twice."""
     columns = dict(params["map"])
@@ -84,5 +89,6 @@ def read_load_options(params: Mapping[str, Any]) -> LoadOptions:
         kind=kind,
         restore_auto_renew=params["restore_auto_renew"],
         summed=params["sum"],
+        sha256=params.get("sha256") or "",
     )
     return LoadOptions(options, params["max_rows"], params["strict"], params["allow_empty"])

@@ -23,7 +23,7 @@ _OUTPUT = frozenset({"reports", "xlsx", "yes", "progress", "quiet", "verbose"})
 _UNATTENDED = frozenset(["wait", "log_format", "metrics", "ping", "notify_url", "notify_format", "notify_rows"])
 _TABLE = frozenset({"kind", "map", "delimiter", "encoding", "sheet", "hidden_rows", "read_limit"})
 _INPUT = _TABLE | {"max_rows", "strict", "allow_empty", "restore_auto_renew", "sum"}
-_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results", "control"}
+_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results", "control", "operator"}
 _TRUST = frozenset({"base_url", "trust_folder"})
 _NONE: frozenset[str] = frozenset()
 
@@ -34,13 +34,13 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _LIMITS
     | _TABLE
     | {"complete", "control", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
-    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id"},
-    "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out"},
+    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id", "sha256"},
+    "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "online", "out", "sha256"},
     "resume": _RESUME | _TRUST,
     "retry": _RESUME | _TRUST | {"all_failed", "limit", "run_id"},
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
-    - {"control", "results"},
+    - {"control", "operator", "results"},
     "serve": _TARGET
     | _IDENTITY
     | _LIMITS

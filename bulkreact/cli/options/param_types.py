@@ -25,9 +25,12 @@ from bulkreact.settings import (
 from bulkreact.sheets.columns import MAPPED_COLUMNS
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.sheets.input.read_limits import LIMIT_NAMES
+from bulkreact.wording import printable
 
 # As in CSV: a quotation mark in a quoted text is doubled.
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+_OPERATOR_LENGTH = 200
 _LIMIT = re.compile(r"([a-z]+)=([1-9][0-9]{0,11})([KkMmGg]?)")
 _LIMIT_UNITS = {"": 0, "K": 10, "M": 20, "G": 30}
 _MAPPED = re.compile(rf"""[^\s=]+={_QUOTED.pattern}(?!\S)|\S+""")
@@ -86,6 +89,20 @@ def _read_limit(text: str) -> tuple[str, int]:
     return match[1], int(match[2]) << _LIMIT_UNITS[match[3].upper()]
 
 
+def _sha256(text: str) -> str:
+    """Read the hash of a file."""
+    if not _SHA256.fullmatch(text):
+        raise ValueError(f"{text!r} is no SHA-256; write its 64 hex digits")
+    return text.lower()
+
+
+def _operator(text: str) -> str:
+    """Read the name of a person or a program."""
+    if text.splitlines() != [text] or not text.strip() or len(text) > _OPERATOR_LENGTH:
+        raise ValueError(f"must be one line of at most {_OPERATOR_LENGTH} characters")
+    return printable(text)
+
+
 DELIMITER = Parser("character", parse_delimiter)
 ENCODING = Parser("name", parse_encoding)
 READ_LIMIT = Parser("NAME=N", _read_limit)
@@ -103,4 +120,6 @@ CLIENT_ID = Parser("GUID", parse_client_id)
 AUTHORITY = Parser("URL", parse_authority)
 SCOPE = Parser("scope", parse_scope)
 NEW_RUN_ID = Parser("ID", parse_new_run_id)
+SHA256 = Parser("HEX", _sha256)
+OPERATOR = Parser("TEXT", _operator)
 WEBHOOK_URL = Parser("URL", parse_webhook_url)

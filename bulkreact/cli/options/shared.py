@@ -17,6 +17,7 @@ from bulkreact.cli.options.param_types import (
     DURATION,
     LOCALE,
     NEW_RUN_ID,
+    OPERATOR,
     RATE,
     RUN_NAME,
     THRESHOLD,
@@ -136,6 +137,11 @@ control_option = option(
     "--control",
     type=click.Path(file_okay=False, path_type=Path),
     help="Report progress in this folder every second, and stop when a file stop or stop-now appears there.",
+)
+operator_option = option(
+    "--operator",
+    type=OPERATOR,
+    help="Who is named in journal, summary and report.  [default: the system's user]",
 )
 run_id_option = click.option(
     "--run-id",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.models import InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
@@ -51,7 +51,8 @@ class InputFile:
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
         options = replace(options, limits=replace(options.limits, max_rows=max_rows))
-        self.sha256 = sha256_of(path, self.name, options.limits)
+        self._limits, self._expected_sha256 = options.limits, options.sha256
+        self.sha256 = self._hash()
         rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2], options.summed)
         self._table = open_table(path, self.name, options, rule)
         self._layout = layout = _layout_of(self.name, self._table, rule)
@@ -76,6 +77,19 @@ class InputFile:
         self._left_out: list[int] = []
         # The numbers of rows with request ids of other targets.
         self._unproven: list[int] = []
+
+    def check_bytes(self) -> None:
+        """Raise FileRefusedError if the file has been replaced by another one since its rows were read."""
+        if self._expected_sha256:
+            self._hash()
+
+    def _hash(self) -> str:
+        found = sha256_of(self.path, self.name, self._limits)
+        if self._expected_sha256 and found != self._expected_sha256:
+            raise FileRefusedError.plain(
+                f"{self.name} is not the file that --sha256 names: its SHA-256 is {found}. Nothing was sent."
+            )
+        return found
 
     @property
     def header(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ class InputOptions:
     """A file's format, instead of detecting it, and the defaults of its rows.
 
     ``columns`` maps our columns to other headers, ``summed`` is the header of the amounts to be summed. ``kind`` None means that the ids of a row decide.
-    A file that exceeds the ``limits`` is refused.
+    A file that exceeds the ``limits`` is refused, and one whose bytes have another ``sha256``, if that is given.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -24,6 +24,7 @@ class InputOptions:
     kind: Kind | None = Kind.AZURE
     restore_auto_renew: bool = False
     limits: ReadLimits = field(default_factory=ReadLimits)
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
