@@ -152,6 +152,7 @@ def new_metadata(
             run_settings(service, access, loaded.arguments),
             name_header=input_file.name_header,
             sum_header=input_file.sum_header,
+            column_widths=input_file.column_widths,
         ),
     )
 

@@ -12,18 +12,19 @@ from bulkreact.errors import JournalDamagedError, JournalUnreadableError, Result
 from bulkreact.models import ResultRow, RunState
 from bulkreact.runs import store
 from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
-from bulkreact.runs.customer_names import describe_affected
+from bulkreact.runs.customer_names import describe_affected, name_column
 from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.report_content import known_columns, report_of, run_details
 from bulkreact.runs.run_status import RunOverview, RunStatus
-from bulkreact.sheets.columns import HeaderRule
+from bulkreact.sheets.columns import ID_COLUMNS, HeaderRule
 from bulkreact.sheets.output import failed_xlsx, report_html, results_csv, results_xlsx
 from bulkreact.sheets.output.edited_files import set_aside_edited
 from bulkreact.sheets.output.report_data import NextStep, ReportBuilder
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
+from bulkreact.sheets.output.sheet_layout import InputColumns
 from bulkreact.wording import describe_error, printable, shell_quote
 
 _MAY_BE_EDITED = (results_csv.FAILED, WORKBOOK, FAILED_WORKBOOK)
@@ -179,10 +180,14 @@ class ResultFiles:
         metadata, to = journal.metadata, self.to
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
         resume_command = "" if self.status.stop_reason.state is RunState.FINISHED else self.resume_command
-        file = to / FAILED_WORKBOOK
-        with failed_xlsx.writing(file, metadata.header, columns, command, resume_command=resume_command) as failed:
+        file, widths = to / FAILED_WORKBOOK, metadata.settings.column_widths
+        with failed_xlsx.writing(
+            file, metadata.header, columns, command, resume_command=resume_command, widths=widths
+        ) as failed:
             rows = failed.pick(journal.typed_rows())
-            results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview))
+            ids = [columns[name] for name in ID_COLUMNS if name in columns]
+            known = InputColumns(name_column(metadata), ids, widths)
+            results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview), known)
 
     def _overview(self, journal: JournalReader, counts: RowCounts, amounts: ResultSum | None = None) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)

@@ -94,6 +94,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
             name_header=settings.name_header,
             sum_header=settings.sum_header,
             decimal_mark=decimal_mark(run.folder, run.metadata),
+            column_widths=settings.column_widths,
         ),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from openpyxl.cell import Cell
 
 from bulkreact.batch.journal.seal import seal
 from bulkreact.batch.journal.writer import connect_sqlite
@@ -14,6 +15,7 @@ from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, row, scenario_id
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST
+from tests.support.workbooks import columns_of
 
 VALUES: list[tuple[object, str]] = [
     (1234.5, '#,##0.00 "€"'),
@@ -49,12 +51,16 @@ def write_workbook(path: Path, rows: int = 2, *, counts_from_1904: bool = False)
     book.save(path)
 
 
+def columns_in(path: Path, *names: str) -> list[list[Cell]]:
+    """Return the cells of some columns of results, row by row."""
+    header, *lines = load_workbook(path).worksheets[0].iter_rows()
+    indexes = {cell.value: index for index, cell in enumerate(header)}
+    return [[line[indexes[name]] for name in names] for line in lines]
+
+
 def values_in(path: Path) -> list[list[tuple[object, str]]]:
-    sheet = load_workbook(path).worksheets[0]
-    return [
-        [(cell.value, cell.number_format) for cell in line[len(HEADER) : len(HEADER) + len(VALUES)]]
-        for line in sheet.iter_rows(min_row=2)
-    ]
+    names = [f"value {number}" for number in range(len(VALUES))]
+    return [[(cell.value, cell.number_format) for cell in cells] for cells in columns_in(path, *names)]
 
 
 @pytest.mark.parametrize("counts_from_1904", [False, True])
@@ -88,7 +94,7 @@ def test_ids_are_text_whatever_they_were(program: Program, partner: Partner) -> 
     sheet.append([*row("")[:2], 4.892e92, 6])
     book.save(program.folder / "input.xlsx")
     run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
-    lines = list(load_workbook(run / "results.xlsx").worksheets[0].iter_rows(min_row=2, max_col=4))
+    lines = columns_in(run / "results.xlsx", *HEADER, "amount")
     assert [[cell.data_type for cell in line] for line in lines] == [["s", "s", "s", "n"]] * 2
 
 
@@ -96,7 +102,7 @@ def test_what_a_text_file_has_stays_text(program: Program, partner: Partner) -> 
     lines = [";".join([*HEADER, "amount"]), ";".join([*row(guid(1)), "12,50"])]
     (program.folder / "input.csv").write_text("\n".join(lines))
     run = program("run", "input.csv", "--base-url", partner.base_url, *FAST).run
-    cell = load_workbook(run / "results.xlsx").worksheets[0]["D2"]
+    ((cell,),) = columns_in(run / "results.xlsx", "amount")
     assert (cell.value, cell.data_type) == ("12,50", "s")
 
 
@@ -120,3 +126,37 @@ def test_a_journal_without_such_a_table_is_read(program: Program, partner: Partn
     (run / "results.xlsx").unlink()
     assert program("results", run.name).code == 0
     assert {type(value) for value, _ in values_in(run / "results.xlsx")[0]} == {str}
+
+
+def test_the_order_and_the_widths_of_columns_are_the_senders(program: Program, partner: Partner) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    header = ["Invoice", "Customer name", *HEADER, "Amount", "Remark"]
+    sheet.append([])
+    sheet.append(["", *header])
+    sheet.append(["", "I-1", "Contoso", *row(guid(1)), 12.5, ""])
+    for letter, width in {"B": 11.5, "C": 20.25, "D": 37.7109375, "E": 5.0, "G": 14.0}.items():
+        sheet.column_dimensions[letter].width = width
+    sheet.column_dimensions["F"].hidden = True
+    book.save(program.folder / "input.xlsx")
+    run = program("run", "input.xlsx", "--base-url", partner.base_url, *FAST).run
+    program("run", run / "results.xlsx", "--base-url", partner.base_url, *FAST, "--reports", "others")
+    for path in (run / "results.xlsx", *program.folder.glob("others/*/results.xlsx")):
+        results = load_workbook(path)["Results"]
+        names = [cell.value for cell in results[1]]
+        assert names[:4] == ["Invoice", "Customer name", "status", "advice"]
+        assert names[4:9] == [*HEADER, "Amount", "Remark"]
+        assert results.freeze_panes == "E2"
+        widths = columns_of(results)
+        found = [widths[letter].width for letter in ("A", "B", "E", "F", "H")]
+        assert found == pytest.approx([11.5, 20.25, 37.7109375, 5.0, 14.0], abs=1 / 7)
+        assert not widths["G"].hidden
+        assert results.page_setup.orientation == "landscape"
+        # One page wide is what a file means that does not say how wide.
+        assert (results.page_setup.fitToWidth, results.page_setup.fitToHeight) == (None, 0)
+        assert results.sheet_properties.pageSetUpPr.fitToPage
+        assert results.print_title_rows == "$1:$1"
+    failed = load_workbook(run / "failed.xlsx")["Failed"]
+    assert [cell.value for cell in failed[1]][: len(header)] == header
+    assert columns_of(failed)["B"].width == pytest.approx(20.25, abs=1 / 7)

@@ -42,7 +42,8 @@ class RunSettings(Struct, frozen=True):
     shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
     whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers,
     ``sum_header`` that of the amounts to be summed, and ``decimal_mark`` the one that all rows of the input have shown,
-    of which a retry has only some.
+    of which a retry has only some. ``column_widths`` are those of a
+    workbook's columns.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -56,6 +57,7 @@ class RunSettings(Struct, frozen=True):
     name_header: str = ""
     sum_header: str = ""
     decimal_mark: str = ""
+    column_widths: tuple[float | None, ...] = ()
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):

@@ -107,6 +107,12 @@ class InputFile:
         return self._layout.sum_header
 
     @property
+    def column_widths(self) -> tuple[float | None, ...]:
+        """Return the widths that the sender chose for the columns of the header; empty if there are none."""
+        widths = [self._table.widths[index] for index in self._layout.carried_columns] if self._table.widths else []
+        return tuple(widths) if any(widths) else ()
+
+    @property
     def remark(self) -> str:
         """Return what was guessed about the file, and its totals, empty if nothing that matters to the user."""
         totals = ""

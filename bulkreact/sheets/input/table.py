@@ -1,6 +1,6 @@
 """The table in a file: what readers of rows may rely on, whether it is text or a workbook, and how it is opened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,11 @@ class Table(Protocol):
     @property
     def from_spreadsheet(self) -> bool:
         """Return whether a spreadsheet program probably saved the file."""
+        ...
+
+    @property
+    def widths(self) -> Sequence[float | None]:
+        """Return the widths of the columns as the sender chose them, as far as the file has some."""
         ...
 
     def merged_range(self, number: int, index: int) -> str:

@@ -37,12 +37,13 @@ _INSTRUCTIONS = (
 
 @dataclass(slots=True)
 class FailedSheet:
-    """The sheet with the failed rows being written; ``columns`` are those that the ``header`` names."""
+    """The sheet with the failed rows being written; ``columns`` are those that the ``header`` names, ``widths`` the sender's."""
 
     book: WorkbookWriter
     sheet: SheetWriter
     header: tuple[str, ...]
     columns: Mapping[str, int]
+    widths: Sequence[float | None] = ()
     # Lists of choices that are too long for a rule, each in a row.
     _lists: SheetWriter | None = None
     # The first rows, until the widths of columns are known from them.
@@ -78,7 +79,9 @@ class FailedSheet:
         sample, self._sample = self._sample, None
         names = (*self.header, *RESULT_COLUMNS)
         ids = {self.columns[column] for column in ID_COLUMNS if column in self.columns}
-        self.sheet.set_columns(column_widths(names, [result_cells(row) for row in sample]), text_columns=ids)
+        self.sheet.set_columns(
+            column_widths(names, [result_cells(row) for row in sample], self.widths), text_columns=ids
+        )
         self.sheet.add_header(names)
         for row in sample:
             self._write(row)
@@ -110,14 +113,20 @@ def _format_note(correction: Correction) -> str:
 
 @contextmanager
 def writing(
-    path: Path, header: tuple[str, ...], columns: Mapping[str, int], command: str, *, resume_command: str = ""
+    path: Path,
+    header: tuple[str, ...],
+    columns: Mapping[str, int],
+    command: str,
+    *,
+    resume_command: str = "",
+    widths: Sequence[float | None] = (),
 ) -> Iterator[FailedSheet]:
     """Write the workbook when the context ends; ``command`` runs it, ``resume_command`` continues a stopped run before.
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing_workbook(path, private=True, complete=note_digest(path.parent, path.name)) as book:
-        failed = FailedSheet(book, book.add_sheet("Failed", header_rows=1), header, columns)
+        failed = FailedSheet(book, book.add_sheet("Failed", header_rows=1), header, columns, widths)
         yield failed
         failed.finish()
         stopped = (_STOPPED, resume_command) if resume_command else ()

@@ -1,12 +1,14 @@
 """Writes results.xlsx: the results for filtering and sorting, and a summary on a second sheet."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
 from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import RowCounts
+from bulkreact.sheets.output.sheet_layout import ADVICE_WIDTH, InputColumns, lay_out
 from bulkreact.sheets.output.xlsx_writer import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -22,6 +24,7 @@ WORKBOOK = "results.xlsx"
 FAILED_WORKBOOK = "failed.xlsx"
 _NUMBERS = {RESULT_COLUMNS.index(name) for name in NUMERIC_COLUMNS}
 STATUS_INDEX = RESULT_COLUMNS.index("status")
+_ADVICE = RESULT_COLUMNS.index("advice")
 # Light enough for black letters; the cell's text says everything that its colour says.
 _GREEN, _YELLOW, _ORANGE, _VIOLET, _GREY = "D5EBD1", "FFF2C2", "FAD4C0", "E3D9EF", "E8E8E8"
 COLOURS = {
@@ -49,13 +52,19 @@ def size_error(rows: int, columns: int) -> str:
     )
 
 
-def write(path: Path, header: tuple[str, ...], rows: Iterable[ResultRow], details: Sequence[tuple[str, str]]) -> None:
+def write(
+    path: Path,
+    header: tuple[str, ...],
+    rows: Iterable[ResultRow],
+    details: Sequence[tuple[str, str]],
+    known: InputColumns,
+) -> None:
     """Write the workbook, with ``details`` of the run on its second sheet.
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing(path, private=True, complete=note_digest(path.parent, path.name)) as book:
-        counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows)
+        counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows, known)
         _write_summary(book.add_sheet("Summary"), counts, details)
 
 
@@ -71,18 +80,25 @@ def sheet_cells(row: ResultRow) -> list[str | int | TypedCell]:
     return cells
 
 
-def _write_results(sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow]) -> RowCounts:
+def _write_results(
+    sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow], known: InputColumns
+) -> RowCounts:
     counts = RowCounts()
     names = (*header, *RESULT_COLUMNS)
     sample, rows = take_sample(rows)
-    sheet.set_columns(column_widths(names, [result_cells(row) for row in sample]))
-    sheet.add_header(names)
+    widths = column_widths(names, [result_cells(row) for row in sample], known.widths)
+    widths[len(header) + _ADVICE] = ADVICE_WIDTH
+    layout = lay_out(len(header), widths, known)
+    sheet.freeze_columns(layout.frozen, zoom=layout.zoom)
+    sheet.set_columns([widths[index] for index in layout.order])
+    sheet.add_header([names[index] for index in layout.order])
+    arrange, status = itemgetter(*layout.order), layout.order.index(len(header) + STATUS_INDEX)
     for row in rows:
         counts.add(row)
         colour = COLOURS[row.outcome.status]
         # Of a row that succeeded only the status is coloured.
         others = "" if row.succeeded else colour
-        sheet.add_row(sheet_cells(row), colours=(*[others] * (len(header) + STATUS_INDEX), colour, others))
+        sheet.add_row(arrange(sheet_cells(row)), colours=(*[others] * status, colour, others))
     sheet.add_filter(len(names))
     return counts
 

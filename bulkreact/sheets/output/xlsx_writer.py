@@ -24,6 +24,8 @@ _LINE_HEIGHT = 15
 # Column widths are computed from this many rows.
 SAMPLE = 200
 _NARROWEST, _WIDEST = 8, 60
+# Between a cell's text and its borders, which spreadsheets count in what they store.
+_PADDING = 5 / 7
 # For the filter's button.
 _BUTTON = 4
 # A note's width in characters, and the width of one of them in pixels.
@@ -45,11 +47,18 @@ def take_sample(rows: Iterable[_RowT]) -> tuple[list[_RowT], Iterator[_RowT]]:
     return sample, chain(sample, rest)
 
 
-def column_widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
-    """Yield the widths of columns for their names and some rows, in characters."""
+def column_widths(
+    names: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequence[float | None] = ()
+) -> list[float]:
+    """Return the widths of columns, in characters: those ``chosen`` for the first ones, else for their names and some rows."""
+    widths: list[float] = []
     for index, name in enumerate(names):
         longest = max((len(row[index].partition("\n")[0]) for row in rows if index < len(row)), default=0)
-        yield min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST)
+        widths.append(min(max(len(name) + _BUTTON, longest + 2, _NARROWEST), _WIDEST))
+    for index, width in enumerate(chosen[: len(names)]):
+        if width is not None:
+            widths[index] = width - _PADDING
+    return widths
 
 
 class SheetWriter:
@@ -61,7 +70,8 @@ class SheetWriter:
     def __init__(self, sheet: Any, formats: "_Formats", *, header_rows: int = 0) -> None:  # noqa: ANN401 - XlsxWriter has no types for it
         self._sheet = sheet
         self._formats = formats
-        self._widths: list[int] = []
+        self._widths: list[float] = []
+        self._header_rows = header_rows
         self._letters: list[str] = []
         self.rows = 0
         if header_rows:
@@ -70,7 +80,12 @@ class SheetWriter:
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
 
-    def set_columns(self, widths: Iterable[int], *, text_columns: Collection[int] = ()) -> None:
+    def freeze_columns(self, columns: int, *, zoom: int) -> None:
+        """Keep the first columns visible when the sheet is scrolled, and show it at this size, in per cent."""
+        self._sheet.freeze_panes(self._header_rows, columns)
+        self._sheet.set_zoom(zoom)
+
+    def set_columns(self, widths: Iterable[float], *, text_columns: Collection[int] = ()) -> None:
         """Set the widths of columns, in characters; ``text_columns`` are text, also in rows added later."""
         self._widths = list(widths)
         for index, width in enumerate(self._widths):
@@ -157,9 +172,9 @@ def _text(text: str) -> str:
     return f' xml:space="preserve">{safe}'
 
 
-def _line_count(text: str, width: int) -> int:
+def _line_count(text: str, width: float) -> int:
     """Return how many lines a text takes in a cell of a width."""
-    return sum(1 + len(line) // width for line in text.split("\n"))
+    return sum(1 + int(len(line) // width) for line in text.split("\n"))
 
 
 class _Formats:

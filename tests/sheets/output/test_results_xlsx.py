@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -21,6 +21,7 @@ from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_xlsx
 from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, size_error
+from bulkreact.sheets.output.sheet_layout import InputColumns
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
 from bulkreact.sheets.result_columns import NUMERIC_COLUMNS, RESULT_COLUMNS, result_cells
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
@@ -58,8 +59,14 @@ def result(cells: tuple[str, ...], outcome: Outcome = FAILED, *, number: int = 2
 
 def write(folder: Path, header: tuple[str, ...], rows: list[ResultRow]) -> Path:
     path = folder / "results.xlsx"
-    results_xlsx.write(path, header, rows, [("Run", "=1"), ("Input", "a.csv")])
+    results_xlsx.write(path, header, rows, [("Run", "=1"), ("Input", "a.csv")], InputColumns())
     return path
+
+
+def input_order(names: Sequence[object]) -> list[int]:
+    """Return the indexes of the columns of a sheet as they are in the results: the input's, then ours."""
+    ours = [names.index(name) for name in RESULT_COLUMNS]
+    return [*(index for index in range(len(names)) if index not in ours), *ours]
 
 
 def xml(path: Path) -> str:
@@ -94,6 +101,8 @@ def test_every_text_is_a_text_cell_with_the_original_and_nothing_is_a_formula(tm
     header = tuple(f"{cell} {number}" for number, cell in enumerate(STRANGE))
     path = write(tmp_path, header, [result(STRANGE)])
     names, line = load_workbook(path)["Results"].iter_rows()
+    order = input_order([cell.value for cell in names])
+    names, line = [names[index] for index in order], [line[index] for index in order]
     assert [cell.value for cell in names] == [*header, *RESULT_COLUMNS]
     assert [cell.value for cell in line[: len(STRANGE)]] == list(STRANGE)
     assert "<f>" not in xml(path)
@@ -113,11 +122,11 @@ def test_the_sheet_is_made_for_filtering_and_sorting(tmp_path: Path) -> None:
         tmp_path, (*HEADER, "note"), [result((*row(guid(1)), "x" * 500)), result((*row(guid(2)), ""), ACCEPTED)]
     )
     sheet = load_workbook(path)["Results"]
-    assert sheet.freeze_panes == "A2"
+    assert sheet.freeze_panes == "C2"
     assert sheet.auto_filter.ref == f"A1:{get_column_letter(sheet.max_column)}3"
     widths = {name: int(column.width) for name, column in columns_of(sheet).items()}
-    assert widths["A"] == widths["C"] == 38
-    assert (widths["D"], widths["E"]) == (60, 8)
+    assert widths["C"] == widths["E"] == 38
+    assert (widths["F"], widths["G"]) == (60, 8)
 
 
 def test_failed_rows_are_coloured_and_of_the_others_the_status_alone(tmp_path: Path) -> None:
@@ -128,9 +137,9 @@ def test_failed_rows_are_coloured_and_of_the_others_the_status_alone(tmp_path: P
         [cell.fill.fgColor.rgb if cell.fill.patternType else "" for cell in line] for line in (failed, accepted, double)
     ]
     assert set(fills[0]) == {f"FF{results_xlsx.COLOURS[Status.FAILED]}"}
-    assert [colour for colour in fills[1] if colour] == [fills[1][2]]
-    assert [colour for colour in fills[2] if colour] == [fills[2][2]]
-    assert len({fills[0][2], fills[1][2], fills[2][2]}) == 3
+    assert [colour for colour in fills[1] if colour] == [fills[1][0]]
+    assert [colour for colour in fills[2] if colour] == [fills[2][0]]
+    assert len({fills[0][0], fills[1][0], fills[2][0]}) == 3
 
 
 def test_every_status_has_a_colour() -> None:
@@ -213,8 +222,8 @@ def test_any_table_comes_back_from_the_workbook_as_it_was(
     assert input_file.header == header
     assert [input_row.cells for input_row in rows_read] == input_rows
     assert [input_row.problem_code for input_row in rows_read] == [""] * len(rows)
-    results = CalamineWorkbook.from_path(path).get_sheet_by_name("Results").to_python()[1:]
-    ours = [[str(cell).removesuffix(".0") for cell in line[len(header) :]] for line in results]
+    first, *results = CalamineWorkbook.from_path(path).get_sheet_by_name("Results").to_python()
+    ours = [[str(line[first.index(name)]).removesuffix(".0") for name in RESULT_COLUMNS] for line in results]
     assert ours == [result_cells(result((), number=7), FAILED_WORKBOOK)] * len(rows)
 
 
@@ -228,7 +237,7 @@ def test_a_write_that_breaks_leaves_the_older_file_and_no_other(tmp_path: Path) 
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        results_xlsx.write(path, ("a",), fail_after_first(), [])
+        results_xlsx.write(path, ("a",), fail_after_first(), [], InputColumns())
     assert path.read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == [WRITTEN, "results.xlsx"]
 

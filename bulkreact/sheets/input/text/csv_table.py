@@ -56,6 +56,7 @@ class TextTable:
 
     guarded = True
     is_text = True
+    widths = ()
 
     def __init__(
         self, path: Path, name: str, rule: HeaderRule, options: InputOptions, *, compressed: bool = False

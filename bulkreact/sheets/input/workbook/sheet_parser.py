@@ -11,6 +11,8 @@ from bulkreact.sheets.input.workbook.xml_text import XmlParser
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 _ROW_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
+_WIDTH = re.compile(r"[0-9]{1,3}(\.[0-9]+)?")
+_MOST_WIDTH = 255
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 _TRUE = {"1", "true"}
 
@@ -172,11 +174,9 @@ class SheetParser:
 
     def _start_width(self, attributes: Mapping[str, str]) -> None:
         first, last, width = (attributes.get(name, "") for name in ("min", "max", "width"))
-        try:
+        # A hidden column has none.
+        if first.isdecimal() and last.isdecimal() and _WIDTH.fullmatch(width) and 1 <= float(width) <= _MOST_WIDTH:
             self.widths.append(ColumnWidth(int(first) - 1, int(last) - 1, float(width)))
-        except ValueError:
-            # It has no width, or none that is a number.
-            return
 
     def _start_merged(self, attributes: Mapping[str, str]) -> None:
         corners = [_REFERENCE.fullmatch(corner) for corner in attributes.get("ref", "").split(":")]
