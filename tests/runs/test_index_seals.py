@@ -9,6 +9,7 @@ import pytest
 
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader
+from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import InputRow, RunState
 from bulkreact.runs import index_entries, run_record
 from bulkreact.runs.index import (
@@ -71,6 +72,11 @@ def test_a_run_at_rest_is_examined_once(tmp_path: Path, examined: list[str]) -> 
     assert list_runs(tmp_path) == list_runs(tmp_path)
     assert examined == ["a"]
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_run_at_rest_that_cannot_be_opened_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnreadableError):
+        RestingJournalReader(tmp_path / "gone")
 
 
 def test_a_run_at_rest_that_a_process_works_on_again_is_seen(tmp_path: Path) -> None:

@@ -61,19 +61,19 @@ class DiscoveryStore:
                 raise DescribedError(reason)
             self.connection = open_database(path)
             self._delete_old(iso_milliseconds(now - STORED_FOR), iso_milliseconds(now))
+            self._pass_number = 1 + self._value("SELECT coalesce(max(pass), 0) FROM customers")
         except (sqlite3.Error, OSError) as error:
             self._lock.release()
-            raise InputRefusedError(
-                f"The progress of an earlier discovery, {path}, cannot be read: {describe_error(error)}. Start again with --new."
-            ) from None
-        self._pass_number = 1 + self._value("SELECT coalesce(max(pass), 0) FROM customers")
+            raise _unreadable(path, error) from None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
         self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise _unreadable(self.path, error) from error
 
     @property
     def is_listed(self) -> bool:
@@ -237,3 +237,9 @@ class DiscoveryStore:
 
     def _value(self, sql: str) -> int:
         return int(self.connection.execute(sql).fetchone()[0])
+
+
+def _unreadable(path: Path, error: Exception) -> InputRefusedError:
+    return InputRefusedError(
+        f"The progress of an earlier discovery, {path}, cannot be read: {describe_error(error)}. Start again with --new."
+    )

@@ -225,15 +225,18 @@ class JournalReader:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            return read_only(self.folder)
+            return self._open()
         except sqlite3.Error as error:
             raise unreadable(self.folder, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        return read_only(self.folder)
 
 
 class RestingJournalReader(JournalReader):
     """A journal without a log, which no process works on: it is read without making one."""
 
-    def _connect(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         return open_uri(self.path, "immutable=1")
 
 

@@ -19,7 +19,10 @@ class UnpackedFile(io.RawIOBase):
     """The bytes of a file; UnreadableError as soon as they are too many, or too many for what they were packed in."""
 
     def __init__(self, path: Path, limits: ReadLimits, *, compressed: bool) -> None:
-        self._packed = path.open("rb")
+        try:
+            self._packed = path.open("rb")
+        except OSError as error:
+            raise UnreadableError(f"cannot be read: {error.strerror}.") from None
         self._unpacked = gzip.GzipFile(fileobj=self._packed) if compressed else None
         self._limits = limits
         self._count = 0

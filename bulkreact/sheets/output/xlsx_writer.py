@@ -1,5 +1,6 @@
 """Writes workbooks row by row and atomically: text stays text whatever it looks like."""
 
+import io
 import os
 import re
 import secrets
@@ -201,13 +202,38 @@ class _Formats:
         return self._indices[key]
 
 
+class _Target:
+    """The file into which a workbook is packed; an abandoned archive still ends itself when it is deleted, in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, content: bytes) -> int:
+        return self._file.write(content)
+
+    def seek(self, position: int) -> int:
+        return self._file.seek(position)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def abandon(self) -> None:
+        self._file = io.BytesIO()
+
+
 class WorkbookWriter:
     """A workbook being written into a file; what it needs meanwhile is in a folder."""
 
     def __init__(self, file: BinaryIO, folder: Path) -> None:
         from xlsxwriter import Workbook  # noqa: PLC0415 - loaded only to write workbooks
 
-        self._book = Workbook(file, {"constant_memory": True, "tmpdir": str(folder)})
+        self._target = _Target(file)
+        self._book = Workbook(self._target, {"constant_memory": True, "tmpdir": str(folder)})
+        # Only parts above 4 GiB are written so.
+        self._book.use_zip64()
         self._formats = _Formats(self._book)
         self._sheets: list[SheetWriter] = []
         self._book.set_properties({"author": "bulkreact"})
@@ -218,13 +244,20 @@ class WorkbookWriter:
         return self._sheets[-1]
 
     def save(self) -> None:
-        """Write the workbook; nothing can be added afterwards."""
+        """Write the workbook, or raise OSError; nothing can be added afterwards."""
+        from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415 - see above
+
         for sheet in self._sheets:
             sheet.finish()
-        self._book.close()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            # The library wraps what the system has refused.
+            raise error.args[0] from None
 
     def abandon(self) -> None:
         """Close what was opened; what was written is discarded with its folder."""
+        self._target.abandon()
         for sheet in self._book.worksheets():
             sheet.row_data_fh.close()
 

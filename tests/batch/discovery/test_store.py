@@ -130,3 +130,13 @@ def test_what_a_stopped_removal_leaves_is_no_progress(tmp_path: Path) -> None:
     log.write_bytes(left)
     with DiscoveryStore(path, now=NOW) as store:
         assert (store.is_listed, store.customer_count) == (False, 0)
+
+
+def test_a_store_that_fails_is_refused_in_words_and_released(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite3"
+    with (
+        pytest.raises(InputRefusedError, match=r"cannot be read: .*Start again with --new"),
+        DiscoveryStore(path, now=NOW) as store,
+    ):
+        store.connection.execute("SELECT no_such_column FROM customers")
+    DiscoveryStore(path, now=NOW).__exit__(None, None, None)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -137,6 +138,26 @@ def test_nothing_but_nul_characters_is_no_empty_file(tmp_path: Path, number: int
     assert "input.csv has nothing but NUL characters, as when a copy broke off." in refusal(
         save(tmp_path, b"\0" * number)
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Path.unlink, "cannot be read: No such file"),
+        (lambda path: path.write_bytes(b""), "but only 0"),
+        (lambda path: path.write_bytes(b"\xff" * 500), "has changed while it was read"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "but only"),
+        (lambda path: path.write_text(TABLE + "x," * 50), "is not a proper CSV file"),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    path = save(tmp_path, TABLE)
+    input_file = InputFile(path, max_rows=99, name="input.csv")
+    change(path)
+    with pytest.raises(InputRefusedError, match=f"^input.csv .*{message}"):
+        list(input_file.rows())
 
 
 def test_few_nul_characters_are_passed_over_and_counted(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """results.xlsx: texts that stay texts, whole or absent, where it is wanted, readable back."""
 
+import gc
+import io
 import json
 import re
 import subprocess
@@ -8,6 +10,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -23,11 +26,15 @@ from bulkreact.sheets.output.edited_files import WRITTEN
 from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, size_error
 from bulkreact.sheets.output.sheet_layout import InputColumns
 from bulkreact.sheets.output.xlsx_text import CELL_LENGTH, escape
+from bulkreact.sheets.output.xlsx_writer import WorkbookWriter
 from bulkreact.sheets.result_columns import NUMERIC_COLUMNS, RESULT_COLUMNS, result_cells
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program, file_size_limit
 from tests.support.run_commands import FAST, latest_run, row_statuses
 from tests.support.workbooks import columns_of
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 AT = "2026-03-01T12:00:00.000Z"
 CALL = Call(1, guid(8), guid(9), AT, AT, Answer(404, "800111", "=gone()", business=True))
@@ -419,3 +426,21 @@ def test_more_than_a_sheet_has_room_for_is_no_workbook_and_a_sentence(
     assert row_statuses(latest_run(program)) == ["accepted"] * 3
     assert not list(program.folder.glob("reports/*/results.xlsx"))
     assert "results_xlsx" not in (latest_run(program) / "summary.json").read_text()
+
+
+class FullDisk(io.BytesIO):
+    """A file in which there is no room."""
+
+    def write(self, _content: "ReadableBuffer", /) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_what_the_system_refuses_is_raised_as_it_is_and_nothing_else_is_said(tmp_path: Path) -> None:
+    book = WorkbookWriter(FullDisk(), tmp_path)
+    book.add_sheet("A").add_row(("a",))
+    with pytest.raises(OSError, match="No space"):
+        book.save()
+    book.abandon()
+    del book
+    # The archive is deleted; what it raises then would be shown to everybody.
+    gc.collect()

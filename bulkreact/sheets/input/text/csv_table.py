@@ -130,6 +130,8 @@ class TextTable:
         header_index = scan.found.number - 1
         read = 0
         with (
+            refusing(self._name),
+            _refusing_changes(self._name),
             self._open() as file,
             pd.read_csv(
                 file,
@@ -143,11 +145,10 @@ class TextTable:
                 skip_blank_lines=False,
                 chunksize=max(1, min(_CHUNK_CELLS // scan.width, _CHUNK_LENGTH // scan.longest)),
             ) as reader,
-            refusing(self._name),
         ):
-            for chunk in _parse(self._name, reader):
+            for chunk in reader:
                 read += len(chunk)
-                yield chunk if chunk.index[0] > header_index else chunk.loc[chunk.index > header_index]
+                yield chunk.loc[chunk.index > header_index] if read - len(chunk) <= header_index else chunk
         if read < scan.records:
             raise FileRefusedError.plain(
                 f"{self._name} has {scan.records} lines of data but only {read} could be read. "
@@ -258,8 +259,12 @@ def _count_nuls(number: int, where: str = "") -> str:
     return f"{plural(number, 'NUL character')}{where} {'was' if number == 1 else 'were'}"
 
 
-def _parse(name: str, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+@contextmanager
+def _refusing_changes(name: str) -> Iterator[None]:
+    """Raise FileRefusedError if a text is not what it was when it was scanned."""
     try:
-        yield from chunks
+        yield
     except pd.errors.ParserError as error:
         raise FileRefusedError.plain(f"{name} is not a proper CSV file: {error}.") from None
+    except UnicodeError:
+        raise FileRefusedError.plain(f"{name} has changed while it was read. Try again when it is complete.") from None

@@ -125,7 +125,10 @@ class _Workbook:
 def _open_file(path: Path, job: Job) -> IO[bytes]:
     """Open a workbook, unpacked into memory if it is compressed."""
     if not job.compressed:
-        return path.open("rb")
+        try:
+            return path.open("rb")
+        except OSError as error:
+            raise UnreadableError(f"cannot be read: {error.strerror}.") from None
     limits = replace(job.limits, bytes=min(job.limits.bytes, _MOST_UNPACKED))
     with open_unpacked(path, limits, compressed=True) as packed:
         return io.BytesIO(packed.read())
