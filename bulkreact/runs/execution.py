@@ -1,6 +1,6 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +36,7 @@ from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.runs.work_report import Activity
 from bulkreact.sheets.output import results_csv
+from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error, shell_quote
 
@@ -117,9 +118,9 @@ def _execute(job: RunJob) -> WrittenResults:
             connection.control.begin(journal.metadata.id, total=total, settled=total - left)
         if not access.refusal:
             journal.record_tenant(access.tenant_id)
-        before = None if job.sends_rows else _count_statuses(job.folder)
+        before = None if job.sends_rows else _count_rows(job.folder)
         if before is not None:
-            watched = sum(before.get(status, 0) for status in WATCHED)
+            watched = sum(before.statuses[status] for status in WATCHED)
             connection.reporter.info(describe_verifying(journal.metadata, job.folder, watched, access))
         number = journal.begin_session(
             command=job.command,
@@ -135,18 +136,17 @@ def _execute(job: RunJob) -> WrittenResults:
             # The session stays open, as after a kill; what is known is written if there is room.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
             with suppress(ResultsNotWrittenError):
-                _write(job, stop_reason, iso_milliseconds(connection.now()))
+                _write(job, stop_reason, iso_milliseconds(connection.now()), before)
             raise
         except BaseException:
             bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
-            with _ending_session(job, journal, number, bug):
+            with _ending_session(job, journal, number, bug, before):
                 raise
         if failure := connection.reporter.failure():
             # The files and the journal are what still can say so.
             remark = f"{stop_reason.reason.rstrip('.')}; messages could not be written to standard error: {failure}"
             stop_reason = replace(stop_reason, reason=remark)
-        with _ending_session(job, journal, number, stop_reason) as written:
-            results = replace(written, before=before)
+        with _ending_session(job, journal, number, stop_reason, before) as results:
             _report(job, results, stop_reason)
         return results
 
@@ -191,7 +191,9 @@ def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
 
 
 @contextmanager
-def _ending_session(job: RunJob, journal: Journal, number: int, stop_reason: StopReason) -> Iterator[WrittenResults]:
+def _ending_session(
+    job: RunJob, journal: Journal, number: int, stop_reason: StopReason, before: RowCounts | None
+) -> Iterator[WrittenResults]:
     """Write the files, then record the end of the session, even if writing fails.
 
     The end is recorded after everything else: from then on the same command would send all rows again, as a new run.
@@ -199,16 +201,16 @@ def _ending_session(job: RunJob, journal: Journal, number: int, stop_reason: Sto
     now = iso_milliseconds(job.connection.now())
     code = stop_reason.exit_code or ResultsNotWrittenError.exit_code
     try:
-        results = _write(job, stop_reason, now)
+        results = _write(job, stop_reason, now, before)
         code = results.exit_code
         yield results
     finally:
         journal.end_session(number, state=stop_reason.state, exit_code=code, reason=stop_reason.reason, now=now)
 
 
-def _count_statuses(folder: Path) -> Mapping[str, int]:
+def _count_rows(folder: Path) -> RowCounts:
     with JournalReader(folder) as journal:
-        return results_csv.count_rows(journal.result_groups()).statuses
+        return results_csv.count_rows(journal.result_groups())
 
 
 def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> None:
@@ -222,7 +224,7 @@ def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> No
     job.notify(results)
 
 
-def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
+def _write(job: RunJob, stop_reason: StopReason, now: str, before: RowCounts | None) -> WrittenResults:
     """Write the files; verifying a run later does not change how its sending ended."""
     own = RunStatus(stop_reason, job.configured_per_minute, now)
     status = own if job.sends_rows else latest_run_status(job.folder, now=now)
@@ -239,6 +241,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str) -> WrittenResults:
         latest=store.latest_summary_path(job.folder),
         xlsx=job.output.xlsx,
         process_status=own,
+        before=before,
     ).write()
     return results if job.sends_rows else replace(results, exit_code=stop_reason.exit_code or results.counts.exit_code)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from bulkreact.runs.run_record import read_run
 from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.output.report_data import NextStep
-from bulkreact.sheets.output.results_csv import RowCounts
+from bulkreact.sheets.output.results_csv import FAILED, RowCounts
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK
 from bulkreact.wording import plural, shell_quote
+
+_VERIFY = "bulkreact verify"
 
 
 def next_steps(
@@ -44,6 +48,33 @@ def next_steps(
     yield from follow_up_steps(counts, run, ended=ended)
 
 
+def steps_at_rest(
+    folder: Path, reports: Path, metadata: RunMetadata, counts: RowCounts, state: RunState
+) -> Iterator[NextStep]:
+    """Yield the next steps for a run that no process works on, as its end has named them."""
+    names = FAILED_WORKBOOK, FAILED
+    failed = next((path for path in (folder / name for name in names) if path.is_file()), folder / FAILED)
+    if not failed.is_file():
+        # The process was killed, or could not write it.
+        counts = replace(counts, correctable=0)
+    run = store.run_arguments(folder, reports, metadata.settings.options)
+    yield from next_steps(
+        counts,
+        state,
+        run,
+        resume_command=f"bulkreact resume {run}",
+        correct_command=correct_command(metadata, str(failed.resolve()), reports),
+        failed_file=failed.name,
+        taken_over=taken_over_steps(folder, reports) if counts.transferred else (),
+    )
+
+
+def changed_steps(before: Iterable[NextStep], after: Iterable[NextStep]) -> tuple[NextStep, ...]:
+    """Return the next steps that verifying has changed, and those that verify once more."""
+    known = {step for step in before if not step.command.startswith(_VERIFY)}
+    return tuple(step for step in after if step not in known)
+
+
 def continuing_step(command: str) -> NextStep:
     """Return the step that continues what was stopped."""
     return NextStep("Continue it with:", command)
@@ -58,12 +89,12 @@ def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Nex
         number = plural(counts.worth_retrying, "row")
         yield NextStep(f"Send {number} again that may succeed now with:", f"bulkreact retry {run}")
     if pending := counts.statuses[Status.PENDING]:
-        yield NextStep(f"Look at {plural(pending, 'pending row')} once more with:", f"bulkreact verify {run}")
+        yield NextStep(f"Look at {plural(pending, 'pending row')} once more with:", f"{_VERIFY} {run}")
     elif ended and (accepted := counts.statuses[Status.ACCEPTED]):
         verb, pronoun = ("is", "it is") if accepted == 1 else ("are", "they are")
         yield NextStep(
             f"{plural(accepted, 'row')} {verb} accepted and may take minutes to become active. See whether {pronoun} active with:",
-            f"bulkreact verify {run}",
+            f"{_VERIFY} {run}",
         )
 
 

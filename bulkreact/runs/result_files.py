@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bulkreact.batch.journal.customer_counts import CustomerCounts
@@ -13,7 +14,7 @@ from bulkreact.models import ResultRow, RunState
 from bulkreact.runs import store
 from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
 from bulkreact.runs.customer_names import describe_affected, name_column
-from bulkreact.runs.next_steps import correct_command, mapped_headers, next_steps, taken_over_steps
+from bulkreact.runs.next_steps import changed_steps, correct_command, mapped_headers, next_steps, taken_over_steps
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.report_content import known_columns, report_of, run_details
@@ -43,8 +44,8 @@ class WrittenResults:
     """A run of the input ``input_name`` whose files are written.
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
-    workbook is missing, ``next_steps`` what to do now. ``before`` counts the rows by status before they were verified,
-    None if the run sent rows. ``amounts`` are those of --sum. ``affected`` are the customers with rows
+    workbook is missing, ``next_steps`` what to do now. ``before`` are the counts before the rows were verified, None if
+    the run sent rows; then only the steps that have changed are there. ``amounts`` are those of --sum. ``affected`` are the customers with rows
     that did not end well.
     """
 
@@ -54,7 +55,7 @@ class WrittenResults:
     moved_edits: dict[str, Path]
     no_workbook: str = ""
     next_steps: tuple[NextStep, ...] = ()
-    before: Mapping[str, int] | None = None
+    before: RowCounts | None = None
     input_name: str = ""
     amounts: ResultSum | None = None
     affected: str = ""
@@ -64,20 +65,27 @@ class WrittenResults:
         """Return the folder of the journal."""
         return Path(self.files["journal"]).parent
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Return whether the rows were verified, and that changed none."""
+        return self.before is not None and self.before.statuses == self.counts.statuses
+
     def lines(self) -> Iterator[str]:
         """Yield the files that people look at, the report first, and what there is to say of them."""
-        if self.affected:
-            yield f"Not well: {self.affected}"
+        if not self.is_unchanged:
+            yield from self._file_lines()
+        for name, path in self.moved_edits.items():
+            yield f"Your edited {name} was kept as {path}"
+        if self.no_workbook:
+            yield f"There is no {WORKBOOK}: {self.no_workbook}. All of them are in {results_csv.RESULTS}."
+
+    def _file_lines(self) -> Iterator[str]:
         yield f"Report:   {self.files['report']}"
         yield f"Results:  {self.files['results']}"
         if self.counts.unsuccessful:
             yield f"Failed:   {correctable_file(self.files)}"
         if "results_xlsx" in self.files:
             yield f"Workbook: {self.files['results_xlsx']}"
-        for name, path in self.moved_edits.items():
-            yield f"Your edited {name} was kept as {path}"
-        if self.no_workbook:
-            yield f"There is no {WORKBOOK}: {self.no_workbook}. All of them are in {results_csv.RESULTS}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,8 @@ class ResultFiles:
 
     ``reports`` is the folder that the command line names, ``resume_command`` continues a stopped run. ``xlsx``:
     whether to write a workbook; None leaves that to the input and to an existing workbook. ``process_status`` is how the
-    process that writes them ends its work on the run, None if it does not work on it.
+    process that writes them ends its work on the run, None if it does not work on it. ``before`` are the counts before it
+    verified the run, None if it did not.
     """
 
     folder: Path
@@ -98,6 +107,7 @@ class ResultFiles:
     latest: Path | None = None
     xlsx: bool | None = None
     process_status: RunStatus | None = None
+    before: RowCounts | None = None
 
     def write(self) -> WrittenResults:
         """Write all result files; ResultsNotWrittenError names what to do if that fails."""
@@ -139,17 +149,16 @@ class ResultFiles:
                     for name in (WORKBOOK, FAILED_WORKBOOK):
                         (to / name).unlink(missing_ok=True)
             taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
-            steps = tuple(
-                next_steps(
-                    counts,
-                    self.status.stop_reason.state,
-                    store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
-                    resume_command=self.resume_command,
-                    correct_command=command,
-                    failed_file=failed.name,
-                    taken_over=taken_over,
-                )
+            steps_after = partial(
+                next_steps,
+                state=self.status.stop_reason.state,
+                run=store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
+                resume_command=self.resume_command,
+                correct_command=command,
+                failed_file=failed.name,
+                taken_over=taken_over,
             )
+            steps = tuple(steps_after(counts))
             affected = describe_affected(journal)
             names = [Path(path).name for path in files.values()]
             report = report_of(
@@ -170,7 +179,8 @@ class ResultFiles:
             files,
             edited,
             no_workbook,
-            steps,
+            changed_steps(steps_after(self.before), steps) if self.before else steps,
+            before=self.before,
             input_name=overview.metadata.input_name,
             amounts=overview.amounts,
             affected=affected,

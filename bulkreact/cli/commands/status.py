@@ -2,24 +2,22 @@
 
 import json
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
-from bulkreact.cli.output.console import stdout_console
+from bulkreact.cli.output.console import print_step, stdout_console
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.status_view import snapshot_lines, watch_run
-from bulkreact.cli.output.terminal import echo
+from bulkreact.cli.output.terminal import echo, outward
 from bulkreact.errors import EXIT_INTERRUPTED, InputRefusedError
-from bulkreact.models import RunState
 from bulkreact.runs import store
-from bulkreact.runs.next_steps import follow_up_steps, taken_over_steps
-from bulkreact.runs.run_record import Run
+from bulkreact.runs.next_steps import steps_at_rest
 from bulkreact.runs.run_snapshot import RunSnapshot, read_snapshot
 from bulkreact.settings import LATEST_RUN
 from bulkreact.timestamps import utc_now
@@ -46,34 +44,33 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, watch: bool, **_
     run = store.find(reports, name)
     read = partial(_read, run.folder)
     console = stdout_console()
-    name = store.run_arguments(run.folder, reports, run.metadata.settings.options)
     try:
         snapshot = watch_run(read, console, as_json=as_json) if watch else read()
     except KeyboardInterrupt:
-        _show(console, run, read(), reports, name)
+        _show(console, run.folder, read(), reports)
         echo("Only the watching was ended: the run goes on.", err=True)
         ctx.exit(EXIT_INTERRUPTED)
     if as_json:
         echo(json.dumps(snapshot.to_dict(), indent=None if watch else 2))
     else:
-        _show(console, run, snapshot, reports, name)
+        _show(console, run.folder, snapshot, reports)
 
 
 def _read(folder: Path) -> RunSnapshot:
     return read_snapshot(folder, utc_now())
 
 
-def _show(console: Console, run: Run, snapshot: RunSnapshot, reports: Path, name: str) -> None:
-    for line in snapshot_lines(snapshot, name):
-        console.print(line, soft_wrap=True)
-    counts = snapshot.overview.counts
-    console.print(status_table(counts.statuses))
+def _show(console: Console, folder: Path, snapshot: RunSnapshot, reports: Path) -> None:
+    for line in snapshot_lines(snapshot):
+        # On a terminal it is wrapped between words.
+        console.print(Text(outward(line)), soft_wrap=not console.is_terminal)
+    overview = snapshot.overview
+    console.print()
+    console.print(status_table(overview.counts.statuses))
     if snapshot.affected:
-        console.print(f"Not well: {snapshot.affected}", soft_wrap=True)
-    if not snapshot.session:
-        ended = snapshot.overview.status.stop_reason.state is RunState.FINISHED
-        for step in chain(
-            taken_over_steps(run.folder, reports) if counts.transferred else (),
-            follow_up_steps(counts, name, ended=ended),
-        ):
-            console.print(step.line, soft_wrap=True)
+        console.print(Text(outward(f"Not well: {snapshot.affected}")), soft_wrap=not console.is_terminal)
+    if not snapshot.is_active:
+        console.print()
+        state = overview.status.stop_reason.state
+        for step in steps_at_rest(folder, reports, overview.metadata, overview.counts, state):
+            print_step(console, step)

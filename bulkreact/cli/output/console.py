@@ -21,6 +21,7 @@ from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress_line
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
+from bulkreact.sheets.output.report_data import NextStep
 from bulkreact.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ def stdout_console() -> Console:
     if not console.is_terminal:
         console.width = _WIDTH
     return console
+
+
+def print_step(console: Console, step: NextStep) -> None:
+    """Print what to do next: on a terminal the command is on a line of its own, to be copied whole."""
+    if not console.is_terminal:
+        console.print(step.line, soft_wrap=True)
+        return
+    console.print(Text(outward(step.description)))
+    console.print(f"  {step.command}", soft_wrap=True)
+    if step.remark:
+        console.print(Text(outward(step.remark)))
 
 
 class ConsoleReporter:
@@ -128,24 +140,33 @@ class ConsoleReporter:
         if self._output.quiet:
             # Nothing else names the file: a sweep has several, and cron mails it all.
             self._line(f"{printable(results.input_name)}: {state}, exit code {results.exit_code}")
+        self._rows(results, stop_reason)
+        self._console.print()
+        for step in results.next_steps:
+            print_step(self._console, step)
+        if results.next_steps and self._console.is_terminal:
+            self._console.print()
+        for line in results.lines():
+            self._line(line)
+        if results.before is None:
+            self._errors(counts.own_codes.most_common())
+
+    def _rows(self, results: WrittenResults, stop_reason: StopReason) -> None:
+        """Print how many rows ended how, or what verifying has changed, and why the run stopped."""
+        counts, state = results.counts, stop_reason.state
         if not counts.statuses.total():
             self._wrap("There were no rows.")
         self._console.print()
         if results.before is None:
             self._console.print(status_table(counts.statuses, results.amounts.formatted if results.amounts else None))
         else:
-            self._wrap(describe_changes(results.before, counts.statuses))
+            self._wrap(describe_changes(results.before.statuses, counts.statuses))
         if state is not RunState.FINISHED:
             self._wrap(f"The run was {state}: {stop_reason.reason.rstrip('.')}.")
         if results.amounts:
             self._wrap(f"Sum of the rows to be sent: {results.amounts.describe()}.")
-        self._console.print()
-        for step in results.next_steps:
-            self._line(step.line)
-        for line in results.lines():
-            self._line(line)
-        if results.before is None:
-            self._errors(counts.own_codes.most_common())
+        if results.affected and not results.is_unchanged:
+            self._wrap(f"Not well: {results.affected}")
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:

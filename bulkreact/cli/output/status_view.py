@@ -14,7 +14,7 @@ from bulkreact.cli.output.progress_view import LINE_SECONDS, ProgressView
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.streams import reader_has_left
 from bulkreact.cli.output.terminal import echo, outward
-from bulkreact.models import FAILURES
+from bulkreact.models import FAILURES, RunState
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.progress_lines import format_progress_line, format_waits
 from bulkreact.runs.progress_meter import ProgressSnapshot, estimate_time_left
@@ -38,8 +38,8 @@ class WatchClock:
 SYSTEM_CLOCK = WatchClock()
 
 
-def snapshot_lines(snapshot: RunSnapshot, name: str) -> Iterator[str]:
-    """Yield a run as text, without the table of statuses; ``name`` is the run's on the command line."""
+def snapshot_lines(snapshot: RunSnapshot) -> Iterator[str]:
+    """Yield a run as text, without the table of statuses."""
     yield from _fact_lines(snapshot)
     if snapshot.session and not snapshot.open:
         yield "Open:    none; accepted rows are being watched, or the results written"
@@ -47,8 +47,8 @@ def snapshot_lines(snapshot: RunSnapshot, name: str) -> Iterator[str]:
         yield f"Open:    {plural(snapshot.open, 'row')}{_time_left(snapshot)}, calls in flight: {snapshot.in_flight}"
         if waits := format_waits(snapshot.waits, snapshot.open):
             yield waits
-    elif snapshot.open:
-        yield f"Open:    {plural(snapshot.open, 'row')}. Continue with: bulkreact resume {name}"
+    elif snapshot.overview.status.stop_reason.state is not RunState.FINISHED:
+        yield f"Open:    {plural(snapshot.open, 'row')}"
 
 
 def _fact_lines(snapshot: RunSnapshot) -> Iterator[str]:

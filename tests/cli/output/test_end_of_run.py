@@ -1,6 +1,7 @@
 """The end of a run: how the rows ended, what to do next with commands that work, the files, and few errors."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,36 @@ def test_verify_says_what_has_changed_and_no_more(program: Program, partner: Par
     assert "Most frequent errors" not in again.err
     assert "status " not in again.err
     assert row_statuses(process.run) == ["reactivated", "reactivated", "failed"]
+    assert "Correct " not in again.err
+    assert f"Report:   {process.run / 'report.html'}" in again.err
     third = program("verify", process.run.name, *FAST)
-    assert "Nothing has changed." in third.err
+    assert third.err.partition("To look at: nothing\n")[2].split("\n") == ["", "Nothing has changed.", "", ""]
+
+
+def test_verify_names_itself_again_while_rows_are_not_active(program: Program, partner: Partner) -> None:
+    partner.service.behaviour = Behaviour(activation_delay=3600)
+    first = run(program, partner, ["a", 800111])
+    program("verify", first.run.name, *FAST)
+    again = program("verify", first.run.name, *FAST)
+    assert commands(again) == [["verify", first.run.name]]
+    assert "Report:" not in again.err
+
+
+def test_status_names_the_same_next_steps_as_the_end_of_the_run(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 1503, 800111, 1599, 900278], *ONCE)
+    shown = program("status")
+    assert commands(replace(shown, err=shown.out)) == commands(process) != []
+    (process.run / "failed.csv").unlink()
+    assert "Correct " not in program("status").out
+
+
+def test_on_a_terminal_a_command_is_on_a_line_of_its_own(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 800111])
+    program.environment |= {"FORCE_COLOR": "1", "COLUMNS": "60"}
+    lines = program("status").out.splitlines()
+    assert f"  bulkreact verify {process.run.name}" in lines
+    (correction,) = (line for line in lines if line.startswith("  bulkreact run "))
+    assert correction.endswith(f"/failed.csv --base-url {partner.base_url}")
 
 
 def test_unchanged_counts_are_left_out() -> None:

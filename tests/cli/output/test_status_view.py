@@ -118,7 +118,7 @@ def read_for(clock: VirtualClock, running: RunSnapshot, seconds: float) -> Calla
 
 def test_a_run_under_way_says_what_its_rows_wait_for(running: RunSnapshot) -> None:
     busy = waiting(running, WaitState({WaitReason.BUSY: 1, WaitReason.PARENT: 2}))
-    assert list(snapshot_lines(busy, "latest"))[-2:] == [
+    assert list(snapshot_lines(busy))[-2:] == [
         "Open:    3 rows, calls in flight: 0",
         "3 rows wait: 1 busy, 2 for their parent",
     ]
@@ -132,7 +132,7 @@ def test_an_outage_is_said_with_its_beginning_and_the_next_probe(tmp_path: Path)
         values = (1, *astuple(outage))
         journal.connection.execute(schema.SAVE_OUTAGE, with_checksum(values))
         snapshot = read_snapshot(tmp_path, NOW)
-    lines = list(snapshot_lines(snapshot, "latest"))
+    lines = list(snapshot_lines(snapshot))
     assert any(line.startswith("Outage:  Partner Center is down since 08:58:30 UTC (http-503)") for line in lines)
     assert lines[-1] == "Partner Center is down: 3 rows wait; probe 4 in 0:12"
     assert snapshot.to_dict()["held"] == "outage"
