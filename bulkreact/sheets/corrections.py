@@ -39,7 +39,7 @@ class Correction:
     choices: tuple[str, ...] = ()
 
 
-def find_entry(outcome: Outcome) -> ErrorCode | None:
+def find_correctable_entry(outcome: Outcome) -> ErrorCode | None:
     """Return the entry for an outcome if a change in the file may help: the row is wrong, or what it names was refused."""
     if outcome.status not in {Status.INVALID, Status.FAILED}:
         return None
@@ -53,7 +53,7 @@ def find_corrections(row: ResultRow, columns: Mapping[str, int]) -> dict[int, Co
 
     It is the whole row if its message names no cell.
     """
-    entry = find_entry(row.outcome)
+    entry = find_correctable_entry(row.outcome)
     if entry is None or not row.cells:
         return {}
     if row.outcome.status is not Status.INVALID:

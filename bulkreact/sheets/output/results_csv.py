@@ -12,7 +12,7 @@ from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE
-from bulkreact.sheets.corrections import find_entry
+from bulkreact.sheets.corrections import find_correctable_entry
 from bulkreact.sheets.output.csv_writer import guarded_line
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
@@ -56,7 +56,9 @@ class RowCounts:
         self.own_codes.update({outcome.code: times} if outcome.code else {})
         self.excluded_by_limit += row.excluded_by_limit * times
         self.worth_retrying += row.worth_retrying * times
-        self.correctable += (row.needs_attention and not is_duplicate and find_entry(outcome) is not None) * times
+        self.correctable += (
+            row.needs_attention and not is_duplicate and find_correctable_entry(outcome) is not None
+        ) * times
 
     @property
     def exit_code(self) -> int:
