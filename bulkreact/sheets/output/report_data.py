@@ -63,7 +63,7 @@ class ReportBuilder:
         self.succeeded = 0
         self.needing_attention = 0
         self.excluded_by_limit = 0
-        self._groups: dict[tuple[str, ErrorCode], ErrorGroup] = {}
+        self._groups: dict[tuple[str, str, int | None, str], ErrorGroup] = {}
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""
@@ -84,7 +84,8 @@ class ReportBuilder:
 
     def _add_to_group(self, row: ResultRow, entry: ErrorCode) -> None:
         outcome = row.outcome
-        key = (outcome.code or outcome.status, entry)
+        # What tells entries from each other: hashing a whole one takes longer than the rest.
+        key = (outcome.code or outcome.status, entry.code, entry.http_status, entry.advice)
         if key not in self._groups:
             if len(self._groups) == _MOST_GROUPS:
                 return
