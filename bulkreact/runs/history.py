@@ -6,7 +6,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.runs.run_record import Run, RunCounts, read_run
 from bulkreact.runs.run_status import RUNNING, run_status
-from bulkreact.timestamps import iso_milliseconds, seconds_between, utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import plural
 
 
@@ -27,10 +27,8 @@ class RunSummary:
 
     @property
     def seconds(self) -> float | None:
-        """Return how long the run took, None if no end is recorded."""
-        if self.finished_at is None:
-            return None
-        return round(seconds_between(self.run.metadata.created_at, self.finished_at), 3)
+        """Return how long processes worked at sending its rows, None if no end is recorded."""
+        return None if self.finished_at is None else round(self.run.record.working_seconds, 3)
 
     def to_dict(self) -> dict[str, object]:
         """Return the summary for JSON, with the names of summary.json."""

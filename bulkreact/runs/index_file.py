@@ -16,7 +16,7 @@ from bulkreact.batch.journal.journal_file import is_damage
 from bulkreact.file_access import foreign_access
 
 INDEX_NAME = ".runs.sqlite3"
-_VERSION = 1000 * schema.VERSION + 6
+_VERSION = 1000 * schema.VERSION + 7
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     name TEXT PRIMARY KEY, seal INTEGER NOT NULL, created_at TEXT NOT NULL, retry_of TEXT, digest TEXT NOT NULL,

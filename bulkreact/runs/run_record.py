@@ -26,6 +26,7 @@ class RunRecord(Struct, frozen=True, array_like=True):
     """What a run's journal records; ``session`` is the latest that sent rows, ``counts`` is None unless requested.
 
     ``has_unknown``: answers are still lost. ``has_transferred``: another run has taken over such rows.
+    ``working_seconds`` is how long processes worked at sending its rows.
     """
 
     metadata: RunMetadata
@@ -33,6 +34,7 @@ class RunRecord(Struct, frozen=True, array_like=True):
     has_unknown: bool = False
     has_transferred: bool = False
     counts: RunCounts | None = None
+    working_seconds: float = 0.0
 
 
 _decode = msgpack.Decoder(RunRecord).decode
@@ -108,5 +110,12 @@ def read_run(folder: Path, *, counting: bool = False, at_rest: bool = False) -> 
         if counting:
             counted = results_csv.count_rows(journal.result_groups())
             counts = RunCounts(results_csv.counts_by_status(counted), counted.exit_code)
-        record = RunRecord(journal.metadata, journal.latest_session(), unknown.own > 0, unknown.transferred > 0, counts)
+        record = RunRecord(
+            journal.metadata,
+            journal.latest_session(),
+            unknown.own > 0,
+            unknown.transferred > 0,
+            counts,
+            journal.working_seconds(),
+        )
         return Run.of(folder, record)

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ids import guid, row, write_csv
+from bulkreact.batch.journal.journal import Journal, create, finalize
+from bulkreact.models import InputRow, RunState
+from bulkreact.runs.history import summarize
+from bulkreact.runs.index import list_runs
+from tests.support.ids import guid, metadata, row, target, write_csv
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, run, wait_until
 from tests.support.seals import seal_again
@@ -77,6 +81,23 @@ def test_the_history_lists_every_run_with_state_counts_and_duration(program: Pro
     assert len(lines) == 4
     assert lines[3].split()[:4] == [well.name, "finished", "1", "2"]
     assert "accepted 1, failed 1" in lines[3]
+
+
+def test_a_run_took_as_long_as_processes_worked_at_it(tmp_path: Path) -> None:
+    folder = tmp_path / "20260301T120000Z-test-0000"
+    folder.mkdir()
+    create(folder, [InputRow(2, ("", "", ""), target(guid(1)))])
+    finalize(folder, metadata(id=folder.name))
+    work = [("run", "12:05:00", "12:05:30"), ("verify", "13:00:00", "13:20:00"), ("resume", "18:00:00", "18:00:12")]
+    with Journal(folder) as journal:
+        for command, begin, end in work:
+            session = journal.begin_session(
+                command=command, version="1", configured_per_minute=None, now=f"2026-03-01T{begin}.000Z"
+            )
+            now = f"2026-03-01T{end}.000Z"
+            journal.end_session(session, state=RunState.FINISHED, exit_code=0, reason="", now=now)
+    (run,) = list_runs(tmp_path, counting=True).runs
+    assert summarize(run).seconds == 42
 
 
 def test_the_history_of_an_empty_folder_is_empty(program: Program) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from bulkreact.batch.journal.metadata import latest_session
+from bulkreact.batch.journal.metadata import VERIFY, latest_session
 from bulkreact.batch.journal.schema import STEP_NAMES
 from bulkreact.timestamps import seconds_between
 
@@ -31,6 +31,19 @@ SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :se
     SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_NAMES})
 )
 """  # noqa: S608 - our own names
+# A killed process worked at least until its last call.
+_SESSIONS = """
+SELECT started_at, coalesce(ended_at, (
+    SELECT coalesce(finished_at, calls.started_at) FROM calls LEFT JOIN answers ON answers.call = calls.id
+    WHERE calls.session = sessions.id ORDER BY calls.id DESC LIMIT 1
+), started_at)
+FROM sessions WHERE command <> :verify
+"""
+
+
+def working_seconds(connection: sqlite3.Connection) -> float:
+    """Return how long processes have worked at sending the rows of a run, without the time in between."""
+    return sum(seconds_between(*times) for times in connection.execute(_SESSIONS, {"verify": VERIFY}))
 
 
 def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:

@@ -197,6 +197,10 @@ class JournalReader:
         """Return how many rows wait in a running session, and why."""
         return waiting_rows.waiting_rows(self.connection, session)
 
+    def working_seconds(self) -> float:
+        """Return how long processes have worked at sending the rows, without the time in between."""
+        return call_stats.working_seconds(self.connection)
+
     def traffic(self, configured_per_minute: float | None) -> Traffic:
         """Return the calls of the run and its rate, for JSON."""
         return call_stats.traffic(self.connection, configured_per_minute)

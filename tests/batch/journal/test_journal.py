@@ -135,6 +135,17 @@ def test_a_suspended_subscription_takes_two_calls_and_a_duplicate_none(tmp_path:
         assert count == journal.pending_rows().count() == OpenCount(rows=2, customers=1, calls=3, customer=guid(1001))
 
 
+def test_a_killed_process_has_worked_until_its_last_call(tmp_path: Path) -> None:
+    with Journal(make(tmp_path, [valid(2)])) as journal:
+        session = journal.begin_session(
+            command="run", version="1", configured_per_minute=None, now="2026-03-01T12:00:00.000Z"
+        )
+        assert journal.working_seconds() == 0
+        values = (1, session, 1, WRITE, guid(8), guid(9), "2026-03-01T12:00:07.500Z")
+        journal.connection.execute(schema.INSERT_CALL, with_checksum(values))
+        assert journal.working_seconds() == 7.5
+
+
 @pytest.mark.parametrize(
     "statement",
     [
