@@ -44,8 +44,16 @@ def format_date(value: str, *, counts_from_1904: bool) -> str:
     days += _DAYS_UNTIL_1904 * counts_from_1904
     if not 1 <= days < _LAST_DAY:
         return format_number(value)
-    moment = (_EPOCH if days >= _MARCH_1900 else _EARLIER_EPOCH) + timedelta(milliseconds=round(days * _MILLISECONDS))
-    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(sep=" ")
+    epoch = _EPOCH if days >= _MARCH_1900 else _EARLIER_EPOCH
+    return _format_moment(epoch + timedelta(milliseconds=round(days * _MILLISECONDS)))
+
+
+def format_iso_date(value: str) -> str:
+    """Return a date that a workbook stores in ISO 8601 as other dates; a zone, which is UTC's then, is left out."""
+    try:
+        return _format_moment(datetime.fromisoformat(value).replace(tzinfo=None))
+    except ValueError:
+        return value
 
 
 def format_duration(value: str) -> str:
@@ -85,6 +93,10 @@ def type_cells(
         if text and column.column not in described and (value := parse_cell(text, column.type)):
             typed.append(TypedCell(column.column, value, column.number_format, column.type is CellType.TRUTH_VALUE))
     return tuple(typed)
+
+
+def _format_moment(moment: datetime) -> str:
+    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(sep=" ")
 
 
 def _time_of(days: float) -> time:

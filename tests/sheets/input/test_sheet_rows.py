@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulkreact.models import ColumnType, TypedCell
+from bulkreact.models import CellType, ColumnType, TypedCell
 from bulkreact.sheets.input.workbook import sheet_rows
 from bulkreact.sheets.input.workbook.cell_values import CellReader
 from bulkreact.sheets.input.workbook.sheet_parser import SheetParser
@@ -123,3 +123,12 @@ def test_damage_is_refused_wherever_it_is(row: str, after: int) -> None:
     rows = [row_of(number, CELLS[:2]) for number in range(1, 3)] * 1
     with pytest.raises(WorkbookRefusedError):
         read(sheet_xml([*rows, row] if after == 1 else [*rows, row, *(row_of(n, CELLS[:2]) for n in range(4, 50))]))
+
+
+@pytest.mark.parametrize("style", [0, 2, 3])
+def test_a_date_that_is_stored_as_text_has_a_format_for_dates(style: int) -> None:
+    ((_, _, cells, others, types),) = read(
+        sheet_xml([f'<row r="1"><c r="A1" t="d" s="{style}"><v>2026-03-01T12:30:00.000Z</v></c></row>'])
+    )
+    assert (cells, others) == (["2026-03-01 12:30:00"], [])
+    assert types == [ColumnType(0, CellType.DATE, FORMATS[style] or 14)]

@@ -54,7 +54,8 @@ class RowShape:
             if kind is None:
                 self.text_columns.append(column)
             else:
-                shown = _DATE_FORMAT if name == "d" and not is_date(number_format) else number_format
+                has_format = name != "d" or is_date(number_format) or is_duration(number_format)
+                shown = number_format if has_format else _DATE_FORMAT
                 self.column_types.append(ColumnType(column, kind, shown))
         self.arrange = None if indexes == [*range(len(columns))] else itemgetter(*indexes)
 
@@ -69,7 +70,7 @@ class CellReader:
         self._readers: dict[str, Callable[[str], str]] = {
             "n": _Cache(typed_cells.format_number).__getitem__,
             "b": _Cache(_format_truth_value).__getitem__,
-            "d": _Cache(_format_iso).__getitem__,
+            "d": _Cache(typed_cells.format_iso_date).__getitem__,
             "text": resolve_escapes,
         }
 
@@ -148,9 +149,3 @@ def _format_truth_value(value: str) -> str:
     if value not in _TRUTH_VALUES:
         raise damage_error("a cell has a truth value that is neither true nor false")
     return _TRUTH_VALUES[value]
-
-
-def _format_iso(value: str) -> str:
-    """Return a date that is stored in ISO 8601 as dates are shown."""
-    text = value.replace("T", " ")
-    return text.removesuffix(" 00:00:00") if typed_cells.parse_cell(text, CellType.DATE) else value
