@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bulkreact.web import job_actions, job_pages, session_pages, site_pages
 from bulkreact.web.permissions import Right
+from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.request_guard import (
     Act,
     SignInForm,
@@ -89,8 +91,8 @@ def make_app(site: Site) -> web.Application:
 @asynccontextmanager
 async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
     """Answer requests at a socket; requests under way get ten seconds at the end, runs are left alone."""
-    # A request that the parser refuses is one line; its bytes are nobody's business.
     log = logging.getLogger("bulkreact.web")
+    log.addFilter(_shorten_parser_errors)
     runner = web.AppRunner(
         make_app(site),
         access_log=None,
@@ -100,24 +102,30 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
         keepalive_timeout=_SILENCE_SECONDS,
     )
     await runner.setup()
-    work = asyncio.create_task(site.queue.work())
-    cleaning = asyncio.create_task(_clean(site))
-    try:
-        await site.queue.continue_interrupted()
-        await site.checks.begin_again()
-        server = await asyncio.get_running_loop().create_server(
-            site.connections.limit(_server_of(runner)), sock=listener
-        )
-        async with server:
-            yield
-    finally:
-        await runner.cleanup()
-        for task in (work, cleaning):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await site.checks.close()
-        site.store.close()
+    tasks = list[asyncio.Task[None]]()
+    # A bug in what the server does by itself ends it, and is not passed over in silence.
+    async with asyncio.TaskGroup() as group:
+        try:
+            await site.queue.continue_interrupted()
+            await site.checks.begin_again()
+            tasks = [group.create_task(site.queue.work()), group.create_task(_clean(site))]
+            factory = site.connections.limit(_server_of(runner))
+            async with await asyncio.get_running_loop().create_server(factory, sock=listener):
+                yield
+        finally:
+            await runner.cleanup()
+            for task in tasks:
+                task.cancel()
+            await site.checks.close()
+            site.store.close()
+
+
+def _shorten_parser_errors(record: logging.LogRecord) -> bool:
+    """Make one line of what is logged about bytes that are no request: neither they nor a trace are of use."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args, record.exc_info = "A request was refused that is not HTTP as it should be.", (), None
+    return True
 
 
 def _server_of(runner: web.AppRunner) -> web.Server:
@@ -128,5 +136,7 @@ def _server_of(runner: web.AppRunner) -> web.Server:
 
 async def _clean(site: Site) -> None:
     while True:
-        await asyncio.to_thread(site.sessions.remove_expired)
+        with contextlib.suppress(RequestRefusedError, OSError):
+            await asyncio.to_thread(site.sessions.remove_expired)
+            await asyncio.to_thread(site.remove_old_files)
         await asyncio.sleep(_HOURLY)

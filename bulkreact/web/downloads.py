@@ -1,18 +1,20 @@
 """The files of jobs and runs that can be downloaded: a closed list of names."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
 
+from bulkreact.atomic_write import replacing
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import WebJob
-from bulkreact.web.records import Version
+from bulkreact.web.records import Approval, Version
 
 INPUT, PLAN_NAME, PROBLEMS = "input", "plan.json", "problems.xlsx"
-_RUN_FILES = (
-    *("results.csv", "results.xlsx", "failed.csv", "failed.xlsx", "report.html", "summary.json", "approval.json"),
-)
+APPROVAL = "approval.json"
+_RUN_FILES = ("results.csv", "results.xlsx", "failed.csv", "failed.xlsx", "report.html", "summary.json")
 _TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -27,13 +29,31 @@ def job_files(job: WebJob, version: Version, folders: JobFolders, reports: Path)
     folder = folders.version(job.number, version.version)
     found = [(INPUT, folder / "input" / version.file), (PLAN_NAME, folder / PLAN_NAME), (PROBLEMS, folder / PROBLEMS)]
     if job.run_id:
-        found += run_files(reports / job.run_id)
+        found += [(name, path) for name, path in run_files(reports / job.run_id) if name != APPROVAL]
+        found.append((APPROVAL, folder / APPROVAL))
     return [(name, path) for name, path in found if path.is_file()]
 
 
 def run_files(folder: Path) -> list[tuple[str, Path]]:
     """Return the files of a run that are there, by their names."""
-    return [(name, folder / name) for name in _RUN_FILES if (folder / name).is_file()]
+    return [(name, folder / name) for name in (*_RUN_FILES, APPROVAL) if (folder / name).is_file()]
+
+
+def write_approval(folder: Path, approval: Approval, makers: Sequence[str]) -> None:
+    """Write who agreed to what, to be shown with the job and kept with its run."""
+    content = {
+        "job": approval.job,
+        "version": approval.version,
+        "sha256": approval.sha256,
+        "digest": approval.digest,
+        "target": approval.target,
+        "made_by": list(dict.fromkeys(makers)),
+        "approved_by": approval.person if approval.decision == "approved" else approval.decision,
+        "at": approval.at,
+        "comment": approval.comment,
+    }
+    with replacing(folder / APPROVAL, private=True) as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)
 
 
 def file_response(path: Path, name: str, given_name: str) -> web.StreamResponse:

@@ -21,7 +21,7 @@ from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
 from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, keep_mapped, reading_arguments
 from bulkreact.web.records import Version
-from bulkreact.web.refusals import RequestRefusedError
+from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.store import RecordStore
 from bulkreact.wording import plural
@@ -44,8 +44,14 @@ class FileChecks:
     """The checks of a server."""
 
     def __init__(
-        self, settings: ServeSettings, store: RecordStore, folders: JobFolders, now: Callable[[], datetime]
+        self,
+        settings: ServeSettings,
+        store: RecordStore,
+        folders: JobFolders,
+        now: Callable[[], datetime],
+        warn: Callable[[str], None],
     ) -> None:
+        self._warn = warn
         self._settings = settings
         self._store = store
         self._folders = folders
@@ -62,7 +68,7 @@ class FileChecks:
 
     def begin(self, job: WebJob) -> None:
         """Check the present version of a job as soon as it is its turn."""
-        task = asyncio.get_running_loop().create_task(self._check(job))
+        task = asyncio.get_running_loop().create_task(self._try_to_check(job))
         self._tasks[job.number] = task
         task.add_done_callback(lambda _: self._tasks.pop(job.number, None))
 
@@ -80,6 +86,13 @@ class FileChecks:
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def _try_to_check(self, job: WebJob) -> None:
+        try:
+            await self._check(job)
+        except (OSError, RequestRefusedError) as error:
+            # It stays in the state of being checked; the next server checks it.
+            self._warn(f"No. {job.number} could not be checked: {describe_problem(error)}")
+
     async def _check(self, job: WebJob) -> None:
         async with self._slots:
             versions = await asyncio.to_thread(self._store.versions, job.number)
@@ -95,7 +108,8 @@ class FileChecks:
         options: dict[str, str] = json.decode(version.options)
         file = self._folders.input(version.job, version.version, version.file)
         arguments = ["plan", *self._settings.arguments["plan"], *reading_arguments(options), f"--keep={folder}"]
-        process = await asyncio.to_thread(processes.start, [*arguments, "--", str(file)], folder / "check.log")
+        # Not in a thread: a server that ends meanwhile would lose it.
+        process = processes.start([*arguments, "--", str(file)], folder / "check.log")
         try:
             process.limit()
             async with asyncio.timeout(_SECONDS):

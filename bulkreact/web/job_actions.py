@@ -11,6 +11,7 @@ from bulkreact.runs.store import new_id
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import run_watch
+from bulkreact.web.downloads import write_approval
 from bulkreact.web.file_checks import options_of, result_of
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, is_possible
 from bulkreact.web.page_request import Form, Visit
@@ -20,6 +21,7 @@ from bulkreact.web.refusals import RequestRefusedError, bad_field, wrong_state
 from bulkreact.web.site import Site
 from bulkreact.web.store import AddVersion
 from bulkreact.web.uploads import ReceivedFile, receive
+from bulkreact.wording import describe_error
 
 _KINDS = ("azure", "subscription", "auto")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -81,6 +83,7 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
     """Let a job's file be read in another way."""
     job = visit.job
     version = await _change_of_version(site, visit, JobEvent.OPTIONS)
+    _refuse_without_file(site, version)
     site.checks.refuse_long_line()
     options = {**options_of(version), **_options(visit.form)}
     now = iso_milliseconds(site.now())
@@ -108,6 +111,7 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
     """Put a job into the line of runs."""
     job, form = visit.job, visit.form
     version = await _present_version(site, visit, JobEvent.SUBMITTED)
+    _refuse_without_file(site, version)
     result = result_of(version)
     if result is None or not result.plan.valid:
         raise RequestRefusedError("wrong-state", f"No. {job.number} has no row that could be sent.")
@@ -132,6 +136,8 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         at=iso_milliseconds(now),
     )
     await asyncio.to_thread(site.store.add_approval, approval)
+    makers = [made.by_name for made in await asyncio.to_thread(site.store.versions, job.number)]
+    await asyncio.to_thread(write_approval, site.folders.version(job.number, job.version), approval, makers)
     await _change(site, visit, JobEvent.SUBMITTED, run_id=new_id(job.name, now), detail="same person")
     site.queue.wake()
     return 200, f"{site.base}/jobs/{job.number}"
@@ -188,6 +194,12 @@ async def _present_version(site: Site, visit: Visit, event: JobEvent) -> Version
     return versions[-1]
 
 
+def _refuse_without_file(site: Site, version: Version) -> None:
+    """Refuse what needs a file that was removed, thirty days after the job's last change."""
+    if not site.folders.input(version.job, version.version, version.file).is_file():
+        raise RequestRefusedError("wrong-state", f"The file of No. {version.job} was removed. Upload it again.")
+
+
 async def _change_of_version(site: Site, visit: Visit, event: JobEvent) -> Version:
     version = await _present_version(site, visit, event)
     if visit.job.version >= _MOST_VERSIONS:
@@ -225,6 +237,10 @@ async def _receive(site: Site, form: Form) -> ReceivedFile:
     path = site.folders.incoming / secrets.token_hex(8)
     try:
         return await receive(form.upload, form.upload.filename, path, site.settings.max_upload)
+    except OSError as error:
+        raise RequestRefusedError(
+            "read-only", f"The file cannot be kept: {describe_error(error)}. Tell the server's administrator."
+        ) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise

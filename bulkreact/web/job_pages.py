@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from hashlib import sha256
 
 from aiohttp import hdrs, web
@@ -16,7 +17,7 @@ from bulkreact.web.file_checks import result_of
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.plan_file import FIELD_OF_REFUSAL
-from bulkreact.web.refusals import bad_field, unknown
+from bulkreact.web.refusals import RequestRefusedError, bad_field, unknown
 from bulkreact.web.site import Site
 from bulkreact.web.views import Document, checked_row, job_document, live_document, problem_text, result_row
 
@@ -176,5 +177,6 @@ async def send_file(site: Site, visit: Visit) -> web.StreamResponse:
         raise unknown("This file")
     if visit.request.method == hdrs.METH_GET:
         now = iso_milliseconds(site.now())
-        await asyncio.to_thread(site.store.audit, visit.actor, "downloaded", name, now, job=job)
+        with suppress(RequestRefusedError):
+            await asyncio.to_thread(site.store.audit, visit.actor, "downloaded", name, now, job=job)
     return file_response(found[name], name, save_name(job.name, name))

@@ -1,6 +1,7 @@
 """The refusals of a request: their codes, statuses and titles. No I/O."""
 
 from bulkreact.web.jobs import JobState
+from bulkreact.wording import describe_refusal
 
 TITLES: dict[str, tuple[int, str]] = {
     "wrong-host": (421, "This address is not the server's"),
@@ -33,6 +34,11 @@ class RequestRefusedError(Exception):
         self.detail = detail
         self.field = field
         self.retry_after = retry_after
+
+
+def describe_problem(error: OSError | RequestRefusedError) -> str:
+    """Return what stops the server's own work, for its administrator."""
+    return error.detail if isinstance(error, RequestRefusedError) else describe_refusal(error)
 
 
 def unknown(what: str) -> RequestRefusedError:

@@ -7,16 +7,18 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from bulkreact.atomic_write import replacing_bytes
 from bulkreact.runs.control_folder import STOP
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
-from bulkreact.web.downloads import PLAN_NAME
+from bulkreact.web.downloads import APPROVAL, PLAN_NAME
 from bulkreact.web.file_checks import options_of
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import CONTINUED_AT_START, EventRefusal, Happening, JobActivity, JobEvent, JobState, WebJob
 from bulkreact.web.plan_file import reading_arguments, sending_arguments
 from bulkreact.web.processes import ChildProcess
 from bulkreact.web.records import Actor, Version
+from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.run_numbers import AtWork, Ended, Unstarted, judge
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.store import RecordStore
@@ -32,8 +34,14 @@ class RunQueue:
     """The line of runs for one target, and the processes that work on them."""
 
     def __init__(
-        self, settings: ServeSettings, store: RecordStore, folders: JobFolders, now: Callable[[], datetime]
+        self,
+        settings: ServeSettings,
+        store: RecordStore,
+        folders: JobFolders,
+        now: Callable[[], datetime],
+        warn: Callable[[str], None],
     ) -> None:
+        self._warn = warn
         self._settings = settings
         self._store = store
         self._folders = folders
@@ -57,7 +65,11 @@ class RunQueue:
     async def work(self) -> NoReturn:
         """Look at the jobs for as long as the server runs."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except (OSError, RequestRefusedError) as error:
+                # The disk is full, or no process can be started: what is queued stays so until that is over.
+                self._warn(f"Jobs are not looked after at the moment: {describe_problem(error)}")
             try:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self._changed.wait()
@@ -125,10 +137,19 @@ class RunQueue:
                 return True
             case Ended(exit_code):
                 self._children.pop(job.number, None)
+                self._keep_approval(job)
                 self._happen(job, JobEvent.ENDED, exit_code=exit_code)
             case Unstarted():
                 pass
         return False
+
+    def _keep_approval(self, job: WebJob) -> None:
+        """Put what was agreed to beside the run, where it stays when the job's files are gone."""
+        source = self._folders.version(job.number, job.version) / APPROVAL
+        folder = self._settings.reports / (job.run_id or "")
+        if source.is_file() and folder.is_dir():
+            with replacing_bytes(folder / APPROVAL, private=True) as file:
+                file.write(source.read_bytes())
 
     def _record_activity(self, job: WebJob) -> None:
         control = self._folders.control(job.number)

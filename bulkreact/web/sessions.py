@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from bulkreact.atomic_write import replacing_bytes
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.permissions import Person
 from bulkreact.web.records import StoredSession
+from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.store import RecordStore
 
 _SECRET_NAME = "secret"  # noqa: S105 - the name of a file
@@ -85,19 +87,16 @@ class Sessions:
             expires_at = self._expiry(kept)
             if now - kept.written_at >= _WRITTEN_EVERY:
                 kept.written_at = now
-                self._store.touch_session(kept.stored.hash, iso_milliseconds(now))
+                # Where nothing can be written, pages can still be read.
+                with suppress(RequestRefusedError):
+                    self._store.touch_session(kept.stored.hash, iso_milliseconds(now))
         token = hmac.new(self._secret, session_id.encode(), sha256).hexdigest()
         return Session(kept.stored.hash, token, kept.person, expires_at)
 
     def end(self, session: Session) -> None:
         """End a session."""
-        self._kept.pop(session.hash, None)
         self._store.delete_sessions([session.hash])
-
-    def end_all(self) -> None:
-        """End all sessions."""
-        self._kept.clear()
-        self._store.delete_sessions()
+        self._kept.pop(session.hash, None)
 
     def remove_expired(self) -> None:
         """Delete the sessions that have expired."""

@@ -1,9 +1,10 @@
 """What the handlers of all routes share, and what is known of a job when one of them is asked."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from bulkreact.runs.history import summarize
 from bulkreact.runs.index import list_related_runs
-from bulkreact.timestamps import utc_now
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web import run_watch
 from bulkreact.web.connections import ConnectionLimits
 from bulkreact.web.downloads import job_files
@@ -33,6 +34,8 @@ from bulkreact.web.store import STORE_NAME, RecordStore
 from bulkreact.web.views import JobView, SameRows, describe_same, describe_same_run
 
 _AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.STOPPING})
+_NEVER_RAN = (JobState.UNUSABLE, JobState.READY, JobState.REJECTED, JobState.WITHDRAWN, JobState.EXPIRED)
+_KEPT_FOR = timedelta(days=30)
 _AFTER_RUN = frozenset({JobState.STOPPED, JobState.FINISHED})
 
 
@@ -56,6 +59,7 @@ class Site:
         *,
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = monotonic,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self.settings = settings
         self.now = now
@@ -69,8 +73,8 @@ class Site:
         self.forms = Forms(self.store, now)
         self.pages = Pages(settings)
         self.link = OneTimeLink(announce, clock)
-        self.checks = FileChecks(settings, self.store, self.folders, now)
-        self.queue = RunQueue(settings, self.store, self.folders, now)
+        self.checks = FileChecks(settings, self.store, self.folders, now, warn)
+        self.queue = RunQueue(settings, self.store, self.folders, now, warn)
         self.live = LiveRuns(settings.reports, now, clock)
         self.doctor = DoctorResult()
         self.connections = ConnectionLimits()
@@ -133,6 +137,13 @@ class Site:
         if job.state in _AFTER_RUN:
             return await self.live.final(job.run_id)
         return await self.live.present(job.run_id, report) if job.state in _AT_WORK else None
+
+    def remove_old_files(self) -> None:
+        """Remove the files of jobs that never ran, thirty days after their last change; the record stays."""
+        limit = iso_milliseconds(self.now() - _KEPT_FOR)
+        for job in self.store.jobs_in(_NEVER_RAN):
+            if job.changed_at < limit:
+                shutil.rmtree(self.folders.job(job.number), ignore_errors=True)
 
     def same_rows(self, job: WebJob, digest: str) -> list[SameRows]:
         """Return the jobs and runs that have the same rows as a job, those first that may still send them."""

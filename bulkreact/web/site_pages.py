@@ -192,8 +192,11 @@ async def ask_doctor(site: Site, _visit: Visit) -> tuple[int, str]:
     with tempfile.TemporaryDirectory(dir=site.folders.data) as folder:
         output, log = Path(folder) / "doctor.json", Path(folder) / "doctor.log"
         arguments = ["doctor", *site.settings.arguments["doctor"], "--json"]
-        process = await asyncio.to_thread(processes.start, arguments, log, output=output, environment={})
-        await process.wait()
+        process = processes.start(arguments, log, output=output, environment={})
+        try:
+            await process.wait()
+        finally:
+            process.kill()
         site.doctor = _doctor_result(output, iso_milliseconds(site.now()))
     return 200, f"{site.base}/settings"
 

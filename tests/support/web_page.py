@@ -23,7 +23,7 @@ from bulkreact.web.site import Site
 Json = dict[str, Any]
 CUSTOMER = "11111111-0000-4000-8000-00000000000a"
 HEADER = "customer_id,subscription_id,entitlement_id,name\n"
-_FAST = ("--rate=off", "--verify-after=0s", "--verify-every=0.2s", "--verify-timeout=20s")
+_FAST = ("--verify-after=0s", "--verify-every=0.2s", "--verify-timeout=20s")
 
 
 def line(number: int, *, ending: str = "", name: str = "") -> str:
@@ -44,9 +44,11 @@ def free_socket() -> socket.socket:
     return listener
 
 
-def settings_for(folder: Path, listener: socket.socket, **changed: object) -> ServeSettings:
-    """Return settings of a server that practises, with runs that are as fast as they can be."""
-    url = parse_public_url(f"http://127.0.0.1:{listener.getsockname()[1]}")
+def settings_for(
+    folder: Path, listener: socket.socket, *, speed: str = "--rate=off", path: str = "", **changed: object
+) -> ServeSettings:
+    """Return settings of a server that practises, with runs that are as fast as they can be unless that is changed."""
+    url = parse_public_url(f"http://127.0.0.1:{listener.getsockname()[1]}{path}")
     reports = folder / "reports"
     (reports / "serve").mkdir(parents=True, exist_ok=True)
     own = (f"--reports={reports}",)
@@ -67,8 +69,8 @@ def settings_for(folder: Path, listener: socket.socket, **changed: object) -> Se
         "person": Person("local", "ann", tuple(Role)),
         "arguments": {
             "plan": ("--simulate",),
-            "run": (*own, "--simulate", *_FAST),
-            "resume": (*own, *_FAST),
+            "run": (*own, "--simulate", speed, *_FAST),
+            "resume": (*own, speed, *_FAST),
             "doctor": (*own, "--simulate"),
         },
         "environment": {},
@@ -192,7 +194,7 @@ async def serving_page(
 ) -> AsyncIterator[OwnPage]:
     """Yield the page of a server with its data in a folder."""
     listener, links = free_socket(), list[str]()
-    settings = settings_for(folder, listener, **changed)
+    settings = settings_for(folder, listener, **changed)  # type: ignore[arg-type]
     site = Site(settings, links.append, now=now)
     url = settings.public_url
     async with serving(site, listener), ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:

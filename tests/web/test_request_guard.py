@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -198,3 +199,65 @@ async def test_an_upload_must_say_its_size_and_keep_to_the_limit(tmp_path: Path)
         left = list(page.site.folders.incoming.iterdir())
     statuses = [endless, large.status, far_larger.status, plain.status, without.status]
     assert (statuses, jobs, left) == ([411, 413, 413, 415, 400], [], [])
+
+
+async def test_the_page_lives_below_a_path(tmp_path: Path) -> None:
+    async with serving_page(tmp_path, path="/page") as page:
+        outside = await page.client.get(page.origin.removesuffix("/page") + "/healthz")
+        home, upload = await page.text("/"), await page.upload(table(1))
+        page.client.cookie_jar.clear()
+        signed_out = await page.get("/jobs")
+        location = (await upload.json())["location"]
+    assert (outside.status, location) == (404, "/page/jobs/1")
+    assert signed_out.headers["Location"] == "/page/auth/sign-in?next=/page/jobs"
+    assert [link for link in re.findall(r'(?:href|action|src)="(/[^"]*)', home) if not link.startswith("/page/")] == []
+
+
+async def test_what_cannot_be_saved_is_refused_and_pages_are_still_read(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.store._connection.execute("PRAGMA query_only = ON")
+        responses = [await page.upload(table(1)), await page.post("/auth/sign-out")]
+        codes = [await code_of(response) for response in responses]
+        home = await page.get("/")
+    assert ([response.status for response in responses], codes, home.status) == ([503] * 2, ["read-only"] * 2, 200)
+
+
+async def read_to_end(port: int, data: bytes) -> bytes:
+    """Send bytes over a connection, and return what comes until it is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    async with asyncio.timeout(60):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_connections_are_limited_and_silent_ones_closed(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.connections.silence = 0.2
+        port = int(page.origin.rpartition(":")[2])
+        silent = [await read_to_end(port, data) for data in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost:")]
+        page.site.connections.most = 0
+        refused = await read_to_end(port, b"")
+    assert (silent, refused) == ([b"", b"", b""], b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["two hosts", "NUL", "TLS", "long", "chunk"],
+)
+async def test_what_is_no_request_is_refused_without_a_trace(
+    tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.connections.silence = 0.5
+        answer = await read_to_end(int(page.origin.rpartition(":")[2]), data)
+    assert answer.split(b" ")[1:2] in ([b"400"], [b"421"])
+    assert "Traceback" not in caplog.text

@@ -128,7 +128,7 @@ async def _serve(
     def announce(token: str) -> None:
         json_log.inform(log_format, f"The next link: {url}?token={quote(token)}")
 
-    site = Site(settings, announce)
+    site = Site(settings, announce, warn=partial(json_log.warn, log_format))
     async with serving(site, listener):
         link = f"{url}?token={quote(site.link.token)}"
         echo(link)
