@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.metadata import SWEEP, RunMetadata
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_mover import FileMover
@@ -31,7 +31,7 @@ from bulkreact.settings import Limits, Service
 from bulkreact.steady_clock import SteadyClock
 from bulkreact.wording import printable
 
-COMMAND = "sweep"
+COMMAND = SWEEP
 _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 
 

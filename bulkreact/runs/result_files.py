@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.metadata import SWEEP
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
 from bulkreact.models import ResultRow, RunState
@@ -190,13 +191,13 @@ class ResultFiles:
         metadata, to = journal.metadata, self.to
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
         resume_command = "" if self.status.stop_reason.state is RunState.FINISHED else self.resume_command
-        file, widths = to / FAILED_WORKBOOK, metadata.settings.column_widths
-        with failed_xlsx.writing(
-            file, metadata.header, columns, command, resume_command=resume_command, widths=widths
-        ) as failed:
+        instructions = failed_xlsx.list_instructions(
+            command, resume_command=resume_command, is_from_inbox=metadata.command == SWEEP
+        )
+        ids = [columns[name] for name in ID_COLUMNS if name in columns]
+        known = InputColumns(name_column(metadata), ids, metadata.settings.column_widths)
+        with failed_xlsx.writing(to / FAILED_WORKBOOK, metadata.header, columns, known, instructions) as failed:
             rows = failed.pick(journal.typed_rows())
-            ids = [columns[name] for name in ID_COLUMNS if name in columns]
-            known = InputColumns(name_column(metadata), ids, widths)
             results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview), known)
 
     def _overview(self, journal: JournalReader, counts: RowCounts, amounts: ResultSum | None = None) -> RunOverview:

@@ -29,6 +29,7 @@ from bulkreact.settings import (
 )
 
 VERIFY = "verify"
+SWEEP = "sweep"
 _LATEST_SESSION = """
 SELECT id, process_id, started_at, ended_at, state, exit_code, reason, configured_per_minute
 FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1

@@ -8,13 +8,14 @@ from pathlib import Path
 from bulkreact.models import Kind, ResultRow
 from bulkreact.partnercenter.error_codes.lookup import name_failed_file
 from bulkreact.sheets.cell_references import column_letters
-from bulkreact.sheets.columns import ID_COLUMNS, KIND, RESTORE_AUTO_RENEW
+from bulkreact.sheets.columns import KIND, RESTORE_AUTO_RENEW
 from bulkreact.sheets.corrections import Correction, find_corrections
 from bulkreact.sheets.input.row_options import TRUTH_VALUES
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import belongs_in_failed
-from bulkreact.sheets.output.results_xlsx import COLOURS, FAILED_WORKBOOK, STATUS_INDEX, sheet_cells
-from bulkreact.sheets.output.xlsx_writer import LIST_LENGTH, SAMPLE, SheetWriter, WorkbookWriter, column_widths
+from bulkreact.sheets.output.results_xlsx import COLOURS, FAILED_WORKBOOK, STATUS_INDEX, arrange_columns, sheet_cells
+from bulkreact.sheets.output.sheet_layout import InputColumns
+from bulkreact.sheets.output.xlsx_writer import LIST_LENGTH, SAMPLE, SheetWriter, WorkbookWriter
 from bulkreact.sheets.output.xlsx_writer import writing as writing_workbook
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
@@ -25,29 +26,42 @@ MOST_NOTES = 5_000
 _LISTS = "Choices"
 _CHOICES: Mapping[str, Sequence[str]] = {KIND: tuple(Kind), RESTORE_AUTO_RENEW: TRUTH_VALUES}
 
-_STOPPED = "The run was stopped before its end. Continue it first, which writes this file again:"
 _INSTRUCTIONS = (
     "The sheet Failed has the rows that did not end well.",
     "Cells to be corrected are yellow. A note on them says what is wrong and what to do, as do error_description and advice.",
     "Correct these cells. Delete the rows that shall not be sent again.",
-    "Leave the columns from row to finished_at as they are: the next run replaces them.",
-    "Save the file as .xlsx, then run it with this command, or give it to the person who runs it:",
+    "Leave status, advice and the columns from row to finished_at as they are: the next run replaces them.",
 )
+_STOPPED = "The run was stopped before its end. Continue it first, which writes this file again:"
+_RUN = "Save the file as .xlsx, then run it with this command, or give it to the person who runs it:"
+_DROP = (
+    "Save the file as .xlsx, and put it into the folder where you had put the first one. Or run it with this command:"
+)
+
+
+def list_instructions(command: str, *, resume_command: str = "", is_from_inbox: bool = False) -> tuple[str, ...]:
+    """Return what to do with the file; ``command`` runs it, ``resume_command`` continues a stopped run before."""
+    stopped = (_STOPPED, resume_command) if resume_command else ()
+    return (*stopped, *_INSTRUCTIONS, _DROP if is_from_inbox else _RUN, command)
 
 
 @dataclass(slots=True)
 class FailedSheet:
-    """The sheet with the failed rows being written; ``columns`` are those that the ``header`` names, ``widths`` the sender's."""
+    """The sheet with the failed rows being written, laid out like the results.
+
+    ``columns`` are those that the ``header`` names.
+    """
 
     book: WorkbookWriter
     sheet: SheetWriter
     header: tuple[str, ...]
     columns: Mapping[str, int]
-    widths: Sequence[float | None] = ()
+    known: InputColumns
     # Lists of choices that are too long for a rule, each in a row.
     _lists: SheetWriter | None = None
     # The first rows, until the widths of columns are known from them.
     _sample: list[ResultRow] | None = field(default_factory=list)
+    _order: tuple[int, ...] = ()
     _notes: int = 0
 
     def pick(self, rows: Iterable[ResultRow]) -> Iterator[ResultRow]:
@@ -62,7 +76,7 @@ class FailedSheet:
         self._begin()
         for column, choices in _CHOICES.items():
             if column in self.columns:
-                self.sheet.add_choices(self.columns[column], choices)
+                self._add_choices(self.columns[column], choices)
         self.sheet.add_filter(len(self.header) + len(RESULT_COLUMNS))
 
     def _add(self, row: ResultRow) -> None:
@@ -78,25 +92,30 @@ class FailedSheet:
             return
         sample, self._sample = self._sample, None
         names = (*self.header, *RESULT_COLUMNS)
-        ids = {self.columns[column] for column in ID_COLUMNS if column in self.columns}
-        self.sheet.set_columns(
-            column_widths(names, [result_cells(row) for row in sample], self.widths), text_columns=ids
-        )
-        self.sheet.add_header(names)
+        layout, widths = arrange_columns(names, [result_cells(row) for row in sample], self.known)
+        self._order = layout.order
+        self.sheet.freeze_columns(layout.frozen, zoom=layout.zoom)
+        self.sheet.set_columns(widths, text_columns=[layout.order.index(index) for index in self.known.ids])
+        self.sheet.add_header([names[index] for index in layout.order])
         for row in sample:
             self._write(row)
 
     def _write(self, row: ResultRow) -> None:
         corrections = find_corrections(row, self.columns)
-        colours = [MARK if index in corrections else "" for index in range(len(self.header))]
-        colours += [*[""] * STATUS_INDEX, COLOURS[row.outcome.status], ""]
-        self.sheet.add_row(sheet_cells(row), colours=tuple(colours))
+        colours = dict.fromkeys(corrections, MARK) | {len(self.header) + STATUS_INDEX: COLOURS[row.outcome.status]}
+        cells = sheet_cells(row)
+        self.sheet.add_row(
+            [cells[index] for index in self._order], colours=tuple(colours.get(index, "") for index in self._order)
+        )
         for index, correction in corrections.items():
             if self._notes < MOST_NOTES and correction.problem:
                 self._notes += 1
-                self.sheet.add_note(index, _format_note(correction))
+                self.sheet.add_note(self._order.index(index), _format_note(correction))
                 if correction.choices:
-                    self.sheet.add_choices(index, self._source(correction.choices), first_row=self.sheet.rows)
+                    self._add_choices(index, self._source(correction.choices), first_row=self.sheet.rows)
+
+    def _add_choices(self, index: int, choices: Sequence[str] | str, *, first_row: int = 2) -> None:
+        self.sheet.add_choices(self._order.index(index), choices, first_row=first_row)
 
     def _source(self, choices: Sequence[str]) -> Sequence[str] | str:
         if len(",".join(choices)) <= LIST_LENGTH:
@@ -113,28 +132,18 @@ def _format_note(correction: Correction) -> str:
 
 @contextmanager
 def writing(
-    path: Path,
-    header: tuple[str, ...],
-    columns: Mapping[str, int],
-    command: str,
-    *,
-    resume_command: str = "",
-    widths: Sequence[float | None] = (),
+    path: Path, header: tuple[str, ...], columns: Mapping[str, int], known: InputColumns, instructions: Iterable[str]
 ) -> Iterator[FailedSheet]:
-    """Write the workbook when the context ends; ``command`` runs it, ``resume_command`` continues a stopped run before.
+    """Write the workbook when the context ends, with ``instructions`` on a sheet of their own.
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing_workbook(path, private=True, complete=note_digest(path.parent, path.name)) as book:
-        failed = FailedSheet(book, book.add_sheet("Failed", header_rows=1), header, columns, widths)
+        failed = FailedSheet(book, book.add_sheet("Failed", header_rows=1), header, columns, known)
         yield failed
         failed.finish()
-        stopped = (_STOPPED, resume_command) if resume_command else ()
-        _write_instructions(book.add_sheet("What to do"), (*stopped, *_INSTRUCTIONS, command))
-
-
-def _write_instructions(sheet: SheetWriter, lines: Iterable[str]) -> None:
-    sheet.set_columns((100,))
-    sheet.add_header(("What to do",))
-    for line in lines:
-        sheet.add_row((line,), wrap=True)
+        sheet = book.add_sheet("What to do")
+        sheet.set_columns((100,))
+        sheet.add_header(("What to do",))
+        for line in instructions:
+            sheet.add_row((line,), wrap=True)

@@ -8,7 +8,7 @@ from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
 from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import RowCounts
-from bulkreact.sheets.output.sheet_layout import ADVICE_WIDTH, InputColumns, lay_out
+from bulkreact.sheets.output.sheet_layout import ADVICE_WIDTH, InputColumns, SheetLayout, lay_out
 from bulkreact.sheets.output.xlsx_writer import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -80,17 +80,26 @@ def sheet_cells(row: ResultRow) -> list[str | int | TypedCell]:
     return cells
 
 
+def arrange_columns(
+    names: Sequence[str], sample: Sequence[Sequence[str]], known: InputColumns
+) -> tuple[SheetLayout, list[float]]:
+    """Return the layout of a sheet with all columns, and their widths in its order."""
+    columns = len(names) - len(RESULT_COLUMNS)
+    widths = column_widths(names, sample, known.widths)
+    widths[columns + _ADVICE] = ADVICE_WIDTH
+    layout = lay_out(columns, widths, known)
+    return layout, [widths[index] for index in layout.order]
+
+
 def _write_results(
     sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow], known: InputColumns
 ) -> RowCounts:
     counts = RowCounts()
     names = (*header, *RESULT_COLUMNS)
     sample, rows = take_sample(rows)
-    widths = column_widths(names, [result_cells(row) for row in sample], known.widths)
-    widths[len(header) + _ADVICE] = ADVICE_WIDTH
-    layout = lay_out(len(header), widths, known)
+    layout, widths = arrange_columns(names, [result_cells(row) for row in sample], known)
     sheet.freeze_columns(layout.frozen, zoom=layout.zoom)
-    sheet.set_columns([widths[index] for index in layout.order])
+    sheet.set_columns(widths)
     sheet.add_header([names[index] for index in layout.order])
     arrange, status = itemgetter(*layout.order), layout.order.index(len(header) + STATUS_INDEX)
     for row in rows:

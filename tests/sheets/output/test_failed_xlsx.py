@@ -11,8 +11,10 @@ from openpyxl import Workbook, load_workbook
 from bulkreact.models import Outcome, ResultRow, Status
 from bulkreact.sheets.output import failed_xlsx
 from bulkreact.sheets.output.failed_xlsx import MARK
+from bulkreact.sheets.output.sheet_layout import InputColumns
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
+from tests.support.inboxes import inbox_folder, sweep
 from tests.support.office import convert
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, latest_run, row_statuses
@@ -61,39 +63,51 @@ def sheet_of(path: Path) -> Any:  # noqa: ANN401 - openpyxl has no types
     return load_workbook(path)["Failed"]
 
 
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """Return the cells of every failed row by the names of their columns."""
+    names, *lines = sheet_of(path).iter_rows()
+    return [dict(zip([cell.value for cell in names], line, strict=True)) for line in lines]
+
+
 def test_it_has_the_rows_of_the_text_file_with_the_sender_s_numbers_and_dates(failed: Path) -> None:
-    names, *lines = sheet_of(failed).iter_rows()
-    assert [cell.value for cell in names] == [*NAMES, *RESULT_COLUMNS]
-    in_text = read_csv(failed.with_suffix(".csv"))
-    assert [line[0].value for line in lines] == [line["Kunde"] for line in in_text] == [each[0] for each in FAILURES]
-    assert [[str(cell.value or "") for cell in line[1:4]] for line in lines] == [
-        [line[name] for name in HEADER] for line in in_text
-    ]
-    assert {cell.number_format for line in lines for cell in line[1:4]} == {"@"}
-    assert {(line[7].value, line[7].number_format, line[8].value) for line in lines} == {(1234.5, '#,##0.00 "€"', DAY)}
-    position = len(NAMES) + RESULT_COLUMNS.index("advice")
-    assert [line[position].value for line in lines] == [line["advice"] for line in in_text]
-    assert lines[1][position].value == "Format the column as text, paste the id again in failed.xlsx and run that file."
+    lines, in_text = lines_of(failed), read_csv(failed.with_suffix(".csv"))
+    assert set(lines[0]) == {*NAMES, *RESULT_COLUMNS}
+    assert [line["Kunde"].value for line in lines] == [name for name, *_ in FAILURES]
+    for name in (*HEADER, "status", "advice", "request_id", "row"):
+        assert [str(line[name].value or "") for line in lines] == [line[name] for line in in_text]
+    assert {line[name].number_format for line in lines for name in HEADER} == {"@"}
+    amount, day = {(line["Betrag"].value, line["Betrag"].number_format) for line in lines}, lines[0]["Datum"].value
+    assert (amount, day) == ({(1234.5, '#,##0.00 "€"')}, DAY)
+    advice = "Format the column as text, paste the id again in failed.xlsx and run that file."
+    assert lines[1]["advice"].value == advice
+
+
+def test_status_and_advice_are_beside_the_customer_as_in_the_results(failed: Path) -> None:
+    sheet, results = sheet_of(failed), load_workbook(failed.with_name("results.xlsx"))["Results"]
+    assert [cell.value for cell in sheet[1]] == [cell.value for cell in results[1]]
+    assert [cell.value for cell in sheet[1]][:3] == ["Kunde", "status", "advice"]
+    assert sheet.freeze_panes == results.freeze_panes == "D2"
 
 
 def test_cells_to_be_corrected_are_marked_and_have_a_note(failed: Path) -> None:
-    lines = list(sheet_of(failed).iter_rows(min_row=2, max_col=len(NAMES)))
-    expected = [names for *_, names in FAILURES]
-    noted = [{NAMES[cell.column - 1] for cell in line if cell.comment} for line in lines]
-    coloured = [{NAMES[cell.column - 1] for cell in line if cell.fill.fgColor.rgb == f"FF{MARK}"} for line in lines]
-    assert noted == coloured == expected
-    assert lines[1][3].comment.text.startswith("entitlement_id is not a GUID: '4.892E+92' (Excel changed this cell")
-    assert lines[1][3].comment.text.endswith("paste the id again in failed.xlsx and run that file.")
-    assert lines[2][4].comment.text.startswith("kind is no kind of subscription: 'azuer'")
-    assert lines[2][5].comment.text.startswith("restore_auto_renew is not understood: 'perhaps'")
+    lines = lines_of(failed)
+    noted = [{name for name, cell in line.items() if cell.comment} for line in lines]
+    marked = [{name for name, cell in line.items() if cell.fill.fgColor.rgb == f"FF{MARK}"} for line in lines]
+    assert noted == marked == [names for *_, names in FAILURES]
+    note = lines[1]["entitlement_id"].comment.text
+    assert note.startswith("entitlement_id is not a GUID: '4.892E+92' (Excel changed this cell")
+    assert note.endswith("paste the id again in failed.xlsx and run that file.")
+    assert lines[2]["kind"].comment.text.startswith("kind is no kind of subscription: 'azuer'")
+    assert lines[2]["restore_auto_renew"].comment.text.startswith("restore_auto_renew is not understood: 'perhaps'")
 
 
 def test_allowed_values_can_be_chosen(failed: Path) -> None:
     rules = {str(rule.sqref): rule.formula1 for rule in sheet_of(failed).data_validations.dataValidation}
+    columns = {name: cell.column_letter for name, cell in lines_of(failed)[0].items()}
     assert rules == {
-        "D5": f'"{",".join(CHOICES)}"',
-        "E2:E7": '"azure,subscription"',
-        "F2:F7": '"yes,no,true,false,1,0"',
+        f"{columns['entitlement_id']}5": f'"{",".join(CHOICES)}"',
+        f"{columns['kind']}2:{columns['kind']}7": '"azure,subscription"',
+        f"{columns['restore_auto_renew']}2:{columns['restore_auto_renew']}7": '"yes,no,true,false,1,0"',
     }
 
 
@@ -103,7 +117,8 @@ def test_many_candidates_can_be_chosen_too(program: Program, target: tuple[str, 
     write_csv(program.folder / "input.csv", [cells, cells], (*HEADER, "candidates"))
     path = program("run", "input.csv", *target, "--xlsx").run / "failed.xlsx"
     rules = {str(rule.sqref): rule.formula1 for rule in sheet_of(path).data_validations.dataValidation}
-    assert rules == {"C2": "Choices!$A$1:$T$1", "C3": "Choices!$A$2:$T$2"}
+    column = lines_of(path)[0]["entitlement_id"].column_letter
+    assert rules == {f"{column}2": "Choices!$A$1:$T$1", f"{column}3": "Choices!$A$2:$T$2"}
     assert [list(line) for line in load_workbook(path)["Choices"].values] == [candidates, candidates]
     assert program("plan", path).code == 1
 
@@ -119,6 +134,14 @@ def test_everything_names_it(program: Program, failed: Path) -> None:
     assert str(failed.resolve()) in command
 
 
+def test_of_a_swept_file_it_says_where_to_put_it(program: Program, partner: Partner) -> None:
+    write_input(inbox_folder(program) / "input.xlsx")
+    assert sweep(program, partner, "--attempts", "1").code == 1
+    (path,) = (inbox_folder(program) / "done").glob("input.*.failed.xlsx")
+    (line,) = (value for (value,) in load_workbook(path)["What to do"].values if value.startswith("Save"))
+    assert line.startswith("Save the file as .xlsx, and put it into the folder where you had put the first one.")
+
+
 def test_of_a_stopped_run_it_says_that_comes_first(program: Program, target: tuple[str, ...]) -> None:
     rows = [row(scenario_id(800111, number), number) for number in range(5)]
     write_csv(program.folder / "input.csv", rows)
@@ -131,8 +154,9 @@ def test_of_a_stopped_run_it_says_that_comes_first(program: Program, target: tup
 
 def correct(sheet: Any) -> None:  # noqa: ANN401 - openpyxl has no types
     """Correct the damaged id and choose an entitlement; leave the others, and delete the row that is only a note."""
-    sheet["D3"] = guid(3)
-    sheet["D5"] = CHOICES[1]
+    column = 1 + [cell.value for cell in sheet[1]].index("entitlement_id")
+    sheet.cell(3, column).value = guid(3)
+    sheet.cell(5, column).value = CHOICES[1]
     sheet.delete_rows(6)
 
 
@@ -166,7 +190,7 @@ def test_an_edited_one_is_kept(program: Program, failed: Path) -> None:
     again = program("results", failed.parent.name)
     assert "Your edited failed.xlsx was kept as" in again.err
     assert failed.with_name("failed.edited-1.xlsx").read_bytes() == edited
-    assert sheet_of(failed)["D3"].value == "4.892E+92"
+    assert lines_of(failed)[1]["entitlement_id"].value == "4.892E+92"
 
 
 def test_it_is_there_whenever_there_are_results_as_a_workbook(program: Program, target: tuple[str, ...]) -> None:
@@ -187,9 +211,9 @@ def test_columns_that_were_named_are_found(program: Program, target: tuple[str, 
     header = ("Text", "Nummer", *HEADER[1:])
     write_csv(program.folder / "input.csv", [("", "1E+9", *row(guid(1))[1:])], header)
     run = program("run", "input.csv", *target, "--map", "customer_id=Nummer", "--xlsx").run
-    sheet = sheet_of(run / "failed.xlsx")
-    assert sheet["B2"].comment.text.startswith("customer_id is not a GUID: '1E+9'")
-    assert sheet["A2"].comment is None
+    (line,) = lines_of(run / "failed.xlsx")
+    assert line["Nummer"].comment.text.startswith("customer_id is not a GUID: '1E+9'")
+    assert line["Text"].comment is None
 
 
 def test_it_is_removed_with_its_run(program: Program, failed: Path) -> None:
@@ -200,30 +224,31 @@ def test_it_is_removed_with_its_run(program: Program, failed: Path) -> None:
 def write_rows(path: Path, count: int, description: str = "customer_id is empty") -> Path:
     outcome = Outcome(Status.INVALID, 0, None, "missing-customer-id", description)
     rows = [ResultRow(n, ("", ""), outcome, succeeded=False, excluded_by_limit=False) for n in range(count)]
-    with failed_xlsx.writing(path, ("customer_id", "a\0b"), {"customer_id": 0}, "bulkreact run") as sheet:
+    with failed_xlsx.writing(path, ("customer_id", "a\0b"), {"customer_id": 0}, InputColumns(), ()) as sheet:
         assert list(sheet.pick(rows)) == rows
     return path
 
 
 def test_only_the_first_rows_have_notes_and_all_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_xlsx, "MOST_NOTES", 3)
-    lines = list(sheet_of(write_rows(tmp_path / "failed.xlsx", 250)).iter_rows(min_row=2))
-    assert [line[0].comment is not None for line in lines] == [True] * 3 + [False] * 247
-    assert {line[0].fill.fgColor.rgb for line in lines} == {f"FF{MARK}"}
+    cells = [line["customer_id"] for line in lines_of(write_rows(tmp_path / "failed.xlsx", 250))]
+    assert [cell.comment is not None for cell in cells] == [True] * 3 + [False] * 247
+    assert {cell.fill.fgColor.rgb for cell in cells} == {f"FF{MARK}"}
 
 
 def test_a_note_shows_what_no_workbook_can_have(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "failed.xlsx", 1, "customer_id is no GUID: '\0\ud800<&>'")
-    assert sheet_of(path)["A2"].comment.text.startswith("customer_id is no GUID: '\u2400\ufffd<&>'")
+    (line,) = lines_of(path)
+    assert line["customer_id"].comment.text.startswith("customer_id is no GUID: '\u2400\ufffd<&>'")
 
 
 @pytest.mark.office
 def test_it_survives_libreoffice(program: Program, partner: Partner, target: tuple[str, ...], failed: Path) -> None:
     saved = convert(failed, "xlsx")
-    sheet = sheet_of(saved)
-    assert sheet["D3"].comment.text.startswith("entitlement_id is not a GUID")
-    assert sheet["D3"].fill.fgColor.rgb == f"FF{MARK}"
-    assert {str(rule.sqref) for rule in sheet.data_validations.dataValidation} == {"D5", "E2:E7", "F2:F7"}
+    cell = lines_of(saved)[1]["entitlement_id"]
+    assert cell.comment.text.startswith("entitlement_id is not a GUID")
+    assert cell.fill.fgColor.rgb == f"FF{MARK}"
+    assert [rule.type for rule in sheet_of(saved).data_validations.dataValidation] == ["list"] * 3
     book = load_workbook(saved)
     correct(book["Failed"])
     book.save(saved)
