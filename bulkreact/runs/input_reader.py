@@ -82,16 +82,19 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
     try:
-        input_file = InputFile(path, max_rows=options.max_rows, name=name, options=options.input, all_errors=all_errors)
-        create(folder, input_file.rows())
-        input_file.check_bytes()
-        digest = input_file.digest
-        if swapped := flag_swapped_ids(folder):
-            input_file.add_errors(
-                RowError(row.number, (CellError(CODE, row.column, row.value, row.reason),)) for row in swapped
+        with refusing(name):
+            input_file = InputFile(
+                path, max_rows=options.max_rows, name=name, options=options.input, all_errors=all_errors
             )
-            digest = input_digest(folder)
-        _check(input_file, options)
+            create(folder, input_file.rows())
+            input_file.check_bytes()
+            digest = input_file.digest
+            if swapped := flag_swapped_ids(folder):
+                input_file.add_errors(
+                    RowError(row.number, (CellError(CODE, row.column, row.value, row.reason),)) for row in swapped
+                )
+                digest = input_digest(folder)
+            _check(input_file, options)
     except InputRefusedError as error:
         # With a layout, it has passed as a table: what its rows have may be quoted to everybody.
         quotable = str(error) if input_file else ""

@@ -33,6 +33,7 @@ from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.reporter import Reporter
 from bulkreact.settings import URGENT_WITHIN
+from bulkreact.sheets.input.read_limits import refusing
 from bulkreact.sheets.output import discovery_file
 from bulkreact.sheets.output.table_writer import size_error
 from bulkreact.timestamps import parse_time, utc_now
@@ -187,7 +188,8 @@ def _customer_selection(params: Mapping[str, Any]) -> ChosenCustomers | None:
     if params["customers"]:
         from bulkreact.sheets.input.customer_ids import customer_ids  # noqa: PLC0415 - loads pandas
 
-        return ChosenCustomers(tuple(customer_ids(params["customers"], read_layout(params))))
+        with refusing(str(params["customers"])):
+            return ChosenCustomers(tuple(customer_ids(params["customers"], read_layout(params))))
     return ChosenCustomers(tuple(dict.fromkeys(params["customer"]))) if params["customer"] else None
 
 

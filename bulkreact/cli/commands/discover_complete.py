@@ -23,6 +23,7 @@ from bulkreact.runs.input_reader import shown_name
 from bulkreact.runs.reporter import Reporter
 from bulkreact.sheets.columns import CANDIDATES
 from bulkreact.sheets.input.missing_ids import CompletionRow, InputWithMissingIds
+from bulkreact.sheets.input.read_limits import refusing
 from bulkreact.sheets.input.row_errors import format_ranges
 from bulkreact.sheets.output import table_writer
 from bulkreact.wording import shell_quote
@@ -85,14 +86,15 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
-    table = InputWithMissingIds(path, name, read_layout(params), text=text)
-    reporter.info(table.remark)
     count = 0
     missing: dict[tuple[str, str], None] = {}
-    for row in table.rows():
-        count += 1
-        if row.parent_ids:
-            missing[row.parent_ids] = None
+    with refusing(name):
+        table = InputWithMissingIds(path, name, read_layout(params), text=text)
+        reporter.info(table.remark)
+        for row in table.rows():
+            count += 1
+            if row.parent_ids:
+                missing[row.parent_ids] = None
     if out and (refusal := table_writer.size_error(out, rows=count, columns=len(table.header))):
         raise InputRefusedError(refusal)
     chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in missing)), frozenset(missing))

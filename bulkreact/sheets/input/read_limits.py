@@ -18,11 +18,15 @@ class UnreadableError(Exception):
 
 @contextmanager
 def refusing(name: str) -> Iterator[None]:
-    """Raise FileRefusedError if a file cannot be read."""
+    """Raise FileRefusedError if a file cannot be read, or not with the memory that there is."""
     try:
         yield
     except UnreadableError as error:
         raise FileRefusedError.plain(f"{name} {error}") from None
+    except MemoryError:
+        raise FileRefusedError.plain(
+            f"{name} takes more memory to read than there is. Nothing was sent. Make more available, or split the file."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

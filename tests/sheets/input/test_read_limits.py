@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pandas.errors import ParserError
 
 from bulkreact.cli.options.param_types import READ_LIMIT
 from bulkreact.errors import InputRefusedError
@@ -272,3 +273,20 @@ def test_the_guide_names_each_limit_with_its_default() -> None:
         for name, value in zip(re.findall("[a-z]+", names), values, strict=True)
     ]
     assert dict(named) == {name: getattr(ReadLimits(), name) for name in LIMIT_NAMES}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ParserError("Error tokenizing data. C error: out of memory")])
+@pytest.mark.parametrize(
+    "command", [("plan",), ("run", "--simulate"), ("discover", "--simulate", "--complete"), ("discover", "--customers")]
+)
+def test_a_file_that_takes_more_memory_than_there_is_is_refused(
+    program: Program, monkeypatch: pytest.MonkeyPatch, error: Exception, command: tuple[str, ...]
+) -> None:
+    def read_csv(*_: object, **__: object) -> None:
+        raise error
+
+    (program.folder / "input.csv").write_text(_TABLE)
+    monkeypatch.setattr("pandas.read_csv", read_csv)
+    result = program(*command, "input.csv")
+    assert result.code == 2
+    assert "input.csv takes more memory to read than there is. Nothing was sent." in result.err

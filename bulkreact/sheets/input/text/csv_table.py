@@ -265,6 +265,8 @@ def _refusing_changes(name: str) -> Iterator[None]:
     try:
         yield
     except pd.errors.ParserError as error:
+        if "out of memory" in str(error):
+            raise MemoryError from None
         raise FileRefusedError.plain(f"{name} is not a proper CSV file: {error}.") from None
     except UnicodeError:
         raise FileRefusedError.plain(f"{name} has changed while it was read. Try again when it is complete.") from None
