@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
 from bulkreact.models import Outcome, ResultRow, Status
+from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import failed_xlsx
 from bulkreact.sheets.output.failed_xlsx import MARK
 from bulkreact.sheets.output.sheet_layout import InputColumns
@@ -240,6 +243,43 @@ def test_a_note_shows_what_no_workbook_can_have(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "failed.xlsx", 1, "customer_id is no GUID: '\0\ud800<&>'")
     (line,) = lines_of(path)
     assert line["customer_id"].comment.text.startswith("customer_id is no GUID: '\u2400\ufffd<&>'")
+
+
+_ids = st.sampled_from(["", " ", guid(1), guid(2).upper(), f"{{{guid(3)}}}", guid(4)[:20], "1E+9", "#N/A", "'=1"])
+_cells = st.tuples(
+    *[_ids] * 3,
+    st.sampled_from(["", "azure", "Subscription", "azuer"]),
+    st.sampled_from(["", "yes", "0", "perhaps; kind is no kind: 'x'"]),
+    st.sampled_from(["", f"{guid(8)} (A); {guid(9)} (B)", "some"]),
+    st.text("a'=;\n \r<&", max_size=8),
+)
+
+
+@settings(max_examples=4)
+@given(st.lists(_cells, min_size=10, max_size=40))
+def test_what_nobody_corrected_is_as_invalid_as_before(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, ...]]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    header = (*HEADER, "kind", "restore_auto_renew", "candidates", "note")
+    before = [
+        each for each in InputFile(write_csv(folder / "a.csv", cells, header), max_rows=99).rows() if each.problem
+    ]
+    results = [
+        ResultRow(
+            *(each.number, each.cells, Outcome(Status.INVALID, 0, None, each.problem_code, each.problem)),
+            succeeded=False,
+            excluded_by_limit=False,
+        )
+        for each in before
+    ]
+    columns = {name: index for index, name in enumerate(header)}
+    with failed_xlsx.writing(folder / "failed.xlsx", header, columns, InputColumns(None, (0, 1, 2)), ()) as sheet:
+        assert list(sheet.pick(results)) == results
+    after = InputFile(folder / "failed.xlsx", max_rows=99).rows()
+    assert [(each.problem_code, each.problem) for each in after] == [
+        (each.problem_code, each.problem) for each in before
+    ]
 
 
 @pytest.mark.office
