@@ -87,6 +87,8 @@ def report_of(
         other_rows=builder.needing_attention - sum(group.rows for group in groups),
         rows=tuple(builder.rows),
         more_rows=builder.needing_attention - len(builder.rows),
+        # What another run took over is not among the failed rows any more.
+        more_rows_file="results.csv" if overview.counts.transferred else builder.failed_file,
         failed_file=builder.failed_file,
         reference_header=builder.columns.reference_header,
         files=tuple(ReportFile(name, description) for name, description in _FILES.items() if name in files),

@@ -13,6 +13,7 @@
     text: element.textContent.toLowerCase(),
     status: element.querySelector(".status").textContent.trim(),
     reason: element.querySelector(".reason").textContent.trim(),
+    meaning: element.querySelector(".meaning").textContent.trim(),
   }));
   let sorted = { column: 0, descending: false };
 
@@ -22,10 +23,13 @@
     option.textContent = label;
     select.append(option);
   };
-  const addValues = (select, name) => {
-    const counts = new Map();
-    for (const row of rows) counts.set(row[name], (counts.get(row[name]) || 0) + 1);
-    for (const [value, count] of counts) addOption(select, value, `${value} (${count})`);
+  const addValues = (select, name, describe) => {
+    const found = new Map();
+    for (const row of rows) {
+      if (!found.has(row[name])) found.set(row[name], []);
+      found.get(row[name]).push(row);
+    }
+    for (const [value, group] of found) addOption(select, value, `${describe(group[0])} (${group.length})`);
   };
 
   const filter = () => {
@@ -63,8 +67,8 @@
     button.addEventListener("click", () => sort(index, sorted.column === index && !sorted.descending));
     header.append(button);
   });
-  addValues(status, "status");
-  addValues(reason, "reason");
+  addValues(status, "status", (row) => row.status);
+  addValues(reason, "reason", (row) => `${row.reason}: ${row.meaning}`);
   search.addEventListener("input", filter);
   status.addEventListener("change", filter);
   reason.addEventListener("change", filter);

@@ -150,7 +150,7 @@ class RunReport:
     """The whole content of the report; times are UTC, ISO 8601 with ``Z``.
 
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
-    not succeed for reasons outside ``groups``; ``more_rows`` need attention besides ``rows`` and are in ``failed_file``.
+    not succeed for reasons outside ``groups``; ``more_rows`` need attention besides ``rows`` and are in ``more_rows_file``.
     ``earlier_sessions`` are not among ``sessions``, nor ``earlier_events`` among ``events``. ``amounts`` describes the
     column that was added up, empty if none was.
     """
@@ -174,6 +174,7 @@ class RunReport:
     other_rows: int
     rows: tuple[AttentionRow, ...]
     more_rows: int
+    more_rows_file: str
     reference_header: str
     failed_file: str
     files: tuple[ReportFile, ...]

@@ -260,6 +260,7 @@ def make_report(text: str, number: int = 1) -> RunReport:
         other_rows=0,
         rows=tuple(gathering.rows),
         more_rows=number - len(gathering.rows),
+        more_rows_file="failed.csv",
         reference_header=text,
         failed_file="failed.csv",
         files=(ReportFile("results.csv", text),),
