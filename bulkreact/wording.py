@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import textwrap
 from math import ceil
 from pathlib import Path
 
@@ -66,6 +67,22 @@ def printable(text: Path | str) -> str:
 def printable_lines(text: str) -> str:
     """Return text that goes to people as it is, except that nothing in it can command a terminal or reorder text."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def wrap_lines(text: str, width: int) -> str:
+    """Return text wrapped between words, each line with its indentation; ids, paths and codes are never broken."""
+    lines = list[str]()
+    for line in text.split("\n"):
+        indentation = " " * (len(line) - len(line.lstrip(" ")))
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=indentation,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        ) or [""]
+    return "\n".join(lines)
 
 
 class DescribedError(OSError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkreact.wording import describe_error, estimate_duration, printable, printable_lines
+from bulkreact.wording import describe_error, estimate_duration, printable, printable_lines, wrap_lines
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,15 @@ def test_an_estimated_duration_is_said_as_people_say_it(seconds: float, text: st
 def test_foreign_text_stays_on_one_line() -> None:
     assert printable("a\x1b[2J\n\u202e\x9bä") == "a\\x1b[2J\\n\\u202e\\x9bä"
     assert printable_lines("a\nb\r\x85") == "a\nb\\r\\x85"
+
+
+def test_text_is_wrapped_between_words_with_its_indentation_and_nothing_is_broken() -> None:
+    text = "Folder:   reports/20260301T120000Z-a-very-long-name\n  row 4: this is wrong\n\nend"
+    assert wrap_lines(text, 15).split("\n") == [
+        "Folder:",
+        "reports/20260301T120000Z-a-very-long-name",
+        "  row 4: this",
+        "  is wrong",
+        "",
+        "end",
+    ]

@@ -17,7 +17,7 @@ from bulkreact.runs.next_steps import input_arguments
 from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
-from bulkreact.wording import printable
+from bulkreact.wording import plural, printable
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
@@ -131,7 +131,8 @@ def _check(input_file: "InputFile", options: LoadOptions) -> None:
         lines = "".join(f"\n  {line}" for line in format_errors(input_file.errors))
         more = invalid - len(input_file.errors)
         rest = f"\n  … and {more:,} more" if more else ""
+        verb = "is" if invalid == 1 else "are"
         raise InputRefusedError(
-            f"{input_file.name}: {invalid:,} of {input_file.count:,} rows are invalid, and --strict allows none. "
+            f"{input_file.name}: {invalid:,} of {plural(input_file.count, 'row')} {verb} invalid, and --strict allows none. "
             f"Nothing was sent.{lines}{rest}"
         )

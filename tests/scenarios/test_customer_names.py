@@ -87,14 +87,14 @@ def test_the_end_and_the_status_name_the_customers_with_rows_that_did_not_end_we
     rows = [(*row(scenario_id(800111, number), names.index(name)), name) for number, name in enumerate(names)]
     write_csv(program.folder / "input.csv", [*rows, (*row(guid(9), 77), "Contoso")], (*HEADER, "Kunde"))
     ended = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--halt-on-failures", "off")
-    line = f"Not well: Kessler (2 rows), {SHOWN} (1 row), a (1 row), b (1 row), c (1 row), 3 more customers"
-    assert [shown.rstrip() for shown in ended.err.splitlines() if shown.startswith("Not well")] == [line]
+    line = f"Affected customers: Kessler (2 rows), {SHOWN} (1 row), a (1 row), b (1 row), c (1 row), 3 more customers"
+    assert [shown.rstrip() for shown in ended.err.splitlines() if shown.startswith("Affected customers")] == [line]
     assert line in program("status").out.splitlines()
 
 
 def test_customers_without_names_are_not_listed(program: Program, partner: Partner) -> None:
     ended = run(program, partner, [800111])
-    assert ("Not well" in ended.err, "Not well" in program("status").out) == (False, False)
+    assert ("Affected customers" in ended.err, "Affected customers" in program("status").out) == (False, False)
 
 
 def test_a_plan_without_a_row_to_send_names_nobody(program: Program) -> None:

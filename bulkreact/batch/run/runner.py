@@ -28,6 +28,7 @@ from bulkreact.partnercenter.request_ids import RequestIds
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.partnercenter.verdicts import CustomerRefused, PermissionRefused, StatusRead, Transient, Verdict
 from bulkreact.settings import Limits
+from bulkreact.wording import plural
 
 
 class Runner:
@@ -228,7 +229,7 @@ class Runner:
     def _halt(self) -> None:
         failures, settled = self._threshold.failures, self._threshold.settled
         code = self._threshold.codes.most_common(1)[0][0]
-        reason = f"{failures} of {settled} rows failed, most often with {code}: more than --halt-on-failures allows"
+        reason = f"{failures:,} of {plural(settled, 'row')} failed, most often with {code}: more than --halt-on-failures allows"
         self.pool.stop(StopReason(RunState.HALTED, HaltedError.exit_code, reason))
 
     async def _defer(self, item: Item, abandoned: AbandonedScope[Item]) -> None:

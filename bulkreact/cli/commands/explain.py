@@ -3,7 +3,7 @@
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.output.terminal import echo
+from bulkreact.cli.output.console import print_wrapped, stdout_console
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import (
     all_entries,
@@ -45,9 +45,10 @@ def command(codes: tuple[str, ...], *, list_all: bool) -> None:
     if list_all == bool(codes):
         raise click.UsageError("Name the codes to explain, or --list for all of them.")
     if list_all:
-        echo("\n".join(f"{_title(entry)}: {entry.description}" for entry in all_entries()))
-        return
-    echo("\n\n".join(_explain(code) for code in codes))
+        text = "\n".join(f"{_title(entry)}: {entry.description}" for entry in all_entries())
+    else:
+        text = "\n\n".join(_explain(code) for code in codes)
+    print_wrapped(stdout_console(), text)
 
 
 def _explain(code: str) -> str:

@@ -17,6 +17,7 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options, sha256_option
 from bulkreact.cli.options.paths import InputName, OutputFile
+from bulkreact.cli.output.console import print_wrapped, stdout_console
 from bulkreact.cli.output.plan_customers import customer_lines, sum_lines
 from bulkreact.cli.output.plan_json import PlanDocument, PresentState, days_left, format_json
 from bulkreact.cli.output.terminal import echo
@@ -77,7 +78,7 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
         if as_json:
             _print(document, saved=out is not None)
         else:
-            echo("\n".join(_lines(document)))
+            print_wrapped(stdout_console(), "\n".join(_lines(document)))
     ctx.exit(EXIT_SOME_FAILED if loaded.input_file.codes else EXIT_SUCCESS)
 
 

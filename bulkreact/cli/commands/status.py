@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
-from bulkreact.cli.output.console import print_step, stdout_console
+from bulkreact.cli.output.console import print_step, print_wrapped, stdout_console
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.status_view import snapshot_lines, watch_run
-from bulkreact.cli.output.terminal import echo, outward
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_INTERRUPTED, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.next_steps import steps_at_rest
@@ -62,13 +61,12 @@ def _read(folder: Path) -> RunSnapshot:
 
 def _show(console: Console, folder: Path, snapshot: RunSnapshot, reports: Path) -> None:
     for line in snapshot_lines(snapshot):
-        # On a terminal it is wrapped between words.
-        console.print(Text(outward(line)), soft_wrap=not console.is_terminal)
+        print_wrapped(console, line)
     overview = snapshot.overview
     console.print()
     console.print(status_table(overview.counts.statuses))
     if snapshot.affected:
-        console.print(Text(outward(f"Not well: {snapshot.affected}")), soft_wrap=not console.is_terminal)
+        print_wrapped(console, f"Affected customers: {snapshot.affected}")
     if not snapshot.is_active:
         console.print()
         state = overview.status.stop_reason.state

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from bulkreact.batch.environment import Phase, StopReason
@@ -22,7 +21,7 @@ from bulkreact.runs.progress_lines import format_progress_line
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
 from bulkreact.sheets.output.report_data import NextStep
-from bulkreact.wording import plural, printable
+from bulkreact.wording import plural, printable, wrap_lines
 
 if TYPE_CHECKING:
     # The table readers take long to import, and only two commands need them.
@@ -53,15 +52,21 @@ def stdout_console() -> Console:
     return console
 
 
+def print_wrapped(console: Console, message: str) -> None:
+    """Print a message, wrapped between words on a terminal."""
+    text = wrap_lines(outward(message), console.width) if console.is_terminal else message
+    console.print(text, soft_wrap=True)
+
+
 def print_step(console: Console, step: NextStep) -> None:
     """Print what to do next: on a terminal the command is on a line of its own, to be copied whole."""
     if not console.is_terminal:
         console.print(step.line, soft_wrap=True)
         return
-    console.print(Text(outward(step.description)))
+    print_wrapped(console, step.description)
     console.print(f"  {step.command}", soft_wrap=True)
     if step.remark:
-        console.print(Text(outward(step.remark)))
+        print_wrapped(console, step.remark)
 
 
 class ConsoleReporter:
@@ -96,7 +101,7 @@ class ConsoleReporter:
         count = input_file.codes.total()
         if not count:
             return
-        self.info(f"Invalid and not to be sent: {count:,} of {input_file.count:,} rows:")
+        self.info(f"Invalid and not to be sent: {count:,} of {plural(input_file.count, 'row')}:")
         lines = list(format_errors(input_file.errors))
         for line in lines[:_PROBLEMS_SHOWN]:
             self.info(f"  {line}")
@@ -114,8 +119,16 @@ class ConsoleReporter:
         self.info(" ".join(filter(None, parts)))
 
     def outage(self, outage: OutageRecord) -> None:
-        """Print since when the service is down and when the next probe is, or that it is back."""
-        self.info(describe_outage(outage))
+        """Print since when the service is down and when the next probe is, or that it is back.
+
+        Progress that is redrawn in place shows the later probes.
+        """
+        if not (self._redraws and outage.probes and outage.next_probe_at):
+            self.info(describe_outage(outage))
+
+    @property
+    def _redraws(self) -> bool:
+        return (self._console.is_terminal and self._output.progress is not False) or bool(self._output.progress)
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
@@ -124,10 +137,9 @@ class ConsoleReporter:
         if output.quiet or output.progress is False or not phase.progress.total:
             yield
             return
-        is_redrawn = self._console.is_terminal or output.progress
         with (
             showing_progress(self._console, phase)
-            if is_redrawn
+            if self._redraws
             else reporting_progress(phase, lambda snapshot: self._line(format_progress_line(snapshot)))
         ):
             yield
@@ -166,7 +178,7 @@ class ConsoleReporter:
         if results.amounts:
             self._wrap(f"Sum of the rows to be sent: {results.amounts.describe()}.")
         if results.affected and not results.is_unchanged:
-            self._wrap(f"Not well: {results.affected}")
+            self._wrap(f"Affected customers: {results.affected}")
 
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:
@@ -184,12 +196,7 @@ class ConsoleReporter:
             self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 
     def _wrap(self, message: str) -> None:
-        """Print a message, wrapped between words on a terminal."""
-        if self._console.is_terminal:
-            text = outward(message.lstrip())
-            self._console.print(Padding(Text(text), (0, 0, 0, len(message) - len(text))))
-        else:
-            self._line(message)
+        print_wrapped(self._console, message)
 
     def _line(self, line: str) -> None:
         """Print a line unwrapped: paths and commands must be copyable."""

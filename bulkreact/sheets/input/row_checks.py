@@ -80,7 +80,10 @@ def find_cut_off(cells: int, layout: ColumnLayout) -> CellError | None:
     needed = max(index or 0 for index in (*layout.ids, *layout.optional.values(), *layout.results.values()))
     if needed < cells:
         return None
-    reason = f"the file ends within this row, after {cells} cells and without a line end: it was probably cut off"
+    ending = "" if cells == 1 else "s"
+    reason = (
+        f"the file ends within this row, after {cells} cell{ending} and without a line end: it was probably cut off"
+    )
     return CellError(RAGGED_ROW, "", "", reason)
 
 

@@ -84,7 +84,7 @@ def test_a_file_that_could_be_sent_as_a_whole_is_a_success(program: Program) -> 
     [
         ((), [], "has no rows"),
         (("--max-rows", "3"), ROWS, "more than the 3 that --max-rows allows"),
-        (("--strict",), ROWS, "1 of 6 rows are invalid"),
+        (("--strict",), ROWS, "1 of 6 rows is invalid"),
         (("--sheet", "x"), ROWS, "is no workbook"),
     ],
 )

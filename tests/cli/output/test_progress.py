@@ -12,7 +12,7 @@ from bulkreact.batch.environment import Phase, PhaseProgress, WaitReason, WaitSt
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
 from bulkreact.cli.output.progress_view import ProgressView, reporting_progress, showing_progress
-from bulkreact.models import Response, Target
+from bulkreact.models import OutageRecord, Response, Target
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress, format_waits
 from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot, estimate_time_left
@@ -259,3 +259,15 @@ def test_a_terminal_shows_the_lines_in_place(tmp_path: Path) -> None:
     assert "1/2  at least 1:00 left  0 failed" in capture.get()
     assert "1 row waits: busy; next call in 1:00 (attempt 2)" in capture.get()
     assert "2/2  0:00 left" in capture.get()
+
+
+@pytest.mark.parametrize(("progress", "lines"), [(True, 2), (False, 4), (None, 4)])
+def test_the_probes_of_an_outage_scroll_by_only_where_progress_is_not_redrawn(
+    capsys: pytest.CaptureFixture[str], *, progress: bool | None, lines: int
+) -> None:
+    reporter = ConsoleReporter(Output(Path(), progress=progress))
+    at = "2026-11-30T09:00:00.000Z"
+    for probes in range(3):
+        reporter.outage(OutageRecord(at, "", at, probes, "http-503"))
+    reporter.outage(OutageRecord(at, at, "", 3, "http-503"))
+    assert len(capsys.readouterr().err.splitlines()) == lines

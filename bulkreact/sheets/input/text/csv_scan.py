@@ -13,6 +13,7 @@ from bulkreact.sheets.input.header_search import FoundHeader, find_header
 from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError
 from bulkreact.sheets.input.text.clean_text import CleanText
 from bulkreact.sheets.input.text.short_rows import ShortRows
+from bulkreact.wording import plural
 
 if TYPE_CHECKING:
     import _csv
@@ -177,7 +178,7 @@ class _RecordScanner:
         named = len(self._header)
         if self._short_rows.possible and self.is_short(record) and self._short_rows.is_ambiguous(record):
             problem = (
-                f"{self._name}: row {number} has {len(record)} cells, fewer than the {named} of the header, and its "
+                f"{self._name}: row {number} has {plural(len(record), 'cell')}, fewer than the {named} of the header, and its "
                 "ids may belong to other columns than those above them. Look for a header with a comma in it: put "
                 "quotation marks around it."
             )

@@ -151,7 +151,7 @@ class TextTable:
                 yield chunk.loc[chunk.index > header_index] if read - len(chunk) <= header_index else chunk
         if read < scan.records:
             raise FileRefusedError.plain(
-                f"{self._name} has {scan.records} lines of data but only {read} could be read. "
+                f"{self._name} has {plural(scan.records, 'line')} of data but only {read} could be read. "
                 "Look for a broken quotation mark, and save the file again."
             )
 
