@@ -14,10 +14,9 @@ from bulkreact.inbox.foreign_file import FileChangedError, FileSnapshot, digest_
 from bulkreact.inbox.ledger import LedgerEntry
 from bulkreact.inbox.report_links import link_to_copies
 from bulkreact.inbox.scan import DONE, FAILED
-from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import RESULTS
-from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
+from bulkreact.sheets.output.results_xlsx import WORKBOOK, failed_file_in
 from bulkreact.wording import describe_error, printable
 
 
@@ -61,7 +60,7 @@ class FileMover:
         if self.keep:
             return None
         with _as_results_error(entry.file_name):
-            names = (RESULTS, WORKBOOK, *(() if ended_well else (_failed_file(run),)))
+            names = (RESULTS, WORKBOOK, *(() if ended_well else (failed_file_in(run),)))
             copies = {
                 name: file_moves.copy(run / name, self._folder(DONE), _copy_name(entry, name)).name
                 for name in names
@@ -103,10 +102,6 @@ def _copy_name(entry: LedgerEntry, name: str) -> str:
     end = f".{entry.run_id}.{name}"
     stem = file_moves.truncate_name(file_moves.stem_of(entry.file_name), spare=len(os.fsencode(end)))
     return f"{stem}{end}"
-
-
-def _failed_file(run: Path) -> str:
-    return FAILED_WORKBOOK if (run / FAILED_WORKBOOK).is_file() else results_csv.FAILED
 
 
 @contextmanager

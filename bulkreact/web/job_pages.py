@@ -11,6 +11,7 @@ from bulkreact.batch.journal.kept_rows import KeptRows
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.row_pages import RowFilter
 from bulkreact.errors import JournalUnreadableError
+from bulkreact.sheets.output.results_xlsx import failed_file_in
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.downloads import file_response, job_files, save_name
 from bulkreact.web.file_checks import result_of
@@ -122,10 +123,12 @@ async def run_rows(site: Site, visit: Visit, run_id: str, *, show: str = "all") 
     )
 
     def read() -> list[tuple[int, Document]]:
-        with JournalReader(site.settings.reports / run_id) as journal:
+        folder = site.settings.reports / run_id
+        with JournalReader(folder) as journal:
             header = journal.metadata.header
             page = journal.result_page(row_filter, after=after, limit=per + 1)
-        return [(row.ordinal, result_row(row, header)) for row in page]
+        failed_file = failed_file_in(folder)
+        return [(row.ordinal, result_row(row, header, failed_file)) for row in page]
 
     try:
         return _page(visit, await asyncio.to_thread(read), per, show, tuple(_AFTER_RUN))

@@ -14,8 +14,9 @@ from bulkreact.batch.journal.outcome_tail import InputCounts
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import SUCCESSES, Status
-from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
+from bulkreact.partnercenter.error_codes.lookup import lookup_outcome, name_failed_file
 from bulkreact.runs.run_record import read_run
+from bulkreact.sheets.output.results_xlsx import failed_file_in
 from bulkreact.timestamps import iso_seconds
 from bulkreact.web.run_numbers import ProcessReport, Reason, RunNumbers
 
@@ -70,7 +71,7 @@ class RunTail:
             settled=min(rows.rows, statuses.total()),
             well=well,
             counts={status.value: statuses[status] for status in Status if statuses[status]},
-            reasons=_describe(reasons),
+            reasons=_describe(reasons, self._folder),
             started_at=session.started_at,
             ended_at=session.ended_at,
             ceiling=session.configured_per_minute,
@@ -101,7 +102,7 @@ def final_numbers(folder: Path) -> RunNumbers:
         well=well,
         excluded=excluded,
         counts={status: number for status, number in statuses.items() if number},
-        reasons=_describe(reasons),
+        reasons=_describe(reasons, folder),
         calls=calls,
         started_at=run.metadata.created_at,
         ended_at=session.ended_at if session else None,
@@ -110,15 +111,16 @@ def final_numbers(folder: Path) -> RunNumbers:
     )
 
 
-def _describe(reasons: Counter[_Reason]) -> tuple[Reason, ...]:
+def _describe(reasons: Counter[_Reason], folder: Path) -> tuple[Reason, ...]:
+    failed_file = failed_file_in(folder)
     by_code: dict[str, Reason] = {}
     for (status, code, http_status), number in (+reasons).most_common():
         entry = lookup_outcome(Status(status), http_status, code)
-        known = by_code.get(code or status)
+        known, advice = by_code.get(code or status), name_failed_file(entry.advice, failed_file)
         by_code[code or status] = (
             replace(known, rows=known.rows + number)
             if known
-            else Reason(code or status, number, entry.description, entry.responsible.value, entry.advice)
+            else Reason(code or status, number, entry.description, entry.responsible.value, advice)
         )
     return tuple(sorted(by_code.values(), key=lambda reason: (-reason.rows, reason.code))[:_REASONS])
 

@@ -262,9 +262,9 @@ def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
     }
 
 
-def result_row(row: PageRow, header: Sequence[str]) -> Document:
-    """Return a row with its outcome."""
-    result = dict(zip(RESULT_COLUMNS, result_cells(row.result)[-len(RESULT_COLUMNS) :], strict=True))
+def result_row(row: PageRow, header: Sequence[str], failed_file: str) -> Document:
+    """Return a row with its outcome; its advice names the file in which it can be corrected."""
+    result = dict(zip(RESULT_COLUMNS, result_cells(row.result, failed_file)[-len(RESULT_COLUMNS) :], strict=True))
     call = row.result.outcome.call
     return {
         "row": row.result.number,

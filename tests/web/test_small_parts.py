@@ -1,19 +1,23 @@
 """The chain of the trail, names of uploads, addresses, sizes, buckets and the page's words."""
 
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkreact.models import Status
 from bulkreact.web import texts
 from bulkreact.web.audit import FIRST, AuditLine, chain_hash
+from bulkreact.web.live import final_numbers
 from bulkreact.web.plan_file import OPTION_DEFAULTS, keep_mapped, reading_arguments
 from bulkreact.web.rate_limits import Bucket, Door
 from bulkreact.web.run_numbers import AtWork, Ended, RunFacts, Unstarted, judge
 from bulkreact.web.serve_settings import is_safe_next, parse_loopback, parse_public_url, parse_size
 from bulkreact.web.uploads import clean_name, shown_name
 from bulkreact.web.views import named_cells
+from tests.support.made_runs import make_run
 
 LINE = AuditLine(1, "2026-03-01T08:00:00.000Z", "local", "Zoë", "127.0.0.1", 1, 1, "uploaded", "a")
 
@@ -166,3 +170,11 @@ def test_what_has_become_of_a_run_follows_from_what_is_there(
     facts: RunFacts, own: int | None, begun: bool, expected: object
 ) -> None:
     assert judge(facts, own, has_begun=begun) == expected
+
+
+@pytest.mark.parametrize("name", ["failed.csv", "failed.xlsx"])
+def test_advice_names_the_file_that_can_be_corrected(tmp_path: Path, name: str) -> None:
+    folder = make_run(tmp_path / "20260301T120000Z-test-0000", 2, Status.FAILED)
+    (folder / name).touch()
+    (reason,) = final_numbers(folder).reasons
+    assert reason.advice.endswith(f"run {name}.")

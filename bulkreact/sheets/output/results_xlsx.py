@@ -7,7 +7,7 @@ from pathlib import Path
 from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
 from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.sheets.output.edited_files import note_digest
-from bulkreact.sheets.output.results_csv import RowCounts
+from bulkreact.sheets.output.results_csv import FAILED, RowCounts
 from bulkreact.sheets.output.sheet_layout import ADVICE_WIDTH, InputColumns, SheetLayout, lay_out
 from bulkreact.sheets.output.xlsx_writer import (
     MOST_COLUMNS,
@@ -37,6 +37,11 @@ COLOURS = {
     Status.FAILED: _ORANGE,
     Status.INVALID: _ORANGE,
 }
+
+
+def failed_file_in(folder: Path) -> str:
+    """Return the name of the file in a folder of results in which failed rows are corrected: a workbook if there is one."""
+    return FAILED_WORKBOOK if (folder / FAILED_WORKBOOK).is_file() else FAILED
 
 
 def size_error(rows: int, columns: int) -> str:
