@@ -2,6 +2,8 @@
 
 import errno
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 
 EXIT_SUCCESS = 0
 EXIT_SOME_FAILED = 1
@@ -62,21 +64,55 @@ class OutputRefusedError(InputRefusedError):
     """An output would be written over something else."""
 
 
+class RefusalCode(StrEnum):
+    """Why a file is refused, for programs that offer the remedy."""
+
+    NO_HEADER = "no-header"
+    MISSING_COLUMNS = "missing-columns"
+    AMBIGUOUS_COLUMNS = "ambiguous-columns"
+    NO_SHEET = "no-sheet"
+    HIDDEN_ROWS = "hidden-rows"
+    NO_ROWS = "no-rows"
+    TOO_MANY_ROWS = "too-many-rows"
+    INVALID_ROWS = "invalid-rows"
+    NOT_A_TABLE = "not-a-table"
+    PROTECTED = "protected"
+    OLD_EXCEL = "old-excel"
+    BAD_ENCODING = "bad-encoding"
+    OTHER_BYTES = "other-bytes"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalFacts:
+    """What a program needs to offer the remedy: the code, and what is known of the file; both counts are of rows."""
+
+    code: RefusalCode = RefusalCode.NOT_A_TABLE
+    header: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
+    hidden_rows: int | None = None
+    rows: int | None = None
+
+
+_NO_FACTS = RefusalFacts()
+
+
 class FileRefusedError(InputRefusedError):
     """The input file itself must be corrected; nothing else is wrong.
 
-    ``public`` is the reason for people who may not be allowed to read the file: it quotes nothing of it that has not
+    ``facts`` are for programs. ``public`` is the reason for people who may not be allowed to read the file: it quotes nothing of it that has not
     passed as a table. It is empty if there is no such reason.
     """
 
-    def __init__(self, message: str, *, public: str = "") -> None:
+    def __init__(self, message: str, *, public: str = "", facts: RefusalFacts = _NO_FACTS) -> None:
         super().__init__(message)
         self.public = public
+        self.facts = facts
 
     @classmethod
-    def plain(cls, message: str) -> "FileRefusedError":
+    def plain(cls, message: str, code: RefusalCode = RefusalCode.NOT_A_TABLE) -> "FileRefusedError":
         """Return an error with a message that quotes nothing of the file."""
-        return cls(message, public=message)
+        return cls(message, public=message, facts=RefusalFacts(code))
 
 
 class ReaderNotStartedError(BulkreactError):

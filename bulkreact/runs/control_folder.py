@@ -18,13 +18,14 @@ from typing import Protocol
 from bulkreact.batch.environment import Phase
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import open_private
+from bulkreact.runs.own_outputs import PROGRESS
 from bulkreact.runs.progress_meter import ProgressMeter
 from bulkreact.runs.repetition import loop_time, repeating
 from bulkreact.runs.work_report import Activity, WorkReport
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error
 
-PROGRESS, STOP, STOP_NOW = "progress.json", "stop", "stop-now"
+STOP, STOP_NOW = "stop", "stop-now"
 _LOOK_SECONDS = 0.2
 _REPORT_SECONDS = 1.0
 

@@ -4,15 +4,17 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bulkreact.batch.journal.journal import create
+from bulkreact.batch.journal.problem_table import RowProblem
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
-from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.runs.next_steps import input_arguments
 from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
@@ -21,6 +23,7 @@ from bulkreact.wording import plural, printable
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
+    from bulkreact.sheets.input.source_format import SourceFormat
 
 _THREADS = "OPENBLAS_NUM_THREADS"
 _STANDARD_INPUT = "-"
@@ -76,8 +79,19 @@ def _copy_stream(stream: BinaryIO, path: Path, limits: ReadLimits) -> None:
         raise UnreadableError(f"cannot be copied into {path.parent}: {error.strerror}. Nothing was sent.") from None
 
 
-def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, all_errors: bool = False) -> LoadedInput:
-    """Put the rows of an input into a draft's journal; FileRefusedError if the whole input is refused."""
+def load_input(
+    folder: Path,
+    source: str,
+    path: Path,
+    options: LoadOptions,
+    *,
+    all_errors: bool = False,
+    on_problem: Callable[[RowProblem], None] | None = None,
+) -> LoadedInput:
+    """Put the rows of an input into a draft's journal; FileRefusedError if the whole input is refused.
+
+    ``on_problem`` gets everything that is wrong with cells.
+    """
     name, input_file = shown_name(source), None
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
@@ -86,6 +100,8 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
             input_file = InputFile(
                 path, max_rows=options.max_rows, name=name, options=options.input, all_errors=all_errors
             )
+            if on_problem:
+                input_file.on_error = partial(_pass_on, on_problem, input_file.source)
             create(folder, input_file.rows())
             input_file.check_bytes()
             digest = input_file.digest
@@ -99,8 +115,15 @@ def load_input(folder: Path, source: str, path: Path, options: LoadOptions, *, a
         # With a layout, it has passed as a table: what its rows have may be quoted to everybody.
         quotable = str(error) if input_file else ""
         public = error.public if isinstance(error, FileRefusedError) else ""
-        raise FileRefusedError(str(error), public=public or quotable) from None
+        facts = error.facts if isinstance(error, FileRefusedError) else RefusalFacts(RefusalCode.UNREADABLE)
+        raise FileRefusedError(str(error), public=public or quotable, facts=facts) from None
     return LoadedInput(input_file, digest, input_arguments(options.input))
+
+
+def _pass_on(on_problem: Callable[[RowProblem], None], source: "SourceFormat", error: RowError) -> None:
+    for cell in error.errors:
+        name = source.cell_name(error.number, cell.column)
+        on_problem(RowProblem(error.number, cell.column, name, cell.value, cell.code, cell.reason, cell.remedy))
 
 
 @contextmanager
@@ -125,14 +148,18 @@ def name_of(source: str) -> str:
 
 def _check(input_file: "InputFile", options: LoadOptions) -> None:
     if not input_file.count and not options.allow_empty:
-        raise InputRefusedError(f"{input_file.name} has no rows. If that is as it should be, add --allow-empty.")
+        raise FileRefusedError(
+            f"{input_file.name} has no rows. If that is as it should be, add --allow-empty.",
+            facts=replace(input_file.facts, code=RefusalCode.NO_ROWS),
+        )
     if options.strict and input_file.codes:
         invalid = input_file.codes.total()
         lines = "".join(f"\n  {line}" for line in format_errors(input_file.errors))
         more = invalid - len(input_file.errors)
         rest = f"\n  … and {more:,} more" if more else ""
         verb = "is" if invalid == 1 else "are"
-        raise InputRefusedError(
+        raise FileRefusedError(
             f"{input_file.name}: {invalid:,} of {plural(input_file.count, 'row')} {verb} invalid, and --strict allows none. "
-            f"Nothing was sent.{lines}{rest}"
+            f"Nothing was sent.{lines}{rest}",
+            facts=replace(input_file.facts, code=RefusalCode.INVALID_ROWS),
         )

@@ -14,3 +14,7 @@ class OutputKind(StrEnum):
     RESULTS_FOLDER = "a folder of results"
     SUMMARY = "a run's summary"
     REPORT = "a run's report"
+    ROWS = "the rows of a plan"
+    PLAN_FOLDER = "a folder of a plan"
+    PROGRESS = "a report of progress"
+    CONTROL_FOLDER = "a folder through which a process is watched"

@@ -16,7 +16,7 @@ from pathlib import Path
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import OutputRefusedError
 from bulkreact.runs.output_kinds import OutputKind
-from bulkreact.runs.own_outputs import RESULT_FILES, is_own_output
+from bulkreact.runs.own_outputs import FOLDER_FILES, is_own_output
 from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import DescribedError
 
@@ -77,8 +77,8 @@ def find_problem(output: OutputPath) -> str:
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
             return f"{output} is a link, and links are not followed: name the file itself."
-        if kind is OutputKind.RESULTS_FOLDER:
-            files = (OutputPath(output.option, path / name, file_kind) for name, file_kind in RESULT_FILES.items())
+        if kind in FOLDER_FILES:
+            files = (OutputPath(output.option, path / name, other) for name, other in FOLDER_FILES[kind].items())
             return next(filter(None, map(find_problem, files)), "")
         if not stat.S_ISREG(mode):
             return f"{output} is not a regular file: name another."
@@ -93,7 +93,7 @@ def find_problem(output: OutputPath) -> str:
 
 def _problems(output: OutputPath, others: Mapping[str, Path | int], reports: Path | None) -> Iterator[str]:
     """Yield what is wrong with an output, at most one sentence."""
-    path, is_folder = output.path, output.kind is OutputKind.RESULTS_FOLDER
+    path, is_folder = output.path, output.kind in FOLDER_FILES
     overwritten = next((name for name, other in others.items() if _is_same_file(path, other)), "")
     if str(path) == "-":
         yield f"{output} names no file: name one, or leave it out."
@@ -106,7 +106,7 @@ def _problems(output: OutputPath, others: Mapping[str, Path | int], reports: Pat
     elif reports and _is_record(path, reports):
         yield f"{output} is a name that the program uses itself in {reports}: name another."
     # Metrics that cannot be written are worth a warning.
-    elif output.kind not in {OutputKind.METRICS, OutputKind.RESULTS_FOLDER} and not _is_writable(path):
+    elif output.kind not in {OutputKind.METRICS, *FOLDER_FILES} and not _is_writable(path):
         yield f"{output} cannot be written: there is no folder {path.parent} that can be. Name another."
 
 

@@ -42,6 +42,14 @@ RESULT_FILES: Mapping[str, OutputKind] = {
     results_csv.SUMMARY: OutputKind.SUMMARY,
     report_html.REPORT: OutputKind.REPORT,
 }
+PROGRESS = "progress.json"
+PLAN_NAME, ROWS_NAME = "plan.json", "rows.sqlite3"
+# What is written into a folder that an option names.
+FOLDER_FILES: Mapping[OutputKind, Mapping[str, OutputKind]] = {
+    OutputKind.RESULTS_FOLDER: RESULT_FILES,
+    OutputKind.CONTROL_FOLDER: {PROGRESS: OutputKind.PROGRESS},
+    OutputKind.PLAN_FOLDER: {PLAN_NAME: OutputKind.PLAN, ROWS_NAME: OutputKind.ROWS},
+}
 
 
 def is_own_output(path: Path, kind: OutputKind) -> bool:
@@ -101,10 +109,18 @@ def _has(*patterns: bytes) -> Callable[[Path], bool]:
     return has_all
 
 
+def _is_plan(path: Path) -> bool:
+    """Return whether a file has a plan, or the refusal of one."""
+    whole = _has(rb'\s*\{\s*"', rb'"digest"\s*:', rb'"targets(_omitted)?"\s*:', rb'"problems"\s*:')
+    return whole(path) or _has(rb'\s*\{\s*"refused"\s*:\s*\{\s*"code"')(path)
+
+
 _RECOGNIZERS: Mapping[OutputKind, Callable[[Path], bool]] = {
     OutputKind.RESULTS: _is_results,
     OutputKind.METRICS: _has(rb"# HELP bulkreact_"),
-    OutputKind.PLAN: _has(rb'\s*\{\s*"', rb'"digest"\s*:', rb'"targets"\s*:', rb'"problems"\s*:'),
+    OutputKind.PLAN: _is_plan,
+    OutputKind.PROGRESS: _has(rb'\{"time": "', rb'"pid": [0-9]+', rb'"phase": "'),
+    OutputKind.ROWS: _has(rb"SQLite format 3\0", rb"CREATE TABLE problems \(\s+ordinal"),
     OutputKind.DISCOVERY: _is_discovery,
     OutputKind.TEMPLATE: _is_template,
     OutputKind.SUMMARY: _has(rb'\s*\{\s*"run_id"\s*:', rb'"counts"\s*:', rb'"error_codes"\s*:'),

@@ -49,9 +49,10 @@ class ColumnError(Exception):
     The ``reason`` says what is missing or ambiguous and quotes nothing of the header, unlike the text behind it.
     """
 
-    def __init__(self, reason: str, quoted: str = "") -> None:
+    def __init__(self, reason: str, quoted: str = "", *, is_ambiguous: bool = False) -> None:
         super().__init__(f"{reason}. {quoted}" if quoted else f"{reason}.")
         self.reason = reason
+        self.is_ambiguous = is_ambiguous
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def find_layout(
     ids = [column_index(header, column, rule.named.get(column)) for column in ID_COLUMNS]
     customer, subscription, entitlement = ids
     if customer is None or subscription is None or len({*ids}) < len(ids):
-        raise ColumnError("--map names one header for two columns")
+        raise ColumnError("--map names one header for two columns", is_ambiguous=True)
     results = find_result_columns(header)
     if results and guarded:
         header = list(map(unguard, header))
@@ -131,7 +132,9 @@ def column_index(header: Sequence[str], column: str, named: str | None = None) -
         if len(indexes) > 1:
             names = " and ".join(repr(header[index]) for index in indexes)
             fix = f"Rename all but one, or choose with --map {column}=HEADER"
-            raise ColumnError(f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}.")
+            raise ColumnError(
+                f"{len(indexes)} columns claim to be {column}. {fix}", f"They are {names}.", is_ambiguous=True
+            )
         return indexes[0] if indexes else None
     return _only_index(header, named, f"--map {column}=")
 
@@ -141,9 +144,8 @@ def _only_index(header: Sequence[str], name: str, option: str) -> int:
     indexes = find_by_name(header, name)
     if len(indexes) != 1:
         count = "no" if not indexes else "more than one"
-        raise ColumnError(
-            f"{option}{shell_quote(name)}: {count} column is called that", f"There are: {_quote_names(header)}."
-        )
+        reason = f"{option}{shell_quote(name)}: {count} column is called that"
+        raise ColumnError(reason, f"There are: {_quote_names(header)}.", is_ambiguous=bool(indexes))
     return indexes[0]
 
 

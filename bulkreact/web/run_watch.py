@@ -7,7 +7,8 @@ from msgspec import DecodeError, json
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import JournalUnreadableError
-from bulkreact.runs.control_folder import PROGRESS, STOP, STOP_NOW
+from bulkreact.runs.control_folder import STOP, STOP_NOW
+from bulkreact.runs.own_outputs import PROGRESS
 from bulkreact.runs.reserved_ids import is_reserved
 from bulkreact.runs.run_record import read_run
 from bulkreact.web.run_numbers import ProcessReport, RunFacts

@@ -216,6 +216,15 @@ def test_a_folder_that_cannot_be_made_is_refused(program: Program, partner: Part
     assert (result.code, "--control" in result.err, partner.requests()) == (2, True, []), result.err
 
 
+def test_a_report_of_another_program_is_left_alone(program: Program, partner: Partner) -> None:
+    write(program, 1)
+    (program.folder / "control").mkdir()
+    (program.folder / "control" / "progress.json").write_text('{"mine": 1}')
+    result = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--control", "control")
+    assert (result.code, "--control" in result.err, partner.requests()) == (2, True, []), result.err
+    assert progress(program.folder / "control") == {"mine": 1}
+
+
 async def test_work_that_begins_after_stop_now_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signals = list[int]()
     monkeypatch.setattr(signal, "pthread_kill", lambda _thread, number: signals.append(number))

@@ -313,10 +313,12 @@ def test_every_option_that_names_a_file_says_whether_it_is_read_or_written() -> 
     params = [param for command in commands if command for param in command.params]
     # These are folders, and the configuration file, which is never an earlier output.
     undeclared = {str(param.name) for param in params if type(param.type) is click.Path} - {"config"}
-    assert undeclared == {"reports", "inbox"}
+    assert undeclared == {"data", "inbox", "reports"}
     assert {param.type.kind for param in params if isinstance(param.type, OutputFile)} == set(OutputKind) - {
-        OutputKind.SUMMARY,
+        OutputKind.PROGRESS,
         OutputKind.REPORT,
+        OutputKind.ROWS,
+        OutputKind.SUMMARY,
     }
     assert {str(param.name) for param in params if isinstance(param.type, InputName)} == {"source", "complete"}
     assert sum(isinstance(param.type, ReadablePath) for param in params) > 5

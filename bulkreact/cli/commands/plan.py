@@ -3,6 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +20,15 @@ from bulkreact.cli.options.input import input_options, read_load_options, sha256
 from bulkreact.cli.options.paths import InputName, OutputFile
 from bulkreact.cli.output.console import print_wrapped, stdout_console
 from bulkreact.cli.output.plan_customers import customer_lines, sum_lines
-from bulkreact.cli.output.plan_json import PlanDocument, PresentState, days_left, format_json
+from bulkreact.cli.output.plan_json import MOST_LISTED, PlanDocument, PresentState, days_left, format_json
 from bulkreact.cli.output.terminal import echo
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, InputRefusedError
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
 from bulkreact.runs.column_sums import sum_planned
-from bulkreact.runs.input_reader import load_input, open_input
+from bulkreact.runs.input_reader import LoadedInput, load_input, open_input
+from bulkreact.runs.kept_plan import KeptPlan, format_refusal, keeping_plan
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.settings import URGENT_WITHIN
@@ -36,9 +38,6 @@ from bulkreact.wording import describe_error, estimate_duration, plural
 
 if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
-
-# In rows of the input: a million targets are 180 MB.
-_TARGETS_PRINTED = 10_000
 
 
 @click.command("plan", cls=ConfiguredCommand)
@@ -54,24 +53,42 @@ _TARGETS_PRINTED = 10_000
     type=OutputFile(OutputKind.PLAN),
     help="Save that object in a file, for 'bulkreact run --plan' to compare with.",
 )
+@click.option(
+    "--keep",
+    type=OutputFile(OutputKind.PLAN_FOLDER),
+    help="For programs: leave the plan in this folder, as plan.json, and rows.sqlite3 with all rows and problems.",
+)
 @sha256_option
 @click.pass_context
-def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | None, **_: object) -> None:
+def command(
+    ctx: click.Context, /, source: str, *, online: bool, out: Path | None, keep: Path | None, **_: object
+) -> None:
     """Show what a run of INPUT would send, how long that would take, and everything that is wrong with it.
 
     Nothing is reactivated, and without --online nothing is called and no credentials are needed. Every row could be
     sent: exit code 0; some are invalid: 1.
     """
     options = read_load_options(ctx.params)
-    as_json, rate = ctx.params["json"], ctx.params["rate"]
-    with tempfile.TemporaryDirectory() as name, open_input(source, options.input.limits) as path:
-        folder = Path(name)
-        loaded = load_input(folder, source, path, options, all_errors=True)
-        plan = preview_run(folder)
-        reads = read_online(ctx, planned_targets(folder)) if online else None
-        planned_sum = sum_planned(folder, loaded.input_file.header, loaded.input_file.sum_header)
-        document = PlanDocument(folder, loaded, plan, rate, _present_state(plan, reads), utc_now(), planned_sum)
-        for remark in _remarks(loaded.input_file):
+    as_json = ctx.params["json"]
+    with keeping_plan(keep) if keep else tempfile.TemporaryDirectory() as files:
+        kept = files if isinstance(files, KeptPlan) else None
+        folder = kept.draft if kept else Path(str(files))
+        try:
+            with open_input(source, options.input.limits) as path:
+                loaded = load_input(
+                    folder, source, path, options, all_errors=not kept, on_problem=kept.add if kept else None
+                )
+        except FileRefusedError as error:
+            if kept:
+                kept.refuse(error)
+            if as_json:
+                echo(format_refusal(error), end="")
+            raise
+        document = _document(ctx, folder, loaded, online=online)
+        if kept:
+            document = replace(document, problem_count=kept.store_problems())
+        remarks = list(_remarks(loaded.input_file))
+        for remark in remarks:
             echo(remark, err=True)
         if out:
             _save(out, document)
@@ -79,7 +96,16 @@ def command(ctx: click.Context, /, source: str, *, online: bool, out: Path | Non
             _print(document, saved=out is not None)
         else:
             print_wrapped(stdout_console(), "\n".join(_lines(document)))
+        if kept:
+            kept.publish(format_json(document.kept_members(remarks)))
     ctx.exit(EXIT_SOME_FAILED if loaded.input_file.codes else EXIT_SUCCESS)
+
+
+def _document(ctx: click.Context, folder: Path, loaded: LoadedInput, *, online: bool) -> PlanDocument:
+    plan = preview_run(folder)
+    reads = read_online(ctx, planned_targets(folder)) if online else None
+    planned_sum = sum_planned(folder, loaded.input_file.header, loaded.input_file.sum_header)
+    return PlanDocument(folder, loaded, plan, ctx.params["rate"], _present_state(plan, reads), utc_now(), planned_sum)
 
 
 def _present_state(plan: RunPreview, reads: dict[int, StatusRead] | None) -> PresentState:
@@ -108,7 +134,7 @@ def _save(out: Path, document: PlanDocument) -> None:
 
 def _print(document: PlanDocument, *, saved: bool) -> None:
     """Write the plan to standard output, without the targets of a large input."""
-    too_many = document.loaded.input_file.count > _TARGETS_PRINTED
+    too_many = document.loaded.input_file.count > MOST_LISTED
     if too_many:
         where = "They are in the file that --out names." if saved else "Save them with --out FILE."
         echo(f"The {document.plan.valid:,} targets are left out of what is printed. {where}", err=True)
@@ -146,6 +172,8 @@ def _plan_lines(document: PlanDocument) -> Iterator[str]:
     if input_file.codes:
         yield f"Invalid:   {input_file.codes.total():,}"
         yield from (f"  {line}" for line in format_errors(input_file.errors))
+        if (more := input_file.codes.total() - len(input_file.errors)) > 0:
+            yield f"  … and {plural(more, 'other row')}: see rows.sqlite3"
     yield from customer_lines(document)
 
 

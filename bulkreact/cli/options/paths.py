@@ -21,9 +21,9 @@ class ReadablePath(click.Path):
 
 
 class OutputFile(click.Path):
-    """A file, or a folder of results, that a command writes; it is checked before the command begins."""
+    """A file, or a folder of files, that a command writes; it is checked before the command begins."""
 
     def __init__(self, kind: OutputKind) -> None:
-        is_folder = kind is OutputKind.RESULTS_FOLDER
+        is_folder = kind in {OutputKind.CONTROL_FOLDER, OutputKind.PLAN_FOLDER, OutputKind.RESULTS_FOLDER}
         super().__init__(dir_okay=is_folder, file_okay=not is_folder, path_type=Path)
         self.kind = kind

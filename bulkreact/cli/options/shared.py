@@ -135,7 +135,7 @@ reports_option = _shown(
 run_argument = click.argument("name", metavar=RUN_METAVAR, type=RUN_NAME, default=LATEST_RUN)
 control_option = option(
     "--control",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFile(OutputKind.CONTROL_FOLDER),
     help="Report progress in this folder every second, and stop when a file stop or stop-now appears there.",
 )
 operator_option = option(

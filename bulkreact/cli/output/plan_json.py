@@ -7,12 +7,17 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from bulkreact.batch.journal.preview import RunPreview, customer_cells, planned_targets, rows_per_customer
+from bulkreact.batch.journal.problem_table import stored_problems
 from bulkreact.runs.column_sums import PlannedSum
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 
 _ITEMS_PER_PIECE = 1000
+# In rows of the input: a million targets are 180 MB.
+MOST_LISTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class NestedObject:
 
 @dataclass(frozen=True, slots=True)
 class PlanDocument:
-    """A plan whose rows are in the journal of a folder, and the sum of a column of it."""
+    """A plan whose rows are in the journal of a folder, and the sum of a column of it.
+
+    ``problem_count`` is the number of problems that are in the journal too, None if the input has them all in memory.
+    """
 
     folder: Path
     loaded: LoadedInput
@@ -55,6 +63,7 @@ class PlanDocument:
     present: PresentState
     now: datetime
     planned_sum: PlannedSum | None = None
+    problem_count: int | None = None
 
     @property
     def name_column(self) -> int | None:
@@ -62,7 +71,26 @@ class PlanDocument:
         input_file = self.loaded.input_file
         return customer_name_column(input_file.header, input_file.name_header)
 
-    def members(self, *, with_targets: bool = True) -> Iterator[tuple[str, object]]:
+    def kept_members(self, remarks: Iterable[str]) -> Iterator[tuple[str, object]]:
+        """Yield the members for a program that has all rows and problems beside the plan: of many rows only the first."""
+        is_large = self.loaded.input_file.count > MOST_LISTED
+        for name, value in self.members(with_targets=not is_large, most_problems=MOST_LISTED if is_large else -1):
+            if not (is_large and name == "targets"):
+                yield name, value
+        input_file, source = self.loaded.input_file, self.loaded.input_file.source
+        yield "sha256", input_file.sha256
+        yield "header", source.header
+        yield "sample", input_file.sample
+        yield "columns", source.columns
+        yield "sheet", source.sheet
+        yield "sheets", source.sheets
+        yield "header_row", source.header_row
+        yield "delimiter", source.delimiter
+        yield "encoding", source.encoding
+        yield "remarks", list(remarks)
+        yield "from_spreadsheet", input_file.from_spreadsheet
+
+    def members(self, *, with_targets: bool = True, most_problems: int = -1) -> Iterator[tuple[str, object]]:
         """Yield the members of the JSON object; without the targets their number is there instead."""
         input_file, plan, statuses, rate = (
             self.loaded.input_file,
@@ -89,7 +117,9 @@ class PlanDocument:
         yield "targets", JsonArray(planned_targets(self.folder) if with_targets else ())
         deadlines = self.present.deadlines.items()
         yield "deadlines", JsonArray([row, deadline, days_left(deadline, self.now)] for row, deadline in deadlines)
-        yield "problems", JsonArray(self._problems())
+        if self.problem_count and 0 <= most_problems < self.problem_count:
+            yield "problems_omitted", self.problem_count - most_problems
+        yield "problems", JsonArray(self._problems(most_problems))
 
     def _sum(self, planned: PlannedSum) -> Iterator[tuple[str, object]]:
         yield from planned.members()
@@ -101,7 +131,10 @@ class PlanDocument:
             if name := format_customer_name(cell):
                 yield customer, name
 
-    def _problems(self) -> Iterator[dict[str, object]]:
+    def _problems(self, most: int) -> Iterator[dict[str, object]]:
+        if self.problem_count is not None:
+            yield from ({**asdict(problem)} for problem in stored_problems(self.folder, limit=most))
+            return
         for row_error in self.loaded.input_file.errors:
             for cell_error in row_error.errors:
                 yield {

@@ -1,11 +1,12 @@
 """Recognises the format of a file by its content, whatever its name says; what is no table is refused in words."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkreact.errors import FileRefusedError
-from bulkreact.sheets.input.read_limits import ReadLimits, refusing
+from bulkreact.errors import FileRefusedError, RefusalCode
+from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
 from bulkreact.sheets.input.unpacked_file import open_unpacked
 
 _START_LENGTH = 4096
@@ -15,8 +16,13 @@ _TAR = slice(257, 262)
 _UNPACK = "Unpack it, and run the file inside"
 _EXPORT = "Export the table as CSV, or save it as .xlsx"
 _SAVE_AS_WORKBOOK = "Open it in Excel and save it as .xlsx"
+_CONTAINER = b"\xd0\xcf\x11\xe0"
+# The stream that containers of encrypted workbooks have, and those of old ones have not.
+_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+_PIECE = 1 << 20
+_OLD_EXCEL = ("an Excel workbook of the old kind", "an Excel worksheet of the oldest kind")
 _OTHER_FORMATS = {
-    b"\xd0\xcf\x11\xe0": (
+    _CONTAINER: (
         "an Excel workbook of the old kind (.xls), or one with a password",
         "Save it as .xlsx without a password",
     ),
@@ -75,8 +81,22 @@ def detect_format(path: Path, name: str) -> FileFormat:
             start = _read_start(path, compressed=True)
     if other := _describe_other(start):
         what, remedy = other
-        raise FileRefusedError.plain(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.")
+        code = RefusalCode.OLD_EXCEL if what.startswith(_OLD_EXCEL) else RefusalCode.NOT_A_TABLE
+        if start.startswith(_CONTAINER) and _is_encrypted(path, compressed=compressed):
+            code = RefusalCode.PROTECTED
+        raise FileRefusedError.plain(f"{name} is {what}, not a table in .csv, .tsv, .txt or .xlsx. {remedy}.", code)
     return FileFormat(start.startswith(_ZIP), compressed)
+
+
+def _is_encrypted(path: Path, *, compressed: bool) -> bool:
+    """Return whether a container has the stream of an encrypted workbook."""
+    with open_unpacked(path, ReadLimits(), compressed=compressed) as file, suppress(UnreadableError):
+        end = b""
+        while piece := file.read(_PIECE):
+            if _ENCRYPTED_STREAM in end + piece:
+                return True
+            end = piece[-len(_ENCRYPTED_STREAM) :]
+    return False
 
 
 def _read_start(path: Path, *, compressed: bool) -> bytes:

@@ -4,14 +4,14 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
-from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.models import InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
@@ -23,16 +23,19 @@ from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_ro
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
+from bulkreact.sheets.input.source_format import SourceFormat, source_format
 from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
 
 _ERRORS_LISTED = 1000
+_SAMPLE_ROWS = 20
 
 
 class InputFile:
     """One input file; the counts are complete after ``rows`` has been read.
 
-    ``errors`` are the first 1,000, or all with ``all_errors``. ``sha256`` is of the file's bytes; ``digest`` of the
+    ``errors`` are the first 1,000, or all with ``all_errors``; ``on_error`` gets each of them, also those of totals, which
+    are left out in the end. ``sample`` has the first rows with content as they are. ``sha256`` is of the file's bytes; ``digest`` of the
     kinds and normalized ids of the valid rows, in order.
     """
 
@@ -48,6 +51,8 @@ class InputFile:
         self.path = path
         self.name = name or str(path)
         self._max_rows = max_rows
+        self.on_error: Callable[[RowError], None] = lambda _: None
+        self.sample: list[tuple[str, ...]] = []
         self._errors_listed = sys.maxsize if all_errors else _ERRORS_LISTED
         options = options or InputOptions()
         options = replace(options, limits=replace(options.limits, max_rows=max_rows))
@@ -78,6 +83,16 @@ class InputFile:
         # The numbers of rows with request ids of other targets.
         self._unproven: list[int] = []
 
+    @property
+    def facts(self) -> RefusalFacts:
+        """Return what a program needs to know of the file if it is refused."""
+        return RefusalFacts(header=self._table.header, sheets=self._table.sheets, rows=self.count)
+
+    @property
+    def source(self) -> SourceFormat:
+        """Return how the file is laid out."""
+        return source_format(self._table, self._layout)
+
     def check_bytes(self) -> None:
         """Raise FileRefusedError if the file has been replaced by another one since its rows were read."""
         if self._expected_sha256:
@@ -87,7 +102,8 @@ class InputFile:
         found = sha256_of(self.path, self.name, self._limits)
         if self._expected_sha256 and found != self._expected_sha256:
             raise FileRefusedError.plain(
-                f"{self.name} is not the file that --sha256 names: its SHA-256 is {found}. Nothing was sent."
+                f"{self.name} is not the file that --sha256 names: its SHA-256 is {found}. Nothing was sent.",
+                RefusalCode.OTHER_BYTES,
             )
         return found
 
@@ -154,7 +170,8 @@ class InputFile:
             if self.count <= self._max_rows:
                 yield row
         if self.count > self._max_rows:
-            raise InputRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}")
+            facts = replace(self.facts, code=RefusalCode.TOO_MANY_ROWS)
+            raise FileRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}", facts=facts)
 
     def _rows_without_totals(self) -> Iterator[InputRow]:
         rows = chain.from_iterable(map(self._typed_rows_of, self._table.chunks()))
@@ -163,6 +180,10 @@ class InputFile:
         self.errors = [error for error in self.errors if error.number not in self._left_out]
 
     def _typed_rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
+        if (missing := _SAMPLE_ROWS - len(self.sample)) > 0:
+            head = chunk.loc[~blank_rows(chunk)].head(missing)
+            width = len(self._table.header)
+            self.sample += [cells[:width] for cells in _cells(head)]
         rows = self._rows_of(chunk)
         return rows if self._table.is_text else map(self._with_types, rows)
 
@@ -247,6 +268,7 @@ class InputFile:
 
     def _record(self, error: RowError) -> None:
         self.codes[error.code] += 1
+        self.on_error(error)
         if len(self.errors) < self._errors_listed:
             self.errors.append(error)
 

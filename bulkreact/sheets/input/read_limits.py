@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from bulkreact.errors import FileRefusedError
+from bulkreact.errors import FileRefusedError, RefusalCode
 
 # A ratio alone says little of small files.
 _ALWAYS_UNPACKED = 16 << 20
@@ -15,6 +15,10 @@ _FEW_ROWS = 1000
 class UnreadableError(Exception):
     """A file cannot be read; the message is a sentence that begins behind its name and quotes nothing of it."""
 
+    def __init__(self, message: str, code: RefusalCode = RefusalCode.NOT_A_TABLE) -> None:
+        super().__init__(message)
+        self.code = code
+
 
 @contextmanager
 def refusing(name: str) -> Iterator[None]:
@@ -22,7 +26,7 @@ def refusing(name: str) -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        raise FileRefusedError.plain(f"{name} {error}") from None
+        raise FileRefusedError.plain(f"{name} {error}", error.code) from None
     except MemoryError:
         raise FileRefusedError.plain(
             f"{name} takes more memory to read than there is. Nothing was sent. Make more available, or split the file."
@@ -65,7 +69,7 @@ class ReadLimits:
     def check_rows(self, count: int) -> None:
         """Raise UnreadableError if so many rows with content are too many, even if every second one is a header."""
         if self.max_rows is not None and count > (most := 2 * self.max_rows + _FEW_ROWS):
-            raise UnreadableError(too_many_rows(f"more than {most:,}", self.max_rows))
+            raise UnreadableError(too_many_rows(f"more than {most:,}", self.max_rows), RefusalCode.TOO_MANY_ROWS)
 
     def check_ratio(self, packed: int, unpacked: int) -> None:
         """Raise UnreadableError if something unpacks to more than any table does."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from bulkreact.errors import FileRefusedError
+from bulkreact.errors import FileRefusedError, RefusalCode, RefusalFacts
 from bulkreact.sheets.columns import ColumnError, HeaderRule
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.carried_types import CellTypes
@@ -61,6 +61,31 @@ class Table(Protocol):
         """Return the widths of the columns as the sender chose them, as far as the file has some."""
         ...
 
+    @property
+    def first_column(self) -> int:
+        """Return which column of the sheet the first one is, counted from 0."""
+        ...
+
+    @property
+    def sheet(self) -> str | None:
+        """Return the name of the sheet, None for text."""
+        ...
+
+    @property
+    def sheets(self) -> tuple[str, ...]:
+        """Return the names of all sheets, none for text."""
+        ...
+
+    @property
+    def delimiter(self) -> str | None:
+        """Return what separates the cells of a text, None for a workbook."""
+        ...
+
+    @property
+    def encoding(self) -> str | None:
+        """Return Python's name of a text's encoding, None for a workbook."""
+        ...
+
     def merged_range(self, number: int, index: int) -> str:
         """Return the merged cells to which a cell belongs, like ``A2:A5``, empty if to none."""
         ...
@@ -85,7 +110,13 @@ def open_table(path: Path, name: str, options: InputOptions, rule: HeaderRule) -
 def header_error(name: str, table: Table, error: ColumnError) -> FileRefusedError:
     """Return the refusal of a table whose header does not name the columns."""
     header = f"{name}, row {table.found.number}" if table.found else name
-    return FileRefusedError(f"{header}: {error}", public=f"{header}: {error.reason}.")
+    code = RefusalCode.MISSING_COLUMNS
+    if error.is_ambiguous:
+        code = RefusalCode.AMBIGUOUS_COLUMNS
+    elif not (table.found and table.found.known):
+        code = RefusalCode.NO_HEADER
+    facts = RefusalFacts(code, table.header, table.sheets)
+    return FileRefusedError(f"{header}: {error}", public=f"{header}: {error.reason}.", facts=facts)
 
 
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
@@ -93,7 +124,9 @@ def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Tab
     if form.is_zip:
         return WorkbookTable(path, name, rule, options, compressed=form.is_compressed)
     if options.sheet or options.hidden_rows:
-        raise FileRefusedError.plain(f"{name} is no workbook: --sheet and --hidden-rows are for those.")
+        raise FileRefusedError.plain(
+            f"{name} is no workbook: --sheet and --hidden-rows are for those.", RefusalCode.NO_SHEET
+        )
     return TextTable(path, name, rule, options, compressed=form.is_compressed)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bulkreact.errors import FileRefusedError
+from bulkreact.errors import FileRefusedError, RefusalCode, RefusalFacts
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.carried_types import CellTypes
 from bulkreact.sheets.input.header_search import FoundHeader, find_header
@@ -56,6 +56,9 @@ class TextTable:
 
     guarded = True
     is_text = True
+    sheet = None
+    sheets = ()
+    first_column = 0
     widths = ()
 
     def __init__(
@@ -83,14 +86,23 @@ class TextTable:
                     has_nuls = file.has_nuls
             except UnicodeError:
                 if candidate == encodings[-1]:
-                    raise FileRefusedError.plain(
-                        self._decoding_error(encoding, marked, compressed=compressed)
-                    ) from None
+                    message = self._decoding_error(encoding, marked, compressed=compressed)
+                    raise FileRefusedError.plain(message, RefusalCode.BAD_ENCODING) from None
                 continue
             break
         guessed = self.dialect.encoding == WESTERN and not encoding
         remarks = [*(self._check_western() if guessed else ()), *(self._check_nuls() if has_nuls else ())]
         self.remark = " ".join([*remarks, *self._describe_end()])
+
+    @property
+    def delimiter(self) -> str:
+        """Return what separates the cells."""
+        return self.dialect.delimiter
+
+    @property
+    def encoding(self) -> str:
+        """Return Python's name of the encoding."""
+        return codecs.lookup(self.dialect.encoding).name
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -172,7 +184,11 @@ class TextTable:
         if nonsense:
             problem = f"{self._name} is not UTF-8, and in Windows' Western encoding ({WESTERN}) it makes no sense"
             remedy = f"{self._how_to_find_out(compressed=self.dialect.compressed)}."
-            raise FileRefusedError(f"{problem}, for example {nonsense!r}. {remedy}", public=f"{problem}. {remedy}")
+            raise FileRefusedError(
+                f"{problem}, for example {nonsense!r}. {remedy}",
+                public=f"{problem}. {remedy}",
+                facts=RefusalFacts(RefusalCode.BAD_ENCODING),
+            )
         yield (
             f"{self._name} is not UTF-8 and was read as Windows' Western encoding ({WESTERN}). If names look wrong, say "
             "which it is with --encoding, or save the file as 'CSV UTF-8'."

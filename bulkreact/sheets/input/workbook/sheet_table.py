@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.json import Decoder, encode
 
+from bulkreact.errors import RefusalCode, RefusalFacts
 from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.input.read_limits import ReadLimits
 from bulkreact.sheets.input.workbook.cell_values import RowShape
@@ -121,6 +122,7 @@ class SheetTable:
             raise WorkbookRefusedError(
                 f"has in sheet {self._choice.sheet!r} {count} with data; the first is row {min(self._hidden) + 1}. {rest}",
                 public=f"has {count} with data. {rest}",
+                facts=RefusalFacts(RefusalCode.HIDDEN_ROWS, hidden_rows=len(self._hidden)),
             )
 
 

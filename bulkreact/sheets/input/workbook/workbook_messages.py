@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bulkreact.errors import RefusalFacts
 from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.input.read_limits import ReadLimits
 
@@ -27,9 +28,10 @@ class SheetHead(msgspec.Struct, frozen=True):
 
 
 class Heads(msgspec.Struct, frozen=True, tag=True):
-    """The candidates for the sheet with the table."""
+    """The candidates for the sheet with the table, and the names of all sheets."""
 
     sheets: list[SheetHead]
+    names: list[str]
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -72,7 +74,8 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
     """
 
     message: str
-    public: str = ""
+    public: str
+    facts: RefusalFacts
 
 
 Reply = Heads | TableHead | Rows | Refusal

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import IO, NamedTuple
 from xml.parsers import expat
 
+from bulkreact.errors import RefusalFacts
 from bulkreact.sheets.input.read_limits import ReadLimits
 
 _BOOK = "xl/workbook.xml"
@@ -42,15 +43,19 @@ class SheetPart(NamedTuple):
     state: str
 
 
+_NO_FACTS = RefusalFacts()
+
+
 class WorkbookRefusedError(Exception):
     """The workbook cannot be read; the message is a sentence that begins behind its name.
 
     ``public`` says it without quoting anything of the workbook, as names of sheets; it may be empty.
     """
 
-    def __init__(self, message: str, *, public: str = "") -> None:
+    def __init__(self, message: str, *, public: str = "", facts: RefusalFacts = _NO_FACTS) -> None:
         super().__init__(message)
         self.public = public
+        self.facts = facts
 
     @classmethod
     def plain(cls, message: str) -> "WorkbookRefusedError":

@@ -16,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from bulkreact.errors import RefusalCode, RefusalFacts
 from bulkreact.sheets.input.read_limits import UnreadableError
 from bulkreact.sheets.input.unpacked_file import open_unpacked
 from bulkreact.sheets.input.workbook.cell_values import CellReader
@@ -43,14 +44,14 @@ def main() -> None:
     _limit_memory(job.limits.memory)
     try:
         workbook = _Workbook(Path(sys.argv[1]), job)
-        _send(Heads(workbook.heads()))
+        _send(Heads(workbook.heads(), workbook.sheet_names))
         if line := requests.readline():
             for reply in workbook.table(msgspec.json.decode(line, type=Choice)):
                 _send(reply)
     except WorkbookRefusedError as error:
-        _send(Refusal(str(error), error.public))
+        _send(Refusal(str(error), error.public, error.facts))
     except UnreadableError as error:
-        _send(Refusal(str(error), str(error)))
+        _send(Refusal(str(error), str(error), RefusalFacts(error.code)))
 
 
 def _limit_memory(memory: int) -> None:
@@ -80,6 +81,11 @@ class _Workbook:
         part = self._parts.open_shared_strings()
         shared = read_shared_strings(part) if part else []
         self._reader = CellReader(shared, counts_from_1904=self._parts.counts_from_1904)
+
+    @property
+    def sheet_names(self) -> list[str]:
+        """Return the names of all sheets, the hidden ones too."""
+        return list(self._parts.sheets)
 
     def heads(self) -> list[SheetHead]:
         """Return the first rows with content of every sheet that may have the table."""
@@ -111,7 +117,10 @@ class _Workbook:
         names = list(sheets)
         if self._job.sheet is not None:
             if self._job.sheet not in sheets:
-                raise WorkbookRefusedError(f"has no sheet {self._job.sheet!r}; it has: {', '.join(map(repr, names))}.")
+                raise WorkbookRefusedError(
+                    f"has no sheet {self._job.sheet!r}; it has: {', '.join(map(repr, names))}.",
+                    facts=RefusalFacts(RefusalCode.NO_SHEET, sheets=tuple(names)),
+                )
             return [self._job.sheet]
         return [name for name, sheet in sheets.items() if sheet.state == "visible"] or names[:1]
 

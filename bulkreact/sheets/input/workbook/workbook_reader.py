@@ -10,7 +10,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from bulkreact.errors import FileRefusedError, ReaderNotStartedError
+from bulkreact.errors import FileRefusedError, ReaderNotStartedError, RefusalFacts
 from bulkreact.sheets.input.workbook.process_watch import ProcessWatch
 from bulkreact.sheets.input.workbook.workbook_messages import (
     Choice,
@@ -52,7 +52,9 @@ class WorkbookReader:
         # Whatever exception ends the reading.
         self._end = weakref.finalize(self, _end_process, self._process)
         self._send(job)
-        self.heads: list[SheetHead] = self._receive(Heads).sheets
+        heads = self._receive(Heads)
+        self.heads: list[SheetHead] = heads.sheets
+        self.sheets = tuple(heads.names)
 
     def choose(self, choice: Choice) -> TableHead:
         """Return the header of the table whose rows are read."""
@@ -82,14 +84,14 @@ class WorkbookReader:
             message = (
                 watch.reason or f"is no Excel workbook that could be read (it is damaged, or too large). {_REMEDY}"
             )
-            reply = Refusal(message, message)
+            reply = Refusal(message, message, RefusalFacts())
         if isinstance(reply, expected):
             return reply
         self._end()
-        message, public = f"cannot be read. {_REMEDY}", ""
-        if isinstance(reply, Refusal):
-            message, public = reply.message, reply.public and f"{self._name} {reply.public}"
-        raise FileRefusedError(f"{self._name} {message}", public=public)
+        if not isinstance(reply, Refusal):
+            reply = Refusal(f"cannot be read. {_REMEDY}", "", RefusalFacts())
+        public = reply.public and f"{self._name} {reply.public}"
+        raise FileRefusedError(f"{self._name} {reply.message}", public=public, facts=reply.facts)
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

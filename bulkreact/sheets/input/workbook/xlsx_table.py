@@ -1,10 +1,12 @@
 """Reads tables in Excel workbooks in chunks, all cells as text; ``workbook_process`` does it, in a process of its own."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from bulkreact.errors import FileRefusedError
 from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.columns import HeaderRule
 from bulkreact.sheets.input.carried_types import CellTypes
@@ -27,6 +29,7 @@ class WorkbookTable:
 
     guarded = False
     is_text = False
+    delimiter = encoding = None
     from_spreadsheet = True
     cut_off = None
 
@@ -49,7 +52,14 @@ class WorkbookTable:
         complete = [sheet for sheet, found in tables if found and found.complete]
         self.remark = _describe_others(name, chosen, [sheet for sheet in complete if sheet != chosen])
         self._choice = Choice(chosen, self.found.number - 1 if self.found else 0)
-        head = reader.choose(self._choice)
+        self.sheet, self.sheets = chosen, reader.sheets
+        try:
+            head = reader.choose(self._choice)
+        except FileRefusedError as error:
+            header = tuple(self.found.cells) if self.found else ()
+            error.facts = replace(error.facts, header=header, sheets=self.sheets)
+            raise
+        self.first_column = head.first_column
         self.header = tuple(head.header)
         self._merged = MergedCells(head.merged, head.first_column)
         self.widths = tuple(head.widths)
