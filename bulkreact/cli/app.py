@@ -70,7 +70,7 @@ class _LazyGroup(click.Group):
 def _bulkreact(**_: object) -> None:
     """Reactivate many Partner Center subscriptions from one file.
 
-    Begin with: bulkreact run inputs/sample.csv --simulate
+    Begin with: bulkreact guide getting-started
 
     The options and examples of a command: bulkreact help COMMAND
     """

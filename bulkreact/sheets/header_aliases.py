@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 # The minimum similarity to a known name at which a header is suggested.
 _SIMILARITY = 0.75
@@ -76,9 +76,11 @@ def column_of(name: str) -> str | None:
 
 def closest_alias(column: str, header: Sequence[str]) -> str | None:
     """Return the header most similar to one of a column's names, None if none is similar."""
-    unknown = [name for name in header if column_of(name) is None]
+    unknown = {header_key(name): name for name in header if column_of(name) is None}
     aliases = (alias for alias, holder in _COLUMNS.items() if holder == column)
-    return next(filter(None, (close_header(alias, unknown) for alias in aliases)), None)
+    close = ((alias, key) for alias in aliases for key in get_close_matches(alias, unknown, n=1, cutoff=_SIMILARITY))
+    best = max(close, key=lambda pair: SequenceMatcher(None, *pair).ratio(), default=None)
+    return unknown[best[1]] if best else None
 
 
 def close_header(name: str, header: Sequence[str]) -> str | None:

@@ -61,6 +61,14 @@ def test_the_only_column_of_ids_is_suggested_for_a_name_that_nobody_knows(save: 
     )
 
 
+def test_the_most_similar_header_is_suggested_also_where_damaged_cells_hide_the_columns_of_ids(
+    save: Callable[[Rows], Path],
+) -> None:
+    names = ("Kunde", "Kundenmandant-ID", "Abonnement-ID", "Berechtigungs-ID")
+    message = refusal(save([names, *DATA, ("Acme", "4.892E+92", *row(guid(3))[1:])]))
+    assert message.endswith("Perhaps: --map customer_id=Kundenmandant-ID")
+
+
 def test_several_columns_of_ids_are_listed_and_not_guessed(save: Callable[[Rows], Path]) -> None:
     message = refusal(save([("Report",), (), ("Wer", "Eins", "Zwei", "Drei"), *DATA]))
     assert ", row 3: missing in the header: customer_id, subscription_id, entitlement_id. " in message

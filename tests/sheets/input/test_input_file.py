@@ -136,6 +136,15 @@ def test_a_file_that_cannot_be_understood_gets_a_sentence(tmp_path: Path, conten
     assert message in str(refusal.value)
 
 
+def test_what_is_only_called_like_a_workbook_is_not_asked_for_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "input.XLSX"
+    path.write_bytes(b"caf\xe9,\x81\x8d\n")
+    with pytest.raises(
+        InputRefusedError, match=r"input\.XLSX is called like a workbook and is none: .* as \.xlsx, or ask"
+    ):
+        take(path)
+
+
 def test_a_missing_file_and_a_folder_get_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputRefusedError, match="does not exist"):
         take(tmp_path / "none.csv")

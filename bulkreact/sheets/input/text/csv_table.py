@@ -37,6 +37,7 @@ from bulkreact.sheets.input.text.text_encoding import (
 from bulkreact.sheets.input.unpacked_file import open_unpacked
 from bulkreact.wording import plural
 
+_WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 _CHUNK_CELLS = 200_000
 # In characters, if every row of a chunk is as long as the longest.
 _CHUNK_LENGTH = 64 << 20
@@ -244,6 +245,11 @@ class TextTable:
         mark = f" The file begins with the byte order mark of {marked.upper()}." if marked else ""
         if encoding:
             return f"{self._name} is not {encoding} text.{mark} Leave --encoding out, or name another."
+        if not mark and Path(self._name).suffix.lower() in _WORKBOOKS:
+            return (
+                f"{self._name} is called like a workbook and is none: it is damaged, or something else. Open it in Excel "
+                "and save it again as .xlsx, or ask for the file again."
+            )
         neither = mark or f" It is neither UTF-8 nor {WESTERN}."
         how = self._how_to_find_out(compressed=compressed)
         return (
