@@ -52,6 +52,7 @@ def commands(url: str) -> list[tuple[list[str], int]]:
         (["logout"], 0),
         (["prune", "--older-than", "0s", "--yes"], 0),
         (["simulator", "--help"], 0),
+        (["serve", "--simulate", "--check"], 0),
     ]
 
 
