@@ -2,20 +2,21 @@
 
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkreact.models import CellType, ColumnType, TypedCell
-from bulkreact.sheets.input.workbook import sheet_rows
+from bulkreact.sheets.input.workbook import sheet_rows, xml_text
 from bulkreact.sheets.input.workbook.cell_values import CellReader
 from bulkreact.sheets.input.workbook.sheet_parser import SheetParser
 from bulkreact.sheets.input.workbook.sheet_rows import SheetRows
 from bulkreact.sheets.input.workbook.workbook_parts import WorkbookRefusedError
 from tests.support.workbooks import sheet_xml
 
-FORMATS = (0, "0.00", "dd.mm.yyyy", "[h]:mm")
+FORMATS: tuple[str | int, ...] = (0, "0.00", "dd.mm.yyyy", "[h]:mm", *["0.0"] * 19)
 SHARED = ("first", "second & third", "")
 # As Excel, openpyxl, XlsxWriter, LibreOffice, Gnumeric and SheetJS write cells; {} is the number of the row.
 CELLS = (
@@ -47,10 +48,29 @@ CELLS = (
 )
 
 
-def read(content: str) -> list[tuple[int, bool, list[str], list[TypedCell], list[ColumnType]]]:
+ReadRow = tuple[int, bool, list[str], list[TypedCell], list[ColumnType]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_blocks() -> Iterator[None]:
+    """Read blocks of a row or two: what is before the first row is always left to the parser, with the rest of its block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xml_text, "_BLOCK", 150)
+        yield
+
+
+def read(content: str) -> list[ReadRow]:
     reader = CellReader(SHARED, counts_from_1904=False)
     rows = SheetRows(io.BytesIO(content.encode()), "A", reader, FORMATS)
     return [(row.number, row.is_hidden, row.cells, row.others, row.shape.column_types) for row in rows]
+
+
+def read_or_refuse(content: str) -> list[ReadRow] | None:
+    """Return the rows, None if the sheet is refused."""
+    try:
+        return read(content)
+    except WorkbookRefusedError:
+        return None
 
 
 def row_of(number: int, cells: tuple[str, ...] | list[str], attributes: str = "") -> str:
@@ -80,6 +100,24 @@ def test_rows_are_read_alike_with_and_without_the_parser(
     xml = [row_of(first + i, [CELLS[cell] for cell in cells], mark) + between for i, (cells, mark) in enumerate(rows)]
     content = sheet_xml(xml)
     assert read(content) == read(with_comment(content))
+
+
+@given(
+    cells=st.lists(st.sampled_from(range(len(CELLS))), unique=True, min_size=1, max_size=5).map(sorted),
+    position=st.floats(0, 1),
+    added=st.sampled_from(
+        ["<v>", "</v>", "<f/>", "<f>", "</c>", "<is>", "</row>", "<!--", "<?x", "&", '"', "2", "A2", ' t="s"']
+    ),
+    removed=st.integers(0, 3),
+)
+def test_a_changed_row_is_read_as_the_parser_reads_it_unless_that_refuses_it(
+    cells: list[int], position: float, added: str, removed: int
+) -> None:
+    rows = [row_of(number, [CELLS[cell] for cell in cells]) for number in (1, 2, 3)]
+    index = round(position * len(rows[1]))
+    rows[1] = rows[1][:index] + added + rows[1][index + removed :]
+    content = sheet_xml(rows)
+    assert read_or_refuse(with_comment(content)) in (read_or_refuse(content), None)
 
 
 @pytest.mark.parametrize("cell", [*CELLS[:10], CELLS[12], CELLS[15], CELLS[20], CELLS[24]])
@@ -132,3 +170,23 @@ def test_a_date_that_is_stored_as_text_has_a_format_for_dates(style: int) -> Non
     )
     assert (cells, others) == (["2026-03-01 12:30:00"], [])
     assert types == [ColumnType(0, CellType.DATE, FORMATS[style] or 14)]
+
+
+HIDDEN = "".join(f'<row r="{number}"><c r="A{number}"><v>1</v></c></row>' for number in range(30, 40))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row_of(22, ['<c r="A{}" s="22"><v>1.5</v></c>'])],
+        [row_of(22, CELLS[11:12]), row_of(23, CELLS[10:11])],
+        [f"<!-- </row>{HIDDEN} -->", row_of(50, CELLS[:2])],
+        [f"<?x </row>{HIDDEN} ?>", row_of(50, CELLS[:2])],
+    ],
+    ids=["a style that ends like the row", "formulas without values", "rows in a comment", "rows in an instruction"],
+)
+def test_what_looks_plain_and_is_not_is_left_to_the_parser(rows: list[str]) -> None:
+    plain = [row_of(number, CELLS[:2]) for number in range(1, 22)]
+    content = sheet_xml([*plain, *rows])
+    assert read(content) == read(with_comment(content))
+    assert {number for number, *_ in read(content)} <= {*range(23), 49}

@@ -1,7 +1,7 @@
 """Tables of sheets in chunks: the same rows with the same types, whatever chunks hold and in whatever order rows come."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import pytest
@@ -11,7 +11,7 @@ from msgspec.json import Decoder
 
 from bulkreact.models import CellType, ColumnType, TypedCell
 from bulkreact.sheets.input.read_limits import ReadLimits
-from bulkreact.sheets.input.workbook import sheet_table
+from bulkreact.sheets.input.workbook import sheet_table, xml_text
 from bulkreact.sheets.input.workbook.cell_values import CellReader, RowShape
 from bulkreact.sheets.input.workbook.column_types import ColumnTypes
 from bulkreact.sheets.input.workbook.sheet_rows import SheetRows
@@ -37,6 +37,14 @@ STORED = (
 )
 
 TypedRow = tuple[int, list[str], list[TypedCell]]
+
+
+@pytest.fixture(autouse=True, params=[150, 1 << 18], ids=["plain", "parsed"], scope="module")
+def blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Read short blocks, of which the parser only sees the first, and long ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xml_text, "_BLOCK", request.param)
+        yield
 
 
 def read(content: str, columns: frozenset[int] = frozenset()) -> tuple[TableHead, list[TypedRow], SheetTable]:

@@ -18,7 +18,7 @@ _FORMULA = re.compile("<f[^<>]*(?:(?<=/)>|>[^<]*</f>)")
 _INLINE = (("<is><t>", "<is><v>"), ('<is><t xml:space="preserve">', "<is><v>"), ("</t></is>", "</v></is>"))
 # A row without its number, values and formulas; most rows of a table have the same.
 _ROW_PATTERN = re.compile(
-    r'\s*<row r=""([^<>]*[^<>/])?>((?:\s*<c r="[A-Z]{1,3}"[^<>]*>(?:(?<=/>)|(?:<f/>)?(?:<v>|<is><v></is>)?</c>))*)\s*'
+    r'\s*<row r=""([^<>]*[^<>/])?>((?:\s*<c r="[A-Z]{1,3}"[^<>]*>(?:(?<=/>)|(?:(?:<f/>)?(?:<v>|<is><v></is>))?</c>))*)\s*'
 )
 _CELL_PATTERN = re.compile(r'<c r="([A-Z]{1,3})"([^<>]*)>(<f/>)?(<is>)?(<v>)?')
 _ATTRIBUTE = re.compile(r'\s+([A-Za-z0-9:]+)="([^"&]*)"')
@@ -37,12 +37,16 @@ class SheetRow(Struct, frozen=True, gc=False):
 
 
 class _Pattern(NamedTuple):
-    """What rows have in common that differ in their numbers and values; ``references`` is how often a number occurs."""
+    """What rows have in common that differ in their numbers and values.
+
+    ``references`` is how often the number of a row occurs, ``tags`` how many there are but those at the ends of values.
+    """
 
     shape: RowShape
     is_hidden: bool
     references: int
     has_formula: bool
+    tags: int
 
 
 class SheetRows:
@@ -70,8 +74,9 @@ class SheetRows:
                 row = self._read_plain(piece) if self.parser.is_between_rows else None
                 if row is None:
                     yield from self._parse(f"{piece}{_END}".encode())
-                else:
-                    self.parser.skip_row(row.number)
+                    continue
+                self.parser.skip_row(row.number)
+                if row.shape.columns:
                     yield row
         yield from self._parse(b"", is_final=True)
 
@@ -99,6 +104,9 @@ class SheetRows:
         # The number must have been that of the row and of each cell, and no end of a style's number.
         if pattern is None or rest.count(number) != pattern.references or int(start[1]) > MOST_ROWS:
             return None
+        # No value may have an element inside.
+        if text.count("<") != pattern.tags + len(values):
+            return None
         # A formula without a value was never calculated.
         if pattern.has_formula and "" in values:
             return None
@@ -113,14 +121,14 @@ class SheetRows:
     def _pattern(self, text: str) -> _Pattern | None:
         pattern = self._patterns.get(text)
         if pattern is None and (row := _ROW_PATTERN.fullmatch(text)):
-            pattern = self._read_pattern(row[1] or "", row[2])
+            pattern = self._read_pattern(row[1] or "", row[2], text.count("<"))
         if pattern is not None:
             if len(self._patterns) > _MOST_SHAPES:
                 self._patterns.clear()
             self._patterns[text] = pattern
         return pattern
 
-    def _read_pattern(self, attributes: str, cells: str) -> _Pattern | None:
+    def _read_pattern(self, attributes: str, cells: str, tags: int) -> _Pattern | None:
         columns: list[int] = []
         types: list[tuple[str, str]] = []
         found = _CELL_PATTERN.findall(cells)
@@ -137,7 +145,7 @@ class SheetRows:
         row = _read_attributes(attributes)
         if row is None:
             return None
-        return _Pattern(self._shape(columns, types), hides_row(row), len(found) + 1, "<f/>" in cells)
+        return _Pattern(self._shape(columns, types), hides_row(row), len(found) + 1, "<f/>" in cells, tags)
 
     def _shape(self, columns: list[int], types: list[tuple[str, str]]) -> RowShape:
         key = tuple(columns), tuple(types)
@@ -154,4 +162,6 @@ class SheetRows:
 
 def _read_attributes(text: str) -> dict[str, str] | None:
     """Return attributes by their names, None if they are not plain."""
-    return None if _ATTRIBUTE.sub("", text).strip() else dict(_ATTRIBUTE.findall(text))
+    pairs = _ATTRIBUTE.findall(text)
+    attributes = dict(pairs)
+    return None if _ATTRIBUTE.sub("", text).strip() or len(attributes) < len(pairs) else attributes
