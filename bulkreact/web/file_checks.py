@@ -1,6 +1,7 @@
 """Checks files by ``bulkreact plan`` in processes of their own, two at a time, under limits."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from bulkreact.sheets.output.xlsx_writer import writing
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes
 from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
-from bulkreact.web.folders import JobFolders
+from bulkreact.web.folders import INPUT_FOLDER, JobFolders
 from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
 from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, keep_mapped, reading_arguments
 from bulkreact.web.records import Version
@@ -144,7 +145,9 @@ class FileChecks:
                 if plan.invalid:
                     _write_problems(folder / PROBLEMS, rows.all_problems())
                 groups = tuple(rows.problem_groups(examples=_EXAMPLES))
-                return FileCheck(plan, groups, rows.customers(limit=_CUSTOMERS), soonest, within)
+                customers = rows.customers(limit=_CUSTOMERS)
+                names = {id_: plan.customer_names[id_] for id_, _ in customers if id_ in plan.customer_names}
+                return FileCheck(replace(plan, customer_names=names), groups, customers, soonest, within)
         except (JournalUnreadableError, OSError):
             return None
 
@@ -163,9 +166,13 @@ def _write_problems(path: Path, problems: Iterable[KeptProblem]) -> None:
 def _read_plan(folder: Path) -> PlanFile | None:
     """Return the plan that a check has left, None if there is none."""
     try:
-        return json.decode((folder / PLAN_NAME).read_bytes(), type=PlanFile)
+        plan = json.decode((folder / PLAN_NAME).read_bytes(), type=PlanFile)
     except (OSError, DecodeError):
         return None
+    # Where the server keeps the file is nothing to its sender.
+    kept_in = f"{folder / INPUT_FOLDER}{os.sep}"
+    refused = plan.refused and replace(plan.refused, message=plan.refused.message.replace(kept_in, ""))
+    return replace(plan, remarks=[remark.replace(kept_in, "") for remark in plan.remarks], refused=refused)
 
 
 def _without_gone_headers(version: Version, folder: Path) -> Version:

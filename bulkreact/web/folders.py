@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bulkreact.atomic_write import sync_folder
 
+INPUT_FOLDER = "input"
+
 
 class JobFolders:
     """The folders of a data folder; only their owner can read them."""
@@ -33,7 +35,7 @@ class JobFolders:
 
     def input(self, number: int, version: int, name: str) -> Path:
         """Return the file of a version."""
-        return self.version(number, version) / "input" / name
+        return self.version(number, version) / INPUT_FOLDER / name
 
     def control(self, number: int) -> Path:
         """Return the folder through which a job's process is watched and asked to stop."""
@@ -61,6 +63,6 @@ class JobFolders:
     def _new_input(self, number: int, version: int) -> Path:
         folder = self.version(number, version)
         shutil.rmtree(folder, ignore_errors=True)
-        for path in (self.data / "jobs", self.job(number), self.control(number), folder, folder / "input"):
+        for path in (self.data / "jobs", self.job(number), self.control(number), folder, folder / INPUT_FOLDER):
             path.mkdir(mode=0o700, exist_ok=True)
-        return folder / "input"
+        return folder / INPUT_FOLDER

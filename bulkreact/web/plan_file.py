@@ -33,6 +33,7 @@ class PlanFile(Struct, frozen=True):
     header: list[str] = field(default_factory=list)
     sample: list[list[str]] = field(default_factory=list)
     columns: dict[str, str | None] = field(default_factory=dict)
+    customer_names: dict[str, str] = field(default_factory=dict)
     sheet: str | None = None
     sheets: list[str] = field(default_factory=list)
     header_row: int | None = None

@@ -132,8 +132,13 @@ class Site:
 
     async def numbers(self, job: WebJob, report: ProcessReport) -> RunNumbers | None:
         """Return how a job's run stands, None if it has none."""
-        if job.run_id is None or not (self.settings.reports / job.run_id).is_dir():
+        if job.run_id is None:
             return None
+        if not (self.settings.reports / job.run_id).is_dir():
+            if job.state not in _AT_WORK:
+                return None
+            check = await asyncio.to_thread(lambda: result_of(self.store.versions(job.number)[-1]))
+            return RunNumbers(rows=check.plan.rows) if check else None
         if job.state in _AFTER_RUN:
             return await self.live.final(job.run_id)
         return await self.live.present(job.run_id, report) if job.state in _AT_WORK else None
