@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=OutputFile(OutputKind.PLAN),
-    help="Save that object in a file, for 'bulkreact run --plan' to compare with.",
+    help="Save the plan in a file, for 'bulkreact run --plan' to compare with.",
 )
 @click.option(
     "--keep",
