@@ -101,7 +101,6 @@ class Site:
             refused=refusal_of(version),
             same_rows=same,
             approval=approval,
-            needs_approval=False,
             queue_position=waiting,
             report=report,
             numbers=await self.numbers(job, report),
@@ -116,18 +115,9 @@ class Site:
         return JobView(
             job=job,
             simulated=job.target == "simulated",
-            versions=(),
-            options={},
-            result=None,
-            refused=None,
-            same_rows=(),
-            approval=None,
-            needs_approval=False,
             queue_position=position,
             report=report,
             numbers=await self.numbers(job, report),
-            files=(),
-            may=(),
         )
 
     async def numbers(self, job: WebJob, report: ProcessReport) -> RunNumbers | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, to_builtins
 
-from bulkreact.batch.journal.row_pages import KeptProblem, KeptRow, PageRow
+from bulkreact.batch.journal.row_pages import KeptRow, PageRow
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from bulkreact.web.jobs import JobActivity, JobState, WebJob
@@ -33,18 +33,18 @@ class JobView(Struct, frozen=True, kw_only=True):
 
     job: WebJob
     simulated: bool
-    versions: Sequence[Version]
-    options: Mapping[str, str]
-    result: FileCheck | None
-    refused: FileRefusal | None
-    same_rows: Sequence[SameRows]
-    approval: Approval | None
-    needs_approval: bool
-    queue_position: int | None
     report: ProcessReport
     numbers: RunNumbers | None
-    files: Sequence[tuple[str, int]]
-    may: Sequence[str]
+    queue_position: int | None
+    versions: Sequence[Version] = ()
+    options: Mapping[str, str] = {}
+    result: FileCheck | None = None
+    refused: FileRefusal | None = None
+    same_rows: Sequence[SameRows] = ()
+    approval: Approval | None = None
+    needs_approval: bool = False
+    files: Sequence[tuple[str, int]] = ()
+    may: Sequence[str] = ()
 
 
 def job_document(view: JobView) -> Document:
@@ -64,7 +64,7 @@ def job_document(view: JobView) -> Document:
         "version": job.version,
         "versions": [_version(version, view) for version in view.versions],
         "options": dict(view.options),
-        "refused": _refused(view.refused),
+        "refused": to_builtins(view.refused),
         "check": _check(view),
         "approval": _approval(view),
         "queue": _queue(view),
@@ -131,19 +131,6 @@ def _version(version: Version, view: JobView) -> Document:
         "valid": plan.valid if plan else None,
         "invalid": plan.invalid if plan else None,
         "remark": version.remark,
-    }
-
-
-def _refused(refused: FileRefusal | None) -> Document | None:
-    if refused is None:
-        return None
-    return {
-        "code": refused.code,
-        "message": refused.message,
-        "header": refused.header,
-        "sheets": refused.sheets,
-        "hidden_rows": refused.hidden_rows,
-        "rows": refused.rows,
     }
 
 
@@ -236,18 +223,6 @@ def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def problem_document(problem: KeptProblem) -> Document:
-    """Return what is wrong with a cell."""
-    return {
-        "column": problem.column,
-        "cell": problem.cell,
-        "value": problem.value,
-        "code": problem.code,
-        "reason": problem.reason,
-        "remedy": problem.remedy,
-    }
-
-
 def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
     """Return a row before its run."""
     return {
@@ -256,7 +231,7 @@ def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
         "customer": row.customer_id,
         "subscription": row.subscription_id,
         "entitlement": row.entitlement_id,
-        "problems": [problem_document(problem) for problem in row.problems],
+        "problems": [to_builtins(problem) for problem in row.problems],
         **dict.fromkeys(("status", "http_status", "code", "description", "advice", "attempts")),
         **dict.fromkeys(("request_id", "correlation_id", "started_at", "finished_at")),
     }
