@@ -24,6 +24,7 @@ from bulkreact.web.request_guard import (
     guard_view,
 )
 from bulkreact.web.site import SITE, Site
+from bulkreact.web.uploads import SILENCE_SECONDS
 
 _JOB = "/jobs/{number:[0-9]{1,9}}"
 VIEWS = (
@@ -68,7 +69,6 @@ ACTS = (
 SIGN_INS = (SignInForm("/auth/token", session_pages.use_token),)
 _HOURLY = 3600.0
 _SHUTDOWN_SECONDS = 10.0
-_SILENCE_SECONDS = 30.0
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,8 +89,11 @@ def make_app(site: Site) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer requests at a socket; requests under way get ten seconds at the end, runs are left alone."""
+async def serving(site: Site, listener: socket.socket, *, silence: float = SILENCE_SECONDS) -> AsyncIterator[None]:
+    """Answer requests at a socket; requests under way get ten seconds at the end, runs are left alone.
+
+    A connection over which no request comes for ``silence`` seconds is closed.
+    """
     log = logging.getLogger("bulkreact.web")
     log.addFilter(_shorten_parser_errors)
     runner = web.AppRunner(
@@ -99,7 +102,7 @@ async def serving(site: Site, listener: socket.socket) -> AsyncIterator[None]:
         logger=log,
         handle_signals=False,
         shutdown_timeout=_SHUTDOWN_SECONDS,
-        keepalive_timeout=_SILENCE_SECONDS,
+        keepalive_timeout=silence,
     )
     await runner.setup()
     tasks = list[asyncio.Task[None]]()

@@ -80,9 +80,7 @@ async def answer_refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Check the host before anything else, and show every refusal in words."""
-    site, transport = request.app[SITE], request.transport
-    if transport:
-        site.connections.answering.add(transport)
+    site = request.app[SITE]
     try:
         _refuse_wrong_host(site, request)
         return await handler(request)
@@ -95,9 +93,6 @@ async def answer_refusals(
         response = refusal_response(site, request, wrong_method)
         response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
         return response
-    finally:
-        if transport:
-            site.connections.answering.discard(transport)
 
 
 def refusal_response(site: Site, request: web.Request, refusal: RequestRefusedError) -> web.Response:

@@ -14,7 +14,7 @@ from bulkreact.runs.history import summarize
 from bulkreact.runs.index import list_related_runs
 from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web import run_watch
-from bulkreact.web.connections import ConnectionLimits
+from bulkreact.web.connections import ConnectionLimit
 from bulkreact.web.downloads import job_files
 from bulkreact.web.file_checks import FileChecks, options_of, refusal_of, result_of
 from bulkreact.web.folders import JobFolders
@@ -77,7 +77,7 @@ class Site:
         self.queue = RunQueue(settings, self.store, self.folders, now, warn)
         self.live = LiveRuns(settings.reports, now, clock)
         self.doctor = DoctorResult()
-        self.connections = ConnectionLimits()
+        self.connections = ConnectionLimit()
         self.requests = Bucket(20, 1.0)
         self.uploads = Bucket(30, 3600.0)
         self.sign_ins = Bucket(10, 60.0)

@@ -190,14 +190,19 @@ class OwnPage(Page):
 
 @asynccontextmanager
 async def serving_page(
-    folder: Path, *, now: Callable[[], datetime] = utc_now, signed_in: bool = True, **changed: object
+    folder: Path,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    signed_in: bool = True,
+    silence: float = 30.0,
+    **changed: object,
 ) -> AsyncIterator[OwnPage]:
     """Yield the page of a server with its data in a folder."""
     listener, links = free_socket(), list[str]()
     settings = settings_for(folder, listener, **changed)  # type: ignore[arg-type]
     site = Site(settings, links.append, now=now)
     url = settings.public_url
-    async with serving(site, listener), ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
+    async with serving(site, listener, silence=silence), ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
         page = OwnPage(client, f"{url.origin}{url.path}", "", kept=site, links=links)
         if signed_in:
             await page.sign_in()

@@ -186,7 +186,7 @@ async def test_the_history_has_jobs_and_runs_made_elsewhere(tmp_path: Path) -> N
         page.site.store._connection.execute("UPDATE jobs SET run_id = run_id || 'x'")
         await page.ready(table(1), "second.csv")
         text = await page.text("/jobs")
-        one, none = await page.text("/jobs?q=second"), await page.text("/jobs?from=2999-01-01")
+        found, none = await page.text("/jobs?q=second"), await page.text("/jobs?from=2999-01-01")
         jobs = (await page.json("/api/jobs?state=ready"))["jobs"]
         shown = await page.text(f"/runs/{run.metadata.id}")
         rows = await page.json(f"/runs/{run.metadata.id}/rows")
@@ -195,7 +195,7 @@ async def test_the_history_has_jobs_and_runs_made_elsewhere(tmp_path: Path) -> N
             (await page.get(f"/runs/{name}")).status for name in ("latest", "..%2fx", f"{run.metadata.id}x", "serve")
         ]
     assert f"/runs/{run.metadata.id}" in text
-    assert ("second.csv" in one, "first.csv" in one, "Nothing was found" in none) == (True, False, True)
+    assert ("second.csv" in found, "first.csv" in found, "Nothing was found" in none) == (True, False, True)
     assert [job["name"] for job in jobs] == ["second.csv"]
     assert "All 2 rows ended well" in shown
     assert (len(rows["rows"]), results.status, unknown) == (2, 200, [404] * 4)

@@ -233,8 +233,7 @@ async def read_to_end(port: int, data: bytes) -> bytes:
 
 
 async def test_connections_are_limited_and_silent_ones_closed(tmp_path: Path) -> None:
-    async with serving_page(tmp_path) as page:
-        page.site.connections.silence = 0.2
+    async with serving_page(tmp_path, silence=0.5) as page:
         port = int(page.origin.rpartition(":")[2])
         silent = [await read_to_end(port, data) for data in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost:")]
         page.site.connections.most = 0
@@ -256,8 +255,7 @@ async def test_connections_are_limited_and_silent_ones_closed(tmp_path: Path) ->
 async def test_what_is_no_request_is_refused_without_a_trace(
     tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving_page(tmp_path) as page:
-        page.site.connections.silence = 0.5
+    async with serving_page(tmp_path, silence=0.5) as page:
         answer = await read_to_end(int(page.origin.rpartition(":")[2]), data)
     assert answer.split(b" ")[1:2] in ([b"400"], [b"421"])
     assert "Traceback" not in caplog.text

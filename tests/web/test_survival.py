@@ -75,6 +75,7 @@ async def test_a_run_goes_on_when_its_server_is_killed_and_is_found_again(progra
     assert (job["run"]["counts"], sent(partner)) == ({"accepted": 30}, [1] * 30)
 
 
+@pytest.mark.soak
 async def test_a_stopped_run_is_continued_by_a_press_alone(program: Program, partner: Partner) -> None:
     async with server_process(program, partner, "--rate=10/s") as (page, _):
         number = await page.ready(table(30))
@@ -104,6 +105,7 @@ async def test_what_a_restart_has_interrupted_is_continued_by_itself(program: Pr
     assert (job["run"]["counts"], sent(partner)) == ({"accepted": 30}, [1] * 30)
 
 
+@pytest.mark.soak
 async def test_a_job_waits_its_turn_and_can_be_withdrawn_until_then(program: Program, partner: Partner) -> None:
     async with server_process(program, partner, "--rate=10/s") as (page, _):
         first, second = await page.ready(table(30)), await page.ready(table(3), "second.csv")

@@ -24,7 +24,8 @@ CREATE TABLE problems (
     remedy TEXT NOT NULL
 ) STRICT
 """
-_SPOOL = f"CREATE TEMP TABLE found ({_COLUMNS})"
+# Its index serves rows only if their numbers have the same type on both sides.
+_SPOOL = 'CREATE TEMP TABLE found ("row" INTEGER, "column", cell, value, code, reason, remedy)'
 _FILL = f"INSERT INTO temp.found ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
 # What was found in rows that are left out in the end, as totals are, has no row.
 _MOVE = f"""
