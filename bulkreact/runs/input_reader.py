@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from bulkreact.batch.journal.problem_table import RowProblem
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.runs.next_steps import input_arguments
+from bulkreact.runs.temporary_folder import temporary_folder
 from bulkreact.sheets.input.input_options import LoadOptions
 from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors
@@ -54,8 +54,8 @@ def open_input(source: str, limits: ReadLimits) -> Iterator[Path]:
     if source != _STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "input.csv"
+    with temporary_folder() as folder:
+        copy = folder / "input.csv"
         if source == _STANDARD_INPUT and sys.stdin.isatty():
             sys.stderr.write("Reading the file from the terminal: end it with Ctrl-D.\n")
         with (
@@ -76,7 +76,10 @@ def _copy_stream(stream: BinaryIO, path: Path, limits: ReadLimits) -> None:
                 limits.check("bytes", count, "{} bytes")
                 copy.write(chunk)
     except OSError as error:
-        raise UnreadableError(f"cannot be copied into {path.parent}: {error.strerror}. Nothing was sent.") from None
+        raise UnreadableError(
+            f"cannot be copied into {path.parent}: {error.strerror}. Nothing was sent. Make room there, or name another "
+            "place for it in TMPDIR."
+        ) from None
 
 
 def load_input(

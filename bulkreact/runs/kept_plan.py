@@ -14,7 +14,8 @@ import msgspec
 from bulkreact.atomic_write import drafting, replacing, sync_folder
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.problem_table import RowProblem, make_single_file, store_problems
-from bulkreact.errors import FileRefusedError, InputRefusedError
+from bulkreact.batch.journal.writer import translating_write_errors
+from bulkreact.errors import FileRefusedError, InputRefusedError, JournalNotWrittenError
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
 from bulkreact.runs.own_outputs import PLAN_NAME, ROWS_NAME
@@ -76,16 +77,15 @@ def keeping_plan(folder: Path) -> Iterator[KeptPlan]:
         check_again(OutputPath("--keep", folder, OutputKind.PLAN_FOLDER))
         # Left by a killed process.
         shutil.rmtree(draft, ignore_errors=True)
-        with drafting(draft):
+        with drafting(draft), translating_write_errors():
             kept = KeptPlan(folder, draft)
             try:
                 yield kept
             finally:
                 kept.close()
-    except OSError as error:
-        raise InputRefusedError(
-            f"--keep {folder} cannot be written: {describe_error(error)}. Name another folder."
-        ) from None
+    except (OSError, JournalNotWrittenError) as error:
+        reason = describe_error(error.__cause__ or error)
+        raise InputRefusedError(f"--keep {folder} cannot be written: {reason}. Name another folder.") from None
 
 
 def format_refusal(error: FileRefusedError) -> str:

@@ -107,7 +107,7 @@ def draft(reports: Path, run_id: str) -> Iterator[Path]:
             with translating_write_errors():
                 yield folder
     except JournalNotWrittenError as error:
-        raise unwritable(reports, error.__cause__) from None
+        raise unwritable(reports, describe_error(error.__cause__ or error)) from None
     except OSError as error:
         is_within = error.filename and is_refused_by_system(error) and Path(error.filename).is_relative_to(folder)
         if exists and not is_within:

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import re
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -192,6 +194,33 @@ def test_a_full_reports_folder_is_named_while_a_journal_is_made(
     refuse("open", lambda path: path.endswith("journal.sqlite3"), errno.ENOSPC)
     process = run_one(program, partner)
     assert_nothing_began(program, partner, process, "reports cannot be written: No space left on device")
+
+
+@pytest.mark.parametrize("command", [("plan", "input.csv"), ("plan", "-"), ("run", "-", "--simulate")])
+def test_where_no_temporary_folder_can_be_made_another_is_asked_for(
+    program: Program, refuse: Refuse, command: tuple[str, ...]
+) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    refuse("mkdir", lambda path: str(Path(path).parent) == tempfile.gettempdir(), errno.EROFS)
+    process = program(*command, stdin=(program.folder / "input.csv").read_text())
+    assert process.code == 2
+    assert "No temporary folder can be made: Read-only file system. Nothing was sent. Name a folder" in process.err
+
+
+@pytest.mark.parametrize(("options", "place"), [((), "The temporary folder "), (("--keep", "kept"), "--keep kept ")])
+def test_a_plan_for_which_there_is_no_room_is_refused(
+    program: Program, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], place: str
+) -> None:
+    def create(*_: object) -> None:
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise full
+
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    monkeypatch.setattr("bulkreact.runs.input_reader.create", create)
+    process = program("plan", "input.csv", *options)
+    assert process.code == 2
+    assert re.search(rf"Error: {place}.*cannot be written: the disk is full\. ", process.err)
 
 
 @pytest.mark.parametrize("number", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR])

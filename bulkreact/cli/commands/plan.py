@@ -1,6 +1,5 @@
 """``bulkreact plan``: previews a run of an input, with everything that is wrong with it; nothing is sent."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,9 +27,10 @@ from bulkreact.partnercenter.subscription import ACTIVE
 from bulkreact.partnercenter.verdicts import StatusRead
 from bulkreact.runs.column_sums import sum_planned
 from bulkreact.runs.input_reader import LoadedInput, load_input, open_input
-from bulkreact.runs.kept_plan import KeptPlan, format_refusal, keeping_plan
+from bulkreact.runs.kept_plan import format_refusal, keeping_plan
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, check_again
+from bulkreact.runs.temporary_folder import temporary_folder
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.input.row_errors import format_errors, format_ranges
 from bulkreact.timestamps import utc_now
@@ -70,9 +70,8 @@ def command(
     """
     options = read_load_options(ctx.params)
     as_json = ctx.params["json"]
-    with keeping_plan(keep) if keep else tempfile.TemporaryDirectory() as files:
-        kept = files if isinstance(files, KeptPlan) else None
-        folder = kept.draft if kept else Path(str(files))
+    with keeping_plan(keep) if keep else temporary_folder() as files:
+        kept, folder = (None, files) if isinstance(files, Path) else (files, files.draft)
         try:
             with open_input(source, options.input.limits) as path:
                 loaded = load_input(
