@@ -16,6 +16,7 @@ ITEMS = {
     "<si><t>a &amp; &lt;b&gt; &quot;&apos;</t></si>": "a & <b> \"'",
     "<si><t>c&#10;d</t></si>": "c\nd",
     "<si><t>_x000D_e</t></si>": "\re",
+    "<si><t>_xD83D__xDE00_ _xD83D_ _xDE00_</t></si>": "😀 \ufffd \ufffd",
     "<si><t/></si>": "",
     "<si><t></t></si>": "",
     "<si><r><t>rich </t></r><r><rPr><b/></rPr><t>text</t></r></si>": "rich text",

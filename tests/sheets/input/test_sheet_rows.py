@@ -190,3 +190,7 @@ def test_what_looks_plain_and_is_not_is_left_to_the_parser(rows: list[str]) -> N
     content = sheet_xml([*plain, *rows])
     assert read(content) == read(with_comment(content))
     assert {number for number, *_ in read(content)} <= {*range(23), 49}
+
+
+def test_a_style_that_no_workbook_has_is_none() -> None:
+    assert read(sheet_xml([row_of(1, [f'<c r="A{{}}" s="{"1" * 5000}"><v>5</v></c>'])]))[0][2] == ["5"]

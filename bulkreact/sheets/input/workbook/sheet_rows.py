@@ -21,7 +21,8 @@ _ROW_PATTERN = re.compile(
     r'\s*<row r=""([^<>]*[^<>/])?>((?:\s*<c r="[A-Z]{1,3}"[^<>]*>(?:(?<=/>)|(?:(?:<f/>)?(?:<v>|<is><v></is>))?</c>))*)\s*'
 )
 _CELL_PATTERN = re.compile(r'<c r="([A-Z]{1,3})"([^<>]*)>(<f/>)?(<is>)?(<v>)?')
-_ATTRIBUTE = re.compile(r'\s+([A-Za-z0-9:]+)="([^"&]*)"')
+_ATTRIBUTE = re.compile(r'\s([A-Za-z0-9:]+)="([^"&]*)"')
+_STYLE = re.compile("[0-9]{1,6}")
 _KNOWN = {"t", "s", "cm", "vm", "ph"}
 _MOST_SHAPES = 1_000
 
@@ -156,7 +157,7 @@ class SheetRows:
         return self._shapes[key]
 
     def _number_format(self, style: str) -> str | int:
-        known = style.isdecimal() and int(style) < len(self._number_formats)
+        known = _STYLE.fullmatch(style) and int(style) < len(self._number_formats)
         return self._number_formats[int(style)] if known else 0
 
 

@@ -52,7 +52,11 @@ def resolve_entities(text: str) -> str | None:
 
 def resolve_escapes(text: str) -> str:
     """Return the text of a cell, in which workbooks write some characters like ``_x000D_``."""
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+    if "_x" not in text:
+        return text
+    # Halves of a character may be written one by one; one alone is none.
+    units = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text).encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace")
 
 
 class XmlParser:
