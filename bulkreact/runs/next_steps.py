@@ -85,9 +85,11 @@ def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Nex
     if counts.excluded_by_limit:
         left_out = plural(counts.excluded_by_limit, "row")
         yield NextStep(f"Send {left_out} that --limit left out with:", f"bulkreact resume {run}")
-    if ended and counts.worth_retrying > counts.excluded_by_limit:
-        number = plural(counts.worth_retrying, "row")
-        yield NextStep(f"Send {number} again that may succeed now with:", f"bulkreact retry {run}")
+    if ended and (number := counts.worth_retrying - counts.excluded_by_limit) > 0:
+        others = ", and those left out," if counts.excluded_by_limit else ""
+        yield NextStep(
+            f"Send {plural(number, 'row')} again that may succeed now{others} with:", f"bulkreact retry {run}"
+        )
     if pending := counts.statuses[Status.PENDING]:
         yield NextStep(f"Look at {plural(pending, 'pending row')} once more with:", f"{_VERIFY} {run}")
     elif ended and (accepted := counts.statuses[Status.ACCEPTED]):

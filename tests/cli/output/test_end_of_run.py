@@ -121,6 +121,13 @@ def test_status_names_the_same_next_steps_as_the_end_of_the_run(program: Program
     assert "Correct " not in program("status").out
 
 
+def test_rows_that_were_never_sent_are_not_sent_again(program: Program, partner: Partner) -> None:
+    process = run(program, partner, [900278, "a", "b"], *ONCE, "--limit", "1")
+    name = process.run.name
+    assert f"Send 2 rows that --limit left out with: bulkreact resume {name}" in process.err
+    assert f"Send 1 row again that may succeed now, and those left out, with: bulkreact retry {name}\n" in process.err
+
+
 def test_on_a_terminal_a_command_is_on_a_line_of_its_own(program: Program, partner: Partner) -> None:
     process = run(program, partner, ["a", 800111])
     program.environment |= {"FORCE_COLOR": "1", "COLUMNS": "60"}
