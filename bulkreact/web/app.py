@@ -113,7 +113,9 @@ async def serving(site: Site, listener: socket.socket, *, silence: float = SILEN
             await site.checks.begin_again()
             tasks = [group.create_task(site.queue.work()), group.create_task(_clean(site))]
             factory = site.connections.limit(_server_of(runner))
-            async with await asyncio.get_running_loop().create_server(factory, sock=listener):
+            server = await asyncio.get_running_loop().create_server(factory, sock=listener)
+            # Not as a context: from Python 3.12 on its end waits for connections, which the runner closes later.
+            with contextlib.closing(server):
                 yield
         finally:
             await runner.cleanup()

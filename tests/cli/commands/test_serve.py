@@ -1,0 +1,64 @@
+"""``bulkreact serve`` refuses what it cannot serve, prints its link first, and ends quietly."""
+
+import signal
+import socket
+
+import pytest
+
+from bulkreact.system_lock import system_lock
+from tests.support.program import Program
+from tests.support.web_server import read_link, start_server
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--approval-from", "1"], "--approval-from"),
+        (["--host", "0.0.0.0"], "loopback"),  # noqa: S104 - refused
+        (["--time-zone", "Mars/Olympus"], "Mars/Olympus"),
+        (["--max-upload", "lots"], "size"),
+        (["--public-url", "http://bulkreact.example.com"], "not encrypted"),
+        (["--session", "0s"], "at least 1s"),
+        (["--sign-in", "entra"], "sign-in"),
+        (["--reports", "file"], "--reports"),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_served_is_refused(program: Program, arguments: list[str], reason: str) -> None:
+    (program.folder / "file").write_text("")
+    refused = program("serve", "--simulate", "--port", "0", *arguments)
+    assert (refused.code, reason in refused.err, refused.out) == (2, True, "")
+
+
+def test_a_port_in_use_is_refused(program: Program) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = program("serve", "--simulate", "--port", str(taken.getsockname()[1]))
+    assert (refused.code, "--port" in refused.err) == (2, True)
+
+
+def test_one_server_has_a_data_folder(program: Program) -> None:
+    folder = program.folder / "reports/serve"
+    folder.mkdir(parents=True)
+    with system_lock(folder / "serve.lock"):
+        refused = program("serve", "--simulate", "--port", "0")
+    assert (refused.code, "--data" in refused.err) == (5, True)
+
+
+def test_settings_are_proven_without_serving(program: Program) -> None:
+    checked = program("serve", "--simulate", "--port", "0", "--check", "--data", "data")
+    ended = program("serve", "--end-sessions", "--data", "data")
+    assert (checked.code, ended.code, "signed out" in ended.err) == (0, 0, True)
+    assert (program.folder / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_link_comes_first_and_a_signal_ends_the_server_quietly(program: Program) -> None:
+    process = start_server(program, "--simulate")
+    link = read_link(process)
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=60)
+    log = (program.folder / "server.log").read_text()
+    assert link.startswith("http://127.0.0.1:")
+    assert "/auth/token?token=" in link
+    assert (process.returncode, rest, "Open this link" in log) == (0, "", True)
