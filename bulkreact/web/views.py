@@ -6,6 +6,7 @@ from msgspec import Struct, to_builtins
 
 from bulkreact.batch.journal.row_pages import KeptRow, PageRow
 from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import FileCheck, FileRefusal
@@ -223,12 +224,18 @@ def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     return named
 
 
+def _name(header: Sequence[str], cells: Sequence[str]) -> str:
+    column = customer_name_column(header)
+    return format_customer_name(cells[column]) if column is not None and column < len(cells) else ""
+
+
 def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
     """Return a row before its run."""
     return {
         "row": row.number,
         "cells": named_cells(header, row.cells),
         "customer": row.customer_id,
+        "customer_name": _name(header, row.cells),
         "subscription": row.subscription_id,
         "entitlement": row.entitlement_id,
         "problems": [to_builtins(problem) for problem in row.problems],
@@ -245,6 +252,7 @@ def result_row(row: PageRow, header: Sequence[str], failed_file: str) -> Documen
         "row": row.result.number,
         "cells": named_cells(header, row.result.cells),
         "customer": row.customer_id,
+        "customer_name": _name(header, row.result.cells),
         "subscription": row.subscription_id,
         "entitlement": row.entitlement_id,
         "problems": [],

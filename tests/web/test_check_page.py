@@ -26,3 +26,6 @@ async def test_a_job_has_all_its_rows_before_its_run_begins(tmp_path: Path) -> N
         await page.act(number, "submit")
         assert (await page.json(f"/api/jobs/{number}/live"))["rows"] == 2
         await page.wait_for(number, "finished")
+        assert f'Kessler &amp; Co <code translate="no">{CUSTOMER}</code>' in await page.text(
+            f"/jobs/{number}/rows?show=all"
+        )
