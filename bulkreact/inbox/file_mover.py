@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from bulkreact.sheets.output.report_html import REPORT
 from bulkreact.sheets.output.results_csv import RESULTS
 from bulkreact.sheets.output.results_xlsx import WORKBOOK, failed_file_in
 from bulkreact.wording import describe_error, printable
+
+# A copy of failed rows, as it is named here; its name may be as long as a name can be, and must not become longer.
+_FAILED_ROWS = re.compile(r"(\.\d{8}T\d{6}Z-[^.]+)\.failed((?:-\d+)?\.\w+)\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class FileMover:
     def archive_run(self, entry: LedgerEntry, run: Path, *, ended_well: bool) -> Path | None:
         """Copy a run's results to ``done``, then move its input file next to them; return its new path.
 
-        The file with the failed rows is there only if there are some: its name shows which inputs need attention.
+        The file with the failed rows is there only if there are some: its name shows which inputs need attention. An input
+        that is such a file itself, and was corrected, is called so from then on.
         """
         if self.keep:
             return None
@@ -70,7 +75,7 @@ class FileMover:
                 page = link_to_copies((run / REPORT).read_bytes(), copies)
                 file_moves.write(page, self._folder(DONE), _copy_name(entry, REPORT))
             source = self.find_input(entry)
-        return self._move(source, DONE) if source else None
+        return self._move(source, DONE, to=_FAILED_ROWS.sub(r"\1.fixed\2", source.name)) if source else None
 
     def archive_duplicate(self, file: FileSnapshot) -> Path | None:
         """Move a file that needs no run to ``done``; return its new path."""
@@ -80,7 +85,7 @@ class FileMover:
         """Move a file that cannot be run to ``failed``, next to a note with the reason; return its new path."""
         return self._move(file, FAILED, note=reason)
 
-    def _move(self, file: FileSnapshot, name: str, *, note: str = "") -> Path | None:
+    def _move(self, file: FileSnapshot, name: str, *, note: str = "", to: str = "") -> Path | None:
         """Move a file, None if it is not the same any more."""
         if self.keep:
             return None
@@ -88,7 +93,7 @@ class FileMover:
             folder = self._folder(name)
             if note:
                 return file_moves.move_with_note(self.inbox, file, folder, note)
-            return file_moves.move(self.inbox, file, folder)
+            return file_moves.move(self.inbox, file, folder, to)
         return None
 
     def _folder(self, name: str) -> Folder:

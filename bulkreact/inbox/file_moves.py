@@ -40,10 +40,11 @@ def stem_of(name: str) -> str:
     return Path(name[: -len(_COMPRESSED)] if name.lower().endswith(_COMPRESSED) else name).stem
 
 
-def move(inbox: Folder, file: FileSnapshot, folder: Folder) -> Path:
-    """Move a file into a folder, under another name if its own is taken; return its new path."""
+def move(inbox: Folder, file: FileSnapshot, folder: Folder, name: str = "") -> Path:
+    """Move a file into a folder, under its own or a given ``name``, numbered if that is taken; return its new path."""
+    names = _candidates(name or file.name)
     with holding(inbox, file):
-        return folder.path / next(name for name in _candidates(file.name) if _move_to(inbox, file, folder, name))
+        return folder.path / next(each for each in names if _move_to(inbox, file, folder, each))
 
 
 def move_with_note(inbox: Folder, file: FileSnapshot, folder: Folder, text: str) -> Path:

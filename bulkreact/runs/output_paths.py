@@ -107,7 +107,7 @@ def _problems(output: OutputPath, others: Mapping[str, Path | int], reports: Pat
         yield f"{output} is a name that the program uses itself in {reports}: name another."
     # Metrics that cannot be written are worth a warning.
     elif output.kind not in {OutputKind.METRICS, *FOLDER_FILES} and not _is_writable(path):
-        yield f"{output} cannot be written: there is no folder {path.parent} that can be. Name another."
+        yield f"{output} cannot be written: there is no folder {path.parent}, or it cannot be written to. Name another."
 
 
 def _is_in_run(folder: Path) -> bool:

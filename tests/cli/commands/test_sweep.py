@@ -449,6 +449,10 @@ def test_failed_rows_that_a_sweep_gave_back_are_corrected_and_run(
     else:
         done.rename(set_age(done, 3600).parent.parent / done.name)
         assert sweep(program, partner).code == 0
+        # No name says any longer that something needs attention.
+        names = file_names(done.parent)
+        assert [name for name in names if name.endswith(".failed.csv")] == []
+        assert f"a.{run.name}.fixed.csv" in names
     assert count_calls(partner, 1) == [1, 1]
     assert json.loads((latest_run(program) / "summary.json").read_text())["corrects"] == run.name
 
