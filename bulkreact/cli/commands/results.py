@@ -8,6 +8,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.paths import OutputFile
+from bulkreact.cli.output.console import SafeConsole, print_step
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
@@ -45,9 +46,12 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool
     except OSError as error:
         raise InputRefusedError(f"{folder} cannot be made: {error.strerror}. Choose another with --to.") from None
     results = write_again(run, reports, now=utc_now(), to=to, xlsx=xlsx)
-    if run.can_be_resumed:
+    if not run.is_finished:
         echo("The run is not finished.", err=True)
-    for line in (*(step.line for step in results.next_steps), *results.lines()):
+    console = SafeConsole(stderr=True)
+    for step in results.next_steps:
+        print_step(console, step)
+    for line in results.lines():
         echo(line, err=True)
 
 

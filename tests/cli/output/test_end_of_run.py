@@ -121,6 +121,14 @@ def test_status_names_the_same_next_steps_as_the_end_of_the_run(program: Program
     assert "Correct " not in program("status").out
 
 
+def test_a_complete_run_with_a_lost_answer_is_not_called_unfinished(program: Program, partner: Partner) -> None:
+    ended = run(program, partner, ["a", 1599], *ONCE)
+    again = program("results")
+    assert row_statuses(ended.run) == ["accepted", "unknown"]
+    assert "not finished" not in again.err
+    assert commands(again) == commands(ended)
+
+
 def test_rows_that_were_never_sent_are_not_sent_again(program: Program, partner: Partner) -> None:
     process = run(program, partner, [900278, "a", "b"], *ONCE, "--limit", "1")
     name = process.run.name
