@@ -195,6 +195,17 @@ async def test_a_live_page_says_that_the_server_is_gone_and_finds_it_again(tmp_p
         await tab.get_by_test_id("verdict").wait_for()
 
 
+async def test_reasons_come_up_while_a_run_is_watched(tmp_path: Path, browser: Browser) -> None:
+    content = (HEADER + "".join(map(line, range(1, 31))) + line(99, ending="000000020002") + line(98)).encode()
+    async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
+        tab = await context.tab()
+        await sign_in(tab, page, page.site.link.token)
+        await tab.get_by_test_id("upload-file").set_input_files(payload(content))
+        await tab.get_by_test_id("submit").click()
+        reason = await tab.get_by_test_id("reason-20002").inner_text()
+    assert "20002 (2) the partner has no commerce relationship" in reason
+
+
 async def test_eight_tabs_watch_one_run_to_its_end(tmp_path: Path, browser: Browser) -> None:
     async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
         tab = await context.tab()

@@ -17,8 +17,8 @@ const zone = { timeZone: document.body.dataset.zone, timeZoneName: "short", hour
 const clock = (value) => new Date(value).toLocaleTimeString("en-GB", zone);
 
 const minutes = (value) => {
-  const left = Math.max(0, Math.round((Date.parse(value) - Date.now()) / 60_000));
-  return `about ${left || "less than 1"} min left (${clock(value)})`;
+  const left = Math.round((Date.parse(value) - Date.now()) / 60_000);
+  return `· ${left > 0 ? `about ${left} min` : "less than a minute"} left (${clock(value)})`;
 };
 
 const showCounts = (counts) => {
@@ -39,6 +39,28 @@ const showCounts = (counts) => {
   }
 };
 
+const showReasons = (reasons) => {
+  const list = section.querySelector("[data-reasons]");
+  if (!list) return;
+  for (const { code, rows, words, who, advice } of reasons) {
+    let item = list.querySelector(`[data-testid="reason-${CSS.escape(code)}"]`);
+    if (!item) {
+      item = document.createElement("li");
+      item.dataset.testid = `reason-${code}`;
+      const name = document.createElement("strong");
+      name.textContent = code;
+      name.translate = false;
+      const advised = document.createElement("span");
+      advised.className = "soft";
+      advised.textContent = `Who must act: ${who}. ${advice}`;
+      item.append(name, document.createElement("span"), document.createElement("br"), advised);
+      list.append(item);
+    }
+    item.children[1].textContent = ` (${number.format(rows)}) ${words}`;
+  }
+  list.parentElement.hidden = reasons.length === 0;
+};
+
 const display = (live) => {
   if (live.state !== section.dataset.state) return location.reload();
   for (const element of section.querySelectorAll("[data-number]")) {
@@ -49,9 +71,10 @@ const display = (live) => {
   if (live.rows) document.title = document.title.replace(/^(\d+ % )?/, `${Math.floor((live.settled * 100) / live.rows)} % `);
   write("ends", live.ends_about ? minutes(live.ends_about) : "");
   write("pace", live.pace.per_minute ? `${live.pace.per_minute} calls/min${live.pace.ceiling ? ` of at most ${live.pace.ceiling}` : ""}` : "");
-  write("throttle", live.waiting.rows ? `${number.format(live.waiting.rows)} rows wait for Partner Center` : "");
+  write("throttle", live.waiting.rows ? `· ${number.format(live.waiting.rows)} ${live.waiting.rows === 1 ? "row waits" : "rows wait"} for Partner Center` : "");
   write("queue", live.queue ? live.queue.waits_for || `No. ${live.queue.position} in the line` : "");
   showCounts(live.counts);
+  showReasons(live.reasons);
   if (Date.now() - saidAt >= 30_000) {
     write("said", live.said);
     saidAt = Date.now();
