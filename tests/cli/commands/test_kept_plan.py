@@ -16,6 +16,7 @@ from tests.support.ids import HEADER, guid, row, write_csv
 from tests.support.instants import kill_at
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST
+from tests.support.sqlite_steps import counting_steps
 
 CONTAINER = b"\xd0\xcf\x11\xe0" + bytes(600)
 
@@ -128,6 +129,16 @@ def test_of_many_rows_the_plan_has_neither_targets_nor_all_problems(program: Pro
     assert rows_in(kept, "SELECT count(*) FROM problems") == [(9,)]
     run = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--plan", "kept/plan.json")
     assert (run.code, len(partner.requests())) == (1, 1), run.err
+
+
+def test_the_work_grows_with_the_problems(program: Program) -> None:
+    steps = []
+    for count in (300, 1200):
+        write_csv(program.folder / "input.csv", (("a", "b", str(number)) for number in range(count)))
+        with counting_steps() as counted:
+            assert keep(program, "input.csv").code == 1
+        steps.append(counted.hundreds)
+    assert steps[1] < 6 * steps[0]
 
 
 def test_a_second_plan_replaces_both_files(program: Program) -> None:
