@@ -1,5 +1,6 @@
 """Makes the pictures of README and guide from real output: ``python -m tests.support.pictures``; needs tmux and Chromium."""
 
+import asyncio
 import re
 import shlex
 import shutil
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.support.generated_guide import GUIDE
+from tests.support.page_browser import chromium, sign_in, watched
 from tests.support.program import PROJECT
+from tests.support.web_page import serving_page
 
 PICTURES = GUIDE / "pictures"
 _COLUMNS, _LINES = 100, 60
@@ -57,13 +60,25 @@ def _screenshot(page: Path, picture: Path) -> None:
     subprocess.run([chromium, *options, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True)
 
 
+async def _web_page(folder: Path, picture: Path) -> None:
+    """Take a picture of a job's page after its file has been checked."""
+    async with serving_page(folder, signed_in=False) as page, chromium() as browser, watched(browser) as context:
+        tab = await context.tab()
+        await tab.set_viewport_size({"width": 900, "height": 700})
+        await sign_in(tab, page, page.site.link.token)
+        await tab.get_by_test_id("upload-file").set_input_files(PROJECT / "inputs/incident.csv")
+        await tab.get_by_test_id("submit").wait_for()
+        await tab.screenshot(path=picture)
+
+
 def main() -> None:
-    """Write both pictures anew."""
+    """Write all pictures anew."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (PICTURES / "terminal.svg").write_text(_svg(_terminal(folder)), encoding="utf-8")
         (report,) = folder.glob("reports/*/report.html")
         _screenshot(report, PICTURES / "report.png")
+        asyncio.run(_web_page(folder / "page", PICTURES / "web.png"))
 
 
 if __name__ == "__main__":

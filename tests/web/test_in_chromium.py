@@ -243,7 +243,8 @@ async def test_the_first_view_of_a_page_is_small(tmp_path: Path, browser: Browse
         tab.on("request", lambda request: requests.append(request.url))
         await tab.goto(f"{page.origin}/?fresh")
     own = [file for file in page.site.pages.static.values() if file.name.endswith(".js")]
-    assert len(requests) <= 5
+    # The page before may still ask for its icon.
+    assert len(set(requests)) <= 5
     assert sum(len(file.content) for file in own) <= 12_000
     assert sum(file.content.count(b"\n") for file in own) <= 300
     assert sum(len(file.content) for file in page.site.pages.static.values()) < 100_000
