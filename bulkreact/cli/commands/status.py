@@ -1,7 +1,6 @@
 """``bulkreact status``: shows the state of a run, also while another process works on it."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import click
@@ -41,22 +40,25 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, watch: bool, **_
         history_table.show(reports, as_json=as_json)
         return
     run = store.find(reports, name)
-    read = partial(_read, run.folder)
+    latest: RunSnapshot | None = None
+
+    def read() -> RunSnapshot:
+        nonlocal latest
+        latest = read_snapshot(run.folder, utc_now())
+        return latest
+
     console = stdout_console()
     try:
         snapshot = watch_run(read, console, as_json=as_json) if watch else read()
     except KeyboardInterrupt:
-        _show(console, run.folder, read(), reports)
+        if latest and not as_json:
+            _show(console, run.folder, latest, reports)
         echo("Only the watching was ended: the run goes on.", err=True)
         ctx.exit(EXIT_INTERRUPTED)
     if as_json:
         echo(json.dumps(snapshot.to_dict(), indent=None if watch else 2))
     else:
         _show(console, run.folder, snapshot, reports)
-
-
-def _read(folder: Path) -> RunSnapshot:
-    return read_snapshot(folder, utc_now())
 
 
 def _show(console: Console, folder: Path, snapshot: RunSnapshot, reports: Path) -> None:

@@ -193,7 +193,8 @@ def test_rows_that_are_only_watched_are_open_until_they_are_seen_active(running:
 
 
 def test_ctrl_c_ends_the_watching_and_not_the_run(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object, **__: object) -> None:
+    def interrupt(read: Callable[[], RunSnapshot], *_: object, **__: object) -> None:
+        read()
         raise KeyboardInterrupt
 
     write_csv(program.folder / "input.csv", [row(guid(1))])
