@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import openpyxl
 import pytest
 
 from bulkreact.runs.store import find
+from bulkreact.timestamps import utc_now
+from tests.support.marks import mostly_soak
 from tests.support.web_page import HEADER, Page, line, serving_page, table
 
 WRONG = (HEADER + line(1) + line(2) + "x,y,z,\n").encode()
@@ -86,14 +89,16 @@ async def test_what_is_replaced_or_read_in_another_way_is_checked_anew(tmp_path:
 
 @pytest.mark.parametrize(
     "fields",
-    [
-        {"kind": "other"},
-        {"encoding": "utf-8\n"},
-        {"delimiter": "--yes"},
-        {"hidden_rows": "x"},
-        {"verify": "1"},
-        {"sheet": "a\nb"},
-    ],
+    mostly_soak(
+        [
+            {"kind": "other"},
+            {"encoding": "utf-8\n"},
+            {"delimiter": "--yes"},
+            {"hidden_rows": "x"},
+            {"verify": "1"},
+            {"sheet": "a\nb"},
+        ]
+    ),
     ids=str,
 )
 async def test_values_that_no_file_can_have_are_refused(tmp_path: Path, fields: dict[str, str]) -> None:
@@ -244,3 +249,16 @@ async def test_the_trail_says_what_happened_and_by_whom(tmp_path: Path) -> None:
     assert events[:3] == ["uploaded", "checked", "submitted"]
     assert events[-2:] == ["ended", "downloaded"]
     assert 'data-testid="audit-table"' in text
+
+
+async def test_files_of_a_job_that_never_ran_go_after_thirty_days(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await page.ready(table(1))
+        page.site.remove_old_files()
+        kept = (await page.get(f"/jobs/{number}/files/input")).status
+        page.site.now = lambda: utc_now() + timedelta(days=31)
+        page.site.remove_old_files()
+        gone = (await page.get(f"/jobs/{number}/files/input")).status
+        text, refused = await page.text(f"/jobs/{number}"), await page.act(number, "submit")
+    assert (kept, gone, refused.status) == (200, 404, 409)
+    assert "were removed" in text

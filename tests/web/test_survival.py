@@ -11,7 +11,7 @@ from aiohttp import ClientError
 
 from tests.support.instants import Instant
 from tests.support.program import Partner, Program
-from tests.support.web_page import table
+from tests.support.web_page import HEADER, line, table
 from tests.support.web_server import run_folders, server_process
 
 ROWS = 4
@@ -119,3 +119,22 @@ async def test_a_job_waits_its_turn_and_can_be_withdrawn_until_then(program: Pro
         states = [(await page.job(number))["state"] for number in (first, second)]
     assert (waiting["state"], waiting["queue"], withdrawn.status) == ("queued", {"position": 2, "waits_for": None}, 200)
     assert (states, sum(sent(partner))) == (["finished", "withdrawn"], 32)
+
+
+@pytest.mark.soak
+async def test_a_job_says_whom_it_waits_for_and_can_be_withdrawn_meanwhile(program: Program, partner: Partner) -> None:
+    (program.folder / "orders.csv").write_bytes(table(60))
+    run = program.start("run", "orders.csv", "--base-url", partner.base_url, "--yes", "--rate", "4/s")
+    async with server_process(program, partner) as (page, _):
+        number = await page.ready((HEADER + line(99)).encode(), "second.csv")
+        await page.act(number, "submit")
+        async with asyncio.timeout(60):
+            while (job := await page.job(number))["activity"] != "waiting-for-partner":  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.1)
+        withdrawn = await page.act(number, "withdraw")
+        after = await page.job(number)
+    run.terminate()
+    run.communicate()
+    assert (job["state"], withdrawn.status, after["state"]) == ("queued", 200, "withdrawn")
+    assert str(run.pid) in job["queue"]["waits_for"]
+    assert len(run_folders(program)) == 1
