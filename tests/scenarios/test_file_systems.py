@@ -207,9 +207,11 @@ def test_where_no_temporary_folder_can_be_made_another_is_asked_for(
     assert "No temporary folder can be made: Read-only file system. Nothing was sent. Name a folder" in process.err
 
 
-@pytest.mark.parametrize(("options", "place"), [((), "The temporary folder "), (("--keep", "kept"), "--keep kept ")])
+@pytest.mark.parametrize(
+    ("options", "described"), [((), "The temporary folder "), (("--keep", "kept"), "--keep kept ")]
+)
 def test_a_plan_for_which_there_is_no_room_is_refused(
-    program: Program, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], place: str
+    program: Program, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], described: str
 ) -> None:
     def create(*_: object) -> None:
         full = sqlite3.OperationalError("database or disk is full")
@@ -220,7 +222,7 @@ def test_a_plan_for_which_there_is_no_room_is_refused(
     monkeypatch.setattr("bulkreact.runs.input_reader.create", create)
     process = program("plan", "input.csv", *options)
     assert process.code == 2
-    assert re.search(rf"Error: {place}.*cannot be written: the disk is full\. ", process.err)
+    assert re.search(rf"Error: {described}.*cannot be written: the disk is full\. ", process.err)
 
 
 @pytest.mark.parametrize("number", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR])

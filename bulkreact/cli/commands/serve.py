@@ -200,9 +200,9 @@ def _environment(params: Mapping[str, object]) -> dict[str, str]:
 
 def _facts(ctx: click.Context, reports: Path, data: Path) -> tuple[tuple[str, str], ...]:
     values = effective(ctx)
-    words = {"True": "yes", "False": "no"}
+    answers = {"True": "yes", "False": "no"}
     texts = ((name, values[name].text or "") for name in _SHOWN)
-    shown = ((name.replace("_", " "), words.get(text, text)) for name, text in texts)
+    shown = ((name.replace("_", " "), answers.get(text, text)) for name, text in texts)
     return (*shown, ("reports", str(reports)), ("data", str(data)))
 
 
