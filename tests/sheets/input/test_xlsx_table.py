@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from xlsxwriter import Workbook as XlsxWriterWorkbook
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow
+from bulkreact.models import CellType, ColumnType, InputRow
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from tests.support.ids import guid, read_csv, row
@@ -255,6 +256,21 @@ def test_an_old_workbook_or_one_with_a_password_says_what_to_do(tmp_path: Path) 
     (tmp_path / "input.xls").write_bytes(b"\xd0\xcf\x11\xe0rest")
     with pytest.raises(InputRefusedError, match=r"Save it as \.xlsx without a password"):
         take(tmp_path / "input.xls")
+
+
+@pytest.mark.parametrize("in_place", [True, False], ids=["texts in cells", "shared texts"])
+def test_a_long_table_is_read_as_it_was_written(tmp_path: Path, in_place: bool) -> None:
+    lines = [(*row(guid(number)), f"A & B {number % 7}", number / 8, number) for number in range(3000)]
+    with XlsxWriterWorkbook(tmp_path / "input.xlsx", {"constant_memory": in_place}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, (*IDS, "Name", "Amount", "Seats"))
+        for number, cells in enumerate(lines, 1):
+            sheet.write_row(number, 0, cells)
+    _, rows = take(tmp_path / "input.xlsx")
+    assert [input_row.cells for input_row in rows] == [(*cells[:4], f"{cells[4]:g}", str(cells[5])) for cells in lines]
+    assert {input_row.column_types for input_row in rows} == {
+        (ColumnType(4, CellType.NUMBER, 0), ColumnType(5, CellType.NUMBER, 0))
+    }
 
 
 def test_a_workbook_is_run_and_its_columns_come_back(program: Program, partner: Partner) -> None:
