@@ -57,10 +57,8 @@ _PAGE_OPTIONS = (
     _option("--session", type=DURATION, default="8h", help="How long a sign-in lasts at most."),
     _option("--idle", type=DURATION, default="60m", help="How long it lasts without use."),
     click.option("--time-zone", help="The zone of all times, like Europe/Berlin.  [default: the machine's]"),
-    _option(
-        "--continue/--no-continue", "continue_runs", default=True, help="Continue interrupted runs when it starts."
-    ),
-    _option("--open/--no-open", "open_link", default=False, help="Open the link in a browser."),
+    _option("--continue/--no-continue", default=True, help="Continue interrupted runs when it starts."),
+    _option("--open/--no-open", default=False, help="Open the link in a browser."),
     click.option("--check", is_flag=True, help="Prove the settings, the folder and the port, then end."),
     click.option("--end-sessions", is_flag=True, help="Sign everybody out, then end."),
 )
@@ -137,7 +135,7 @@ async def _serve(
             "Open this link in a browser on this machine. It works once; when it has been used, another is printed here. "
             "Ctrl-C ends the server, runs go on.",
         )
-        if params["open_link"]:
+        if params["open"]:
             await asyncio.to_thread(webbrowser.open, link)
         await stopped.wait()
 
@@ -161,7 +159,7 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
         longest_session=params["session"],
         idle=params["idle"],
         time_zone=_time_zone(params["time_zone"]),
-        continue_runs=params["continue_runs"],
+        continue_runs=params["continue"],
         simulated=service.simulated,
         target="simulated" if service.simulated else f"{service.base_url} {tenant}".strip(),
         target_label="the simulator" if service.simulated else f"{service.base_url} {tenant}".strip(),

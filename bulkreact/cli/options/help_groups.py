@@ -138,7 +138,7 @@ OPTION_GROUPS = {
     ),
     "The web page": (
         *(
-            "open_link",
+            "open",
             "host",
             "port",
             "public_url",
@@ -149,7 +149,7 @@ OPTION_GROUPS = {
             "session",
             "idle",
         ),
-        *("time_zone", "continue_runs", "check", "end_sessions"),
+        *("time_zone", "continue", "check", "end_sessions"),
     ),
     "Configuration": ("config", "profile", "version", "help"),
 }

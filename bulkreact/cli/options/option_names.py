@@ -46,9 +46,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _LIMITS
     | _HALT
     | _WATCH
-    | frozenset(
-        ["approval_from", "check", "continue_runs", "data", "end_sessions", "host", "idle", "max_upload", "open_link"]
-    )
+    | frozenset(["approval_from", "check", "continue", "data", "end_sessions", "host", "idle", "max_upload", "open"])
     | {"log_format", "max_rows", "notify_format", "notify_url", "port", "public_url", "reports", "session", "sign_in"}
     | {"time_zone", "verify"},
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
