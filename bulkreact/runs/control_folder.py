@@ -119,7 +119,12 @@ class ControlFolder:
         with open(draft, "w", encoding="utf-8", opener=open_private) as file:
             json.dump(members, file)
         # Without a sync: after a crash of the machine there is no process to be watched.
-        draft.replace(self._folder / PROGRESS)
+        try:
+            draft.replace(self._folder / PROGRESS)
+        except PermissionError:
+            # Windows replaces no file that somebody reads just now: the next report is a second away.
+            if os.name != "nt":
+                raise
 
     def _obey(self) -> None:
         at_once = _exists(self._folder / STOP_NOW)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -223,6 +224,24 @@ def test_a_report_of_another_program_is_left_alone(program: Program, partner: Pa
     result = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--control", "control")
     assert (result.code, "--control" in result.err, partner.requests()) == (2, True, []), result.err
     assert progress(program.folder / "control") == {"mine": 1}
+
+
+@pytest.mark.parametrize(("system", "code"), [("nt", 0), ("posix", 2)])
+def test_a_report_that_is_being_read_stops_no_run_on_windows(
+    program: Program, partner: Partner, monkeypatch: pytest.MonkeyPatch, system: str, code: int
+) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1))])
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if target.name == "progress.json":
+            raise PermissionError
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("bulkreact.runs.control_folder.os", SimpleNamespace(name=system, getpid=os.getpid))
+    result = program("run", "input.csv", "--base-url", partner.base_url, *FAST, "--control", "control")
+    assert result.code == code, result.err
 
 
 async def test_work_that_begins_after_stop_now_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
