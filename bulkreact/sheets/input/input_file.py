@@ -14,7 +14,7 @@ import pandas as pd
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.models import InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
-from bulkreact.sheets.columns import ID_COLUMNS, ColumnError, ColumnLayout, HeaderRule, find_layout
+from bulkreact.sheets.columns import ID_COLUMNS, HeaderRule
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.carried_types import CarriedTypes
@@ -24,7 +24,7 @@ from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
 from bulkreact.sheets.input.row_options import RowOptionsReader
 from bulkreact.sheets.input.source_format import SourceFormat, source_format
-from bulkreact.sheets.input.table import Table, blank_rows, header_error, id_columns, open_table
+from bulkreact.sheets.input.table import blank_rows, layout_of, open_table
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
 
 _ERRORS_LISTED = 1000
@@ -60,7 +60,7 @@ class InputFile:
         self.sha256 = self._hash()
         rule = HeaderRule(options.columns, ID_COLUMNS if options.kind is Kind.AZURE else ID_COLUMNS[:2], options.summed)
         self._table = open_table(path, self.name, options, rule)
-        self._layout = layout = _layout_of(self.name, self._table, rule)
+        self._layout = layout = layout_of(self.name, self._table, rule)
         self._options = RowOptionsReader(layout, options.kind, options.restore_auto_renew)
         self._guarded = self._table.guarded and bool(layout.results)
         self._headers = RepeatedHeaders(self.name, self._table.header, self._table.found, rule)
@@ -293,12 +293,3 @@ def sha256_of(path: Path, name: str, limits: ReadLimits) -> str:
         raise InputRefusedError(f"{name} is a folder; name a file in it.") from None
     except OSError as error:
         raise InputRefusedError(f"{name} cannot be read: {error.strerror}.") from None
-
-
-def _layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:
-    if not table.header:
-        return ColumnLayout((0, 0, 0), {}, (), (), {})
-    try:
-        return find_layout(table.header, rule, guarded=table.guarded, id_columns=lambda: id_columns(table))
-    except ColumnError as error:
-        raise header_error(name, table, error) from None

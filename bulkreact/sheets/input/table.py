@@ -7,7 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError, RefusalCode, RefusalFacts
-from bulkreact.sheets.columns import ColumnError, HeaderRule
+from bulkreact.sheets.columns import ColumnError, ColumnLayout, HeaderRule, find_layout
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.carried_types import CellTypes
 from bulkreact.sheets.input.file_formats import detect_format
@@ -117,6 +117,16 @@ def header_error(name: str, table: Table, error: ColumnError) -> FileRefusedErro
         code = RefusalCode.NO_HEADER
     facts = RefusalFacts(code, table.header, table.sheets)
     return FileRefusedError(f"{header}: {error}", public=f"{header}: {error.reason}.", facts=facts)
+
+
+def layout_of(name: str, table: Table, rule: HeaderRule) -> ColumnLayout:
+    """Return the columns of a table; FileRefusedError if its header does not name them."""
+    if not table.header:
+        return ColumnLayout((0, 0, 0), {}, (), (), {})
+    try:
+        return find_layout(table.header, rule, guarded=table.guarded, id_columns=lambda: id_columns(table))
+    except ColumnError as error:
+        raise header_error(name, table, error) from None
 
 
 def _open(path: Path, name: str, options: InputOptions, rule: HeaderRule) -> Table:
