@@ -109,7 +109,6 @@ async def serving(site: Site, listener: socket.socket, *, silence: float = SILEN
     # A bug in what the server does by itself ends it, and is not passed over in silence.
     async with asyncio.TaskGroup() as group:
         try:
-            await site.queue.continue_interrupted()
             await site.checks.begin_again()
             tasks = [group.create_task(site.queue.work()), group.create_task(_clean(site))]
             factory = site.connections.limit(_server_of(runner))

@@ -63,10 +63,12 @@ class RunQueue:
                     await asyncio.to_thread(self._happen, job, JobEvent.CONTINUED)
 
     async def work(self) -> NoReturn:
-        """Look at the jobs for as long as the server runs."""
+        """Take over what the server before has left, then look at the jobs for as long as this one runs."""
+        look = self.continue_interrupted
         while True:
             try:
-                await self.look()
+                await look()
+                look = self.look
             except (OSError, RequestRefusedError) as error:
                 # The disk is full, or no process can be started: what is queued stays so until that is over.
                 self._warn(f"Jobs are not looked after at the moment: {describe_problem(error)}")

@@ -290,10 +290,12 @@ class RecordStore:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
+                    self._connection.execute("COMMIT")
                 except BaseException:
-                    self._connection.execute("ROLLBACK")
+                    # A full disk may have rolled it back, or have left it open.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
                     raise
-                self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 raise RequestRefusedError(
                     "read-only",

@@ -1,0 +1,72 @@
+"""A record that cannot be written holds the work up, and ends nothing."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from msgspec import json
+
+from bulkreact.web.app import serving
+from bulkreact.web.jobs import JobState, StopCause, WebJob
+from bulkreact.web.plan_file import OPTION_DEFAULTS
+from bulkreact.web.records import Actor, Version
+from bulkreact.web.site import Site
+from bulkreact.web.store import STORE_NAME, RecordStore
+from tests.support.web_page import free_socket, settings_for
+
+NOW = "2026-03-01T08:00:00.000Z"
+ACTOR = Actor()
+KILLED = WebJob(
+    number=0,
+    state=JobState.STOPPED,
+    cause=StopCause.SYSTEM,
+    target="simulated",
+    name="orders.csv",
+    note="",
+    by_id="local",
+    by_name="ann",
+    created_at=NOW,
+    changed_at=NOW,
+    run_id="20260301T080000Z-orders-0000",
+)
+
+
+def first_version(job: int, version: int, /) -> Version:
+    """Return the version of a job."""
+    values = {
+        "what": "uploaded",
+        "by_id": "local",
+        "by_name": "ann",
+        "at": NOW,
+        "file": "orders.csv",
+        "sha256": "0" * 64,
+    }
+    return Version(job=job, version=version, bytes=1, options=json.encode(OPTION_DEFAULTS).decode(), **values)
+
+
+async def test_a_server_starts_though_nothing_can_be_saved_and_continues_runs_when_it_can(tmp_path: Path) -> None:
+    warned, listener = asyncio.Event(), free_socket()
+    site = Site(settings_for(tmp_path, listener), lambda _token: None, warn=lambda _message: warned.set())
+    site.store.create_job(KILLED, first_version, ACTOR)
+    with patch("bulkreact.web.processes.start") as start:
+        start.return_value.exit_code.return_value = None
+        site.store._connection.execute("PRAGMA query_only = ON")
+        async with serving(site, listener), asyncio.timeout(60):
+            await warned.wait()
+            started_early = start.called
+            site.store._connection.execute("PRAGMA query_only = OFF")
+            while not start.called:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.05)
+            events = [line.event for line in site.store.audit_lines(job=1)]
+    assert (started_early, events) == (False, ["uploaded", "continued"])
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path / STORE_NAME)
+    store._connection.execute("CREATE TABLE later (job REFERENCES jobs DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError), store._writing() as connection:
+        connection.execute("INSERT INTO later VALUES (1)")
+    store.audit(ACTOR, "settings", "", NOW)
+    store.close()
