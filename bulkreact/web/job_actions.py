@@ -73,7 +73,7 @@ async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
     file = await _receive(site, form)
     make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
     try:
-        await _change(site, visit, JobEvent.REPLACED, detail=file.sha256, version=make)
+        await _change(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
     finally:
         file.path.unlink(missing_ok=True)
     return 200, f"{site.base}/jobs/{job.number}"
@@ -214,10 +214,11 @@ async def _change(
     *,
     detail: str = "",
     run_id: str = "",
+    name: str = "",
     version: AddVersion | None = None,
 ) -> None:
     now = iso_milliseconds(site.now())
-    happening = Happening(event=event, now=now, person=visit.person.id, run_id=run_id)
+    happening = Happening(event=event, now=now, person=visit.person.id, run_id=run_id, name=name)
     changed = await asyncio.to_thread(
         site.store.change, visit.job.number, happening, visit.actor, detail=detail, version=version
     )

@@ -130,6 +130,7 @@ class Happening(Struct, frozen=True, kw_only=True):
     person: str = ""
     exit_code: int | None = None
     run_id: str = ""
+    name: str = ""
 
 
 class EventRefusal(Struct, frozen=True):
@@ -194,7 +195,8 @@ def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
     changed = replace(job, state=state, activity=_ACTIVITIES.get(state), cause=None, changed_at=now)
     match event:
         case JobEvent.REPLACED | JobEvent.OPTIONS:
-            return replace(changed, version=job.version + 1, run_id=None, queued_at="")
+            name = happening.name or job.name
+            return replace(changed, name=name, version=job.version + 1, run_id=None, queued_at="")
         case JobEvent.SUBMITTED | JobEvent.APPROVED:
             return replace(changed, run_id=happening.run_id, queued_at=now, stop_by="", exit_code=None)
         case JobEvent.CONTINUED:

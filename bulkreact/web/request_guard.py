@@ -19,7 +19,6 @@ from bulkreact.web.views import job_document
 
 Handler = Callable[[Site, Visit], Awaitable[web.StreamResponse]]
 Action = Callable[[Site, Visit], Awaitable[tuple[int, str]]]
-_OVERHEAD = 1 << 16
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -147,13 +146,12 @@ def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResp
 
     async def respond(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
-        most = site.settings.max_upload + _OVERHEAD
+        most = site.settings.max_upload + uploads.FORM_BYTES
         try:
             _refuse_cross_site(request)
             session = await _session_needed(site, request)
             _take(site.requests.wait_for(session.hash, site.clock()))
-            _refuse_unreadable(request, session, most)
-            form = await read_form(request)
+            form = await _read_form(site, request)
             _check_token(session, form.get("csrf") or request.headers.get("X-CSRF-Token") or "")
             form_id = parse_form_id(form.get("form_id") or "")
             answer = await site.forms.find(session.person.id, form_id, request.path)
@@ -234,14 +232,14 @@ def _take(seconds: int) -> None:
         )
 
 
-def _refuse_unreadable(request: web.Request, session: Session, most: int) -> None:
-    """Refuse an upload whose size is not known or too large before its fields are looked for in it."""
-    length = request.content_length
-    if request.content_type == "multipart/form-data" and (length is None or length > most):
-        token = request.headers.get("X-CSRF-Token")
-        if token is not None:
-            _check_token(session, token)
-        uploads.check_length(length, most - _OVERHEAD)
+async def _read_form(site: Site, request: web.Request) -> Form:
+    """Return the fields of a form; one that cannot be read for its size is refused for that."""
+    try:
+        return await read_form(request)
+    except RequestRefusedError:
+        if request.content_type == "multipart/form-data":
+            uploads.check_length(request.content_length, site.settings.max_upload)
+        raise
 
 
 async def _job(site: Site, request: web.Request) -> WebJob | None:
@@ -257,7 +255,7 @@ async def _job(site: Site, request: web.Request) -> WebJob | None:
 async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
     job, person = await _job(site, visit.request), visit.person
     if route.is_upload:
-        uploads.check_length(visit.request.content_length, site.settings.max_upload + _OVERHEAD)
+        uploads.check_length(visit.request.content_length, site.settings.max_upload)
         if not visit.form.is_multipart:
             raise RequestRefusedError("not-multipart", "The file must come as a form's file (multipart/form-data).")
         _take(site.uploads.wait_for(visit.session.hash if visit.session else "", site.clock()))

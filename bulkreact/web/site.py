@@ -91,13 +91,15 @@ class Site:
         """Return everything that is known of a job."""
         versions, same, waiting, report, files = await asyncio.to_thread(self._read, job)
         version = versions[-1]
+        results = {made.version: result for made in versions if (result := result_of(made))}
         approval = await asyncio.to_thread(self.store.latest_approval, job.number, job.version)
         return JobView(
             job=job,
             simulated=job.target == "simulated",
             versions=versions,
             options=options_of(version),
-            result=result_of(version),
+            result=results.get(version.version),
+            results=results,
             refused=refusal_of(version),
             same_rows=same,
             approval=approval,

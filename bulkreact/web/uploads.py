@@ -15,6 +15,8 @@ from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.texts import format_bytes
 
 SILENCE_SECONDS = 30.0
+# What a form may have beside its file.
+FORM_BYTES = 1 << 16
 _CHUNK = 1 << 18
 _SHOWN_LENGTH = 200
 _NAME_LENGTH = 80
@@ -60,10 +62,10 @@ def clean_name(name: str) -> str:
 
 
 def check_length(length: int | None, most: int) -> None:
-    """Raise RequestRefusedError unless the size of a body is known and not too large."""
+    """Raise RequestRefusedError unless the size of a body is known and its file can be small enough."""
     if length is None:
         raise RequestRefusedError("no-length", "The browser does not say how large the file is. Use another browser.")
-    if length > most:
+    if length > most + FORM_BYTES:
         raise too_large(most)
 
 

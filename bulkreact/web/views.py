@@ -40,6 +40,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     versions: Sequence[Version] = ()
     options: Mapping[str, str] = {}
     result: FileCheck | None = None
+    results: Mapping[int, FileCheck] = {}
     refused: FileRefusal | None = None
     same_rows: Sequence[SameRows] = ()
     approval: Approval | None = None
@@ -120,8 +121,8 @@ def live_document(view: JobView) -> Document:
 
 
 def _version(version: Version, view: JobView) -> Document:
-    is_present = version.version == view.job.version
-    plan = view.result.plan if view.result and is_present else None
+    result = view.results.get(version.version)
+    plan = result.plan if result else None
     return {
         "version": version.version,
         "what": version.what,

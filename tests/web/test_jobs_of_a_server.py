@@ -83,7 +83,12 @@ async def test_what_is_replaced_or_read_in_another_way_is_checked_anew(tmp_path:
         replaced = await page.upload(table(3), "new.csv", path=f"/jobs/{number}/file", version="2")
         ready = await page.wait_for(number, "ready", "unusable")
     assert (unusable["state"], mapped.status, read["state"], replaced.status) == ("unusable", 200, "ready", 200)
-    assert [version["what"] for version in ready["versions"]] == ["uploaded", "options", "replaced"]
+    assert [(version["what"], version["valid"], version["invalid"]) for version in ready["versions"]] == [
+        ("uploaded", None, None),
+        ("options", 2, 0),
+        ("replaced", 3, 0),
+    ]
+    assert ready["name"] == "new.csv"
     assert (ready["version"], ready["check"]["valid"]) == (3, 3)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -199,6 +200,36 @@ async def test_an_upload_must_say_its_size_and_keep_to_the_limit(tmp_path: Path)
         left = list(page.site.folders.incoming.iterdir())
     statuses = [endless, large.status, far_larger.status, plain.status, without.status]
     assert (statuses, jobs, left) == ([411, 413, 413, 415, 400], [], [])
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def form_text(**fields: str) -> bytes:
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{fields[name]}\r\n' for name in fields]
+    return "".join([*parts, '--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n']).encode()
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+async def test_an_upload_is_refused_for_its_size_after_token_form_id_and_job(tmp_path: Path, is_measured: bool) -> None:
+    async with serving_page(tmp_path, max_upload=100_000) as page:
+        token, form_id, codes = page.token, str(uuid4()), []
+        for csrf, form, path in [
+            ("", form_id, "/jobs"),
+            ("a" * 64, form_id, "/jobs"),
+            (token, "none", "/jobs"),
+            (token, form_id, "/jobs/9/file"),
+            (token, form_id, "/jobs"),
+        ]:
+            sent = [form_text(csrf=csrf, form_id=form), b"a" * 200_000, b"\r\n--x--\r\n"]
+            body = b"".join(sent) if is_measured else chunks(*sent)
+            kind = {"Content-Type": "multipart/form-data; boundary=x", "Accept": "application/json"}
+            response = await page.client.post(page.origin + path, data=body, headers=page.headers | kind)
+            codes.append((await response.json(content_type=None))["code"])
+    refused = "too-large" if is_measured else "no-length"
+    assert codes == ["bad-token", "bad-token", "bad-field", "unknown", refused]
 
 
 async def test_the_page_lives_below_a_path(tmp_path: Path) -> None:
