@@ -1,6 +1,8 @@
 """The files of jobs and runs that can be downloaded: a closed list of names."""
 
+import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +23,8 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
 }
+# Cells are escaped: the only such element is the report's own.
+_SCRIPT = re.compile(rb"<script>.*</script>", re.DOTALL)
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -56,13 +60,14 @@ def write_approval(folder: Path, approval: Approval, makers: Sequence[str]) -> N
         json.dump(content, file, ensure_ascii=False, indent=2)
 
 
-def file_response(path: Path, name: str, given_name: str) -> web.StreamResponse:
-    """Return a file to be saved; only the report is shown, in a sandbox."""
+async def file_response(path: Path, name: str, given_name: str) -> web.StreamResponse:
+    """Return a file to be saved; only the report is shown, in a sandbox, and without its script, which must not run there."""
     headers = {"Content-Type": _TYPES.get(Path(name).suffix, "application/octet-stream")}
     if name == "report.html":
         headers |= {"Content-Security-Policy": REPORT_POLICY, "Content-Disposition": "inline"}
-    else:
-        headers["Content-Disposition"] = content_disposition(given_name)
+        report = await asyncio.to_thread(path.read_bytes)
+        return web.Response(body=_SCRIPT.sub(b"", report), headers=headers)
+    headers["Content-Disposition"] = content_disposition(given_name)
     return web.FileResponse(path, headers=headers)
 
 

@@ -182,4 +182,4 @@ async def send_file(site: Site, visit: Visit) -> web.StreamResponse:
         now = iso_milliseconds(site.now())
         with suppress(RequestRefusedError):
             await asyncio.to_thread(site.store.audit, visit.actor, "downloaded", name, now, job=job)
-    return file_response(found[name], name, save_name(job.name, name))
+    return await file_response(found[name], name, save_name(job.name, name))

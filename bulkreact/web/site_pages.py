@@ -179,7 +179,7 @@ async def send_run_file(site: Site, visit: Visit) -> web.StreamResponse:
     found = dict(run_files(run.folder))
     if name not in found:
         raise unknown("This file")
-    return file_response(found[name], name, f"{run.metadata.id}.{name}")
+    return await file_response(found[name], name, f"{run.metadata.id}.{name}")
 
 
 async def show_settings(site: Site, visit: Visit) -> web.StreamResponse:

@@ -113,6 +113,8 @@ async def test_everybody_can_use_every_page(tmp_path: Path, browser: Browser, bl
         for path in PATHS:
             await tab.goto(page.origin + path)
             widths.append(await tab.evaluate("document.documentElement.scrollWidth"))
+        await tab.goto(f"{page.origin}/jobs/1/files/report.html")
+        assert await tab.get_by_role("heading", level=1).count() == 1
     assert found == []
     assert set(widths) == {320}
 
