@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 from aiohttp import web
@@ -70,6 +71,8 @@ async def list_jobs(site: Site, visit: Visit) -> web.StreamResponse:
     query = {name: visit.query(name) for name in names}
     if query["state"] and query["state"] not in set(JobState):
         raise bad_field("state", f"state is one of: {', '.join(JobState)}.")
+    for name in ("from", "to"):
+        _refuse_no_date(name, query[name])
     as_json = wants_json(visit.request, site.base)
     lines = await asyncio.to_thread(_history, site, query, with_runs=not as_json)
     shown, after = lines[:_PER_PAGE], ""
@@ -81,6 +84,14 @@ async def list_jobs(site: Site, visit: Visit) -> web.StreamResponse:
     return html(
         site.pages.render("history", visit.session, lines=shown, query=query, after=after, states=list(JobState))
     )
+
+
+def _refuse_no_date(name: str, text: str) -> None:
+    try:
+        if text:
+            date.fromisoformat(text)
+    except ValueError:
+        raise bad_field(name, f"{name} is a date like 2026-03-01.") from None
 
 
 async def _counts(site: Site, line: HistoryLine) -> Document:

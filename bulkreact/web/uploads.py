@@ -47,16 +47,16 @@ class Chunks(Protocol):
 def shown_name(given: str) -> str:
     """Return a file's name for people: the last part of what the browser sent, without control characters."""
     last = re.split(r"[/\\]", given)[-1]
-    return "".join(char for char in last if unicodedata.category(char) != "Cc")[:_SHOWN_LENGTH].strip()
+    return "".join(char for char in last if unicodedata.category(char) != "Cc").strip()
 
 
 def clean_name(name: str) -> str:
     """Return a file's name on disk: letters, digits, space and ``. _ -``, the extension kept, no leading dot."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = _UNSAFE.sub("_", ascii_name).lstrip(". ").rstrip(". ") or "file"
+    safe = _UNSAFE.sub("_", ascii_name).rstrip(". ")
     match = _SUFFIXES.search(safe)
     suffix = match[0] if match else ""
-    stem = safe[: len(safe) - len(suffix)][: _NAME_LENGTH - len(suffix) - 1] or "file"
+    stem = safe[: len(safe) - len(suffix)].lstrip(". ")[: _NAME_LENGTH - len(suffix) - 1] or "file"
     cleaned = stem + suffix
     return f"_{cleaned}" if _DEVICES.match(cleaned) else cleaned
 
@@ -92,7 +92,7 @@ async def receive(part: Chunks, given_name: str | None, path: Path, most: int) -
                 raise too_large(most)
             await asyncio.to_thread(_write, file, digest, chunk)
         await asyncio.to_thread(_sync, file)
-    return ReceivedFile(path, name, clean_name(name), size, digest.hexdigest())
+    return ReceivedFile(path, name[:_SHOWN_LENGTH].strip(), clean_name(name), size, digest.hexdigest())
 
 
 class _Hash(Protocol):

@@ -197,6 +197,7 @@ async def test_the_history_has_jobs_and_runs_made_elsewhere(tmp_path: Path) -> N
         await page.ready(table(1), "second.csv")
         text = await page.text("/jobs")
         found, none = await page.text("/jobs?q=second"), await page.text("/jobs?from=2999-01-01")
+        no_dates = [(await page.get(f"/jobs?{name}=soon")).status for name in ("from", "to")]
         jobs = (await page.json("/api/jobs?state=ready"))["jobs"]
         shown = await page.text(f"/runs/{run.metadata.id}")
         rows = await page.json(f"/runs/{run.metadata.id}/rows")
@@ -206,6 +207,7 @@ async def test_the_history_has_jobs_and_runs_made_elsewhere(tmp_path: Path) -> N
         ]
     assert f"/runs/{run.metadata.id}" in text
     assert ("second.csv" in found, "first.csv" in found, "Nothing was found" in none) == (True, False, True)
+    assert no_dates == [400, 400]
     assert [job["name"] for job in jobs] == ["second.csv"]
     assert "All 2 rows ended well" in shown
     assert (len(rows["rows"]), results.status, unknown) == (2, 200, [404] * 4)
@@ -248,11 +250,15 @@ async def audit_of(page: Page, number: int) -> list[str]:
 async def test_the_trail_says_what_happened_and_by_whom(tmp_path: Path) -> None:
     async with serving_page(tmp_path) as page:
         number = await page.finished(table(1))
+        finished = await page.text(f"/jobs/{number}")
+        version = (await page.job(number))["versions"][-1]
         await page.get(f"/jobs/{number}/files/input")
         events = await audit_of(page, number)
         text = await page.text(f"/jobs/{number}/audit")
     assert events[:3] == ["uploaded", "checked", "submitted"]
     assert events[-2:] == ["ended", "downloaded"]
+    assert f'data-digest="{version["digest"]}"' in finished
+    assert f'data-sha256="{version["sha256"]}"' in finished
     assert 'data-testid="audit-table"' in text
 
 

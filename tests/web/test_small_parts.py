@@ -37,9 +37,9 @@ def test_a_line_of_the_trail_has_the_documented_hash() -> None:
         ("-rf.csv", "-rf.csv", "-rf.csv"),
         (".hidden.csv", ".hidden.csv", "hidden.csv"),
         ("a\x00b\n.csv", "ab.csv", "ab.csv"),
-        ("取消.xlsx", "取消.xlsx", "xlsx"),
+        ("取消.xlsx", "取消.xlsx", "file.xlsx"),
         ("\u202egpj.csv", "\u202egpj.csv", "gpj.csv"),
-        ("x" * 300 + ".csv.gz", "x" * 200, "x" * 79),
+        ("x" * 300 + ".csv.gz", "x" * 300 + ".csv.gz", "x" * 72 + ".csv.gz"),
     ],
 )
 def test_names_of_uploads_are_cut_and_cleaned(given_name: str, shown: str, cleaned: str) -> None:
