@@ -157,6 +157,10 @@ def test_the_order_and_the_widths_of_columns_are_the_senders(program: Program, p
         assert (results.page_setup.fitToWidth, results.page_setup.fitToHeight) == (None, 0)
         assert results.sheet_properties.pageSetUpPr.fitToPage
         assert results.print_title_rows == "$1:$1"
+        assert names[9] == "row"
+        # What follows the row, like the ids of calls, would leave no letter on the page that could be read.
+        assert results.print_area == f"'Results'!$A$1:$J${results.max_row}"
     failed = load_workbook(run / "failed.xlsx")["Failed"]
+    assert failed.print_area == f"'Failed'!$A$1:$J${failed.max_row}"
     assert [cell.value for cell in failed[1]][:9] == names[:9]
     assert columns_of(failed)["B"].width == pytest.approx(20.25, abs=1 / 7)

@@ -78,6 +78,7 @@ class FailedSheet:
             if column in self.columns:
                 self._add_choices(self.columns[column], choices)
         self.sheet.add_filter(len(self.header) + len(RESULT_COLUMNS))
+        self.sheet.print_first(self._order.index(len(self.header)) + 1)
 
     def _add(self, row: ResultRow) -> None:
         if self._sample is None:

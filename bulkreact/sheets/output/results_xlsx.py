@@ -114,6 +114,7 @@ def _write_results(
         others = "" if row.succeeded else colour
         sheet.add_row(arrange(sheet_cells(row)), colours=(*[others] * status, colour, others))
     sheet.add_filter(len(names))
+    sheet.print_first(layout.order.index(len(header)) + 1)
     return counts
 
 

@@ -79,12 +79,17 @@ class SheetWriter:
             sheet.freeze_panes(header_rows, 0)
             sheet.repeat_rows(0, header_rows - 1)
         sheet.set_landscape()
+        sheet.set_margins(left=0.25, right=0.25)
         sheet.fit_to_pages(1, 0)
 
     def freeze_columns(self, columns: int, *, zoom: int) -> None:
         """Keep the first columns visible when the sheet is scrolled, and show it at this size, in per cent."""
         self._sheet.freeze_panes(self._header_rows, columns)
         self._sheet.set_zoom(zoom)
+
+    def print_first(self, columns: int) -> None:
+        """Print only the first columns of the rows written so far: on a page as wide as all of them nothing could be read."""
+        self._sheet.print_area(0, 0, self.rows - 1, columns - 1)
 
     def set_columns(self, widths: Iterable[float], *, text_columns: Collection[int] = ()) -> None:
         """Set the widths of columns, in characters; ``text_columns`` are text, also in rows added later."""
