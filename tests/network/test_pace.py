@@ -127,5 +127,6 @@ def test_the_windows_of_haproxy(
     ):
         seconds, late = measure(program, gateway, "--rate", rate)
     assert goes_on(seconds, 10 * min(1, share or 1))
-    assert late <= COMPARED * 0.03 + 2
+    # Calls that a busy machine sends late come in lumps.
+    assert late <= COMPARED * 0.06 + 2
     assert share == 0.5 or any(call.status == 429 for call in gateway.calls())

@@ -516,7 +516,7 @@ def test_a_run_that_ends_while_its_token_is_renewed_loses_no_refresh_token(
     authority.directory.latency = 6
     ended = program.wait(process)
     assert ended.code == 0, ended.err
-    assert len(authority.directory.requests) == 3
+    assert len(authority.directory.requests) >= 3
     authority.directory.latency = 0
     assert run(program, *USER, "--new").code == 0
     assert set(authority.outcomes) == {ROTATED_ONCE}
