@@ -20,6 +20,7 @@ from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK
 from bulkreact.wording import plural, shell_quote
 
 _VERIFY = "bulkreact verify"
+_CONTINUE = "Continue it with:"
 
 
 def next_steps(
@@ -70,14 +71,14 @@ def steps_at_rest(
 
 
 def changed_steps(before: Iterable[NextStep], after: Iterable[NextStep]) -> tuple[NextStep, ...]:
-    """Return the next steps that verifying has changed, and those that verify once more."""
-    known = {step for step in before if not step.command.startswith(_VERIFY)}
+    """Return the next steps that verifying has changed, and those that continue the run or verify once more."""
+    known = {step for step in before if step.description != _CONTINUE and not step.command.startswith(_VERIFY)}
     return tuple(step for step in after if step not in known)
 
 
 def continuing_step(command: str) -> NextStep:
     """Return the step that continues what was stopped."""
-    return NextStep("Continue it with:", command)
+    return NextStep(_CONTINUE, command)
 
 
 def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[NextStep]:

@@ -78,8 +78,9 @@ class RecordStore:
             ) from None
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file, when nobody is at work on it any more."""
+        with self._lock:
+            self._connection.close()
 
     def create_job(self, job: WebJob, make_version: AddVersion, actor: Actor) -> WebJob:
         """Store a new job with its first version; return it with its number."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from unittest.mock import patch
 
@@ -69,4 +71,27 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.IntegrityError), store._writing() as connection:
         connection.execute("INSERT INTO later VALUES (1)")
     store.audit(ACTOR, "settings", "", NOW)
+    store.close()
+
+
+def test_the_record_is_closed_when_nobody_is_at_work_on_it(tmp_path: Path) -> None:
+    path, entered, may_end = tmp_path / STORE_NAME, threading.Event(), threading.Event()
+    store = RecordStore(path)
+
+    def make_version(job: int, version: int, /) -> Version:
+        entered.set()
+        may_end.wait()
+        return first_version(job, version)
+
+    with ThreadPoolExecutor(2) as pool:
+        created = pool.submit(store.create_job, KILLED, make_version, ACTOR)
+        entered.wait()
+        closed = pool.submit(store.close)
+        # Time enough for a close that does not wait.
+        wait([closed], timeout=0.2)
+        may_end.set()
+        assert created.result().number == 1
+        closed.result()
+    store = RecordStore(path)
+    assert [job.number for job in store.jobs_in([JobState.STOPPED])] == [1]
     store.close()

@@ -1,9 +1,12 @@
 """``bulkreact explain``: explains error codes and statuses."""
 
+import shutil
+import sys
+
 import click
 
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.output.console import print_wrapped, stdout_console
+from bulkreact.cli.output.terminal import echo
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import (
     all_entries,
@@ -12,6 +15,7 @@ from bulkreact.partnercenter.error_codes.lookup import (
     http_status_of,
     name_failed_file,
 )
+from bulkreact.wording import wrap_lines
 
 _EFFECTS = {
     AnswerClass.DONE: "The row has succeeded.",
@@ -48,7 +52,8 @@ def command(codes: tuple[str, ...], *, list_all: bool) -> None:
         text = "\n".join(f"{_title(entry)}: {entry.description}" for entry in all_entries())
     else:
         text = "\n\n".join(_explain(code) for code in codes)
-    print_wrapped(stdout_console(), text)
+    # Without Rich, which takes longer to import than all else here.
+    echo(wrap_lines(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text)
 
 
 def _explain(code: str) -> str:
