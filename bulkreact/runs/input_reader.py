@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bulkreact.batch.journal.journal import create
-from bulkreact.batch.journal.problem_table import RowProblem
+from bulkreact.batch.journal.row_pages import RowProblem
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.runs.next_steps import input_arguments

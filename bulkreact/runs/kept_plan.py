@@ -13,7 +13,8 @@ import msgspec
 
 from bulkreact.atomic_write import drafting, replacing, sync_folder
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
-from bulkreact.batch.journal.problem_table import RowProblem, make_single_file, store_problems
+from bulkreact.batch.journal.problem_table import make_single_file, store_problems
+from bulkreact.batch.journal.row_pages import RowProblem
 from bulkreact.batch.journal.writer import translating_write_errors
 from bulkreact.errors import FileRefusedError, InputRefusedError, JournalNotWrittenError
 from bulkreact.runs.output_kinds import OutputKind

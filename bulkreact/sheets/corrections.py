@@ -31,7 +31,7 @@ _REFUSED = {
 class Correction:
     """A cell to be corrected: what is wrong with it, what to do, and the values that it may have, if they are known.
 
-    All three are empty for the further cells of a row whose cells cannot be told apart.
+    All three are empty for the further cells of a row whose cells cannot be distinguished.
     """
 
     problem: str = ""

@@ -11,7 +11,7 @@ from msgspec import DecodeError, json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.kept_rows import KeptRows
-from bulkreact.batch.journal.row_pages import KeptProblem
+from bulkreact.batch.journal.row_pages import RowProblem
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, InputRefusedError, JournalUnreadableError
 from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output.xlsx_writer import writing
@@ -152,7 +152,7 @@ class FileChecks:
             return None
 
 
-def _write_problems(path: Path, problems: Iterable[KeptProblem]) -> None:
+def _write_problems(path: Path, problems: Iterable[RowProblem]) -> None:
     with writing(path, private=True) as book:
         sheet = book.add_sheet("Problems", header_rows=1)
         sheet.set_columns(_WIDTHS)

@@ -8,7 +8,7 @@ from typing import Self
 from msgspec.json import Decoder
 
 from bulkreact.batch.journal.journal_file import open_uri, unreadable
-from bulkreact.batch.journal.row_pages import KeptProblem, KeptRow, ProblemGroup
+from bulkreact.batch.journal.row_pages import KeptRow, ProblemGroup, RowProblem
 from bulkreact.batch.journal.row_results import like_pattern
 
 ROWS_NAME = "rows.sqlite3"
@@ -68,7 +68,7 @@ class KeptRows:
             for code, rows, remedy in self._connection.execute(_GROUPS).fetchall()
         ]
 
-    def all_problems(self) -> tuple[KeptProblem, ...]:
+    def all_problems(self) -> tuple[RowProblem, ...]:
         """Return all problems, in input order."""
         return self._problems(f"{_PROBLEM} ORDER BY ordinal")
 
@@ -91,8 +91,8 @@ class KeptRows:
             for ordinal, number, cells, ids in ((row[0], row[1], row[2], _ids(row)) for row in rows)
         ]
 
-    def _problems(self, sql: str, *values: str | int) -> tuple[KeptProblem, ...]:
-        return tuple(KeptProblem(*row) for row in self._connection.execute(sql, values))
+    def _problems(self, sql: str, *values: str | int) -> tuple[RowProblem, ...]:
+        return tuple(RowProblem(*row) for row in self._connection.execute(sql, values))
 
 
 def _ids(row: tuple[int, int, bytes, str, str, str]) -> tuple[str, str, str]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import astuple
 
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.row_pages import RowProblem
 from bulkreact.batch.journal.writer import connect_sqlite
 
 _COLUMNS = '"row", "column", cell, value, code, reason, remedy'
@@ -35,18 +35,6 @@ WHERE problem_code <> '' ORDER BY ordinal, found.rowid
 """  # noqa: S608 - our own names
 _INDEX = "CREATE INDEX problems_of_row ON problems (ordinal)"
 _READ = f"SELECT {_COLUMNS} FROM problems ORDER BY rowid LIMIT ?"  # noqa: S608 - our own names
-
-
-class RowProblem(Struct, frozen=True, array_like=True):
-    """What is wrong with a cell of a row; ``cell`` as a spreadsheet names it, empty for a whole row."""
-
-    row: int
-    column: str
-    cell: str
-    value: str
-    code: str
-    reason: str
-    remedy: str
 
 
 def store_problems(folder: Path, problems: Iterable[RowProblem]) -> int:

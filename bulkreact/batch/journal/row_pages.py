@@ -5,8 +5,8 @@ from msgspec import Struct
 from bulkreact.models import ResultRow
 
 
-class KeptProblem(Struct, frozen=True):
-    """What is wrong with a cell; ``cell`` as a spreadsheet names it."""
+class RowProblem(Struct, frozen=True):
+    """What is wrong with a cell of a row; ``cell`` as a spreadsheet names it, empty for a whole row."""
 
     row: int
     column: str
@@ -23,7 +23,7 @@ class ProblemGroup(Struct, frozen=True):
     code: str
     rows: int
     remedy: str
-    examples: tuple[KeptProblem, ...]
+    examples: tuple[RowProblem, ...]
 
 
 class KeptRow(Struct, frozen=True):
@@ -35,7 +35,7 @@ class KeptRow(Struct, frozen=True):
     customer_id: str
     subscription_id: str
     entitlement_id: str
-    problems: tuple[KeptProblem, ...]
+    problems: tuple[RowProblem, ...]
 
 
 class RowFilter(Struct, frozen=True):
