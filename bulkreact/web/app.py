@@ -66,7 +66,10 @@ ACTS = (
     Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
     Act("/auth/stay", session_pages.stay, Right.SEE),
 )
-SIGN_INS = (SignInForm("/auth/token", session_pages.use_token),)
+SIGN_INS = (
+    SignInForm("/auth/token", session_pages.use_token),
+    SignInForm("/auth/practice", session_pages.practise),
+)
 _HOURLY = 3600.0
 _SHUTDOWN_SECONDS = 10.0
 

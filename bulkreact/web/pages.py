@@ -15,6 +15,7 @@ from msgspec import Struct
 from bulkreact import __version__
 from bulkreact.sheets.output.report_html import strip_control_characters
 from bulkreact.web import texts
+from bulkreact.web.permissions import Right, has_right
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.sessions import Session
 from bulkreact.wording import plural
@@ -71,8 +72,9 @@ class Pages:
     def render(self, template: str, session: Session | None, **values: object) -> str:
         """Return a page as HTML."""
         person = session.person if session else None
+        rights = [right.value for right in Right if person and has_right(person, right)]
         return self._environment.get_template(f"{template}.jinja").render(
-            person=person, csrf=session.token if session else "", session=session, **values
+            person=person, rights=rights, csrf=session.token if session else "", session=session, **values
         )
 
 

@@ -1,5 +1,6 @@
 """Who may do what: roles, rights, and the actions on a job, as tables. No I/O."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from msgspec import Struct
@@ -75,10 +76,19 @@ def has_right(person: Person, right: Right, job: WebJob | None = None) -> bool:
     return bool(roles) and job.by_id == person.id and is_free
 
 
-def allowed_actions(job: WebJob, person: Person, target: str) -> list[str]:
+def refusal_code(person: Person, right: Right, job: WebJob | None, makers: Collection[str]) -> str | None:
+    """Return why a person may not use a right over a job, None if they may; ``makers`` had a hand in the job."""
+    if not has_right(person, right, job):
+        return "no-right"
+    return "own-work" if right is Right.APPROVE and person.id in makers else None
+
+
+def allowed_actions(job: WebJob, person: Person, target: str, makers: Collection[str]) -> list[str]:
     """Return what a person may do with a job now; nothing with a job of another target."""
     if job.target != target:
         return []
     return [
-        name for name, (right, event) in ACTIONS.items() if is_possible(job, event) and has_right(person, right, job)
+        name
+        for name, (right, event) in ACTIONS.items()
+        if is_possible(job, event) and refusal_code(person, right, job, makers) is None
     ]

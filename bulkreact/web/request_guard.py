@@ -11,7 +11,7 @@ from bulkreact.web import uploads
 from bulkreact.web.forms import parse_form_id
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
-from bulkreact.web.permissions import Right, has_right
+from bulkreact.web.permissions import Person, Right, refusal_code
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
 from bulkreact.web.sessions import Session, is_token
 from bulkreact.web.site import SITE, Site
@@ -134,8 +134,7 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
         if route.counted:
             _take(site.requests.wait_for(session.hash, site.clock()))
         job = await _job(site, request)
-        if not has_right(session.person, route.right, job):
-            raise RequestRefusedError("no-right", "Your role does not allow that. Ask an administrator.")
+        await _refuse_without_right(site, session.person, route.right, job)
         return await route.handler(site, Visit(request, session, loaded=job))
 
     return respond
@@ -259,11 +258,19 @@ async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
         if not visit.form.is_multipart:
             raise RequestRefusedError("not-multipart", "The file must come as a form's file (multipart/form-data).")
         _take(site.uploads.wait_for(visit.session.hash if visit.session else "", site.clock()))
-    if not has_right(person, route.right, job):
-        raise RequestRefusedError("no-right", "Your role does not allow that. Ask an administrator.")
+    await _refuse_without_right(site, person, route.right, job)
     if job and job.target != site.settings.target:
         raise wrong_state(job.number, job.state)
     return await route.handler(site, Visit(visit.request, visit.session, visit.form, job))
+
+
+async def _refuse_without_right(site: Site, person: Person, right: Right, job: WebJob | None) -> None:
+    makers = await asyncio.to_thread(site.store.makers, job.number) if job and right is Right.APPROVE else {}
+    match refusal_code(person, right, job, makers):
+        case "no-right" as code:
+            raise RequestRefusedError(code, "Your role does not allow that. Ask an administrator.")
+        case "own-work" as code:
+            raise RequestRefusedError(code, "You had a hand in this job: somebody else must approve or reject it.")
 
 
 async def _json_answer(site: Site, session: Session, status: int, location: str) -> web.Response:

@@ -12,6 +12,7 @@ from bulkreact.settings import is_loopback, redact_url
 from bulkreact.web.permissions import Person
 
 _SIZE = re.compile(r"([0-9]+)\s*(|k|m|g)b?", re.ASCII | re.IGNORECASE)
+_ROWS = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -45,7 +46,8 @@ class ServeSettings:
 
     ``hosts`` are the values of Host that it answers, ``target`` is the key of the partner that its jobs are for,
     ``arguments`` has for each command what it is started with, ``environment``
-    has what is not to be seen among them, ``facts`` are the settings that the page shows.
+    has what is not to be seen among them, ``facts`` are the settings that the page shows, ``approval_from`` is the number
+    of rows from which on a second person must agree, None for never.
     """
 
     public_url: PublicUrl
@@ -66,6 +68,12 @@ class ServeSettings:
     environment: Mapping[str, str]
     facts: tuple[tuple[str, str], ...]
     verify: bool = True
+    sign_in: str = "local"
+    approval_from: int | None = None
+
+    def needs_approval(self, rows: int) -> bool:
+        """Return whether a second person must agree to sending so many rows."""
+        return self.approval_from is not None and rows >= self.approval_from
 
 
 def parse_size(text: str) -> int:
@@ -74,6 +82,15 @@ def parse_size(text: str) -> int:
     if not match or not (size := int(match[1]) * _UNITS[match[2].lower()]) > 0:
         raise ValueError(f"{text!r} is not a size; write it like 100MB, 512kB or as bare bytes")
     return size
+
+
+def parse_approval_from(text: str) -> int:
+    """Read a number of rows, or ``never`` as 0; ValueError says what is expected."""
+    if text.strip().lower() == "never":
+        return 0
+    if not _ROWS.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is no number of rows; write it like 100, or never")
+    return int(text)
 
 
 def parse_public_url(text: str) -> PublicUrl:

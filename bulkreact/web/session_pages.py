@@ -7,7 +7,10 @@ from aiohttp import web
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.job_pages import html
 from bulkreact.web.page_request import Form, Visit, json_response, wants_json
+from bulkreact.web.permissions import Person
+from bulkreact.web.practice import PEOPLE, find_person
 from bulkreact.web.records import Actor
+from bulkreact.web.refusals import RequestRefusedError, unknown
 from bulkreact.web.request_guard import cookie_name
 from bulkreact.web.serve_settings import is_safe_next
 from bulkreact.web.site import Site
@@ -15,21 +18,44 @@ from bulkreact.web.site import Site
 
 async def show_sign_in(site: Site, visit: Visit) -> web.StreamResponse:
     """Say how to sign in."""
-    return html(site.pages.render("sign_in", visit.session, next=visit.query("next")))
+    people = PEOPLE.values() if site.settings.sign_in == "practice" else ()
+    return html(site.pages.render("sign_in", visit.session, next=visit.query("next"), people=people))
 
 
 async def show_token(site: Site, visit: Visit) -> web.StreamResponse:
     """Show the button that uses the link up; whoever only looks at the link does not."""
+    _refuse_other_way(site, "local")
     return html(site.pages.render("token", None, token=visit.query("token")))
 
 
 async def use_token(site: Site, request: web.Request, form: Form) -> web.StreamResponse:
     """Begin a session with the one-time link."""
+    _refuse_other_way(site, "local")
     site.link.use(form.get("token") or "")
-    person = site.settings.person
+    return begin_session(site, request, site.settings.person, form.get("next") or "")
+
+
+async def practise(site: Site, request: web.Request, form: Form) -> web.StreamResponse:
+    """Begin a session as one of the made-up people."""
+    _refuse_other_way(site, "practice")
+    return begin_session(site, request, find_person(form.get("person") or ""), form.get("next") or "")
+
+
+def _refuse_other_way(site: Site, sign_in: str) -> None:
+    if site.settings.sign_in != sign_in:
+        raise unknown("This way to sign in")
+
+
+def begin_session(site: Site, request: web.Request, person: Person, wanted: str) -> web.StreamResponse:
+    """Begin a session of a person and lead them to the page that they wanted; without a role nobody gets in."""
+    actor, now = Actor(person.id, person.name, request.remote or ""), iso_milliseconds(site.now())
+    if not person.roles:
+        site.store.audit(actor, "refused", "no role", now)
+        raise RequestRefusedError(
+            "no-right", f"{person.name} has no role here. Ask the administrator of this page for one."
+        )
     session_id = site.sessions.begin(person)
-    site.store.audit(Actor(person.id, person.name, request.remote or ""), "signed-in", "", iso_milliseconds(site.now()))
-    wanted = form.get("next") or ""
+    site.store.audit(actor, "signed-in", "", now)
     location = wanted if is_safe_next(wanted, site.base) else f"{site.base}/"
     response: web.StreamResponse
     if wants_json(request, site.base):
@@ -66,7 +92,7 @@ async def stay(site: Site, visit: Visit) -> tuple[int, str]:
 async def show_session(site: Site, visit: Visit) -> web.StreamResponse:
     """Say whether somebody is signed in, and what forms need."""
     session, settings = visit.session, site.settings
-    facts = {"mode": "local", "simulated": settings.simulated, "time_zone": settings.time_zone.key}
+    facts = {"mode": settings.sign_in, "simulated": settings.simulated, "time_zone": settings.time_zone.key}
     if session is None:
         return json_response({"signed_in": False, "code": "signed-out", **facts}, 401)
     person = session.person

@@ -42,8 +42,17 @@ class Sessions:
     """All sessions of a server; they are kept in memory and written to the store."""
 
     def __init__(
-        self, store: RecordStore, secret: bytes, now: Callable[[], datetime], *, longest: float, idle: float
+        self,
+        store: RecordStore,
+        secret: bytes,
+        now: Callable[[], datetime],
+        *,
+        longest: float,
+        idle: float,
+        sign_in: str,
     ) -> None:
+        # A session that made-up people have begun is none where others sign in.
+        self._sign_in = sign_in
         self._store = store
         self._secret = secret
         self._now = now
@@ -68,7 +77,7 @@ class Sessions:
         """Begin a session; return its id for the cookie."""
         session_id, now = secrets.token_urlsafe(_SECRET_BYTES), self._now()
         time = iso_milliseconds(now)
-        stored = StoredSession(_hash(session_id), person.id, time, time)
+        stored = StoredSession(self._hash(session_id), person.id, time, time)
         self._store.add_session(stored, person)
         self._kept[stored.hash] = _Kept(stored, person, now, now)
         return session_id
@@ -76,7 +85,7 @@ class Sessions:
     def find(self, session_id: str | None, *, is_use: bool = True) -> Session | None:
         """Return the session with an id, None if there is none any more; ``is_use`` keeps it from expiring."""
         self._load()
-        kept = self._kept.get(_hash(session_id)) if session_id else None
+        kept = self._kept.get(self._hash(session_id)) if session_id else None
         if session_id is None or kept is None:
             return None
         now, expires_at = self._now(), self._expiry(kept)
@@ -106,6 +115,9 @@ class Sessions:
         if expired:
             self._store.delete_sessions(expired)
 
+    def _hash(self, session_id: str) -> str:
+        return sha256(f"{self._sign_in} {session_id}".encode("utf-8", "surrogatepass")).hexdigest()
+
     def _expiry(self, kept: _Kept) -> datetime:
         created_at = datetime.fromisoformat(kept.stored.created_at)
         return min(created_at + self._longest, kept.used_at + self._idle)
@@ -125,7 +137,3 @@ def load_secret(folder: Path) -> bytes:
     with replacing_bytes(path, private=True) as file:
         file.write(secret)
     return secret
-
-
-def _hash(session_id: str) -> str:
-    return sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -68,7 +68,12 @@ class Site:
         self.folders.prepare()
         self.store = RecordStore(settings.data / STORE_NAME)
         self.sessions = Sessions(
-            self.store, load_secret(settings.data), now, longest=settings.longest_session, idle=settings.idle
+            self.store,
+            load_secret(settings.data),
+            now,
+            longest=settings.longest_session,
+            idle=settings.idle,
+            sign_in=settings.sign_in,
         )
         self.forms = Forms(self.store, now)
         self.pages = Pages(settings)
@@ -90,6 +95,7 @@ class Site:
     async def view(self, job: WebJob, person: Person) -> JobView:
         """Return everything that is known of a job."""
         versions, same, waiting, report, files = await asyncio.to_thread(self._read, job)
+        makers = await asyncio.to_thread(self.store.makers, job.number)
         version = versions[-1]
         results = {made.version: result for made in versions if (result := result_of(made))}
         approval = await asyncio.to_thread(self.store.latest_approval, job.number, job.version)
@@ -107,7 +113,7 @@ class Site:
             report=report,
             numbers=await self.numbers(job, report),
             files=[(name, path.stat().st_size) for name, path in files],
-            may=allowed_actions(job, person, self.settings.target),
+            may=allowed_actions(job, person, self.settings.target, makers),
         )
 
     async def live_view(self, job: WebJob) -> JobView:

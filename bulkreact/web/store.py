@@ -161,6 +161,17 @@ class RecordStore:
         """Return the versions of a job, the first one first."""
         return self._select(Version, "versions WHERE job = ? ORDER BY version", number)
 
+    def makers(self, number: int) -> dict[str, str]:
+        """Return the names of those who made a version of a job, or of one whose rows it tries again, by their ids."""
+        with self._lock:
+            rows = self._connection.execute(
+                "WITH RECURSIVE parents (job) AS (VALUES (?) UNION SELECT retry_of FROM jobs JOIN parents "
+                "ON jobs.number = parents.job WHERE retry_of IS NOT NULL) "
+                "SELECT by_id, by_name FROM versions JOIN parents USING (job) ORDER BY job, version",
+                (number,),
+            ).fetchall()
+        return dict(rows)
+
     def version(self, number: int, version: int) -> Version:
         """Return a version of a job."""
         return self._select(Version, "versions WHERE job = ? AND version = ?", number, version)[0]

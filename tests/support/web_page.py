@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -88,16 +88,13 @@ class Page:
     origin: str
     link: str
     token: str = ""
+    person: str = ""
     headers: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin"})
 
     async def sign_in(self) -> None:
-        """Use the one-time link."""
-        await self.client.post(
-            f"{self.origin}/auth/token",
-            data={"token": self.link},
-            headers=self.headers,
-            allow_redirects=False,
-        )
+        """Use the one-time link, or sign in as a made-up person."""
+        path, data = ("practice", {"person": self.person}) if self.person else ("token", {"token": self.link})
+        await self.client.post(f"{self.origin}/auth/{path}", data=data, headers=self.headers, allow_redirects=False)
         self.token = str((await self.json("/api/session"))["csrf"])
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
@@ -186,6 +183,19 @@ class OwnPage(Page):
         """Use the link that is valid now."""
         self.link = self.site.link.token
         await super().sign_in()
+
+
+@asynccontextmanager
+async def practising(folder: Path, *people: str, **changed: object) -> AsyncIterator[tuple[Page, ...]]:
+    """Yield the pages of people who have signed in to a server with its data in a folder."""
+    values = {"sign_in": "practice", "approval_from": 1, "signed_in": False} | changed
+    async with serving_page(folder, **values) as page, AsyncExitStack() as stack:  # type: ignore[arg-type]
+        pages = list[Page]()
+        for person in people:
+            client = await stack.enter_async_context(ClientSession(cookie_jar=CookieJar(unsafe=True)))
+            pages.append(OwnPage(client, page.origin, "", person=person, kept=page.site))
+            await pages[-1].sign_in()
+        yield tuple(pages)
 
 
 @asynccontextmanager

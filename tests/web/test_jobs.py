@@ -76,14 +76,14 @@ def test_what_a_run_has_refused_is_never_continued() -> None:
     stopped = replace(JOB, state=JobState.STOPPED, run_id="run", cause=StopCause.REFUSED)
     person = Person("ann", "Ann", tuple(Role))
     assert isinstance(step(stopped, Happening(event=JobEvent.CONTINUED, now=NOW)), EventRefusal)
-    assert allowed_actions(stopped, person, "simulated") == []
+    assert allowed_actions(stopped, person, "simulated", ()) == []
 
 
 def test_a_job_of_another_target_is_only_looked_at() -> None:
     person = Person("ann", "Ann", tuple(Role))
     ready = replace(JOB, state=JobState.READY)
-    assert allowed_actions(ready, person, "https://elsewhere.example") == []
-    assert allowed_actions(ready, person, "simulated") == ["file", "options", "submit", "withdraw"]
+    assert allowed_actions(ready, person, "https://elsewhere.example", ()) == []
+    assert allowed_actions(ready, person, "simulated", ()) == ["file", "options", "submit", "withdraw"]
 
 
 @pytest.mark.parametrize(
@@ -103,5 +103,5 @@ def test_roles_have_their_rights_over_jobs_of_others(roles: tuple[Role, ...], al
 def test_an_uploader_continues_what_nobody_above_has_stopped() -> None:
     ann = Person("ann", "Ann", (Role.UPLOADER,))
     stopped = replace(JOB, state=JobState.STOPPED, run_id="run", cause=StopCause.PERSON)
-    by = {name: allowed_actions(replace(stopped, stop_by=name), ann, "simulated") for name in ("ann", "", "ada")}
+    by = {name: allowed_actions(replace(stopped, stop_by=name), ann, "simulated", ()) for name in ("ann", "", "ada")}
     assert by == {"ann": ["continue"], "": ["continue"], "ada": []}

@@ -28,10 +28,16 @@ from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.system_lock import system_lock
 from bulkreact.web.permissions import Person, Role
-from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_loopback, parse_public_url, parse_size
+from bulkreact.web.serve_settings import (
+    PublicUrl,
+    ServeSettings,
+    parse_approval_from,
+    parse_loopback,
+    parse_public_url,
+    parse_size,
+)
 from bulkreact.wording import describe_error
 
-_NEVER = "never"
 _LOCK = "serve.lock"
 _option = partial(click.option, show_default=True)
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
@@ -41,7 +47,12 @@ _SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "v
 _PAGE_OPTIONS = (
     _option("--host", type=Parser("ADDRESS", parse_loopback), default="127.0.0.1", help="The loopback address."),
     _option("--port", type=click.IntRange(0, 65535), default=8765, help="0 takes a free port."),
-    _option("--sign-in", type=click.Choice(["local"]), default="local", help="local: by a link that works once."),
+    _option(
+        "--sign-in",
+        type=click.Choice(["local", "practice"]),
+        default="local",
+        help="local: by a link that works once. practice: as made-up people, with --simulate alone.",
+    ),
     click.option(
         "--public-url",
         type=Parser("URL", parse_public_url),
@@ -52,7 +63,11 @@ _PAGE_OPTIONS = (
         type=click.Path(file_okay=False, path_type=Path),
         help="The folder for uploads and the record.  [default: serve in the reports folder]",
     ),
-    click.option("--approval-from", metavar="N|never", help="From how many rows on a second person must agree."),
+    click.option(
+        "--approval-from",
+        type=Parser("N|never", parse_approval_from),
+        help="From how many rows on a second person must agree.  [default: 1, with local never]",
+    ),
     _option("--max-upload", type=Parser("SIZE", parse_size), default="100MB", help="The largest file."),
     _option("--session", type=DURATION, default="8h", help="How long a sign-in lasts at most."),
     _option("--idle", type=DURATION, default="60m", help="How long it lasts without use."),
@@ -94,8 +109,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     the link that signs you in; everything else goes to stderr.
     """
     params = ctx.params
-    if params["approval_from"] not in {None, _NEVER}:
-        raise InputRefusedError("--approval-from needs several people, and --sign-in local knows one: leave it out.")
+    _refuse_sign_in(params["sign_in"], params["approval_from"], is_simulated=params["simulate"])
     if min(params["session"], params["idle"]) < 1:
         raise InputRefusedError("--session and --idle are at least 1s.")
     reports = params["reports"].absolute()
@@ -121,19 +135,19 @@ async def _serve(
     from bulkreact.web.app import serving  # noqa: PLC0415 - aiohttp and jinja2 are imported only where they are needed
     from bulkreact.web.site import Site  # noqa: PLC0415
 
-    log_format, url = str(params["log_format"]), f"{settings.public_url.origin}{settings.public_url.path}/auth/token"
+    log_format, url = str(params["log_format"]), f"{settings.public_url.origin}{settings.public_url.path}"
 
     def announce(token: str) -> None:
-        json_log.inform(log_format, f"The next link: {url}?token={quote(token)}")
+        json_log.inform(log_format, f"The next link: {url}/auth/token?token={quote(token)}")
 
     site = Site(settings, announce, warn=partial(json_log.warn, log_format))
     async with serving(site, listener):
-        link = f"{url}?token={quote(site.link.token)}"
+        is_local = settings.sign_in == "local"
+        link = f"{url}/auth/token?token={quote(site.link.token)}" if is_local else url
         echo(link)
+        advice = " It works once; when it has been used, another is printed here." if is_local else ""
         json_log.inform(
-            log_format,
-            "Open this link in a browser on this machine. It works once; when it has been used, another is printed here. "
-            "Ctrl-C ends the server, runs go on.",
+            log_format, f"Open this link in a browser on this machine.{advice} Ctrl-C ends the server, runs go on."
         )
         if params["open"]:
             await asyncio.to_thread(webbrowser.open, link)
@@ -168,7 +182,21 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
         environment=_environment(params),
         facts=_facts(ctx, reports, data),
         verify=params["verify"],
+        sign_in=params["sign_in"],
+        approval_from=_approval_from(params["sign_in"], params["approval_from"]),
     )
+
+
+def _approval_from(sign_in: str, rows: int | None) -> int | None:
+    """Return from how many rows on a second person must agree, None for never."""
+    return None if sign_in == "local" else (1 if rows is None else rows or None)
+
+
+def _refuse_sign_in(sign_in: str, approval_from: int | None, *, is_simulated: bool) -> None:
+    if sign_in == "local" and approval_from:
+        raise InputRefusedError("--approval-from needs several people, and --sign-in local knows one: leave it out.")
+    if sign_in == "practice" and not is_simulated:
+        raise InputRefusedError("--sign-in practice lets anybody in, as people who are made up: add --simulate.")
 
 
 def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]:

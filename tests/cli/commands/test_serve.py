@@ -14,6 +14,7 @@ from tests.support.web_server import read_link, start_server
     ("arguments", "reason"),
     [
         (["--approval-from", "1"], "--approval-from"),
+        (["--sign-in", "practice", "--approval-from", "0"], "never"),
         (["--host", "0.0.0.0"], "loopback"),  # noqa: S104 - refused
         (["--time-zone", "Mars/Olympus"], "Mars/Olympus"),
         (["--max-upload", "lots"], "size"),
@@ -36,6 +37,11 @@ def test_a_port_in_use_is_refused(program: Program) -> None:
         taken.listen()
         refused = program("serve", "--simulate", "--port", str(taken.getsockname()[1]))
     assert (refused.code, "--port" in refused.err) == (2, True)
+
+
+def test_nobody_practises_on_the_real_thing(program: Program) -> None:
+    refused = program("serve", "--sign-in", "practice", "--port", "0", "--base-url", "http://127.0.0.1:9")
+    assert (refused.code, "--simulate" in refused.err, refused.out) == (2, True, "")
 
 
 def test_one_server_has_a_data_folder(program: Program) -> None:
