@@ -15,10 +15,23 @@ from bulkreact.simulator.identity.issued_tokens import (
 from bulkreact.simulator.identity.token_signer import TokenSigner, User, client_info
 
 RESOURCE = "https://api.partnercenter.microsoft.com"
+GRAPH = "https://graph.microsoft.com"
 _CODE_LIFETIME = 600
 # Entra tells clients when to renew a token with at least this lifetime.
 _LONG_LIFETIME = 7200
 TokenPayload: TypeAlias = dict[str, object]
+_ROLES = {
+    "Ann": ("Uploader",),
+    "Ben": ("Approver",),
+    "Cleo": ("Uploader", "Approver"),
+    "Vic": ("Viewer",),
+    "Ada": ("Admin",),
+    "Nora": (),
+}
+USERS = [
+    User(f"{name} Example", f"{name.lower()}@fabrikam.example", f"a11ce000-0000-4000-8000-a{number:011}", roles)
+    for number, (name, roles) in enumerate(_ROLES.items(), 1)
+]
 
 
 @dataclass(slots=True)
@@ -70,7 +83,9 @@ class Directory:
         self.mfa_required = True
         self.audience: str | None = None
         self.latency: float = 0
-        self.user = User()
+        self.users = list(USERS)
+        # Who signs in where nobody is chosen.
+        self.user = self.users[0]
         self.sign_in_error = ""
         self.faults: list[Fault] = []
         # Tenant ids by domain.
@@ -128,11 +143,11 @@ class Directory:
         """Return the sign-in that a device polls for."""
         return next((sign_in for sign_in in self._devices if sign_in.device_code == device_code), None)
 
-    def issue_code(self, client_id: str, redirect_uri: str, *, challenge: str, nonce: str) -> str:
+    def issue_code(self, client_id: str, redirect_uri: str, user: User, *, challenge: str, nonce: str) -> str:
         """Return an authorization code for a browser sign-in."""
         code = f"1.{token_urlsafe(48)}"
         expires_at = self.clock() + _CODE_LIFETIME
-        self._codes[code] = AuthorizationCode(client_id, redirect_uri, challenge, nonce, expires_at)
+        self._codes[code] = AuthorizationCode(client_id, redirect_uri, user, challenge, nonce, expires_at)
         return code
 
     def authorization_code(self, code: str) -> AuthorizationCode | None:
@@ -143,9 +158,10 @@ class Directory:
         """Return the record of a refresh token."""
         return self._refresh.get(token)
 
-    def issue_for_app(self, client_id: str, tenant: str) -> TokenPayload:
+    def issue_for_app(self, client_id: str, tenant: str, resource: str) -> TokenPayload:
         """Return an access token of an app itself, as the token endpoint does."""
-        audience, validity = self._audience(), self._validity()
+        audience = resource if self.audience is None else self.audience
+        validity = self._validity()
         tenant = self.domains.get(tenant, tenant)
         token = self.signer.app_token(audience=audience, tenant=tenant, client_id=client_id, validity=validity)
         self._access[token] = IssuedAccessToken(audience, validity[1], user=False, mfa=False)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, error_number_of
 from bulkreact.simulator.identity.client_authentication import authenticate, credential_type
-from bulkreact.simulator.identity.directory import App, Directory, TokenPayload
+from bulkreact.simulator.identity.directory import GRAPH, App, Directory, TokenPayload
+from bulkreact.simulator.identity.token_signer import User
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-_OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
+OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,10 @@ def issue_tokens(directory: Directory, request: TokenRequest) -> TokenPayload:
 def _grant_app(directory: Directory, request: TokenRequest) -> TokenPayload:
     if not credential_type(request.form):
         raise TokenRefusedError(7000216)
-    if request.scopes != [f"{directory.resource}/.default"]:
+    resource = GRAPH if request.scopes == [f"{GRAPH}/.default"] else directory.resource
+    if request.scopes != [f"{resource}/.default"]:
         raise TokenRefusedError(500011)
-    return directory.issue_for_app(request.client_id, request.tenant)
+    return directory.issue_for_app(request.client_id, request.tenant, resource)
 
 
 def _grant_by_refresh_token(directory: Directory, request: TokenRequest, app: App | None) -> TokenPayload:
@@ -108,7 +110,7 @@ def _grant_by_device_code(directory: Directory, request: TokenRequest, app: App 
             raise TokenRefusedError(65004)
         case "approved":
             sign_in.state = "redeemed"
-    return _issue_for_user(directory, request)
+    return _issue_for_user(directory, request, directory.user)
 
 
 def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None) -> TokenPayload:
@@ -125,12 +127,12 @@ def _grant_by_code(directory: Directory, request: TokenRequest, app: App | None)
     if code.challenge and code.challenge != _challenge(request.form.get("code_verifier", "")):
         raise TokenRefusedError(501481)
     code.used = True
-    return _issue_for_user(directory, request, code.nonce)
+    return _issue_for_user(directory, request, code.user, code.nonce)
 
 
-def _issue_for_user(directory: Directory, request: TokenRequest, nonce: str = "") -> TokenPayload:
+def _issue_for_user(directory: Directory, request: TokenRequest, user: User, nonce: str = "") -> TokenPayload:
     return directory.issue_for_user(
-        directory.user,
+        user,
         request.client_id,
         request.tenant,
         issuer=request.issuer,
@@ -152,7 +154,7 @@ def _check_user_grant(directory: Directory, request: TokenRequest, app: App | No
 def check_scopes(directory: Directory, scopes: list[str]) -> None:
     """Raise TokenRefusedError for a scope that is not one of the API's."""
     api_scopes = {f"{directory.resource}/user_impersonation", f"{directory.resource}/.default"}
-    for scope in set(scopes) - _OPENID_SCOPES - api_scopes:
+    for scope in set(scopes) - OPENID_SCOPES - api_scopes:
         raise TokenRefusedError(70011 if scope.startswith(f"{directory.resource}/") else 500011)
 
 

@@ -48,6 +48,7 @@ class AuthorizationCode:
 
     client_id: str
     redirect_uri: str
+    user: User
     challenge: str
     nonce: str
     expires_at: float

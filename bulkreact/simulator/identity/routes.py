@@ -2,19 +2,17 @@
 
 import asyncio
 from html import escape
-from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
 from bulkreact.simulator.identity.aadsts_errors import Fault, TokenRefusedError, error_body
+from bulkreact.simulator.identity.browser_sign_in import answer_app, page
 from bulkreact.simulator.identity.client_authentication import credential_type
 from bulkreact.simulator.identity.directory import Directory, LoggedTokenRequest, TokenPayload
 from bulkreact.simulator.identity.grants import TokenRequest, check_scopes, issue_tokens
 
 _DIRECTORY = web.AppKey("directory of the token service", Directory)
 _HTML_FAULT = "<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>Sorry</h1></body></html>"
-_PAGE = '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>{body}</html>'
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def add_routes(app: web.Application, directory: Directory) -> None:
@@ -25,6 +23,7 @@ def add_routes(app: web.Application, directory: Directory) -> None:
     app.router.add_post("/{tenant}/oauth2/v2.0/token", _token)
     app.router.add_post("/{tenant}/oauth2/v2.0/devicecode", _device_code)
     app.router.add_get("/{tenant}/oauth2/v2.0/authorize", _authorize)
+    app.router.add_get("/{tenant}/oauth2/v2.0/logout", _sign_out)
     app.router.add_get("/{tenant}/oauth2/deviceauth", _show_device_page)
     app.router.add_post("/{tenant}/oauth2/deviceauth", _take_user_code)
 
@@ -41,6 +40,7 @@ async def _discovery(request: web.Request) -> web.Response:
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "end_session_endpoint": f"{base}/oauth2/v2.0/logout",
             "jwks_uri": f"{base}/discovery/v2.0/keys",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             "response_types_supported": ["code"],
@@ -123,7 +123,7 @@ async def _device_code(request: web.Request) -> web.Response:
 
 
 async def _show_device_page(request: web.Request) -> web.Response:
-    return _page(
+    return page(
         "Sign in",
         '<body><form method="post">'
         f'<label>Code <input name="user_code" value="{escape(request.query.get("otc", ""))}"></label>'
@@ -138,54 +138,22 @@ async def _take_user_code(request: web.Request) -> web.Response:
     try:
         (directory.decline if declined else directory.approve)(form.get("user_code", ""))
     except KeyError:
-        return _page("Unknown code", "<body><p>No sign-in waits for this code.</p></body>", status=400)
+        return page("Unknown code", "<body><p>No sign-in waits for this code.</p></body>", status=400)
     result = "declined" if declined else f"signed in as {directory.user.upn}"
-    return _page("Done", f"<body><p>You have {escape(result)}. You may close this page.</p></body>")
+    return page("Done", f"<body><p>You have {escape(result)}. You may close this page.</p></body>")
 
 
 async def _authorize(request: web.Request) -> web.Response:
-    """Sign the user in at once, and redirect the browser to the app."""
-    directory, query = request.app[_DIRECTORY], dict(request.query)
-    token_request = TokenRequest(str(request.url.origin()), request.match_info["tenant"], query)
+    token_request = TokenRequest(str(request.url.origin()), request.match_info["tenant"], dict(request.query))
     try:
-        directory.app(token_request.require("client_id"), token_request.tenant)
-        redirect_uri = token_request.require("redirect_uri")
-        if urlsplit(redirect_uri).hostname not in _LOOPBACK:
-            raise TokenRefusedError(50011)  # noqa: TRY301 - all refusals are answered in one place
-        check_scopes(directory, token_request.scopes)
+        return answer_app(request.app[_DIRECTORY], token_request)
     except TokenRefusedError as refused:
         return _error_response(request, refused)
-    answer = {"state": query["state"]} if "state" in query else {}
-    if directory.sign_in_error:
-        answer["error"] = directory.sign_in_error
-        answer["error_description"] = "AADSTS65004: The user declined."
-    else:
-        answer["code"] = directory.issue_code(
-            token_request.client_id,
-            redirect_uri,
-            challenge=query.get("code_challenge", ""),
-            nonce=query.get("nonce", ""),
-        )
-    if query.get("response_mode") == "form_post":
-        return _posting_page(redirect_uri, answer)
-    separator = "&" if urlsplit(redirect_uri).query else "?"
-    return web.Response(status=302, headers={"Location": f"{redirect_uri}{separator}{urlencode(answer)}"})
 
 
-def _posting_page(address: str, answer: dict[str, str]) -> web.Response:
-    """Return a page whose form a browser submits at once."""
-    fields = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in answer.items()
-    )
-    return _page(
-        "Working…",
-        '<body onload="document.forms[0].submit()">'
-        f'<form method="post" action="{escape(address)}">{fields}<button>Continue</button></form></body>',
-    )
-
-
-def _page(title: str, body: str, *, status: int = 200) -> web.Response:
-    return web.Response(status=status, text=_PAGE.format(title=title, body=body), content_type="text/html")
+async def _sign_out(_request: web.Request) -> web.Response:
+    """Say that the user is signed out: each sign-in asks anew who it is."""
+    return page("Signed out", "<body><p>You are signed out. You may close this page.</p></body>")
 
 
 def _error_response(request: web.Request, refused: TokenRefusedError) -> web.Response:

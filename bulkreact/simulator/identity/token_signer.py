@@ -17,11 +17,12 @@ Validity = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user who signs in."""
+    """A user who signs in; ``roles`` are those that the app has assigned."""
 
-    name: str = "Ann Example"
-    upn: str = "ann@fabrikam.example"
-    oid: str = "a11ce000-0000-4000-8000-a00000000001"
+    name: str
+    upn: str
+    oid: str
+    roles: tuple[str, ...] = ()
 
 
 class TokenSigner:
@@ -76,6 +77,7 @@ class TokenSigner:
                 "tid": tenant_guid(tenant),
                 "ver": "2.0",
                 **({"nonce": nonce} if nonce else {}),
+                **({"roles": list(user.roles)} if user.roles else {}),
             }
         )
 

@@ -211,7 +211,7 @@ def test_an_app_token_has_the_claims_of_one(confidential: Confidential) -> None:
 
 def test_tokens_of_the_same_second_differ() -> None:
     directory = ControlledDirectory(lambda: 0.0)
-    first, second = (directory.issue_for_app(CLIENT, TENANT)["access_token"] for _ in range(2))
+    first, second = (directory.issue_for_app(CLIENT, TENANT, RESOURCE)["access_token"] for _ in range(2))
     assert first != second
 
 
