@@ -145,5 +145,6 @@ async def _clean(site: Site) -> None:
     while True:
         with contextlib.suppress(RequestRefusedError, OSError):
             await asyncio.to_thread(site.sessions.remove_expired)
+            await asyncio.to_thread(site.forms.forget_old)
             await asyncio.to_thread(site.remove_old_files)
         await asyncio.sleep(_HOURLY)

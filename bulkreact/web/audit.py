@@ -22,6 +22,44 @@ class AuditLine(Struct, frozen=True, array_like=True):
     detail: str
 
 
+class ChainedLine(Struct, frozen=True):
+    """A line as it is stored: with the hash of the line before it and its own."""
+
+    line: AuditLine
+    before: str
+    hash: str
+
+
+class ChainCheck:
+    """Follows the chain from its first line on; ``first_bad`` is the number at which it is broken first."""
+
+    def __init__(self, known_head: str = "") -> None:
+        self.head = FIRST
+        self.first_bad: int | None = None
+        self.has_known_head = known_head in {"", FIRST}
+        self._known_head = known_head
+        self._next = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing of the trail was changed, as far as the known head reaches."""
+        return self.first_bad is None and self.has_known_head
+
+    def add(self, stored: ChainedLine) -> None:
+        """Check the next line."""
+        line = stored.line
+        follows = line.number == self._next and stored.before == self.head
+        if not follows or stored.hash != chain_hash(self.head, line):
+            self.break_off(line.number)
+        self.head, self._next = stored.hash, line.number + 1
+        self.has_known_head |= stored.hash == self._known_head
+
+    def break_off(self, number: int | None = None) -> None:
+        """Note that the chain is broken here, at the latest at a line that has been read."""
+        if self.first_bad is None:
+            self.first_bad = self._next if number is None else min(number, self._next)
+
+
 def chain_hash(before: str, line: AuditLine) -> str:
     """Return the hash of a line after a line with the hash ``before``."""
     values = [getattr(line, name) for name in AuditLine.__struct_fields__]

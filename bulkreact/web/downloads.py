@@ -43,8 +43,8 @@ def run_files(folder: Path) -> list[tuple[str, Path]]:
     return [(name, folder / name) for name in (*_RUN_FILES, APPROVAL) if (folder / name).is_file()]
 
 
-def write_approval(folder: Path, approval: Approval, makers: Sequence[str]) -> None:
-    """Write who agreed to what, to be shown with the job and kept with its run."""
+def write_approval(folder: Path, approval: Approval, makers: Sequence[str], head: str) -> None:
+    """Write who agreed to what, to be shown with the job and kept with its run, and the head of the trail by then."""
     content = {
         "job": approval.job,
         "version": approval.version,
@@ -55,9 +55,18 @@ def write_approval(folder: Path, approval: Approval, makers: Sequence[str]) -> N
         "approved_by": approval.person if approval.decision == "approved" else approval.decision,
         "at": approval.at,
         "comment": approval.comment,
+        "head": head,
     }
     with replacing(folder / APPROVAL, private=True) as file:
         json.dump(content, file, ensure_ascii=False, indent=2)
+
+
+def copy_approval(source: Path, folder: Path, head: str) -> None:
+    """Write what was agreed to once more, in another folder, with the head of the trail by now."""
+    content = json.loads((source / APPROVAL).read_bytes())
+    for target in (source, folder):
+        with replacing(target / APPROVAL, private=True) as file:
+            json.dump(content | {"head": head}, file, ensure_ascii=False, indent=2)
 
 
 async def file_response(path: Path, name: str, given_name: str) -> web.StreamResponse:

@@ -42,10 +42,8 @@ class Forms:
         self._pending[person, form_id] = (route, future)
         try:
             status, location = await act()
-            now = self._now()
-            answer = FormAnswer(person, form_id, route, status, location, iso_milliseconds(now))
-            forget = iso_milliseconds(now - _KEPT_FOR)
-            await asyncio.to_thread(self._store.keep_form, answer, forget_before=forget)
+            answer = FormAnswer(person, form_id, route, status, location, iso_milliseconds(self._now()))
+            answer = await asyncio.to_thread(self._store.keep_form, answer)
             future.set_result(answer)
         except RequestRefusedError as refusal:
             future.set_exception(refusal)
@@ -57,6 +55,10 @@ class Forms:
                 future.cancel()
             del self._pending[person, form_id]
         return answer
+
+    def forget_old(self) -> None:
+        """Forget forms that nobody will send again."""
+        self._store.forget_forms(iso_milliseconds(self._now() - _KEPT_FOR))
 
 
 def parse_form_id(text: str) -> str:

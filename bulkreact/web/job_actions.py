@@ -135,10 +135,25 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         comment=form.text("note", _NOTE),
         at=iso_milliseconds(now),
     )
-    await asyncio.to_thread(site.store.add_approval, approval)
     makers = [made.by_name for made in await asyncio.to_thread(site.store.versions, job.number)]
-    await asyncio.to_thread(write_approval, site.folders.version(job.number, job.version), approval, makers)
-    await _change(site, visit, JobEvent.SUBMITTED, run_id=new_id(job.name, now), detail="same person")
+
+    def publish(head: str) -> None:
+        write_approval(site.folders.version(job.number, job.version), approval, makers, head)
+
+    happening = Happening(
+        event=JobEvent.SUBMITTED, now=approval.at, person=visit.person.id, run_id=new_id(job.name, now)
+    )
+    changed = await asyncio.to_thread(
+        site.store.change,
+        job.number,
+        happening,
+        visit.actor,
+        detail=approval.decision,
+        approval=approval,
+        publish=publish,
+    )
+    _raise_refusal(job.number, changed)
+    site.inform(f"No. {job.number} is to be run; the audit trail's head is {site.store.audit_head()}")
     site.queue.wake()
     return 200, f"{site.base}/jobs/{job.number}"
 
@@ -213,12 +228,11 @@ async def _change(
     event: JobEvent,
     *,
     detail: str = "",
-    run_id: str = "",
     name: str = "",
     version: AddVersion | None = None,
 ) -> None:
     now = iso_milliseconds(site.now())
-    happening = Happening(event=event, now=now, person=visit.person.id, run_id=run_id, name=name)
+    happening = Happening(event=event, now=now, person=visit.person.id, name=name)
     changed = await asyncio.to_thread(
         site.store.change, visit.job.number, happening, visit.actor, detail=detail, version=version
     )

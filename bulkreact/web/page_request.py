@@ -11,7 +11,7 @@ from aiohttp.multipart import MultipartReader
 
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.permissions import Person
-from bulkreact.web.records import Actor
+from bulkreact.web.records import Actor, PendingForm
 from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.sessions import Session
 from bulkreact.web.uploads import SILENCE_SECONDS
@@ -50,6 +50,7 @@ class Visit:
     session: Session | None
     form: Form = field(default_factory=Form)
     loaded: WebJob | None = None
+    pending: PendingForm | None = None
 
     @property
     def person(self) -> Person:
@@ -61,7 +62,7 @@ class Visit:
     @property
     def actor(self) -> Actor:
         """Return who is named in the trail."""
-        return Actor(self.person.id, self.person.name, self.request.remote or "")
+        return Actor(self.person.id, self.person.name, self.request.remote or "", self.pending)
 
     @property
     def job(self) -> WebJob:

@@ -63,9 +63,21 @@ class FormAnswer(Struct, frozen=True):
     at: str
 
 
+class PendingForm(Struct, frozen=True):
+    """A form that is being answered; the pages of jobs are below ``base``."""
+
+    form_id: str
+    route: str
+    base: str
+
+
 class Actor(Struct, frozen=True):
-    """Who is named in the trail: a person with an address, or the server itself."""
+    """Who is named in the trail: a person with an address, or the server itself.
+
+    The ``form`` by which a person acts is answered in the transaction of what it does to a job.
+    """
 
     id: str = ""
     name: str = "bulkreact"
     address: str = ""
+    form: PendingForm | None = None

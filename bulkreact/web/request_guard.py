@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -12,6 +12,7 @@ from bulkreact.web.forms import parse_form_id
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
 from bulkreact.web.permissions import Person, Right, refusal_code
+from bulkreact.web.records import PendingForm
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
 from bulkreact.web.sessions import Session, is_token
 from bulkreact.web.site import SITE, Site
@@ -149,13 +150,15 @@ def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResp
         try:
             _refuse_cross_site(request)
             session = await _session_needed(site, request)
-            _take(site.requests.wait_for(session.hash, site.clock()))
+            seconds = site.requests.wait_for(session.hash, site.clock())
             form = await _read_form(site, request)
             _check_token(session, form.get("csrf") or request.headers.get("X-CSRF-Token") or "")
             form_id = parse_form_id(form.get("form_id") or "")
             answer = await site.forms.find(session.person.id, form_id, request.path)
             if answer is None:
-                visit = Visit(request, session, form)
+                # A repetition is answered whatever the rate: it does nothing.
+                _take(seconds)
+                visit = Visit(request, session, form, pending=PendingForm(form_id, request.path, site.base))
                 answer = await site.forms.answer(
                     session.person.id, form_id, request.path, lambda: _act(site, route, visit)
                 )
@@ -261,7 +264,7 @@ async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
     await _refuse_without_right(site, person, route.right, job)
     if job and job.target != site.settings.target:
         raise wrong_state(job.number, job.state)
-    return await route.handler(site, Visit(visit.request, visit.session, visit.form, job))
+    return await route.handler(site, replace(visit, loaded=job))
 
 
 async def _refuse_without_right(site: Site, person: Person, right: Right, job: WebJob | None) -> None:

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 from msgspec.structs import replace
 
-from bulkreact.atomic_write import replacing_bytes
 from bulkreact.runs.control_folder import STOP
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
-from bulkreact.web.downloads import APPROVAL, PLAN_NAME
+from bulkreact.web.downloads import APPROVAL, PLAN_NAME, copy_approval
 from bulkreact.web.file_checks import options_of
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import CONTINUED_AT_START, EventRefusal, Happening, JobActivity, JobEvent, JobState, WebJob
@@ -40,8 +40,10 @@ class RunQueue:
         folders: JobFolders,
         now: Callable[[], datetime],
         warn: Callable[[str], None],
+        inform: Callable[[str], None],
     ) -> None:
         self._warn = warn
+        self._inform = inform
         self._settings = settings
         self._store = store
         self._folders = folders
@@ -139,19 +141,21 @@ class RunQueue:
                 return True
             case Ended(exit_code):
                 self._children.pop(job.number, None)
-                self._keep_approval(job)
-                self._happen(job, JobEvent.ENDED, exit_code=exit_code)
+                if job.state is JobState.QUEUED and facts.exists:
+                    # It was over before it was looked at.
+                    self._happen(job, JobEvent.STARTED)
+                self._happen(job, JobEvent.ENDED, exit_code=exit_code, publish=partial(self._keep_approval, job))
+                self._inform(f"No. {job.number} has ended; the audit trail's head is {self._store.audit_head()}")
             case Unstarted():
                 pass
         return False
 
-    def _keep_approval(self, job: WebJob) -> None:
-        """Put what was agreed to beside the run, where it stays when the job's files are gone."""
-        source = self._folders.version(job.number, job.version) / APPROVAL
+    def _keep_approval(self, job: WebJob, head: str) -> None:
+        """Put what was agreed to beside the run, where it stays when the job's files are gone, with the present head."""
+        source = self._folders.version(job.number, job.version)
         folder = self._settings.reports / (job.run_id or "")
-        if source.is_file() and folder.is_dir():
-            with replacing_bytes(folder / APPROVAL, private=True) as file:
-                file.write(source.read_bytes())
+        if (source / APPROVAL).is_file() and folder.is_dir():
+            copy_approval(source, folder, head)
 
     def _record_activity(self, job: WebJob) -> None:
         control = self._folders.control(job.number)
@@ -207,7 +211,14 @@ class RunQueue:
     def _operator(self, job: WebJob) -> str:
         return job.by_name[:_OPERATOR_LENGTH]
 
-    def _happen(self, job: WebJob, event: JobEvent, *, exit_code: int | None = None) -> WebJob | EventRefusal:
+    def _happen(
+        self,
+        job: WebJob,
+        event: JobEvent,
+        *,
+        exit_code: int | None = None,
+        publish: Callable[[str], None] = lambda _head: None,
+    ) -> WebJob | EventRefusal:
         happening = Happening(event=event, now=iso_milliseconds(self._now()), exit_code=exit_code)
         detail = f"exit code {exit_code}" if exit_code is not None else ""
-        return self._store.change(job.number, happening, _SERVER, detail=detail)
+        return self._store.change(job.number, happening, _SERVER, detail=detail, publish=publish)

@@ -109,6 +109,10 @@ CREATE TABLE audit (
     hash TEXT NOT NULL CHECK (length(hash) = 64)
 ) STRICT;
 CREATE INDEX audit_of_job ON audit (job);
+-- A REPLACE deletes without asking the trigger for that.
+CREATE TRIGGER audit_is_appended_to BEFORE INSERT ON audit
+    WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM audit)
+    BEGIN SELECT RAISE (ABORT, 'the trail is only appended to'); END;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE (ABORT, 'the trail is only appended to'); END;
 CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE (ABORT, 'the trail is only appended to'); END;
 

@@ -60,8 +60,10 @@ class Site:
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = monotonic,
         warn: Callable[[str], None] = lambda _message: None,
+        inform: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self.settings = settings
+        self.inform = inform
         self.now = now
         self.clock = clock
         self.folders = JobFolders(settings.data)
@@ -79,7 +81,7 @@ class Site:
         self.pages = Pages(settings)
         self.link = OneTimeLink(announce, clock)
         self.checks = FileChecks(settings, self.store, self.folders, now, warn)
-        self.queue = RunQueue(settings, self.store, self.folders, now, warn)
+        self.queue = RunQueue(settings, self.store, self.folders, now, warn, inform)
         self.live = LiveRuns(settings.reports, now, clock)
         self.doctor = DoctorResult()
         self.connections = ConnectionLimit()

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,8 @@ from msgspec import Struct, convert, json
 from msgspec.structs import asdict, replace
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.web.audit import FIRST, AuditLine, chain_hash
+from bulkreact.web.audit import AuditLine
+from bulkreact.web.audit_trail import append_line, read_head
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.records import Actor, Approval, FormAnswer, StoredSession, Version
@@ -90,21 +91,34 @@ class RecordStore:
             version = make_version(job.number, job.version)
             self._insert("jobs", job)
             self._insert("versions", version)
-            self._audit(actor, job, "uploaded", version.sha256, job.created_at)
+            self._audit(actor, job, "uploaded", version.sha256, job.created_at, status=201)
         return job
 
     def change(
-        self, number: int, happening: Happening, actor: Actor, *, detail: str = "", version: AddVersion | None = None
+        self,
+        number: int,
+        happening: Happening,
+        actor: Actor,
+        *,
+        detail: str = "",
+        version: AddVersion | None = None,
+        approval: Approval | None = None,
+        publish: Callable[[str], None] = lambda _head: None,
     ) -> WebJob | EventRefusal:
-        """Let an event happen to a job, with a new version if it makes one."""
+        """Let an event happen to a job, with the version or the decision that it makes.
+
+        ``publish`` gets the head of the trail, to be kept outside, before all that is committed.
+        """
         with self._writing():
             job = step(self._job(number), happening)
             if isinstance(job, EventRefusal):
                 return job
             if version:
                 self._insert("versions", version(number, job.version))
+            if approval:
+                self._insert("approvals", approval)
             self._update(job)
-            self._audit(actor, job, _AUDITED[happening.event], detail, happening.now)
+            publish(self._audit(actor, job, _AUDITED[happening.event], detail, happening.now))
         return job
 
     def end_check(self, number: int, version: Version, happening: Happening, detail: str) -> WebJob | EventRefusal:
@@ -184,11 +198,6 @@ class RecordStore:
         )
         return self._select(WebJob, where, digest)
 
-    def add_approval(self, approval: Approval) -> None:
-        """Store a decision."""
-        with self._writing():
-            self._insert("approvals", approval)
-
     def latest_approval(self, number: int, version: int) -> Approval | None:
         """Return the latest decision on a version of a job."""
         where = "approvals WHERE job = ? AND version = ? ORDER BY number DESC LIMIT 1"
@@ -200,6 +209,11 @@ class RecordStore:
         if job is None:
             return self._select(AuditLine, "audit WHERE number > ? ORDER BY number LIMIT ?", after, limit)
         return self._select(AuditLine, "audit WHERE job = ? AND number > ? ORDER BY number LIMIT ?", job, after, limit)
+
+    def audit_head(self) -> str:
+        """Return the head of the trail, to be kept where whoever can write the record cannot."""
+        with self._lock:
+            return read_head(self._connection)
 
     def audit(self, actor: Actor, event: str, detail: str, now: str, *, job: WebJob | None = None) -> None:
         """Append a line to the trail, of a job or of none."""
@@ -246,11 +260,18 @@ class RecordStore:
         found = self._select(FormAnswer, "forms WHERE person = ? AND form_id = ?", person, form_id)
         return found[0] if found else None
 
-    def keep_form(self, answer: FormAnswer, *, forget_before: str) -> None:
-        """Store how a form was answered, and forget old ones."""
+    def keep_form(self, answer: FormAnswer) -> FormAnswer:
+        """Store how a form was answered, unless that was done with its action; return what is stored."""
+        stored = self.form_answer(answer.person, answer.form_id)
+        if stored is None:
+            with self._writing():
+                self._insert("forms", answer)
+        return stored or answer
+
+    def forget_forms(self, before: str) -> None:
+        """Forget forms that were answered before a time."""
         with self._writing() as connection:
-            connection.execute("DELETE FROM forms WHERE at < ?", (forget_before,))
-            self._insert("forms", answer)
+            connection.execute("DELETE FROM forms WHERE at < ?", (before,))
 
     def _job(self, number: int) -> WebJob:
         job = self.job(number)
@@ -267,23 +288,13 @@ class RecordStore:
         marks = ", ".join(f":{name}" for name in names)
         self._connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", asdict(record))  # noqa: S608 - our own names
 
-    def _audit(self, actor: Actor, job: WebJob | None, event: str, detail: str, now: str) -> None:
-        last = self._connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
-        number, before = last or (0, FIRST)
-        line = AuditLine(
-            number + 1,
-            now,
-            actor.id,
-            actor.name,
-            actor.address,
-            job.number if job else None,
-            job.version if job else None,
-            event,
-            detail,
-        )
-        values = [getattr(line, name) for name in AuditLine.__struct_fields__]
-        marks = ", ".join("?" for _ in range(len(values) + 2))
-        self._connection.execute(f"INSERT INTO audit VALUES ({marks})", (*values, before, chain_hash(before, line)))  # noqa: S608 - our own names
+    def _audit(self, actor: Actor, job: WebJob | None, event: str, detail: str, now: str, *, status: int = 200) -> str:
+        """Append to the trail, and answer the form that has caused it: what its repetition gets is certain from now on."""
+        form = actor.form
+        if form and job and not self.form_answer(actor.id, form.form_id):
+            location = f"{form.base}/jobs/{job.number}"
+            self._insert("forms", FormAnswer(actor.id, form.form_id, form.route, status, location, now))
+        return append_line(self._connection, actor, job, event, detail, now)
 
     def _select(self, record: type[RecordT], rest: str, *values: _Value) -> list[RecordT]:
         names = record.__struct_fields__

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientError, ClientSession, CookieJar
@@ -34,7 +35,7 @@ UPLOAD: list[Instant] = [
     ("bulkreact.web.folders.JobFolders.add_file", 0, 1),
     ("bulkreact.web.folders.JobFolders.add_file", 1, 1),
     ("bulkreact.web.store.RecordStore.create_job", 1, 1),
-    ("bulkreact.web.store.RecordStore.keep_form", 1, 1),
+    ("bulkreact.web.store.RecordStore.keep_form", 0, 1),
     ("bulkreact.web.processes.start", 1, 1),
     ("bulkreact.web.file_checks._read_plan", 0, 1),
     ("bulkreact.web.store.RecordStore.end_check", 0, 1),
@@ -198,6 +199,22 @@ async def test_servers_killed_at_random_steps_lose_and_double_nothing(
             if found := await office.find_wrong():
                 wrong[str(steps)] = found
     assert wrong == {}
+
+
+@pytest.mark.parametrize("after", [0, 1])
+async def test_a_form_that_is_sent_again_after_a_kill_acts_once(office: Office, after: int) -> None:
+    form_id, acted = str(uuid4()), ("bulkreact.web.store.RecordStore.create_job", after, 1)
+    with office.server(instant=acted) as (link, process):
+        await office.sign_in(link)
+        with suppress(ClientError, ConnectionError):
+            await office.page.upload(table(ROWS), form_id=form_id)
+        assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL
+    with office.server() as (link, _):
+        await office.sign_in(link)
+        response = await office.page.upload(table(ROWS), form_id=form_id)
+        content = await response.json()
+        jobs = (await office.page.json("/api/jobs"))["jobs"]
+    assert (response.status, content["location"], len(jobs)) == (201, "/jobs/1", 1)
 
 
 async def test_a_run_outlives_a_server_that_is_ended_and_is_continued_when_it_was_killed_itself(office: Office) -> None:

@@ -14,11 +14,13 @@ from bulkreact.web.app import serving
 from bulkreact.web.jobs import JobState, StopCause, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS
 from bulkreact.web.records import Actor, Version
+from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
-from tests.support.web_page import free_socket, settings_for
+from tests.support.web_page import free_socket, serving_page, settings_for, table
 
 NOW = "2026-03-01T08:00:00.000Z"
+FORM_ID = "44444444-0000-4000-8000-00000000000a"
 ACTOR = Actor()
 KILLED = WebJob(
     number=0,
@@ -95,3 +97,15 @@ def test_the_record_is_closed_when_nobody_is_at_work_on_it(tmp_path: Path) -> No
     store = RecordStore(path)
     assert [job.number for job in store.jobs_in([JobState.STOPPED])] == [1]
     store.close()
+
+
+async def test_the_answer_of_a_form_is_stored_with_its_action(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        with patch.object(RecordStore, "keep_form", side_effect=RequestRefusedError("read-only", "The disk is full.")):
+            lost = await page.upload(table(1), form_id=FORM_ID)
+        again = await page.upload(table(1), form_id=FORM_ID)
+        location = (await again.json())["location"]
+        jobs = (await page.json("/api/jobs"))["jobs"]
+    assert (lost.status, again.status, location) == (503, 201, "/jobs/1")
+    assert isinstance(jobs, list)
+    assert len(jobs) == 1

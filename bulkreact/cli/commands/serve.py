@@ -140,7 +140,9 @@ async def _serve(
     def announce(token: str) -> None:
         json_log.inform(log_format, f"The next link: {url}/auth/token?token={quote(token)}")
 
-    site = Site(settings, announce, warn=partial(json_log.warn, log_format))
+    site = Site(
+        settings, announce, warn=partial(json_log.warn, log_format), inform=partial(json_log.inform, log_format)
+    )
     async with serving(site, listener):
         is_local = settings.sign_in == "local"
         link = f"{url}/auth/token?token={quote(site.link.token)}" if is_local else url

@@ -1,0 +1,56 @@
+"""Appends lines to the audit trail in a server's record, and reads it without disturbing the server."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from msgspec import convert
+
+from bulkreact.web.audit import FIRST, AuditLine, ChainedLine, chain_hash
+from bulkreact.web.jobs import WebJob
+from bulkreact.web.records import Actor
+
+_NAMES = AuditLine.__struct_fields__
+_APPEND = f"INSERT INTO audit VALUES ({', '.join('?' for _ in range(len(_NAMES) + 2))})"  # noqa: S608 - our own names
+_NUMBERS = frozenset({"number", "job", "version"})
+# Whoever has written to the file may have made another table, with values of any type.
+_ALL = ", ".join(
+    f"CAST({name} AS INTEGER)" if name in _NUMBERS else f"coalesce(CAST({name} AS TEXT), '')"
+    for name in (*_NAMES, "before", "hash")
+)
+
+
+def append_line(
+    connection: sqlite3.Connection, actor: Actor, job: WebJob | None, event: str, detail: str, now: str
+) -> str:
+    """Append a line in the transaction of what it is about; return the new head."""
+    number, before = _last(connection)
+    about, version = (job.number, job.version) if job else (None, None)
+    line = AuditLine(number + 1, now, actor.id, actor.name, actor.address, about, version, event, detail)
+    head = chain_hash(before, line)
+    connection.execute(_APPEND, (*(getattr(line, name) for name in _NAMES), before, head))
+    return head
+
+
+def read_head(connection: sqlite3.Connection) -> str:
+    """Return the hash of the last line."""
+    return _last(connection)[1]
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, str]:
+    row = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, FIRST)
+
+
+@contextmanager
+def open_trail(path: Path) -> Iterator[Iterator[ChainedLine]]:
+    """Yield all lines of the trail in a record, the first one first; sqlite3.Error if they cannot be read."""
+    # In a read-only folder SQLite opens a WAL database without its log only as immutable.
+    at_rest = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.absolute().as_uri()}?{'immutable=1' if at_rest else 'mode=ro'}"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        connection.text_factory = lambda content: content.decode("utf-8", "replace")
+        rows = connection.execute(f"SELECT {_ALL} FROM audit ORDER BY number")  # noqa: S608 - our own names
+        yield (ChainedLine(convert(row[:-2], AuditLine), *row[-2:]) for row in rows)
