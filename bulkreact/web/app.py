@@ -49,7 +49,7 @@ VIEWS = (
     View("/api/session", session_pages.show_session, None),
     View("/api/jobs", site_pages.list_jobs),
     View(f"/api{_JOB}", job_pages.show_job),
-    View(f"/api{_JOB}/live", job_pages.show_live, counted=False),
+    View(f"/api{_JOB}/live", job_pages.show_live, polled=True),
     View(f"/api{_JOB}/rows", job_pages.show_rows),
     View(f"/api{_JOB}/audit", job_pages.show_audit),
 )

@@ -1,9 +1,7 @@
 """The pages, JSON and files of a job."""
 
 import asyncio
-import json
 from contextlib import suppress
-from hashlib import sha256
 
 from aiohttp import hdrs, web
 
@@ -66,14 +64,12 @@ async def show_stop(site: Site, visit: Visit) -> web.StreamResponse:
 
 async def show_live(site: Site, visit: Visit) -> web.StreamResponse:
     """Return what changes while a run is made; nothing if that is what the program has already."""
-    document = live_document(await site.live_view(visit.job))
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    tag = sha256(text.encode()).hexdigest()[:20]
-    response = web.Response(text=text, content_type="application/json")
-    response.etag = tag
-    if any(known.value == tag for known in visit.request.if_none_match or ()):
+    answer = await site.live_answers.get(int(visit.request.match_info["number"]))
+    if any(known.value == answer.tag for known in visit.request.if_none_match or ()):
         response = web.Response(status=304)
-        response.etag = tag
+    else:
+        response = web.Response(text=answer.text, content_type="application/json")
+    response.etag = answer.tag
     response.headers[hdrs.CACHE_CONTROL] = "no-cache, private"
     return response
 

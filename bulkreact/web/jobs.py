@@ -204,7 +204,7 @@ def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
         case JobEvent.STOP | JobEvent.STOP_NOW:
             return replace(changed, activity=job.activity, stop_by=job.stop_by or happening.person)
         case JobEvent.ENDED:
-            return _ended(changed, happening.exit_code)
+            return _ended(replace(changed, stop_by=job.stop_by or happening.person), happening.exit_code)
         case JobEvent.VERIFY:
             return replace(changed, activity=JobActivity.VERIFYING)
     return changed

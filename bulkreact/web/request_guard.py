@@ -39,12 +39,15 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page or a file: GET. ``right`` None: for everybody, signed in or not; ``counted``: it takes from the bucket."""
+    """A page or a file: GET. ``right`` None: for everybody, signed in or not.
+
+    ``polled``: it is asked for again and again, takes nothing from the bucket, and finds its job itself.
+    """
 
     path: str
     handler: Handler
     right: Right | None = Right.SEE
-    counted: bool = True
+    polled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
 
     async def respond(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
-        is_seen = not (request.path.endswith("/live") and request.query.get("hidden") == "1")
+        is_seen = not (route.polled and request.query.get("hidden") == "1")
         session = await _session(site, request, is_use=is_seen)
         if route.right is None:
             return await route.handler(site, Visit(request, session))
@@ -132,9 +135,10 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
                 raise RequestRefusedError("signed-out", "Sign in, then try again.")
             target = quote(request.path_qs, safe="")
             raise web.HTTPSeeOther(f"{site.base}/auth/sign-in?next={target}")
-        if route.counted:
+        job = None
+        if not route.polled:
             _take(site.requests.wait_for(session.hash, site.clock()))
-        job = await _job(site, request)
+            job = await _job(site, request)
         await _refuse_without_right(site, session.person, route.right, job)
         return await route.handler(site, Visit(request, session, loaded=job))
 
@@ -195,7 +199,10 @@ def cookie_name(site: Site) -> str:
 
 
 async def _session(site: Site, request: web.Request, *, is_use: bool = True) -> Session | None:
-    return await asyncio.to_thread(site.sessions.find, request.cookies.get(cookie_name(site)), is_use=is_use)
+    session_id, sessions = request.cookies.get(cookie_name(site)), site.sessions
+    if sessions.needs_store(session_id):
+        return await asyncio.to_thread(sessions.find, session_id, is_use=is_use)
+    return sessions.find(session_id, is_use=is_use)
 
 
 async def _session_needed(site: Site, request: web.Request) -> Session:

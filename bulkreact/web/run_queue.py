@@ -87,19 +87,24 @@ class RunQueue:
             await asyncio.to_thread(self._look)
 
     async def withdraw(self, job: WebJob, actor: Actor) -> WebJob | EventRefusal:
-        """Withdraw a job that waits for its turn; one whose process has begun meanwhile stays what it is."""
+        """Withdraw a job that waits for its turn; one of which rows were sent before is stopped instead."""
         async with self._lock:
+            if await asyncio.to_thread(self._has_begun, job):
+                await asyncio.to_thread(self._look)
+                return EventRefusal(JobState.RUNNING, JobEvent.WITHDRAWN)
             child = self._children.get(job.number)
             is_at_work = bool(job.run_id) and await asyncio.to_thread(self._is_at_work, job)
             if child or is_at_work:
                 await asyncio.to_thread(run_watch.ask_to_stop, self._folders.control(job.number), at_once=True)
                 await self._wait_for_end(job, child)
-                facts = await asyncio.to_thread(run_watch.look_at, self._settings.reports, job.run_id or "")
-                if facts.exists:
-                    await asyncio.to_thread(self._look)
-                    return EventRefusal(job.state, JobEvent.WITHDRAWN)
             self._children.pop(job.number, None)
-            happening = Happening(event=JobEvent.WITHDRAWN, now=iso_milliseconds(self._now()), person=actor.id)
+            facts = await asyncio.to_thread(run_watch.look_at, self._settings.reports, job.run_id or "")
+            happening = Happening(
+                event=JobEvent.ENDED if facts.exists else JobEvent.WITHDRAWN,
+                now=iso_milliseconds(self._now()),
+                person=actor.id,
+                exit_code=facts.exit_code if facts.session_at >= job.queued_at else None,
+            )
             return await asyncio.to_thread(self._store.change, job.number, happening, actor)
 
     async def _wait_for_end(self, job: WebJob, child: ChildProcess | None) -> None:
@@ -107,6 +112,9 @@ class RunQueue:
             await child.wait()
         while await asyncio.to_thread(self._is_at_work, job):  # noqa: ASYNC110 - another process's end is no event
             await asyncio.sleep(_LOOK_EVERY)
+
+    def _has_begun(self, job: WebJob) -> bool:
+        return run_watch.has_begun(self._settings.reports, job.run_id or "", job.queued_at)
 
     def _is_at_work(self, job: WebJob) -> bool:
         return run_watch.look_at(self._settings.reports, job.run_id or "").at_work
@@ -160,7 +168,8 @@ class RunQueue:
     def _record_activity(self, job: WebJob) -> None:
         control = self._folders.control(job.number)
         activity = run_watch.read_report(control).activity
-        if job.state is JobState.QUEUED and activity in _SENDING:
+        # What the process says of itself may be a second old: its journal is not.
+        if job.state is JobState.QUEUED and (activity in _SENDING or self._has_begun(job)):
             changed = self._happen(job, JobEvent.STARTED)
             job = job if isinstance(changed, EventRefusal) else changed
         if job.activity is not activity:

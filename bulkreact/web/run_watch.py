@@ -6,6 +6,7 @@ from msgspec import DecodeError, json
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.runs.control_folder import STOP, STOP_NOW
 from bulkreact.runs.own_outputs import PROGRESS
@@ -27,6 +28,17 @@ def look_at(reports: Path, run_id: str) -> RunFacts:
     if session is None:
         return RunFacts(exists, at_work=False)
     return RunFacts(exists, at_work=False, exit_code=session.exit_code, session_at=session.started_at)
+
+
+def has_begun(reports: Path, run_id: str, since: str) -> bool:
+    """Return whether a process has begun to send the rows of a run at or after a time."""
+    try:
+        with JournalReader(reports / run_id) as journal:
+            session = journal.latest_session()
+    except (OSError, JournalUnreadableError):
+        # It has no journal yet.
+        return False
+    return session is not None and session.started_at >= since
 
 
 def read_report(control: Path) -> ProcessReport:

@@ -59,7 +59,7 @@ class Sessions:
         self._longest = timedelta(seconds=longest)
         self._idle = timedelta(seconds=idle)
         self._kept: dict[str, _Kept] = {}
-        self._data_version = 0
+        self._data_version: int | None = 0
         self._load()
 
     def _load(self) -> None:
@@ -81,6 +81,12 @@ class Sessions:
         self._store.add_session(stored, person)
         self._kept[stored.hash] = _Kept(stored, person, now, now)
         return session_id
+
+    def needs_store(self, session_id: str | None) -> bool:
+        """Return whether to find a session means to read or write the file, which may take a while."""
+        kept = self._kept.get(self._hash(session_id)) if session_id else None
+        is_due = kept is not None and self._now() - kept.written_at >= _WRITTEN_EVERY
+        return is_due or self._store.changed_elsewhere(wait=False) != self._data_version
 
     def find(self, session_id: str | None, *, is_use: bool = True) -> Session | None:
         """Return the session with an id, None if there is none any more; ``is_use`` keeps it from expiring."""

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,17 +22,19 @@ from bulkreact.web.folders import JobFolders
 from bulkreact.web.forms import Forms
 from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.live import LiveRuns
+from bulkreact.web.live_answers import LiveAnswers
 from bulkreact.web.local_sign_in import OneTimeLink
 from bulkreact.web.pages import Pages
 from bulkreact.web.permissions import Person, allowed_actions
 from bulkreact.web.rate_limits import Bucket
 from bulkreact.web.records import Version
+from bulkreact.web.refusals import RequestRefusedError, unknown
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
 from bulkreact.web.run_queue import RunQueue
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.sessions import Sessions, load_secret
 from bulkreact.web.store import STORE_NAME, RecordStore
-from bulkreact.web.views import JobView, SameRows, describe_same, describe_same_run
+from bulkreact.web.views import Document, JobView, SameRows, describe_same, describe_same_run, live_document
 
 _AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.STOPPING})
 _NEVER_RAN = (JobState.UNUSABLE, JobState.READY, JobState.REJECTED, JobState.WITHDRAWN, JobState.EXPIRED)
@@ -83,6 +86,7 @@ class Site:
         self.checks = FileChecks(settings, self.store, self.folders, now, warn)
         self.queue = RunQueue(settings, self.store, self.folders, now, warn, inform)
         self.live = LiveRuns(settings.reports, now, clock)
+        self.live_answers = LiveAnswers(self._live_document, lambda: self.store.revision, clock)
         self.doctor = DoctorResult()
         self.connections = ConnectionLimit()
         self.requests = Bucket(20, 1.0)
@@ -96,7 +100,8 @@ class Site:
 
     async def view(self, job: WebJob, person: Person) -> JobView:
         """Return everything that is known of a job."""
-        versions, same, waiting, report, files = await asyncio.to_thread(self._read, job)
+        job, report, numbers = await self._look_at(job)
+        versions, same, waiting, files = await asyncio.to_thread(self._read, job)
         makers = await asyncio.to_thread(self.store.makers, job.number)
         version = versions[-1]
         results = {made.version: result for made in versions if (result := result_of(made))}
@@ -113,22 +118,34 @@ class Site:
             approval=approval,
             queue_position=waiting,
             report=report,
-            numbers=await self.numbers(job, report),
+            numbers=numbers,
             files=[(name, path.stat().st_size) for name, path in files],
             may=allowed_actions(job, person, self.settings.target, makers),
         )
 
-    async def live_view(self, job: WebJob) -> JobView:
-        """Return what changes of a job while its run is made."""
-        report = await asyncio.to_thread(run_watch.read_report, self.folders.control(job.number))
+    async def _live_document(self, number: int) -> Document:
+        """Return what changes of a job while its run is made; RequestRefusedError if there is no such job."""
+        found = await asyncio.to_thread(self.store.job, number)
+        if found is None:
+            raise unknown(f"No. {number}")
+        job, report, numbers = await self._look_at(found)
         position = await asyncio.to_thread(self._position, job) if job.state is JobState.QUEUED else None
-        return JobView(
-            job=job,
-            simulated=job.target == "simulated",
-            queue_position=position,
-            report=report,
-            numbers=await self.numbers(job, report),
+        simulated = job.target == "simulated"
+        return live_document(
+            JobView(job=job, simulated=simulated, queue_position=position, report=report, numbers=numbers)
         )
+
+    async def _look_at(self, job: WebJob) -> tuple[WebJob, ProcessReport, RunNumbers | None]:
+        """Return a job and how its run stands; one whose rows are being sent is not in the line any more."""
+        report = await asyncio.to_thread(run_watch.read_report, self.folders.control(job.number))
+        numbers = await self.numbers(job, report)
+        if job.state is JobState.QUEUED and numbers and (numbers.started_at or "") >= job.queued_at:
+            # Where that cannot be recorded, the page can still be read.
+            with suppress(RequestRefusedError, OSError):
+                await self.queue.look()
+            found = await asyncio.to_thread(self.store.job, job.number)
+            job = found if found is not None else job
+        return job, report, numbers
 
     async def numbers(self, job: WebJob, report: ProcessReport) -> RunNumbers | None:
         """Return how a job's run stands, None if it has none."""
@@ -167,15 +184,12 @@ class Site:
         ]
         return sorted([*jobs, *runs], key=lambda same: not same.is_open)
 
-    def _read(
-        self, job: WebJob
-    ) -> tuple[list[Version], list[SameRows], int | None, ProcessReport, list[tuple[str, Path]]]:
+    def _read(self, job: WebJob) -> tuple[list[Version], list[SameRows], int | None, list[tuple[str, Path]]]:
         versions = self.store.versions(job.number)
         is_ready = job.state in {JobState.READY, JobState.WAITING} and versions[-1].digest
         same = self.same_rows(job, versions[-1].digest) if is_ready else []
         position = self._position(job) if job.state is JobState.QUEUED else None
-        report = run_watch.read_report(self.folders.control(job.number))
-        return versions, same, position, report, job_files(job, versions[-1], self.folders, self.settings.reports)
+        return versions, same, position, job_files(job, versions[-1], self.folders, self.settings.reports)
 
     def _position(self, job: WebJob) -> int:
         line = [waiting.number for waiting in self.store.jobs_in([JobState.QUEUED]) if waiting.target == job.target]

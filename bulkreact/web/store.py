@@ -237,10 +237,19 @@ class RecordStore:
         people = {key: Person(key, name, json.decode(roles, type=tuple[Role, ...])) for key, name, roles in rows}
         return [(session, people[session.person]) for session in self._select(StoredSession, "sessions")]
 
-    def changed_elsewhere(self) -> int:
-        """Return a number that changes when another process writes to the file."""
-        with self._lock:
+    def changed_elsewhere(self, *, wait: bool = True) -> int | None:
+        """Return a number that changes when another process writes to the file; None instead of waiting for a writer."""
+        if not self._lock.acquire(blocking=wait):
+            return None
+        try:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        finally:
+            self._lock.release()
+
+    @property
+    def revision(self) -> int:
+        """Return a number that changes with everything that this server writes."""
+        return self._connection.total_changes
 
     def touch_session(self, hashed: str, used_at: str) -> None:
         """Store when a session was last used."""

@@ -40,6 +40,11 @@ class Workspace:
     scale: float
     repetitions: int
 
+    @property
+    def log(self) -> Path:
+        """Return the file with what the processes that keep running say."""
+        return self.folder / "servers.log"
+
     def rows(self, full: int, *, least: int = 20) -> int:
         """Return how many rows there are instead of so many at full size."""
         return max(least, round(full * self.scale))
@@ -85,15 +90,17 @@ class Workspace:
         return self.time_command([sys.executable, _PROGRAMS / f"{name}.py", *map(str, arguments)])
 
     def start(self, command: Sequence[str | Path]) -> subprocess.Popen[str]:
-        """Start a process that keeps running; it must end when its standard input does."""
-        return subprocess.Popen(
-            list(map(str, command)),
-            cwd=self.folder,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        """Start a process that keeps running; it must end when its standard input does, or be ended."""
+        with self.log.open("ab") as stderr:
+            return subprocess.Popen(
+                list(map(str, command)),
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
 
     def start_program(self, name: str, *arguments: str | Path | float) -> subprocess.Popen[str]:
         """Start one of our programs that serve."""
