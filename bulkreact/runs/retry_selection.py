@@ -2,9 +2,12 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -13,6 +16,8 @@ from bulkreact import __version__
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.journal_file import damaged
 from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.preview import planned_targets
+from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.retry_candidates import Candidate
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow, RunState, Status
@@ -25,9 +30,12 @@ from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm, PreparedRun, announce, run_settings
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
+from bulkreact.runs.saved_plan import SavedPlan
 from bulkreact.runs.store import CONTINUED_WITHIN
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural
+
+ReaderT = TypeVar("ReaderT", bound=JournalReader)
 
 
 def prepare_retry(
@@ -38,11 +46,13 @@ def prepare_retry(
     *,
     all_failed: bool,
     row_limit: int | None,
+    plan: SavedPlan | None = None,
     run_id: str | None = None,
 ) -> PreparedRun | None:
     """Return a run over the rows to be retried: an unfinished retry of ``run``, or a new one.
 
-    It is always a new one if a ``run_id`` was chosen for it. None if there are no such rows.
+    It is always a new one if a ``run_id`` was chosen for it. None if there are no such rows. InputRefusedError if they
+    are not those of a ``plan``.
     """
     runs = list_related_runs(run.folder.parent).runs
     complete_handovers(run.folder, runs)
@@ -66,6 +76,9 @@ def prepare_retry(
         with store.draft(run.folder.parent, metadata.id) as draft:
             create(draft, selection.rows())
             finalize(draft, replace(metadata, digest=selection.digest))
+            if plan:
+                name = f"What a retry of run {run.metadata.id} would send"
+                plan.compare(selection.digest, planned_targets(draft), name=name)
             if not selection.count:
                 connection.reporter.info(f"Run {run.metadata.id} has no rows to retry.{selection.remark()}")
                 return None
@@ -120,23 +133,35 @@ def find_unfinished_retry(
     )
 
 
-class RetrySelection:
-    """The rows that a retry takes, each from the run that owns it: the requested one, or an earlier retry of it.
+@dataclass(frozen=True, slots=True)
+class RetryRows:
+    """The rows that a retry would send: their digest, and how many they are by kind and by customer."""
 
-    The journals of these runs stay open and locked until ``locks`` is closed.
+    digest: str
+    kinds: Counter[str]
+    customers: Counter[str]
+
+
+class RetryPreview(Generic[ReaderT]):
+    """The rows that a retry would take, each from the run that owns it: the requested one, or an earlier retry of it.
+
+    The journals of these runs are opened by ``open_journal``, and stay open until ``stack`` is closed.
     """
 
-    def __init__(self, run: Run, reports: Path, locks: ExitStack, *, all_failed: bool) -> None:
+    def __init__(
+        self, run: Run, reports: Path, stack: ExitStack, open_journal: Callable[[Path], ReaderT], *, all_failed: bool
+    ) -> None:
         self._run = run
         self._reports = reports
-        self._locks = locks
+        self._stack = stack
+        self._open_journal = open_journal
         self._all_failed = all_failed
         self._candidates_of: dict[str, tuple[Path | None, dict[int, Candidate]]] = {}
         self._digest = hashlib.sha256()
         self._failed = 0
         self._pending: Counter[Path] = Counter()
         self._elsewhere: Counter[str] = Counter()
-        self._journals: dict[Path, Journal] = {}
+        self._journals: dict[Path, ReaderT] = {}
         self._taken: defaultdict[Path, list[int]] = defaultdict(list)
         self.count = 0
         self._source = self._open(run.folder)
@@ -158,11 +183,6 @@ class RetrySelection:
                 self._pending[owner] += newest.status is Status.PENDING
                 if owner != self._run.folder:
                     self._elsewhere[owner.name] += 1
-
-    def transfer(self, run_id: str) -> None:
-        """Transfer the rows taken to the run with an id: their owners send them no more."""
-        for owner, numbers in self._taken.items():
-            self._journals[owner].transfer_rows(numbers, run_id)
 
     @property
     def digest(self) -> str:
@@ -210,14 +230,36 @@ class RetrySelection:
         rows = self._open(folder).candidates(all_failed=self._all_failed) if folder else ()
         return folder, {row.row.number: row for row in rows}
 
-    def _open(self, folder: Path) -> Journal:
-        """Open and lock the journal of a run; InputRefusedError if the run is unfinished."""
+    def _open(self, folder: Path) -> ReaderT:
+        """Open the journal of a run; InputRefusedError if the run is unfinished."""
         if folder != self._run.folder:
             refuse_foreign(folder)
-        journal = self._journals[folder] = self._locks.enter_context(Journal(folder, check=True))
+        journal = self._journals[folder] = self._open_journal(folder)
+        self._stack.enter_context(journal)
         session = journal.latest_session()
         if session is None or session.state is not RunState.FINISHED:
             which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"
             command = store.resume_command(folder, self._reports, journal.metadata.settings.options)
             raise InputRefusedError(f"Run {journal.metadata.id}{which} is unfinished. Continue it with: {command}")
         return journal
+
+
+class RetrySelection(RetryPreview[Journal]):
+    """The rows that a retry takes; nobody else may send or take them while the journals of their runs are open."""
+
+    def __init__(self, run: Run, reports: Path, locks: ExitStack, *, all_failed: bool) -> None:
+        super().__init__(run, reports, locks, partial(Journal, check=True), all_failed=all_failed)
+
+    def transfer(self, run_id: str) -> None:
+        """Transfer the rows taken to the run with an id: their owners send them no more."""
+        for owner, numbers in self._taken.items():
+            self._journals[owner].transfer_rows(numbers, run_id)
+
+
+def preview_retry(run: Run, reports: Path, *, all_failed: bool) -> RetryRows:
+    """Return which rows a retry would send now; InputRefusedError as a retry would be refused."""
+    with ExitStack() as stack:
+        preview = RetryPreview(run, reports, stack, JournalReader, all_failed=all_failed)
+        targets = [row.target for row in preview.rows() if row.target]
+        kinds = Counter(target.kind.value for target in targets)
+        return RetryRows(preview.digest, kinds, Counter(target.customer_id for target in targets))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bulkreact.web import job_actions, job_pages, session_pages, site_pages
+from bulkreact.web import job_actions, job_pages, run_actions, session_pages, site_pages
 from bulkreact.web.permissions import Right
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.request_guard import (
@@ -59,9 +59,10 @@ ACTS = (
     Act(f"{_JOB}/options", job_actions.change_options, Right.UPLOAD),
     Act(f"{_JOB}/submit", job_actions.submit, Right.UPLOAD),
     Act(f"{_JOB}/withdraw", job_actions.withdraw, Right.OWN),
-    Act(f"{_JOB}/stop", job_actions.stop, Right.STOP),
-    Act(f"{_JOB}/stop-now", job_actions.stop_now, Right.STOP),
-    Act(f"{_JOB}/continue", job_actions.continue_run, Right.CONTINUE),
+    Act(f"{_JOB}/stop", run_actions.stop, Right.STOP),
+    Act(f"{_JOB}/stop-now", run_actions.stop_now, Right.STOP),
+    Act(f"{_JOB}/continue", run_actions.continue_run, Right.CONTINUE),
+    Act(f"{_JOB}/verify", run_actions.verify, Right.VERIFY),
     Act("/settings/doctor", site_pages.ask_doctor, Right.SETTINGS),
     Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
     Act("/auth/stay", session_pages.stay, Right.SEE),

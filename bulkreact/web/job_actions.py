@@ -1,4 +1,4 @@
-"""The actions on jobs: upload, replace, options, submit, withdraw, stop and continue."""
+"""The actions on jobs before their run: upload, replace, options, submit and withdraw."""
 
 import asyncio
 import secrets
@@ -10,7 +10,6 @@ from msgspec import json
 from bulkreact.runs.store import new_id
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.web import run_watch
 from bulkreact.web.downloads import write_approval
 from bulkreact.web.file_checks import options_of, result_of
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, is_possible
@@ -31,7 +30,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "order": ("input", "urgent"),
     "verify": ("yes", "no"),
 }
-_NOTE, _COMMENT, _HEADER = 500, 1000, 300
+COMMENT = 1000
+_NOTE, _HEADER = 500, 300
 _MOST_OPEN, _MOST_VERSIONS = 50, 50
 _encode = json.Encoder().encode
 
@@ -73,7 +73,7 @@ async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
     file = await _receive(site, form)
     make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
     try:
-        await _change(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
+        await change_job(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
     finally:
         file.path.unlink(missing_ok=True)
     return 200, f"{site.base}/jobs/{job.number}"
@@ -83,7 +83,7 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
     """Let a job's file be read in another way."""
     job = visit.job
     version = await _change_of_version(site, visit, JobEvent.OPTIONS)
-    _refuse_without_file(site, version)
+    refuse_without_file(site, version)
     site.checks.refuse_long_line()
     options = {**options_of(version), **_options(visit.form)}
     now = iso_milliseconds(site.now())
@@ -103,15 +103,15 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
             options=_encode(options).decode(),
         )
 
-    await _change(site, visit, JobEvent.OPTIONS, version=make)
+    await change_job(site, visit, JobEvent.OPTIONS, version=make)
     return 200, f"{site.base}/jobs/{job.number}"
 
 
 async def submit(site: Site, visit: Visit) -> tuple[int, str]:
     """Put a job into the line of runs."""
     job, form = visit.job, visit.form
-    version = await _present_version(site, visit, JobEvent.SUBMITTED)
-    _refuse_without_file(site, version)
+    version = await present_version(site, visit, JobEvent.SUBMITTED)
+    refuse_without_file(site, version)
     result = result_of(version)
     if result is None or not result.plan.valid:
         raise RequestRefusedError("wrong-state", f"No. {job.number} has no row that could be sent.")
@@ -152,7 +152,7 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         approval=approval,
         publish=publish,
     )
-    _raise_refusal(job.number, changed)
+    raise_refusal(job.number, changed)
     site.inform(f"No. {job.number} is to be run; the audit trail's head is {site.store.audit_head()}")
     site.queue.wake()
     return 200, f"{site.base}/jobs/{job.number}"
@@ -160,37 +160,13 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
 
 async def withdraw(site: Site, visit: Visit) -> tuple[int, str]:
     """Withdraw a job of which nothing was sent."""
-    await _present_version(site, visit, JobEvent.WITHDRAWN)
-    visit.form.text("comment", _COMMENT)
-    _raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor))
+    await present_version(site, visit, JobEvent.WITHDRAWN)
+    visit.form.text("comment", COMMENT)
+    raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor))
     return 200, f"{site.base}/jobs/{visit.job.number}"
 
 
-async def stop(site: Site, visit: Visit) -> tuple[int, str]:
-    """Ask a run to let its calls end and stop."""
-    await _present_version(site, visit, JobEvent.STOP)
-    await _change(site, visit, JobEvent.STOP, detail=visit.form.text("comment", _COMMENT))
-    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number))
-    return 200, f"{site.base}/jobs/{visit.job.number}"
-
-
-async def stop_now(site: Site, visit: Visit) -> tuple[int, str]:
-    """Ask a run to stop at once."""
-    await _present_version(site, visit, JobEvent.STOP_NOW)
-    await _change(site, visit, JobEvent.STOP_NOW, detail="at once")
-    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number), at_once=True)
-    return 200, f"{site.base}/jobs/{visit.job.number}"
-
-
-async def continue_run(site: Site, visit: Visit) -> tuple[int, str]:
-    """Put a stopped run into the line again."""
-    await _present_version(site, visit, JobEvent.CONTINUED)
-    await _change(site, visit, JobEvent.CONTINUED)
-    site.queue.wake()
-    return 200, f"{site.base}/jobs/{visit.job.number}"
-
-
-async def _present_version(site: Site, visit: Visit, event: JobEvent) -> Version:
+async def present_version(site: Site, visit: Visit, event: JobEvent) -> Version:
     """Return the version that the form is about; refuse it in a wrong state, or if another one is present now."""
     job = visit.job
     if not is_possible(job, event):
@@ -209,20 +185,20 @@ async def _present_version(site: Site, visit: Visit, event: JobEvent) -> Version
     return versions[-1]
 
 
-def _refuse_without_file(site: Site, version: Version) -> None:
+def refuse_without_file(site: Site, version: Version) -> None:
     """Refuse what needs a file that was removed, thirty days after the job's last change."""
     if not site.folders.input(version.job, version.version, version.file).is_file():
         raise RequestRefusedError("wrong-state", f"The file of No. {version.job} was removed. Upload it again.")
 
 
 async def _change_of_version(site: Site, visit: Visit, event: JobEvent) -> Version:
-    version = await _present_version(site, visit, event)
+    version = await present_version(site, visit, event)
     if visit.job.version >= _MOST_VERSIONS:
         raise bad_field("file", f"No. {visit.job.number} has {_MOST_VERSIONS} versions already. Upload a new file.")
     return version
 
 
-async def _change(
+async def change_job(
     site: Site,
     visit: Visit,
     event: JobEvent,
@@ -231,17 +207,19 @@ async def _change(
     name: str = "",
     version: AddVersion | None = None,
 ) -> None:
+    """Let an event happen to a job; RequestRefusedError if its state does not allow that."""
     now = iso_milliseconds(site.now())
     happening = Happening(event=event, now=now, person=visit.person.id, name=name)
     changed = await asyncio.to_thread(
         site.store.change, visit.job.number, happening, visit.actor, detail=detail, version=version
     )
-    _raise_refusal(visit.job.number, changed)
+    raise_refusal(visit.job.number, changed)
     if isinstance(changed, WebJob) and changed.state is JobState.CHECKING:
         site.checks.begin(changed)
 
 
-def _raise_refusal(number: int, changed: WebJob | EventRefusal) -> None:
+def raise_refusal(number: int, changed: WebJob | EventRefusal) -> None:
+    """Raise RequestRefusedError if an event could not happen."""
     if isinstance(changed, EventRefusal):
         raise wrong_state(number, changed.state)
 

@@ -84,13 +84,14 @@ class JobEvent(StrEnum):
     ENDED = "ended"
     CONTINUED = "continued"
     VERIFY = "verify"
+    RETRIED = "retried"
 
 
 class WebJob(Struct, frozen=True, kw_only=True):
     """One job; times are UTC, ISO 8601 with ``Z``.
 
     ``target`` is what it was checked for, ``run_id`` the run that it has or will have, ``stop_by`` the person who asked
-    for a stop.
+    for a stop, ``retry_of`` the job whose rows it takes. ``exit_code`` is that of the latest process that sent rows.
     """
 
     number: int
@@ -115,6 +116,11 @@ class WebJob(Struct, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """Return whether the job's rows may still be sent."""
         return self.state in _OPEN
+
+    @property
+    def is_verifying(self) -> bool:
+        """Return whether its rows are only looked at: the sending has ended before."""
+        return self.state in {JobState.RUNNING, JobState.STOPPING} and self.exit_code is not None
 
     @property
     def is_active(self) -> bool:
@@ -163,7 +169,7 @@ TRANSITIONS: dict[JobState, dict[JobEvent, JobState]] = {
     JobState.RUNNING: _AT_WORK,
     JobState.STOPPING: _AT_WORK,
     JobState.STOPPED: {JobEvent.CONTINUED: JobState.QUEUED},
-    JobState.FINISHED: {JobEvent.VERIFY: JobState.RUNNING},
+    JobState.FINISHED: {JobEvent.VERIFY: JobState.RUNNING, JobEvent.RETRIED: JobState.FINISHED},
     JobState.WITHDRAWN: {},
     JobState.EXPIRED: {},
 }
@@ -204,18 +210,22 @@ def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
         case JobEvent.STOP | JobEvent.STOP_NOW:
             return replace(changed, activity=job.activity, stop_by=job.stop_by or happening.person)
         case JobEvent.ENDED:
-            return _ended(replace(changed, stop_by=job.stop_by or happening.person), happening.exit_code)
+            stopped_by = job.stop_by or happening.person
+            return _ended(replace(changed, stop_by=stopped_by), happening.exit_code, was_verifying=job.is_verifying)
         case JobEvent.VERIFY:
-            return replace(changed, activity=JobActivity.VERIFYING)
+            return replace(changed, activity=JobActivity.VERIFYING, queued_at=now, stop_by="")
     return changed
 
 
 _ACTIVITIES = {JobState.CHECKING: JobActivity.READING, JobState.RUNNING: JobActivity.PREPARING}
 
 
-def _ended(job: WebJob, exit_code: int | None) -> WebJob:
+def _ended(job: WebJob, exit_code: int | None, *, was_verifying: bool) -> WebJob:
     if exit_code in {EXIT_SUCCESS, EXIT_SOME_FAILED}:
         return replace(job, state=JobState.FINISHED, exit_code=exit_code)
+    if was_verifying:
+        # The look has failed, and its rows stay as they were.
+        return replace(job, state=JobState.FINISHED)
     cause = _CAUSES.get(exit_code, StopCause.SYSTEM) if exit_code is not None else StopCause.SYSTEM
     if job.stop_by and exit_code in {EXIT_INTERRUPTED, EXIT_TERMINATED, None}:
         cause = StopCause.PERSON

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.outcome_tail import InputCounts
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.errors import JournalUnreadableError
-from bulkreact.models import SUCCESSES, Status
+from bulkreact.batch.journal.watched_rows import WATCHED
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, JournalUnreadableError
+from bulkreact.models import SUCCESSES, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import lookup_outcome, name_failed_file
-from bulkreact.runs.run_record import read_run
 from bulkreact.sheets.output.results_xlsx import failed_file_in
 from bulkreact.timestamps import iso_seconds
 from bulkreact.web.run_numbers import ProcessReport, Reason, RunNumbers
@@ -24,6 +24,7 @@ _LOOK_EVERY = 0.5
 _REASONS = 20
 # The first hundred rows say little of the pace; minutes say enough.
 _ROUNDED_SECONDS = 10
+_LOOKED = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 _Reason = tuple[str, str, int | None]
 
 
@@ -70,7 +71,7 @@ class RunTail:
             rows=rows.rows,
             settled=min(rows.rows, statuses.total()),
             well=well,
-            counts={status.value: statuses[status] for status in Status if statuses[status]},
+            counts=_by_status(statuses),
             reasons=_describe(reasons, self._folder),
             started_at=session.started_at,
             ended_at=session.ended_at,
@@ -80,35 +81,65 @@ class RunTail:
 
 def final_numbers(folder: Path) -> RunNumbers:
     """Return the numbers of a run that nobody works on; reads all of its rows once."""
-    run = read_run(folder, counting=True)
     reasons: Counter[_Reason] = Counter()
+    statuses, steps = Counter[str](), Counter[str]()
     well = excluded = 0
     with JournalReader(folder) as journal:
-        session = journal.latest_session()
+        created_at = journal.metadata.created_at
+        session, latest = journal.latest_session(), journal.latest_session(sending=False)
         ceiling = session.configured_per_minute if session else None
         calls, pace = journal.traffic(ceiling)
         for row, times in journal.result_groups():
+            statuses[row.outcome.status] += times
+            for name in _possible_steps(row):
+                steps[name] += times
             well += row.succeeded * times
             excluded += row.excluded_by_limit * times
             if row.needs_attention:
                 call = row.outcome.call
                 http_status = call.answer.http_status if call else None
                 reasons[row.outcome.status.value, row.outcome.code, http_status] += times
-    statuses = run.record.counts.statuses if run.record.counts else {}
-    total = sum(statuses.values())
+    total = statuses.total()
     return RunNumbers(
         rows=total,
         settled=total,
         well=well,
         excluded=excluded,
-        counts={status: number for status, number in statuses.items() if number},
+        counts=_by_status(statuses),
         reasons=_describe(reasons, folder),
         calls=calls,
-        started_at=run.metadata.created_at,
+        started_at=created_at,
         ended_at=session.ended_at if session else None,
         ceiling=ceiling,
         per_minute=pace["achieved_per_minute"],
+        watchable=steps["watchable"],
+        retryable=steps["retryable"],
+        failed=steps["failed"],
+        look=_failed_look(session, latest),
     )
+
+
+def _failed_look(session: SessionRecord | None, latest: SessionRecord | None) -> str:
+    """Return how the latest look at the rows has failed, empty if it has not, or if rows were sent since."""
+    if latest is None or latest == session or latest.exit_code in _LOOKED:
+        return ""
+    return latest.reason or "the process was ended from outside"
+
+
+def _possible_steps(row: ResultRow) -> Iterator[str]:
+    """Yield what can still be done with a row, nothing if a retry has taken it."""
+    if row.transferred_to:
+        return
+    if row.outcome.status in WATCHED:
+        yield "watchable"
+    if row.worth_retrying:
+        yield "retryable"
+    elif row.outcome.status is Status.FAILED:
+        yield "failed"
+
+
+def _by_status(statuses: Counter[str]) -> dict[str, int]:
+    return {status.value: statuses[status] for status in Status if statuses[status]}
 
 
 def _describe(reasons: Counter[_Reason], folder: Path) -> tuple[Reason, ...]:

@@ -62,6 +62,8 @@ ACTIONS: dict[str, tuple[Right, JobEvent]] = {
     "stop": (Right.STOP, JobEvent.STOP),
     "stop-now": (Right.STOP, JobEvent.STOP_NOW),
     "continue": (Right.CONTINUE, JobEvent.CONTINUED),
+    "verify": (Right.VERIFY, JobEvent.VERIFY),
+    "retry": (Right.OWN, JobEvent.RETRIED),
 }
 
 

@@ -79,6 +79,8 @@ OPTION_DEFAULTS: Mapping[str, str] = {
     "order": "input",
     "verify": "yes",
 }
+# Of a retry: it takes also the rows that failed for good.
+ALL_FAILED = "all_failed"
 _MAPPED = {"kind_column": "kind"}
 
 

@@ -54,7 +54,12 @@ class Reason(Struct, frozen=True, rename={"message": "words"}):
 
 
 class RunNumbers(Struct, frozen=True):
-    """The numbers of a run; ``counts`` are settled rows by status, ``reasons`` the most frequent ones."""
+    """The numbers of a run; ``counts`` are settled rows by status, ``reasons`` the most frequent ones.
+
+    Of the rows that no retry has taken: those that looking again may change (``watchable``), those that another attempt
+    may settle (``retryable``), and the others that failed (``failed``). ``look`` is how the latest look at them has
+    failed, empty if it has not.
+    """
 
     rows: int = 0
     settled: int = 0
@@ -69,6 +74,10 @@ class RunNumbers(Struct, frozen=True):
     per_minute: float | None = None
     ends_about: str | None = None
     waiting: WaitingRows = WaitingRows()
+    watchable: int = 0
+    retryable: int = 0
+    failed: int = 0
+    look: str = ""
 
     @property
     def attention(self) -> int:

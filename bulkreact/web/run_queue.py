@@ -15,7 +15,7 @@ from bulkreact.web.downloads import APPROVAL, PLAN_NAME, copy_approval
 from bulkreact.web.file_checks import options_of
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import CONTINUED_AT_START, EventRefusal, Happening, JobActivity, JobEvent, JobState, WebJob
-from bulkreact.web.plan_file import reading_arguments, sending_arguments
+from bulkreact.web.plan_file import ALL_FAILED, reading_arguments, sending_arguments
 from bulkreact.web.processes import ChildProcess
 from bulkreact.web.records import Actor, Version
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
@@ -25,6 +25,7 @@ from bulkreact.web.store import RecordStore
 
 _LOOK_EVERY = 0.5
 _WORKING = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
+_STARTING = frozenset({JobActivity.PREPARING, JobActivity.SENDING})
 _SENDING = frozenset({JobActivity.SENDING, JobActivity.VERIFYING, JobActivity.WRITING})
 _SERVER = Actor()
 _OPERATOR_LENGTH = 200
@@ -120,43 +121,34 @@ class RunQueue:
         return run_watch.look_at(self._settings.reports, job.run_id or "").at_work
 
     def _look(self) -> None:
-        waiting, is_busy = list[WebJob](), False
-        for job in self._store.jobs_in(_WORKING):
-            if job.target != self._settings.target:
-                continue
-            if self._follow(job):
-                is_busy = True
-            elif job.state is JobState.QUEUED:
-                waiting.append(job)
-        if waiting and not is_busy:
+        jobs = [job for job in self._store.jobs_in(_WORKING) if job.target == self._settings.target]
+        found = [(job, self._follow(job)) for job in jobs]
+        waiting = [job for job, fate in found if isinstance(fate, Unstarted)]
+        if waiting and not any(isinstance(fate, AtWork) for _, fate in found):
             self._start(waiting[0])
 
-    def _follow(self, job: WebJob) -> bool:
-        """Record what has become of a job's process; return whether it is at work."""
+    def _follow(self, job: WebJob) -> AtWork | Ended | Unstarted:
+        """Record what has become of a job's process, and return it."""
         child = self._children.get(job.number)
         own_code = child.exit_code() if child else None
         if child and own_code is None:
             self._record_activity(job)
-            return True
-        facts = run_watch.look_at(self._settings.reports, job.run_id or "")
-        has_begun = job.state is not JobState.QUEUED or facts.session_at >= job.queued_at
+            return AtWork()
+        facts = run_watch.look_at(self._settings.reports, job.run_id or "", verifying=job.is_verifying)
+        has_begun = not (job.state is JobState.QUEUED or job.is_verifying) or facts.session_at >= job.queued_at
         if not (has_begun or child or facts.at_work):
-            return False
-        match judge(facts, own_code, has_begun=has_begun):
-            case AtWork():
-                self._children.pop(job.number, None)
-                self._record_activity(job)
-                return True
-            case Ended(exit_code):
-                self._children.pop(job.number, None)
-                if job.state is JobState.QUEUED and facts.exists:
-                    # It was over before it was looked at.
-                    self._happen(job, JobEvent.STARTED)
-                self._happen(job, JobEvent.ENDED, exit_code=exit_code, publish=partial(self._keep_approval, job))
-                self._inform(f"No. {job.number} has ended; the audit trail's head is {self._store.audit_head()}")
-            case Unstarted():
-                pass
-        return False
+            return Unstarted()
+        fate = judge(facts, own_code, has_begun=has_begun)
+        if isinstance(fate, AtWork):
+            self._record_activity(job)
+        self._children.pop(job.number, None)
+        if isinstance(fate, Ended):
+            if job.state is JobState.QUEUED and facts.exists:
+                # It was over before it was looked at.
+                self._happen(job, JobEvent.STARTED)
+            self._happen(job, JobEvent.ENDED, exit_code=fate.exit_code, publish=partial(self._keep_approval, job))
+            self._inform(f"No. {job.number} has ended; the audit trail's head is {self._store.audit_head()}")
+        return fate
 
     def _keep_approval(self, job: WebJob, head: str) -> None:
         """Put what was agreed to beside the run, where it stays when the job's files are gone, with the present head."""
@@ -168,6 +160,8 @@ class RunQueue:
     def _record_activity(self, job: WebJob) -> None:
         control = self._folders.control(job.number)
         activity = run_watch.read_report(control).activity
+        if job.is_verifying and activity in _STARTING:
+            activity = JobActivity.VERIFYING
         # What the process says of itself may be a second old: its journal is not.
         if job.state is JobState.QUEUED and (activity in _SENDING or self._has_begun(job)):
             changed = self._happen(job, JobEvent.STARTED)
@@ -181,10 +175,7 @@ class RunQueue:
     def _start(self, job: WebJob) -> None:
         control = self._folders.control(job.number)
         run_watch.clear_control(control)
-        version = self._store.versions(job.number)[-1]
-        run_id = job.run_id or ""
-        continues = run_watch.look_at(self._settings.reports, run_id).exists
-        arguments = self._resume(run_id) if continues else self._run(job, version, run_id)
+        arguments = self._arguments(job, self._store.versions(job.number)[-1], job.run_id or "")
         arguments[1:1] = [
             "-q",
             "--log-format=json",
@@ -196,7 +187,22 @@ class RunQueue:
         ]
         log, environment = self._folders.log(job.number), self._settings.environment
         self._children[job.number] = processes.start(arguments, log, environment=environment)
-        self._store.note_activity(replace(job, activity=JobActivity.PREPARING))
+        if not job.is_verifying:
+            self._store.note_activity(replace(job, activity=JobActivity.PREPARING))
+
+    def _arguments(self, job: WebJob, version: Version, run_id: str) -> list[str]:
+        if job.is_verifying:
+            return ["verify", *self._settings.arguments["verify"], "--", run_id]
+        options, given = options_of(version), self._settings.arguments
+        if run_watch.look_at(self._settings.reports, run_id).exists:
+            return ["resume", *given["resume"], *sending_arguments(options), "--", run_id]
+        if job.retry_of is None:
+            return self._run(job, version, run_id)
+        plan = self._folders.version(job.number, version.version) / PLAN_NAME
+        which = ["--all-failed", f"--plan={plan}"] if options.get(ALL_FAILED) else []
+        parent = self._store.job(job.retry_of)
+        name = (parent.run_id if parent else None) or ""
+        return ["retry", *given["retry"], *sending_arguments(options), *which, f"--run-id={run_id}", "--", name]
 
     def _run(self, job: WebJob, version: Version, run_id: str) -> list[str]:
         options = options_of(version)
@@ -213,9 +219,6 @@ class RunQueue:
             "--",
             str(file),
         ]
-
-    def _resume(self, run_id: str) -> list[str]:
-        return ["resume", *self._settings.arguments["resume"], "--", run_id]
 
     def _operator(self, job: WebJob) -> str:
         return job.by_name[:_OPERATOR_LENGTH]

@@ -6,25 +6,22 @@ from msgspec import DecodeError, json
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.runs.control_folder import STOP, STOP_NOW
 from bulkreact.runs.own_outputs import PROGRESS
 from bulkreact.runs.reserved_ids import is_reserved
-from bulkreact.runs.run_record import read_run
 from bulkreact.web.run_numbers import ProcessReport, RunFacts
 
 
-def look_at(reports: Path, run_id: str) -> RunFacts:
-    """Return the facts of the run with an id."""
+def look_at(reports: Path, run_id: str, *, verifying: bool = False) -> RunFacts:
+    """Return the facts of the run with an id: of its latest process that sent rows, or of one that looked at them."""
     folder = reports / run_id
     exists = (folder / JOURNAL_NAME).is_file()
     if is_reserved(reports, run_id) or (exists and is_locked(folder)):
         return RunFacts(exists, at_work=True)
-    try:
-        session = read_run(folder).session if exists else None
-    except (OSError, JournalUnreadableError):
-        return RunFacts(exists, at_work=False)
+    session = _latest_session(folder, sending=not verifying)
     if session is None:
         return RunFacts(exists, at_work=False)
     return RunFacts(exists, at_work=False, exit_code=session.exit_code, session_at=session.started_at)
@@ -32,13 +29,17 @@ def look_at(reports: Path, run_id: str) -> RunFacts:
 
 def has_begun(reports: Path, run_id: str, since: str) -> bool:
     """Return whether a process has begun to send the rows of a run at or after a time."""
-    try:
-        with JournalReader(reports / run_id) as journal:
-            session = journal.latest_session()
-    except (OSError, JournalUnreadableError):
-        # It has no journal yet.
-        return False
+    session = _latest_session(reports / run_id, sending=True)
     return session is not None and session.started_at >= since
+
+
+def _latest_session(folder: Path, *, sending: bool) -> SessionRecord | None:
+    """Return the latest session that sent rows, or of any kind; None if there is none, or no journal yet."""
+    try:
+        with JournalReader(folder) as journal:
+            return journal.latest_session(sending=sending)
+    except (OSError, JournalUnreadableError):
+        return None
 
 
 def read_report(control: Path) -> ProcessReport:

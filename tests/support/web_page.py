@@ -71,6 +71,8 @@ def settings_for(
             "plan": ("--simulate",),
             "run": (*own, "--simulate", speed, *_FAST),
             "resume": (*own, speed, *_FAST),
+            "retry": (*own, speed, *_FAST),
+            "verify": own,
             "doctor": (*own, "--simulate"),
         },
         "environment": {},

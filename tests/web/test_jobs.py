@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bulkreact.web.jobs import TRANSITIONS, EventRefusal, Happening, JobEvent, JobState, StopCause, WebJob, step
+from bulkreact.web.jobs import (
+    TRANSITIONS,
+    EventRefusal,
+    Happening,
+    JobActivity,
+    JobEvent,
+    JobState,
+    StopCause,
+    WebJob,
+    step,
+)
 from bulkreact.web.permissions import ACTIONS, Person, Role, allowed_actions, has_right
 
 NOW = "2026-03-01T08:00:00.000Z"
@@ -31,6 +41,7 @@ def test_every_sequence_of_events_keeps_to_the_table(events: list[tuple[JobEvent
         if isinstance(after, EventRefusal):
             assert event not in TRANSITIONS[job.state] or job.cause is StopCause.REFUSED
             continue
+        assert not job.is_verifying or after.state in {JobState.STOPPING, JobState.FINISHED}
         expected = {TRANSITIONS[job.state][event]} | ({JobState.FINISHED} if event is JobEvent.ENDED else set())
         assert after.state in expected
         assert (after.cause is not None) == (after.state is JobState.STOPPED)
@@ -72,6 +83,20 @@ def test_an_exit_code_has_its_cause(
     assert (after.state, after.cause) == expected
 
 
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 1), (3, 1), (5, 1), (75, 1), (143, 1), (None, 1)])
+def test_a_look_that_fails_leaves_its_run_finished(code: int | None, expected: int) -> None:
+    finished = replace(JOB, state=JobState.FINISHED, run_id="run", exit_code=1)
+    looking = step(finished, Happening(event=JobEvent.VERIFY, now=NOW))
+    assert isinstance(looking, WebJob)
+    assert (looking.state, looking.activity) == (JobState.RUNNING, JobActivity.VERIFYING)
+    stopping = step(looking, Happening(event=JobEvent.STOP, now=NOW, person="ann"))
+    assert isinstance(stopping, WebJob)
+    for before in (looking, stopping):
+        after = step(before, Happening(event=JobEvent.ENDED, now=NOW, exit_code=code))
+        assert isinstance(after, WebJob)
+        assert (after.state, after.exit_code) == (JobState.FINISHED, expected)
+
+
 def test_what_a_run_has_refused_is_never_continued() -> None:
     stopped = replace(JOB, state=JobState.STOPPED, run_id="run", cause=StopCause.REFUSED)
     person = Person("ann", "Ann", tuple(Role))
@@ -90,8 +115,8 @@ def test_a_job_of_another_target_is_only_looked_at() -> None:
     ("roles", "allowed"),
     [
         ((Role.VIEWER,), set()),
-        ((Role.UPLOADER,), {"file", "options", "submit"}),
-        ((Role.APPROVER,), {"stop", "stop-now", "continue"}),
+        ((Role.UPLOADER,), {"file", "options", "submit", "verify"}),
+        ((Role.APPROVER,), {"stop", "stop-now", "continue", "verify"}),
         ((Role.ADMIN,), {"stop", "stop-now", "continue"}),
     ],
 )

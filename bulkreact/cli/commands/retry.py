@@ -1,5 +1,7 @@
 """``bulkreact retry``: a new run over those rows of a finished one that may now succeed."""
 
+from pathlib import Path
+
 import click
 
 from bulkreact.cli.confirm import confirmation
@@ -7,6 +9,7 @@ from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
 from bulkreact.cli.options.automation import MonitoredCommand, unattended_options
 from bulkreact.cli.options.identity import identity_options
+from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
@@ -14,6 +17,7 @@ from bulkreact.runs.execution import RunJob, execute
 from bulkreact.runs.reserved_ids import reserving_id
 from bulkreact.runs.retry_selection import prepare_retry
 from bulkreact.runs.run_trust import refuse_foreign
+from bulkreact.runs.saved_plan import load_plan
 
 
 @click.command("retry", cls=MonitoredCommand)
@@ -27,12 +31,21 @@ from bulkreact.runs.run_trust import refuse_foreign
 @unattended_options
 @click.option("--all-failed", is_flag=True, help="Also take the rows that failed for good.")
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
+@click.option("--plan", type=ReadablePath(), help="Refuse to send other rows than those whose digest this file has.")
 @shared.run_id_option
 @shared.control_option
 @shared.operator_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, name: str, *, all_failed: bool, limit: int | None, run_id: str | None, **_: object
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    all_failed: bool,
+    limit: int | None,
+    plan: Path | None,
+    run_id: str | None,
+    **_: object,
 ) -> CommandEnd:
     """Make a new run of those rows of RUN that another attempt may settle.
 
@@ -50,7 +63,14 @@ def command(
     ):
         confirm = confirmation(connection, yes=output.yes)
         prepared = prepare_retry(
-            run, output.reports, connection, confirm, all_failed=all_failed, row_limit=limit, run_id=run_id
+            run,
+            output.reports,
+            connection,
+            confirm,
+            all_failed=all_failed,
+            row_limit=limit,
+            plan=load_plan(plan) if plan else None,
+            run_id=run_id,
         )
         if prepared is None:
             return CommandEnd(EXIT_SUCCESS)

@@ -19,7 +19,7 @@ from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.options.option_names import OPTION_NAMES
+from bulkreact.cli.options.option_names import OPTION_NAMES, WATCH_OPTIONS
 from bulkreact.cli.options.param_types import DURATION, WEBHOOK_URL, Parser
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
@@ -41,7 +41,7 @@ from bulkreact.wording import describe_error
 _LOCK = "serve.lock"
 _option = partial(click.option, show_default=True)
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
-_PASSED = {"plan": "plan", "run": "run", "resume": "resume", "doctor": "doctor"}
+_PASSED = ("plan", "run", "resume", "retry", "verify", "doctor")
 _NOT_PASSED = frozenset({"verify", "order", "reports", "log_format", "notify_url", "notify_format", "check", "data"})
 _SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "verify", "verify_timeout", "max_outage")
 _PAGE_OPTIONS = (
@@ -211,13 +211,18 @@ def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]
     if "reports" in OPTION_NAMES[command]:
         yield f"--reports={reports}"
     for name, value in effective(ctx).items():
-        if name in _NOT_PASSED or name not in OPTION_NAMES[command] or value.origin in {"", "default"}:
+        if name in _left_out(command) or name not in OPTION_NAMES[command] or value.origin in {"", "default"}:
             continue
         option = name.replace("_", "-")
         if isinstance(ctx.params[name], bool):
             yield from [f"--{option}"] if ctx.params[name] else []
         elif value.text is not None:
             yield f"--{option}={value.text}"
+
+
+def _left_out(command: str) -> frozenset[str]:
+    """Return what a command is not given; whoever looks again wants to see the rows now, and not to wait for them."""
+    return _NOT_PASSED | WATCH_OPTIONS if command == "verify" else _NOT_PASSED
 
 
 def _environment(params: Mapping[str, object]) -> dict[str, str]:

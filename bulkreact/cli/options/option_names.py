@@ -18,12 +18,14 @@ _LIMITS = frozenset(
     ["rate", "concurrency", "per_customer", "timeout", "attempts", "max_throttle", "max_retry_after", "max_outage"]
 )
 _HALT = frozenset({"halt_on_failures", "halt_after", "order"})
-_WATCH = frozenset({"verify_after", "verify_every", "verify_timeout"})
+WATCH_OPTIONS = frozenset({"verify_after", "verify_every", "verify_timeout"})
 _OUTPUT = frozenset({"reports", "xlsx", "yes", "progress", "quiet", "verbose"})
 _UNATTENDED = frozenset(["wait", "log_format", "metrics", "ping", "notify_url", "notify_format", "notify_rows"])
 _TABLE = frozenset({"kind", "map", "delimiter", "encoding", "sheet", "hidden_rows", "read_limit"})
 _INPUT = _TABLE | {"max_rows", "strict", "allow_empty", "restore_auto_renew", "sum"}
-_RESUME = _IDENTITY | _LIMITS | _HALT | _WATCH | _OUTPUT | _UNATTENDED | {"verify", "results", "control", "operator"}
+_RESUME = (
+    _IDENTITY | _LIMITS | _HALT | WATCH_OPTIONS | _OUTPUT | _UNATTENDED | {"verify", "results", "control", "operator"}
+)
 _TRUST = frozenset({"base_url", "trust_folder"})
 _NONE: frozenset[str] = frozenset()
 
@@ -37,7 +39,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id", "sha256"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "keep", "online", "out", "sha256"},
     "resume": _RESUME | _TRUST,
-    "retry": _RESUME | _TRUST | {"all_failed", "limit", "run_id"},
+    "retry": _RESUME | _TRUST | {"all_failed", "limit", "plan", "run_id"},
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
     - {"control", "operator", "results"},
@@ -45,13 +47,13 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _IDENTITY
     | _LIMITS
     | _HALT
-    | _WATCH
+    | WATCH_OPTIONS
     | frozenset(["approval_from", "check", "continue", "data", "end_sessions", "host", "idle", "max_upload", "open"])
     | {"log_format", "max_rows", "notify_format", "notify_url", "port", "public_url", "reports", "session", "sign_in"}
     | {"time_zone", "verify"},
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
     "logout": _SIGN_IN,
-    "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | _WATCH | {"verify", "json", "reports"},
+    "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | WATCH_OPTIONS | {"verify", "json", "reports"},
     "status": frozenset({"all", "json", "reports", "watch"}),
     "prune": frozenset({"older_than", "reports", "yes"}),
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),

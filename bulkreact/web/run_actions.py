@@ -1,0 +1,42 @@
+"""The actions on the run of a job: stop, continue, and look at its rows again."""
+
+import asyncio
+
+from bulkreact.web import run_watch
+from bulkreact.web.job_actions import COMMENT, change_job, present_version
+from bulkreact.web.jobs import JobEvent
+from bulkreact.web.page_request import Visit
+from bulkreact.web.site import Site
+
+
+async def stop(site: Site, visit: Visit) -> tuple[int, str]:
+    """Ask a run to let its calls end and stop."""
+    await present_version(site, visit, JobEvent.STOP)
+    await change_job(site, visit, JobEvent.STOP, detail=visit.form.text("comment", COMMENT))
+    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number))
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def stop_now(site: Site, visit: Visit) -> tuple[int, str]:
+    """Ask a run to stop at once."""
+    await present_version(site, visit, JobEvent.STOP_NOW)
+    await change_job(site, visit, JobEvent.STOP_NOW, detail="at once")
+    await asyncio.to_thread(run_watch.ask_to_stop, site.folders.control(visit.job.number), at_once=True)
+    return 200, f"{site.base}/jobs/{visit.job.number}"
+
+
+async def continue_run(site: Site, visit: Visit) -> tuple[int, str]:
+    """Put a stopped run into the line again."""
+    return await _queue(site, visit, JobEvent.CONTINUED)
+
+
+async def verify(site: Site, visit: Visit) -> tuple[int, str]:
+    """Let a process read how the rows of a run stand now; nothing is sent."""
+    return await _queue(site, visit, JobEvent.VERIFY)
+
+
+async def _queue(site: Site, visit: Visit, event: JobEvent) -> tuple[int, str]:
+    await present_version(site, visit, event)
+    await change_job(site, visit, event)
+    site.queue.wake()
+    return 200, f"{site.base}/jobs/{visit.job.number}"
