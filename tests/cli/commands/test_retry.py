@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.runs.retry_selection import preview_retry
+from bulkreact.runs.run_record import read_run
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
 from tests.support.program import Partner, Program
@@ -56,6 +58,20 @@ def test_all_failed_takes_those_as_well_that_failed_for_good(program: Program, p
     process = run(program, partner, MIXED, *ONCE)
     program("retry", process.run.name, *FAST, *ONCE, "--all-failed")
     assert [line["row"] for line in lines(latest_run(program))] == ["3", "4", "5", "6", "9", "10", "11", "12"]
+
+
+def test_a_retry_of_other_rows_than_planned_is_refused(program: Program, partner: Partner) -> None:
+    first = read_run(run(program, partner, MIXED, *ONCE).run)
+    rows, fewer = (preview_retry(first, first.reports, all_failed=all_failed) for all_failed in (True, False))
+    plan = program.folder / "plan.json"
+    plan.write_text(json.dumps({"digest": rows.digest}))
+    before = len(partner.requests())
+    refused = program("retry", first.name, *FAST, *ONCE, "--plan", plan)
+    agreed = program("retry", first.name, *FAST, *ONCE, "--all-failed", "--plan", plan)
+    assert (refused.code, agreed.code) == (2, 1)
+    assert (rows.customers.total(), fewer.customers.total()) == (8, 5)
+    assert "is not what" in refused.err
+    assert len(partner.requests()) == before + 8
 
 
 def test_a_retry_names_the_original_and_counts_its_own_rows(program: Program, partner: Partner) -> None:
