@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bulkreact.web import job_actions, job_pages, run_actions, session_pages, site_pages
+from bulkreact.web import job_actions, job_pages, run_actions, session_pages, settings_pages, site_pages
 from bulkreact.web.permissions import Right
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.request_guard import (
@@ -41,7 +41,7 @@ VIEWS = (
     View("/help", site_pages.show_help),
     View("/help/{code}", site_pages.show_help),
     View("/template.{extension:csv|xlsx}", site_pages.send_template),
-    View("/settings", site_pages.show_settings, Right.SETTINGS),
+    View("/settings", settings_pages.show_settings, Right.SETTINGS),
     View("/auth/sign-in", session_pages.show_sign_in, None),
     View("/auth/token", session_pages.show_token, None),
     View("/static/{name}", site_pages.send_static, None),
@@ -63,7 +63,8 @@ ACTS = (
     Act(f"{_JOB}/stop-now", run_actions.stop_now, Right.STOP),
     Act(f"{_JOB}/continue", run_actions.continue_run, Right.CONTINUE),
     Act(f"{_JOB}/verify", run_actions.verify, Right.VERIFY),
-    Act("/settings/doctor", site_pages.ask_doctor, Right.SETTINGS),
+    Act("/settings/doctor", settings_pages.ask_doctor, Right.SETTINGS),
+    Act("/settings/connection", settings_pages.test_connection, Right.SETTINGS, is_upload=True),
     Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
     Act("/auth/stay", session_pages.stay, Right.SEE),
 )

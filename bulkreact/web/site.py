@@ -44,12 +44,20 @@ _AFTER_RUN = frozenset({JobState.STOPPED, JobState.FINISHED})
 
 @dataclass(slots=True)
 class DoctorResult:
-    """What ``bulkreact doctor`` has found when it was last asked; empty while it works."""
+    """What ``bulkreact doctor`` has found when it was last asked."""
 
     at: str = ""
     verdict: str = ""
     checks: Sequence[tuple[str, str, str, str]] = ()
-    is_at_work: bool = False
+
+
+@dataclass(slots=True)
+class ConnectionTest:
+    """How much of a test file came through to this server when it was last sent, and how long that took."""
+
+    at: str = ""
+    bytes: int = 0
+    seconds: float = 0.0
 
 
 class Site:
@@ -88,6 +96,7 @@ class Site:
         self.live = LiveRuns(settings.reports, now, clock)
         self.live_answers = LiveAnswers(self._live_document, lambda: self.store.revision, clock)
         self.doctor = DoctorResult()
+        self.connection = ConnectionTest()
         self.connections = ConnectionLimit()
         self.requests = Bucket(20, 1.0)
         self.uploads = Bucket(30, 3600.0)

@@ -1,10 +1,8 @@
-"""The pages that are about no single job: home, history, runs made elsewhere, settings, help and templates."""
+"""The pages that are about no single job: home, history, runs made elsewhere, help and templates."""
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -20,8 +18,6 @@ from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
 from bulkreact.settings import parse_new_run_id
 from bulkreact.sheets.output import template
-from bulkreact.timestamps import iso_milliseconds
-from bulkreact.web import processes
 from bulkreact.web.downloads import content_disposition, file_response, run_files
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.job_pages import html, run_rows
@@ -29,7 +25,7 @@ from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.refusals import bad_field, unknown
 from bulkreact.web.run_numbers import ProcessReport
-from bulkreact.web.site import DoctorResult, Site
+from bulkreact.web.site import Site
 from bulkreact.web.views import Document, job_summary
 
 _LATELY = 10
@@ -191,35 +187,6 @@ async def send_run_file(site: Site, visit: Visit) -> web.StreamResponse:
     if name not in found:
         raise unknown("This file")
     return await file_response(found[name], name, f"{run.metadata.id}.{name}")
-
-
-async def show_settings(site: Site, visit: Visit) -> web.StreamResponse:
-    """Show the settings, and what the doctor has found."""
-    return html(site.pages.render("settings", visit.session, doctor=site.doctor))
-
-
-async def ask_doctor(site: Site, _visit: Visit) -> tuple[int, str]:
-    """Prove that a run could work."""
-    with tempfile.TemporaryDirectory(dir=site.folders.data) as folder:
-        output, log = Path(folder) / "doctor.json", Path(folder) / "doctor.log"
-        arguments = ["doctor", *site.settings.arguments["doctor"], "--json"]
-        process = processes.start(arguments, log, output=output, environment={})
-        try:
-            await process.wait()
-        finally:
-            process.kill()
-        site.doctor = _doctor_result(output, iso_milliseconds(site.now()))
-    return 200, f"{site.base}/settings"
-
-
-def _doctor_result(output: Path, now: str) -> DoctorResult:
-    with suppress(ValueError, KeyError, TypeError, OSError):
-        found = json.loads(output.read_bytes())
-        checks = [
-            (str(c["name"]), str(c["result"]), str(c["message"]), str(c.get("advice") or "")) for c in found["checks"]
-        ]
-        return DoctorResult(now, "A run could work." if found["healthy"] else "A run could not work.", checks)
-    return DoctorResult(now, "The doctor could not be asked. Run bulkreact doctor where the server was started.")
 
 
 async def show_help(site: Site, visit: Visit) -> web.StreamResponse:

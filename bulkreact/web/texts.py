@@ -1,11 +1,14 @@
 """The page's words for states, causes, numbers, times and durations. No I/O."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bulkreact.models import Status
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import plural
 
+STATUSES = tuple(status.value for status in Status)
 STATES: dict[JobState, str] = {
     JobState.CHECKING: "Being checked",
     JobState.UNUSABLE: "Cannot be used",
@@ -117,6 +120,22 @@ def progress_sentence(settled: int, rows: int, attention: int) -> str:
 def submit_label(valid: int) -> str:
     """Return the words of the button that starts a run."""
     return f"Reactivate {plural(valid, 'subscription')}"
+
+
+def support_text(row: Mapping[str, object]) -> str:
+    """Return what Microsoft's support needs to find the last call of a row, in words that can be sent."""
+    entitlement = f", entitlement {row['entitlement']}" if row["entitlement"] else ""
+    code = f", error code {row['code']}" if row["code"] else ""
+    answer = (
+        f"It answered HTTP {row['http_status']}{code} at {row['finished_at']}"
+        if row["http_status"]
+        else "No answer came"
+    )
+    return (
+        f"We asked Partner Center to reactivate subscription {row['subscription']}{entitlement} of customer "
+        f"{row['customer']} at {row['started_at']} (UTC). {answer}. "
+        f"MS-RequestId: {row['request_id']}, MS-CorrelationId: {row['correlation_id']}."
+    )
 
 
 def verdict(rows: int, well: int, excluded: int = 0) -> str:

@@ -17,7 +17,7 @@ from bulkreact.web.texts import format_bytes
 SILENCE_SECONDS = 30.0
 # What a form may have beside its file.
 FORM_BYTES = 1 << 16
-_CHUNK = 1 << 18
+CHUNK = 1 << 18
 _SHOWN_LENGTH = 200
 _NAME_LENGTH = 80
 _UNSAFE = re.compile(r"[^\w .-]", re.ASCII)
@@ -112,7 +112,7 @@ def _sync(file: BinaryIO) -> None:
 async def _chunks(part: Chunks) -> AsyncIterator[bytes]:
     while True:
         async with asyncio.timeout(SILENCE_SECONDS):
-            chunk = await part.read_chunk(_CHUNK)
+            chunk = await part.read_chunk(CHUNK)
         if not chunk:
             return
         yield chunk

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.support.web_page import Json, Page, serving_page, table
+from tests.support.web_page import HEADER, Json, Page, line, serving_page, table
 
 
 async def looked_at(page: Page, number: int) -> Json:
@@ -33,3 +33,32 @@ async def test_looking_again_reads_the_rows_and_changes_their_counts(tmp_path: P
     assert (after["run"]["counts"], after["activity"]) == ({"reactivated": 3}, None)
     assert "All 3 rows ended well" in text
     assert events[-2:] == ["verified", "ended"]
+
+
+async def test_a_row_has_what_support_needs(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await page.finished((HEADER + line(1) + line(2, ending="000000020002")).encode())
+        [row] = (await page.json(f"/api/jobs/{number}/rows?show=attention"))["rows"]
+        text = await page.text(f"/jobs/{number}")
+        of_customer = await page.json(f"/api/jobs/{number}/rows?customer={row['customer']}")
+        nobody = await page.json(f"/api/jobs/{number}/rows?customer={row['customer'][:-1]}")
+    assert f"MS-RequestId: {row['request_id']}, MS-CorrelationId: {row['correlation_id']}." in text
+    assert (
+        f"of customer {row['customer']} at {row['started_at']} (UTC). It answered HTTP {row['http_status']}, error code 20002"
+        in text
+    )
+    assert f'<a href="/jobs/{number}/rows?code=20002">' in text
+    assert f'<a href="/jobs/{number}/rows?status=failed">' in text
+    assert (len(of_customer["rows"]), len(nobody["rows"])) == (2, 0)
+
+
+async def test_the_connection_is_tested_with_a_file_that_is_thrown_away(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        sent = await page.upload(bytes(1_000_000), "test.csv", path="/settings/connection")
+        enough = await page.text("/settings")
+        await page.upload(bytes(1000), "test.csv", path="/settings/connection")
+        less = await page.text("/settings")
+        too_much = await page.upload(bytes(1_000_001), "test.csv", path="/settings/connection")
+        kept = [path for path in page.site.settings.data.rglob("*") if path.name == "test.csv"]
+    assert (sent.status, too_much.status, kept) == (200, 413, [])
+    assert ("1.0 MB came through" in enough, "Only 1.0 kB came" in less) == (True, True)

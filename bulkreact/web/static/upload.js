@@ -70,6 +70,10 @@ const prepare = (form) => {
     request.send(data);
   };
 
+  if (form.dataset.testBytes) form.querySelector("button:not([type])").addEventListener("click", (event) => {
+    event.preventDefault();
+    send(new File([new Uint8Array(Number(form.dataset.testBytes))], "test.csv"));
+  });
   input.addEventListener("change", () => { if (input.files.length) send(input.files[0]); });
   for (const name of ["dragover", "dragleave", "drop"]) {
     form.addEventListener(name, (event) => {
