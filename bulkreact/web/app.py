@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bulkreact.web import job_actions, job_pages, run_actions, session_pages, settings_pages, site_pages
+from bulkreact.web import decisions, job_actions, job_pages, run_actions, session_pages, settings_pages, site_pages
 from bulkreact.web.permissions import Right
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.request_guard import (
@@ -57,7 +57,9 @@ ACTS = (
     Act("/jobs", job_actions.upload, Right.UPLOAD, is_upload=True),
     Act(f"{_JOB}/file", job_actions.replace_file, Right.UPLOAD, is_upload=True),
     Act(f"{_JOB}/options", job_actions.change_options, Right.UPLOAD),
-    Act(f"{_JOB}/submit", job_actions.submit, Right.UPLOAD),
+    Act(f"{_JOB}/submit", decisions.submit, Right.UPLOAD),
+    Act(f"{_JOB}/approve", decisions.approve, Right.APPROVE),
+    Act(f"{_JOB}/reject", decisions.reject, Right.APPROVE),
     Act(f"{_JOB}/withdraw", job_actions.withdraw, Right.OWN),
     Act(f"{_JOB}/stop", run_actions.stop, Right.STOP),
     Act(f"{_JOB}/stop-now", run_actions.stop_now, Right.STOP),

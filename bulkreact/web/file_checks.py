@@ -175,6 +175,12 @@ def _read_plan(folder: Path) -> PlanFile | None:
     return replace(plan, remarks=[remark.replace(kept_in, "") for remark in plan.remarks], refused=refused)
 
 
+def read_digest(folder: Path) -> str:
+    """Return the digest of the plan in a folder, empty if there is none."""
+    plan = _read_plan(folder)
+    return plan.digest if plan else ""
+
+
 def _without_gone_headers(version: Version, folder: Path) -> Version:
     """Return a version without the headers that people named for an earlier file and that this one lacks."""
     plan = _read_plan(folder) if version.what == "replaced" else None

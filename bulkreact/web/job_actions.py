@@ -1,21 +1,18 @@
-"""The actions on jobs before their run: upload, replace, options, submit and withdraw."""
+"""The actions on jobs before their run: upload, replace, options and withdraw."""
 
 import asyncio
 import secrets
 from collections.abc import Mapping
-from hashlib import sha256
 
 from msgspec import json
 
-from bulkreact.runs.store import new_id
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.web.downloads import write_approval
-from bulkreact.web.file_checks import options_of, result_of
+from bulkreact.web.file_checks import options_of
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, is_possible
 from bulkreact.web.page_request import Form, Visit
 from bulkreact.web.plan_file import COLUMN_OPTIONS, OPTION_DEFAULTS
-from bulkreact.web.records import Approval, Version
+from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, bad_field, wrong_state
 from bulkreact.web.site import Site
 from bulkreact.web.store import AddVersion
@@ -30,8 +27,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "order": ("input", "urgent"),
     "verify": ("yes", "no"),
 }
-COMMENT = 1000
-_NOTE, _HEADER = 500, 300
+NOTE, COMMENT = 500, 1000
+_HEADER = 300
 _MOST_OPEN, _MOST_VERSIONS = 50, 50
 _encode = json.Encoder().encode
 
@@ -40,7 +37,7 @@ async def upload(site: Site, visit: Visit) -> tuple[int, str]:
     """Make a job of a file."""
     form, person = visit.form, visit.person
     site.checks.refuse_long_line()
-    note, kind = form.text("note", _NOTE), _choice("kind", form.get("kind") or "azure")
+    note, kind = form.text("note", NOTE), _choice("kind", form.get("kind") or "azure")
     options = {**OPTION_DEFAULTS, "kind": kind, "verify": "yes" if site.settings.verify else "no"}
     await asyncio.to_thread(_refuse_many, site, person.id)
     file, now = await _receive(site, form), iso_milliseconds(site.now())
@@ -107,62 +104,11 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
     return 200, f"{site.base}/jobs/{job.number}"
 
 
-async def submit(site: Site, visit: Visit) -> tuple[int, str]:
-    """Put a job into the line of runs."""
-    job, form = visit.job, visit.form
-    version = await present_version(site, visit, JobEvent.SUBMITTED)
-    refuse_without_file(site, version)
-    result = result_of(version)
-    if result is None or not result.plan.valid:
-        raise RequestRefusedError("wrong-state", f"No. {job.number} has no row that could be sent.")
-    same = await asyncio.to_thread(site.same_rows, job, version.digest)
-    if same and (same[0].is_open or form.get("again") != "yes"):
-        advice = "Wait for it." if same[0].is_open else "To send them again all the same, say so beside the button."
-        raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
-    now = site.now()
-    approval = Approval(
-        job=job.number,
-        version=job.version,
-        sha256=version.sha256,
-        digest=version.digest,
-        options_sha256=_hash(version.options),
-        target=job.target,
-        rows=result.plan.valid,
-        customers=result.plan.customers,
-        person_id=visit.person.id,
-        person=visit.person.name,
-        decision="same person",
-        comment=form.text("note", _NOTE),
-        at=iso_milliseconds(now),
-    )
-    makers = [made.by_name for made in await asyncio.to_thread(site.store.versions, job.number)]
-
-    def publish(head: str) -> None:
-        write_approval(site.folders.version(job.number, job.version), approval, makers, head)
-
-    happening = Happening(
-        event=JobEvent.SUBMITTED, now=approval.at, person=visit.person.id, run_id=new_id(job.name, now)
-    )
-    changed = await asyncio.to_thread(
-        site.store.change,
-        job.number,
-        happening,
-        visit.actor,
-        detail=approval.decision,
-        approval=approval,
-        publish=publish,
-    )
-    raise_refusal(job.number, changed)
-    site.inform(f"No. {job.number} is to be run; the audit trail's head is {site.store.audit_head()}")
-    site.queue.wake()
-    return 200, f"{site.base}/jobs/{job.number}"
-
-
 async def withdraw(site: Site, visit: Visit) -> tuple[int, str]:
     """Withdraw a job of which nothing was sent."""
     await present_version(site, visit, JobEvent.WITHDRAWN)
-    visit.form.text("comment", COMMENT)
-    raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor))
+    comment = visit.form.text("comment", COMMENT)
+    raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor, comment))
     return 200, f"{site.base}/jobs/{visit.job.number}"
 
 
@@ -208,10 +154,15 @@ async def change_job(
     version: AddVersion | None = None,
 ) -> None:
     """Let an event happen to a job; RequestRefusedError if its state does not allow that."""
-    now = iso_milliseconds(site.now())
-    happening = Happening(event=event, now=now, person=visit.person.id, name=name)
+    now, job = iso_milliseconds(site.now()), visit.job
+    happening = Happening(event=event, now=now, version=job.version, person=visit.person.id, name=name)
     changed = await asyncio.to_thread(
-        site.store.change, visit.job.number, happening, visit.actor, detail=detail, version=version
+        site.store.change,
+        job.number,
+        happening,
+        visit.actor,
+        detail=detail,
+        version=version,
     )
     raise_refusal(visit.job.number, changed)
     if isinstance(changed, WebJob) and changed.state is JobState.CHECKING:
@@ -304,7 +255,3 @@ def _refuse_many(site: Site, person: str) -> None:
 
 
 _OVER = frozenset({JobState.FINISHED, JobState.WITHDRAWN, JobState.EXPIRED, JobState.STOPPED})
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()

@@ -129,10 +129,14 @@ class WebJob(Struct, frozen=True, kw_only=True):
 
 
 class Happening(Struct, frozen=True, kw_only=True):
-    """An event with its time and what belongs to it; ``exit_code`` None at an end means that the process was killed."""
+    """An event with its time and what belongs to it; ``exit_code`` None at an end means that the process was killed.
+
+    An event that a person has caused names the ``version`` that they saw: it cannot happen to another one.
+    """
 
     event: JobEvent
     now: str
+    version: int | None = None
     person: str = ""
     exit_code: int | None = None
     run_id: str = ""
@@ -195,25 +199,29 @@ def is_possible(job: WebJob, event: JobEvent) -> bool:
 def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
     """Return the job after an event, or the refusal of an event that its state does not allow."""
     event, now = happening.event, happening.now
-    if not is_possible(job, event):
+    if not is_possible(job, event) or happening.version not in {None, job.version}:
         return EventRefusal(job.state, event)
     state = TRANSITIONS[job.state][event]
     changed = replace(job, state=state, activity=_ACTIVITIES.get(state), cause=None, changed_at=now)
     match event:
         case JobEvent.REPLACED | JobEvent.OPTIONS:
             name = happening.name or job.name
-            return replace(changed, name=name, version=job.version + 1, run_id=None, queued_at="")
+            changed = replace(changed, name=name, version=job.version + 1, run_id=None, queued_at="")
         case JobEvent.SUBMITTED | JobEvent.APPROVED:
-            return replace(changed, run_id=happening.run_id, queued_at=now, stop_by="", exit_code=None)
+            changed = replace(changed, run_id=happening.run_id, queued_at=now, stop_by="", exit_code=None)
         case JobEvent.CONTINUED:
-            return replace(changed, queued_at=now, stop_by="", exit_code=None)
+            changed = replace(changed, queued_at=now, stop_by="", exit_code=None)
         case JobEvent.STOP | JobEvent.STOP_NOW:
-            return replace(changed, activity=job.activity, stop_by=job.stop_by or happening.person)
+            # What somebody else has stopped its uploader does not continue.
+            stop_by = happening.person if job.stop_by in {"", job.by_id} else job.stop_by
+            changed = replace(changed, activity=job.activity, stop_by=stop_by)
+        case JobEvent.LAPSED:
+            changed = replace(changed, run_id=None, queued_at="")
         case JobEvent.ENDED:
             stopped_by = job.stop_by or happening.person
-            return _ended(replace(changed, stop_by=stopped_by), happening.exit_code, was_verifying=job.is_verifying)
+            changed = _ended(replace(changed, stop_by=stopped_by), happening.exit_code, was_verifying=job.is_verifying)
         case JobEvent.VERIFY:
-            return replace(changed, activity=JobActivity.VERIFYING, queued_at=now, stop_by="")
+            changed = replace(changed, activity=JobActivity.VERIFYING, queued_at=now, stop_by="")
     return changed
 
 

@@ -59,6 +59,8 @@ ACTIONS: dict[str, tuple[Right, JobEvent]] = {
     "options": (Right.UPLOAD, JobEvent.OPTIONS),
     "submit": (Right.UPLOAD, JobEvent.SUBMITTED),
     "withdraw": (Right.OWN, JobEvent.WITHDRAWN),
+    "approve": (Right.APPROVE, JobEvent.APPROVED),
+    "reject": (Right.APPROVE, JobEvent.REJECTED),
     "stop": (Right.STOP, JobEvent.STOP),
     "stop-now": (Right.STOP, JobEvent.STOP_NOW),
     "continue": (Right.CONTINUE, JobEvent.CONTINUED),

@@ -4,24 +4,29 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from hashlib import file_digest
+from pathlib import Path
 from typing import NoReturn
 
 from msgspec.structs import replace
 
+from bulkreact.errors import InputRefusedError
 from bulkreact.runs.control_folder import STOP
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
+from bulkreact.web.approvals import APPROVED, HOLDS_FOR, WAITS_FOR, find_difference, is_over
 from bulkreact.web.downloads import APPROVAL, PLAN_NAME, copy_approval
-from bulkreact.web.file_checks import options_of
+from bulkreact.web.file_checks import options_of, read_digest
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.jobs import CONTINUED_AT_START, EventRefusal, Happening, JobActivity, JobEvent, JobState, WebJob
 from bulkreact.web.plan_file import ALL_FAILED, reading_arguments, sending_arguments
 from bulkreact.web.processes import ChildProcess
-from bulkreact.web.records import Actor, Version
+from bulkreact.web.records import Actor, Approval, Version
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.run_numbers import AtWork, Ended, Unstarted, judge
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.store import RecordStore
+from bulkreact.wording import printable
 
 _LOOK_EVERY = 0.5
 _WORKING = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
@@ -87,7 +92,7 @@ class RunQueue:
         async with self._lock:
             await asyncio.to_thread(self._look)
 
-    async def withdraw(self, job: WebJob, actor: Actor) -> WebJob | EventRefusal:
+    async def withdraw(self, job: WebJob, actor: Actor, comment: str) -> WebJob | EventRefusal:
         """Withdraw a job that waits for its turn; one of which rows were sent before is stopped instead."""
         async with self._lock:
             if await asyncio.to_thread(self._has_begun, job):
@@ -103,10 +108,11 @@ class RunQueue:
             happening = Happening(
                 event=JobEvent.ENDED if facts.exists else JobEvent.WITHDRAWN,
                 now=iso_milliseconds(self._now()),
+                version=job.version,
                 person=actor.id,
                 exit_code=facts.exit_code if facts.session_at >= job.queued_at else None,
             )
-            return await asyncio.to_thread(self._store.change, job.number, happening, actor)
+            return await asyncio.to_thread(self._store.change, job.number, happening, actor, detail=comment)
 
     async def _wait_for_end(self, job: WebJob, child: ChildProcess | None) -> None:
         if child:
@@ -121,11 +127,27 @@ class RunQueue:
         return run_watch.look_at(self._settings.reports, job.run_id or "").at_work
 
     def _look(self) -> None:
-        jobs = [job for job in self._store.jobs_in(_WORKING) if job.target == self._settings.target]
-        found = [(job, self._follow(job)) for job in jobs]
+        for job in self._ours(JobState.WAITING, JobState.QUEUED):
+            self._end_waiting(job)
+        found = [(job, self._follow(job)) for job in self._ours(*_WORKING)]
         waiting = [job for job, fate in found if isinstance(fate, Unstarted)]
         if waiting and not any(isinstance(fate, AtWork) for _, fate in found):
             self._start(waiting[0])
+
+    def _ours(self, *states: JobState) -> list[WebJob]:
+        return [job for job in self._store.jobs_in(states) if job.target == self._settings.target]
+
+    def _end_waiting(self, job: WebJob) -> None:
+        """Let a request for approval expire, and an approval lapse whose run has not begun."""
+        if job.state is JobState.WAITING:
+            if is_over(job.changed_at, WAITS_FOR, self._now()):
+                self._happen(job, JobEvent.EXPIRED)
+            return
+        approval = self._store.latest_approval(job.number, job.version)
+        if approval and approval.decision == APPROVED and is_over(approval.at, HOLDS_FOR, self._now()):
+            facts = run_watch.look_at(self._settings.reports, job.run_id or "")
+            if not (facts.exists or facts.at_work or job.number in self._children):
+                self._happen(job, JobEvent.LAPSED)
 
     def _follow(self, job: WebJob) -> AtWork | Ended | Unstarted:
         """Record what has become of a job's process, and return it."""
@@ -175,7 +197,13 @@ class RunQueue:
     def _start(self, job: WebJob) -> None:
         control = self._folders.control(job.number)
         run_watch.clear_control(control)
-        arguments = self._arguments(job, self._store.versions(job.number)[-1], job.run_id or "")
+        version = self._store.versions(job.number)[-1]
+        approval = self._store.latest_approval(job.number, job.version)
+        arguments = self._arguments(job, version, job.run_id or "")
+        if arguments[0] == "run" and (difference := self._find_difference(job, version, approval)):
+            self._warn(f"No. {job.number} is not run: {difference}.")
+            self._happen(job, JobEvent.ENDED, exit_code=InputRefusedError.exit_code)
+            return
         arguments[1:1] = [
             "-q",
             "--log-format=json",
@@ -183,7 +211,7 @@ class RunQueue:
             "--wait",
             "--xlsx",
             f"--control={control}",
-            f"--operator={self._operator(job)}",
+            f"--operator={_operator(job, approval)}",
         ]
         log, environment = self._folders.log(job.number), self._settings.environment
         self._children[job.number] = processes.start(arguments, log, environment=environment)
@@ -220,8 +248,15 @@ class RunQueue:
             str(file),
         ]
 
-    def _operator(self, job: WebJob) -> str:
-        return job.by_name[:_OPERATOR_LENGTH]
+    def _find_difference(self, job: WebJob, version: Version, approval: Approval | None) -> str | None:
+        """Return what is not as it was approved; the process that sends refuses another file, and other rows, as well."""
+        return find_difference(
+            approval,
+            version,
+            file_sha256=_hash_file(self._folders.input(job.number, version.version, version.file)),
+            plan_digest=read_digest(self._folders.version(job.number, version.version)),
+            target=self._settings.target,
+        )
 
     def _happen(
         self,
@@ -234,3 +269,17 @@ class RunQueue:
         happening = Happening(event=event, now=iso_milliseconds(self._now()), exit_code=exit_code)
         detail = f"exit code {exit_code}" if exit_code is not None else ""
         return self._store.change(job.number, happening, _SERVER, detail=detail, publish=publish)
+
+
+def _operator(job: WebJob, approval: Approval | None) -> str:
+    by = approval.person if approval and approval.decision == APPROVED else ""
+    return printable(f"{job.by_name} approved by {by}" if by else job.by_name)[:_OPERATOR_LENGTH]
+
+
+def _hash_file(path: Path) -> str:
+    """Return the hash of a file, empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -113,18 +113,21 @@ class Site:
         versions, same, waiting, files = await asyncio.to_thread(self._read, job)
         makers = await asyncio.to_thread(self.store.makers, job.number)
         version = versions[-1]
-        results = {made.version: result for made in versions if (result := result_of(made))}
+        results = {made.version: check for made in versions if (check := result_of(made))}
+        result = results.get(version.version)
         approval = await asyncio.to_thread(self.store.latest_approval, job.number, job.version)
         return JobView(
             job=job,
             simulated=job.target == "simulated",
             versions=versions,
             options=options_of(version),
-            result=results.get(version.version),
+            result=result,
             results=results,
             refused=refusal_of(version),
             same_rows=same,
             approval=approval,
+            needs_approval=result is not None and self.settings.needs_approval(result.plan.valid),
+            makers=makers,
             queue_position=waiting,
             report=report,
             numbers=numbers,

@@ -23,6 +23,7 @@ from bulkreact.web.file_checks import result_of
 from bulkreact.web.job_pages import html, run_rows
 from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.page_request import Visit, json_response, wants_json
+from bulkreact.web.permissions import Person, allowed_actions
 from bulkreact.web.refusals import bad_field, unknown
 from bulkreact.web.run_numbers import ProcessReport
 from bulkreact.web.site import Site
@@ -45,7 +46,7 @@ class HistoryLine(Struct, frozen=True):
 async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
     """Show what can be uploaded, what waits, what runs and what was last."""
     at_work = await asyncio.to_thread(site.store.jobs_in, _SHOWN_ON_HOME)
-    waiting = await asyncio.to_thread(site.store.jobs_in, [JobState.WAITING])
+    waiting = await asyncio.to_thread(_waiting_for, site, visit.person)
     lately = await asyncio.to_thread(site.store.newest_jobs, before=_LARGEST, limit=_LATELY)
     numbers = {
         job.number: await site.numbers(job, ProcessReport()) for job in at_work if job.state is not JobState.QUEUED
@@ -59,6 +60,17 @@ async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
         lately=lately,
     )
     return html(page)
+
+
+def _waiting_for(site: Site, person: Person) -> list[tuple[WebJob, int]]:
+    """Return the jobs that a person may approve, with the numbers of their rows to send."""
+    jobs = [
+        job
+        for job in site.store.jobs_in([JobState.WAITING])
+        if "approve" in allowed_actions(job, person, site.settings.target, site.store.makers(job.number))
+    ]
+    checks = [(job, result_of(site.store.version(job.number, job.version))) for job in jobs]
+    return [(job, check.plan.valid if check else 0) for job, check in checks]
 
 
 async def list_jobs(site: Site, visit: Visit) -> web.StreamResponse:

@@ -9,7 +9,7 @@ from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from bulkreact.web.jobs import JobActivity, JobState, WebJob
-from bulkreact.web.plan_file import FileCheck, FileRefusal
+from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
 from bulkreact.web.texts import progress_sentence
@@ -45,8 +45,14 @@ class JobView(Struct, frozen=True, kw_only=True):
     same_rows: Sequence[SameRows] = ()
     approval: Approval | None = None
     needs_approval: bool = False
+    makers: Mapping[str, str] = {}
     files: Sequence[tuple[str, int]] = ()
     may: Sequence[str] = ()
+
+    @property
+    def changed_options(self) -> list[tuple[str, str]]:
+        """Return the options that are not the defaults."""
+        return [(name, value) for name, value in self.options.items() if value != OPTION_DEFAULTS.get(name, "")]
 
 
 def job_document(view: JobView) -> Document:
@@ -174,7 +180,8 @@ def problem_text(code: str) -> str:
 
 
 def _approval(view: JobView) -> Document:
-    approval = view.approval
+    # What has lapsed counts no more.
+    approval = view.approval if view.job.state is not JobState.WAITING else None
     return {
         "needed": view.needs_approval,
         "decision": approval.decision if approval else None,
@@ -194,9 +201,10 @@ def _queue(view: JobView) -> Document | None:
 
 def _run(view: JobView) -> Document | None:
     job, numbers = view.job, view.numbers
-    if job.run_id is None or numbers is None:
+    if job.run_id is None or (numbers is None and job.exit_code is None):
         return None
-    return {"id": job.run_id, "state": job.state.value, "exit_code": job.exit_code, "counts": numbers.counts}
+    counts = numbers.counts if numbers else {}
+    return {"id": job.run_id, "state": job.state.value, "exit_code": job.exit_code, "counts": counts}
 
 
 def describe_same(job: WebJob) -> SameRows:

@@ -17,6 +17,7 @@ from aiohttp import ClientResponse, ClientSession, CookieJar, FormData
 from bulkreact.timestamps import utc_now
 from bulkreact.web.app import serving
 from bulkreact.web.permissions import Person, Role
+from bulkreact.web.rate_limits import Bucket
 from bulkreact.web.serve_settings import ServeSettings, parse_public_url
 from bulkreact.web.site import Site
 
@@ -188,11 +189,13 @@ class OwnPage(Page):
 
 
 @asynccontextmanager
-async def practising(folder: Path, *people: str, **changed: object) -> AsyncIterator[tuple[Page, ...]]:
+async def practising(folder: Path, *people: str, **changed: object) -> AsyncIterator[tuple[OwnPage, ...]]:
     """Yield the pages of people who have signed in to a server with its data in a folder."""
     values = {"sign_in": "practice", "approval_from": 1, "signed_in": False} | changed
     async with serving_page(folder, **values) as page, AsyncExitStack() as stack:  # type: ignore[arg-type]
-        pages = list[Page]()
+        # Tests are faster than people.
+        page.site.requests = Bucket(10_000, 1.0)
+        pages = list[OwnPage]()
         for person in people:
             client = await stack.enter_async_context(ClientSession(cookie_jar=CookieJar(unsafe=True)))
             pages.append(OwnPage(client, page.origin, "", person=person, kept=page.site))

@@ -116,7 +116,7 @@ def test_a_job_of_another_target_is_only_looked_at() -> None:
     [
         ((Role.VIEWER,), set()),
         ((Role.UPLOADER,), {"file", "options", "submit", "verify"}),
-        ((Role.APPROVER,), {"stop", "stop-now", "continue", "verify"}),
+        ((Role.APPROVER,), {"approve", "reject", "stop", "stop-now", "continue", "verify"}),
         ((Role.ADMIN,), {"stop", "stop-now", "continue"}),
     ],
 )
