@@ -20,7 +20,7 @@ class LiveAnswer(Struct, frozen=True):
     tag: str
 
 
-class _Kept(Struct):
+class _KnownAnswer(Struct):
     lock: asyncio.Lock
     answer: LiveAnswer | None = None
     revision: int = 0
@@ -36,7 +36,7 @@ class LiveAnswers:
         self._make = make
         self._revision = revision
         self._monotonic = monotonic
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, _KnownAnswer] = {}
 
     async def get(self, number: int) -> LiveAnswer:
         """Return the answer for a job; whoever asks while it is made waits for that one."""
@@ -44,17 +44,17 @@ class LiveAnswers:
         if kept is None:
             if len(self._kept) >= _MOST:
                 self._kept.clear()
-            kept = self._kept[number] = _Kept(asyncio.Lock())
+            kept = self._kept[number] = _KnownAnswer(asyncio.Lock())
         if answer := self._valid(kept):
             return answer
         async with kept.lock:
             return self._valid(kept) or await self._renew(kept, number)
 
-    def _valid(self, kept: _Kept) -> LiveAnswer | None:
+    def _valid(self, kept: _KnownAnswer) -> LiveAnswer | None:
         is_new = kept.revision == self._revision() and self._monotonic() - kept.made_at < _VALID_SECONDS
         return kept.answer if is_new else None
 
-    async def _renew(self, kept: _Kept, number: int) -> LiveAnswer:
+    async def _renew(self, kept: _KnownAnswer, number: int) -> LiveAnswer:
         revision = self._revision()
         text = json.dumps(await self._make(number), ensure_ascii=False, separators=(",", ":"))
         answer = LiveAnswer(text, sha256(text.encode()).hexdigest()[:20])
